@@ -1,0 +1,177 @@
+//! The API table: every call an audit makes, its permission, its rate and who needs the answer.
+//!
+//! The narrowing session policy, the limiters, the gaps' hints and the permission documents all come from here.
+
+use std::fmt;
+
+/// An AWS operation that an audit may call. All of them read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Api {
+    GetCallerIdentity,
+    AssumeRole,
+    DescribeOrganization,
+    ListAccounts,
+    ListRoots,
+    ListOrganizationalUnitsForParent,
+    ListAccountsForParent,
+    ListDelegatedAdministrators,
+    ListRegions,
+    GetRegionOptStatus,
+    DescribeRepositories,
+    GetRepositoryPolicy,
+    BatchGetRepositoryScanningConfiguration,
+    GetRegistryPolicy,
+    GetRegistryScanningConfiguration,
+    GetAccountSetting,
+    DescribeRepositoryCreationTemplates,
+    ListTagsForResource,
+    DescribeImages,
+    BatchGetAccountStatus,
+    ListCoverage,
+    GetDelegatedAdminAccount,
+}
+
+/// Whose credentials make the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// The caller itself, before any role.
+    Caller,
+    /// The caller, or the role of `--organization-role-arn`.
+    Organization,
+    /// The audit role in each account.
+    Account,
+}
+
+/// A token bucket: calls per second and the burst on top.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limit {
+    pub per_second: f64,
+    pub burst: f64,
+    /// Whether AWS publishes it. An unpublished rate is a start, raised while nothing is throttled.
+    pub published: bool,
+}
+
+const fn published(per_second: f64, burst: f64) -> Limit {
+    Limit { per_second, burst, published: true }
+}
+
+const fn unpublished(per_second: f64, burst: f64) -> Limit {
+    Limit { per_second, burst, published: false }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct ApiInfo {
+    pub api: Api,
+    pub service: &'static str,
+    pub operation: &'static str,
+    /// The IAM action to allow. Equal to `service:operation` for every operation used here.
+    pub permission: &'static str,
+    pub limit: Limit,
+    pub reader: Reader,
+    /// What hangs on the answer.
+    pub needed_for: &'static str,
+}
+
+macro_rules! apis {
+    ($($service:literal $api:ident $limit:expr, $reader:ident, $why:literal;)*) => {
+        /// One row per operation, in the order of `Api`.
+        pub const APIS: &[ApiInfo] = &[$(ApiInfo {
+            api: Api::$api,
+            service: $service,
+            operation: stringify!($api),
+            permission: concat!($service, ":", stringify!($api)),
+            limit: $limit,
+            reader: Reader::$reader,
+            needed_for: $why,
+        }),*];
+    };
+}
+
+// AWS: rates of Organizations from "Quotas for AWS Organizations"; STS from "IAM and AWS STS quotas" (600 a second for
+// the calling account). ECR and Inspector publish none for these calls: conservative starts that adapt.
+apis! {
+    "sts" GetCallerIdentity unpublished(50.0, 50.0), Caller, "who is auditing";
+    "sts" AssumeRole published(300.0, 300.0), Caller, "every account but the caller's own";
+    "organizations" DescribeOrganization published(1.0, 2.0), Organization, "organization id and management account";
+    "organizations" ListAccounts published(8.0, 12.0), Organization, "which accounts there are, and their state";
+    "organizations" ListRoots published(1.0, 2.0), Organization, "OU names where accounts come without paths";
+    "organizations" ListOrganizationalUnitsForParent published(5.0, 8.0), Organization, "OU names";
+    "organizations" ListAccountsForParent published(5.0, 8.0), Organization, "OU of accounts that come without paths";
+    "organizations" ListDelegatedAdministrators published(5.0, 8.0), Organization, "who sees Inspector coverage of the whole organization";
+    "account" ListRegions unpublished(5.0, 10.0), Account, "which regions an account has enabled";
+    "account" GetRegionOptStatus unpublished(5.0, 10.0), Account, "the same, where ListRegions is refused";
+    "ecr" DescribeRepositories unpublished(20.0, 40.0), Account, "which repositories there are";
+    "ecr" GetRepositoryPolicy unpublished(20.0, 40.0), Account, "the policy that may deny Inspector";
+    "ecr" BatchGetRepositoryScanningConfiguration unpublished(20.0, 40.0), Account, "how often each repository is scanned";
+    "ecr" GetRegistryPolicy unpublished(20.0, 40.0), Account, "the registry policy that may deny Inspector";
+    "ecr" GetRegistryScanningConfiguration unpublished(20.0, 40.0), Account, "BASIC or ENHANCED, and the scan rules";
+    "ecr" GetAccountSetting unpublished(20.0, 40.0), Account, "whether the registry policy counts for every call (scope V2)";
+    "ecr" DescribeRepositoryCreationTemplates unpublished(20.0, 40.0), Account, "policies that new repositories will get";
+    "ecr" ListTagsForResource unpublished(20.0, 40.0), Account, "tags, where a policy's condition asks for them";
+    "ecr" DescribeImages unpublished(20.0, 40.0), Account, "whether a repository without coverage is empty";
+    "inspector2" BatchGetAccountStatus unpublished(10.0, 20.0), Account, "whether ECR scanning is on";
+    "inspector2" ListCoverage unpublished(10.0, 20.0), Account, "what Inspector says it covers, and why not";
+    "inspector2" GetDelegatedAdminAccount unpublished(10.0, 20.0), Account, "the delegated administrator, where Organizations does not say";
+}
+
+impl Api {
+    pub fn info(self) -> &'static ApiInfo {
+        // INVARIANT: APIS is in the order of the enum and complete (tested below).
+        #[expect(clippy::indexing_slicing, reason = "the table has one row per variant, in order; a test holds it so")]
+        &APIS[self as usize]
+    }
+
+    /// From `service:Operation`, the form that is stored.
+    pub fn from_permission(permission: &str) -> Option<Self> {
+        APIS.iter().find(|info| info.permission == permission).map(|info| info.api)
+    }
+}
+
+impl fmt::Display for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.info().permission)
+    }
+}
+
+/// AWS: AssumeRole refuses an inline session policy over 2,048 characters.
+pub const SESSION_POLICY_MAX_CHARS: usize = 2048;
+
+/// The session policy that narrows any role, however powerful, to the reads of the API table.
+pub fn session_policy() -> String {
+    let actions: Vec<String> = APIS
+        .iter()
+        .filter(|info| info.reader != Reader::Caller)
+        .map(|info| format!("\"{}\"", info.permission))
+        .collect();
+    format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":[{}],"Resource":"*"}}]}}"#,
+        actions.join(",")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_the_order_of_the_enum_and_ends_with_its_last_variant() {
+        for (index, info) in APIS.iter().enumerate() {
+            assert_eq!(info.api as usize, index, "{}", info.operation);
+            assert_eq!(info.api.info().operation, info.operation);
+            assert_eq!(Api::from_permission(info.permission), Some(info.api));
+            assert!(!info.needed_for.is_empty());
+        }
+        assert_eq!(APIS.len(), Api::GetDelegatedAdminAccount as usize + 1);
+    }
+
+    #[test]
+    fn the_session_policy_fits_and_names_reads_only() {
+        let policy = session_policy();
+        assert!(policy.len() <= SESSION_POLICY_MAX_CHARS, "{}", policy.len());
+        for info in APIS.iter().filter(|info| info.reader != Reader::Caller) {
+            let reads = ["Get", "List", "Describe", "BatchGet"].iter().any(|verb| info.operation.starts_with(verb));
+            assert!(reads, "{} is not a read", info.permission);
+            assert!(policy.contains(&format!("\"{}\"", info.permission)));
+        }
+    }
+}

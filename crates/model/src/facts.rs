@@ -1,0 +1,269 @@
+//! The facts of one audit, as collected and as stored.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::{AccountId, Asked, Gap, Observed, OrganizationId, Partition, PolicyHash, RegionName, RepositoryName};
+
+/// What was to be audited. Stored, so that "all accounts" and "these accounts" are never confused later.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Scope {
+    /// Empty: all.
+    pub accounts: Vec<AccountId>,
+    pub exclude_accounts: Vec<AccountId>,
+    /// OU ids or OU paths by name; empty: all.
+    pub organizational_units: Vec<String>,
+    /// Empty: every region enabled in each account.
+    pub regions: Vec<RegionName>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrganizationFacts {
+    pub partition: Partition,
+    pub caller_account: AccountId,
+    /// The caller's ARN as STS gives it.
+    pub caller_arn: String,
+    /// `Absent`: the caller's account is in no organization.
+    pub id: Observed<OrganizationId>,
+    pub management_account: Observed<AccountId>,
+    /// Inspector's delegated administrator. `Absent`: there is none.
+    pub inspector_admin: Observed<AccountId>,
+    /// Accounts of the organization, in scope or not.
+    pub n_accounts: Observed<u64>,
+    pub scope: Scope,
+}
+
+/// How an account ended in this audit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountOutcome {
+    /// Read with this role, or with the caller's own credentials.
+    Read {
+        role_name: Option<String>,
+    },
+    /// Not asked, with the reason: AWS would refuse every call.
+    Skipped {
+        reason: String,
+    },
+    Unreadable(Gap),
+    /// The audit was interrupted before it got there.
+    NotReached,
+}
+
+/// AWS: account:ListRegions RegionOptStatus, folded to what an audit does with it. `Other` flows through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegionStatus {
+    Enabled,
+    NotEnabled,
+    Other(String),
+}
+
+/// Which source said what regions an account has. A fallback that answers is a fact with its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RegionsSource {
+    ListRegions,
+    GetRegionOptStatus,
+    /// The table of default-enabled regions; opt-in regions were probed.
+    Probing,
+}
+
+impl RegionsSource {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::ListRegions => "ListRegions",
+            Self::GetRegionOptStatus => "GetRegionOptStatus",
+            Self::Probing => "probing",
+        }
+    }
+
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::ListRegions, Self::GetRegionOptStatus, Self::Probing].into_iter().find(|source| source.word() == word)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegionFact {
+    pub region: RegionName,
+    pub status: RegionStatus,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountFacts {
+    pub id: AccountId,
+    pub name: Observed<String>,
+    /// AWS's word: ACTIVE, SUSPENDED, ... or one not known here.
+    pub state: Observed<String>,
+    /// OU names from the root down, joined with `/`.
+    pub ou_path: Observed<String>,
+    /// `o-.../r-.../ou-.../`: the value of aws:PrincipalOrgPaths.
+    pub organization_path: Observed<String>,
+    pub outcome: AccountOutcome,
+    pub regions_source: Asked<RegionsSource>,
+}
+
+/// How a cell (one account in one region) ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CellOutcome {
+    Read,
+    /// The region is not enabled for the account.
+    NotEnabled,
+    Skipped {
+        reason: String,
+    },
+    /// Nothing of ECR could be read here.
+    Unreadable(Gap),
+    NotReached,
+}
+
+/// Who told about coverage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CoverageSource {
+    DelegatedAdministrator,
+    Account,
+}
+
+impl CoverageSource {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::DelegatedAdministrator => "delegated_administrator",
+            Self::Account => "account",
+        }
+    }
+
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::DelegatedAdministrator, Self::Account].into_iter().find(|source| source.word() == word)
+    }
+}
+
+/// A rule of the registry scanning configuration.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ScanRule {
+    pub frequency: String,
+    pub filters: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CreationTemplate {
+    pub prefix: String,
+    pub policy: Option<PolicyHash>,
+}
+
+/// A policy's text, stored once however many repositories share it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredPolicy {
+    pub hash: PolicyHash,
+    pub text: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CellFacts {
+    pub account: AccountId,
+    pub region: RegionName,
+    pub outcome: CellOutcome,
+    /// How many repositories ECR listed.
+    pub repositories: Asked<u64>,
+    /// `Absent`: Inspector does not exist in the region.
+    pub inspector_status: Asked<String>,
+    pub inspector_ecr_status: Asked<String>,
+    pub registry_scan_type: Asked<String>,
+    pub scan_rules: Asked<Vec<ScanRule>>,
+    pub registry_policy: Asked<PolicyHash>,
+    pub registry_policy_scope: Asked<String>,
+    pub templates: Asked<Vec<CreationTemplate>>,
+    pub coverage: Asked<CoverageSource>,
+    /// Coverage rows whose repository ECR does not know.
+    pub coverage_without_repository: u64,
+    /// Repositories that vanished between list and read.
+    pub vanished: u64,
+}
+
+impl CellFacts {
+    /// A cell of which nothing was asked.
+    pub fn unasked(account: AccountId, region: RegionName, outcome: CellOutcome) -> Self {
+        Self {
+            account,
+            region,
+            outcome,
+            repositories: Asked::NotNeeded,
+            inspector_status: Asked::NotNeeded,
+            inspector_ecr_status: Asked::NotNeeded,
+            registry_scan_type: Asked::NotNeeded,
+            scan_rules: Asked::NotNeeded,
+            registry_policy: Asked::NotNeeded,
+            registry_policy_scope: Asked::NotNeeded,
+            templates: Asked::NotNeeded,
+            coverage: Asked::NotNeeded,
+            coverage_without_repository: 0,
+            vanished: 0,
+        }
+    }
+
+    /// Every gap that hangs on this cell, its repositories' apart.
+    pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
+        let outcome = match &self.outcome {
+            CellOutcome::Unreadable(gap) => Some(gap),
+            CellOutcome::Read | CellOutcome::NotEnabled | CellOutcome::Skipped { .. } | CellOutcome::NotReached => None,
+        };
+        [
+            outcome,
+            self.repositories.gap(),
+            self.inspector_status.gap(),
+            self.inspector_ecr_status.gap(),
+            self.registry_scan_type.gap(),
+            self.scan_rules.gap(),
+            self.registry_policy.gap(),
+            self.registry_policy_scope.gap(),
+            self.templates.gap(),
+            self.coverage.gap(),
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepositoryFacts {
+    pub account: AccountId,
+    pub region: RegionName,
+    pub name: RepositoryName,
+    pub arn: String,
+    /// Known from ECR's own list; otherwise from Inspector's coverage alone.
+    pub listed: bool,
+    pub created_at: Observed<Timestamp>,
+    pub policy: Observed<PolicyHash>,
+    /// The service's own answer: SCAN_ON_PUSH, CONTINUOUS_SCAN, MANUAL.
+    pub scan_frequency: Observed<String>,
+    /// Whether any image is active. Asked only where coverage has no row.
+    pub has_active_image: Asked<bool>,
+    /// Asked only where a policy's condition names a tag.
+    pub tags: Asked<BTreeMap<String, String>>,
+}
+
+impl RepositoryFacts {
+    pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
+        [
+            self.created_at.gap(),
+            self.policy.gap(),
+            self.scan_frequency.gap(),
+            self.has_active_image.gap(),
+            self.tags.gap(),
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+/// A row of Inspector's coverage, for a repository or for an image in one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CoverageRow {
+    pub account: AccountId,
+    pub region: RegionName,
+    pub repository: RepositoryName,
+    /// `None`: the row is the repository's own.
+    pub image_digest: Option<String>,
+    pub resource_id: String,
+    /// ACTIVE, INACTIVE or a word not known here. `Absent`: AWS gave no status.
+    pub status: Observed<String>,
+    pub reason: Observed<String>,
+    pub last_scanned_at: Observed<Timestamp>,
+}

@@ -1,0 +1,177 @@
+//! A gap: what was asked and could not be learnt. Gaps are data: stored, counted, reported.
+
+use crate::{AccountId, Api, RegionName};
+
+/// The class of a failure: what the reader can do about it. One value per different remedy, not per error code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GapKind {
+    AccessDenied,
+    /// The region is not enabled for the account, or the token is not valid there.
+    RegionDisabled,
+    Throttled,
+    Timeout,
+    /// The connection failed or broke.
+    Connection,
+    /// The service said that it failed.
+    ServerError,
+    /// The answer could not be read, or contradicted itself (a repeated page token, an account missing from its batch).
+    MalformedAnswer,
+    /// The endpoint does not know the operation.
+    NotImplemented,
+    ExpiredCredentials,
+    ClockSkew,
+    /// The service refused the request for a reason not listed here.
+    Refused,
+    /// The audit was interrupted before it got there.
+    NotReached,
+}
+
+impl GapKind {
+    pub const ALL: &[Self] = &[
+        Self::AccessDenied,
+        Self::RegionDisabled,
+        Self::Throttled,
+        Self::Timeout,
+        Self::Connection,
+        Self::ServerError,
+        Self::MalformedAnswer,
+        Self::NotImplemented,
+        Self::ExpiredCredentials,
+        Self::ClockSkew,
+        Self::Refused,
+        Self::NotReached,
+    ];
+
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::AccessDenied => "access_denied",
+            Self::RegionDisabled => "region_disabled",
+            Self::Throttled => "throttled",
+            Self::Timeout => "timeout",
+            Self::Connection => "connection",
+            Self::ServerError => "server_error",
+            Self::MalformedAnswer => "malformed_answer",
+            Self::NotImplemented => "not_implemented",
+            Self::ExpiredCredentials => "expired_credentials",
+            Self::ClockSkew => "clock_skew",
+            Self::Refused => "refused",
+            Self::NotReached => "not_reached",
+        }
+    }
+
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.word() == word)
+    }
+}
+
+/// Which policy AWS named in an access-denied message.
+///
+/// AWS: "Troubleshoot access denied error messages" (IAM User Guide). Only one policy type is named even where
+/// several deny.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cause {
+    /// An explicit deny in a resource-based policy: the deny that blocks Inspector often blocks the auditor too.
+    ResourcePolicy,
+    ServiceControlPolicy,
+    ResourceControlPolicy,
+    IdentityPolicy,
+    PermissionsBoundary,
+    SessionPolicy,
+    VpcEndpointPolicy,
+    TrustPolicy,
+    NotStated,
+}
+
+impl Cause {
+    pub const ALL: &[Self] = &[
+        Self::ResourcePolicy,
+        Self::ServiceControlPolicy,
+        Self::ResourceControlPolicy,
+        Self::IdentityPolicy,
+        Self::PermissionsBoundary,
+        Self::SessionPolicy,
+        Self::VpcEndpointPolicy,
+        Self::TrustPolicy,
+        Self::NotStated,
+    ];
+
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::ResourcePolicy => "resource_based_policy",
+            Self::ServiceControlPolicy => "service_control_policy",
+            Self::ResourceControlPolicy => "resource_control_policy",
+            Self::IdentityPolicy => "identity_based_policy",
+            Self::PermissionsBoundary => "permissions_boundary",
+            Self::SessionPolicy => "session_policy",
+            Self::VpcEndpointPolicy => "vpc_endpoint_policy",
+            Self::TrustPolicy => "role_trust_policy",
+            Self::NotStated => "",
+        }
+    }
+
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|cause| cause.word() == word)
+    }
+}
+
+/// What was asked and could not be learnt, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    pub api: Api,
+    /// The account whose facts are missing; `None` for the organization itself.
+    pub account: Option<AccountId>,
+    /// `None` for global APIs.
+    pub region: Option<RegionName>,
+    /// The repository, page or other resource asked about; empty for the whole cell.
+    pub resource: String,
+    pub kind: GapKind,
+    /// AWS's error code, or ours where no answer came.
+    pub code: String,
+    pub cause: Cause,
+    /// What AWS said, cleaned of request ids. Evidence, not a fact: it stands in `run.json`, not in the tables.
+    pub message: String,
+    /// How often it was tried. Evidence, not a fact.
+    pub attempts: u32,
+}
+
+impl Gap {
+    /// The key under which a gap is stored once, however many facts hang on it.
+    pub fn key(&self) -> (Option<AccountId>, Option<&RegionName>, Api, &str) {
+        (self.account, self.region.as_ref(), self.api, &self.resource)
+    }
+
+    /// The IAM permission to grant, where a permission would help.
+    pub fn permission_needed(&self) -> Option<&'static str> {
+        (self.kind == GapKind::AccessDenied).then(|| self.api.info().permission)
+    }
+
+    /// One action that helps, as a sentence fragment.
+    pub fn hint(&self) -> String {
+        match self.kind {
+            GapKind::AccessDenied => match self.cause {
+                Cause::ResourcePolicy => format!(
+                    "a resource-based policy denies the auditor: let the audit role through there, as well as Inspector ({})",
+                    self.api.info().permission
+                ),
+                Cause::ServiceControlPolicy => {
+                    format!("a service control policy denies {}: exempt the audit role", self.api.info().permission)
+                }
+                Cause::TrustPolicy => "let the audit role's trust policy name this caller".to_owned(),
+                _ if self.api == Api::AssumeRole => {
+                    "create the audit role in the account and let it trust this caller, or name another with --role-name".to_owned()
+                }
+                _ => format!("grant {} to the audit role", self.api.info().permission),
+            },
+            GapKind::RegionDisabled => "enable the region for the account, or leave it out with --regions".to_owned(),
+            GapKind::Throttled => "run again with fewer requests in flight (--max-in-flight)".to_owned(),
+            GapKind::Timeout | GapKind::Connection => "check the network path to the endpoint and run again".to_owned(),
+            GapKind::ServerError => "run again later; the service failed".to_owned(),
+            GapKind::MalformedAnswer => "run again; if it persists, the endpoint does not speak AWS's protocol".to_owned(),
+            GapKind::NotImplemented => "the endpoint does not implement this operation".to_owned(),
+            GapKind::ExpiredCredentials => "renew the credentials and run again".to_owned(),
+            GapKind::ClockSkew => "set this machine's clock".to_owned(),
+            GapKind::Refused => format!("see the message in run.json; {} refused the request", self.api.info().service),
+            GapKind::NotReached => "the audit was interrupted: run it again".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The words of scangap: identifiers parsed once, facts with their gaps, the API table and the diagnoses.
+//!
+//! Nothing here does I/O, reads a clock or knows a file format. Every other crate speaks in these types.
+
+mod api;
+mod arn;
+mod diagnosis;
+mod facts;
+mod gap;
+mod ids;
+mod observed;
+mod partition;
+mod verdict;
+
+pub use api::{APIS, Api, ApiInfo, Limit, Reader, SESSION_POLICY_MAX_CHARS, session_policy};
+pub use arn::{Arn, ArnError, inspector_role_arn, repository_arn};
+pub use diagnosis::{DIAGNOSES, Diagnosis, DiagnosisInfo, Tone};
+pub use facts::{
+    AccountFacts, AccountOutcome, CellFacts, CellOutcome, CoverageRow, CoverageSource, CreationTemplate,
+    OrganizationFacts, RegionFact, RegionStatus, RegionsSource, RepositoryFacts, ScanRule, Scope, StoredPolicy,
+};
+pub use gap::{Cause, Gap, GapKind};
+pub use ids::{AccountId, IdError, OrganizationId, PolicyHash, RegionName, RepositoryName};
+pub use observed::{Asked, Observed};
+pub use partition::{Partition, REGIONS, RegionInfo, nearest_region, region_info};
+pub use verdict::Verdict;
