@@ -1,1 +1,15 @@
-//! placeholder
+//! The one place that names `aws-sdk-*`: credentials, the read ports that an audit is given, and the classification of
+//! errors. It decides nothing and retries nothing: the SDK is the only retry layer.
+//!
+//! An audit cannot reach a mutating call: no type in [`read`] has one. Write ports will be a module of their own.
+
+mod classify;
+mod connect;
+mod credentials;
+mod meter;
+pub mod read;
+
+pub use classify::CallError;
+pub use connect::{ConnectError, ConnectOptions, Connection, Identity};
+pub use credentials::{AssumeOptions, AssumedRole};
+pub use meter::{ApiCount, Call, Meter};

@@ -1,0 +1,214 @@
+//! Counting at the wire: attempts and throttles per API, and whether every host was AWS's own.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use scangap_model::{APIS, Api};
+
+use crate::classify::{CallError, classify};
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// What one API cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ApiCount {
+    pub calls: u64,
+    pub attempts: u64,
+    pub throttled: u64,
+}
+
+/// The counters of one run, shared by every call.
+#[derive(Debug)]
+pub struct Meter {
+    calls: Vec<AtomicU64>,
+    attempts: Vec<AtomicU64>,
+    throttled: Vec<AtomicU64>,
+    not_aws: AtomicBool,
+    /// The first foreign host, for the first screen.
+    foreign_host: Mutex<Option<String>>,
+}
+
+impl Meter {
+    pub fn new() -> Arc<Self> {
+        let zeros = || APIS.iter().map(|_| AtomicU64::new(0)).collect();
+        Arc::new(Self {
+            calls: zeros(),
+            attempts: zeros(),
+            throttled: zeros(),
+            not_aws: AtomicBool::new(false),
+            foreign_host: Mutex::new(None),
+        })
+    }
+
+    pub fn counts(&self) -> BTreeMap<Api, ApiCount> {
+        let read =
+            |counters: &[AtomicU64], api: Api| counters.get(api as usize).map_or(0, |n| n.load(Ordering::Relaxed));
+        APIS.iter()
+            .map(|info| {
+                let count = ApiCount {
+                    calls: read(&self.calls, info.api),
+                    attempts: read(&self.attempts, info.api),
+                    throttled: read(&self.throttled, info.api),
+                };
+                (info.api, count)
+            })
+            .filter(|(_, count)| count.attempts > 0)
+            .collect()
+    }
+
+    pub fn total(&self) -> ApiCount {
+        self.counts().values().fold(ApiCount::default(), |sum, count| ApiCount {
+            calls: sum.calls + count.calls,
+            attempts: sum.attempts + count.attempts,
+            throttled: sum.throttled + count.throttled,
+        })
+    }
+
+    /// Whether any request went to a host that is not AWS's.
+    pub fn met_foreign_host(&self) -> bool {
+        self.not_aws.load(Ordering::Relaxed)
+    }
+
+    pub fn foreign_host(&self) -> Option<String> {
+        self.foreign_host.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn add(counters: &[AtomicU64], api: Api) {
+        if let Some(counter) = counters.get(api as usize) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn see_host(&self, uri: &str) {
+        let host = uri.split("://").nth(1).unwrap_or(uri).split(['/', '?']).next().unwrap_or_default();
+        if !is_aws_host(host) && !self.not_aws.swap(true, Ordering::Relaxed) {
+            *self.foreign_host.lock().unwrap_or_else(PoisonError::into_inner) = Some(host.to_owned());
+        }
+    }
+}
+
+fn is_aws_host(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, _port)| name).to_ascii_lowercase();
+    [".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn"]
+        .iter()
+        .any(|suffix| name.ends_with(suffix))
+}
+
+/// One call of an operation, with however many attempts the SDK makes of it.
+#[derive(Debug)]
+pub struct Call {
+    api: Api,
+    meter: Arc<Meter>,
+    attempts: AtomicU32,
+    throttles: AtomicU32,
+}
+
+impl Call {
+    pub fn new(api: Api, meter: &Arc<Meter>) -> Arc<Self> {
+        Meter::add(&meter.calls, api);
+        Arc::new(Self { api, meter: Arc::clone(meter), attempts: AtomicU32::new(0), throttles: AtomicU32::new(0) })
+    }
+
+    pub fn api(&self) -> Api {
+        self.api
+    }
+
+    pub fn throttles(&self) -> u32 {
+        self.throttles.load(Ordering::Relaxed)
+    }
+
+    /// The hook that the SDK runs around each attempt.
+    pub(crate) fn watch(self: &Arc<Self>) -> Watch {
+        Watch(Arc::clone(self))
+    }
+
+    pub(crate) fn error<E>(&self, error: &SdkError<E, HttpResponse>) -> CallError
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        classify(self.api, error, self.attempts.load(Ordering::Relaxed).max(1))
+    }
+
+    pub(crate) fn malformed(&self, code: &str, message: &str) -> CallError {
+        CallError::malformed(self.api, code, message)
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Watch(Arc<Call>);
+
+impl Intercept for Watch {
+    fn name(&self) -> &'static str {
+        "scangap::Watch"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let call = &self.0;
+        call.attempts.fetch_add(1, Ordering::Relaxed);
+        Meter::add(&call.meter.attempts, call.api);
+        call.meter.see_host(context.request().uri());
+        Ok(())
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let call = &self.0;
+        let failed = context.output_or_error().is_some_and(|result| result.is_err());
+        let said = context.response().map(|response| {
+            let code = response.headers().get("x-amzn-errortype").unwrap_or_default().to_owned();
+            let body = response.body().bytes().map(String::from_utf8_lossy).unwrap_or_default();
+            (response.status().as_u16(), code, body.into_owned())
+        });
+        if let (true, Some((status, code, body))) = (failed, said) {
+            let words = ["Throttl", "TooManyRequests", "RequestLimitExceeded"];
+            if status == 429 || words.iter().any(|word| code.contains(word) || body.contains(word)) {
+                call.throttles.fetch_add(1, Ordering::Relaxed);
+                Meter::add(&call.meter.throttled, call.api);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_hosts_of_aws_are_aws() {
+        let meter = Meter::new();
+        for uri in [
+            "https://api.ecr.eu-west-1.amazonaws.com/",
+            "https://sts.cn-north-1.amazonaws.com.cn/",
+            "https://inspector2.eu-west-1.api.aws/x",
+        ] {
+            meter.see_host(uri);
+        }
+        assert!(!meter.met_foreign_host());
+        for uri in ["http://127.0.0.1:4566/", "https://amazonaws.com.evil.example/", "https://notamazonaws.com/"] {
+            let meter = Meter::new();
+            meter.see_host(uri);
+            assert!(meter.met_foreign_host(), "{uri}");
+        }
+    }
+}

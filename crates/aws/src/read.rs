@@ -1,0 +1,31 @@
+//! Read ports: what an audit may ask. One method per operation and page; paging, limits and gaps are the collector's.
+
+mod account;
+mod ecr;
+mod inspector;
+mod organization;
+
+pub use account::{AccountReader, OptStatus, RegionReader};
+pub use ecr::{ImageSummary, PolicyAnswer, RepositoryAnswer, ScanFrequencies, ScanningConfiguration, TemplateSummary};
+pub use inspector::{AccountStatus, AccountStatuses, CoverageFilter, CoveredResource};
+pub use organization::{AccountSummary, OrganizationReader, OrganizationSummary, OuSummary};
+
+/// One page of a list.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    pub next: Option<String>,
+}
+
+/// Sends a request under a call's watch, and classifies what does not come back.
+macro_rules! send {
+    ($call:expr, $request:expr) => {
+        $request.customize().interceptor($call.watch()).send().await.map_err(|error| $call.error(&error))
+    };
+}
+pub(crate) use send;
+
+/// AWS's times. One that is out of range is no time.
+pub(crate) fn timestamp(time: &aws_smithy_types::DateTime) -> Option<jiff::Timestamp> {
+    jiff::Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()
+}

@@ -1,0 +1,98 @@
+//! One account: its regions, and a reader for each region.
+
+use std::sync::Arc;
+
+use aws_config::{Region, SdkConfig};
+use aws_sdk_account::types::RegionOptStatus;
+use aws_smithy_runtime::client::retries::RetryPartition;
+use scangap_model::{AccountId, RegionName, RegionStatus};
+
+use super::{Page, send};
+use crate::classify::CallError;
+use crate::meter::Call;
+
+/// A region and what an account may do there.
+#[derive(Debug, Clone)]
+pub struct OptStatus {
+    pub region: RegionName,
+    pub status: RegionStatus,
+}
+
+#[derive(Debug, Clone)]
+pub struct AccountReader {
+    pub(crate) account: AccountId,
+    config: SdkConfig,
+    management: aws_sdk_account::Client,
+}
+
+/// One cell. Built when its work starts and dropped when it ends: 50,000 live clients would be a gigabyte.
+#[derive(Debug, Clone)]
+pub struct RegionReader {
+    pub(crate) account: AccountId,
+    pub(crate) ecr: aws_sdk_ecr::Client,
+    pub(crate) inspector: aws_sdk_inspector2::Client,
+}
+
+impl AccountReader {
+    pub(crate) fn new(account: AccountId, config: SdkConfig, global: &SdkConfig) -> Self {
+        let management = aws_sdk_account::Client::from_conf(
+            aws_sdk_account::config::Builder::from(global)
+                .identity_cache(aws_sdk_account::config::IdentityCache::no_cache())
+                .retry_partition(RetryPartition::new(format!("account-{account}")))
+                .build(),
+        );
+        Self { account, config, management }
+    }
+
+    pub fn region(&self, region: &RegionName) -> RegionReader {
+        let place = |service: &str| RetryPartition::new(format!("{service}-{}-{region}", self.account));
+        let name = Region::new(region.as_str().to_owned());
+        RegionReader {
+            account: self.account,
+            ecr: aws_sdk_ecr::Client::from_conf(
+                aws_sdk_ecr::config::Builder::from(&self.config)
+                    .region(name.clone())
+                    .identity_cache(aws_sdk_ecr::config::IdentityCache::no_cache())
+                    .retry_partition(place("ecr"))
+                    .build(),
+            ),
+            inspector: aws_sdk_inspector2::Client::from_conf(
+                aws_sdk_inspector2::config::Builder::from(&self.config)
+                    .region(name)
+                    .identity_cache(aws_sdk_inspector2::config::IdentityCache::no_cache())
+                    .retry_partition(place("inspector2"))
+                    .build(),
+            ),
+        }
+    }
+
+    pub async fn regions(&self, call: &Arc<Call>, token: Option<String>) -> Result<Page<OptStatus>, CallError> {
+        let output = send!(call, self.management.list_regions().max_results(50).set_next_token(token))?;
+        let items = output
+            .regions()
+            .iter()
+            .filter_map(|region| {
+                Some(OptStatus {
+                    region: region.region_name()?.parse().ok()?,
+                    status: status(region.region_opt_status()),
+                })
+            })
+            .collect();
+        Ok(Page { items, next: output.next_token().map(str::to_owned) })
+    }
+
+    pub async fn region_status(&self, call: &Arc<Call>, region: &RegionName) -> Result<RegionStatus, CallError> {
+        let output = send!(call, self.management.get_region_opt_status().region_name(region.as_str()))?;
+        Ok(status(output.region_opt_status()))
+    }
+}
+
+/// AWS: calls work while a region is still being disabled; while it is being enabled they may not.
+fn status(word: Option<&RegionOptStatus>) -> RegionStatus {
+    match word.map(RegionOptStatus::as_str) {
+        Some("ENABLED" | "ENABLED_BY_DEFAULT" | "ENABLING" | "DISABLING") => RegionStatus::Enabled,
+        Some("DISABLED") => RegionStatus::NotEnabled,
+        Some(other) => RegionStatus::Other(other.to_owned()),
+        None => RegionStatus::Other("no status".to_owned()),
+    }
+}

@@ -1,0 +1,195 @@
+//! Amazon ECR, read only.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use scangap_model::{AccountId, ScanRule};
+
+use super::{Page, RegionReader, send, timestamp};
+use crate::classify::CallError;
+use crate::meter::Call;
+
+#[derive(Debug, Clone)]
+pub struct RepositoryAnswer {
+    pub name: String,
+    pub arn: String,
+    pub created_at: Option<Timestamp>,
+}
+
+/// A policy, or one of the two ways of having none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PolicyAnswer {
+    Text(String),
+    None,
+    /// The repository vanished since it was listed.
+    RepositoryGone,
+}
+
+#[derive(Debug, Clone)]
+pub struct ScanFrequencies {
+    /// By repository name.
+    pub found: BTreeMap<String, String>,
+    pub gone: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct ScanningConfiguration {
+    /// BASIC, ENHANCED or a word not known here.
+    pub scan_type: String,
+    pub rules: Vec<ScanRule>,
+}
+
+#[derive(Debug, Clone)]
+pub struct TemplateSummary {
+    pub prefix: String,
+    pub policy: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct ImageSummary {
+    pub digest: String,
+    /// ACTIVE unless AWS says otherwise.
+    pub status: String,
+}
+
+impl RegionReader {
+    pub async fn repositories(
+        &self,
+        call: &Arc<Call>,
+        token: Option<String>,
+    ) -> Result<Page<RepositoryAnswer>, CallError> {
+        let output = send!(call, self.ecr.describe_repositories().max_results(1000).set_next_token(token))?;
+        Ok(Page {
+            items: output.repositories().iter().filter_map(repository).collect(),
+            next: output.next_token().map(str::to_owned),
+        })
+    }
+
+    /// One repository by name. `None`: there is none.
+    pub async fn repository(&self, call: &Arc<Call>, name: &str) -> Result<Option<RepositoryAnswer>, CallError> {
+        match send!(call, self.ecr.describe_repositories().repository_names(name)) {
+            Ok(output) => Ok(output.repositories().first().and_then(repository)),
+            Err(error) if error.code == "RepositoryNotFoundException" => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub async fn repository_policy(&self, call: &Arc<Call>, name: &str) -> Result<PolicyAnswer, CallError> {
+        match send!(call, self.ecr.get_repository_policy().repository_name(name)) {
+            Ok(output) => output
+                .policy_text()
+                .map(|text| PolicyAnswer::Text(text.to_owned()))
+                .ok_or_else(|| call.malformed("NoPolicyText", "the answer holds no policy")),
+            Err(error) if error.code == "RepositoryPolicyNotFoundException" => Ok(PolicyAnswer::None),
+            Err(error) if error.code == "RepositoryNotFoundException" => Ok(PolicyAnswer::RepositoryGone),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// AWS: 25 names at most.
+    pub async fn scan_frequencies(&self, call: &Arc<Call>, names: &[String]) -> Result<ScanFrequencies, CallError> {
+        let output = send!(
+            call,
+            self.ecr.batch_get_repository_scanning_configuration().set_repository_names(Some(names.to_vec()))
+        )?;
+        let found = output
+            .scanning_configurations()
+            .iter()
+            .filter_map(|found| {
+                Some((found.repository_name()?.to_owned(), found.scan_frequency()?.as_str().to_owned()))
+            })
+            .collect();
+        let gone =
+            output.failures().iter().filter_map(|failure| failure.repository_name().map(str::to_owned)).collect();
+        Ok(ScanFrequencies { found, gone })
+    }
+
+    pub async fn registry_policy(&self, call: &Arc<Call>) -> Result<Option<String>, CallError> {
+        match send!(call, self.ecr.get_registry_policy()) {
+            Ok(output) => Ok(output.policy_text().filter(|text| !text.is_empty()).map(str::to_owned)),
+            Err(error) if error.code == "RegistryPolicyNotFoundException" => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The registry policy's scope: V1 or V2. `None`: no value is set.
+    pub async fn registry_policy_scope(&self, call: &Arc<Call>) -> Result<Option<String>, CallError> {
+        let output = send!(call, self.ecr.get_account_setting().name("REGISTRY_POLICY_SCOPE"))?;
+        Ok(output.value().map(str::to_owned))
+    }
+
+    pub async fn scanning_configuration(&self, call: &Arc<Call>) -> Result<ScanningConfiguration, CallError> {
+        let output = send!(call, self.ecr.get_registry_scanning_configuration())?;
+        let configuration = output
+            .scanning_configuration()
+            .ok_or_else(|| call.malformed("NoConfiguration", "the answer holds no configuration"))?;
+        let mut rules: Vec<ScanRule> = configuration
+            .rules()
+            .iter()
+            .map(|rule| {
+                let mut filters: Vec<String> =
+                    rule.repository_filters().iter().map(|filter| filter.filter().to_owned()).collect();
+                filters.sort();
+                ScanRule { frequency: rule.scan_frequency().as_str().to_owned(), filters }
+            })
+            .collect();
+        rules.sort();
+        // AWS: no configuration set means BASIC.
+        let scan_type = configuration.scan_type().map_or("BASIC", |scan_type| scan_type.as_str()).to_owned();
+        Ok(ScanningConfiguration { scan_type, rules })
+    }
+
+    pub async fn creation_templates(
+        &self,
+        call: &Arc<Call>,
+        token: Option<String>,
+    ) -> Result<Page<TemplateSummary>, CallError> {
+        let output = send!(call, self.ecr.describe_repository_creation_templates().set_next_token(token))?;
+        let items = output
+            .repository_creation_templates()
+            .iter()
+            .map(|template| TemplateSummary {
+                prefix: template.prefix().unwrap_or_default().to_owned(),
+                policy: template.repository_policy().filter(|text| !text.is_empty()).map(str::to_owned),
+            })
+            .collect();
+        Ok(Page { items, next: output.next_token().map(str::to_owned) })
+    }
+
+    pub async fn tags(&self, call: &Arc<Call>, arn: &str) -> Result<BTreeMap<String, String>, CallError> {
+        let output = send!(call, self.ecr.list_tags_for_resource().resource_arn(arn))?;
+        Ok(output.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect())
+    }
+
+    pub async fn images(
+        &self,
+        call: &Arc<Call>,
+        name: &str,
+        token: Option<String>,
+    ) -> Result<Page<ImageSummary>, CallError> {
+        let output =
+            send!(call, self.ecr.describe_images().repository_name(name).max_results(1000).set_next_token(token))?;
+        let items = output
+            .image_details()
+            .iter()
+            .map(|image| ImageSummary {
+                digest: image.image_digest().unwrap_or_default().to_owned(),
+                status: image.image_status().map_or("ACTIVE", |status| status.as_str()).to_owned(),
+            })
+            .collect();
+        Ok(Page { items, next: output.next_token().map(str::to_owned) })
+    }
+
+    pub fn account(&self) -> AccountId {
+        self.account
+    }
+}
+
+fn repository(repository: &aws_sdk_ecr::types::Repository) -> Option<RepositoryAnswer> {
+    Some(RepositoryAnswer {
+        name: repository.repository_name()?.to_owned(),
+        arn: repository.repository_arn().unwrap_or_default().to_owned(),
+        created_at: repository.created_at().and_then(timestamp),
+    })
+}

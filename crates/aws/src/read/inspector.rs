@@ -1,0 +1,134 @@
+//! Amazon Inspector, read only.
+
+use std::sync::Arc;
+
+use aws_sdk_inspector2::types::{CoverageFilterCriteria, CoverageStringComparison, CoverageStringFilter};
+use jiff::Timestamp;
+use scangap_model::AccountId;
+
+use super::{Page, RegionReader, send, timestamp};
+use crate::classify::CallError;
+use crate::meter::Call;
+
+/// Which coverage rows to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CoverageFilter {
+    /// The repositories' own rows.
+    Repositories,
+    /// Image rows that say ACCESS_DENIED.
+    DeniedImages,
+    /// Every image row.
+    Images,
+}
+
+#[derive(Debug, Clone)]
+pub struct CoveredResource {
+    pub account: String,
+    pub resource_id: String,
+    pub status: Option<String>,
+    pub reason: Option<String>,
+    pub last_scanned_at: Option<Timestamp>,
+}
+
+/// Inspector's status of one account in the reader's region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountStatus {
+    pub status: Option<String>,
+    pub ecr_status: Option<String>,
+}
+
+/// AWS answers 200 even where it refuses single accounts.
+#[derive(Debug, Clone)]
+pub struct AccountStatuses {
+    pub accounts: Vec<(AccountId, AccountStatus)>,
+    /// Account, error code and message.
+    pub failed: Vec<(AccountId, String, String)>,
+}
+
+impl RegionReader {
+    /// AWS: 100 accounts at most; none means the caller's own.
+    pub async fn account_statuses(
+        &self,
+        call: &Arc<Call>,
+        accounts: &[AccountId],
+    ) -> Result<AccountStatuses, CallError> {
+        let ids = (!accounts.is_empty()).then(|| accounts.iter().map(ToString::to_string).collect());
+        let output = send!(call, self.inspector.batch_get_account_status().set_account_ids(ids))?;
+        let word =
+            |state: Option<&aws_sdk_inspector2::types::State>| state.map(|state| state.status().as_str().to_owned());
+        let accounts = output
+            .accounts()
+            .iter()
+            .filter_map(|account| {
+                let status = AccountStatus {
+                    status: word(account.state()),
+                    ecr_status: word(account.resource_state().and_then(|resources| resources.ecr())),
+                };
+                Some((account.account_id().parse().ok()?, status))
+            })
+            .collect();
+        let failed = output
+            .failed_accounts()
+            .iter()
+            .filter_map(|failed| {
+                Some((
+                    failed.account_id().parse().ok()?,
+                    failed.error_code().as_str().to_owned(),
+                    failed.error_message().to_owned(),
+                ))
+            })
+            .collect();
+        Ok(AccountStatuses { accounts, failed })
+    }
+
+    pub async fn coverage(
+        &self,
+        call: &Arc<Call>,
+        filter: CoverageFilter,
+        token: Option<String>,
+    ) -> Result<Page<CoveredResource>, CallError> {
+        let equals = |value: &str| {
+            CoverageStringFilter::builder().comparison(CoverageStringComparison::Equals).value(value).build().ok()
+        };
+        let mut criteria = CoverageFilterCriteria::builder();
+        match filter {
+            CoverageFilter::Repositories => {
+                criteria = criteria.set_resource_type(equals("AWS_ECR_REPOSITORY").map(|f| vec![f]))
+            }
+            CoverageFilter::DeniedImages => {
+                criteria = criteria
+                    .set_resource_type(equals("AWS_ECR_CONTAINER_IMAGE").map(|f| vec![f]))
+                    .set_scan_status_reason(equals("ACCESS_DENIED").map(|f| vec![f]));
+            }
+            CoverageFilter::Images => {
+                criteria = criteria.set_resource_type(equals("AWS_ECR_CONTAINER_IMAGE").map(|f| vec![f]))
+            }
+        }
+        let output = send!(
+            call,
+            self.inspector.list_coverage().max_results(200).filter_criteria(criteria.build()).set_next_token(token)
+        )?;
+        let items = output
+            .covered_resources()
+            .iter()
+            .map(|resource| CoveredResource {
+                account: resource.account_id().to_owned(),
+                resource_id: resource.resource_id().to_owned(),
+                status: resource.scan_status().map(|status| status.status_code().as_str().to_owned()),
+                reason: resource.scan_status().map(|status| status.reason().as_str().to_owned()),
+                last_scanned_at: resource.last_scanned_at().and_then(timestamp),
+            })
+            .collect();
+        Ok(Page { items, next: output.next_token().filter(|token| !token.is_empty()).map(str::to_owned) })
+    }
+
+    /// The delegated administrator as Inspector knows it. `None`: there is none.
+    pub async fn delegated_administrator(&self, call: &Arc<Call>) -> Result<Option<AccountId>, CallError> {
+        let output = match send!(call, self.inspector.get_delegated_admin_account()) {
+            Ok(output) => output,
+            Err(error) if error.code == "ResourceNotFoundException" => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(output.delegated_admin().and_then(|admin| admin.account_id()).and_then(|id| id.parse().ok()))
+    }
+}

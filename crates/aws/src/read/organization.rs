@@ -1,0 +1,138 @@
+//! AWS Organizations, read only.
+
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use scangap_model::AccountId;
+
+use super::{Page, send};
+use crate::classify::CallError;
+use crate::meter::Call;
+
+#[derive(Debug, Clone)]
+pub struct OrganizationReader {
+    client: aws_sdk_organizations::Client,
+}
+
+#[derive(Debug, Clone)]
+pub struct OrganizationSummary {
+    pub id: String,
+    pub management_account: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct AccountSummary {
+    pub id: AccountId,
+    pub name: Option<String>,
+    /// `State`; the retired `Status` only where an endpoint does not know the former.
+    pub state: Option<String>,
+    /// `o-.../r-.../ou-.../<account>/`, without the account.
+    pub path: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct OuSummary {
+    pub id: String,
+    pub name: String,
+}
+
+impl OrganizationReader {
+    pub(crate) fn new(config: &SdkConfig) -> Self {
+        Self { client: aws_sdk_organizations::Client::new(config) }
+    }
+
+    /// `None`: the account is in no organization.
+    pub async fn describe(&self, call: &Arc<Call>) -> Result<Option<OrganizationSummary>, CallError> {
+        let output = match send!(call, self.client.describe_organization()) {
+            Ok(output) => output,
+            Err(error) if error.code == "AWSOrganizationsNotInUseException" => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let organization = output
+            .organization()
+            .ok_or_else(|| call.malformed("NoOrganization", "the answer holds no organization"))?;
+        Ok(Some(OrganizationSummary {
+            id: organization.id().unwrap_or_default().to_owned(),
+            management_account: organization.master_account_id().unwrap_or_default().to_owned(),
+        }))
+    }
+
+    pub async fn accounts(&self, call: &Arc<Call>, token: Option<String>) -> Result<Page<AccountSummary>, CallError> {
+        let output = send!(call, self.client.list_accounts().set_next_token(token))?;
+        let items = output.accounts().iter().filter_map(summary).collect();
+        Ok(Page { items, next: output.next_token().map(str::to_owned) })
+    }
+
+    pub async fn accounts_of(
+        &self,
+        call: &Arc<Call>,
+        parent: &str,
+        token: Option<String>,
+    ) -> Result<Page<AccountSummary>, CallError> {
+        let output = send!(call, self.client.list_accounts_for_parent().parent_id(parent).set_next_token(token))?;
+        let items = output.accounts().iter().filter_map(summary).collect();
+        Ok(Page { items, next: output.next_token().map(str::to_owned) })
+    }
+
+    pub async fn roots(&self, call: &Arc<Call>, token: Option<String>) -> Result<Page<OuSummary>, CallError> {
+        let output = send!(call, self.client.list_roots().set_next_token(token))?;
+        let items = output
+            .roots()
+            .iter()
+            .filter_map(|root| {
+                Some(OuSummary { id: root.id()?.to_owned(), name: root.name().unwrap_or_default().to_owned() })
+            })
+            .collect();
+        Ok(Page { items, next: output.next_token().map(str::to_owned) })
+    }
+
+    pub async fn organizational_units(
+        &self,
+        call: &Arc<Call>,
+        parent: &str,
+        token: Option<String>,
+    ) -> Result<Page<OuSummary>, CallError> {
+        let output =
+            send!(call, self.client.list_organizational_units_for_parent().parent_id(parent).set_next_token(token))?;
+        let items = output
+            .organizational_units()
+            .iter()
+            .filter_map(|ou| {
+                Some(OuSummary { id: ou.id()?.to_owned(), name: ou.name().unwrap_or_default().to_owned() })
+            })
+            .collect();
+        Ok(Page { items, next: output.next_token().map(str::to_owned) })
+    }
+
+    /// Account ids of the delegated administrators for Inspector.
+    pub async fn inspector_administrators(
+        &self,
+        call: &Arc<Call>,
+        token: Option<String>,
+    ) -> Result<Page<AccountId>, CallError> {
+        let output = send!(
+            call,
+            self.client
+                .list_delegated_administrators()
+                .service_principal("inspector2.amazonaws.com")
+                .set_next_token(token)
+        )?;
+        let items = output.delegated_administrators().iter().filter_map(|admin| admin.id()?.parse().ok()).collect();
+        Ok(Page { items, next: output.next_token().map(str::to_owned) })
+    }
+}
+
+fn summary(account: &aws_sdk_organizations::types::Account) -> Option<AccountSummary> {
+    let id: AccountId = account.id()?.parse().ok()?;
+    let status = account.status().map(|status| status.as_str().to_owned());
+    let path = account.paths().first().map(|path| {
+        // AWS appends the account id; aws:PrincipalOrgPaths has none.
+        path.trim_end_matches('/').strip_suffix(&id.to_string()).unwrap_or(path).to_owned()
+    });
+    Some(AccountSummary {
+        id,
+        name: account.name().map(str::to_owned),
+        state: account.state().map(|state| state.as_str().to_owned()).or(status),
+        path,
+    })
+}
