@@ -1,1 +1,16 @@
-//! placeholder
+//! Collection: which accounts, regions and calls, how fast, and what becomes of an answer that does not come.
+//!
+//! A collector never fails: an error becomes a gap at the exact resource it hides, and nothing else is lost. Facts leave
+//! as events through one channel; no SQL, no printing, no decisions about policies.
+
+mod account;
+mod admin;
+mod cell;
+mod event;
+mod gate;
+mod organization;
+mod pages;
+mod run;
+
+pub use event::{CellHarvest, Event};
+pub use run::{CollectError, CollectOptions, Collected, collect};

@@ -1,0 +1,253 @@
+//! One cell: an account in a region. Repositories first; where there are none and no coverage, that one call is all.
+
+mod inspector;
+mod registry;
+mod repositories;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use scangap_aws::read::{RegionReader, RepositoryAnswer};
+use scangap_model::{
+    AccountId, Api, Asked, CellFacts, CellOutcome, CoverageRow, CoverageSource, Gap, GapKind, Observed, PolicyHash,
+    RegionName, RepositoryFacts, RepositoryName, StoredPolicy, repository_arn,
+};
+
+use crate::account::OpenedAccount;
+use crate::admin::AdminView;
+use crate::event::CellHarvest;
+use crate::gate::Place;
+use crate::pages::{Listed, list};
+use crate::run::Context;
+
+/// What the parts of a cell's reading share.
+struct Cell<'a> {
+    context: &'a Context,
+    account: AccountId,
+    region: &'a RegionName,
+    reader: RegionReader,
+    place: Place,
+}
+
+impl Cell<'_> {
+    fn gap(&self, error: scangap_aws::CallError, resource: impl Into<String>) -> Gap {
+        error.at(Some(self.account), Some(self.region), resource)
+    }
+}
+
+/// Policies met in a cell, each text once.
+#[derive(Default)]
+struct Policies(BTreeMap<PolicyHash, String>);
+
+impl Policies {
+    fn keep(&mut self, text: String) -> Option<PolicyHash> {
+        use sha2::{Digest, Sha256};
+        use std::fmt::Write;
+        let hex = Sha256::digest(&text).iter().fold(String::with_capacity(64), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
+        let hash: PolicyHash = hex.parse().ok()?;
+        self.0.entry(hash.clone()).or_insert(text);
+        Some(hash)
+    }
+
+    /// Whether any policy's condition may name a resource tag. An escape could hide the word; then the tags are simply
+    /// not known, and the verdict depends.
+    fn name_tags(&self) -> bool {
+        self.0.values().any(|text| text.to_ascii_lowercase().contains("resourcetag/"))
+    }
+}
+
+pub(crate) async fn read(
+    context: &Context,
+    account: &OpenedAccount,
+    region: &RegionName,
+    probing: bool,
+    view: &AdminView,
+) -> CellHarvest {
+    let cell = Cell {
+        context,
+        account: account.id,
+        region,
+        reader: account.reader.region(region),
+        place: context.gate.place(),
+    };
+    let harvest = read_cell(&cell, probing, view).await;
+    if context.gate.cancel.is_cancelled() {
+        // A cell is whole or it was not reached: half of one would look like the whole.
+        return empty(CellFacts::unasked(account.id, region.clone(), CellOutcome::NotReached));
+    }
+    harvest
+}
+
+fn empty(facts: CellFacts) -> CellHarvest {
+    CellHarvest { facts, repositories: Vec::new(), coverage: Vec::new(), policies: Vec::new() }
+}
+
+async fn read_cell(cell: &Cell<'_>, probing: bool, view: &AdminView) -> CellHarvest {
+    let Listed { items: listed, error } = list(Api::DescribeRepositories, |token| {
+        cell.place.call(Api::DescribeRepositories, |call| async move { cell.reader.repositories(&call, token).await })
+    })
+    .await;
+    let list_gap = error.map(|error| cell.gap(error, ""));
+    if let Some(gap) = list_gap.as_ref().filter(|_| listed.is_empty()) {
+        // Where nobody said that the region is enabled, this answer says that it is not.
+        if probing && gap.kind == GapKind::RegionDisabled {
+            return empty(CellFacts::unasked(cell.account, cell.region.clone(), CellOutcome::NotEnabled));
+        }
+    }
+    let outcome = match &list_gap {
+        Some(gap) if listed.is_empty() => CellOutcome::Unreadable(gap.clone()),
+        Some(_) | None => CellOutcome::Read,
+    };
+    let mut facts = CellFacts::unasked(cell.account, cell.region.clone(), outcome);
+    facts.repositories = match &list_gap {
+        None => Observed::Known(u64::try_from(listed.len()).unwrap_or(u64::MAX)).into(),
+        Some(gap) => Observed::Unknown(gap.clone()).into(),
+    };
+
+    let something = !listed.is_empty() || list_gap.is_some();
+    let inspector = inspector::read(cell, view, something).await;
+    facts.inspector_status = inspector.status;
+    facts.inspector_ecr_status = inspector.ecr_status;
+    facts.coverage = inspector.source;
+    let mut coverage = inspector.rows;
+
+    let mut policies = Policies::default();
+    let mut targets = targets(cell, listed);
+    missing_from_list(cell, &mut targets, &mut coverage, list_gap.as_ref(), &mut facts).await;
+    let mut repositories = Vec::new();
+    if !targets.is_empty() {
+        registry::read(cell, &mut facts, &mut policies).await;
+        repositories = repositories::read(cell, targets, &mut facts, &mut policies, &coverage).await;
+    }
+    let kept: BTreeSet<&RepositoryName> = repositories.iter().map(|repository| &repository.name).collect();
+    coverage.retain(|row| kept.contains(&row.repository));
+    coverage.sort_by(|a, b| a.resource_id.cmp(&b.resource_id));
+    CellHarvest {
+        facts,
+        repositories,
+        coverage,
+        policies: policies.0.into_iter().map(|(hash, text)| StoredPolicy { hash, text }).collect(),
+    }
+}
+
+/// A repository to read, as ECR's list gives it.
+struct Target {
+    name: RepositoryName,
+    arn: String,
+    created_at: Observed<jiff::Timestamp>,
+    listed: bool,
+}
+
+fn targets(cell: &Cell<'_>, listed: Vec<RepositoryAnswer>) -> BTreeMap<RepositoryName, Target> {
+    listed
+        .into_iter()
+        .filter_map(|answer| {
+            let name: RepositoryName = answer.name.parse().ok()?;
+            let arn = if answer.arn.is_empty() { arn_of(cell, &name) } else { answer.arn };
+            Some((
+                name.clone(),
+                Target { name, arn, created_at: Observed::from_answer(answer.created_at), listed: true },
+            ))
+        })
+        .collect()
+}
+
+fn arn_of(cell: &Cell<'_>, name: &RepositoryName) -> String {
+    repository_arn(cell.context.identity.partition, cell.region, cell.account, name)
+}
+
+/// Coverage rows whose repository the list does not have: asked for once by name. Where the list broke off they are
+/// read like any other.
+async fn missing_from_list(
+    cell: &Cell<'_>,
+    targets: &mut BTreeMap<RepositoryName, Target>,
+    coverage: &mut Vec<CoverageRow>,
+    list_gap: Option<&Gap>,
+    facts: &mut CellFacts,
+) {
+    let missing: BTreeSet<RepositoryName> =
+        coverage.iter().map(|row| row.repository.clone()).filter(|name| !targets.contains_key(name)).collect();
+    for name in missing {
+        let unlisted = |created_at| Target { arn: arn_of(cell, &name), name: name.clone(), created_at, listed: false };
+        if let Some(gap) = list_gap {
+            targets.insert(name.clone(), unlisted(Observed::Unknown(gap.clone())));
+            continue;
+        }
+        let asked = cell
+            .place
+            .call(Api::DescribeRepositories, |call| {
+                let name = name.as_str();
+                async move { cell.reader.repository(&call, name).await }
+            })
+            .await;
+        match asked {
+            Ok(Some(answer)) => {
+                let mut found = unlisted(Observed::from_answer(answer.created_at));
+                found.listed = true;
+                targets.insert(name.clone(), found);
+            }
+            Ok(None) => {
+                facts.coverage_without_repository += 1;
+                coverage.retain(|row| row.repository != name);
+            }
+            Err(error) => {
+                let gap = cell.gap(error, name.as_str());
+                targets.insert(name.clone(), unlisted(Observed::Unknown(gap)));
+            }
+        }
+    }
+}
+
+/// An account that does not open but that the administrator sees: a row for each repository with coverage.
+pub(crate) async fn seen_from_outside(
+    context: &Context,
+    account: AccountId,
+    refusal: &Gap,
+    view: &AdminView,
+) -> Vec<CellHarvest> {
+    let wanted = &context.options.scope.regions;
+    let mut regions: Vec<RegionName> = view.regions().await;
+    for region in wanted {
+        if !regions.contains(region) {
+            regions.push(region.clone());
+        }
+    }
+    regions.retain(|region| wanted.is_empty() || wanted.contains(region));
+    let mut harvests = Vec::new();
+    for region in regions {
+        let mut facts = CellFacts::unasked(account, region.clone(), CellOutcome::Unreadable(refusal.clone()));
+        let mut coverage = Vec::new();
+        if let Some(seen) = view.of(&region).await {
+            if let Some(status) = seen.statuses.get(&account) {
+                facts.inspector_status = Observed::from_answer(status.status.clone()).into();
+                facts.inspector_ecr_status = Observed::from_answer(status.ecr_status.clone()).into();
+                facts.coverage = match &seen.coverage_gap {
+                    None => Observed::Known(CoverageSource::DelegatedAdministrator).into(),
+                    Some(gap) => Observed::Unknown(gap.clone()).into(),
+                };
+            }
+            coverage = seen.coverage.get(&account).cloned().unwrap_or_default();
+        }
+        let names: BTreeSet<RepositoryName> = coverage.iter().map(|row| row.repository.clone()).collect();
+        let repositories = names
+            .into_iter()
+            .map(|name| RepositoryFacts {
+                account,
+                region: region.clone(),
+                arn: repository_arn(context.identity.partition, &region, account, &name),
+                name,
+                listed: false,
+                created_at: Observed::Unknown(refusal.clone()),
+                policy: Observed::Unknown(refusal.clone()),
+                scan_frequency: Observed::Unknown(refusal.clone()),
+                has_active_image: Asked::NotNeeded,
+                tags: Asked::NotNeeded,
+            })
+            .collect();
+        coverage.sort_by(|a, b| a.resource_id.cmp(&b.resource_id));
+        harvests.push(CellHarvest { facts, repositories, coverage, policies: Vec::new() });
+    }
+    harvests
+}

@@ -1,0 +1,57 @@
+//! What holds for the whole registry of a cell: its policy and scope, its scanning configuration, its templates.
+
+use scangap_model::{Api, Asked, CellFacts, CreationTemplate, Gap, Observed};
+
+use super::{Cell, Policies};
+use crate::pages::list;
+
+pub(super) async fn read(cell: &Cell<'_>, facts: &mut CellFacts, policies: &mut Policies) {
+    let (place, reader) = (&cell.place, &cell.reader);
+    let (policy, scope, configuration, templates) = tokio::join!(
+        place.call(Api::GetRegistryPolicy, |call| async move { reader.registry_policy(&call).await }),
+        place.call(Api::GetAccountSetting, |call| async move { reader.registry_policy_scope(&call).await }),
+        place.call(
+            Api::GetRegistryScanningConfiguration,
+            |call| async move { reader.scanning_configuration(&call).await }
+        ),
+        list(Api::DescribeRepositoryCreationTemplates, |token| {
+            place.call(Api::DescribeRepositoryCreationTemplates, |call| async move {
+                reader.creation_templates(&call, token).await
+            })
+        }),
+    );
+    facts.registry_policy = match policy {
+        Ok(text) => Observed::from_answer(text.and_then(|text| policies.keep(text))).into(),
+        Err(error) => Observed::Unknown(cell.gap(error, "")).into(),
+    };
+    facts.registry_policy_scope = match scope {
+        Ok(word) => Observed::from_answer(word).into(),
+        Err(error) => Observed::Unknown(cell.gap(error, "")).into(),
+    };
+    match configuration {
+        Ok(configuration) => {
+            facts.registry_scan_type = Observed::Known(configuration.scan_type).into();
+            facts.scan_rules = Observed::Known(configuration.rules).into();
+        }
+        Err(error) => {
+            let gap: Gap = cell.gap(error, "");
+            facts.registry_scan_type = Observed::Unknown(gap.clone()).into();
+            facts.scan_rules = Observed::Unknown(gap).into();
+        }
+    }
+    facts.templates = match templates.error {
+        None => {
+            let mut found: Vec<CreationTemplate> = templates
+                .items
+                .into_iter()
+                .map(|template| CreationTemplate {
+                    prefix: template.prefix,
+                    policy: template.policy.and_then(|text| policies.keep(text)),
+                })
+                .collect();
+            found.sort();
+            Asked::Answered(Observed::Known(found))
+        }
+        Some(error) => Observed::Unknown(cell.gap(error, "")).into(),
+    };
+}

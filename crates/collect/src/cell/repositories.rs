@@ -1,0 +1,217 @@
+//! Each repository of a cell: its policy, its scan frequency, and tags and images where something hangs on them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::stream::{self, StreamExt};
+use scangap_aws::CallError;
+use scangap_aws::read::PolicyAnswer;
+use scangap_model::{Api, Asked, CellFacts, CoverageRow, Gap, GapKind, Observed, RepositoryFacts, RepositoryName};
+
+use super::{Cell, Policies, Target};
+
+/// AWS: BatchGetRepositoryScanningConfiguration takes 25 names.
+const NAMES_PER_BATCH: usize = 25;
+
+/// Repositories of one cell that are read at once. The gate bounds the whole; this keeps one large registry from
+/// holding thousands of futures.
+const AT_ONCE: usize = 64;
+
+pub(super) async fn read(
+    cell: &Cell<'_>,
+    targets: BTreeMap<RepositoryName, Target>,
+    facts: &mut CellFacts,
+    policies: &mut Policies,
+    coverage: &[CoverageRow],
+) -> Vec<RepositoryFacts> {
+    let names: Vec<RepositoryName> = targets.keys().cloned().collect();
+    let (answers, frequencies) = tokio::join!(policies_of(cell, &names), frequencies_of(cell, &names));
+    let mut repositories = Vec::with_capacity(targets.len());
+    for (target, (_, answer)) in targets.into_values().zip(answers) {
+        let policy = match answer {
+            Ok(PolicyAnswer::Text(text)) => Observed::from_answer(policies.keep(text)),
+            Ok(PolicyAnswer::None) => Observed::Absent,
+            Ok(PolicyAnswer::RepositoryGone) => {
+                facts.vanished += 1;
+                continue;
+            }
+            Err(error) => Observed::Unknown(cell.gap(error, target.name.as_str())),
+        };
+        let scan_frequency = match frequencies.get(&target.name) {
+            Some(Ok(Some(word))) => Observed::Known(word.clone()),
+            Some(Ok(None)) => {
+                facts.vanished += 1;
+                continue;
+            }
+            Some(Err(gap)) => Observed::Unknown(gap.clone()),
+            None => Observed::Unknown(missing_from_batch(cell, &target.name)),
+        };
+        repositories.push(RepositoryFacts {
+            account: cell.account,
+            region: cell.region.clone(),
+            name: target.name,
+            arn: target.arn,
+            listed: target.listed,
+            created_at: target.created_at,
+            policy,
+            scan_frequency,
+            has_active_image: Asked::NotNeeded,
+            tags: Asked::NotNeeded,
+        });
+    }
+    if policies.name_tags() {
+        tags(cell, &mut repositories).await;
+    }
+    images(cell, &mut repositories, facts, coverage).await;
+    repositories
+}
+
+fn missing_from_batch(cell: &Cell<'_>, name: &RepositoryName) -> Gap {
+    let api = Api::BatchGetRepositoryScanningConfiguration;
+    let error = CallError::malformed(
+        api,
+        "RepositoryNotInAnswer",
+        "the answer holds neither the repository nor a failure for it",
+    );
+    cell.gap(error, name.as_str())
+}
+
+/// In the order of the names.
+async fn policies_of(
+    cell: &Cell<'_>,
+    names: &[RepositoryName],
+) -> Vec<(RepositoryName, Result<PolicyAnswer, CallError>)> {
+    stream::iter(names.iter().cloned())
+        .map(|name| async move {
+            let asked = cell.place.call(Api::GetRepositoryPolicy, |call| {
+                let name = name.as_str();
+                async move { cell.reader.repository_policy(&call, name).await }
+            });
+            let answer = asked.await;
+            (name, answer)
+        })
+        .buffered(AT_ONCE)
+        .collect()
+        .await
+}
+
+type Frequencies = BTreeMap<RepositoryName, Result<Option<String>, Gap>>;
+
+/// In batches; one that is refused is cut in two until the repository that refuses stands alone.
+async fn frequencies_of(cell: &Cell<'_>, names: &[RepositoryName]) -> Frequencies {
+    let api = Api::BatchGetRepositoryScanningConfiguration;
+    let mut frequencies = Frequencies::new();
+    let mut batches: Vec<Vec<RepositoryName>> = names.chunks(NAMES_PER_BATCH).map(<[RepositoryName]>::to_vec).collect();
+    while !batches.is_empty() {
+        let answers: Vec<(Vec<RepositoryName>, _)> = stream::iter(std::mem::take(&mut batches))
+            .map(|batch| async move {
+                let texts: Vec<String> = batch.iter().map(ToString::to_string).collect();
+                let asked = cell.place.call(api, |call| {
+                    let texts = &texts;
+                    async move { cell.reader.scan_frequencies(&call, texts).await }
+                });
+                let answer = asked.await;
+                (batch, answer)
+            })
+            .buffered(AT_ONCE)
+            .collect()
+            .await;
+        for (batch, answer) in answers {
+            match answer {
+                Ok(answer) => {
+                    for name in batch {
+                        if let Some(word) = answer.found.get(name.as_str()) {
+                            frequencies.insert(name, Ok(Some(word.clone())));
+                        } else if answer.gone.iter().any(|gone| gone == name.as_str()) {
+                            frequencies.insert(name, Ok(None));
+                        }
+                    }
+                }
+                // Only a refusal can be one repository's fault; anything else would fail again in halves.
+                Err(error) if error.kind == GapKind::AccessDenied && batch.len() > 1 => {
+                    let (left, right) = batch.split_at(batch.len() / 2);
+                    batches.extend([left.to_vec(), right.to_vec()]);
+                }
+                Err(error) => {
+                    for name in batch {
+                        let gap = cell.gap(error.clone(), name.as_str());
+                        frequencies.insert(name, Err(gap));
+                    }
+                }
+            }
+        }
+    }
+    frequencies
+}
+
+async fn tags(cell: &Cell<'_>, repositories: &mut [RepositoryFacts]) {
+    let wanting: Vec<(String, RepositoryName)> =
+        repositories.iter().map(|repository| (repository.arn.clone(), repository.name.clone())).collect();
+    let asked: Vec<_> = stream::iter(wanting)
+        .map(|(arn, name)| async move {
+            let arn = arn.as_str();
+            let answer =
+                cell.place.call(Api::ListTagsForResource, |call| async move { cell.reader.tags(&call, arn).await });
+            answer.await.map_err(|error| cell.gap(error, name.as_str()))
+        })
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    for (repository, answer) in repositories.iter_mut().zip(asked) {
+        repository.tags = answer.map_or_else(Observed::Unknown, Observed::Known).into();
+    }
+}
+
+/// Whether a repository without a coverage row is empty: asked where Inspector should have a row.
+async fn images(cell: &Cell<'_>, repositories: &mut [RepositoryFacts], facts: &CellFacts, coverage: &[CoverageRow]) {
+    let on = facts.inspector_ecr_status.known().is_some_and(|word| word == "ENABLED");
+    let enhanced = facts.registry_scan_type.known().is_some_and(|word| word == "ENHANCED");
+    let covered: BTreeSet<&RepositoryName> = coverage.iter().map(|row| &row.repository).collect();
+    if !on || !enhanced || facts.coverage.known().is_none() {
+        return;
+    }
+    let wanting: Vec<(usize, RepositoryName)> = repositories
+        .iter()
+        .enumerate()
+        .filter(|(_, repository)| !covered.contains(&repository.name))
+        .filter(|(_, repository)| repository.scan_frequency.known().is_none_or(|word| word != "MANUAL"))
+        .map(|(at, repository)| (at, repository.name.clone()))
+        .collect();
+    let answers: Vec<_> = stream::iter(wanting)
+        .map(|(at, name)| async move { (at, has_active_image(cell, &name).await) })
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    for (at, answer) in answers {
+        if let Some(repository) = repositories.get_mut(at) {
+            repository.has_active_image = answer.into();
+        }
+    }
+}
+
+/// Reads pages until an active image is met: one is enough.
+async fn has_active_image(cell: &Cell<'_>, name: &RepositoryName) -> Observed<bool> {
+    let mut token: Option<String> = None;
+    let mut seen = BTreeSet::new();
+    loop {
+        let asked = cell.place.call(Api::DescribeImages, |call| {
+            let token = token.clone();
+            async move { cell.reader.images(&call, name.as_str(), token).await }
+        });
+        match asked.await {
+            Ok(page) if page.items.iter().any(|image| image.status == "ACTIVE") => return Observed::Known(true),
+            Ok(page) => match page.next {
+                None => return Observed::Known(false),
+                Some(next) if !seen.insert(next.clone()) => {
+                    let error = CallError::malformed(
+                        Api::DescribeImages,
+                        "RepeatedPageToken",
+                        "the service gave the same page token twice",
+                    );
+                    return Observed::Unknown(cell.gap(error, name.as_str()));
+                }
+                Some(next) => token = Some(next),
+            },
+            Err(error) => return Observed::Unknown(cell.gap(error, name.as_str())),
+        }
+    }
+}

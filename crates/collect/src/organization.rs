@@ -1,0 +1,346 @@
+//! The organization: who is in it, who is in scope, and who sees Inspector for all of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use scangap_aws::read::{AccountSummary, OrganizationReader};
+use scangap_model::{AccountId, Api, Gap, Observed, OrganizationFacts};
+
+use crate::pages::{Listed, list};
+use crate::run::{CollectError, Context};
+
+/// An account to audit.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) id: AccountId,
+    pub(crate) name: Observed<String>,
+    pub(crate) state: Observed<String>,
+    pub(crate) ou_path: Observed<String>,
+    pub(crate) organization_path: Observed<String>,
+}
+
+impl Target {
+    /// AWS: accounts in these states refuse every call. PENDING_CLOSURE and unknown words are tried.
+    pub(crate) fn skip_reason(&self) -> Option<String> {
+        match self.state.known().map(String::as_str) {
+            Some(state @ ("SUSPENDED" | "CLOSED" | "PENDING_ACTIVATION")) => Some(format!("account state {state}")),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Discovered {
+    pub(crate) facts: OrganizationFacts,
+    pub(crate) targets: Vec<Target>,
+    pub(crate) gaps: Vec<Gap>,
+}
+
+pub(crate) async fn discover(context: &Context) -> Result<Discovered, CollectError> {
+    let scope = &context.options.scope;
+    let own = context.identity.account;
+    let role = match &context.options.organization_role_arn {
+        Some(arn) => {
+            let assumed = context.caller.call(Api::AssumeRole, |call| async move {
+                context.connection.assume(arn, &context.options.assume, &call).await
+            });
+            Some(
+                assumed
+                    .await
+                    .map_err(|error| CollectError::OrganizationRole(Box::new(error.at(None, None, arn.clone()))))?,
+            )
+        }
+        None => None,
+    };
+    let reader = context.connection.organization(role.as_ref());
+    let mut gaps = Vec::new();
+
+    let asked = context.caller.call(Api::DescribeOrganization, |call| {
+        let reader = &reader;
+        async move { reader.describe(&call).await }
+    });
+    let described = match asked.await {
+        Ok(Some(organization)) => Observed::Known(organization),
+        Ok(None) => Observed::Absent,
+        Err(error) => Observed::Unknown(error.at(None, None, "")),
+    };
+    let mut facts = OrganizationFacts {
+        partition: context.identity.partition,
+        caller_account: own,
+        caller_arn: context.identity.arn.clone(),
+        id: described.as_ref().map(|organization| organization.id.parse().ok()).flatten_known(),
+        management_account: described
+            .as_ref()
+            .map(|organization| organization.management_account.parse().ok())
+            .flatten_known(),
+        inspector_admin: Observed::Absent,
+        n_accounts: Observed::Absent,
+        scope: scope.clone(),
+    };
+    if let Observed::Absent = described {
+        // An account in no organization is its own.
+        let alone = |id| Target {
+            id,
+            name: Observed::Absent,
+            state: Observed::Absent,
+            ou_path: Observed::Absent,
+            organization_path: Observed::Absent,
+        };
+        let ids = if scope.accounts.is_empty() { vec![own] } else { scope.accounts.clone() };
+        return Ok(Discovered { facts, targets: ids.into_iter().map(alone).collect(), gaps });
+    }
+    if let Some(gap) = described.gap() {
+        gaps.push(gap.clone());
+    }
+
+    let Listed { items: accounts, error } = list(Api::ListAccounts, |token| {
+        let reader = &reader;
+        context.caller.call(Api::ListAccounts, move |call| async move { reader.accounts(&call, token).await })
+    })
+    .await;
+    let list_gap = error.map(|error| error.at(None, None, ""));
+    if let Some(gap) = &list_gap {
+        if accounts.is_empty() && scope.accounts.is_empty() {
+            let organization = facts.id.known().map(ToString::to_string).unwrap_or_default();
+            return Err(CollectError::NotAdministrator { account: own, organization, cause: Box::new(gap.clone()) });
+        }
+        gaps.push(gap.clone());
+    }
+    facts.n_accounts = match &list_gap {
+        None => Observed::Known(u64::try_from(accounts.len()).unwrap_or(u64::MAX)),
+        Some(gap) => Observed::Unknown(gap.clone()),
+    };
+    let named = names(context, &reader, &accounts, &mut gaps).await;
+    let targets = in_scope(context, accounts, &named, list_gap.as_ref())?;
+    facts.inspector_admin = administrator(context, &reader).await;
+    if let Some(gap) = facts.inspector_admin.gap() {
+        gaps.push(gap.clone());
+    }
+    Ok(Discovered { facts, targets, gaps })
+}
+
+/// A known value that turned out not to be what it should be is absent.
+trait FlattenKnown<T> {
+    fn flatten_known(self) -> Observed<T>;
+}
+
+impl<T> FlattenKnown<T> for Observed<Option<T>> {
+    fn flatten_known(self) -> Observed<T> {
+        match self {
+            Self::Known(Some(value)) => Observed::Known(value),
+            Self::Known(None) | Self::Absent => Observed::Absent,
+            Self::Unknown(gap) => Observed::Unknown(gap),
+        }
+    }
+}
+
+/// OU names by id, and each account's path by ids.
+#[derive(Debug, Default)]
+struct Tree {
+    ou_names: BTreeMap<String, String>,
+    paths: BTreeMap<AccountId, String>,
+    /// What kept a name or a path from being known.
+    gap: Option<Gap>,
+}
+
+/// AWS gives each account's path by OU ids; names are asked once per parent that has OUs below it.
+async fn names(
+    context: &Context,
+    reader: &OrganizationReader,
+    accounts: &[AccountSummary],
+    gaps: &mut Vec<Gap>,
+) -> Tree {
+    let mut tree = Tree::default();
+    for account in accounts {
+        if let Some(path) = &account.path {
+            tree.paths.insert(account.id, path.clone());
+        }
+    }
+    if tree.paths.is_empty() && !accounts.is_empty() {
+        walk(context, reader, &mut tree).await;
+    } else {
+        let parents: BTreeSet<String> = tree
+            .paths
+            .values()
+            .flat_map(|path| {
+                let ids: Vec<&str> = path.split('/').filter(|id| !id.is_empty()).collect();
+                let parents = ids.iter().zip(ids.iter().skip(1)).filter(|(_, child)| child.starts_with("ou-"));
+                parents.map(|(parent, _)| (*parent).to_owned()).collect::<Vec<_>>()
+            })
+            .collect();
+        for parent in parents {
+            children(context, reader, &parent, &mut tree).await;
+        }
+    }
+    gaps.extend(tree.gap.clone());
+    tree
+}
+
+async fn children(context: &Context, reader: &OrganizationReader, parent: &str, tree: &mut Tree) -> Vec<String> {
+    let api = Api::ListOrganizationalUnitsForParent;
+    let listed = list(api, |token| {
+        context.caller.call(api, |call| async move { reader.organizational_units(&call, parent, token).await })
+    })
+    .await;
+    if let Some(error) = listed.error {
+        tree.gap.get_or_insert(error.at(None, None, parent));
+    }
+    let ids = listed.items.iter().map(|ou| ou.id.clone()).collect();
+    tree.ou_names.extend(listed.items.into_iter().map(|ou| (ou.id, ou.name)));
+    ids
+}
+
+/// For endpoints that give accounts without paths: from the root down.
+async fn walk(context: &Context, reader: &OrganizationReader, tree: &mut Tree) {
+    let roots = list(Api::ListRoots, |token| {
+        context.caller.call(Api::ListRoots, |call| async move { reader.roots(&call, token).await })
+    })
+    .await;
+    if let Some(error) = roots.error {
+        tree.gap.get_or_insert(error.at(None, None, ""));
+    }
+    let mut queue: Vec<(String, String)> =
+        roots.items.into_iter().map(|root| (root.id.clone(), format!("{}/", root.id))).collect();
+    while let Some((parent, path)) = queue.pop() {
+        let api = Api::ListAccountsForParent;
+        let members = list(api, |token| {
+            let parent = &parent;
+            context.caller.call(api, move |call| async move { reader.accounts_of(&call, parent, token).await })
+        })
+        .await;
+        if let Some(error) = members.error {
+            tree.gap.get_or_insert(error.at(None, None, parent.clone()));
+        }
+        for account in members.items {
+            tree.paths.insert(account.id, path.clone());
+        }
+        for child in children(context, reader, &parent, tree).await {
+            queue.push((child.clone(), format!("{path}{child}/")));
+        }
+    }
+}
+
+impl Tree {
+    /// `Production/Payments`; empty for an account directly under the root.
+    fn ou_path(&self, account: AccountId) -> Observed<String> {
+        let Some(path) = self.paths.get(&account) else {
+            return self.gap.clone().map_or(Observed::Absent, Observed::Unknown);
+        };
+        let mut parts = Vec::new();
+        for id in path.split('/').filter(|id| id.starts_with("ou-")) {
+            match (self.ou_names.get(id), &self.gap) {
+                (Some(name), _) => parts.push(name.as_str()),
+                (None, Some(gap)) => return Observed::Unknown(gap.clone()),
+                (None, None) => parts.push(id),
+            }
+        }
+        Observed::Known(parts.join("/"))
+    }
+
+    fn organization_path(&self, account: AccountId, organization: Option<&str>) -> Observed<String> {
+        match self.paths.get(&account) {
+            Some(path) if path.starts_with("o-") => Observed::Known(path.clone()),
+            Some(path) => Observed::from_answer(organization.map(|id| format!("{id}/{path}"))),
+            None => self.gap.clone().map_or(Observed::Absent, Observed::Unknown),
+        }
+    }
+
+    fn is_in(&self, account: AccountId, unit: &str) -> bool {
+        let by_id = self.paths.get(&account).is_some_and(|path| path.split('/').any(|id| id == unit));
+        let below = |path: &String| path == unit || path.strip_prefix(unit).is_some_and(|rest| rest.starts_with('/'));
+        by_id || self.ou_path(account).known().is_some_and(below)
+    }
+}
+
+fn in_scope(
+    context: &Context,
+    accounts: Vec<AccountSummary>,
+    tree: &Tree,
+    list_gap: Option<&Gap>,
+) -> Result<Vec<Target>, CollectError> {
+    let scope = &context.options.scope;
+    let organization = accounts.iter().find_map(|account| account.path.as_ref()?.split('/').next()).map(str::to_owned);
+    let known: BTreeSet<AccountId> = accounts.iter().map(|account| account.id).collect();
+    if list_gap.is_none() {
+        for wanted in scope.accounts.iter().chain(&scope.exclude_accounts) {
+            if !known.contains(wanted) {
+                return Err(CollectError::UnknownAccount { account: *wanted, suggestion: nearest(*wanted, &accounts) });
+            }
+        }
+        for unit in &scope.organizational_units {
+            if !known.iter().any(|account| tree.is_in(*account, unit)) && !tree.ou_names.contains_key(unit) {
+                return Err(CollectError::UnknownOrganizationalUnit(unit.clone()));
+            }
+        }
+    }
+    let mut targets: BTreeMap<AccountId, Target> = accounts
+        .into_iter()
+        .map(|account| {
+            let target = Target {
+                id: account.id,
+                name: Observed::from_answer(account.name),
+                state: Observed::from_answer(account.state),
+                ou_path: tree.ou_path(account.id),
+                organization_path: tree.organization_path(account.id, organization.as_deref()),
+            };
+            (account.id, target)
+        })
+        .collect();
+    if let Some(gap) = list_gap {
+        for id in &scope.accounts {
+            let unknown = || Observed::Unknown(gap.clone());
+            targets.entry(*id).or_insert_with(|| Target {
+                id: *id,
+                name: unknown(),
+                state: unknown(),
+                ou_path: unknown(),
+                organization_path: unknown(),
+            });
+        }
+    }
+    targets.retain(|id, _| {
+        (scope.accounts.is_empty() || scope.accounts.contains(id))
+            && !scope.exclude_accounts.contains(id)
+            && (scope.organizational_units.is_empty()
+                || scope.organizational_units.iter().any(|unit| tree.is_in(*id, unit)))
+    });
+    if targets.is_empty() { Err(CollectError::NothingInScope) } else { Ok(targets.into_values().collect()) }
+}
+
+/// The account that differs in the fewest digits, if few do.
+fn nearest(wanted: AccountId, accounts: &[AccountSummary]) -> Option<String> {
+    let wanted = wanted.to_string();
+    accounts
+        .iter()
+        .map(|account| {
+            let id = account.id.to_string();
+            let differing = id.bytes().zip(wanted.bytes()).filter(|(a, b)| a != b).count();
+            (differing, id, account.name.clone().unwrap_or_default())
+        })
+        .filter(|(differing, _, _)| *differing <= 3)
+        .min()
+        .map(|(_, id, name)| format!("{id} ({name})"))
+}
+
+/// Organizations says who Inspector's delegated administrator is; where it does not, Inspector itself may.
+async fn administrator(context: &Context, reader: &OrganizationReader) -> Observed<AccountId> {
+    let api = Api::ListDelegatedAdministrators;
+    let listed = list(api, |token| {
+        context.caller.call(api, |call| async move { reader.inspector_administrators(&call, token).await })
+    })
+    .await;
+    let error = match (listed.items.first(), listed.error) {
+        (Some(admin), _) => return Observed::Known(*admin),
+        (None, None) => return Observed::Absent,
+        (None, Some(error)) => error,
+    };
+    let Some(region) = context.connection.default_region() else { return Observed::Unknown(error.at(None, None, "")) };
+    let own = context.connection.account(context.identity.account, None).region(&region);
+    let answer = context
+        .caller
+        .call(Api::GetDelegatedAdminAccount, |call| async move { own.delegated_administrator(&call).await });
+    match answer.await {
+        Ok(Some(admin)) => Observed::Known(admin),
+        Ok(None) => Observed::Absent,
+        Err(_) => Observed::Unknown(error.at(None, None, "")),
+    }
+}

@@ -1,0 +1,320 @@
+//! The whole of a collection: organization, accounts, cells, with one bound on each kind of work.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt};
+use scangap_aws::{AssumeOptions, Connection, Identity};
+use scangap_model::{
+    AccountFacts, AccountId, AccountOutcome, Asked, CellFacts, CellOutcome, Gap, GapKind, RegionName, RegionStatus,
+    Scope,
+};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::account::{OpenedAccount, Opening, Regions};
+use crate::admin::AdminView;
+use crate::event::{CellHarvest, Event};
+use crate::gate::Gate;
+use crate::organization::{Discovered, Target};
+use crate::{account, admin, cell, organization};
+
+#[derive(Debug, Clone)]
+pub struct CollectOptions {
+    pub scope: Scope,
+    /// Names or paths of roles, tried in order in each account.
+    pub role_names: Vec<String>,
+    /// The role for the delegated administrator's account, where it is another.
+    pub inspector_admin_role_name: Option<String>,
+    /// The role to read Organizations with, from a tooling account.
+    pub organization_role_arn: Option<String>,
+    pub assume: AssumeOptions,
+    pub max_in_flight: usize,
+}
+
+/// What stops a collection before or instead of facts. Everything else is a gap.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    #[error("account {account} may not read the organization `{organization}`")]
+    NotAdministrator { account: AccountId, organization: String, cause: Box<Gap> },
+    #[error("account {account} is not in the organization")]
+    UnknownAccount { account: AccountId, suggestion: Option<String> },
+    #[error("organizational unit `{0}` is not in the organization")]
+    UnknownOrganizationalUnit(String),
+    #[error("no account of the organization is in scope")]
+    NothingInScope,
+    #[error("the role for reading the organization could not be assumed")]
+    OrganizationRole(Box<Gap>),
+    #[error("role `{roles}` could not be assumed in any of {n_accounts} accounts")]
+    RoleRefusedEverywhere { roles: String, n_accounts: usize, example: Box<Gap> },
+    #[error("AWS STS does not accept the session policy that narrows the audit role")]
+    SessionPolicyRefused(Box<Gap>),
+    #[error("the listener of the collection went away")]
+    ListenerGone,
+}
+
+/// How a collection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Collected {
+    Complete,
+    Interrupted,
+}
+
+/// Accounts opened at once. Opening is a few short calls; the gate bounds what really runs.
+const ACCOUNTS_AT_ONCE: usize = 64;
+
+/// Everything the parts of a collection share. Read only; tasks hold no mutable state in common.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) connection: Connection,
+    pub(crate) identity: Identity,
+    pub(crate) options: CollectOptions,
+    pub(crate) gate: Arc<Gate>,
+    /// Limiters of calls that the caller's account pays for: STS and Organizations.
+    pub(crate) caller: crate::gate::Place,
+    pub(crate) events: mpsc::Sender<Event>,
+}
+
+impl Context {
+    pub(crate) async fn send(&self, event: Event) {
+        // A listener that went away ends the collection through `ListenerGone` at the end.
+        let _ = self.events.send(event).await;
+    }
+}
+
+pub async fn collect(
+    connection: Connection,
+    identity: Identity,
+    options: CollectOptions,
+    events: mpsc::Sender<Event>,
+    cancel: CancellationToken,
+) -> Result<Collected, CollectError> {
+    let gate = Gate::new(options.max_in_flight, Arc::clone(connection.meter()), cancel.clone());
+    let caller = gate.place();
+    let context = Arc::new(Context { connection, identity, options, gate, caller, events });
+
+    let Discovered { facts, targets, gaps } = organization::discover(&context).await?;
+    let inspector_admin = facts.inspector_admin.known().copied();
+    context.send(Event::Organization { facts, accounts_in_scope: targets.len() }).await;
+    for gap in gaps {
+        context.send(Event::Gap(gap)).await;
+    }
+
+    // The administrator first: its view is what the cells wait for.
+    let askable: Vec<AccountId> =
+        targets.iter().filter(|target| target.skip_reason().is_none()).map(|target| target.id).collect();
+    let admin_account = match inspector_admin {
+        Some(id) => Some((id, account::open_admin(&context, id).await)),
+        None => None,
+    };
+    let mut view_tasks = JoinSet::new();
+    let view = match &admin_account {
+        Some((_, Opening::Opened(opened))) => Arc::new(admin::watch(&context, opened, &askable, &mut view_tasks)),
+        _ => Arc::new(AdminView::none()),
+    };
+
+    let outcome = read_accounts(&context, &targets, admin_account, &view).await;
+    view_tasks.shutdown().await;
+    let tally = outcome?;
+    tally.verdict(&context)?;
+    if context.events.is_closed() {
+        return Err(CollectError::ListenerGone);
+    }
+    Ok(if cancel.is_cancelled() { Collected::Interrupted } else { Collected::Complete })
+}
+
+/// How opening accounts went, to tell "the role name is wrong" from "some accounts refuse".
+#[derive(Debug, Default)]
+struct Tally {
+    opened_by_role: usize,
+    refused: usize,
+    example: Option<Gap>,
+}
+
+impl Tally {
+    fn verdict(self, context: &Context) -> Result<(), CollectError> {
+        match self.example {
+            Some(example) if self.opened_by_role == 0 && self.refused >= 2 => {
+                Err(CollectError::RoleRefusedEverywhere {
+                    roles: context.options.role_names.join("`, `"),
+                    n_accounts: self.refused,
+                    example: Box::new(example),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// One cell to read.
+struct Job {
+    account: Arc<OpenedAccount>,
+    region: RegionName,
+    probing: bool,
+}
+
+async fn read_accounts(
+    context: &Arc<Context>,
+    targets: &[Target],
+    admin_account: Option<(AccountId, Opening)>,
+    view: &Arc<AdminView>,
+) -> Result<Tally, CollectError> {
+    let mut tally = Tally::default();
+    let mut cells: JoinSet<(AccountId, CellHarvest)> = JoinSet::new();
+    let mut queue: std::collections::VecDeque<Job> = std::collections::VecDeque::new();
+    let mut left: BTreeMap<AccountId, usize> = BTreeMap::new();
+    let cells_at_once = context.options.max_in_flight.max(1);
+
+    let known_admin = admin_account.as_ref().map(|(id, opening)| (*id, opening.clone()));
+    let opening = stream::iter(targets.iter().cloned()).map(|target| {
+        let (context, view) = (Arc::clone(context), Arc::clone(view));
+        let reuse = known_admin.as_ref().filter(|(id, _)| *id == target.id).map(|(_, opening)| opening.clone());
+        async move { open_account(&context, target, reuse, &view).await }
+    });
+    let mut opening = opening.buffer_unordered(ACCOUNTS_AT_ONCE);
+    let mut all_open = false;
+    loop {
+        while cells.len() < cells_at_once {
+            let Some(job) = queue.pop_front() else { break };
+            let (context, view) = (Arc::clone(context), Arc::clone(view));
+            cells.spawn(async move {
+                let harvest = cell::read(&context, &job.account, &job.region, job.probing, &view).await;
+                (job.account.id, harvest)
+            });
+        }
+        tokio::select! {
+            biased;
+            Some(done) = cells.join_next() => {
+                // A panic in a cell is a bug: let it be one, not a silent hole.
+                let (account, harvest) = match done {
+                    Ok(done) => done,
+                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                };
+                context.send(Event::Cell(Box::new(harvest))).await;
+                if let Some(count) = left.get_mut(&account) {
+                    *count -= 1;
+                    if *count == 0 {
+                        context.send(Event::AccountDone(account)).await;
+                    }
+                }
+            }
+            next = opening.next(), if !all_open => match next {
+                None => all_open = true,
+                Some(account) => {
+                    let id = account.target.id;
+                    let jobs = announce(context, account, &mut tally).await?;
+                    context.send(Event::CellsExpected(jobs.len())).await;
+                    left.insert(id, jobs.len());
+                    if jobs.is_empty() {
+                        context.send(Event::AccountDone(id)).await;
+                    }
+                    queue.extend(jobs);
+                }
+            },
+            else => break,
+        }
+    }
+    Ok(tally)
+}
+
+/// An account as far as it can be known before its cells are read.
+struct Approached {
+    target: Target,
+    opening: Opening,
+    regions: Option<Regions>,
+    /// What the administrator sees of an account that does not open.
+    from_outside: Vec<CellHarvest>,
+}
+
+async fn open_account(context: &Arc<Context>, target: Target, reuse: Option<Opening>, view: &AdminView) -> Approached {
+    let opening = match (target.skip_reason(), reuse) {
+        (Some(reason), _) => Opening::Skipped { reason },
+        (None, Some(opening)) => opening,
+        (None, None) => account::open(context, target.id, &context.options.role_names).await,
+    };
+    let (mut regions, mut from_outside) = (None, Vec::new());
+    match &opening {
+        Opening::Opened(opened) => regions = Some(account::regions(context, opened).await.clone()),
+        Opening::Refused(gap) => from_outside = cell::seen_from_outside(context, target.id, gap, view).await,
+        Opening::Skipped { .. } => {}
+    }
+    Approached { target, opening, regions, from_outside }
+}
+
+/// Tells of an account, and of the cells that need no reading; gives back those that do.
+async fn announce(context: &Arc<Context>, account: Approached, tally: &mut Tally) -> Result<Vec<Job>, CollectError> {
+    let Approached { target, opening, regions, from_outside } = account;
+    let id = target.id;
+    let facts = |outcome, regions_source| AccountFacts {
+        id,
+        name: target.name,
+        state: target.state,
+        ou_path: target.ou_path,
+        organization_path: target.organization_path,
+        outcome,
+        regions_source,
+    };
+    match opening {
+        Opening::Skipped { reason } => {
+            let outcome = AccountOutcome::Skipped { reason: reason.clone() };
+            context.send(Event::Account { facts: facts(outcome, Asked::NotNeeded), regions: Vec::new() }).await;
+            for region in &context.options.scope.regions {
+                let skipped = CellOutcome::Skipped { reason: reason.clone() };
+                send_empty(context, CellFacts::unasked(id, region.clone(), skipped)).await;
+            }
+            Ok(Vec::new())
+        }
+        Opening::Refused(gap) => {
+            if matches!(gap.code.as_str(), "PackedPolicyTooLarge" | "MalformedPolicyDocument") {
+                return Err(CollectError::SessionPolicyRefused(Box::new(gap)));
+            }
+            if gap.kind == GapKind::AccessDenied {
+                tally.refused += 1;
+                tally.example.get_or_insert_with(|| gap.clone());
+            }
+            let outcome = if gap.kind == GapKind::NotReached {
+                AccountOutcome::NotReached
+            } else {
+                AccountOutcome::Unreadable(gap)
+            };
+            context.send(Event::Account { facts: facts(outcome, Asked::NotNeeded), regions: Vec::new() }).await;
+            for harvest in from_outside {
+                context.send(Event::Cell(Box::new(harvest))).await;
+            }
+            Ok(Vec::new())
+        }
+        Opening::Opened(opened) => {
+            if opened.role_name.is_some() {
+                tally.opened_by_role += 1;
+            }
+            let outcome = AccountOutcome::Read { role_name: opened.role_name.clone() };
+            let Regions { source, facts: regions, gaps } = regions.unwrap_or_else(Regions::none);
+            context.send(Event::Account { facts: facts(outcome, source.into()), regions: regions.clone() }).await;
+            for gap in gaps {
+                context.send(Event::Gap(gap)).await;
+            }
+            let mut jobs = Vec::new();
+            for fact in regions {
+                match fact.status {
+                    RegionStatus::NotEnabled => {
+                        send_empty(context, CellFacts::unasked(id, fact.region, CellOutcome::NotEnabled)).await;
+                    }
+                    RegionStatus::Enabled => {
+                        jobs.push(Job { account: Arc::clone(&opened), region: fact.region, probing: false })
+                    }
+                    // A word not known here, or no word at all: asking is the only way to find out.
+                    RegionStatus::Other(_) => {
+                        jobs.push(Job { account: Arc::clone(&opened), region: fact.region, probing: true })
+                    }
+                }
+            }
+            Ok(jobs)
+        }
+    }
+}
+
+async fn send_empty(context: &Context, facts: CellFacts) {
+    let harvest = CellHarvest { facts, repositories: Vec::new(), coverage: Vec::new(), policies: Vec::new() };
+    context.send(Event::Cell(Box::new(harvest))).await;
+}

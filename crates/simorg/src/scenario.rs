@@ -1,0 +1,11 @@
+//! Scenarios: an organization as a file a person can write, and a generator for organizations of any size.
+
+mod file;
+mod generate;
+
+pub use file::{
+    AccountSpec, CellSpec, CoverageSpec, DelaySpec, FaultKind, FaultSpec, ImageSpec, LatencySpec, LimitSpec,
+    OrganizationSpec, OuSpec, PolicySpec, RepositorySpec, RuleSpec, Scenario, ScenarioError, TemplateSpec,
+};
+pub use generate::Generate;
+pub(crate) use generate::Random;

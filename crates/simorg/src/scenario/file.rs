@@ -1,0 +1,378 @@
+//! The scenario file: TOML, every key known, wrong ones refused with their line.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use scangap_model::{AccountId, RegionName, region_info};
+use serde::Deserialize;
+
+use crate::truth::Standing;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    #[error("{0}")]
+    Syntax(String),
+    #[error("account `{0}` stands twice")]
+    AccountTwice(String),
+    #[error("`{0}` is not an account id: 12 digits are needed")]
+    AccountId(String),
+    #[error("account `{account}` names OU `{ou}`, which is not in the scenario")]
+    UnknownOu { account: String, ou: String },
+    #[error("`{place}` names policy `{policy}`, which is not in the scenario")]
+    UnknownPolicy { place: String, policy: String },
+    #[error("`{0}` is not a region")]
+    Region(String),
+    #[error("`{0}` is not a time such as `2026-11-23T09:00:00Z`")]
+    Clock(String),
+    #[error("{0} `{1}` is not among the scenario's accounts")]
+    UnknownAccount(&'static str, String),
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// The version of this format: 1.
+    pub schema: u32,
+    /// The time that the simulated organization believes it is at the start.
+    pub clock: String,
+    pub organization: OrganizationSpec,
+    #[serde(default)]
+    pub organizational_units: Vec<OuSpec>,
+    #[serde(default)]
+    pub policies: Vec<PolicySpec>,
+    #[serde(default)]
+    pub accounts: Vec<AccountSpec>,
+    #[serde(default)]
+    pub limits: Vec<LimitSpec>,
+    #[serde(default)]
+    pub faults: Vec<FaultSpec>,
+    #[serde(default)]
+    pub latency: LatencySpec,
+    #[serde(default)]
+    pub delays: DelaySpec,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrganizationSpec {
+    pub id: String,
+    #[serde(default = "root_id")]
+    pub root: String,
+    pub management_account: String,
+    pub inspector_administrator: Option<String>,
+    /// The role that every account has and that trusts the callers, unless the account says otherwise.
+    #[serde(default = "audit_role")]
+    pub audit_role: String,
+    /// Regions enabled in every account; default: AWS's default-enabled ones.
+    pub regions: Option<Vec<String>>,
+    /// Operations that answer that they do not exist, such as `account:ListRegions`.
+    #[serde(default)]
+    pub not_implemented: Vec<String>,
+}
+
+fn root_id() -> String {
+    "r-exam".to_owned()
+}
+
+fn audit_role() -> String {
+    "OrganizationAccountAccessRole".to_owned()
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OuSpec {
+    pub id: String,
+    pub name: String,
+    /// The parent OU; default: the root.
+    pub parent: Option<String>,
+}
+
+/// A policy's text with the truth about it, stated by whoever wrote the scenario.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicySpec {
+    pub name: String,
+    /// `{{account}}`, `{{region}}`, `{{organization}}` and `{{inspector_role}}` are replaced.
+    pub text: String,
+    pub inspector: Standing,
+    #[serde(default = "allowed")]
+    pub auditor: Standing,
+}
+
+fn allowed() -> Standing {
+    Standing::Allowed
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountSpec {
+    pub id: String,
+    pub name: String,
+    /// Default: directly under the root.
+    pub ou: Option<String>,
+    #[serde(default = "active")]
+    pub state: String,
+    /// Roles that trust the caller; default: the organization's audit role. Empty: every role is refused.
+    pub roles: Option<Vec<String>>,
+    /// Regions enabled beyond the organization's.
+    #[serde(default)]
+    pub opt_in_regions: Vec<String>,
+    /// Whether Inspector's delegated administrator sees the account.
+    #[serde(default = "yes")]
+    pub inspector_member: bool,
+    #[serde(default)]
+    pub cells: Vec<CellSpec>,
+}
+
+fn active() -> String {
+    "ACTIVE".to_owned()
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CellSpec {
+    pub region: String,
+    /// Inspector's status of ECR scanning.
+    #[serde(default = "enabled")]
+    pub ecr_scanning: String,
+    /// Whether other scan types are on, so that Inspector as a whole stays on without ECR.
+    #[serde(default = "yes")]
+    pub ec2_scanning: bool,
+    #[serde(default = "enhanced")]
+    pub scan_type: String,
+    #[serde(default = "every_repository")]
+    pub rules: Vec<RuleSpec>,
+    pub registry_policy: Option<String>,
+    #[serde(default = "scope_v2")]
+    pub registry_policy_scope: String,
+    #[serde(default)]
+    pub templates: Vec<TemplateSpec>,
+    #[serde(default)]
+    pub repositories: Vec<RepositorySpec>,
+    /// Repositories that Inspector's coverage names and ECR does not have.
+    #[serde(default)]
+    pub orphaned_coverage: Vec<String>,
+}
+
+fn enabled() -> String {
+    "ENABLED".to_owned()
+}
+
+fn enhanced() -> String {
+    "ENHANCED".to_owned()
+}
+
+fn every_repository() -> Vec<RuleSpec> {
+    vec![RuleSpec { frequency: "CONTINUOUS_SCAN".to_owned(), filters: vec!["*".to_owned()] }]
+}
+
+fn scope_v2() -> String {
+    "V2".to_owned()
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleSpec {
+    pub frequency: String,
+    pub filters: Vec<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TemplateSpec {
+    pub prefix: String,
+    pub policy: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RepositorySpec {
+    pub name: String,
+    pub policy: Option<String>,
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    #[serde(default = "one_image")]
+    pub images: Vec<ImageSpec>,
+    /// Default: what Inspector would say, given the scanning configuration and the policy's truth.
+    pub coverage: Option<CoverageSpec>,
+    /// ACCESS_DENIED stays after the policy is repaired and an image is pushed; only a re-sync clears it.
+    #[serde(default)]
+    pub sticky: bool,
+}
+
+fn one_image() -> Vec<ImageSpec> {
+    vec![ImageSpec::default()]
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ImageSpec {
+    pub pushed_days_ago: u32,
+    pub findings: u32,
+    pub status: String,
+    /// Overrides the image's own coverage row.
+    pub coverage: Option<CoverageSpec>,
+}
+
+impl Default for ImageSpec {
+    fn default() -> Self {
+        Self { pushed_days_ago: 3, findings: 2, status: "ACTIVE".to_owned(), coverage: None }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CoverageSpec {
+    /// ACTIVE, INACTIVE, or `none` for no row.
+    pub status: String,
+    #[serde(default)]
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitSpec {
+    /// `ecr:GetRepositoryPolicy`, or `ecr:*`. One bucket per operation, account and region.
+    pub operation: String,
+    pub per_second: f64,
+    pub burst: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// An AWS error with `code`, `http_status` and `message`.
+    Error,
+    /// The connection closes without an answer.
+    Reset,
+    /// No answer ever comes.
+    Hang,
+    /// The body ends in the middle.
+    Truncate,
+    /// The body is not JSON.
+    Malformed,
+    /// An HTML page instead of an AWS answer.
+    Html,
+    /// The page token that was given comes back.
+    RepeatToken,
+    /// The repository asked about has just been deleted.
+    Vanish,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultSpec {
+    pub kind: FaultKind,
+    /// `ecr:GetRepositoryPolicy`; absent: any.
+    pub operation: Option<String>,
+    pub account: Option<String>,
+    pub region: Option<String>,
+    /// A repository's name, where the operation has one.
+    pub resource: Option<String>,
+    /// How many matching calls pass first.
+    #[serde(default)]
+    pub skip: u64,
+    /// How many matching calls fail; absent: all.
+    pub count: Option<u64>,
+    #[serde(default = "internal_failure")]
+    pub code: String,
+    #[serde(default = "status_500")]
+    pub http_status: u16,
+    #[serde(default)]
+    pub message: String,
+}
+
+fn internal_failure() -> String {
+    "InternalFailure".to_owned()
+}
+
+const fn status_500() -> u16 {
+    500
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LatencySpec {
+    pub ms: u64,
+    pub jitter_ms: u64,
+    pub seed: u64,
+}
+
+/// How long changes take to show.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DelaySpec {
+    /// From PutImage to the coverage row.
+    pub scan_ms: u64,
+    /// From Disable or Enable to DISABLED or ENABLED.
+    pub toggle_ms: u64,
+}
+
+impl Scenario {
+    /// The organization that `scangap demo` audits: every diagnosis, and the article's journey by name.
+    pub fn demo() -> Result<Self, ScenarioError> {
+        Self::parse(include_str!("demo.toml"))
+    }
+
+    pub fn parse(text: &str) -> Result<Self, ScenarioError> {
+        let scenario: Self =
+            toml::from_str(text).map_err(|error| ScenarioError::Syntax(error.to_string().trim_end().to_owned()))?;
+        scenario.check()?;
+        Ok(scenario)
+    }
+
+    fn check(&self) -> Result<(), ScenarioError> {
+        if self.schema != 1 {
+            return Err(ScenarioError::Syntax(format!("schema {} is not known: 1 is", self.schema)));
+        }
+        self.clock.parse::<jiff::Timestamp>().map_err(|_| ScenarioError::Clock(self.clock.clone()))?;
+        let policies: BTreeSet<&str> = self.policies.iter().map(|policy| policy.name.as_str()).collect();
+        let ous: BTreeSet<&str> = self.organizational_units.iter().map(|ou| ou.id.as_str()).collect();
+        let mut accounts = BTreeSet::new();
+        let policy_known = |place: &str, name: &Option<String>| match name {
+            Some(name) if !policies.contains(name.as_str()) => {
+                Err(ScenarioError::UnknownPolicy { place: place.to_owned(), policy: name.clone() })
+            }
+            _ => Ok(()),
+        };
+        for account in &self.accounts {
+            account.id.parse::<AccountId>().map_err(|_| ScenarioError::AccountId(account.id.clone()))?;
+            if !accounts.insert(account.id.as_str()) {
+                return Err(ScenarioError::AccountTwice(account.id.clone()));
+            }
+            if let Some(ou) = account.ou.as_ref().filter(|ou| !ous.contains(ou.as_str())) {
+                return Err(ScenarioError::UnknownOu { account: account.id.clone(), ou: ou.clone() });
+            }
+            for cell in &account.cells {
+                if cell.region.parse::<RegionName>().is_err() || region_info(&cell.region).is_none() {
+                    return Err(ScenarioError::Region(cell.region.clone()));
+                }
+                policy_known(&format!("{} {}", account.id, cell.region), &cell.registry_policy)?;
+                for repository in &cell.repositories {
+                    policy_known(&format!("{} {} {}", account.id, cell.region, repository.name), &repository.policy)?;
+                }
+                for template in &cell.templates {
+                    policy_known(
+                        &format!("{} {} template {}", account.id, cell.region, template.prefix),
+                        &template.policy,
+                    )?;
+                }
+            }
+        }
+        if !accounts.contains(self.organization.management_account.as_str()) {
+            return Err(ScenarioError::UnknownAccount(
+                "the management account",
+                self.organization.management_account.clone(),
+            ));
+        }
+        if let Some(admin) =
+            self.organization.inspector_administrator.as_ref().filter(|id| !accounts.contains(id.as_str()))
+        {
+            return Err(ScenarioError::UnknownAccount("Inspector's administrator", admin.clone()));
+        }
+        Ok(())
+    }
+}

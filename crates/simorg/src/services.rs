@@ -1,0 +1,38 @@
+//! The services, one file each: what a call does to the world and what it answers.
+
+mod account;
+mod ecr;
+mod ecr_write;
+mod inspector;
+mod organizations;
+mod pages;
+mod session_policy;
+mod sts;
+
+use serde_json::Value;
+
+use crate::wire::{Incoming, WireError};
+use crate::world::{Caller, World};
+
+pub(crate) use session_policy::allows;
+
+/// A JSON answer, or STS's finished XML.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Json(Value),
+    Xml(String),
+}
+
+pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> Result<Answer, WireError> {
+    match request.service {
+        "sts" => sts::answer(world, caller, request).map(Answer::Xml),
+        "organizations" => organizations::answer(world, caller, request).map(Answer::Json),
+        "account" => account::answer(world, caller, request).map(Answer::Json),
+        "ecr" => ecr::answer(world, caller, request).map(Answer::Json),
+        _ => inspector::answer(world, caller, request).map(Answer::Json),
+    }
+}
+
+fn unknown_operation(request: &Incoming) -> WireError {
+    WireError::new(400, "UnknownOperationException", format!("{} is not simulated", request.permission()))
+}

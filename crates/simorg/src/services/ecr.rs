@@ -1,0 +1,262 @@
+//! Amazon ECR: what reads answer. What changes something is in `ecr_write`.
+
+use scangap_model::{AccountId, RegionName};
+use serde_json::{Value, json};
+
+use super::pages::{page, size};
+use super::{ecr_write, unknown_operation};
+use crate::truth::Standing;
+use crate::wire::{Incoming, WireError};
+use crate::world::{Caller, Cell, Repository, World};
+
+/// The cell a call speaks of.
+pub(super) struct Place<'a> {
+    pub(super) account: AccountId,
+    pub(super) region: RegionName,
+    pub(super) caller: &'a Caller,
+    pub(super) request: &'a Incoming,
+}
+
+impl Place<'_> {
+    pub(super) fn repository_arn(&self, name: &str) -> String {
+        format!("arn:aws:ecr:{}:{}:repository/{name}", self.region, self.account)
+    }
+
+    pub(super) fn not_found(&self, name: &str) -> WireError {
+        WireError::new(
+            400,
+            "RepositoryNotFoundException",
+            format!("The repository with name '{name}' does not exist in the registry with id '{}'", self.account),
+        )
+    }
+
+    /// The named repository, if it exists and its policy lets the caller do this.
+    pub(super) fn check(&self, world: &mut World, name: &str) -> Result<(), WireError> {
+        let exists =
+            world.cell_ref(self.account, &self.region).is_some_and(|cell| cell.repositories.contains_key(name));
+        if !exists {
+            return Err(self.not_found(name));
+        }
+        if world.auditor_standing(self.account, &self.region, name) == Standing::Denied {
+            let tail =
+                format!("on resource: {} with an explicit deny in a resource-based policy", self.repository_arn(name));
+            return Err(WireError::access_denied(
+                "AccessDeniedException",
+                &self.caller.arn,
+                &self.request.permission(),
+                &tail,
+            ));
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> Result<Value, WireError> {
+    let region: RegionName =
+        request.region.parse().map_err(|_| WireError::new(400, "InvalidParameterException", "not a region"))?;
+    let place = Place { account: caller.account, region, caller, request };
+    let cell = world.cell_ref(place.account, &place.region).registry_level();
+    match request.operation.as_str() {
+        "DescribeRepositories" => repositories(world, &place),
+        "GetRepositoryPolicy" => repository_policy(world, &place),
+        "BatchGetRepositoryScanningConfiguration" => frequencies(world, &place),
+        "DescribeImages" => images(world, &place),
+        "ListTagsForResource" => tags(world, &place),
+        "GetRegistryPolicy" => match cell.registry_policy {
+            Some(text) => Ok(json!({"registryId": place.account.to_string(), "policyText": text})),
+            None => Err(WireError::new(
+                400,
+                "RegistryPolicyNotFoundException",
+                format!("Registry policy does not exist in the registry with id '{}'", place.account),
+            )),
+        },
+        "GetAccountSetting" => match request.text("name") {
+            Some("REGISTRY_POLICY_SCOPE") => {
+                Ok(json!({"name": "REGISTRY_POLICY_SCOPE", "value": cell.registry_policy_scope}))
+            }
+            _ => Err(WireError::new(400, "InvalidParameterException", "Invalid parameter at 'name'")),
+        },
+        "GetRegistryScanningConfiguration" => Ok(json!({
+            "registryId": place.account.to_string(),
+            "scanningConfiguration": {
+                "scanType": cell.scan_type,
+                "rules": cell.rules.iter().map(|rule| json!({
+                    "scanFrequency": rule.frequency,
+                    "repositoryFilters": rule.filters.iter()
+                        .map(|filter| json!({"filter": filter, "filterType": "WILDCARD"})).collect::<Vec<_>>(),
+                })).collect::<Vec<_>>(),
+            },
+        })),
+        "DescribeRepositoryCreationTemplates" => {
+            let rows = cell
+                .templates
+                .iter()
+                .map(|template| json!({"prefix": template.prefix, "repositoryPolicy": template.policy, "appliedFor": ["CREATE_ON_PUSH"]}))
+                .collect();
+            let page = page(rows, request.page_token(), 100, false, "InvalidParameterException")?;
+            Ok(json!({
+                "registryId": place.account.to_string(),
+                "repositoryCreationTemplates": page.items,
+                "nextToken": page.next,
+            }))
+        }
+        _ => ecr_write::answer(world, &place).unwrap_or_else(|| Err(unknown_operation(request))),
+    }
+}
+
+/// The cell's registry-level part, or the defaults of an untouched region. Repositories are left out: they may be many.
+trait RegistryLevel {
+    fn registry_level(self) -> Cell;
+}
+
+impl RegistryLevel for Option<&Cell> {
+    fn registry_level(self) -> Cell {
+        self.map_or_else(Cell::default, |cell| Cell {
+            ecr_scanning: cell.ecr_scanning.clone(),
+            ec2_scanning: cell.ec2_scanning,
+            scan_type: cell.scan_type.clone(),
+            rules: cell.rules.clone(),
+            registry_policy: cell.registry_policy.clone(),
+            registry_policy_scope: cell.registry_policy_scope.clone(),
+            templates: cell.templates.clone(),
+            repositories: std::collections::BTreeMap::new(),
+            orphaned_coverage: Vec::new(),
+        })
+    }
+}
+
+pub(super) fn seconds(time: jiff::Timestamp) -> Value {
+    json!(time.as_second())
+}
+
+pub(super) fn describe(place: &Place<'_>, name: &str, repository: &Repository) -> Value {
+    json!({
+        "repositoryArn": place.repository_arn(name),
+        "registryId": place.account.to_string(),
+        "repositoryName": name,
+        "repositoryUri": format!("{}.dkr.ecr.{}.amazonaws.com/{name}", place.account, place.region),
+        "createdAt": seconds(repository.created_at),
+        "imageTagMutability": "MUTABLE",
+        "imageScanningConfiguration": {"scanOnPush": false},
+        "encryptionConfiguration": {"encryptionType": "AES256"},
+    })
+}
+
+fn repositories(world: &World, place: &Place<'_>) -> Result<Value, WireError> {
+    let request = place.request;
+    let cell = world.cell_ref(place.account, &place.region);
+    let found = |name: &str| cell.and_then(|cell| cell.repositories.get(name));
+    if let Some(names) =
+        request.input.get("repositoryNames").and_then(Value::as_array).filter(|names| !names.is_empty())
+    {
+        let mut rows = Vec::new();
+        for name in names.iter().filter_map(Value::as_str) {
+            rows.push(describe(place, name, found(name).ok_or_else(|| place.not_found(name))?));
+        }
+        return Ok(json!({"repositories": rows}));
+    }
+    let rows = cell
+        .map(|cell| cell.repositories.iter().map(|(name, repository)| (name.as_str(), repository)).collect::<Vec<_>>())
+        .unwrap_or_default();
+    let asked = request.input.get("maxResults").and_then(Value::as_u64);
+    let page = page(rows, request.page_token(), size(asked, 100, 1000), false, "InvalidParameterException")?;
+    let items: Vec<Value> =
+        page.items.into_iter().map(|(name, repository)| describe(place, name, repository)).collect();
+    Ok(json!({"repositories": items, "nextToken": page.next}))
+}
+
+fn repository_policy(world: &mut World, place: &Place<'_>) -> Result<Value, WireError> {
+    let name = place.request.text("repositoryName").unwrap_or_default();
+    place.check(world, name)?;
+    let policy =
+        world.cell_ref(place.account, &place.region).and_then(|cell| cell.repositories.get(name)?.policy.clone());
+    match policy {
+        Some(text) => Ok(json!({"registryId": place.account.to_string(), "repositoryName": name, "policyText": text})),
+        None => Err(WireError::new(
+            400,
+            "RepositoryPolicyNotFoundException",
+            format!(
+                "Repository policy does not exist for the repository with name '{name}' in the registry with id '{}'",
+                place.account
+            ),
+        )),
+    }
+}
+
+/// AWS: 25 names at most. A repository that denies the caller fails the whole batch: the answer has no slot for it.
+fn frequencies(world: &mut World, place: &Place<'_>) -> Result<Value, WireError> {
+    let names: Vec<String> = place
+        .request
+        .input
+        .get("repositoryNames")
+        .and_then(Value::as_array)
+        .map(|names| names.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+        .unwrap_or_default();
+    if names.is_empty() || names.len() > 25 {
+        return Err(WireError::new(
+            400,
+            "InvalidParameterException",
+            "Invalid parameter at 'repositoryNames': 1 to 25 names",
+        ));
+    }
+    let (mut found, mut failures) = (Vec::new(), Vec::new());
+    for name in names {
+        match place.check(world, &name) {
+            Ok(()) => {}
+            Err(error) if error.code == "RepositoryNotFoundException" => {
+                failures.push(json!({"repositoryName": name, "failureCode": "REPOSITORY_NOT_FOUND", "failureReason": error.message}));
+                continue;
+            }
+            Err(error) => return Err(error),
+        }
+        let frequency = world.cell_ref(place.account, &place.region).map_or("MANUAL", |cell| cell.frequency(&name));
+        found.push(json!({
+            "repositoryArn": place.repository_arn(&name),
+            "repositoryName": name,
+            "scanOnPush": frequency != "MANUAL",
+            "scanFrequency": frequency,
+            "appliedScanFilters": [],
+        }));
+    }
+    Ok(json!({"scanningConfigurations": found, "failures": failures}))
+}
+
+fn images(world: &mut World, place: &Place<'_>) -> Result<Value, WireError> {
+    let name = place.request.text("repositoryName").unwrap_or_default();
+    place.check(world, name)?;
+    let images = world
+        .cell_ref(place.account, &place.region)
+        .and_then(|cell| cell.repositories.get(name))
+        .map(|r| r.images.clone());
+    let rows: Vec<Value> = images
+        .unwrap_or_default()
+        .into_iter()
+        .map(|image| {
+            json!({
+                "registryId": place.account.to_string(),
+                "repositoryName": name,
+                "imageDigest": image.digest,
+                "imagePushedAt": seconds(image.pushed_at),
+                "imageSizeInBytes": 12_345_678,
+                "imageManifestMediaType": "application/vnd.oci.image.manifest.v1+json",
+                "imageStatus": image.status,
+            })
+        })
+        .collect();
+    let asked = place.request.input.get("maxResults").and_then(Value::as_u64);
+    let page = page(rows, place.request.page_token(), size(asked, 100, 1000), false, "InvalidParameterException")?;
+    Ok(json!({"imageDetails": page.items, "nextToken": page.next}))
+}
+
+fn tags(world: &mut World, place: &Place<'_>) -> Result<Value, WireError> {
+    let arn = place.request.text("resourceArn").unwrap_or_default();
+    let name = arn.split_once(":repository/").map_or("", |(_, name)| name);
+    place.check(world, name)?;
+    let tags = world
+        .cell_ref(place.account, &place.region)
+        .and_then(|cell| cell.repositories.get(name))
+        .map(|r| r.tags.clone());
+    let rows: Vec<Value> =
+        tags.unwrap_or_default().into_iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
+    Ok(json!({"tags": rows}))
+}

@@ -1,0 +1,143 @@
+//! Amazon ECR: what changes something. Changes show in Inspector's coverage as the scenario's delays say.
+
+use scangap_model::AccountId;
+use serde_json::{Value, json};
+
+use super::ecr::{Place, describe};
+use crate::wire::WireError;
+use crate::world::{Image, Repository, Rule, Transition, World};
+
+/// AWS: 10,240 characters.
+const POLICY_MAX_CHARS: usize = 10_240;
+
+/// `None`: not one of these operations.
+pub(super) fn answer(world: &mut World, place: &Place<'_>) -> Option<Result<Value, WireError>> {
+    Some(match place.request.operation.as_str() {
+        "CreateRepository" => create_repository(world, place),
+        "SetRepositoryPolicy" => set_repository_policy(world, place),
+        "DeleteRepositoryPolicy" => delete_repository_policy(world, place),
+        "PutRegistryPolicy" => put_registry_policy(world, place),
+        "PutRegistryScanningConfiguration" => put_scanning_configuration(world, place),
+        "PutImage" => put_image(world, place),
+        _ => return None,
+    })
+}
+
+fn touched<'w>(world: &'w mut World, place: &Place<'_>) -> Result<&'w mut crate::world::Cell, WireError> {
+    world
+        .cell(place.account, &place.region)
+        .ok_or_else(|| WireError::new(400, "ServerException", "the account is not in the scenario"))
+}
+
+fn create_repository(world: &mut World, place: &Place<'_>) -> Result<Value, WireError> {
+    let name = place.request.text("repositoryName").unwrap_or_default().to_owned();
+    let created_at = world.now();
+    let cell = touched(world, place)?;
+    if cell.repositories.contains_key(&name) {
+        return Err(WireError::new(
+            400,
+            "RepositoryAlreadyExistsException",
+            format!("The repository '{name}' already exists"),
+        ));
+    }
+    let repository = Repository {
+        created_at,
+        policy: None,
+        tags: std::collections::BTreeMap::new(),
+        images: Vec::new(),
+        coverage: None,
+        sticky: false,
+    };
+    let row = describe(place, &name, &repository);
+    cell.repositories.insert(name, repository);
+    Ok(json!({"repository": row}))
+}
+
+fn policy_text(place: &Place<'_>) -> Result<String, WireError> {
+    let text = place.request.text("policyText").unwrap_or_default().to_owned();
+    let json = serde_json::from_str::<Value>(&text).is_ok_and(|value| value.is_object());
+    if !json || text.chars().count() > POLICY_MAX_CHARS {
+        return Err(WireError::new(
+            400,
+            "InvalidParameterException",
+            "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided'",
+        ));
+    }
+    Ok(text)
+}
+
+fn set_repository_policy(world: &mut World, place: &Place<'_>) -> Result<Value, WireError> {
+    let name = place.request.text("repositoryName").unwrap_or_default().to_owned();
+    place.check(world, &name)?;
+    let text = policy_text(place)?;
+    let cell = touched(world, place)?;
+    if let Some(repository) = cell.repositories.get_mut(&name) {
+        repository.policy = Some(text.clone());
+    }
+    Ok(json!({"registryId": place.account.to_string(), "repositoryName": name, "policyText": text}))
+}
+
+fn delete_repository_policy(world: &mut World, place: &Place<'_>) -> Result<Value, WireError> {
+    let name = place.request.text("repositoryName").unwrap_or_default().to_owned();
+    place.check(world, &name)?;
+    let removed = touched(world, place)?.repositories.get_mut(&name).and_then(|repository| repository.policy.take());
+    removed
+        .map(|text| json!({"registryId": place.account.to_string(), "repositoryName": name, "policyText": text}))
+        .ok_or_else(|| WireError::new(400, "RepositoryPolicyNotFoundException", "Repository policy does not exist"))
+}
+
+fn put_registry_policy(world: &mut World, place: &Place<'_>) -> Result<Value, WireError> {
+    let text = policy_text(place)?;
+    touched(world, place)?.registry_policy = Some(text.clone());
+    Ok(json!({"registryId": place.account.to_string(), "policyText": text}))
+}
+
+fn put_scanning_configuration(world: &mut World, place: &Place<'_>) -> Result<Value, WireError> {
+    let scan_type = place.request.text("scanType").unwrap_or("BASIC").to_owned();
+    let rules = place.request.input.get("rules").and_then(Value::as_array).cloned().unwrap_or_default();
+    let rules: Vec<Rule> = rules
+        .iter()
+        .map(|rule| Rule {
+            frequency: rule.get("scanFrequency").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            filters: rule
+                .get("repositoryFilters")
+                .and_then(Value::as_array)
+                .map(|filters| filters.iter().filter_map(|f| f.get("filter")?.as_str()).map(str::to_owned).collect())
+                .unwrap_or_default(),
+        })
+        .collect();
+    // AWS: two rules at most.
+    if rules.len() > 2 {
+        return Err(WireError::new(400, "ValidationException", "Invalid number of rules provided"));
+    }
+    let cell = touched(world, place)?;
+    scan_type.clone_into(&mut cell.scan_type);
+    cell.rules = rules;
+    Ok(json!({"registryScanningConfiguration": {"scanType": scan_type, "rules": place.request.input.get("rules")}}))
+}
+
+fn put_image(world: &mut World, place: &Place<'_>) -> Result<Value, WireError> {
+    let name = place.request.text("repositoryName").unwrap_or_default().to_owned();
+    place.check(world, &name)?;
+    let manifest = place.request.text("imageManifest").unwrap_or_default().to_owned();
+    let (account, region): (AccountId, _) = (place.account, place.region.clone());
+    let pushed_at = world.now();
+    let cell = touched(world, place)?;
+    let Some(repository) = cell.repositories.get_mut(&name) else { return Err(place.not_found(&name)) };
+    let digest = crate::world::digest_of(&format!("{manifest}/{}", repository.images.len()));
+    repository.images.push(Image {
+        digest: digest.clone(),
+        pushed_at,
+        status: "ACTIVE".to_owned(),
+        findings: 1,
+        coverage: None,
+    });
+    let delay = world.delays.scan_ms;
+    world.later(delay, Transition::Scanned { account, region, repository: name.clone() });
+    Ok(json!({"image": {
+        "registryId": account.to_string(),
+        "repositoryName": name,
+        "imageId": {"imageDigest": digest, "imageTag": place.request.text("imageTag")},
+        "imageManifest": manifest,
+    }}))
+}

@@ -1,0 +1,199 @@
+//! Amazon Inspector: coverage as the delegated administrator or the account itself sees it, and enable and disable.
+
+use scangap_model::{AccountId, RegionName};
+use serde_json::{Value, json};
+
+use super::pages::{page, size};
+use super::unknown_operation;
+use crate::wire::{Incoming, WireError};
+use crate::world::{Caller, Cell, Coverage, Transition, World};
+
+pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> Result<Value, WireError> {
+    let region: RegionName =
+        request.region.parse().map_err(|_| WireError::new(400, "ValidationException", "not a region"))?;
+    match request.operation.as_str() {
+        "BatchGetAccountStatus" => Ok(statuses(world, caller, request, &region)),
+        "ListCoverage" => coverage(world, caller, request, &region),
+        "Enable" => toggle(world, caller, request, &region, true),
+        "Disable" => toggle(world, caller, request, &region, false),
+        "GetDelegatedAdminAccount" => match world.inspector_admin {
+            Some(admin) => {
+                Ok(json!({"delegatedAdmin": {"accountId": admin.to_string(), "relationshipStatus": "ENABLED"}}))
+            }
+            None => Err(WireError::new(404, "ResourceNotFoundException", "There is no delegated administrator")),
+        },
+        _ => Err(unknown_operation(request)),
+    }
+}
+
+/// AWS: the delegated administrator sees itself and its members; everyone else only themselves.
+fn sees(world: &World, caller: &Caller, account: AccountId) -> bool {
+    account == caller.account
+        || (world.inspector_admin == Some(caller.account)
+            && world.accounts.get(&account).is_some_and(|a| a.inspector_member))
+}
+
+fn account_ids(request: &Incoming, caller: &Caller) -> Vec<String> {
+    let given: Vec<String> = request
+        .input
+        .get("accountIds")
+        .and_then(Value::as_array)
+        .map(|ids| ids.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+        .unwrap_or_default();
+    if given.is_empty() { vec![caller.account.to_string()] } else { given }
+}
+
+fn state(status: &str) -> Value {
+    json!({"status": status, "errorCode": "", "errorMessage": ""})
+}
+
+fn account_state(id: &str, cell: &Cell) -> Value {
+    let other = if cell.ec2_scanning { "ENABLED" } else { "DISABLED" };
+    let whole = if cell.ec2_scanning { "ENABLED" } else { cell.ecr_scanning.as_str() };
+    json!({
+        "accountId": id,
+        "state": state(whole),
+        "resourceState": {"ec2": state(other), "ecr": state(&cell.ecr_scanning), "lambda": state(other)},
+    })
+}
+
+fn no_access(id: &str) -> Value {
+    json!({"accountId": id, "errorCode": "ACCESS_DENIED", "errorMessage": "Invoking account does not have access to this account"})
+}
+
+fn statuses(world: &World, caller: &Caller, request: &Incoming, region: &RegionName) -> Value {
+    let (mut accounts, mut failed) = (Vec::new(), Vec::new());
+    for id in account_ids(request, caller) {
+        match id.parse::<AccountId>() {
+            Ok(account) if sees(world, caller, account) => {
+                let cell = world.cell_ref(account, region);
+                accounts
+                    .push(cell.map_or_else(|| account_state(&id, &Cell::default()), |cell| account_state(&id, cell)));
+            }
+            _ => failed.push(no_access(&id)),
+        }
+    }
+    json!({"accounts": accounts, "failedAccounts": failed})
+}
+
+fn wanted<'a>(request: &'a Incoming, filter: &str) -> Option<Vec<&'a str>> {
+    let filters = request.input.get("filterCriteria")?.get(filter)?.as_array()?;
+    Some(filters.iter().filter_map(|filter| filter.get("value")?.as_str()).collect())
+}
+
+fn coverage(world: &World, caller: &Caller, request: &Incoming, region: &RegionName) -> Result<Value, WireError> {
+    let types = wanted(request, "resourceType");
+    let reasons = wanted(request, "scanStatusReason");
+    let accounts = wanted(request, "accountId");
+    let names = wanted(request, "ecrRepositoryName");
+    let passes = |filter: &Option<Vec<&str>>, value: &str| filter.as_ref().is_none_or(|values| values.contains(&value));
+    let mut rows = Vec::new();
+    for (id, account) in &world.accounts {
+        let id_text = id.to_string();
+        let Some(cell) = account.cells.get(region).filter(|cell| cell.ecr_scanning == "ENABLED") else { continue };
+        if !sees(world, caller, *id) || !passes(&accounts, &id_text) {
+            continue;
+        }
+        for (name, repository) in &cell.repositories {
+            if !passes(&names, name) {
+                continue;
+            }
+            let arn = format!("arn:aws:ecr:{region}:{id}:repository/{name}");
+            let own = repository.coverage.iter().map(|coverage| ("AWS_ECR_REPOSITORY", arn.clone(), coverage));
+            let images = repository.images.iter().filter_map(|image| {
+                image
+                    .coverage
+                    .as_ref()
+                    .map(|coverage| ("AWS_ECR_CONTAINER_IMAGE", format!("{arn}/{}", image.digest), coverage))
+            });
+            for (kind, resource, coverage) in own.chain(images) {
+                if passes(&types, kind) && passes(&reasons, &coverage.reason) {
+                    rows.push(row(&id_text, kind, &resource, name, cell.frequency(name), coverage));
+                }
+            }
+        }
+        for name in &cell.orphaned_coverage {
+            let orphan = Coverage::active(world.now());
+            if passes(&types, "AWS_ECR_REPOSITORY") && passes(&reasons, &orphan.reason) && passes(&names, name) {
+                let arn = format!("arn:aws:ecr:{region}:{id}:repository/{name}");
+                rows.push(row(&id_text, "AWS_ECR_REPOSITORY", &arn, name, "CONTINUOUS_SCAN", &orphan));
+            }
+        }
+    }
+    let asked = request.input.get("maxResults").and_then(Value::as_u64);
+    let page = page(rows, request.page_token(), size(asked, 100, 200), false, "ValidationException")?;
+    Ok(json!({"coveredResources": page.items, "nextToken": page.next}))
+}
+
+fn row(account: &str, kind: &str, resource: &str, name: &str, frequency: &str, coverage: &Coverage) -> Value {
+    let metadata = if kind == "AWS_ECR_REPOSITORY" {
+        json!({"ecrRepository": {"name": name, "scanFrequency": frequency}})
+    } else {
+        json!({"ecrImage": {"tags": ["latest"]}})
+    };
+    json!({
+        "resourceType": kind,
+        "resourceId": resource,
+        "accountId": account,
+        "scanType": "PACKAGE",
+        "scanStatus": {"statusCode": coverage.status, "reason": coverage.reason},
+        "resourceMetadata": metadata,
+        "lastScannedAt": coverage.last_scanned_at.map(jiff::Timestamp::as_second),
+    })
+}
+
+/// AWS: a member may enable itself; only the delegated administrator may disable it.
+fn toggle(
+    world: &mut World,
+    caller: &Caller,
+    request: &Incoming,
+    region: &RegionName,
+    enable: bool,
+) -> Result<Value, WireError> {
+    let types: Vec<&str> = request
+        .input
+        .get("resourceTypes")
+        .and_then(Value::as_array)
+        .map(|types| types.iter().filter_map(Value::as_str).collect())
+        .unwrap_or_default();
+    if types != ["ECR"] {
+        return Err(WireError::new(400, "ValidationException", "The simulated Inspector toggles exactly [\"ECR\"]"));
+    }
+    let (mut accounts, mut failed) = (Vec::new(), Vec::new());
+    for id in account_ids(request, caller) {
+        let account = id.parse::<AccountId>().ok().filter(|account| sees(world, caller, *account));
+        let Some(account) = account else {
+            failed.push(no_access(&id));
+            continue;
+        };
+        let is_member = world.inspector_admin.is_some_and(|admin| admin != account)
+            && world.accounts.get(&account).is_some_and(|a| a.inspector_member);
+        if !enable && is_member && caller.account == account {
+            return Err(WireError::new(
+                403,
+                "AccessDeniedException",
+                format!("Member account {id} is not authorized to disable itself."),
+            ));
+        }
+        let delay = world.delays.toggle_ms;
+        let Some(cell) = world.cell(account, region) else { continue };
+        let (from, through) = if enable { ("DISABLED", "ENABLING") } else { ("ENABLED", "DISABLING") };
+        if cell.ecr_scanning == from {
+            through.clone_into(&mut cell.ecr_scanning);
+            let region = region.clone();
+            let transition =
+                if enable { Transition::Enabled { account, region } } else { Transition::Disabled { account, region } };
+            world.later(delay, transition);
+        } else if cell.ecr_scanning.ends_with("ING") {
+            let code = if cell.ecr_scanning == "ENABLING" { "ENABLE_IN_PROGRESS" } else { "DISABLE_IN_PROGRESS" };
+            failed.push(json!({"accountId": id, "errorCode": code, "errorMessage": "A change is in progress"}));
+            continue;
+        } else if enable {
+            failed.push(json!({"accountId": id, "errorCode": "ALREADY_ENABLED", "errorMessage": "Already enabled"}));
+            continue;
+        }
+        let cell = world.cell_ref(account, region).map(|cell| cell.ecr_scanning.clone()).unwrap_or_default();
+        accounts.push(json!({"accountId": id, "status": cell, "resourceStatus": {"ec2": "ENABLED", "ecr": cell}}));
+    }
+    Ok(json!({"accounts": accounts, "failedAccounts": failed}))
+}

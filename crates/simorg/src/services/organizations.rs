@@ -1,0 +1,108 @@
+//! AWS Organizations: 20 accounts a page, and an empty first page with a token, as AWS may answer.
+
+use scangap_model::AccountId;
+use serde_json::{Value, json};
+
+use super::pages::{page, size};
+use super::unknown_operation;
+use crate::wire::{Incoming, WireError};
+use crate::world::{Account, Caller, World};
+
+const PAGE: usize = 20;
+
+pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> Result<Value, WireError> {
+    if request.operation == "DescribeOrganization" {
+        return Ok(json!({"Organization": {
+            "Id": world.organization.id,
+            "Arn": format!("arn:aws:organizations::{}:organization/{}", world.management, world.organization.id),
+            "FeatureSet": "ALL",
+            "MasterAccountId": world.management.to_string(),
+            "MasterAccountArn": format!("arn:aws:organizations::{0}:account/{1}/{0}", world.management, world.organization.id),
+            "MasterAccountEmail": "management@example.com",
+        }}));
+    }
+    // AWS: the rest is for the management account and for delegated administrators of any service.
+    if caller.account != world.management && Some(caller.account) != world.inspector_admin {
+        return Err(WireError::new(
+            400,
+            "AccessDeniedException",
+            "You don't have permissions to access this resource.",
+        ));
+    }
+    let token = request.page_token();
+    let asked = request.input.get("MaxResults").and_then(Value::as_u64);
+    let empty_first = asked.is_none();
+    let parent = request.text("ParentId");
+    let (key, rows) = match request.operation.as_str() {
+        "ListAccounts" => (
+            "Accounts",
+            world.accounts.iter().map(|(id, account)| account_row(world, *id, account)).collect::<Vec<_>>(),
+        ),
+        "ListAccountsForParent" => {
+            let root = world.organization.root.as_str();
+            let rows = world
+                .accounts
+                .iter()
+                .filter(|(_, account)| Some(account.ou.as_deref().unwrap_or(root)) == parent)
+                .map(|(id, account)| account_row(world, *id, account))
+                .collect();
+            ("Accounts", rows)
+        }
+        "ListRoots" => {
+            let id = &world.organization.root;
+            let arn = format!("arn:aws:organizations::{}:root/{}/{id}", world.management, world.organization.id);
+            ("Roots", vec![json!({"Id": id, "Arn": arn, "Name": "Root", "PolicyTypes": []})])
+        }
+        "ListOrganizationalUnitsForParent" => {
+            let root = world.organization.root.as_str();
+            let rows = world
+                .ous
+                .iter()
+                .filter(|ou| Some(ou.parent.as_deref().unwrap_or(root)) == parent)
+                .map(|ou| {
+                    let arn =
+                        format!("arn:aws:organizations::{}:ou/{}/{}", world.management, world.organization.id, ou.id);
+                    json!({"Id": ou.id, "Arn": arn, "Name": ou.name})
+                })
+                .collect();
+            ("OrganizationalUnits", rows)
+        }
+        "ListDelegatedAdministrators" => {
+            let wanted = request.text("ServicePrincipal").is_none_or(|service| service == "inspector2.amazonaws.com");
+            let rows = world
+                .inspector_admin
+                .filter(|_| wanted)
+                .and_then(|id| world.accounts.get(&id).map(|account| account_row(world, id, account)))
+                .into_iter()
+                .collect();
+            ("DelegatedAdministrators", rows)
+        }
+        _ => return Err(unknown_operation(request)),
+    };
+    let page = page(rows, token, size(asked, PAGE, PAGE), empty_first, "InvalidInputException")?;
+    let mut answer = serde_json::Map::new();
+    answer.insert(key.to_owned(), Value::Array(page.items));
+    if let Some(next) = page.next {
+        answer.insert("NextToken".to_owned(), Value::String(next));
+    }
+    Ok(Value::Object(answer))
+}
+
+fn account_row(world: &World, id: AccountId, account: &Account) -> Value {
+    // AWS retired `Status` in favor of `State`; the old word for CLOSED was SUSPENDED.
+    let status = match account.state.as_str() {
+        "CLOSED" => "SUSPENDED",
+        other => other,
+    };
+    json!({
+        "Id": id.to_string(),
+        "Arn": format!("arn:aws:organizations::{}:account/{}/{id}", world.management, world.organization.id),
+        "Email": format!("{id}@example.com"),
+        "Name": account.name,
+        "Status": status,
+        "State": account.state,
+        "Paths": [format!("{}{id}/", world.path(account))],
+        "JoinedMethod": "CREATED",
+        "JoinedTimestamp": 1_700_000_000,
+    })
+}

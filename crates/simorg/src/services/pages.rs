@@ -1,0 +1,38 @@
+//! Pages of AWS's sizes, with tokens that say where the next one starts.
+
+use crate::wire::WireError;
+
+#[derive(Debug)]
+pub(crate) struct Page<T> {
+    pub(crate) items: Vec<T>,
+    pub(crate) next: Option<String>,
+}
+
+/// One page. With `empty_first`, the first page is empty and has a token, as AWS sometimes answers.
+pub(crate) fn page<T>(
+    all: Vec<T>,
+    token: Option<&str>,
+    size: usize,
+    empty_first: bool,
+    invalid: &str,
+) -> Result<Page<T>, WireError> {
+    let start = match token {
+        None if empty_first && !all.is_empty() => {
+            return Ok(Page { items: Vec::new(), next: Some("page-0".to_owned()) });
+        }
+        None => 0,
+        Some(token) => token
+            .strip_prefix("page-")
+            .and_then(|at| at.parse::<usize>().ok())
+            .ok_or_else(|| WireError::new(400, invalid, "The page token is not valid"))?,
+    };
+    let total = all.len();
+    let items: Vec<T> = all.into_iter().skip(start).take(size).collect();
+    let end = start + items.len();
+    Ok(Page { items, next: (end < total).then(|| format!("page-{end}")) })
+}
+
+/// The asked-for page size, within the operation's bounds.
+pub(crate) fn size(asked: Option<u64>, default: usize, max: usize) -> usize {
+    asked.and_then(|n| usize::try_from(n).ok()).unwrap_or(default).clamp(1, max)
+}

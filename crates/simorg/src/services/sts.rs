@@ -1,0 +1,70 @@
+//! AWS STS.
+
+use jiff::SignedDuration;
+use scangap_model::{AccountId, Arn, SESSION_POLICY_MAX_CHARS};
+
+use super::session_policy;
+use crate::wire::{Incoming, WireError, xml_result};
+use crate::world::{Caller, Session, World};
+
+pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> Result<String, WireError> {
+    match request.operation.as_str() {
+        "GetCallerIdentity" => Ok(xml_result(
+            "GetCallerIdentity",
+            &[
+                ("Arn", caller.arn.clone()),
+                ("UserId", "AIDASIMULATED".to_owned()),
+                ("Account", caller.account.to_string()),
+            ],
+        )),
+        "AssumeRole" => assume_role(world, caller, request),
+        _ => Err(WireError::new(400, "InvalidAction", format!("Could not find operation {}", request.operation))),
+    }
+}
+
+/// AWS: a role that does not exist and one that does not trust the caller give the same answer.
+fn assume_role(world: &mut World, caller: &Caller, request: &Incoming) -> Result<String, WireError> {
+    let role_arn = request.text("RoleArn").unwrap_or_default().to_owned();
+    let denied =
+        || WireError::access_denied("AccessDenied", &caller.arn, "sts:AssumeRole", &format!("on resource: {role_arn}"));
+    let arn: Arn =
+        role_arn.parse().map_err(|_| WireError::new(400, "ValidationError", format!("{role_arn} is invalid")))?;
+    let account: AccountId = arn.account.parse().map_err(|_| denied())?;
+    let role = arn.resource.rsplit('/').next().unwrap_or_default().to_owned();
+    let target = world.accounts.get(&account).ok_or_else(denied)?;
+    // AWS: accounts that are suspended, closed or not yet active refuse every call.
+    let usable = matches!(target.state.as_str(), "ACTIVE" | "PENDING_CLOSURE");
+    if !usable || !target.roles.contains(&role) {
+        return Err(denied());
+    }
+    let allowed = match request.text("Policy") {
+        None => None,
+        Some(policy) if policy.chars().count() > SESSION_POLICY_MAX_CHARS => {
+            return Err(WireError::new(
+                400,
+                "PackedPolicyTooLarge",
+                "Packed size of session policy consumes 143% of allotted space.",
+            ));
+        }
+        Some(policy) => Some(session_policy::read(policy).ok_or_else(|| {
+            WireError::new(400, "MalformedPolicyDocument", "The simulated STS enforces plain Allow lists only")
+        })?),
+    };
+    let seconds = request.text("DurationSeconds").and_then(|text| text.parse::<i64>().ok()).unwrap_or(3600);
+    let expires = world.wall_now().saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(jiff::Timestamp::MAX);
+    let name = request.text("RoleSessionName").unwrap_or("session").to_owned();
+    let token = format!("simulated-session-token-{}", world.sessions.len() + 1);
+    let session = Session { account, role: role.clone(), name: name.clone(), token: token.clone(), allowed, expires };
+    let key = world.open_session(session);
+    Ok(xml_result(
+        "AssumeRole",
+        &[
+            ("Credentials/AccessKeyId", key),
+            ("Credentials/SecretAccessKey", "simulated".to_owned()),
+            ("Credentials/SessionToken", token),
+            ("Credentials/Expiration", expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+            ("AssumedRoleUser/AssumedRoleId", format!("AROASIMULATED:{name}")),
+            ("AssumedRoleUser/Arn", format!("arn:aws:sts::{account}:assumed-role/{role}/{name}")),
+        ],
+    ))
+}

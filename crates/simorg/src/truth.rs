@@ -1,0 +1,71 @@
+//! Who gets through a policy: stated by scenarios, or by a judge that the caller injects. Never computed here.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use scangap_model::{AccountId, RegionName};
+use serde::Deserialize;
+
+/// What a policy does to one caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    Allowed,
+    Denied,
+}
+
+/// About whom and where the judge is asked.
+#[derive(Debug, Clone)]
+pub struct Question<'a> {
+    pub policy: &'a str,
+    pub account: AccountId,
+    pub region: &'a RegionName,
+    pub repository: &'a str,
+}
+
+/// Answers for Inspector's role, for texts that no scenario lists. `None`: it cannot tell.
+#[derive(Clone)]
+pub struct Judge(pub Arc<dyn Fn(&Question<'_>) -> Option<Standing> + Send + Sync>);
+
+impl fmt::Debug for Judge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Judge")
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Truth {
+    pub(crate) inspector: Standing,
+    pub(crate) auditor: Standing,
+}
+
+/// What is true of each text that is known.
+#[derive(Debug, Default)]
+pub(crate) struct PolicyTruth {
+    listed: BTreeMap<String, Truth>,
+    judge: Option<Judge>,
+    /// Texts that nobody could judge: a test that meets one fails by name.
+    pub(crate) unjudged: Vec<String>,
+}
+
+impl PolicyTruth {
+    pub(crate) fn new(judge: Option<Judge>) -> Self {
+        Self { listed: BTreeMap::new(), judge, unjudged: Vec::new() }
+    }
+
+    pub(crate) fn list(&mut self, text: &str, truth: Truth) {
+        self.listed.insert(text.to_owned(), truth);
+    }
+
+    pub(crate) fn about(&mut self, question: &Question<'_>) -> Option<Truth> {
+        if let Some(truth) = self.listed.get(question.policy) {
+            return Some(*truth);
+        }
+        let judged = self.judge.as_ref().and_then(|judge| (judge.0)(question));
+        if judged.is_none() {
+            self.unjudged.push(question.policy.to_owned());
+        }
+        judged.map(|inspector| Truth { inspector, auditor: Standing::Allowed })
+    }
+}

@@ -1,0 +1,113 @@
+//! What a request asks for, in whichever protocol it speaks.
+
+use serde_json::{Map, Value};
+
+use super::{WireError, parse_form};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// Form in, XML out: STS.
+    Query,
+    /// `X-Amz-Target`, JSON 1.1: Organizations, ECR.
+    Json,
+    /// Paths, JSON bodies: Account, Inspector2.
+    RestJson,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Incoming {
+    pub(crate) protocol: Protocol,
+    pub(crate) service: &'static str,
+    pub(crate) operation: String,
+    pub(crate) input: Value,
+    pub(crate) access_key: String,
+    pub(crate) region: String,
+    pub(crate) token: Option<String>,
+}
+
+const INSPECTOR_PATHS: &[(&str, &str)] = &[
+    ("/coverage/list", "ListCoverage"),
+    ("/status/batch/get", "BatchGetAccountStatus"),
+    ("/enable", "Enable"),
+    ("/disable", "Disable"),
+    ("/delegatedadminaccounts/get", "GetDelegatedAdminAccount"),
+];
+
+const ACCOUNT_PATHS: &[(&str, &str)] =
+    &[("/listRegions", "ListRegions"), ("/getRegionOptStatus", "GetRegionOptStatus")];
+
+/// Headers by lowercase name.
+pub(crate) fn parse(path: &str, header: impl Fn(&str) -> Option<String>, body: &[u8]) -> Result<Incoming, WireError> {
+    let authorization = header("authorization")
+        .ok_or_else(|| WireError::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token"))?;
+    let (access_key, region, signed_for) = credential(&authorization).ok_or_else(|| {
+        WireError::new(400, "IncompleteSignature", "Authorization header requires a Credential parameter")
+    })?;
+    let token = header("x-amz-security-token");
+    let unknown =
+        || WireError::new(404, "UnknownOperationException", "the simulated organization does not have this operation");
+    let json = || serde_json::from_slice(body).unwrap_or_else(|_| Value::Object(Map::new()));
+    let (protocol, service, operation, input) = if let Some(target) = header("x-amz-target") {
+        let (prefix, operation) = target.split_once('.').ok_or_else(unknown)?;
+        let service = match prefix {
+            "AWSOrganizationsV20161128" => "organizations",
+            "AmazonEC2ContainerRegistry_V20150921" => "ecr",
+            _ => return Err(unknown()),
+        };
+        (Protocol::Json, service, operation.to_owned(), json())
+    } else if signed_for == "sts" {
+        let form = parse_form(&String::from_utf8_lossy(body));
+        let operation = form.get("Action").cloned().ok_or_else(unknown)?;
+        let input = form.into_iter().map(|(key, value)| (key, Value::String(value))).collect();
+        (Protocol::Query, "sts", operation, Value::Object(input))
+    } else {
+        let (service, paths) = match signed_for.as_str() {
+            "inspector2" => ("inspector2", INSPECTOR_PATHS),
+            "account" => ("account", ACCOUNT_PATHS),
+            _ => return Err(unknown()),
+        };
+        let (_, operation) = paths.iter().find(|(known, _)| *known == path).ok_or_else(unknown)?;
+        (Protocol::RestJson, service, (*operation).to_owned(), json())
+    };
+    Ok(Incoming { protocol, service, operation, input, access_key, region, token })
+}
+
+/// AWS: SigV4 `Credential=<key>/<date>/<region>/<service>/aws4_request`. The signature itself is not checked: whoever
+/// reaches loopback may call.
+fn credential(authorization: &str) -> Option<(String, String, String)> {
+    let (_, rest) = authorization.split_once("Credential=")?;
+    let scope = rest.split([',', ' ']).next()?;
+    let mut parts = scope.split('/');
+    let key = parts.next()?.to_owned();
+    let (_date, region, service) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((key, region.to_owned(), service.to_owned()))
+}
+
+impl Incoming {
+    pub(crate) fn text(&self, key: &str) -> Option<&str> {
+        self.input.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
+    }
+
+    /// The page token, under either spelling.
+    pub(crate) fn page_token(&self) -> Option<&str> {
+        self.text("nextToken").or_else(|| self.text("NextToken"))
+    }
+
+    /// The repository, role or resource asked about, for faults and the log.
+    pub(crate) fn resource(&self) -> String {
+        let from_arn = |arn: &str| arn.split_once(":repository/").map_or(arn, |(_, name)| name).to_owned();
+        if let Some(name) = self.text("repositoryName") {
+            name.to_owned()
+        } else if let Some(arn) = self.text("resourceArn").or_else(|| self.text("RoleArn")) {
+            from_arn(arn)
+        } else if let Some(names) = self.input.get("repositoryNames").and_then(Value::as_array) {
+            names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")
+        } else {
+            String::new()
+        }
+    }
+
+    pub(crate) fn permission(&self) -> String {
+        format!("{}:{}", self.service, self.operation)
+    }
+}

@@ -1,0 +1,211 @@
+//! From a scenario to the state at its beginning.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Instant;
+
+use jiff::Timestamp;
+use scangap_model::{AccountId, Partition, REGIONS, RegionName, inspector_role_arn};
+
+use super::{Account, Cell, Coverage, Image, Repository, Rule, Template, World};
+use crate::scenario::{CellSpec, CoverageSpec, PolicySpec, RepositorySpec, Scenario, ScenarioError};
+use crate::truth::{Judge, PolicyTruth, Standing, Truth};
+
+/// Policies are stored as text; the truth about each text is listed as it is placed.
+struct Builder<'a> {
+    scenario: &'a Scenario,
+    policies: BTreeMap<&'a str, &'a PolicySpec>,
+    truth: PolicyTruth,
+    clock: Timestamp,
+}
+
+impl World {
+    pub(crate) fn build(scenario: &Scenario, judge: Option<Judge>, wall: Timestamp) -> Result<Self, ScenarioError> {
+        let clock = scenario.clock.parse().map_err(|_| ScenarioError::Clock(scenario.clock.clone()))?;
+        let id = |text: &str| text.parse::<AccountId>().map_err(|_| ScenarioError::AccountId(text.to_owned()));
+        let mut builder = Builder {
+            scenario,
+            policies: scenario.policies.iter().map(|policy| (policy.name.as_str(), policy)).collect(),
+            truth: PolicyTruth::new(judge),
+            clock,
+        };
+        let mut accounts = BTreeMap::new();
+        for spec in &scenario.accounts {
+            let account = id(&spec.id)?;
+            let mut cells = BTreeMap::new();
+            for cell in &spec.cells {
+                let region: RegionName = cell.region.parse().map_err(|_| ScenarioError::Region(cell.region.clone()))?;
+                let built = builder.cell(account, &region, cell);
+                cells.insert(region, built);
+            }
+            let roles: BTreeSet<String> = match &spec.roles {
+                Some(roles) => roles.iter().cloned().collect(),
+                None => BTreeSet::from([scenario.organization.audit_role.clone()]),
+            };
+            let regions = enabled_regions(scenario, &spec.opt_in_regions)?;
+            accounts.insert(
+                account,
+                Account {
+                    name: spec.name.clone(),
+                    ou: spec.ou.clone(),
+                    state: spec.state.clone(),
+                    roles,
+                    regions,
+                    inspector_member: spec.inspector_member,
+                    cells,
+                },
+            );
+        }
+        Ok(Self {
+            organization: scenario.organization.clone(),
+            management: id(&scenario.organization.management_account)?,
+            inspector_admin: scenario.organization.inspector_administrator.as_deref().map(id).transpose()?,
+            ous: scenario.organizational_units.clone(),
+            accounts,
+            truth: builder.truth,
+            sessions: HashMap::new(),
+            delays: scenario.delays,
+            losses: Vec::new(),
+            wall,
+            clock,
+            started: Instant::now(),
+            due: Vec::new(),
+        })
+    }
+}
+
+fn enabled_regions(scenario: &Scenario, opt_in: &[String]) -> Result<BTreeSet<RegionName>, ScenarioError> {
+    let base: Vec<&str> = match &scenario.organization.regions {
+        Some(regions) => regions.iter().map(String::as_str).collect(),
+        None => REGIONS.iter().filter(|r| r.default_enabled && r.partition == Partition::Aws).map(|r| r.name).collect(),
+    };
+    base.into_iter()
+        .chain(opt_in.iter().map(String::as_str))
+        .map(|name| name.parse().map_err(|_| ScenarioError::Region(name.to_owned())))
+        .collect()
+}
+
+impl Builder<'_> {
+    fn policy(&mut self, name: Option<&String>, account: AccountId, region: &RegionName) -> Option<(String, Truth)> {
+        let spec = self.policies.get(name?.as_str())?;
+        let partition = Partition::of_region(region.as_str());
+        let text = spec
+            .text
+            .replace("{{account}}", &account.to_string())
+            .replace("{{region}}", region.as_str())
+            .replace("{{organization}}", &self.scenario.organization.id)
+            .replace("{{inspector_role}}", &inspector_role_arn(partition, account));
+        let truth = Truth { inspector: spec.inspector, auditor: spec.auditor };
+        self.truth.list(&text, truth);
+        Some((text, truth))
+    }
+
+    fn cell(&mut self, account: AccountId, region: &RegionName, spec: &CellSpec) -> Cell {
+        // Every policy of the scenario is listed for this place, so that a test can set any of them later.
+        let names: Vec<String> = self.policies.keys().map(|name| (*name).to_owned()).collect();
+        for name in &names {
+            self.policy(Some(name), account, region);
+        }
+        let templates = spec
+            .templates
+            .iter()
+            .map(|template| Template {
+                prefix: template.prefix.clone(),
+                policy: self.policy(template.policy.as_ref(), account, region).map(|(text, _)| text),
+            })
+            .collect();
+        let mut cell = Cell {
+            ecr_scanning: spec.ecr_scanning.clone(),
+            ec2_scanning: spec.ec2_scanning,
+            scan_type: spec.scan_type.clone(),
+            rules: spec
+                .rules
+                .iter()
+                .map(|rule| Rule { frequency: rule.frequency.clone(), filters: rule.filters.clone() })
+                .collect(),
+            registry_policy: self.policy(spec.registry_policy.as_ref(), account, region).map(|(text, _)| text),
+            registry_policy_scope: spec.registry_policy_scope.clone(),
+            templates,
+            repositories: BTreeMap::new(),
+            orphaned_coverage: spec.orphaned_coverage.clone(),
+        };
+        let registry_denies = spec.registry_policy_scope == "V2"
+            && self
+                .policy(spec.registry_policy.as_ref(), account, region)
+                .is_some_and(|(_, truth)| truth.inspector == Standing::Denied);
+        for repository in &spec.repositories {
+            let built = self.repository(account, region, &cell, registry_denies, repository);
+            cell.repositories.insert(repository.name.clone(), built);
+        }
+        cell
+    }
+
+    fn repository(
+        &mut self,
+        account: AccountId,
+        region: &RegionName,
+        cell: &Cell,
+        registry_denies: bool,
+        spec: &RepositorySpec,
+    ) -> Repository {
+        let policy = self.policy(spec.policy.as_ref(), account, region);
+        let denied = registry_denies || policy.as_ref().is_some_and(|(_, truth)| truth.inspector == Standing::Denied);
+        let scanned_at = self.clock.saturating_sub(jiff::SignedDuration::from_hours(6)).unwrap_or(self.clock);
+        let stated = |spec: &CoverageSpec| {
+            (spec.status != "none").then(|| Coverage {
+                status: spec.status.clone(),
+                reason: spec.reason.clone(),
+                last_scanned_at: (spec.status == "ACTIVE").then_some(scanned_at),
+            })
+        };
+        let scanning =
+            cell.ecr_scanning == "ENABLED" && cell.scan_type == "ENHANCED" && cell.frequency(&spec.name) != "MANUAL";
+        let has_image = spec.images.iter().any(|image| image.status == "ACTIVE");
+        let coverage = match &spec.coverage {
+            Some(given) => stated(given),
+            None if !scanning => None,
+            None if denied => Some(Coverage::denied()),
+            None if has_image => Some(Coverage::active(scanned_at)),
+            None => None,
+        };
+        let images = spec
+            .images
+            .iter()
+            .enumerate()
+            .map(|(i, image)| Image {
+                digest: digest(account, region, &spec.name, u64::try_from(i).unwrap_or(0)),
+                pushed_at: self
+                    .clock
+                    .saturating_sub(jiff::SignedDuration::from_hours(24 * i64::from(image.pushed_days_ago)))
+                    .unwrap_or(self.clock),
+                status: image.status.clone(),
+                findings: u64::from(image.findings),
+                coverage: match &image.coverage {
+                    Some(given) => stated(given),
+                    None => coverage.clone().filter(|coverage| coverage.status == "ACTIVE" && image.status == "ACTIVE"),
+                },
+            })
+            .collect();
+        Repository {
+            created_at: self.clock.saturating_sub(jiff::SignedDuration::from_hours(24 * 90)).unwrap_or(self.clock),
+            policy: policy.map(|(text, _)| text),
+            tags: spec.tags.clone(),
+            images,
+            coverage,
+            sticky: spec.sticky,
+        }
+    }
+}
+
+/// A digest that looks like one and is the same in every run.
+fn digest(account: AccountId, region: &RegionName, repository: &str, image: u64) -> String {
+    digest_of(&format!("{account}/{region}/{repository}/{image}"))
+}
+
+pub(crate) fn digest_of(text: &str) -> String {
+    use sha2::{Digest, Sha256};
+    use std::fmt::Write;
+    Sha256::digest(text).iter().fold("sha256:".to_owned(), |mut digest, byte| {
+        let _ = write!(digest, "{byte:02x}");
+        digest
+    })
+}

@@ -1,0 +1,181 @@
+//! What Inspector does in the simulated organization: scans after pushes, and what a disable and enable destroys.
+
+use jiff::{SignedDuration, Timestamp};
+use scangap_model::{AccountId, RegionName};
+
+use super::{Cell, Coverage, Loss, Transition, World};
+use crate::truth::{Question, Standing};
+
+/// AWS: on activation, images pushed in the last 14 days are eligible.
+const ELIGIBLE_DAYS: i64 = 14;
+
+impl Coverage {
+    pub(crate) fn active(at: Timestamp) -> Self {
+        Self { status: "ACTIVE".to_owned(), reason: "SUCCESSFUL".to_owned(), last_scanned_at: Some(at) }
+    }
+
+    pub(crate) fn denied() -> Self {
+        Self::inactive("ACCESS_DENIED")
+    }
+
+    fn inactive(reason: &str) -> Self {
+        Self { status: "INACTIVE".to_owned(), reason: reason.to_owned(), last_scanned_at: None }
+    }
+}
+
+impl Cell {
+    /// AWS: "Filters for image scanning": a filter without `*` matches any name that contains it; with `*` it is
+    /// anchored at both ends; CONTINUOUS wins over SCAN_ON_PUSH.
+    pub(crate) fn frequency(&self, repository: &str) -> &'static str {
+        let hit = |frequency: &str| {
+            self.rules.iter().filter(|rule| rule.frequency == frequency).flat_map(|rule| &rule.filters).any(|filter| {
+                if filter.contains('*') { glob(filter, repository) } else { repository.contains(filter.as_str()) }
+            })
+        };
+        if hit("CONTINUOUS_SCAN") {
+            "CONTINUOUS_SCAN"
+        } else if hit("SCAN_ON_PUSH") {
+            "SCAN_ON_PUSH"
+        } else {
+            "MANUAL"
+        }
+    }
+}
+
+/// `*` only. Recursive on the pieces between stars: filters are short.
+fn glob(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((head, rest)) => text
+            .strip_prefix(head)
+            .is_some_and(|tail| (0..=tail.len()).filter_map(|at| tail.get(at..)).any(|tail| glob(rest, tail))),
+    }
+}
+
+impl World {
+    /// Whether Inspector gets through to a repository now. `None`: nobody can tell (recorded as unjudged).
+    fn inspector_standing(&mut self, account: AccountId, region: &RegionName, repository: &str) -> Option<Standing> {
+        let cell = self.cell_ref(account, region)?;
+        let registry = cell.registry_policy.clone().filter(|_| cell.registry_policy_scope == "V2");
+        let own = cell.repositories.get(repository)?.policy.clone();
+        let mut standing = Standing::Allowed;
+        for policy in [registry, own].into_iter().flatten() {
+            let truth = self.truth.about(&Question { policy: &policy, account, region, repository })?;
+            if truth.inspector == Standing::Denied {
+                standing = Standing::Denied;
+            }
+        }
+        Some(standing)
+    }
+
+    /// Whether the auditor may read a repository.
+    pub(crate) fn auditor_standing(&mut self, account: AccountId, region: &RegionName, repository: &str) -> Standing {
+        let policy = self.cell_ref(account, region).and_then(|cell| cell.repositories.get(repository)?.policy.clone());
+        match policy {
+            Some(policy) => self
+                .truth
+                .about(&Question { policy: &policy, account, region, repository })
+                .map_or(Standing::Allowed, |truth| truth.auditor),
+            None => Standing::Allowed,
+        }
+    }
+
+    pub(super) fn apply(&mut self, transition: &Transition) {
+        match transition {
+            Transition::Scanned { account, region, repository } => self.scan(*account, region, repository),
+            Transition::Disabled { account, region } => self.disabled(*account, region),
+            Transition::Enabled { account, region } => self.enabled(*account, region),
+        }
+    }
+
+    /// After a push: the repository is scanned, unless its status is stuck or the policy still denies.
+    fn scan(&mut self, account: AccountId, region: &RegionName, repository: &str) {
+        let Some(standing) = self.inspector_standing(account, region, repository) else { return };
+        let now = self.now();
+        let Some(cell) = self.cell(account, region) else { return };
+        let scanning =
+            cell.ecr_scanning == "ENABLED" && cell.scan_type == "ENHANCED" && cell.frequency(repository) != "MANUAL";
+        let Some(found) = cell.repositories.get_mut(repository).filter(|_| scanning) else { return };
+        let stuck = found.sticky && found.coverage.as_ref().is_some_and(|coverage| coverage.reason == "ACCESS_DENIED");
+        if standing == Standing::Denied {
+            // An image that was being scanned stays as it is; a new repository shows the refusal.
+            found.coverage = Some(Coverage::denied());
+        } else if !stuck {
+            found.coverage = Some(Coverage::active(now));
+            for image in found.images.iter_mut().filter(|image| image.status == "ACTIVE" && image.coverage.is_none()) {
+                image.coverage = Some(Coverage::active(now));
+            }
+        }
+    }
+
+    /// AWS: "Deactivating a scan type": findings are lost, and the registry goes from ENHANCED to BASIC.
+    fn disabled(&mut self, account: AccountId, region: &RegionName) {
+        let Some(cell) = self.cell(account, region) else { return };
+        let (mut findings, mut images) = (0, 0);
+        for repository in cell.repositories.values_mut() {
+            repository.coverage = None;
+            for image in &mut repository.images {
+                if image.coverage.take().is_some() {
+                    findings += image.findings;
+                    images += 1;
+                }
+                image.findings = 0;
+            }
+        }
+        "DISABLED".clone_into(&mut cell.ecr_scanning);
+        "BASIC".clone_into(&mut cell.scan_type);
+        cell.rules.clear();
+        self.losses.push(Loss { account, region: region.clone(), findings, images });
+    }
+
+    /// AWS: "Scanning Amazon ECR container images": everything eligible is scanned anew; older images expire at once.
+    fn enabled(&mut self, account: AccountId, region: &RegionName) {
+        let now = self.now();
+        let names: Vec<String> = {
+            let Some(cell) = self.cell(account, region) else { return };
+            "ENABLED".clone_into(&mut cell.ecr_scanning);
+            "ENHANCED".clone_into(&mut cell.scan_type);
+            if cell.rules.is_empty() {
+                cell.rules.push(super::Rule { frequency: "CONTINUOUS_SCAN".to_owned(), filters: vec!["*".to_owned()] });
+            }
+            cell.repositories.keys().cloned().collect()
+        };
+        for name in names {
+            let Some(standing) = self.inspector_standing(account, region, &name) else { continue };
+            let Some(found) = self.cell(account, region).and_then(|cell| cell.repositories.get_mut(&name)) else {
+                continue;
+            };
+            if standing == Standing::Denied {
+                found.coverage = Some(Coverage::denied());
+                continue;
+            }
+            found.sticky = false;
+            let mut any = false;
+            for image in found.images.iter_mut().filter(|image| image.status == "ACTIVE") {
+                any = true;
+                let fresh = now.duration_since(image.pushed_at) <= SignedDuration::from_hours(24 * ELIGIBLE_DAYS);
+                image.coverage =
+                    Some(if fresh { Coverage::active(now) } else { Coverage::inactive("SCAN_ELIGIBILITY_EXPIRED") });
+            }
+            found.coverage = any.then(|| Coverage::active(now));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::Rule;
+
+    #[test]
+    fn filters_without_a_star_match_any_name_that_contains_them() {
+        let cell = |filter: &str| Cell {
+            rules: vec![Rule { frequency: "SCAN_ON_PUSH".into(), filters: vec![filter.into()] }],
+            ..Cell::default()
+        };
+        assert_eq!(cell("prod").frequency("my-prod-app"), "SCAN_ON_PUSH");
+        assert_eq!(cell("prod*").frequency("my-prod-app"), "MANUAL");
+        assert_eq!(cell("*prod*app").frequency("my-prod-app"), "SCAN_ON_PUSH");
+        assert_eq!(cell("x").frequency("my-prod-app"), "MANUAL");
+    }
+}

@@ -1,0 +1,66 @@
+//! Who calls: long-lived keys that name their account, and sessions handed out by AssumeRole.
+
+use scangap_model::AccountId;
+
+use super::World;
+
+/// `AKIASIMU` and the account id: an administrator's key, for every account of the scenario.
+pub(crate) const LONG_LIVED: &str = "AKIASIMU";
+const TEMPORARY: &str = "ASIASIMU";
+
+/// What AssumeRole handed out.
+#[derive(Debug, Clone)]
+pub(crate) struct Session {
+    pub(crate) account: AccountId,
+    pub(crate) role: String,
+    pub(crate) name: String,
+    pub(crate) token: String,
+    /// Action patterns that the session policy allows; `None`: no session policy.
+    pub(crate) allowed: Option<Vec<String>>,
+    pub(crate) expires: jiff::Timestamp,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) account: AccountId,
+    pub(crate) arn: String,
+    pub(crate) allowed: Option<Vec<String>>,
+}
+
+/// Why a credential is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rejected {
+    Unknown,
+    Expired,
+}
+
+impl World {
+    pub(crate) fn caller(&self, access_key: &str, token: Option<&str>) -> Result<Caller, Rejected> {
+        if let Some(account) = access_key.strip_prefix(LONG_LIVED) {
+            let account: AccountId = account.parse().map_err(|_| Rejected::Unknown)?;
+            if !self.accounts.contains_key(&account) {
+                return Err(Rejected::Unknown);
+            }
+            return Ok(Caller { account, arn: format!("arn:aws:iam::{account}:user/auditor"), allowed: None });
+        }
+        let session = self.sessions.get(access_key).ok_or(Rejected::Unknown)?;
+        if token != Some(session.token.as_str()) {
+            return Err(Rejected::Unknown);
+        }
+        if self.wall_now() >= session.expires {
+            return Err(Rejected::Expired);
+        }
+        Ok(Caller {
+            account: session.account,
+            arn: format!("arn:aws:sts::{}:assumed-role/{}/{}", session.account, session.role, session.name),
+            allowed: session.allowed.clone(),
+        })
+    }
+
+    /// Hands out a session. Keys are numbered: the same calls in the same order get the same keys.
+    pub(crate) fn open_session(&mut self, session: Session) -> String {
+        let key = format!("{TEMPORARY}{:012}", self.sessions.len() + 1);
+        self.sessions.insert(key.clone(), session);
+        key
+    }
+}
