@@ -267,3 +267,17 @@ pub struct CoverageRow {
     pub reason: Observed<String>,
     pub last_scanned_at: Observed<Timestamp>,
 }
+
+/// All facts of one audit, sorted by key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditFacts {
+    pub organization: OrganizationFacts,
+    pub accounts: BTreeMap<AccountId, AccountFacts>,
+    pub cells: BTreeMap<(AccountId, RegionName), CellFacts>,
+    /// Sorted by account, region and name.
+    pub repositories: Vec<RepositoryFacts>,
+    pub coverage: BTreeMap<(AccountId, RegionName, RepositoryName), Vec<CoverageRow>>,
+    pub policies: BTreeMap<PolicyHash, String>,
+    /// Every gap once, sorted.
+    pub gaps: Vec<Gap>,
+}

@@ -16,7 +16,7 @@ pub use api::{APIS, Api, ApiInfo, Limit, Reader, SESSION_POLICY_MAX_CHARS, sessi
 pub use arn::{Arn, ArnError, inspector_role_arn, repository_arn};
 pub use diagnosis::{DIAGNOSES, Diagnosis, DiagnosisInfo, Tone};
 pub use facts::{
-    AccountFacts, AccountOutcome, CellFacts, CellOutcome, CoverageRow, CoverageSource, CreationTemplate,
+    AccountFacts, AccountOutcome, AuditFacts, CellFacts, CellOutcome, CoverageRow, CoverageSource, CreationTemplate,
     OrganizationFacts, RegionFact, RegionStatus, RegionsSource, RepositoryFacts, ScanRule, Scope, StoredPolicy,
 };
 pub use gap::{Cause, Gap, GapKind};

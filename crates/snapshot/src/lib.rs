@@ -1,1 +1,14 @@
-//! placeholder
+//! The snapshot: one SQLite file with every fact and gap of one audit. The evidence.
+//!
+//! Written a cell at a time while an audit runs, closed as one plain file, and never changed by reading. The views
+//! documented in `docs/snapshot.md` are stable; the tables below them are not.
+
+mod codec;
+mod digest;
+mod read;
+mod schema;
+mod write;
+
+pub use read::{Meta, ReadError, RunState, Snapshot};
+pub use schema::SCHEMA_VERSION;
+pub use write::{ApiUse, AssessmentRow, Closing, RunStart, SnapshotWriter, WriteError};

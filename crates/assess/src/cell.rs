@@ -1,0 +1,80 @@
+//! One cell: what its registry policy decides about the four registry-level actions, and what its templates would do
+//! to repositories that do not exist yet.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use scangap_model::{Api, Asked, AuditFacts, CellFacts, Gap, Observed, Verdict};
+use scangap_policy::{ALL_ACTIONS, Action, REPOSITORY_ACTIONS, evaluate};
+
+use crate::policies::{self, Found, Policies, Scope};
+
+#[derive(Debug, Clone)]
+pub struct CellAssessment {
+    /// `None`: nothing was asked here.
+    pub registry_verdict: Option<Verdict>,
+    pub registry_denied_actions: Vec<Action>,
+    pub registry_depends_on: Vec<String>,
+    /// Prefixes of creation templates whose policy denies Inspector, or may.
+    pub template_prefixes_denying: Vec<String>,
+}
+
+pub(crate) fn assess(
+    facts: &AuditFacts,
+    policies: &Policies,
+    cell: &CellFacts,
+    as_of: Timestamp,
+) -> (CellAssessment, Vec<Gap>) {
+    let request = policies::request(facts, cell.account, &cell.region, None, &Asked::NotNeeded, as_of);
+    let mut assessment = CellAssessment {
+        registry_verdict: None,
+        registry_denied_actions: Vec::new(),
+        registry_depends_on: Vec::new(),
+        template_prefixes_denying: Vec::new(),
+    };
+    let mut gaps = Vec::new();
+    if let Asked::Answered(fact) = &cell.registry_policy {
+        let scope = policies::scope(cell);
+        let found = if scope == Scope::V1 { Found::None } else { policies::find(policies, fact) };
+        let mut depends_on = BTreeSet::new();
+        let verdicts = ALL_ACTIONS.iter().filter(|action| !action.is_on_repository()).map(|&action| match &found {
+            Found::None => Verdict::Allowed,
+            Found::Unread => Verdict::Unknown,
+            Found::Document(document) => {
+                let decision = evaluate(document, action, &request);
+                if decision.verdict != Verdict::Allowed && scope == Scope::Unknown {
+                    depends_on.insert("REGISTRY_POLICY_SCOPE".to_owned());
+                    return Verdict::Depends;
+                }
+                if decision.verdict == Verdict::Denied {
+                    assessment.registry_denied_actions.push(action);
+                }
+                depends_on.extend(decision.depends_on);
+                decision.verdict
+            }
+        });
+        assessment.registry_verdict = Some(Verdict::fold(verdicts.collect::<Vec<_>>()));
+        assessment.registry_depends_on = depends_on.into_iter().collect();
+        if let Observed::Known(hash) = fact {
+            gaps.extend(policies::malformed(policies, hash, Api::GetRegistryPolicy, (cell.account, &cell.region), ""));
+        }
+    }
+    for template in cell.templates.known().into_iter().flatten() {
+        let Some(hash) = &template.policy else { continue };
+        match policies::find(policies, &Observed::Known(hash.clone())) {
+            Found::Document(document) => {
+                let verdict = Verdict::fold(
+                    REPOSITORY_ACTIONS.iter().map(|&action| evaluate(document, action, &request).verdict),
+                );
+                if verdict != Verdict::Allowed {
+                    assessment.template_prefixes_denying.push(template.prefix.clone());
+                }
+            }
+            Found::Unread | Found::None => {
+                let api = Api::DescribeRepositoryCreationTemplates;
+                gaps.extend(policies::malformed(policies, hash, api, (cell.account, &cell.region), &template.prefix));
+            }
+        }
+    }
+    (assessment, gaps)
+}

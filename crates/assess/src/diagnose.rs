@@ -1,0 +1,264 @@
+//! The diagnosis: a total function over five layers, from the outside in. The first layer that fails names it.
+
+use scangap_model::{Asked, Diagnosis, Observed, ScanRule, Verdict};
+
+use crate::coverage::{ACCESS_DENIED, ACTIVE, Coverage};
+
+/// Whether a scan rule selects the repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Selection {
+    Selected,
+    NotSelected,
+    /// Neither the service's answer nor the registry's rules are known.
+    Unknown,
+}
+
+/// Everything a diagnosis is made of.
+#[derive(Debug, Clone)]
+pub struct Layers<'a> {
+    pub ecr_status: &'a Asked<String>,
+    pub scan_type: &'a Asked<String>,
+    pub selection: Selection,
+    pub verdict: Verdict,
+    pub coverage: &'a Coverage,
+    pub has_active_image: &'a Asked<bool>,
+}
+
+/// The outer two layers: an answer, or an end.
+enum Layer {
+    Passed,
+    Ends(Diagnosis),
+}
+
+pub fn diagnose(layers: &Layers<'_>) -> Diagnosis {
+    if let Layer::Ends(diagnosis) = account_status(layers.ecr_status) {
+        return diagnosis;
+    }
+    if let Layer::Ends(diagnosis) = scan_type(layers.scan_type) {
+        return diagnosis;
+    }
+    match layers.selection {
+        Selection::Unknown => return Diagnosis::Unreadable,
+        Selection::NotSelected => return Diagnosis::NotSelected,
+        Selection::Selected => {}
+    }
+    match layers.verdict {
+        Verdict::Unknown => Diagnosis::Unreadable,
+        Verdict::Denied => match layers.coverage {
+            Coverage::Row { status, .. } if status == ACTIVE => Diagnosis::AtRisk,
+            Coverage::Row { .. } | Coverage::NoRow | Coverage::Gap(_) | Coverage::NotAsked => Diagnosis::Blocked,
+        },
+        Verdict::Depends => Diagnosis::Undecided,
+        Verdict::Allowed => covered(layers),
+    }
+}
+
+fn account_status(status: &Asked<String>) -> Layer {
+    match status {
+        Asked::NotNeeded | Asked::Answered(Observed::Unknown(_)) => Layer::Ends(Diagnosis::Unreadable),
+        // Inspector does not exist in the region: off, as a fact.
+        Asked::Answered(Observed::Absent) => Layer::Ends(Diagnosis::InspectorOff),
+        Asked::Answered(Observed::Known(word)) => match word.as_str() {
+            "ENABLED" => Layer::Passed,
+            "DISABLED" | "SUSPENDED" => Layer::Ends(Diagnosis::InspectorOff),
+            "ENABLING" | "DISABLING" | "SUSPENDING" => Layer::Ends(Diagnosis::Changing),
+            _ => Layer::Ends(Diagnosis::Unreadable),
+        },
+    }
+}
+
+fn scan_type(scan_type: &Asked<String>) -> Layer {
+    match scan_type.known().map(String::as_str) {
+        Some("ENHANCED") => Layer::Passed,
+        Some("BASIC") => Layer::Ends(Diagnosis::BasicScanning),
+        Some(_) | None => Layer::Ends(Diagnosis::Unreadable),
+    }
+}
+
+fn covered(layers: &Layers<'_>) -> Diagnosis {
+    match layers.coverage {
+        Coverage::Gap(_) | Coverage::NotAsked => Diagnosis::Unreadable,
+        Coverage::Row { status, reason, .. } => match (status.as_str(), reason.as_str()) {
+            (_, ACCESS_DENIED) => Diagnosis::Stale,
+            (_, "ACCESS_DENIED_TO_ENCRYPTION_KEY") => Diagnosis::KeyDenied,
+            (_, "PENDING_DISABLE" | "RESOURCE_TERMINATED") => Diagnosis::Changing,
+            (ACTIVE, _) => Diagnosis::Covered,
+            _ => Diagnosis::Limited,
+        },
+        Coverage::NoRow => match layers.has_active_image {
+            Asked::Answered(Observed::Known(true)) => Diagnosis::Unseen,
+            Asked::Answered(Observed::Known(false) | Observed::Absent) => Diagnosis::Empty,
+            Asked::Answered(Observed::Unknown(_)) | Asked::NotNeeded => Diagnosis::Unreadable,
+        },
+    }
+}
+
+/// The service's own answer; where that is a gap, derived from the registry's rules.
+pub(crate) fn selection(frequency: &Observed<String>, rules: &Asked<Vec<ScanRule>>, name: &str) -> Selection {
+    match frequency {
+        Observed::Known(word) if word == "MANUAL" => Selection::NotSelected,
+        // A word not known here is still a frequency.
+        Observed::Known(_) => Selection::Selected,
+        Observed::Absent => Selection::NotSelected,
+        Observed::Unknown(_) => match rules.known() {
+            Some(rules) if rules.iter().flat_map(|rule| &rule.filters).any(|filter| selects(filter, name)) => {
+                Selection::Selected
+            }
+            Some(_) => Selection::NotSelected,
+            None => Selection::Unknown,
+        },
+    }
+}
+
+/// AWS: "Filters for image scanning": without `*` a filter matches any name that contains it; with `*`, which stands
+/// for any run, it is anchored at both ends.
+fn selects(filter: &str, name: &str) -> bool {
+    if !filter.contains('*') {
+        return name.contains(filter);
+    }
+    let mut pieces = filter.split('*');
+    let first = pieces.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else { return false };
+    let mut pieces: Vec<&str> = pieces.collect();
+    let last = pieces.pop().unwrap_or_default();
+    for piece in pieces {
+        match rest.split_once(piece) {
+            _ if piece.is_empty() => {}
+            Some((_, after)) => rest = after,
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use scangap_model::{Api, Cause, Gap, GapKind};
+
+    use super::*;
+
+    fn gap() -> Gap {
+        Gap {
+            api: Api::ListCoverage,
+            account: None,
+            region: None,
+            resource: String::new(),
+            kind: GapKind::AccessDenied,
+            code: String::new(),
+            cause: Cause::NotStated,
+            message: String::new(),
+            attempts: 1,
+        }
+    }
+
+    fn word(text: &str) -> Asked<String> {
+        match text {
+            "gap" => Asked::Answered(Observed::Unknown(gap())),
+            "absent" => Asked::Answered(Observed::Absent),
+            "not needed" => Asked::NotNeeded,
+            text => Asked::Answered(Observed::Known(text.to_owned())),
+        }
+    }
+
+    /// `status, scan type, selection, verdict, coverage, images`
+    fn check(layers: &str, expected: Diagnosis) {
+        let parts: Vec<&str> = layers.split(", ").collect();
+        let coverage = match parts[4].split_once(' ') {
+            Some((status, reason)) => {
+                Coverage::Row { status: status.into(), reason: reason.into(), last_scanned_at: None }
+            }
+            None if parts[4] == "gap" => Coverage::Gap(gap()),
+            None if parts[4] == "none" => Coverage::NoRow,
+            None => Coverage::NotAsked,
+        };
+        let images = match parts[5] {
+            "yes" => Asked::Answered(Observed::Known(true)),
+            "no" => Asked::Answered(Observed::Known(false)),
+            "gap" => Asked::Answered(Observed::Unknown(gap())),
+            _ => Asked::NotNeeded,
+        };
+        let found = diagnose(&Layers {
+            ecr_status: &word(parts[0]),
+            scan_type: &word(parts[1]),
+            selection: match parts[2] {
+                "selected" => Selection::Selected,
+                "no" => Selection::NotSelected,
+                _ => Selection::Unknown,
+            },
+            verdict: match parts[3] {
+                "allowed" => Verdict::Allowed,
+                "denied" => Verdict::Denied,
+                "depends" => Verdict::Depends,
+                _ => Verdict::Unknown,
+            },
+            coverage: &coverage,
+            has_active_image: &images,
+        });
+        assert_eq!(found, expected, "{layers}");
+    }
+
+    #[test]
+    fn every_row_of_the_table_of_diagnoses() {
+        use Diagnosis::*;
+        for (layers, expected) in [
+            ("gap, ENHANCED, selected, allowed, ACTIVE SUCCESSFUL, -", Unreadable),
+            ("NEW_WORD, ENHANCED, selected, allowed, ACTIVE SUCCESSFUL, -", Unreadable),
+            ("not needed, ENHANCED, selected, denied, none, -", Unreadable),
+            ("absent, ENHANCED, selected, allowed, none, -", InspectorOff),
+            ("DISABLED, gap, gap, denied, gap, -", InspectorOff),
+            ("SUSPENDED, ENHANCED, selected, allowed, none, -", InspectorOff),
+            ("ENABLING, ENHANCED, selected, allowed, none, -", Changing),
+            ("DISABLING, ENHANCED, selected, allowed, none, -", Changing),
+            ("SUSPENDING, ENHANCED, selected, allowed, none, -", Changing),
+            ("ENABLED, gap, selected, allowed, none, -", Unreadable),
+            ("ENABLED, NEW_TYPE, selected, allowed, none, -", Unreadable),
+            ("ENABLED, BASIC, gap, unknown, gap, -", BasicScanning),
+            ("ENABLED, ENHANCED, gap, denied, none, -", Unreadable),
+            ("ENABLED, ENHANCED, no, denied, none, -", NotSelected),
+            ("ENABLED, ENHANCED, selected, unknown, none, -", Unreadable),
+            ("ENABLED, ENHANCED, selected, denied, ACTIVE SUCCESSFUL, -", AtRisk),
+            ("ENABLED, ENHANCED, selected, denied, INACTIVE ACCESS_DENIED, -", Blocked),
+            ("ENABLED, ENHANCED, selected, denied, none, yes", Blocked),
+            ("ENABLED, ENHANCED, selected, denied, gap, -", Blocked),
+            ("ENABLED, ENHANCED, selected, depends, ACTIVE SUCCESSFUL, -", Undecided),
+            ("ENABLED, ENHANCED, selected, allowed, gap, -", Unreadable),
+            ("ENABLED, ENHANCED, selected, allowed, INACTIVE ACCESS_DENIED, -", Stale),
+            ("ENABLED, ENHANCED, selected, allowed, INACTIVE ACCESS_DENIED_TO_ENCRYPTION_KEY, -", KeyDenied),
+            ("ENABLED, ENHANCED, selected, allowed, INACTIVE PENDING_DISABLE, -", Changing),
+            ("ENABLED, ENHANCED, selected, allowed, INACTIVE RESOURCE_TERMINATED, -", Changing),
+            ("ENABLED, ENHANCED, selected, allowed, ACTIVE SUCCESSFUL, -", Covered),
+            ("ENABLED, ENHANCED, selected, allowed, INACTIVE SCAN_ELIGIBILITY_EXPIRED, -", Limited),
+            ("ENABLED, ENHANCED, selected, allowed, INACTIVE A_REASON_OF_TOMORROW, -", Limited),
+            ("ENABLED, ENHANCED, selected, allowed, none, no", Empty),
+            ("ENABLED, ENHANCED, selected, allowed, none, yes", Unseen),
+            ("ENABLED, ENHANCED, selected, allowed, none, gap", Unreadable),
+            ("ENABLED, ENHANCED, selected, allowed, none, -", Unreadable),
+        ] {
+            check(layers, expected);
+        }
+    }
+
+    #[test]
+    fn selection_is_the_services_answer_or_derived_from_the_rules() {
+        let rules = |filters: &[&str]| {
+            Asked::Answered(Observed::Known(vec![ScanRule {
+                frequency: "SCAN_ON_PUSH".into(),
+                filters: filters.iter().map(ToString::to_string).collect(),
+            }]))
+        };
+        let unknown = Observed::Unknown(gap());
+        assert_eq!(selection(&Observed::Known("MANUAL".into()), &rules(&["*"]), "app"), Selection::NotSelected);
+        for (filter, name, selected) in [
+            ("*", "app", true),
+            ("prod", "my-prod-app", true),
+            ("prod*", "my-prod-app", false),
+            ("*prod*app", "my-prod-app", true),
+            ("my-*-app", "my-app", false),
+            ("my*my", "my", false),
+        ] {
+            let expected = if selected { Selection::Selected } else { Selection::NotSelected };
+            assert_eq!(selection(&unknown, &rules(&[filter]), name), expected, "{filter} {name}");
+        }
+        assert_eq!(selection(&unknown, &Asked::Answered(Observed::Unknown(gap())), "app"), Selection::Unknown);
+    }
+}

@@ -1,0 +1,105 @@
+//! Policies by hash, parsed once each, and the questions asked of them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rayon::prelude::*;
+use scangap_model::{
+    AccountFacts, AccountId, Api, Asked, AuditFacts, Cause, CellFacts, Gap, GapKind, Observed, PolicyHash, RegionName,
+    RepositoryName,
+};
+use scangap_policy::{Organization, PolicyDocument, Request, SyntaxError, Tags};
+
+pub(crate) type Policies = BTreeMap<PolicyHash, Result<PolicyDocument, SyntaxError>>;
+
+pub(crate) fn parse_all(texts: &BTreeMap<PolicyHash, String>) -> Policies {
+    texts.par_iter().map(|(hash, text)| (hash.clone(), PolicyDocument::parse(text))).collect()
+}
+
+/// A policy as a judge meets it.
+pub(crate) enum Found<'a> {
+    None,
+    Document(&'a PolicyDocument),
+    /// It could not be read, or what was read is no policy.
+    Unread,
+}
+
+pub(crate) fn find<'a>(policies: &'a Policies, fact: &Observed<PolicyHash>) -> Found<'a> {
+    match fact {
+        Observed::Absent => Found::None,
+        Observed::Unknown(_) => Found::Unread,
+        Observed::Known(hash) => match policies.get(hash) {
+            Some(Ok(document)) => Found::Document(document),
+            Some(Err(_)) | None => Found::Unread,
+        },
+    }
+}
+
+/// A text that AWS returned and that is no policy: what it decides is not known.
+pub(crate) fn malformed(
+    policies: &Policies,
+    hash: &PolicyHash,
+    api: Api,
+    cell: (AccountId, &RegionName),
+    resource: &str,
+) -> Option<Gap> {
+    let error = policies.get(hash)?.as_ref().err()?;
+    Some(Gap {
+        api,
+        account: Some(cell.0),
+        region: Some(cell.1.clone()),
+        resource: resource.to_owned(),
+        kind: GapKind::MalformedAnswer,
+        code: "MalformedPolicyDocument".to_owned(),
+        cause: Cause::NotStated,
+        message: error.to_string(),
+        attempts: 1,
+    })
+}
+
+/// How a registry policy counts.
+///
+/// AWS: under V1 only replication, pull-through and creation are enforced; under V2 every request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    V1,
+    V2,
+    /// Not read, not set, or a word not known here: it decides only where V2 would make a difference.
+    Unknown,
+}
+
+pub(crate) fn scope(cell: &CellFacts) -> Scope {
+    match cell.registry_policy_scope.known().map(String::as_str) {
+        Some("V1") => Scope::V1,
+        Some("V2") => Scope::V2,
+        Some(_) | None => Scope::Unknown,
+    }
+}
+
+/// The request that Inspector makes of a repository, with what is known of its context.
+pub(crate) fn request(
+    facts: &AuditFacts,
+    account: AccountId,
+    region: &RegionName,
+    repository: Option<&RepositoryName>,
+    tags: &Asked<BTreeMap<String, String>>,
+    as_of: Timestamp,
+) -> Request {
+    let account_facts: Option<&AccountFacts> = facts.accounts.get(&account);
+    Request {
+        partition: facts.organization.partition,
+        account,
+        region: region.clone(),
+        repository: repository.cloned(),
+        organization: match &facts.organization.id {
+            Observed::Known(id) => Organization::Member {
+                id: id.to_string(),
+                path: account_facts.and_then(|account| account.organization_path.known().cloned()),
+            },
+            Observed::Absent => Organization::None,
+            Observed::Unknown(_) => Organization::Unknown,
+        },
+        tags: tags.known().cloned().map_or(Tags::Unknown, Tags::Known),
+        as_of,
+    }
+}

@@ -1,0 +1,380 @@
+//! Reading a snapshot. The file is opened read-only: reading never changes it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OpenFlags, Row};
+use scangap_model::{
+    AccountFacts, AccountOutcome, Api, AuditFacts, Cause, CellFacts, CellOutcome, CoverageRow, CoverageSource,
+    CreationTemplate, Gap, GapKind, OrganizationFacts, RegionsSource, RepositoryFacts, ScanRule, Scope,
+};
+
+use crate::codec::{BadValue, Decoder, from_json_list};
+use crate::schema::{APPLICATION_ID, SCHEMA_VERSION};
+use crate::write::ApiUse;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error("`{path}` cannot be read as a snapshot")]
+    Sqlite { path: PathBuf, source: rusqlite::Error },
+    #[error("`{0}` is not a scangap snapshot")]
+    NotASnapshot(PathBuf),
+    #[error("`{path}` is of snapshot version {found}; this scangap reads up to {SCHEMA_VERSION}")]
+    Newer { path: PathBuf, found: i64 },
+    #[error("`{path}` holds `{value}` in {table}, which no scangap writes")]
+    BadValue { path: PathBuf, table: &'static str, value: String },
+    #[error("`{0}` ends before the organization was read")]
+    Empty(PathBuf),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunState {
+    Complete,
+    Interrupted,
+}
+
+/// How the run went that wrote the snapshot.
+#[derive(Debug, Clone)]
+pub struct Meta {
+    pub state: RunState,
+    pub simulated: bool,
+    pub endpoint: Option<String>,
+    pub tool_version: String,
+    pub command_line: String,
+    pub caller_arn: String,
+    pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    pub as_of: Timestamp,
+    /// `None` in a run that was never closed.
+    pub facts_sha256: Option<String>,
+    pub api_use: Vec<ApiUse>,
+}
+
+/// A snapshot in memory.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    pub meta: Meta,
+    pub facts: AuditFacts,
+}
+
+/// One table's reading: SQLite's errors and wrong values get the file and the table.
+struct Tables<'a> {
+    path: &'a Path,
+    connection: &'a Connection,
+    decode: Decoder,
+}
+
+/// What reading a row can run into.
+enum RowError {
+    Sqlite(rusqlite::Error),
+    Bad(BadValue),
+}
+
+impl From<rusqlite::Error> for RowError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<BadValue> for RowError {
+    fn from(error: BadValue) -> Self {
+        Self::Bad(error)
+    }
+}
+
+fn bad(value: impl ToString) -> RowError {
+    RowError::Bad(BadValue(value.to_string()))
+}
+
+impl Snapshot {
+    pub fn open(path: &Path) -> Result<Self, ReadError> {
+        let sqlite = |source| ReadError::Sqlite { path: path.to_owned(), source };
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(sqlite)?;
+        let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        let application = pragma("application_id").map_err(|_| ReadError::NotASnapshot(path.to_owned()))?;
+        if application != APPLICATION_ID {
+            return Err(ReadError::NotASnapshot(path.to_owned()));
+        }
+        let version = pragma("user_version").map_err(sqlite)?;
+        if version > SCHEMA_VERSION {
+            return Err(ReadError::Newer { path: path.to_owned(), found: version });
+        }
+        let mut tables = Tables { path, connection: &connection, decode: Decoder { gaps: BTreeMap::new() } };
+        tables.decode.gaps = tables.rows("gaps", GAPS, gap)?.into_iter().collect();
+        let meta = tables.meta()?;
+        let organization =
+            tables.rows("organization", "SELECT * FROM organization", |decode, row| organization(decode, row))?;
+        let mut organization = organization.into_iter().next().ok_or_else(|| ReadError::Empty(path.to_owned()))?;
+        organization.caller_arn.clone_from(&meta.caller_arn);
+        let accounts = tables.rows("accounts", "SELECT * FROM accounts ORDER BY account_id", account)?;
+        let cells = tables.rows("cells", "SELECT * FROM cells ORDER BY account_id, region", cell)?;
+        let repositories = tables.rows(
+            "repositories",
+            "SELECT * FROM repositories ORDER BY account_id, region, repository",
+            repository,
+        )?;
+        let mut coverage: BTreeMap<_, Vec<CoverageRow>> = BTreeMap::new();
+        for row in tables.rows(
+            "coverage",
+            "SELECT * FROM coverage ORDER BY account_id, region, repository, resource_id",
+            covered,
+        )? {
+            coverage.entry((row.account, row.region.clone(), row.repository.clone())).or_default().push(row);
+        }
+        let policies = tables.rows("policies", "SELECT * FROM policies", |_, row| {
+            let hash: String = row.get("sha256")?;
+            Ok((hash.parse().map_err(|_| bad(&hash))?, row.get("text")?))
+        })?;
+        let mut gaps: Vec<Gap> = tables.decode.gaps.into_values().collect();
+        gaps.sort_by(|a, b| a.key().cmp(&b.key()));
+        let facts = AuditFacts {
+            organization,
+            accounts: accounts.into_iter().map(|account| (account.id, account)).collect(),
+            cells: cells.into_iter().map(|cell| ((cell.account, cell.region.clone()), cell)).collect(),
+            repositories,
+            coverage,
+            policies: policies.into_iter().collect(),
+            gaps,
+        };
+        Ok(Self { meta, facts })
+    }
+}
+
+impl Tables<'_> {
+    fn rows<T>(
+        &self,
+        table: &'static str,
+        sql: &str,
+        read: impl Fn(&Decoder, &Row<'_>) -> Result<T, RowError>,
+    ) -> Result<Vec<T>, ReadError> {
+        let all = || -> Result<Vec<T>, RowError> {
+            let mut statement = self.connection.prepare(sql)?;
+            let mut rows = statement.query([])?;
+            let mut out = Vec::new();
+            while let Some(row) = rows.next()? {
+                out.push(read(&self.decode, row)?);
+            }
+            Ok(out)
+        };
+        all().map_err(|error| match error {
+            RowError::Sqlite(source) => ReadError::Sqlite { path: self.path.to_owned(), source },
+            RowError::Bad(BadValue(value)) => ReadError::BadValue { path: self.path.to_owned(), table, value },
+        })
+    }
+
+    fn meta(&self) -> Result<Meta, ReadError> {
+        let pairs: BTreeMap<String, String> =
+            self.rows("meta", "SELECT * FROM meta", |_, row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect();
+        let api_use = self.rows("api_use", "SELECT * FROM api_use ORDER BY api", |_, row| {
+            let number = |name: &str| row.get::<_, i64>(name).map(|n| u64::try_from(n).unwrap_or(0));
+            Ok(ApiUse {
+                api: row.get("api")?,
+                calls: number("calls")?,
+                attempts: number("attempts")?,
+                throttled: number("throttled")?,
+            })
+        })?;
+        let text = |key: &str| pairs.get(key).cloned().unwrap_or_default();
+        let time = |key: &str| pairs.get(key).and_then(|value| value.parse().ok());
+        let wrong = |key: &'static str| ReadError::BadValue {
+            path: self.path.to_owned(),
+            table: "meta",
+            value: format!("{key} {}", text(key)),
+        };
+        Ok(Meta {
+            state: if text("state") == "complete" { RunState::Complete } else { RunState::Interrupted },
+            simulated: text("simulated") != "no",
+            endpoint: pairs.get("endpoint").filter(|endpoint| !endpoint.is_empty()).cloned(),
+            tool_version: text("tool_version"),
+            command_line: text("command_line"),
+            caller_arn: text("caller_arn"),
+            started_at: time("started_at"),
+            finished_at: time("finished_at"),
+            as_of: time("as_of").ok_or_else(|| wrong("as_of"))?,
+            facts_sha256: pairs.get("facts_sha256").cloned(),
+            api_use,
+        })
+    }
+}
+
+const GAPS: &str = "SELECT g.*, e.message, e.attempts FROM gaps g LEFT JOIN gap_evidence e USING (gap_id)";
+
+fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: &str) -> Result<T, RowError> {
+    let text: String = row.get(column)?;
+    text.parse().map_err(|_| bad(format!("{column} {text}")))
+}
+
+fn gap(_: &Decoder, row: &Row<'_>) -> Result<(String, Gap), RowError> {
+    let optional = |column: &str| row.get::<_, Option<String>>(column);
+    let api: String = row.get("api")?;
+    let kind: String = row.get("kind")?;
+    let cause: String = row.get("cause")?;
+    let gap = Gap {
+        api: Api::from_permission(&api).ok_or_else(|| bad(&api))?,
+        account: optional("account_id")?.map(|text| text.parse().map_err(|_| bad(&text))).transpose()?,
+        region: optional("region")?.map(|text| text.parse().map_err(|_| bad(&text))).transpose()?,
+        resource: row.get("resource")?,
+        kind: GapKind::from_word(&kind).ok_or_else(|| bad(&kind))?,
+        code: row.get("code")?,
+        cause: Cause::from_word(&cause).ok_or_else(|| bad(&cause))?,
+        message: optional("message")?.unwrap_or_default(),
+        attempts: row.get::<_, Option<u32>>("attempts")?.unwrap_or(0),
+    };
+    Ok((row.get("gap_id")?, gap))
+}
+
+fn organization(decode: &Decoder, row: &Row<'_>) -> Result<OrganizationFacts, RowError> {
+    let list = |column: &str| row.get::<_, String>(column);
+    let ids = |column: &str| -> Result<Vec<_>, RowError> {
+        let text = list(column)?;
+        from_json_list(&text).ok_or_else(|| bad(text))
+    };
+    let units = list("scope_organizational_units")?;
+    let regions = list("scope_regions")?;
+    Ok(OrganizationFacts {
+        partition: parsed(row, "partition")?,
+        caller_account: parsed(row, "caller_account")?,
+        caller_arn: String::new(),
+        id: observed(decode, row, "organization_id", |text| text.parse().ok())?,
+        management_account: observed(decode, row, "management_account", |text| text.parse().ok())?,
+        inspector_admin: observed(decode, row, "inspector_admin", |text| text.parse().ok())?,
+        n_accounts: observed(decode, row, "n_accounts", |text| text.parse().ok())?,
+        scope: Scope {
+            accounts: ids("scope_accounts")?,
+            exclude_accounts: ids("scope_exclude_accounts")?,
+            organizational_units: from_json_list(&units).ok_or_else(|| bad(units))?,
+            regions: from_json_list(&regions).ok_or_else(|| bad(regions))?,
+        },
+    })
+}
+
+fn observed<T>(
+    decode: &Decoder,
+    row: &Row<'_>,
+    column: &str,
+    parse: impl FnOnce(String) -> Option<T>,
+) -> Result<scangap_model::Observed<T>, RowError> {
+    let state: String = row.get(format!("{column}_state").as_str())?;
+    Ok(decode.observed(row.get(column)?, &state, parse)?)
+}
+
+fn asked<T>(
+    decode: &Decoder,
+    row: &Row<'_>,
+    column: &str,
+    parse: impl FnOnce(String) -> Option<T>,
+) -> Result<scangap_model::Asked<T>, RowError> {
+    let state: String = row.get(format!("{column}_state").as_str())?;
+    Ok(decode.asked(row.get(column)?, &state, parse)?)
+}
+
+/// The gap whose id stands in `outcome_detail`.
+fn refusal(decode: &Decoder, detail: Option<&String>) -> Result<Gap, RowError> {
+    detail.and_then(|id| decode.gaps.get(id)).cloned().ok_or_else(|| bad("an outcome without its gap"))
+}
+
+fn account(decode: &Decoder, row: &Row<'_>) -> Result<AccountFacts, RowError> {
+    let detail: Option<String> = row.get("outcome_detail")?;
+    let outcome: String = row.get("outcome")?;
+    Ok(AccountFacts {
+        id: parsed(row, "account_id")?,
+        name: observed(decode, row, "name", Some)?,
+        state: observed(decode, row, "state", Some)?,
+        ou_path: observed(decode, row, "ou_path", Some)?,
+        organization_path: observed(decode, row, "organization_path", Some)?,
+        outcome: match outcome.as_str() {
+            "read" => AccountOutcome::Read { role_name: detail },
+            "skipped" => AccountOutcome::Skipped { reason: detail.unwrap_or_default() },
+            "unreadable" => AccountOutcome::Unreadable(refusal(decode, detail.as_ref())?),
+            "not_reached" => AccountOutcome::NotReached,
+            other => return Err(bad(other)),
+        },
+        regions_source: asked(decode, row, "regions_source", |text| RegionsSource::from_word(&text))?,
+    })
+}
+
+fn cell(decode: &Decoder, row: &Row<'_>) -> Result<CellFacts, RowError> {
+    let detail: Option<String> = row.get("outcome_detail")?;
+    let outcome: String = row.get("outcome")?;
+    let count = |column: &str| row.get::<_, i64>(column).map(|n| u64::try_from(n).unwrap_or(0));
+    Ok(CellFacts {
+        account: parsed(row, "account_id")?,
+        region: parsed(row, "region")?,
+        outcome: match outcome.as_str() {
+            "read" => CellOutcome::Read,
+            "not_enabled" => CellOutcome::NotEnabled,
+            "skipped" => CellOutcome::Skipped { reason: detail.unwrap_or_default() },
+            "unreadable" => CellOutcome::Unreadable(refusal(decode, detail.as_ref())?),
+            "not_reached" => CellOutcome::NotReached,
+            other => return Err(bad(other)),
+        },
+        repositories: asked(decode, row, "repositories", |text| text.parse().ok())?,
+        inspector_status: asked(decode, row, "inspector_status", Some)?,
+        inspector_ecr_status: asked(decode, row, "inspector_ecr_status", Some)?,
+        registry_scan_type: asked(decode, row, "registry_scan_type", Some)?,
+        scan_rules: asked(decode, row, "scan_rules", |text| scan_rules(&text))?,
+        registry_policy: asked(decode, row, "registry_policy", |text| text.parse().ok())?,
+        registry_policy_scope: asked(decode, row, "registry_policy_scope", Some)?,
+        templates: asked(decode, row, "templates", |text| templates(&text))?,
+        coverage: asked(decode, row, "coverage", |text| CoverageSource::from_word(&text))?,
+        coverage_without_repository: count("coverage_without_repository")?,
+        vanished: count("vanished")?,
+    })
+}
+
+fn scan_rules(text: &str) -> Option<Vec<ScanRule>> {
+    let rules: Vec<serde_json::Value> = serde_json::from_str(text).ok()?;
+    rules
+        .iter()
+        .map(|rule| {
+            let filters = rule.get("filters")?.as_array()?.iter().map(|filter| Some(filter.as_str()?.to_owned()));
+            Some(ScanRule {
+                frequency: rule.get("frequency")?.as_str()?.to_owned(),
+                filters: filters.collect::<Option<_>>()?,
+            })
+        })
+        .collect()
+}
+
+fn templates(text: &str) -> Option<Vec<CreationTemplate>> {
+    let templates: Vec<serde_json::Value> = serde_json::from_str(text).ok()?;
+    templates
+        .iter()
+        .map(|template| {
+            let policy = match template.get("policy")?.as_str() {
+                Some(hash) => Some(hash.parse().ok()?),
+                None => None,
+            };
+            Some(CreationTemplate { prefix: template.get("prefix")?.as_str()?.to_owned(), policy })
+        })
+        .collect()
+}
+
+fn repository(decode: &Decoder, row: &Row<'_>) -> Result<RepositoryFacts, RowError> {
+    Ok(RepositoryFacts {
+        account: parsed(row, "account_id")?,
+        region: parsed(row, "region")?,
+        name: parsed(row, "repository")?,
+        arn: row.get("arn")?,
+        listed: row.get("listed")?,
+        created_at: observed(decode, row, "created_at", |text| text.parse().ok())?,
+        policy: observed(decode, row, "policy", |text| text.parse().ok())?,
+        scan_frequency: observed(decode, row, "scan_frequency", Some)?,
+        has_active_image: asked(decode, row, "has_active_image", |text| text.parse().ok())?,
+        tags: asked(decode, row, "tags", |text| serde_json::from_str(&text).ok())?,
+    })
+}
+
+fn covered(decode: &Decoder, row: &Row<'_>) -> Result<CoverageRow, RowError> {
+    Ok(CoverageRow {
+        account: parsed(row, "account_id")?,
+        region: parsed(row, "region")?,
+        repository: parsed(row, "repository")?,
+        image_digest: row.get("image_digest")?,
+        resource_id: row.get("resource_id")?,
+        status: observed(decode, row, "status", Some)?,
+        reason: observed(decode, row, "reason", Some)?,
+        last_scanned_at: observed(decode, row, "last_scanned_at", |text| text.parse().ok())?,
+    })
+}

@@ -1,0 +1,430 @@
+//! Writing a snapshot while the audit runs.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, params};
+use scangap_model::{
+    AccountFacts, AccountOutcome, CellFacts, CellOutcome, CoverageRow, Gap, OrganizationFacts, RegionFact,
+    RegionStatus, RepositoryFacts, StoredPolicy,
+};
+
+use crate::codec::{Encoder, gap_id, json_list};
+use crate::digest::facts_sha256;
+use crate::schema::{APPLICATION_ID, SCHEMA_VERSION, TABLES};
+
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    #[error("`{0}` already holds a snapshot")]
+    Exists(PathBuf),
+    #[error("failed to create the snapshot `{path}`")]
+    Create { path: PathBuf, source: std::io::Error },
+    #[error("failed to write the snapshot")]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+/// What is known when a run starts.
+#[derive(Debug, Clone)]
+pub struct RunStart {
+    pub tool_version: String,
+    pub started_at: jiff::Timestamp,
+    pub as_of: jiff::Timestamp,
+    /// The command line, without secrets.
+    pub command_line: String,
+}
+
+/// What one API cost in a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiUse {
+    pub api: String,
+    pub calls: u64,
+    pub attempts: u64,
+    pub throttled: u64,
+}
+
+/// What is known when a run ends.
+#[derive(Debug, Clone)]
+pub struct Closing {
+    pub interrupted: bool,
+    pub simulated: bool,
+    /// The first host that was not AWS's.
+    pub endpoint: Option<String>,
+    pub finished_at: jiff::Timestamp,
+    pub api_use: Vec<ApiUse>,
+}
+
+/// A repository's diagnosis, as the views show it.
+#[derive(Debug, Clone)]
+pub struct AssessmentRow {
+    pub account_id: String,
+    pub region: String,
+    pub repository: String,
+    pub diagnosis: String,
+    pub policy_verdict: String,
+    pub denied_actions: Vec<String>,
+    pub responsible_statements: Vec<String>,
+    pub depends_on: Vec<String>,
+    pub coverage_status: String,
+    pub coverage_reason: String,
+    pub next_step: String,
+}
+
+#[derive(Debug)]
+pub struct SnapshotWriter {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl SnapshotWriter {
+    /// Creates the file, private to its owner. Refuses to touch one that exists.
+    pub fn create(path: &Path, start: &RunStart) -> Result<Self, WriteError> {
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(path).map_err(|source| {
+            if source.kind() == std::io::ErrorKind::AlreadyExists {
+                WriteError::Exists(path.to_owned())
+            } else {
+                WriteError::Create { path: path.to_owned(), source }
+            }
+        })?;
+        let connection = Connection::open(path)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+        connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        connection.execute_batch(TABLES)?;
+        let writer = Self { connection, path: path.to_owned() };
+        for (key, value) in [
+            ("tool_version", start.tool_version.clone()),
+            ("started_at", start.started_at.to_string()),
+            ("as_of", start.as_of.to_string()),
+            ("command_line", start.command_line.clone()),
+            // Until it is closed, whatever is in the file is an interrupted run.
+            ("state", "interrupted".to_owned()),
+        ] {
+            writer.meta(key, &value)?;
+        }
+        Ok(writer)
+    }
+
+    fn meta(&self, key: &str, value: &str) -> Result<(), WriteError> {
+        self.connection.prepare_cached("INSERT OR REPLACE INTO meta VALUES (?1, ?2)")?.execute([key, value])?;
+        Ok(())
+    }
+
+    pub fn organization(&mut self, facts: &OrganizationFacts) -> Result<(), WriteError> {
+        let mut encode = Encoder::default();
+        let id = encode.observed(&facts.id);
+        let management = encode.observed(&facts.management_account);
+        let admin = encode.observed(&facts.inspector_admin);
+        let n_accounts = encode.observed(&facts.n_accounts);
+        let scope = &facts.scope;
+        let transaction = self.connection.transaction()?;
+        transaction.execute(
+            "INSERT INTO organization VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+            params![
+                facts.partition.as_str(),
+                facts.caller_account.to_string(),
+                id.0,
+                id.1,
+                management.0,
+                management.1,
+                admin.0,
+                admin.1,
+                n_accounts.0,
+                n_accounts.1,
+                json_list(&scope.accounts),
+                json_list(&scope.exclude_accounts),
+                json_list(&scope.organizational_units),
+                json_list(&scope.regions),
+            ],
+        )?;
+        // Who called is evidence: a session's name differs between runs.
+        transaction.execute("INSERT OR REPLACE INTO meta VALUES ('caller_arn', ?1)", [&facts.caller_arn])?;
+        gaps(&transaction, encode.gaps.values())?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    pub fn gap(&mut self, gap: &Gap) -> Result<(), WriteError> {
+        gaps(&self.connection, std::iter::once(gap))
+    }
+
+    pub fn account(&mut self, facts: &AccountFacts, regions: &[RegionFact]) -> Result<(), WriteError> {
+        let mut encode = Encoder::default();
+        let name = encode.observed(&facts.name);
+        let state = encode.observed(&facts.state);
+        let ou_path = encode.observed(&facts.ou_path);
+        let organization_path = encode.observed(&facts.organization_path);
+        let source = encode.asked_as(&facts.regions_source, |source| source.word().to_owned());
+        let (outcome, detail) = match &facts.outcome {
+            AccountOutcome::Read { role_name } => ("read", role_name.clone()),
+            AccountOutcome::Skipped { reason } => ("skipped", Some(reason.clone())),
+            AccountOutcome::Unreadable(gap) => ("unreadable", Some(encode.gap(gap))),
+            AccountOutcome::NotReached => ("not_reached", None),
+        };
+        let transaction = self.connection.transaction()?;
+        transaction
+            .prepare_cached("INSERT OR REPLACE INTO accounts VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)")?
+            .execute(params![
+                facts.id.to_string(),
+                name.0,
+                name.1,
+                state.0,
+                state.1,
+                ou_path.0,
+                ou_path.1,
+                organization_path.0,
+                organization_path.1,
+                outcome,
+                detail,
+                source.0,
+                source.1,
+            ])?;
+        for fact in regions {
+            let status = match &fact.status {
+                RegionStatus::Enabled => "enabled",
+                RegionStatus::NotEnabled => "not enabled",
+                RegionStatus::Other(word) => word,
+            };
+            transaction
+                .prepare_cached("INSERT OR REPLACE INTO account_regions VALUES (?1, ?2, ?3)")?
+                .execute(params![facts.id.to_string(), fact.region.as_str(), status])?;
+        }
+        gaps(&transaction, encode.gaps.values())?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// One cell in one transaction: it is there whole, or not at all.
+    pub fn cell(
+        &mut self,
+        facts: &CellFacts,
+        repositories: &[RepositoryFacts],
+        coverage: &[CoverageRow],
+        policies: &[StoredPolicy],
+    ) -> Result<(), WriteError> {
+        let mut encode = Encoder::default();
+        let transaction = self.connection.transaction()?;
+        write_cell(&transaction, facts, &mut encode)?;
+        for repository in repositories {
+            write_repository(&transaction, repository, &mut encode)?;
+        }
+        for row in coverage {
+            write_coverage(&transaction, row, &mut encode)?;
+        }
+        for policy in policies {
+            transaction
+                .prepare_cached("INSERT OR IGNORE INTO policies VALUES (?1, ?2)")?
+                .execute([policy.hash.as_str(), &policy.text])?;
+        }
+        gaps(&transaction, encode.gaps.values())?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Stores what was made of the facts, for the views.
+    pub fn assessments(&mut self, rows: &[AssessmentRow]) -> Result<(), WriteError> {
+        let transaction = self.connection.transaction()?;
+        transaction.execute("DELETE FROM assessments", [])?;
+        for row in rows {
+            transaction
+                .prepare_cached("INSERT INTO assessments VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)")?
+                .execute(params![
+                    row.account_id,
+                    row.region,
+                    row.repository,
+                    row.diagnosis,
+                    row.policy_verdict,
+                    json_list(&row.denied_actions),
+                    json_list(&row.responsible_statements),
+                    json_list(&row.depends_on),
+                    row.coverage_status,
+                    row.coverage_reason,
+                    row.next_step,
+                ])?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Ends the run: the facts get their hash.
+    pub fn finish(&mut self, closing: &Closing) -> Result<(), WriteError> {
+        for used in &closing.api_use {
+            let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+            self.connection.execute(
+                "INSERT OR REPLACE INTO api_use VALUES (?1, ?2, ?3, ?4)",
+                params![used.api, number(used.calls), number(used.attempts), number(used.throttled)],
+            )?;
+        }
+        self.meta("simulated", if closing.simulated { "yes" } else { "no" })?;
+        self.meta("endpoint", closing.endpoint.as_deref().unwrap_or(""))?;
+        self.meta("finished_at", &closing.finished_at.to_string())?;
+        let hash = facts_sha256(&self.connection)?;
+        self.meta("facts_sha256", &hash)?;
+        self.meta("state", if closing.interrupted { "interrupted" } else { "complete" })
+    }
+
+    /// Closes into one plain file: no WAL beside it.
+    pub fn close(self) -> Result<(), WriteError> {
+        self.connection.pragma_update(None, "journal_mode", "DELETE")?;
+        self.connection.close().map_err(|(_, error)| error)?;
+        let file = std::fs::OpenOptions::new().append(true).open(&self.path);
+        file.and_then(|file| file.sync_all()).map_err(|source| WriteError::Create { path: self.path.clone(), source })
+    }
+
+    /// Gives up a run that ended before it had facts worth keeping.
+    pub fn discard(self) -> Result<(), WriteError> {
+        let path = self.path.clone();
+        self.connection.close().map_err(|(_, error)| error)?;
+        for suffix in ["", "-wal", "-shm"] {
+            let mut name = path.clone().into_os_string();
+            name.push(suffix);
+            match fs_err::remove_file(&name) {
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(WriteError::Create { path, source });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn gaps<'a>(connection: &Connection, gaps: impl Iterator<Item = &'a Gap>) -> Result<(), WriteError> {
+    for gap in gaps {
+        let id = gap_id(gap);
+        connection.prepare_cached("INSERT OR IGNORE INTO gaps VALUES (?1,?2,?3,?4,?5,?6,?7,?8)")?.execute(params![
+            id,
+            gap.account.map(|account| account.to_string()),
+            gap.region.as_ref().map(ToString::to_string),
+            gap.api.to_string(),
+            gap.resource,
+            gap.kind.word(),
+            gap.code,
+            gap.cause.word(),
+        ])?;
+        connection.prepare_cached("INSERT OR IGNORE INTO gap_evidence VALUES (?1, ?2, ?3)")?.execute(params![
+            id,
+            gap.message,
+            gap.attempts
+        ])?;
+    }
+    Ok(())
+}
+
+fn write_cell(connection: &Connection, facts: &CellFacts, encode: &mut Encoder) -> Result<(), WriteError> {
+    let (outcome, detail) = match &facts.outcome {
+        CellOutcome::Read => ("read", None),
+        CellOutcome::NotEnabled => ("not_enabled", None),
+        CellOutcome::Skipped { reason } => ("skipped", Some(reason.clone())),
+        CellOutcome::Unreadable(gap) => ("unreadable", Some(encode.gap(gap))),
+        CellOutcome::NotReached => ("not_reached", None),
+    };
+    let repositories = encode.asked(&facts.repositories);
+    let inspector = encode.asked(&facts.inspector_status);
+    let inspector_ecr = encode.asked(&facts.inspector_ecr_status);
+    let scan_type = encode.asked(&facts.registry_scan_type);
+    let rules = encode.asked_as(&facts.scan_rules, |rules| {
+        let rules: Vec<_> = rules
+            .iter()
+            .map(|rule| serde_json::json!({"frequency": rule.frequency, "filters": rule.filters}))
+            .collect();
+        serde_json::Value::from(rules).to_string()
+    });
+    let policy = encode.asked(&facts.registry_policy);
+    let scope = encode.asked(&facts.registry_policy_scope);
+    let templates = encode.asked_as(&facts.templates, |templates| {
+        let templates: Vec<_> = templates
+            .iter()
+            .map(|template| serde_json::json!({"prefix": template.prefix, "policy": template.policy.as_ref().map(ToString::to_string)}))
+            .collect();
+        serde_json::Value::from(templates).to_string()
+    });
+    let coverage = encode.asked_as(&facts.coverage, |source| source.word().to_owned());
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO cells VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24)",
+        )?
+        .execute(params![
+            facts.account.to_string(),
+            facts.region.as_str(),
+            outcome,
+            detail,
+            repositories.0,
+            repositories.1,
+            inspector.0,
+            inspector.1,
+            inspector_ecr.0,
+            inspector_ecr.1,
+            scan_type.0,
+            scan_type.1,
+            rules.0,
+            rules.1,
+            policy.0,
+            policy.1,
+            scope.0,
+            scope.1,
+            templates.0,
+            templates.1,
+            coverage.0,
+            coverage.1,
+            number(facts.coverage_without_repository),
+            number(facts.vanished),
+        ])?;
+    Ok(())
+}
+
+fn write_repository(connection: &Connection, facts: &RepositoryFacts, encode: &mut Encoder) -> Result<(), WriteError> {
+    let created = encode.observed(&facts.created_at);
+    let policy = encode.observed(&facts.policy);
+    let frequency = encode.observed(&facts.scan_frequency);
+    let active = encode.asked(&facts.has_active_image);
+    let tags = encode.asked_as(&facts.tags, |tags| serde_json::json!(tags).to_string());
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO repositories VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)",
+        )?
+        .execute(params![
+            facts.account.to_string(),
+            facts.region.as_str(),
+            facts.name.as_str(),
+            facts.arn,
+            facts.listed,
+            created.0,
+            created.1,
+            policy.0,
+            policy.1,
+            frequency.0,
+            frequency.1,
+            active.0,
+            active.1,
+            tags.0,
+            tags.1,
+        ])?;
+    Ok(())
+}
+
+fn write_coverage(connection: &Connection, row: &CoverageRow, encode: &mut Encoder) -> Result<(), WriteError> {
+    let status = encode.observed(&row.status);
+    let reason = encode.observed(&row.reason);
+    let scanned = encode.observed(&row.last_scanned_at);
+    connection.prepare_cached("INSERT OR REPLACE INTO coverage VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)")?.execute(
+        params![
+            row.account.to_string(),
+            row.region.as_str(),
+            row.repository.as_str(),
+            row.resource_id,
+            row.image_digest,
+            status.0,
+            status.1,
+            reason.0,
+            reason.1,
+            scanned.0,
+            scanned.1,
+        ],
+    )?;
+    Ok(())
+}
