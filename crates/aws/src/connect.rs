@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::time::SystemTimeSource;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{HttpClient, SharedHttpClient, http_client_fn};
 use aws_smithy_types::retry::RetryConfig;
@@ -26,8 +29,17 @@ pub struct ConnectOptions {
     pub ca_bundle: Option<PathBuf>,
     /// How long one attempt may take.
     pub attempt_timeout: Duration,
-    /// The wall time at which `started` was taken.
+    /// The wall time now: credentials are renewed by it.
     pub now: Timestamp,
+    /// For a simulated organization: its endpoint and key, with nothing taken from the environment.
+    pub simulated: Option<SimulatedEndpoint>,
+}
+
+/// Where a simulated organization listens, and whose key to use there.
+#[derive(Debug, Clone)]
+pub struct SimulatedEndpoint {
+    pub url: String,
+    pub access_key_id: String,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -86,9 +98,11 @@ impl Connection {
             .read_timeout(options.attempt_timeout)
             .operation_attempt_timeout(options.attempt_timeout)
             .build();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(shared_http_client(options.ca_bundle.as_ref())?)
-            .timeout_config(timeouts);
+        let http = shared_http_client(options.ca_bundle.as_ref())?;
+        if let Some(simulated) = &options.simulated {
+            return Ok(Self::simulated(simulated, http, timeouts, options.now));
+        }
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http).timeout_config(timeouts);
         if let Some(profile) = &options.profile {
             loader = loader.profile_name(profile);
         }
@@ -118,6 +132,29 @@ impl Connection {
         base = base.into_builder().region(Region::new(sts_region)).retry_config(retries).build();
         let clock = Clock { wall: options.now, started: Instant::now() };
         Ok(Self { base, partition, meter: Meter::new(), clock })
+    }
+
+    /// Built by hand: no profile, variable or file of the user may lead a rehearsal to AWS.
+    fn simulated(
+        endpoint: &SimulatedEndpoint,
+        http: SharedHttpClient,
+        timeouts: TimeoutConfig,
+        now: Timestamp,
+    ) -> Self {
+        let key = Credentials::new(&endpoint.access_key_id, "simulated", None, None, "simulated organization");
+        let base = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .credentials_provider(SharedCredentialsProvider::new(key))
+            .region(Region::new(Partition::Aws.home_region()))
+            .endpoint_url(&endpoint.url)
+            .http_client(http)
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .time_source(SystemTimeSource::new())
+            .timeout_config(timeouts)
+            .retry_config(RetryConfig::standard().with_max_attempts(5))
+            .build();
+        let clock = Clock { wall: now, started: Instant::now() };
+        Self { base, partition: Partition::Aws, meter: Meter::new(), clock }
     }
 
     pub fn meter(&self) -> &Arc<Meter> {

@@ -10,6 +10,6 @@ mod meter;
 pub mod read;
 
 pub use classify::CallError;
-pub use connect::{ConnectError, ConnectOptions, Connection, Identity};
+pub use connect::{ConnectError, ConnectOptions, Connection, Identity, SimulatedEndpoint};
 pub use credentials::{AssumeOptions, AssumedRole};
 pub use meter::{ApiCount, Call, Meter};

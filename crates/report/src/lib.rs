@@ -1,1 +1,34 @@
-//! placeholder
+//! Reports: one column table per kind of row drives CSV, Excel, the data dictionary and the JSON summary.
+//!
+//! Reads facts and assessments, knows neither AWS nor SQL. The same facts give the same bytes.
+
+mod columns;
+mod csv;
+mod files;
+mod input;
+mod json;
+mod summary;
+mod terminal;
+mod value;
+mod xlsx;
+
+pub use columns::{ColumnInfo, Table, tables};
+pub use files::{FileError, Written, manifest, write_atomically};
+pub use input::{ApiCount, Input, RunEvidence};
+pub use json::{run_json, summary_json};
+pub use summary::{CellCounts, GapGroup, Summary};
+pub use terminal::{count, final_screen, sanitize, thousands};
+
+use std::path::Path;
+
+/// Everything an audit hands over, but the snapshot itself. Each file is complete or not there.
+pub fn write_all(input: &Input<'_>, run: &RunEvidence, directory: &Path) -> Result<Vec<Written>, FileError> {
+    let mut written = Vec::new();
+    for table in tables() {
+        written.push(write_atomically(&directory.join(table.file), |out| csv::write(table.name, input, out))?);
+    }
+    written.push(write_atomically(&directory.join("audit.xlsx"), |out| xlsx::write(input, out))?);
+    written.push(write_atomically(&directory.join("summary.json"), |out| json::write(&summary_json(input), out))?);
+    written.push(write_atomically(&directory.join("run.json"), |out| json::write(&run_json(input, run), out))?);
+    Ok(written)
+}

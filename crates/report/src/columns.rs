@@ -1,0 +1,120 @@
+//! The column tables: every name, title, width, meaning and source, once. Order is append-only.
+
+mod accounts;
+mod cells;
+mod gaps;
+mod repositories;
+
+pub(crate) use accounts::ACCOUNTS;
+pub(crate) use cells::CELLS;
+pub(crate) use gaps::GAPS;
+pub(crate) use repositories::REPOSITORIES;
+
+use crate::value::Value;
+
+/// A kind of row. The rows borrow from the facts, the column tables are constants: so the lifetime is a parameter here.
+pub(crate) trait Kind {
+    type Row<'a>;
+}
+
+/// One column of one kind of row.
+pub(crate) struct Column<K: Kind> {
+    pub(crate) name: &'static str,
+    pub(crate) title: &'static str,
+    /// In Excel's characters.
+    pub(crate) width: u16,
+    pub(crate) meaning: &'static str,
+    /// The API it comes from, or `scangap` for what is derived.
+    pub(crate) source: &'static str,
+    pub(crate) value: for<'a> fn(&K::Row<'a>) -> Value,
+}
+
+pub(crate) const fn column<K: Kind>(
+    name: &'static str,
+    title: &'static str,
+    width: u16,
+    meaning: &'static str,
+    source: &'static str,
+    value: for<'a> fn(&K::Row<'a>) -> Value,
+) -> Column<K> {
+    Column { name, title, width, meaning, source, value }
+}
+
+/// What the outside may know of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ColumnInfo {
+    pub name: &'static str,
+    pub title: &'static str,
+    pub width: u16,
+    pub meaning: &'static str,
+    pub source: &'static str,
+}
+
+/// A kind of row, with its file and its columns.
+#[derive(Debug, Clone)]
+pub struct Table {
+    pub name: TableName,
+    pub file: &'static str,
+    pub sheet: &'static str,
+    pub columns: Vec<ColumnInfo>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableName {
+    Repositories,
+    Cells,
+    Accounts,
+    Gaps,
+}
+
+fn infos<K: Kind>(columns: &[Column<K>]) -> Vec<ColumnInfo> {
+    columns
+        .iter()
+        .map(|column| ColumnInfo {
+            name: column.name,
+            title: column.title,
+            width: column.width,
+            meaning: column.meaning,
+            source: column.source,
+        })
+        .collect()
+}
+
+pub fn tables() -> Vec<Table> {
+    let table = |name, file, sheet, columns| Table { name, file, sheet, columns };
+    vec![
+        table(TableName::Repositories, "repositories.csv", "Repositories", infos(REPOSITORIES)),
+        table(TableName::Cells, "cells.csv", "Cells", infos(CELLS)),
+        table(TableName::Accounts, "accounts.csv", "Accounts", infos(ACCOUNTS)),
+        table(TableName::Gaps, "gaps.csv", "Gaps", infos(GAPS)),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_column_says_what_it_means_and_where_it_is_from() {
+        for table in tables() {
+            let names: BTreeSet<_> = table.columns.iter().map(|column| column.name).collect();
+            assert_eq!(names.len(), table.columns.len(), "{} repeats a column", table.file);
+            for column in table.columns {
+                assert!(column.meaning.len() > 10 && !column.source.is_empty(), "{} {}", table.file, column.name);
+                assert!(column.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'));
+            }
+        }
+    }
+
+    #[test]
+    fn the_published_columns_of_repositories_stand_first_and_in_order() {
+        let names: Vec<_> = tables()[0].columns.iter().map(|column| column.name).collect();
+        let published = "account_id, account_name, ou_path, region, repository, diagnosis, policy_verdict, denied_actions, \
+            responsible_statements, depends_on, inspector_ecr_status, registry_scan_type, scan_frequency, coverage_status, \
+            coverage_reason, last_scanned_at, policy_sha256, registry_policy_sha256, next_step, repository_arn, likely_cause, \
+            accepted, simulated";
+        assert_eq!(names.into_iter().take(23).collect::<Vec<_>>().join(", "), published);
+    }
+}

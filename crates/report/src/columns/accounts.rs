@@ -1,0 +1,55 @@
+//! Columns of an account's row.
+
+use scangap_model::AccountOutcome;
+
+use super::{Column, Kind, column};
+use crate::input::AccountRow;
+use crate::value::{Value, asked, observed, text_of};
+
+pub(crate) enum Accounts {}
+
+impl Kind for Accounts {
+    type Row<'a> = AccountRow<'a>;
+}
+
+#[rustfmt::skip]
+pub(crate) const ACCOUNTS: &[Column<Accounts>] = &[
+    column("account_id", "Account", 14, "12-digit account id; text, leading zeros count", "organizations:ListAccounts",
+        |row| text_of(&row.account.id)),
+    column("account_name", "Account name", 24, "the account's name in the organization", "organizations:ListAccounts",
+        |row| observed(&row.account.name, text_of)),
+    column("ou_path", "OU", 28, "organizational units from the root down, joined with /", "organizations:ListAccounts",
+        |row| observed(&row.account.ou_path, text_of)),
+    column("state", "State", 18, "the account's state in the organization, in AWS's word", "organizations:ListAccounts",
+        |row| observed(&row.account.state, text_of)),
+    column("outcome", "Outcome", 14, "read, skipped, unreadable, or not_reached", "scangap",
+        |row| Value::text(match &row.account.outcome {
+            AccountOutcome::Read { .. } => "read",
+            AccountOutcome::Skipped { .. } => "skipped",
+            AccountOutcome::Unreadable(_) => "unreadable",
+            AccountOutcome::NotReached => "not_reached",
+        })),
+    column("why", "Why", 44, "why an account was not read", "scangap",
+        |row| match &row.account.outcome {
+            AccountOutcome::Read { .. } => Value::Empty,
+            AccountOutcome::Skipped { reason } => Value::text(reason.clone()),
+            AccountOutcome::Unreadable(gap) => Value::text(format!("{} {}", gap.api, gap.code)),
+            AccountOutcome::NotReached => Value::text("the audit was interrupted"),
+        }),
+    column("role_name", "Role", 32, "the role that was assumed; `own credentials` in the caller's account", "sts:AssumeRole",
+        |row| match &row.account.outcome {
+            AccountOutcome::Read { role_name: Some(name) } => Value::text(name.clone()),
+            AccountOutcome::Read { role_name: None } => Value::text("own credentials"),
+            AccountOutcome::Skipped { .. } | AccountOutcome::Unreadable(_) | AccountOutcome::NotReached => Value::Empty,
+        }),
+    column("management", "Management", 12, "whether it is the organization's management account", "organizations:DescribeOrganization",
+        |row| Value::yes_no(row.is_management)),
+    column("inspector_administrator", "Inspector administrator", 22, "whether it is Inspector's delegated administrator", "organizations:ListDelegatedAdministrators",
+        |row| Value::yes_no(row.is_inspector_admin)),
+    column("regions_source", "Regions from", 18, "what told which regions are enabled", "account:ListRegions",
+        |row| asked(&row.account.regions_source, |source| Value::text(source.word()))),
+    column("cells_read", "Regions read", 12, "how many regions of the account were read", "scangap", |row| Value::Integer(row.cells_read)),
+    column("repositories", "Repositories", 12, "rows in repositories.csv for the account", "scangap", |row| Value::Integer(row.repositories)),
+    column("simulated", "Simulated", 10, "yes where any answer came from a host that is not AWS's", "scangap",
+        |row| Value::yes_no(row.simulated)),
+];

@@ -1,0 +1,108 @@
+//! Columns of a repository's row.
+
+use scangap_assess::{Coverage, LikelyCause};
+use scangap_model::Diagnosis;
+
+use super::{Column, Kind, column};
+use crate::input::RepositoryRow;
+use crate::value::{NONE, NOT_NEEDED, UNKNOWN, Value, asked, observed, text_of};
+
+pub(crate) enum Repositories {}
+
+impl Kind for Repositories {
+    type Row<'a> = RepositoryRow<'a>;
+}
+
+#[rustfmt::skip]
+pub(crate) const REPOSITORIES: &[Column<Repositories>] = &[
+    column("account_id", "Account", 14, "12-digit account id; text, leading zeros count", "organizations:ListAccounts",
+        |row| text_of(&row.repository.account)),
+    column("account_name", "Account name", 24, "the account's name in the organization", "organizations:ListAccounts",
+        |row| row.account.map_or(Value::text(UNKNOWN), |account| observed(&account.name, text_of))),
+    column("ou_path", "OU", 28, "organizational units from the root down, joined with /; empty directly under the root", "organizations:ListAccounts",
+        |row| row.account.map_or(Value::text(UNKNOWN), |account| observed(&account.ou_path, text_of))),
+    column("region", "Region", 15, "the region of the registry", "account:ListRegions",
+        |row| text_of(&row.repository.region)),
+    column("repository", "Repository", 36, "the repository's name", "ecr:DescribeRepositories",
+        |row| text_of(&row.repository.name)),
+    column("diagnosis", "Diagnosis", 15, "the one class the repository falls in; see the list of diagnoses", "scangap",
+        |row| Value::text(row.assessment.diagnosis.word())),
+    column("policy_verdict", "Policy verdict", 14, "what repository and registry policy decide for Inspector's role over its six repository actions: allowed, denied, depends, unknown", "scangap",
+        |row| Value::text(row.assessment.verdict.word())),
+    column("denied_actions", "Denied actions", 30, "the ECR actions of Inspector's role that are denied, as a JSON array", "scangap",
+        |row| Value::List(row.assessment.denied_actions.iter().map(ToString::to_string).collect())),
+    column("responsible_statements", "Responsible statements", 44, "the statements that deny, or may deny, with their conditions, as a JSON array", "scangap",
+        |row| Value::List(row.assessment.responsible_statements.clone())),
+    column("depends_on", "Depends on", 28, "the context keys that a `depends` hangs on, as a JSON array", "scangap",
+        |row| Value::List(row.assessment.depends_on.clone())),
+    column("inspector_ecr_status", "Inspector ECR status", 20, "whether ECR scanning is enabled for the account in the region", "inspector2:BatchGetAccountStatus",
+        |row| row.cell.map_or(Value::text(UNKNOWN), |cell| asked(&cell.inspector_ecr_status, text_of))),
+    column("registry_scan_type", "Registry scan type", 18, "BASIC or ENHANCED", "ecr:GetRegistryScanningConfiguration",
+        |row| row.cell.map_or(Value::text(UNKNOWN), |cell| asked(&cell.registry_scan_type, text_of))),
+    column("scan_frequency", "Scan frequency", 18, "how often the repository is scanned: CONTINUOUS_SCAN, SCAN_ON_PUSH, MANUAL", "ecr:BatchGetRepositoryScanningConfiguration",
+        |row| observed(&row.repository.scan_frequency, text_of)),
+    column("coverage_status", "Coverage", 12, "Inspector's coverage status; `none` where Inspector has no row", "inspector2:ListCoverage",
+        |row| match &row.assessment.coverage {
+            Coverage::Row { status, .. } => Value::text(status.clone()),
+            other => absent_coverage(other),
+        }),
+    column("coverage_reason", "Coverage reason", 26, "why the coverage status is what it is, in Inspector's word", "inspector2:ListCoverage",
+        |row| match &row.assessment.coverage {
+            Coverage::Row { reason, .. } => Value::text(reason.clone()),
+            other => absent_coverage(other),
+        }),
+    column("last_scanned_at", "Last scanned", 18, "when Inspector last scanned it, in UTC; empty where it says no time", "inspector2:ListCoverage",
+        |row| match &row.assessment.coverage {
+            Coverage::Row { last_scanned_at: Some(time), .. } => Value::Time(*time),
+            Coverage::Row { last_scanned_at: None, .. } | Coverage::NoRow => Value::Empty,
+            Coverage::Gap(_) => Value::text(UNKNOWN),
+            Coverage::NotAsked => Value::text(NOT_NEEDED),
+        }),
+    column("policy_sha256", "Policy SHA-256", 20, "SHA-256 of the repository policy's text as AWS returned it; the text is in the snapshot", "ecr:GetRepositoryPolicy",
+        |row| observed(&row.repository.policy, text_of)),
+    column("registry_policy_sha256", "Registry policy SHA-256", 20, "SHA-256 of the registry policy's text", "ecr:GetRegistryPolicy",
+        |row| row.cell.map_or(Value::text(UNKNOWN), |cell| asked(&cell.registry_policy, text_of))),
+    column("next_step", "Next step", 44, "what to do about it", "scangap", |row| Value::text(next_step(row))),
+    column("repository_arn", "Repository ARN", 60, "the repository's ARN: the stable id of this row", "ecr:DescribeRepositories",
+        |row| Value::text(row.repository.arn.clone())),
+    column("likely_cause", "Likely cause", 22, "for unreadable rows: policy_denies_auditor, or blocked_likely where coverage agrees", "scangap",
+        |row| row.assessment.likely_cause.map_or(Value::Empty, |cause| Value::text(cause.word()))),
+    column("accepted", "Accepted", 10, "whether someone has signed for this diagnosis", "scangap", |_| Value::text("no")),
+    column("simulated", "Simulated", 10, "yes where any answer came from a host that is not AWS's", "scangap",
+        |row| Value::yes_no(row.simulated)),
+    column("listed", "Listed by ECR", 13, "no where the repository is known from Inspector's coverage alone", "ecr:DescribeRepositories",
+        |row| Value::yes_no(row.repository.listed)),
+    column("created_at", "Created", 18, "when the repository was created, in UTC", "ecr:DescribeRepositories",
+        |row| observed(&row.repository.created_at, |time| Value::Time(*time))),
+    column("has_active_image", "Has an active image", 18, "asked only where Inspector has no coverage row", "ecr:DescribeImages",
+        |row| asked(&row.repository.has_active_image, |yes| Value::yes_no(*yes))),
+    column("coverage_rows", "Coverage rows", 13, "coverage rows read for the repository: its own, and images with ACCESS_DENIED", "inspector2:ListCoverage",
+        |row| match &row.assessment.coverage {
+            Coverage::Gap(_) => Value::text(UNKNOWN),
+            Coverage::NotAsked => Value::text(NOT_NEEDED),
+            Coverage::Row { .. } | Coverage::NoRow => Value::Integer(u64::try_from(row.coverage.len()).unwrap_or(u64::MAX)),
+        }),
+];
+
+fn absent_coverage(coverage: &Coverage) -> Value {
+    match coverage {
+        Coverage::NoRow => Value::text(NONE),
+        Coverage::NotAsked => Value::text(NOT_NEEDED),
+        Coverage::Gap(_) | Coverage::Row { .. } => Value::text(UNKNOWN),
+    }
+}
+
+/// The diagnosis's own next step, made sharper where the row knows more.
+fn next_step(row: &RepositoryRow<'_>) -> String {
+    let general = row.assessment.diagnosis.info().next_step;
+    match (row.assessment.diagnosis, row.assessment.likely_cause) {
+        (Diagnosis::Unreadable, Some(LikelyCause::PolicyDeniesAuditor | LikelyCause::BlockedLikely)) => {
+            "exempt both Inspector's role and the audit role from the denying statement".to_owned()
+        }
+        (Diagnosis::Unreadable, None) => {
+            let gap = row.repository.gaps().next().or_else(|| row.cell.and_then(|cell| cell.gaps().next()));
+            gap.map_or_else(|| general.to_owned(), |gap| format!("{} ({})", gap.hint(), gap.api))
+        }
+        _ => general.to_owned(),
+    }
+}

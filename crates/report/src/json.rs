@@ -1,0 +1,113 @@
+//! `summary.json`: counts, facts only. `run.json`: how the run went.
+
+use std::io::{self, Write};
+
+use scangap_model::{DIAGNOSES, Observed};
+use serde_json::{Value, json};
+
+use crate::input::{Input, RunEvidence};
+use crate::summary::Summary;
+
+pub(crate) fn write(value: &Value, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value)?;
+    out.write_all(b"\n")
+}
+
+fn observed<T: ToString>(fact: &Observed<T>) -> Value {
+    match fact {
+        Observed::Known(value) => Value::String(value.to_string()),
+        Observed::Absent => Value::Null,
+        Observed::Unknown(_) => Value::String("unknown".to_owned()),
+    }
+}
+
+pub fn summary_json(input: &Input<'_>) -> Value {
+    let summary = Summary::of(input);
+    let organization = &input.facts.organization;
+    let diagnoses: serde_json::Map<String, Value> = DIAGNOSES
+        .iter()
+        .map(|info| (info.word.to_owned(), json!(summary.diagnoses.get(&info.diagnosis).copied().unwrap_or(0))))
+        .collect();
+    json!({
+        "schema_version": 1,
+        "simulated": input.simulated,
+        "complete": summary.is_complete() && !input.interrupted,
+        "interrupted": input.interrupted,
+        "as_of": input.as_of.to_string(),
+        "facts_sha256": input.facts_sha256,
+        "organization": {
+            "id": observed(&organization.id),
+            "partition": organization.partition.as_str(),
+            "management_account": observed(&organization.management_account),
+            "inspector_administrator": observed(&organization.inspector_admin),
+            "accounts_in_organization": match &organization.n_accounts {
+                Observed::Known(count) => json!(count),
+                Observed::Absent => Value::Null,
+                Observed::Unknown(_) => json!("unknown"),
+            },
+        },
+        "scope": {
+            "accounts": organization.scope.accounts.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "exclude_accounts": organization.scope.exclude_accounts.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "organizational_units": organization.scope.organizational_units,
+            "regions": organization.scope.regions.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        },
+        "accounts": {
+            "in_scope": summary.accounts,
+            "read": summary.accounts_read,
+            "skipped": summary.accounts_skipped,
+            "unreadable": summary.accounts_unreadable,
+            "not_reached": summary.accounts_not_reached,
+        },
+        "cells": {
+            "total": summary.cells.total(),
+            "read": summary.cells.read,
+            "not_enabled": summary.cells.not_enabled,
+            "skipped": summary.cells.skipped,
+            "unreadable": summary.cells.unreadable,
+            "not_reached": summary.cells.not_reached,
+        },
+        "repositories": summary.repositories,
+        "diagnoses": diagnoses,
+        "registries_denying": summary.registries_denying,
+        "templates_denying": summary.templates_denying,
+        "vanished": summary.vanished,
+        "coverage_without_repository": summary.coverage_without_repository,
+        "gaps": summary.gaps,
+        "gap_groups": summary.gap_groups.iter().map(|group| json!({
+            "api": group.api.to_string(),
+            "kind": group.kind.word(),
+            "denied_by": group.cause.word(),
+            "gaps": group.gaps,
+            "accounts": group.accounts,
+            "hint": group.hint,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+pub fn run_json(input: &Input<'_>, run: &RunEvidence) -> Value {
+    json!({
+        "schema_version": 1,
+        "tool_version": input.tool_version,
+        "command_line": run.command_line,
+        "simulated": input.simulated,
+        "endpoint": run.endpoint,
+        "caller_arn": input.caller_arn,
+        "started_at": run.started_at.map(|time| time.to_string()),
+        "finished_at": run.finished_at.map(|time| time.to_string()),
+        "interrupted": input.interrupted,
+        "facts_sha256": input.facts_sha256,
+        "calls": run.api_counts.iter().map(|count| json!({
+            "api": count.api, "calls": count.calls, "attempts": count.attempts, "throttled": count.throttled,
+        })).collect::<Vec<_>>(),
+        "gap_evidence": input.assessment.gaps.iter().map(|gap| json!({
+            "api": gap.api.to_string(),
+            "account_id": gap.account.map(|id| id.to_string()),
+            "region": gap.region.as_ref().map(ToString::to_string),
+            "resource": gap.resource,
+            "code": gap.code,
+            "message": gap.message,
+            "attempts": gap.attempts,
+        })).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,125 @@
+//! The counts that the terminal, the workbook and `summary.json` share.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use scangap_model::{AccountId, AccountOutcome, Api, Cause, CellOutcome, Diagnosis, GapKind, Verdict};
+
+use crate::input::Input;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CellCounts {
+    pub read: usize,
+    pub not_enabled: usize,
+    pub skipped: usize,
+    pub unreadable: usize,
+    pub not_reached: usize,
+}
+
+impl CellCounts {
+    pub fn total(self) -> usize {
+        self.read + self.not_enabled + self.skipped + self.unreadable + self.not_reached
+    }
+}
+
+/// Gaps with one remedy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GapGroup {
+    pub api: Api,
+    pub kind: GapKind,
+    pub cause: Cause,
+    pub gaps: usize,
+    pub accounts: usize,
+    /// How to close one of them.
+    pub hint: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Summary {
+    pub diagnoses: BTreeMap<Diagnosis, usize>,
+    pub repositories: usize,
+    pub accounts: usize,
+    pub accounts_read: usize,
+    pub accounts_skipped: usize,
+    pub accounts_unreadable: usize,
+    pub accounts_not_reached: usize,
+    pub regions: usize,
+    pub cells: CellCounts,
+    /// Cells whose registry policy denies a registry-level action.
+    pub registries_denying: usize,
+    pub templates_denying: usize,
+    pub vanished: u64,
+    pub coverage_without_repository: u64,
+    pub gaps: usize,
+    /// Most gaps first.
+    pub gap_groups: Vec<GapGroup>,
+}
+
+impl Summary {
+    pub fn of(input: &Input<'_>) -> Self {
+        let facts = input.facts;
+        let mut cells = CellCounts::default();
+        let mut regions = BTreeSet::new();
+        for cell in facts.cells.values() {
+            regions.insert(&cell.region);
+            match cell.outcome {
+                CellOutcome::Read => cells.read += 1,
+                CellOutcome::NotEnabled => cells.not_enabled += 1,
+                CellOutcome::Skipped { .. } => cells.skipped += 1,
+                CellOutcome::Unreadable(_) => cells.unreadable += 1,
+                CellOutcome::NotReached => cells.not_reached += 1,
+            }
+        }
+        let outcomes = |wanted: fn(&AccountOutcome) -> bool| {
+            facts.accounts.values().filter(|account| wanted(&account.outcome)).count()
+        };
+        Self {
+            diagnoses: input.assessment.counts(),
+            repositories: facts.repositories.len(),
+            accounts: facts.accounts.len(),
+            accounts_read: outcomes(|outcome| matches!(outcome, AccountOutcome::Read { .. })),
+            accounts_skipped: outcomes(|outcome| matches!(outcome, AccountOutcome::Skipped { .. })),
+            accounts_unreadable: outcomes(|outcome| matches!(outcome, AccountOutcome::Unreadable(_))),
+            accounts_not_reached: outcomes(|outcome| matches!(outcome, AccountOutcome::NotReached)),
+            regions: regions.len(),
+            cells,
+            registries_denying: input
+                .assessment
+                .cells
+                .iter()
+                .filter(|cell| cell.registry_verdict == Some(Verdict::Denied))
+                .count(),
+            templates_denying: input.assessment.cells.iter().map(|cell| cell.template_prefixes_denying.len()).sum(),
+            vanished: facts.cells.values().map(|cell| cell.vanished).sum(),
+            coverage_without_repository: facts.cells.values().map(|cell| cell.coverage_without_repository).sum(),
+            gaps: input.assessment.gaps.len(),
+            gap_groups: gap_groups(input),
+        }
+    }
+
+    /// Whether everything in scope was learnt.
+    pub fn is_complete(&self) -> bool {
+        self.gaps == 0 && self.cells.not_reached == 0 && self.accounts_not_reached == 0
+    }
+}
+
+fn gap_groups(input: &Input<'_>) -> Vec<GapGroup> {
+    let mut groups: BTreeMap<(Api, GapKind, Cause), (usize, BTreeSet<Option<AccountId>>, String)> = BTreeMap::new();
+    for gap in &input.assessment.gaps {
+        let group = groups.entry((gap.api, gap.kind, gap.cause)).or_insert_with(|| (0, BTreeSet::new(), gap.hint()));
+        group.0 += 1;
+        group.1.insert(gap.account);
+    }
+    let mut groups: Vec<GapGroup> = groups
+        .into_iter()
+        .map(|((api, kind, cause), (gaps, accounts, hint))| GapGroup {
+            api,
+            kind,
+            cause,
+            gaps,
+            accounts: accounts.len(),
+            hint,
+        })
+        .collect();
+    groups.sort_by(|a, b| b.gaps.cmp(&a.gaps).then(a.api.cmp(&b.api)));
+    groups
+}

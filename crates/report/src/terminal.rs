@@ -1,0 +1,168 @@
+//! The final screen of an audit, as text. Who prints it, and whether in colour, is not decided here.
+
+use std::fmt::Write;
+
+use scangap_model::{DIAGNOSES, Diagnosis, Observed, Tone};
+
+use crate::input::Input;
+use crate::summary::Summary;
+
+/// `1,234`.
+pub fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 account`, `2 accounts`, `3 repositories`.
+pub fn count(number: usize, noun: &str) -> String {
+    match (number, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{} {stem}ies", thousands(number)),
+        (_, None) => format!("{} {noun}s", thousands(number)),
+    }
+}
+
+/// Foreign text on a terminal: control characters and direction overrides are shown, not obeyed.
+pub fn sanitize(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let acts = c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+            if acts { c.escape_unicode().collect::<String>() } else { c.to_string() }.chars().collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// How many of the worst rows the screen shows.
+const WORST: usize = 5;
+
+/// `paint` colours a word by its tone; plain text is the identity.
+pub fn final_screen(input: &Input<'_>, paint: &dyn Fn(&str, Tone) -> String) -> String {
+    let summary = Summary::of(input);
+    let mut out = String::new();
+    if input.simulated {
+        let _ =
+            writeln!(out, "{}", paint("SIMULATED: nothing here is evidence about a real organization.", Tone::Warning));
+    }
+    if input.interrupted {
+        let _ = writeln!(out, "{}", paint("INTERRUPTED: what was not reached is missing below.", Tone::Warning));
+    }
+    let organization = match &input.facts.organization.id {
+        Observed::Known(id) => format!("Organization {id}"),
+        Observed::Absent => "No organization".to_owned(),
+        Observed::Unknown(_) => "Organization not readable".to_owned(),
+    };
+    let _ = write!(
+        out,
+        "{organization}: {}, {}, {}: {} read",
+        count(summary.accounts, "account"),
+        count(summary.regions, "region"),
+        count(summary.cells.total(), "cell"),
+        thousands(summary.cells.read)
+    );
+    for (number, word) in [
+        (summary.cells.not_enabled, "not enabled"),
+        (summary.cells.skipped, "skipped"),
+        (summary.cells.unreadable, "not readable"),
+        (summary.cells.not_reached, "not reached"),
+    ] {
+        if number > 0 {
+            let _ = write!(out, ", {} {word}", thousands(number));
+        }
+    }
+    out.push('\n');
+    let not_read = summary.accounts - summary.accounts_read;
+    if not_read > 0 {
+        let _ = writeln!(
+            out,
+            "Accounts {} of {} read: {} skipped by state, {} not readable, {} not reached",
+            thousands(summary.accounts_read),
+            thousands(summary.accounts),
+            summary.accounts_skipped,
+            summary.accounts_unreadable,
+            summary.accounts_not_reached
+        );
+    }
+    let _ = write!(out, "Repositories {}:", thousands(summary.repositories));
+    for info in DIAGNOSES {
+        if let Some(number) = summary.diagnoses.get(&info.diagnosis) {
+            let _ = write!(out, "  {}", paint(&format!("{} {}", info.title, thousands(*number)), info.tone));
+        }
+    }
+    if summary.repositories == 0 {
+        out.push_str(if summary.is_complete() { "  there are none" } else { "  none could be read" });
+    }
+    out.push('\n');
+    worst(input, &mut out);
+    for (number, text) in [
+        (summary.registries_denying, "registry policies deny Inspector a registry-level action (cells.csv)"),
+        (summary.templates_denying, "creation templates would block Inspector on new repositories (cells.csv)"),
+    ] {
+        if number > 0 {
+            let _ = writeln!(out, "  note   {}", paint(&format!("{number} {text}"), Tone::Warning));
+        }
+    }
+    for group in summary.gap_groups.iter().take(WORST) {
+        let _ = writeln!(
+            out,
+            "  gap    {} {} in {} -> {}",
+            group.api,
+            group.kind.word().replace('_', " "),
+            count(group.accounts, "account"),
+            sanitize(&group.hint)
+        );
+    }
+    if summary.gap_groups.len() > WORST {
+        let _ = writeln!(out, "  gap    and {} (gaps.csv)", count(summary.gap_groups.len() - WORST, "other kind"));
+    }
+    out
+}
+
+fn worst(input: &Input<'_>, out: &mut String) {
+    let mut rows: Vec<_> = input
+        .repositories()
+        .filter(|row| matches!(row.assessment.diagnosis, Diagnosis::Blocked | Diagnosis::AtRisk | Diagnosis::Stale))
+        .collect();
+    rows.sort_by_key(|row| row.assessment.diagnosis);
+    for row in rows.iter().take(WORST) {
+        let name = row.account.and_then(|account| account.name.known()).map_or("", String::as_str);
+        let why = match row.assessment.responsible_statements.first() {
+            Some(statement) => format!("{} by {statement}", row.assessment.diagnosis.info().title),
+            None => format!("{}: {}", row.assessment.diagnosis.info().title, row.assessment.diagnosis.info().meaning),
+        };
+        let _ = writeln!(
+            out,
+            "  worst  {} ({})  {}  {}  {}",
+            sanitize(name),
+            row.repository.account,
+            row.repository.region,
+            sanitize(row.repository.name.as_str()),
+            sanitize(&why)
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_plurals() {
+        assert_eq!(thousands(1_234_567), "1,234,567");
+        assert_eq!(thousands(999), "999");
+        assert_eq!(count(1, "repository"), "1 repository");
+        assert_eq!(count(1_204, "repository"), "1,204 repositories");
+        assert_eq!(count(0, "gap"), "0 gaps");
+    }
+
+    #[test]
+    fn foreign_text_cannot_move_the_cursor() {
+        assert_eq!(sanitize("a\u{1b}[31mb\u{202e}c日本"), "a\\u{1b}[31mb\\u{202e}c日本");
+    }
+}
