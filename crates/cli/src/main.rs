@@ -1,1 +1,7 @@
-fn main() {}
+//! The `scangap` binary: parse, run, exit.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    scangap::main()
+}

@@ -4,7 +4,7 @@ mod file;
 mod generate;
 
 pub use file::{
-    AccountSpec, CellSpec, CoverageSpec, DelaySpec, FaultKind, FaultSpec, ImageSpec, LatencySpec, LimitSpec,
+    AccountSpec, CellSpec, CoverageSpec, DEMO, DelaySpec, FaultKind, FaultSpec, ImageSpec, LatencySpec, LimitSpec,
     OrganizationSpec, OuSpec, PolicySpec, RepositorySpec, RuleSpec, Scenario, ScenarioError, TemplateSpec,
 };
 pub use generate::Generate;

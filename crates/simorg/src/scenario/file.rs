@@ -311,10 +311,13 @@ pub struct DelaySpec {
     pub toggle_ms: u64,
 }
 
+/// The demo organization, which is also the example of the format.
+pub const DEMO: &str = include_str!("demo.toml");
+
 impl Scenario {
     /// The organization that `scangap demo` audits: every diagnosis, and the article's journey by name.
     pub fn demo() -> Result<Self, ScenarioError> {
-        Self::parse(include_str!("demo.toml"))
+        Self::parse(DEMO)
     }
 
     pub fn parse(text: &str) -> Result<Self, ScenarioError> {

@@ -1,0 +1,212 @@
+//! The command line. Types only: what is written is resolved in `commands`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "scangap",
+    version,
+    about = "Tells for every ECR repository of an AWS organization whether Amazon Inspector can scan it, and if not, exactly why",
+    after_help = crate::exit::help(),
+    arg_required_else_help = true
+)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Args)]
+pub struct Global {
+    /// When to colour the output
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
+    pub color: ColorChoice,
+    /// Print less: once, errors and the summary; twice, nothing
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub quiet: u8,
+    /// Show no progress
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Audit an organization: discover accounts, read ECR and Inspector everywhere, diagnose, report
+    #[command(
+        after_help = "Examples:\n  scangap audit\n  scangap audit --profile security --ou Workloads/Payments --regions eu-west-1,eu-central-1\n  scangap audit --accounts 111122223333 --role-name audit/ReadOnly --fail-on any --out runs/today"
+    )]
+    Audit(Box<Audit>),
+    /// Write the reports again, from a snapshot alone
+    #[command(after_help = "Example:\n  scangap report runs/2026-11-23-o-exampleorg/snapshot.db --out reports")]
+    Report(Report),
+    /// Audit a simulated organization: no AWS account, no network
+    #[command(
+        after_help = "Examples:\n  scangap demo\n  scangap demo --out demo\n  scangap demo --accounts 50 --regions 3 --repositories 20 --seed 7"
+    )]
+    Demo(Demo),
+    /// Serve a simulated organization on loopback, for rehearsals and CI
+    #[command(
+        after_help = "Examples:\n  scangap simulate --port 4599\n  scangap simulate --scenario organization.toml\n  scangap simulate --accounts 300 --regions 4 --repositories 10 --seed 1"
+    )]
+    Simulate(Simulate),
+    /// Print what machines can rely on: columns and exit codes
+    Schema(Schema),
+}
+
+#[derive(Debug, Args)]
+pub struct Audit {
+    #[command(flatten)]
+    pub aws: Aws,
+    #[command(flatten)]
+    pub scope: ScopeArguments,
+    #[command(flatten)]
+    pub roles: Roles,
+    #[command(flatten)]
+    pub run: Run,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "AWS, as in the AWS CLI")]
+pub struct Aws {
+    /// Profile of the AWS configuration files
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Region to call STS in; what is audited is said with --regions
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+    /// Call this URL instead of AWS; everything made from it says SIMULATED
+    #[arg(long, value_name = "URL")]
+    pub endpoint_url: Option<String>,
+    /// Certificate authorities to trust, as a PEM file [env: AWS_CA_BUNDLE]
+    #[arg(long, value_name = "FILE")]
+    pub ca_bundle: Option<PathBuf>,
+    /// How long one attempt of one call may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=900))]
+    pub timeout: u64,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Scope")]
+pub struct ScopeArguments {
+    /// Only these accounts
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub accounts: Vec<String>,
+    /// Not these accounts
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub exclude_accounts: Vec<String>,
+    /// Only accounts in these OUs and below, by id or by path
+    #[arg(long, value_name = "OU", value_delimiter = ',')]
+    pub ou: Vec<String>,
+    /// Only these regions; default: every region that is enabled in each account
+    #[arg(long, value_name = "REGION", value_delimiter = ',')]
+    pub regions: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Roles")]
+pub struct Roles {
+    /// Role to assume in each account, with or without its path; several are tried in order
+    #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = "OrganizationAccountAccessRole")]
+    pub role_name: Vec<String>,
+    /// External id that the roles ask for
+    #[arg(long, value_name = "ID")]
+    pub external_id: Option<String>,
+    /// Role to read the organization with, from a tooling account
+    #[arg(long, value_name = "ARN")]
+    pub organization_role_arn: Option<String>,
+    /// Role in the account of Inspector's delegated administrator, where it is another
+    #[arg(long, value_name = "NAME")]
+    pub inspector_admin_role_name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Run")]
+pub struct Run {
+    /// Folder for the snapshot and the reports; default: runs/<date>-<organization>
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// The time that facts are judged at, as 2026-11-23T00:00:00Z; default: now
+    #[arg(long, value_name = "TIME")]
+    pub as_of: Option<String>,
+    /// Exit 2 if a repository falls in one of these diagnoses: any, registry, blocked, at_risk, ...
+    #[arg(long, value_name = "DIAGNOSIS", value_delimiter = ',')]
+    pub fail_on: Vec<String>,
+    /// Calls in flight at once
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=2048))]
+    pub max_in_flight: u16,
+}
+
+#[derive(Debug, Args)]
+pub struct Report {
+    /// The snapshot of an audit
+    pub snapshot: PathBuf,
+    /// Folder for the reports; default: the snapshot's own
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Simulated organization")]
+pub struct Organization {
+    /// The scenario to simulate; default: the demo organization
+    #[arg(long, value_name = "FILE")]
+    pub scenario: Option<PathBuf>,
+    /// Generate an organization of this many accounts instead
+    #[arg(long, value_name = "N", conflicts_with = "scenario")]
+    pub accounts: Option<u32>,
+    /// ... with repositories in this many regions of each account
+    #[arg(long, value_name = "N", requires = "accounts", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=17))]
+    pub regions: u32,
+    /// ... and this many repositories in each of them
+    #[arg(long, value_name = "N", requires = "accounts", default_value_t = 5)]
+    pub repositories: u32,
+    /// ... the same for the same number
+    #[arg(long, value_name = "N", requires = "accounts", default_value_t = 1)]
+    pub seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct Demo {
+    #[command(flatten)]
+    pub organization: Organization,
+    #[command(flatten)]
+    pub run: Run,
+}
+
+#[derive(Debug, Args)]
+pub struct Simulate {
+    #[command(flatten)]
+    pub organization: Organization,
+    /// Port on 127.0.0.1; 0 takes any free one
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    pub port: u16,
+    /// Print the demo organization's scenario as an example, and end
+    #[arg(long)]
+    pub print_scenario: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Schema {
+    #[arg(value_enum)]
+    pub what: SchemaKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaKind {
+    /// Every column of every table, as JSON
+    Columns,
+    /// Exit codes, as JSON
+    ExitCodes,
+    /// Diagnoses, as JSON
+    Diagnoses,
+}

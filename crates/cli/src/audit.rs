@@ -1,0 +1,133 @@
+//! One audit, at AWS or in a simulated organization: connect, collect into a snapshot, assess, report.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use scangap_aws::{ConnectOptions, Connection, Identity};
+use scangap_collect::{CollectOptions, Collected, Event, collect};
+use scangap_model::Api;
+use scangap_report::sanitize;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::progress::Progress;
+use crate::store::{self, FailOn, Folder, Store};
+use crate::{environment, terminal};
+
+/// Everything that an audit was asked for.
+pub(crate) struct Job {
+    /// Said before the first call.
+    pub(crate) introduction: String,
+    pub(crate) connect: ConnectOptions,
+    pub(crate) collect: CollectOptions,
+    pub(crate) as_of: Timestamp,
+    pub(crate) fail_on: FailOn,
+    pub(crate) out: Option<PathBuf>,
+    pub(crate) started_at: Timestamp,
+    pub(crate) quiet: u8,
+    pub(crate) progress: bool,
+}
+
+/// Facts that wait to be stored. Enough that no collector waits for the disk, few enough to bound memory.
+const EVENTS_WAITING: usize = 1024;
+
+pub(crate) fn run(job: Job) -> Result<Exit, CliError> {
+    if job.quiet == 0 {
+        terminal::note(&sanitize(&format!("scangap {}: {}", env!("CARGO_PKG_VERSION"), job.introduction)));
+    }
+    let folder = Folder::prepare(job.out.clone())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
+    let collected = runtime.block_on(gather(&job, folder));
+    let (store, outcome) = collected?;
+    let folder = store.folder().to_owned();
+    let snapshot_path = store.path().to_owned();
+    let (snapshot, assessment) = store.close()?;
+    let exit = store::hand_over(&snapshot, &assessment, &snapshot_path, &folder, &job.fail_on, job.quiet)?;
+    Ok(if outcome == Collected::Interrupted { Exit::Interrupted } else { exit })
+}
+
+/// Runs the collection beside its one listener, which is this function: it alone touches the store and the screen.
+async fn gather(job: &Job, folder: Folder) -> Result<(Store, Collected), CliError> {
+    let connection = Connection::open(&job.connect).await.map_err(CliError::Connect)?;
+    let identity = identity(&connection).await?;
+    if job.quiet == 0 {
+        terminal::note(&sanitize(&format!("as {} in account {}", identity.arn, identity.account)));
+    }
+    let cancel = CancellationToken::new();
+    let signals = tokio::task::JoinSet::from_iter([interrupts(cancel.clone())]);
+    let meter = std::sync::Arc::clone(connection.meter());
+    let (sender, mut events) = mpsc::channel(EVENTS_WAITING);
+    let mut collection = tokio::task::JoinSet::new();
+    collection.spawn(collect(connection, identity, job.collect.clone(), sender, cancel));
+
+    let mut progress = Progress::new(job.quiet, job.progress);
+    let mut store: Option<Store> = None;
+    let mut folder = Some(folder);
+    let mut failure: Option<CliError> = None;
+    while let Some(event) = events.recv().await {
+        progress.on(&event, &meter);
+        if let Event::Organization { facts, accounts_in_scope } = &event {
+            if job.quiet == 0 {
+                store::introduce(facts, *accounts_in_scope);
+            }
+            if let Some(folder) = folder.take() {
+                match Store::create(folder, facts, job) {
+                    Ok(created) => store = Some(created),
+                    Err(error) => failure = Some(error),
+                }
+            }
+        }
+        if let Some(store) = &mut store
+            && let Err(error) = store.on(&event)
+        {
+            failure = Some(error);
+        }
+        if failure.is_some() {
+            // Closing the channel tells the collection that nobody listens any more.
+            events.close();
+        }
+    }
+    progress.finish();
+    let collected = match collection.join_next().await {
+        Some(Ok(collected)) => collected,
+        Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+        None => Err(scangap_collect::CollectError::ListenerGone),
+    };
+    drop(signals);
+    match (failure, collected, store) {
+        (None, Ok(collected), Some(mut store)) => {
+            store.finish(&meter, collected == Collected::Interrupted, environment::now())?;
+            Ok((store, collected))
+        }
+        (Some(failure), _, store) => {
+            store.map(Store::discard).transpose()?;
+            Err(failure)
+        }
+        (None, Err(error), store) => {
+            // The run had no facts worth keeping: nothing is left behind.
+            store.map(Store::discard).transpose()?;
+            drop(folder);
+            Err(CliError::Collect(error))
+        }
+        (None, Ok(_), None) => Err(CliError::Collect(scangap_collect::CollectError::ListenerGone)),
+    }
+}
+
+async fn identity(connection: &Connection) -> Result<Identity, CliError> {
+    let call = scangap_aws::Call::new(Api::GetCallerIdentity, connection.meter());
+    connection.identity(&call).await.map_err(CliError::Connect)
+}
+
+/// The first Ctrl-C ends the work in good order; the second ends the process.
+async fn interrupts(cancel: CancellationToken) {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        terminal::note("interrupted: closing the snapshot; press Ctrl-C again to stop at once");
+        cancel.cancel();
+        if tokio::signal::ctrl_c().await.is_ok() {
+            #[expect(clippy::exit, reason = "the user asked twice; the snapshot is valid at every instant")]
+            std::process::exit(i32::from(Exit::Interrupted.code()));
+        }
+    }
+}

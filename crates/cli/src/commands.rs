@@ -1,0 +1,24 @@
+//! One file per command: from its arguments to what the rooms below are asked.
+
+mod audit;
+mod demo;
+mod report;
+mod schema;
+mod simulate;
+
+use crate::args::{Arguments, Command};
+use crate::error::CliError;
+use crate::exit::Exit;
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CliError> {
+    match &arguments.command {
+        Command::Audit(command) => audit::run(command, &arguments.global),
+        Command::Report(command) => report::run(command, &arguments.global),
+        Command::Demo(command) => demo::run(command, &arguments.global),
+        Command::Simulate(command) => simulate::run(command),
+        Command::Schema(command) => {
+            schema::run(command);
+            Ok(Exit::Finished)
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! `scangap audit`: what was written on the command line, resolved.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use scangap_aws::{AssumeOptions, ConnectOptions};
+use scangap_collect::CollectOptions;
+use scangap_model::{AccountId, RegionName, Scope, nearest_region, region_info};
+
+use crate::args::{Audit, Global, Run, ScopeArguments};
+use crate::audit::{self, Job};
+use crate::environment;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::store::FailOn;
+
+pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
+    let scope = scope(&command.scope)?;
+    let now = environment::now();
+    let region = match &command.aws.region {
+        Some(region) => Some(known_region(region)?.to_string()),
+        None => None,
+    };
+    let ca_bundle = command.aws.ca_bundle.clone().or_else(|| environment::variable("AWS_CA_BUNDLE").map(Into::into));
+    let role_names = command.roles.role_name.clone();
+    let endpoint = command
+        .aws
+        .endpoint_url
+        .clone()
+        .or_else(|| environment::variable("AWS_ENDPOINT_URL").map(|url| url.to_string_lossy().into_owned()));
+    let introduction = format!(
+        "profile {}, role {}, {}, {}",
+        command.aws.profile.clone().or_else(profile_variable).unwrap_or_else(|| "default".to_owned()),
+        role_names.join(" or "),
+        describe(&command.scope),
+        endpoint.as_ref().map_or_else(|| "endpoint AWS".to_owned(), |url| format!("endpoint {url}")),
+    );
+    audit::run(Job {
+        introduction,
+        connect: ConnectOptions {
+            profile: command.aws.profile.clone(),
+            region,
+            endpoint_url: command.aws.endpoint_url.clone(),
+            ca_bundle,
+            attempt_timeout: Duration::from_secs(command.aws.timeout),
+            now,
+            simulated: None,
+        },
+        collect: CollectOptions {
+            scope,
+            role_names,
+            inspector_admin_role_name: command.roles.inspector_admin_role_name.clone(),
+            organization_role_arn: command.roles.organization_role_arn.clone(),
+            assume: AssumeOptions {
+                session_name: "scangap".to_owned(),
+                external_id: command.roles.external_id.clone(),
+            },
+            max_in_flight: usize::from(command.run.max_in_flight),
+        },
+        as_of: as_of(&command.run, now)?,
+        fail_on: FailOn::parse(&command.run.fail_on)?,
+        out: command.run.out.clone(),
+        started_at: now,
+        quiet: global.quiet,
+        progress: !global.no_progress,
+    })
+}
+
+fn profile_variable() -> Option<String> {
+    environment::variable("AWS_PROFILE").map(|name| name.to_string_lossy().into_owned())
+}
+
+fn describe(scope: &ScopeArguments) -> String {
+    let mut parts = Vec::new();
+    for (name, values) in [
+        ("accounts", &scope.accounts),
+        ("OUs", &scope.ou),
+        ("without", &scope.exclude_accounts),
+        ("regions", &scope.regions),
+    ] {
+        if !values.is_empty() {
+            parts.push(format!("{name} {}", values.join(" ")));
+        }
+    }
+    if parts.is_empty() { "all accounts and regions".to_owned() } else { parts.join(", ") }
+}
+
+pub(super) fn as_of(run: &Run, default: Timestamp) -> Result<Timestamp, CliError> {
+    match &run.as_of {
+        None => Ok(default),
+        Some(text) => text.parse().map_err(|_| CliError::BadValue {
+            value: text.clone(),
+            expected: "a time for --as-of",
+            hint: "write it as 2026-11-23T00:00:00Z".to_owned(),
+        }),
+    }
+}
+
+fn scope(arguments: &ScopeArguments) -> Result<Scope, CliError> {
+    Ok(Scope {
+        accounts: accounts(&arguments.accounts)?,
+        exclude_accounts: accounts(&arguments.exclude_accounts)?,
+        organizational_units: arguments.ou.clone(),
+        regions: arguments.regions.iter().map(|text| known_region(text)).collect::<Result<_, _>>()?,
+    })
+}
+
+fn accounts(texts: &[String]) -> Result<Vec<AccountId>, CliError> {
+    let parse = |text: &String| {
+        text.trim().parse().map_err(|_| CliError::BadValue {
+            value: text.clone(),
+            expected: "an account id",
+            hint: "account ids have 12 digits, leading zeros included".to_owned(),
+        })
+    };
+    texts.iter().map(parse).collect()
+}
+
+fn known_region(text: &str) -> Result<RegionName, CliError> {
+    let unknown = || CliError::UnknownRegion(text.to_owned(), nearest_region(text, strsim::jaro_winkler));
+    region_info(text).and_then(|info| info.name.parse().ok()).ok_or_else(unknown)
+}

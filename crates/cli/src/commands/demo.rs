@@ -1,0 +1,55 @@
+//! `scangap demo`: a simulated organization on loopback, audited end to end through the same code as AWS.
+
+use std::time::Duration;
+
+use scangap_aws::{AssumeOptions, ConnectOptions, SimulatedEndpoint};
+use scangap_collect::CollectOptions;
+use scangap_model::Scope;
+use scangap_simorg::Simulator;
+
+use super::{audit::as_of, simulate};
+use crate::args::{Demo, Global};
+use crate::audit::{self, Job};
+use crate::environment;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::store::FailOn;
+
+pub(super) fn run(command: &Demo, global: &Global) -> Result<Exit, CliError> {
+    let scenario = simulate::scenario(&command.organization)?;
+    // Facts are judged at the simulated time, so that the same organization gives the same reports on every day.
+    let clock = scenario.clock.parse().unwrap_or_else(|_| environment::now());
+    let management = scenario.organization.management_account.clone();
+    let role = scenario.organization.audit_role.clone();
+    let now = environment::now();
+    let simulator = simulate::start(scenario, 0, now)?;
+    audit::run(Job {
+        introduction: format!("simulated organization at {}, role {role}, no AWS account, no network", simulator.url()),
+        connect: ConnectOptions {
+            profile: None,
+            region: None,
+            endpoint_url: None,
+            ca_bundle: None,
+            attempt_timeout: Duration::from_secs(20),
+            now,
+            simulated: Some(SimulatedEndpoint {
+                url: simulator.url(),
+                access_key_id: Simulator::access_key(&management),
+            }),
+        },
+        collect: CollectOptions {
+            scope: Scope::default(),
+            role_names: vec![role],
+            inspector_admin_role_name: None,
+            organization_role_arn: None,
+            assume: AssumeOptions { session_name: "scangap".to_owned(), external_id: None },
+            max_in_flight: usize::from(command.run.max_in_flight),
+        },
+        as_of: as_of(&command.run, clock)?,
+        fail_on: FailOn::parse(&command.run.fail_on)?,
+        out: command.run.out.clone(),
+        started_at: now,
+        quiet: global.quiet,
+        progress: !global.no_progress,
+    })
+}

@@ -1,0 +1,33 @@
+//! `scangap schema`: what machines can rely on, as JSON.
+
+use scangap_model::DIAGNOSES;
+use scangap_report::tables;
+use serde_json::{Value, json};
+
+use crate::args::{Schema, SchemaKind};
+use crate::exit::EXIT_CODES;
+use crate::terminal;
+
+pub(super) fn run(command: &Schema) {
+    let value = match command.what {
+        SchemaKind::Columns => columns(),
+        SchemaKind::ExitCodes => EXIT_CODES.iter().map(|(_, code, meaning)| json!({"code": code, "meaning": meaning})).collect(),
+        SchemaKind::Diagnoses => DIAGNOSES
+            .iter()
+            .map(|info| json!({"diagnosis": info.word, "meaning": info.meaning, "next_step": info.next_step, "in_fail_on_any": info.fails_any}))
+            .collect(),
+    };
+    terminal::out(&format!("{value:#}\n"));
+}
+
+fn columns() -> Value {
+    let table = |table: scangap_report::Table| {
+        let columns: Vec<Value> = table
+            .columns
+            .iter()
+            .map(|column| json!({"name": column.name, "title": column.title, "meaning": column.meaning, "source": column.source}))
+            .collect();
+        (table.file.to_owned(), Value::from(columns))
+    };
+    tables().into_iter().map(table).collect::<serde_json::Map<_, _>>().into()
+}

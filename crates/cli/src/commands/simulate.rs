@@ -1,0 +1,79 @@
+//! `scangap simulate`: the simulated organization, served until interrupted.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use scangap_model::{Partition, Verdict};
+use scangap_policy::{Organization as InOrganization, PolicyDocument, REPOSITORY_ACTIONS, Request, Tags, evaluate};
+use scangap_simorg::{Generate, Judge, Options, Question, Scenario, Simulator, Standing};
+
+use crate::args::{Organization, Simulate};
+use crate::environment;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::terminal;
+
+pub(super) fn run(command: &Simulate) -> Result<Exit, CliError> {
+    if command.print_scenario {
+        terminal::out(scangap_simorg::scenario::DEMO);
+        return Ok(Exit::Finished);
+    }
+    let scenario = scenario(&command.organization)?;
+    let management = scenario.organization.management_account.clone();
+    let name = scenario.organization.id.clone();
+    let simulator = start(scenario, command.port, environment::now())?;
+    let url = simulator.url();
+    terminal::out(&format!(
+        "export AWS_ENDPOINT_URL={url} AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY=simulated AWS_REGION=us-east-1\n",
+        Simulator::access_key(&management)
+    ));
+    terminal::note(&format!("Simulated organization {name} at {url}, until Ctrl-C; calls so far: {url}/_simorg/calls"));
+    terminal::note("Policies that the scenario does not list are judged by scangap's own policy evaluator.");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
+    let _ = runtime.block_on(tokio::signal::ctrl_c());
+    drop(simulator);
+    Ok(Exit::Finished)
+}
+
+pub(super) fn scenario(organization: &Organization) -> Result<Scenario, CliError> {
+    if let Some(path) = &organization.scenario {
+        let text =
+            fs_err::read_to_string(path).map_err(|source| CliError::ScenarioFile { path: path.clone(), source })?;
+        return Scenario::parse(&text).map_err(|source| CliError::Scenario { path: path.clone(), source });
+    }
+    match organization.accounts {
+        Some(accounts) => Ok(Generate {
+            accounts,
+            regions: organization.regions,
+            repositories: organization.repositories,
+            seed: organization.seed,
+        }
+        .scenario()),
+        None => Scenario::demo().map_err(|source| CliError::Scenario { path: "the demo organization".into(), source }),
+    }
+}
+
+pub(super) fn start(scenario: Scenario, port: u16, now: Timestamp) -> Result<Simulator, CliError> {
+    let organization = scenario.organization.id.clone();
+    let judge = Judge(Arc::new(move |question: &Question<'_>| judge(question, &organization, now)));
+    Simulator::start(Options { scenario, judge: Some(judge), now, port }).map_err(CliError::Simulator)
+}
+
+/// What scangap's own evaluator says of a text that the scenario does not list.
+fn judge(question: &Question<'_>, organization: &str, as_of: Timestamp) -> Option<Standing> {
+    let document = PolicyDocument::parse(question.policy).ok()?;
+    let request = Request {
+        partition: Partition::of_region(question.region.as_str()),
+        account: question.account,
+        region: question.region.clone(),
+        repository: question.repository.parse().ok(),
+        organization: InOrganization::Member { id: organization.to_owned(), path: None },
+        tags: Tags::Unknown,
+        as_of,
+    };
+    match Verdict::fold(REPOSITORY_ACTIONS.iter().map(|&action| evaluate(&document, action, &request).verdict)) {
+        Verdict::Allowed => Some(Standing::Allowed),
+        Verdict::Denied => Some(Standing::Denied),
+        Verdict::Depends | Verdict::Unknown => None,
+    }
+}

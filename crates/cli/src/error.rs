@@ -1,0 +1,162 @@
+//! Errors as people see them: one fact, its causes, one action. Each kind has its exit code.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use scangap_aws::ConnectError;
+use scangap_collect::CollectError;
+use scangap_model::Gap;
+use scangap_report::{FileError, sanitize};
+use scangap_simorg::{ScenarioError, StartError};
+use scangap_snapshot::{ReadError, WriteError};
+
+use crate::exit::Exit;
+use crate::terminal;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    #[error("failed to connect to AWS")]
+    Connect(#[source] ConnectError),
+    #[error("the audit cannot start")]
+    Collect(#[source] CollectError),
+    #[error("`{0}` is not a region")]
+    UnknownRegion(String, Option<&'static str>),
+    #[error("`{value}` is not {expected}")]
+    BadValue { value: String, expected: &'static str, hint: String },
+    #[error("`{0}` already holds a snapshot")]
+    AlreadyAudited(PathBuf),
+    #[error("failed to create the folder `{path}`")]
+    Folder { path: PathBuf, source: std::io::Error },
+    #[error("failed to store the facts")]
+    Store(#[source] WriteError),
+    #[error("failed to read the snapshot")]
+    Snapshot(#[source] ReadError),
+    #[error("failed to write the reports")]
+    Report(#[source] FileError),
+    #[error("failed to read the scenario `{path}`")]
+    ScenarioFile { path: PathBuf, source: std::io::Error },
+    #[error("the scenario `{path}` is not valid")]
+    Scenario { path: PathBuf, source: ScenarioError },
+    #[error("failed to start the simulated organization")]
+    Simulator(#[source] StartError),
+    #[error("failed to start the asynchronous runtime")]
+    Runtime(#[source] std::io::Error),
+}
+
+impl CliError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Connect(error) => match error {
+                ConnectError::NoCredentials(_)
+                | ConnectError::NoCredentialChain
+                | ConnectError::Identity(_)
+                | ConnectError::BadIdentity(_) => Exit::NoPermission,
+                ConnectError::CaBundle { .. } | ConnectError::CaBundleEmpty { .. } | ConnectError::Partition(_) => {
+                    Exit::Usage
+                }
+            },
+            Self::Collect(error) => match error {
+                CollectError::NotAdministrator { .. }
+                | CollectError::OrganizationRole(_)
+                | CollectError::RoleRefusedEverywhere { .. } => Exit::NoPermission,
+                CollectError::UnknownAccount { .. }
+                | CollectError::UnknownOrganizationalUnit(_)
+                | CollectError::NothingInScope => Exit::Usage,
+                CollectError::SessionPolicyRefused(_) | CollectError::ListenerGone => Exit::Unexpected,
+            },
+            Self::UnknownRegion(..) | Self::BadValue { .. } | Self::AlreadyAudited(_) => Exit::Usage,
+            Self::Snapshot(_) | Self::Scenario { .. } | Self::ScenarioFile { .. } => Exit::Data,
+            Self::Simulator(StartError::Scenario(_)) => Exit::Data,
+            Self::Folder { .. }
+            | Self::Store(_)
+            | Self::Report(_)
+            | Self::Simulator(StartError::Listen { .. })
+            | Self::Runtime(_) => Exit::Unexpected,
+        }
+    }
+
+    /// One action.
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Connect(ConnectError::NoCredentials(_) | ConnectError::NoCredentialChain) => {
+                "run `aws sso login`, set AWS_PROFILE, or name a profile with --profile".to_owned()
+            }
+            Self::Connect(ConnectError::Identity(error)) => error.clone().at(None, None, "").hint(),
+            Self::Connect(ConnectError::CaBundle { .. } | ConnectError::CaBundleEmpty { .. }) => {
+                "name a PEM file with --ca-bundle or AWS_CA_BUNDLE".to_owned()
+            }
+            Self::Connect(ConnectError::Partition(_) | ConnectError::BadIdentity(_)) => "check --endpoint-url and --region".to_owned(),
+            Self::Collect(CollectError::NotAdministrator { .. }) => {
+                "run from the management account or a delegated administrator, name a role there with --organization-role-arn, or name accounts with --accounts".to_owned()
+            }
+            Self::Collect(CollectError::UnknownAccount { suggestion: Some(nearest), .. }) => format!("did you mean {nearest}?"),
+            Self::Collect(CollectError::UnknownAccount { suggestion: None, .. }) => {
+                "`aws organizations list-accounts` lists the accounts".to_owned()
+            }
+            Self::Collect(CollectError::UnknownOrganizationalUnit(_)) => "name an OU by id (ou-...) or by path (Workloads/Payments)".to_owned(),
+            Self::Collect(CollectError::NothingInScope) => "--accounts, --exclude-accounts and --ou together leave nothing".to_owned(),
+            Self::Collect(CollectError::OrganizationRole(gap)) => gap.hint(),
+            Self::Collect(CollectError::RoleRefusedEverywhere { .. }) => {
+                "name the audit role with --role-name, with its path if it has one; it must trust this caller".to_owned()
+            }
+            Self::Collect(CollectError::SessionPolicyRefused(_)) => {
+                "the role's own tags or managed session policies leave no room: use a role without session tags".to_owned()
+            }
+            Self::UnknownRegion(_, Some(nearest)) => format!("did you mean `{nearest}`?"),
+            Self::UnknownRegion(_, None) => "name regions like `eu-west-1`".to_owned(),
+            Self::BadValue { hint, .. } => hint.clone(),
+            Self::AlreadyAudited(_) => "name another folder with --out; a snapshot is evidence and is never overwritten".to_owned(),
+            Self::Folder { .. } => "name a folder that you may write to with --out".to_owned(),
+            Self::Scenario { .. } => "`scangap simulate --print-scenario` prints an example".to_owned(),
+            Self::Simulator(StartError::Listen { .. }) => "name another port with --port, or 0 for any".to_owned(),
+            Self::Collect(CollectError::ListenerGone)
+            | Self::Store(_)
+            | Self::Snapshot(_)
+            | Self::Report(_)
+            | Self::ScenarioFile { .. }
+            | Self::Simulator(StartError::Scenario(_))
+            | Self::Runtime(_) => return None,
+        })
+    }
+
+    /// A gap that explains the error, as one more cause.
+    fn evidence(&self) -> Option<&Gap> {
+        match self {
+            Self::Collect(
+                CollectError::NotAdministrator { cause: gap, .. }
+                | CollectError::OrganizationRole(gap)
+                | CollectError::RoleRefusedEverywhere { example: gap, .. }
+                | CollectError::SessionPolicyRefused(gap),
+            ) => Some(gap),
+            _ => None,
+        }
+    }
+
+    /// Prints the error and gives its exit code.
+    pub(crate) fn render(&self) -> ExitCode {
+        let mut text = format!("error: {}", sanitize(&self.to_string()));
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            text.push_str("\n  caused by: ");
+            text.push_str(&sanitize(&error.to_string()));
+            cause = error.source();
+        }
+        if let Some(gap) = self.evidence() {
+            text.push_str("\n  caused by: ");
+            text.push_str(&sanitize(&format!("{}: {}: {}", gap.api, gap.code, gap.message)));
+        }
+        if let Some(hint) = self.hint() {
+            text.push_str("\n  hint: ");
+            text.push_str(&sanitize(&hint));
+        }
+        terminal::note(&text);
+        self.exit().into()
+    }
+}
+
+/// clap's own errors. Its exit code 2 means something else here.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage.into() } else { Exit::Finished.into() }
+}

@@ -1,0 +1,31 @@
+//! The only room with a door to the terminal, the environment and the exit. Everything else is called from here.
+
+pub mod args;
+mod audit;
+mod commands;
+mod environment;
+mod error;
+mod exit;
+mod progress;
+mod store;
+mod terminal;
+
+pub use exit::{EXIT_CODES, Exit};
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Parses the command line, runs the command and renders whatever it ends in.
+pub fn main() -> ExitCode {
+    let arguments = match args::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return error::usage(&error),
+    };
+    terminal::set_color(arguments.global.color);
+    let outcome = commands::run(&arguments);
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(error) => error.render(),
+    }
+}

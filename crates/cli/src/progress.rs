@@ -1,0 +1,96 @@
+//! One truthful progress line on a terminal, plain lines otherwise. Numbers are counted, never guessed.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use scangap_aws::Meter;
+use scangap_collect::Event;
+use scangap_report::thousands;
+
+use crate::terminal;
+
+/// Between plain lines.
+const PLAIN_EVERY: Duration = Duration::from_secs(10);
+
+/// How a run shows that it goes on.
+enum Shown {
+    Bar(ProgressBar),
+    Plain { last: Instant },
+    Nothing,
+}
+
+pub(crate) struct Progress {
+    shown: Shown,
+    accounts: usize,
+    accounts_done: usize,
+    cells: usize,
+    cells_done: usize,
+    repositories: usize,
+    gaps: usize,
+}
+
+impl Progress {
+    pub(crate) fn new(quiet: u8, wanted: bool) -> Self {
+        let shown = if quiet > 0 || !wanted {
+            Shown::Nothing
+        } else if terminal::stderr_is_terminal() {
+            let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(Duration::from_millis(120));
+            Shown::Bar(bar)
+        } else {
+            Shown::Plain { last: Instant::now() }
+        };
+        Self { shown, accounts: 0, accounts_done: 0, cells: 0, cells_done: 0, repositories: 0, gaps: 0 }
+    }
+
+    pub(crate) fn on(&mut self, event: &Event, meter: &Meter) {
+        match event {
+            Event::Organization { accounts_in_scope, .. } => self.accounts = *accounts_in_scope,
+            Event::CellsExpected(more) => self.cells += more,
+            Event::AccountDone(_) => self.accounts_done += 1,
+            Event::Cell(harvest) => {
+                if harvest.facts.outcome == scangap_model::CellOutcome::Read {
+                    self.cells_done += 1;
+                }
+                self.repositories += harvest.repositories.len();
+                self.gaps +=
+                    harvest.facts.gaps().count() + harvest.repositories.iter().map(|r| r.gaps().count()).sum::<usize>();
+            }
+            Event::Gap(_) => self.gaps += 1,
+            Event::Account { .. } => {}
+        }
+        let line = self.line(meter);
+        match &mut self.shown {
+            Shown::Bar(bar) => bar.set_message(line),
+            Shown::Plain { last } if last.elapsed() >= PLAIN_EVERY => {
+                *last = Instant::now();
+                terminal::note(&line);
+            }
+            Shown::Plain { .. } | Shown::Nothing => {}
+        }
+    }
+
+    pub(crate) fn finish(&self) {
+        if let Shown::Bar(bar) = &self.shown {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn line(&self, meter: &Meter) -> String {
+        let total = meter.total();
+        format!(
+            "accounts {}/{}, cells read {} of {} known, repositories {}, calls {}, throttled {}, facts missing {}",
+            thousands(self.accounts_done),
+            thousands(self.accounts),
+            thousands(self.cells_done),
+            thousands(self.cells),
+            thousands(self.repositories),
+            total.calls,
+            total.throttled,
+            thousands(self.gaps)
+        )
+    }
+}

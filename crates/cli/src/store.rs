@@ -1,0 +1,357 @@
+//! Where a run's facts go: the folder, the snapshot, and the reports made from it.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use scangap_assess::{Assessment, Coverage, assess};
+use scangap_aws::Meter;
+use scangap_collect::Event;
+use scangap_model::{AuditFacts, DIAGNOSES, Diagnosis, Observed, OrganizationFacts, Verdict};
+use scangap_report::{ApiCount, Input, RunEvidence, Summary, count, final_screen, manifest, write_all};
+use scangap_snapshot::{ApiUse, AssessmentRow, Closing, RunStart, RunState, Snapshot, SnapshotWriter};
+
+use crate::audit::Job;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::terminal;
+
+const SNAPSHOT: &str = "snapshot.db";
+
+/// The folder of a run. Dropped before anything is in it, it takes back what it created.
+pub(crate) struct Folder {
+    /// `None`: named when the organization is known.
+    path: Option<PathBuf>,
+    created: bool,
+}
+
+impl Folder {
+    /// Checks a folder that was named, before the first call: hours of work must not end at a full or foreign folder.
+    pub(crate) fn prepare(out: Option<PathBuf>) -> Result<Self, CliError> {
+        let Some(path) = out else { return Ok(Self { path: None, created: false }) };
+        if path.join(SNAPSHOT).exists() {
+            return Err(CliError::AlreadyAudited(path));
+        }
+        let created = create(&path)?;
+        // Whether it can be written to is known only by writing.
+        let probe = path.join(".scangap-probe");
+        let writable = fs_err::write(&probe, b"").and_then(|()| fs_err::remove_file(&probe));
+        let folder = Self { path: Some(path.clone()), created };
+        writable.map_err(|source| CliError::Folder { path, source })?;
+        Ok(folder)
+    }
+
+    /// `runs/<date>-<organization>`, numbered where there is one of that name.
+    fn settle(&mut self, facts: &OrganizationFacts, started_at: Timestamp) -> Result<PathBuf, CliError> {
+        if let Some(path) = &self.path {
+            return Ok(path.clone());
+        }
+        let name = facts.id.known().map_or_else(|| facts.caller_account.to_string(), ToString::to_string);
+        let base = format!("{}-{name}", started_at.strftime("%Y-%m-%d"));
+        let runs = Path::new("runs");
+        let free = (1..)
+            .map(|n| runs.join(if n == 1 { base.clone() } else { format!("{base}-{n}") }))
+            .find(|path| !path.exists())
+            .unwrap_or_else(|| runs.join(&base));
+        self.created = create(&free)?;
+        self.path = Some(free.clone());
+        Ok(free)
+    }
+}
+
+/// Whether it had to be created.
+fn create(path: &Path) -> Result<bool, CliError> {
+    let existed = path.is_dir();
+    fs_err::create_dir_all(path).map_err(|source| CliError::Folder { path: path.to_owned(), source })?;
+    Ok(!existed)
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Some(path) = self.path.as_ref().filter(|_| self.created) {
+            // Only an empty folder goes.
+            let _ = fs_err::remove_dir(path);
+        }
+    }
+}
+
+pub(crate) struct Store {
+    writer: SnapshotWriter,
+    path: PathBuf,
+    as_of: Timestamp,
+    /// Dropped last: a run that left nothing leaves no folder either.
+    folder: Folder,
+    directory: PathBuf,
+}
+
+impl Store {
+    pub(crate) fn create(mut folder: Folder, facts: &OrganizationFacts, job: &Job) -> Result<Self, CliError> {
+        let directory = folder.settle(facts, job.started_at)?;
+        let path = directory.join(SNAPSHOT);
+        let start = RunStart {
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: job.started_at,
+            as_of: job.as_of,
+            command_line: command_line(),
+        };
+        let writer = SnapshotWriter::create(&path, &start).map_err(CliError::Store)?;
+        Ok(Self { writer, path, as_of: job.as_of, folder, directory })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.directory
+    }
+
+    pub(crate) fn on(&mut self, event: &Event) -> Result<(), CliError> {
+        let stored = match event {
+            Event::Organization { facts, .. } => self.writer.organization(facts),
+            Event::Account { facts, regions } => self.writer.account(facts, regions),
+            Event::Cell(harvest) => {
+                self.writer.cell(&harvest.facts, &harvest.repositories, &harvest.coverage, &harvest.policies)
+            }
+            Event::Gap(gap) => self.writer.gap(gap),
+            Event::CellsExpected(_) | Event::AccountDone(_) => Ok(()),
+        };
+        stored.map_err(CliError::Store)
+    }
+
+    pub(crate) fn finish(&mut self, meter: &Meter, interrupted: bool, finished_at: Timestamp) -> Result<(), CliError> {
+        let api_use = meter
+            .counts()
+            .into_iter()
+            .map(|(api, count)| ApiUse {
+                api: api.to_string(),
+                calls: count.calls,
+                attempts: count.attempts,
+                throttled: count.throttled,
+            })
+            .collect();
+        let closing = Closing {
+            interrupted,
+            simulated: meter.met_foreign_host(),
+            endpoint: meter.foreign_host(),
+            finished_at,
+            api_use,
+        };
+        self.writer.finish(&closing).map_err(CliError::Store)
+    }
+
+    /// Reads the facts back, judges them, stores the judgement, and closes the file. Reports come from what is in the
+    /// file, never from what was in memory.
+    pub(crate) fn close(mut self) -> Result<(Snapshot, Assessment), CliError> {
+        let snapshot = Snapshot::open(&self.path).map_err(CliError::Snapshot)?;
+        let assessment = assess(&snapshot.facts, self.as_of);
+        self.writer.assessments(&rows(&snapshot.facts, &assessment)).map_err(CliError::Store)?;
+        self.writer.close().map_err(CliError::Store)?;
+        self.folder.created = false;
+        Ok((snapshot, assessment))
+    }
+
+    pub(crate) fn discard(self) -> Result<(), CliError> {
+        self.writer.discard().map_err(CliError::Store)
+    }
+}
+
+/// The command line as it may be stored: the external id is a shared secret.
+fn command_line() -> String {
+    let mut hide_next = false;
+    let words = std::env::args().map(|word| {
+        if std::mem::take(&mut hide_next) {
+            return "***".to_owned();
+        }
+        match word.split_once('=') {
+            Some(("--external-id", _)) => "--external-id=***".to_owned(),
+            _ => {
+                hide_next = word == "--external-id";
+                word
+            }
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn rows(facts: &AuditFacts, assessment: &Assessment) -> Vec<AssessmentRow> {
+    facts
+        .repositories
+        .iter()
+        .zip(&assessment.repositories)
+        .map(|(repository, judged)| {
+            let (coverage_status, coverage_reason) = match &judged.coverage {
+                Coverage::Row { status, reason, .. } => (status.clone(), reason.clone()),
+                Coverage::NoRow => ("none".to_owned(), "none".to_owned()),
+                Coverage::NotAsked => ("not needed".to_owned(), "not needed".to_owned()),
+                Coverage::Gap(_) => ("unknown".to_owned(), "unknown".to_owned()),
+            };
+            AssessmentRow {
+                account_id: repository.account.to_string(),
+                region: repository.region.to_string(),
+                repository: repository.name.to_string(),
+                diagnosis: judged.diagnosis.word().to_owned(),
+                policy_verdict: judged.verdict.word().to_owned(),
+                denied_actions: judged.denied_actions.iter().map(ToString::to_string).collect(),
+                responsible_statements: judged.responsible_statements.clone(),
+                depends_on: judged.depends_on.clone(),
+                coverage_status,
+                coverage_reason,
+                next_step: judged.diagnosis.info().next_step.to_owned(),
+            }
+        })
+        .collect()
+}
+
+pub(crate) fn introduce(facts: &OrganizationFacts, accounts_in_scope: usize) {
+    let organization = match &facts.id {
+        Observed::Known(id) => format!("organization {id}"),
+        Observed::Absent => "no organization".to_owned(),
+        Observed::Unknown(_) => "an organization that cannot be described".to_owned(),
+    };
+    let whole = facts.n_accounts.known().map_or(String::new(), |n| format!(" of {n}"));
+    let admin = match &facts.inspector_admin {
+        Observed::Known(id) => format!("Inspector is administered from {id}"),
+        Observed::Absent => "Inspector has no delegated administrator: coverage is asked in each account".to_owned(),
+        Observed::Unknown(_) => "Inspector's delegated administrator could not be read".to_owned(),
+    };
+    let accounts = if whole.is_empty() {
+        count(accounts_in_scope, "account")
+    } else {
+        format!("{accounts_in_scope}{whole} accounts")
+    };
+    terminal::note(&format!("{organization}: {accounts} in scope; {admin}"));
+}
+
+/// Writes every report beside the snapshot, shows the final screen, and says how it ended.
+pub(crate) fn hand_over(
+    snapshot: &Snapshot,
+    assessment: &Assessment,
+    snapshot_path: &Path,
+    directory: &Path,
+    fail_on: &FailOn,
+    quiet: u8,
+) -> Result<Exit, CliError> {
+    let meta = &snapshot.meta;
+    let facts_sha256 = meta.facts_sha256.as_deref().unwrap_or("none: the run was never closed");
+    let input = Input {
+        facts: &snapshot.facts,
+        assessment,
+        simulated: meta.simulated,
+        interrupted: meta.state == RunState::Interrupted,
+        as_of: meta.as_of,
+        facts_sha256,
+        tool_version: &meta.tool_version,
+        caller_arn: &meta.caller_arn,
+    };
+    let run = RunEvidence {
+        started_at: meta.started_at,
+        finished_at: meta.finished_at,
+        command_line: meta.command_line.clone(),
+        endpoint: meta.endpoint.clone(),
+        api_counts: meta
+            .api_use
+            .iter()
+            .map(|used| ApiCount {
+                api: used.api.clone(),
+                calls: used.calls,
+                attempts: used.attempts,
+                throttled: used.throttled,
+            })
+            .collect(),
+    };
+    let written = write_all(&input, &run, directory).map_err(CliError::Report)?;
+    let beside = snapshot_path.parent() == Some(directory);
+    let others: Vec<PathBuf> = beside.then(|| snapshot_path.to_owned()).into_iter().collect();
+    manifest(directory, &written, &others, meta.simulated, &meta.tool_version).map_err(CliError::Report)?;
+    if quiet < 2 {
+        let mut screen = final_screen(&input, &terminal::paint);
+        let calls: u64 = meta.api_use.iter().map(|used| used.calls).sum();
+        let throttled: u64 = meta.api_use.iter().map(|used| used.throttled).sum();
+        let took = match (meta.started_at, meta.finished_at) {
+            (Some(from), Some(to)) => format!("   {}", duration(from, to)),
+            _ => String::new(),
+        };
+        let hash: String = facts_sha256.chars().take(12).collect();
+        screen.push_str(&format!(
+            "Snapshot  {}   facts {hash}{took}, {calls} calls, {throttled} throttled\n",
+            snapshot_path.display()
+        ));
+        screen.push_str(&format!("Reports   {}: audit.xlsx  repositories.csv  cells.csv  accounts.csv  gaps.csv  summary.json  manifest.json\n", directory.display()));
+        terminal::out(&screen);
+    }
+    Ok(exit(&input, fail_on))
+}
+
+fn duration(from: Timestamp, to: Timestamp) -> String {
+    let milliseconds = to.duration_since(from).as_millis().max(0);
+    let seconds = milliseconds / 1000;
+    match seconds {
+        0..60 => format!("{seconds}.{}s", milliseconds % 1000 / 100),
+        _ => format!("{}m {:02}s", seconds / 60, seconds % 60),
+    }
+}
+
+/// Incomplete outranks whatever was met: what was not read could be worse.
+fn exit(input: &Input<'_>, fail_on: &FailOn) -> Exit {
+    if input.interrupted || !Summary::of(input).is_complete() {
+        return Exit::Incomplete;
+    }
+    fail_on.reached(input.assessment)
+}
+
+/// What `--fail-on` names.
+#[derive(Debug, Default)]
+pub(crate) struct FailOn {
+    diagnoses: Vec<Diagnosis>,
+    registry: bool,
+}
+
+impl FailOn {
+    pub(crate) fn parse(words: &[String]) -> Result<Self, CliError> {
+        let mut fail_on = Self::default();
+        for word in words {
+            match (word.as_str(), Diagnosis::from_word(word)) {
+                ("any", _) => {
+                    fail_on.registry = true;
+                    fail_on.diagnoses.extend(DIAGNOSES.iter().filter(|info| info.fails_any).map(|info| info.diagnosis));
+                }
+                ("registry", _) => fail_on.registry = true,
+                (_, Some(diagnosis)) => fail_on.diagnoses.push(diagnosis),
+                (wrong, None) => {
+                    let known: Vec<&str> = DIAGNOSES.iter().map(|info| info.word).chain(["registry", "any"]).collect();
+                    let nearest = known
+                        .iter()
+                        .max_by(|a, b| strsim::jaro_winkler(a, wrong).total_cmp(&strsim::jaro_winkler(b, wrong)));
+                    return Err(CliError::BadValue {
+                        value: wrong.to_owned(),
+                        expected: "a diagnosis",
+                        hint: format!(
+                            "did you mean `{}`? --fail-on takes {}",
+                            nearest.unwrap_or(&"any"),
+                            known.join(", ")
+                        ),
+                    });
+                }
+            }
+        }
+        Ok(fail_on)
+    }
+
+    fn reached(&self, assessment: &Assessment) -> Exit {
+        let met = |diagnosis: &&Diagnosis| {
+            assessment.repositories.iter().any(|repository| repository.diagnosis == **diagnosis)
+        };
+        let registry = |verdict: Verdict| {
+            self.registry && assessment.cells.iter().any(|cell| cell.registry_verdict == Some(verdict))
+        };
+        let undecided = self.diagnoses.iter().filter(|d| **d == Diagnosis::Undecided).any(|d| met(&d))
+            || registry(Verdict::Depends);
+        let others =
+            self.diagnoses.iter().filter(|d| **d != Diagnosis::Undecided).any(|d| met(&d)) || registry(Verdict::Denied);
+        match (others, undecided) {
+            (true, _) => Exit::Reached,
+            (false, true) => Exit::UndecidedReached,
+            (false, false) => Exit::Finished,
+        }
+    }
+}

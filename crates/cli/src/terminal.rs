@@ -1,0 +1,44 @@
+//! Printing: stdout is data, stderr is everything else. A reader that goes away ends quietly.
+
+use std::io::Write;
+
+use anstyle::{AnsiColor, Style};
+use scangap_model::Tone;
+
+use crate::args::ColorChoice;
+
+pub(crate) fn set_color(choice: ColorChoice) {
+    let choice = match choice {
+        ColorChoice::Auto => anstream::ColorChoice::Auto,
+        ColorChoice::Always => anstream::ColorChoice::Always,
+        ColorChoice::Never => anstream::ColorChoice::Never,
+    };
+    choice.write_global();
+}
+
+/// Results. A closed pipe is not an error of ours.
+pub(crate) fn out(text: &str) {
+    let _ = anstream::stdout().write_all(text.as_bytes());
+}
+
+/// Everything that is not a result.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// Meaning never hangs on colour: the word is always there.
+pub(crate) fn paint(text: &str, tone: Tone) -> String {
+    let style = match tone {
+        Tone::Bad => Style::new().bold().fg_color(Some(AnsiColor::Red.into())),
+        Tone::Warning => Style::new().fg_color(Some(AnsiColor::Yellow.into())),
+        Tone::Question => Style::new().fg_color(Some(AnsiColor::Magenta.into())),
+        Tone::Neutral => Style::new(),
+        Tone::Good => Style::new().fg_color(Some(AnsiColor::Green.into())),
+    };
+    format!("{style}{text}{style:#}")
+}
+
+pub(crate) fn stderr_is_terminal() -> bool {
+    use std::io::IsTerminal;
+    std::io::stderr().is_terminal()
+}
