@@ -121,6 +121,19 @@ pub fn final_screen(input: &Input<'_>, paint: &dyn Fn(&str, Tone) -> String) -> 
     if summary.gap_groups.len() > WORST {
         let _ = writeln!(out, "  gap    and {} (gaps.csv)", count(summary.gap_groups.len() - WORST, "other kind"));
     }
+    if !summary.is_complete() {
+        let _ = writeln!(
+            out,
+            "{}",
+            paint(
+                &format!(
+                    "Incomplete: {} could not be learnt (gaps.csv), so the exit code is 3.",
+                    count(summary.gaps, "fact")
+                ),
+                Tone::Warning
+            )
+        );
+    }
     out
 }
 

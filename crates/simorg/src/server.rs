@@ -143,6 +143,11 @@ impl Simulator {
             .fold((0, 0), |(findings, images), loss| (findings + loss.findings, images + loss.images))
     }
 
+    /// Whether any session that was handed out may do this.
+    pub fn sessions_may(&self, action: &str) -> bool {
+        self.shared.lock().world.sessions.values().any(|session| allows(session.allowed.as_ref(), action))
+    }
+
     pub fn add_fault(&self, fault: FaultSpec) {
         self.shared.lock().faults.add(fault);
     }

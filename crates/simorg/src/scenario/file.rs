@@ -64,6 +64,8 @@ pub struct OrganizationSpec {
     pub audit_role: String,
     /// Regions enabled in every account; default: AWS's default-enabled ones.
     pub regions: Option<Vec<String>>,
+    /// How long sessions of AssumeRole last; default: as asked, or AWS's hour.
+    pub session_seconds: Option<i64>,
     /// Operations that answer that they do not exist, such as `account:ListRegions`.
     #[serde(default)]
     pub not_implemented: Vec<String>,
@@ -377,5 +379,23 @@ impl Scenario {
             return Err(ScenarioError::UnknownAccount("Inspector's administrator", admin.clone()));
         }
         Ok(())
+    }
+}
+
+impl FaultSpec {
+    /// An operation that always answers with this error.
+    pub fn of(operation: &str, code: &str, http_status: u16) -> Self {
+        Self {
+            kind: FaultKind::Error,
+            operation: Some(operation.to_owned()),
+            account: None,
+            region: None,
+            resource: None,
+            skip: 0,
+            count: None,
+            code: code.to_owned(),
+            http_status,
+            message: String::new(),
+        }
     }
 }

@@ -98,6 +98,7 @@ impl Generate {
                 inspector_administrator: Some(id(1)),
                 audit_role: "OrganizationAccountAccessRole".to_owned(),
                 regions: None,
+                session_seconds: None,
                 not_implemented: Vec::new(),
             },
             organizational_units: ous,

@@ -50,7 +50,8 @@ fn assume_role(world: &mut World, caller: &Caller, request: &Incoming) -> Result
             WireError::new(400, "MalformedPolicyDocument", "The simulated STS enforces plain Allow lists only")
         })?),
     };
-    let seconds = request.text("DurationSeconds").and_then(|text| text.parse::<i64>().ok()).unwrap_or(3600);
+    let asked = request.text("DurationSeconds").and_then(|text| text.parse::<i64>().ok());
+    let seconds = world.organization.session_seconds.or(asked).unwrap_or(3600);
     let expires = world.wall_now().saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(jiff::Timestamp::MAX);
     let name = request.text("RoleSessionName").unwrap_or("session").to_owned();
     let token = format!("simulated-session-token-{}", world.sessions.len() + 1);

@@ -1,0 +1,36 @@
+//! Organizations for tests: what matters is written, the rest is filled in.
+
+use scangap_simorg::{Options, Scenario, Simulator};
+
+/// Three accounts: 111111111111 (management, the caller), 222222222222 (Inspector's administrator), and whatever
+/// `body` adds. Two regions are enabled. `body` is TOML of the scenario format.
+pub fn organization(body: &str) -> Scenario {
+    let text = format!(
+        r#"
+schema = 1
+clock = "2026-11-23T09:00:00Z"
+
+[organization]
+id = "o-testing"
+management_account = "111111111111"
+inspector_administrator = "222222222222"
+regions = ["eu-west-1", "us-east-1"]
+
+[[accounts]]
+id = "111111111111"
+name = "management"
+
+[[accounts]]
+id = "222222222222"
+name = "security"
+
+{body}
+"#
+    );
+    Scenario::parse(&text).unwrap_or_else(|error| panic!("the scenario is wrong: {error}\n{text}"))
+}
+
+/// Serves a scenario without a judge: a policy text that it does not list fails the test by name.
+pub fn simulate(scenario: Scenario) -> Simulator {
+    Simulator::start(Options { scenario, judge: None, now: jiff::Timestamp::now(), port: 0 }).expect("a simulator")
+}

@@ -1,0 +1,97 @@
+//! Programs of others: Python's emulators and the aws CLI, from a virtual environment that `cargo xtask test-tools`
+//! makes.
+
+use std::io::{BufRead, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// `SCANGAP_TEST_VENV`, or the one below the target folder.
+fn venv() -> PathBuf {
+    if let Some(path) = std::env::var_os("SCANGAP_TEST_VENV") {
+        return path.into();
+    }
+    let tests = std::env::current_exe().expect("a path");
+    let target = tests.ancestors().nth(3).expect("the target folder");
+    target.join("test-tools")
+}
+
+pub fn venv_program(name: &str) -> PathBuf {
+    let path = venv().join("bin").join(name);
+    assert!(path.exists(), "{} is missing: `cargo xtask test-tools` installs it", path.display());
+    path
+}
+
+/// Fails early and clearly where the tools are not installed.
+pub fn requires_tools() {
+    venv_program("python");
+}
+
+/// Runs a Python program with arguments; its output, or a failure with everything it said.
+pub fn python(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(venv_program("python"))
+        .arg("-c")
+        .arg(program)
+        .args(arguments)
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .output()
+        .expect("python runs");
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Somebody else's server on a free port, stopped when dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    port: u16,
+}
+
+impl Server {
+    /// `arguments` may hold `{port}`.
+    pub fn start(program: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let port =
+            TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
+        let fill = |text: &str| text.replace("{port}", &port.to_string());
+        let mut child = Command::new(venv_program(program))
+            .args(arguments.iter().map(|argument| fill(argument)))
+            .envs(environment.iter().map(|(name, value)| (*name, fill(value))))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the server starts");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            if let Ok(Some(status)) = child.try_wait() {
+                let said: Vec<String> =
+                    BufReader::new(child.stderr.take().expect("stderr")).lines().map_while(Result::ok).collect();
+                panic!("{program} ended with {status}: {}", said.join("\n"));
+            }
+            assert!(Instant::now() < deadline, "{program} does not listen on {port}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        // Nobody reads its log; let it be written and thrown away.
+        if let Some(stderr) = child.stderr.take() {
+            std::thread::spawn(move || BufReader::new(stderr).lines().map_while(Result::ok).for_each(drop));
+        }
+        Self { child, port }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,165 @@
+//! One clear error each, with a hint and the right exit code, and nothing half-written.
+
+use scangap_simorg::Simulator;
+use scangap_tests::{Scangap, organization, simulate};
+
+fn workloads() -> Simulator {
+    simulate(organization(
+        "[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\ncells = [{ region = \"eu-west-1\", repositories = [{ name = \"one\" }] }]",
+    ))
+}
+
+/// The call ends so, says these things, and leaves nothing behind.
+fn refused(call: Scangap, code: i32, says: &[&str]) {
+    let audited = call.into_folder();
+    let said = &audited.finished.stderr;
+    assert_eq!(audited.finished.code, code, "{said}");
+    for part in says {
+        assert!(said.contains(part), "`{part}` is missing:\n{said}");
+    }
+    assert_eq!(said.matches("error:").count(), 1, "one error:\n{said}");
+    assert!(!audited.out.exists(), "{} was left behind", audited.out.display());
+    assert!(!audited.finished.home.path().join("runs").exists());
+}
+
+#[test]
+fn a_wrong_role_name_everywhere() {
+    let simulator = workloads();
+    refused(
+        Scangap::audit(&simulator).args(&["--role-name", "Typo"]),
+        77,
+        &["role `Typo` could not be assumed in any of 2 accounts", "AccessDenied", "hint:", "--role-name"],
+    );
+}
+
+#[test]
+fn no_credentials() {
+    let simulator = workloads();
+    let call = Scangap::audit(&simulator).without("AWS_ACCESS_KEY_ID").without("AWS_SECRET_ACCESS_KEY");
+    refused(call, 77, &["no AWS credentials were found", "hint:", "--profile"]);
+}
+
+#[test]
+fn credentials_that_aws_does_not_know() {
+    let simulator = workloads();
+    refused(
+        Scangap::audit(&simulator).env("AWS_ACCESS_KEY_ID", "AKIAUNKNOWN"),
+        77,
+        &["AWS did not accept the credentials", "InvalidClientTokenId"],
+    );
+}
+
+#[test]
+fn neither_management_nor_delegated_account() {
+    let simulator = workloads();
+    let call = Scangap::audit_at(&simulator.url(), &Simulator::access_key("333333333333"));
+    refused(call, 77, &["may not read the organization", "--organization-role-arn"]);
+}
+
+#[test]
+fn accounts_alone_are_enough_where_the_organization_is_closed() {
+    let simulator = workloads();
+    let call = Scangap::audit_at(&simulator.url(), &Simulator::access_key("333333333333"));
+    let audited = call.args(&["--accounts", "333333333333"]).into_folder().expect_code(3);
+    assert_eq!(audited.csv("repositories.csv").len(), 1);
+    assert_eq!(audited.repository("one")["account_name"], "unknown");
+}
+
+#[test]
+fn an_unknown_region() {
+    refused(
+        Scangap::audit(&workloads()).args(&["--regions", "eu-wets-1"]),
+        64,
+        &["`eu-wets-1` is not a region", "did you mean `eu-west-1`?"],
+    );
+}
+
+#[test]
+fn an_unknown_account() {
+    let call = Scangap::audit(&workloads()).args(&["--accounts", "333333333334"]);
+    refused(call, 64, &["account 333333333334 is not in the organization", "did you mean 333333333333 (alpha)?"]);
+}
+
+#[test]
+fn something_that_is_no_account_id() {
+    refused(Scangap::audit(&workloads()).args(&["--accounts", "12"]), 64, &["`12` is not an account id", "12 digits"]);
+}
+
+#[test]
+fn an_unknown_diagnosis() {
+    refused(
+        Scangap::audit(&workloads()).args(&["--fail-on", "bloked"]),
+        64,
+        &["`bloked` is not a diagnosis", "did you mean `blocked`?"],
+    );
+}
+
+#[test]
+fn an_unknown_unit() {
+    refused(
+        Scangap::audit(&workloads()).args(&["--ou", "Nowhere"]),
+        64,
+        &["organizational unit `Nowhere` is not in the organization"],
+    );
+}
+
+#[test]
+fn wrong_usage_is_64_and_never_2() {
+    assert_eq!(Scangap::new(&["audit", "--no-such-flag"]).run().code, 64);
+    assert_eq!(Scangap::new(&["--help"]).run().code, 0);
+}
+
+#[test]
+fn a_folder_that_already_holds_a_snapshot() {
+    let simulator = workloads();
+    let first = Scangap::audit(&simulator).into_folder().expect_code(0);
+    let before = first.bytes("snapshot.db");
+    let again = Scangap::audit(&simulator).args(&["--out", &first.out.to_string_lossy()]).run();
+    assert_eq!(again.code, 64, "{}", again.stderr);
+    assert!(again.stderr.contains("already holds a snapshot") && again.stderr.contains("hint:"), "{}", again.stderr);
+    assert_eq!(first.bytes("snapshot.db"), before);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written() {
+    let simulator = workloads();
+    // A file stands where the folder should be: this fails for every user, root among them.
+    let call = Scangap::audit(&simulator);
+    let blocked = call.home().join("file");
+    fs_err::write(&blocked, b"in the way").expect("a file");
+    let finished = call.args(&["--out", &blocked.join("out").to_string_lossy()]).run();
+    assert_eq!(finished.code, 1, "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("failed to create the folder") && finished.stderr.contains("hint:"),
+        "{}",
+        finished.stderr
+    );
+    assert_eq!(fs_err::read(&blocked).expect("the file"), b"in the way");
+}
+
+#[test]
+fn a_session_policy_that_sts_refuses_stops_the_audit_once() {
+    let mut scenario = organization("[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"");
+    scenario.faults.push(scangap_simorg::scenario::FaultSpec::of("sts:AssumeRole", "PackedPolicyTooLarge", 400));
+    let simulator = simulate(scenario);
+    refused(Scangap::audit(&simulator), 1, &["does not accept the session policy", "PackedPolicyTooLarge"]);
+}
+
+#[test]
+fn something_that_is_no_snapshot() {
+    let call = Scangap::new(&["report", "file"]);
+    fs_err::write(call.home().join("file"), b"not a snapshot").expect("a file");
+    let finished = call.run();
+    assert_eq!(finished.code, 65, "{}", finished.stderr);
+    assert!(finished.stderr.contains("is not a scangap snapshot"), "{}", finished.stderr);
+}
+
+#[test]
+fn an_external_id_is_never_written() {
+    let simulator = workloads();
+    let audited = Scangap::audit(&simulator).args(&["--external-id", "hunter2-secret"]).into_folder().expect_code(0);
+    for entry in fs_err::read_dir(&audited.out).expect("the folder") {
+        let bytes = fs_err::read(entry.expect("an entry").path()).expect("a file");
+        assert!(!bytes.windows(14).any(|window| window == b"hunter2-secret"));
+    }
+}

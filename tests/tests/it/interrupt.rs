@@ -1,0 +1,41 @@
+//! Ctrl-C: the snapshot is closed, what was not reached says so, and the exit code is 130.
+
+use std::io::Read;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use scangap_simorg::Generate;
+use scangap_tests::{Audited, Finished, Scangap, simulate};
+
+#[test]
+fn an_interrupted_audit_leaves_a_valid_snapshot_of_what_it_reached() {
+    let mut scenario = Generate { accounts: 40, regions: 2, repositories: 3, seed: 5 }.scenario();
+    let management = scenario.organization.management_account.clone();
+    scenario.latency.ms = 50;
+    let simulator = simulate(scenario);
+    let call = Scangap::audit_at(&simulator.url(), &scangap_simorg::Simulator::access_key(&management));
+    let out = call.home().join("out");
+    let (mut child, home) = call.args(&["--max-in-flight", "4", "--out", &out.to_string_lossy()]).spawn();
+
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while simulator.calls().iter().filter(|call| call.operation == "ecr:GetRepositoryPolicy").count() < 5 {
+        assert!(Instant::now() < deadline, "the audit does not start");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill").success());
+    let status = child.wait().expect("it ends");
+    let mut stdout = String::new();
+    child.stdout.take().expect("stdout").read_to_string(&mut stdout).expect("text");
+    assert_eq!(status.code(), Some(130), "{stdout}");
+
+    let audited = Audited { finished: Finished { code: 130, stdout, stderr: String::new(), home }, out };
+    assert!(audited.finished.stdout.contains("INTERRUPTED"));
+    assert!(!audited.out.join("snapshot.db-wal").exists(), "closed as one file");
+    let summary = audited.json("summary.json");
+    assert_eq!((summary["interrupted"].as_bool(), summary["complete"].as_bool()), (Some(true), Some(false)));
+    assert!(audited.csv("cells.csv").iter().any(|row| row["outcome"] == "not_reached"));
+    assert!(audited.csv("accounts.csv").len() == 40, "every account in scope is a row");
+    let again = Scangap::new(&["report", &audited.out.join("snapshot.db").to_string_lossy(), "--out", "again"]).run();
+    assert_eq!(again.code, 3, "a report over an interrupted snapshot is incomplete: {}", again.stderr);
+}

@@ -1,0 +1,153 @@
+//! How far an audit reaches: regions and their fallbacks, who tells about Inspector, sessions and their narrowing.
+
+use scangap_tests::{Scangap, organization, simulate};
+
+const ONE: &str = r#"
+[[accounts]]
+id = "333333333333"
+name = "alpha"
+opt_in_regions = ["eu-south-1"]
+cells = [
+  { region = "eu-west-1", repositories = [{ name = "one" }] },
+  { region = "eu-south-1", repositories = [{ name = "milan" }] },
+]
+"#;
+
+#[test]
+fn regions_come_from_get_region_opt_status_where_list_regions_is_refused() {
+    let mut scenario = organization(ONE);
+    scenario.faults.push(scangap_simorg::scenario::FaultSpec::of("account:ListRegions", "AccessDeniedException", 403));
+    let simulator = simulate(scenario);
+    let audited = Scangap::audit(&simulator).into_folder().expect_code(0);
+    assert_eq!(audited.csv("repositories.csv").len(), 2);
+    assert!(audited.csv("accounts.csv").iter().all(|row| row["regions_source"] == "GetRegionOptStatus"));
+    assert!(audited.gaps().is_empty(), "a fallback that answers is a fact");
+}
+
+#[test]
+fn regions_come_from_probing_where_nothing_tells_and_both_refusals_are_gaps() {
+    let mut scenario = organization(ONE);
+    scenario.organization.not_implemented = vec!["account:ListRegions".into(), "account:GetRegionOptStatus".into()];
+    let audited = Scangap::audit(&simulate(scenario)).into_folder().expect_code(3);
+    assert_eq!(audited.csv("repositories.csv").len(), 2);
+    assert!(audited.csv("accounts.csv").iter().all(|row| row["regions_source"] == "probing"));
+    let gaps = audited.gaps();
+    assert!(gaps.contains(&"account:ListRegions not_implemented".to_owned()), "{gaps:?}");
+    assert!(gaps.contains(&"account:GetRegionOptStatus not_implemented".to_owned()), "{gaps:?}");
+}
+
+#[test]
+fn coverage_is_asked_in_the_account_where_the_administrator_cannot_see_it() {
+    let scenario = organization(&ONE.replace("name = \"alpha\"", "name = \"alpha\"\ninspector_member = false"));
+    let simulator = simulate(scenario);
+    let audited = Scangap::audit(&simulator).into_folder().expect_code(0);
+    assert!(audited.csv("repositories.csv").iter().all(|row| row["diagnosis"] == "covered"));
+    let cell = audited
+        .csv("cells.csv")
+        .into_iter()
+        .find(|row| row["account_id"] == "333333333333" && row["region"] == "eu-west-1");
+    assert_eq!(cell.expect("a row")["coverage_source"], "account");
+}
+
+#[test]
+fn coverage_is_asked_in_each_account_where_there_is_no_administrator() {
+    let mut scenario = organization(ONE);
+    scenario.organization.inspector_administrator = None;
+    let audited = Scangap::audit(&simulate(scenario)).into_folder().expect_code(0);
+    assert!(audited.csv("repositories.csv").iter().all(|row| row["diagnosis"] == "covered"));
+}
+
+#[test]
+fn an_empty_cell_costs_one_call_and_no_call_is_made_twice() {
+    let simulator = simulate(organization(ONE));
+    let _ = Scangap::audit(&simulator).into_folder().expect_code(0);
+    let calls = simulator.calls();
+    let empty: Vec<String> = calls
+        .iter()
+        .filter(|call| call.account.is_some_and(|id| id.to_string() == "333333333333") && call.region == "us-east-1")
+        .map(|call| call.operation.clone())
+        .filter(|operation| operation.starts_with("ecr:") || operation.starts_with("inspector2:"))
+        .collect();
+    assert_eq!(empty, ["ecr:DescribeRepositories"]);
+    let mut seen = std::collections::BTreeSet::new();
+    // Coverage is listed twice, for repositories and for images that were refused.
+    for call in calls.iter().filter(|call| call.operation != "inspector2:ListCoverage") {
+        let key = (&call.operation, call.account, &call.region, &call.resource, &call.token);
+        assert!(seen.insert(key), "made twice: {call:?}");
+    }
+}
+
+#[test]
+fn sessions_are_renewed_before_they_expire() {
+    let mut scenario = organization(ONE);
+    scenario.organization.session_seconds = Some(1);
+    scenario.latency.ms = 400;
+    let simulator = simulate(scenario);
+    let audited = Scangap::audit(&simulator).args(&["--max-in-flight", "4"]).into_folder().expect_code(0);
+    assert!(audited.gaps().is_empty());
+    let assumed = simulator
+        .calls()
+        .iter()
+        .filter(|call| call.operation == "sts:AssumeRole" && call.resource.contains("333333333333"))
+        .count();
+    assert!(assumed > 1, "the session of one second was renewed: {assumed}");
+    assert!(
+        !simulator.calls().iter().any(|call| call.error.contains("ExpiredToken")),
+        "and no call met an expired one"
+    );
+}
+
+#[test]
+fn sessions_are_narrowed_to_reads() {
+    let simulator = simulate(organization(ONE));
+    let _ = Scangap::audit(&simulator).into_folder().expect_code(0);
+    let assumed: Vec<_> = simulator.calls().into_iter().filter(|call| call.operation == "sts:AssumeRole").collect();
+    assert_eq!(assumed.len(), 2, "one for each account but the caller's own");
+    assert!(simulator.sessions_may("ecr:GetRepositoryPolicy"));
+    for action in ["ecr:SetRepositoryPolicy", "ecr:PutImage", "inspector2:Disable", "iam:CreateUser"] {
+        assert!(!simulator.sessions_may(action), "{action}");
+    }
+}
+
+#[test]
+fn several_roles_are_tried_in_order() {
+    let scenario = organization(&ONE.replace("name = \"alpha\"", "name = \"alpha\"\nroles = [\"SecondChoice\"]"));
+    let audited = Scangap::audit(&simulate(scenario))
+        .args(&["--role-name", "OrganizationAccountAccessRole,SecondChoice"])
+        .into_folder()
+        .expect_code(0);
+    let role = audited.csv("accounts.csv").into_iter().find(|row| row["account_id"] == "333333333333").expect("a row")
+        ["role_name"]
+        .clone();
+    assert_eq!(role, "SecondChoice");
+}
+
+#[test]
+fn tags_are_read_only_where_a_policy_names_one() {
+    let scenario = organization(
+        r#"
+[[policies]]
+name = "tagged"
+inspector = "allowed"
+text = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"StringEquals":{"aws:ResourceTag/Private":"yes"}}}]}'
+
+[[accounts]]
+id = "333333333333"
+name = "alpha"
+cells = [
+  { region = "eu-west-1", repositories = [{ name = "tagged", policy = "tagged", tags = { private = "no" } }] },
+  { region = "us-east-1", repositories = [{ name = "plain" }] },
+]
+"#,
+    );
+    let simulator = simulate(scenario);
+    let audited = Scangap::audit(&simulator).into_folder().expect_code(0);
+    assert_eq!(audited.diagnosis("tagged"), "covered");
+    let tagged: Vec<String> = simulator
+        .calls()
+        .into_iter()
+        .filter(|call| call.operation == "ecr:ListTagsForResource")
+        .map(|call| call.resource)
+        .collect();
+    assert_eq!(tagged, ["tagged"]);
+}

@@ -1,0 +1,120 @@
+//! What an audit hands over, read back by other readers than the ones that wrote it.
+
+use std::collections::BTreeMap;
+
+use calamine::{Data, Reader, Xlsx, open_workbook};
+use scangap_simorg::Generate;
+use scangap_tests::{Audited, Scangap, simulate};
+
+use crate::demo::demo;
+
+fn sheet(audited: &Audited, name: &str) -> Vec<Vec<Data>> {
+    let mut workbook: Xlsx<_> = open_workbook(audited.out.join("audit.xlsx")).expect("a workbook");
+    workbook.worksheet_range(name).expect("the sheet").rows().map(<[Data]>::to_vec).collect()
+}
+
+#[test]
+fn the_workbook_has_its_sheets_and_says_what_the_csv_says() {
+    let audited = demo();
+    let workbook: Xlsx<_> = open_workbook(audited.out.join("audit.xlsx")).expect("a workbook");
+    let names = ["Cover", "Summary", "Repositories", "Cells", "Accounts", "Gaps", "Data dictionary"];
+    assert_eq!(workbook.sheet_names(), names);
+    for (name, file) in [
+        ("Repositories", "repositories.csv"),
+        ("Cells", "cells.csv"),
+        ("Accounts", "accounts.csv"),
+        ("Gaps", "gaps.csv"),
+    ] {
+        assert_eq!(sheet(&audited, name).len(), audited.csv(file).len() + 1, "{name}");
+    }
+    let rows = sheet(&audited, "Repositories");
+    assert_eq!(rows[0][0], Data::String("Account".into()));
+    assert!(
+        rows.iter().skip(1).all(|row| matches!(&row[0], Data::String(id) if id.len() == 12)),
+        "account ids are text"
+    );
+    let scanned = rows.iter().skip(1).filter(|row| matches!(row[15], Data::DateTime(_))).count();
+    assert!(scanned > 0, "times are times");
+    let cover = format!("{:?}", sheet(&audited, "Cover"));
+    assert!(cover.contains("SIMULATED") && cover.contains("o-exampleorg"));
+}
+
+#[test]
+fn hostile_names_do_not_act_in_a_spreadsheet() {
+    let audited = demo();
+    let row = audited.csv("accounts.csv").into_iter().find(|row| row["account_id"] == "555555555555").expect("a row");
+    assert_eq!(row["account_name"], "'=HYPERLINK(\"http://example.com\",\"open me\")");
+    let mut workbook: Xlsx<_> = open_workbook(audited.out.join("audit.xlsx")).expect("a workbook");
+    let formulas = workbook.worksheet_formula("Accounts").expect("the sheet");
+    assert!(formulas.used_cells().next().is_none(), "no cell is a formula");
+}
+
+#[test]
+fn sql_answers_which_repositories_are_blocked_and_by_which_statement() {
+    let audited = demo();
+    let database = rusqlite::Connection::open(audited.out.join("snapshot.db")).expect("a database");
+    let mut query = database
+        .prepare("SELECT repository, responsible_statements FROM blocked_repositories ORDER BY repository")
+        .expect("the view");
+    let rows: BTreeMap<String, String> = query
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .expect("rows")
+        .map(|row| row.expect("a row"))
+        .collect();
+    assert_eq!(rows["journey/1-blocked"], r#"["repository policy: OfficeOnly (NotIpAddress aws:SourceIp)"]"#);
+    assert_eq!(rows.len(), 2);
+}
+
+#[test]
+fn the_manifest_lists_every_file_with_its_hash() {
+    let audited = demo();
+    let manifest = audited.json("manifest.json");
+    let files = manifest["files"].as_array().expect("files");
+    assert_eq!(files.len(), 8);
+    for file in files {
+        let name = file["file"].as_str().expect("a name");
+        let output = std::process::Command::new("sha256sum").arg(audited.out.join(name)).output().expect("sha256sum");
+        let sum = String::from_utf8_lossy(&output.stdout).split(' ').next().unwrap_or_default().to_owned();
+        assert_eq!(file["sha256"], sum, "{name}");
+        assert_eq!(file["bytes"].as_u64(), Some(u64::try_from(audited.bytes(name).len()).expect("a length")));
+    }
+}
+
+const FACTS: &[&str] = &["repositories.csv", "cells.csv", "accounts.csv", "gaps.csv", "summary.json", "audit.xlsx"];
+
+#[test]
+fn report_gives_the_same_bytes_from_the_snapshot_alone() {
+    let audited = demo();
+    let snapshot = audited.bytes("snapshot.db");
+    let again = audited.finished.home.path().join("again");
+    let finished = Scangap::new(&[
+        "report",
+        &audited.out.join("snapshot.db").to_string_lossy(),
+        "--out",
+        &again.to_string_lossy(),
+    ])
+    .run();
+    assert_eq!(finished.code, 3, "{}", finished.stderr);
+    for file in FACTS.iter().chain(&["run.json"]) {
+        assert!(fs_err::read(again.join(file)).expect("the file") == audited.bytes(file), "{file} differs");
+    }
+    assert!(audited.bytes("snapshot.db") == snapshot, "reading never changes a snapshot");
+}
+
+#[test]
+fn the_same_facts_give_the_same_bytes_at_1_or_256_in_flight_in_any_order() {
+    let run = |in_flight: &str, jitter: u64| {
+        let mut scenario = Generate { accounts: 12, regions: 2, repositories: 6, seed: 3 }.scenario();
+        scenario.latency.jitter_ms = jitter;
+        scenario.latency.seed = jitter;
+        let key = scangap_simorg::Simulator::access_key(&scenario.organization.management_account);
+        let simulator = simulate(scenario);
+        Scangap::audit_at(&simulator.url(), &key).args(&["--max-in-flight", in_flight]).into_folder().expect_code(0)
+    };
+    let (one, many) = (run("1", 0), run("256", 20));
+    for file in FACTS {
+        assert!(one.bytes(file) == many.bytes(file), "{file} differs");
+    }
+    assert_eq!(one.json("summary.json")["facts_sha256"], many.json("summary.json")["facts_sha256"]);
+    assert!(one.csv("repositories.csv").len() > 100);
+}

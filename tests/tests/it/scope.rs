@@ -1,0 +1,58 @@
+//! Scoping words, and what stands in no scope.
+
+use scangap_tests::{Audited, Scangap, organization, simulate};
+
+fn audit(arguments: &[&str]) -> Audited {
+    let simulator = simulate(organization(
+        r#"
+[[organizational_units]]
+id = "ou-exam-workload"
+name = "Workloads"
+[[organizational_units]]
+id = "ou-exam-payments"
+name = "Payments"
+parent = "ou-exam-workload"
+[[accounts]]
+id = "333333333333"
+name = "pay"
+ou = "ou-exam-payments"
+cells = [
+  { region = "eu-west-1", repositories = [{ name = "pay/eu" }] },
+  { region = "us-east-1", repositories = [{ name = "pay/us" }] },
+]
+[[accounts]]
+id = "444444444444"
+name = "search"
+ou = "ou-exam-workload"
+cells = [{ region = "eu-west-1", repositories = [{ name = "search/eu" }] }]
+"#,
+    ));
+    Scangap::audit(&simulator).args(arguments).into_folder()
+}
+
+fn names(arguments: &[&str]) -> Vec<String> {
+    audit(arguments).expect_code(0).csv("repositories.csv").into_iter().map(|row| row["repository"].clone()).collect()
+}
+
+#[test]
+fn accounts_units_and_regions_narrow_the_audit() {
+    assert_eq!(names(&[]), ["pay/eu", "pay/us", "search/eu"]);
+    assert_eq!(names(&["--accounts", "333333333333"]), ["pay/eu", "pay/us"]);
+    assert_eq!(names(&["--exclude-accounts", "333333333333,111111111111"]), ["search/eu"]);
+    assert_eq!(names(&["--ou", "Workloads/Payments"]), ["pay/eu", "pay/us"]);
+    assert_eq!(names(&["--ou", "ou-exam-workload"]), ["pay/eu", "pay/us", "search/eu"]);
+    assert_eq!(names(&["--regions", "us-east-1"]), ["pay/us"]);
+}
+
+#[test]
+fn ou_paths_are_names_from_the_root_down() {
+    let audited = audit(&[]).expect_code(0);
+    assert_eq!(audited.repository("pay/eu")["ou_path"], "Workloads/Payments");
+}
+
+#[test]
+fn fail_on_is_heard_only_when_everything_was_read() {
+    let _ = audit(&["--fail-on", "covered"]).expect_code(2);
+    let _ = audit(&["--fail-on", "any"]).expect_code(0);
+    let _ = audit(&["--fail-on", "blocked,registry"]).expect_code(0);
+}
