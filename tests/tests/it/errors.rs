@@ -76,13 +76,15 @@ fn an_unknown_region() {
 
 #[test]
 fn an_unknown_account() {
-    let call = Scangap::audit(&workloads()).args(&["--accounts", "333333333334"]);
+    let simulator = workloads();
+    let call = Scangap::audit(&simulator).args(&["--accounts", "333333333334"]);
     refused(call, 64, &["account 333333333334 is not in the organization", "did you mean 333333333333 (alpha)?"]);
 }
 
 #[test]
 fn something_that_is_no_account_id() {
-    refused(Scangap::audit(&workloads()).args(&["--accounts", "12"]), 64, &["`12` is not an account id", "12 digits"]);
+    let simulator = workloads();
+    refused(Scangap::audit(&simulator).args(&["--accounts", "12"]), 64, &["`12` is not an account id", "12 digits"]);
 }
 
 #[test]

@@ -154,7 +154,7 @@ fn a_document_that_is_no_policy_is_unreadable_and_a_gap() {
     assert_eq!(audited.csv("gaps.csv")[0]["code"], "MalformedPolicyDocument");
     assert_eq!(
         audited.json("run.json")["gap_evidence"][0]["message"],
-        "`Denied` is neither Allow nor Deny at line 1, column 53 (Statement[0].Effect)"
+        "`Denied` is neither Allow nor Deny at line 1, column 48 (Statement[0].Effect)"
     );
 }
 
@@ -179,7 +179,7 @@ fn throttling_is_waited_out() {
 fn one_fault(fault: &str, gap: &str, suffering: &[&str]) {
     let audited = audit(&with(&format!("[[faults]]\n{fault}"))).expect_code(3);
     only_these_suffer(&audited, suffering);
-    assert_eq!(audited.gaps(), [gap], "{fault}");
+    assert_eq!(audited.gaps().join(","), gap, "{fault}");
     assert_eq!(audited.csv("repositories.csv").len(), 4, "{fault}");
 }
 
@@ -218,8 +218,12 @@ fn html_truncated_and_malformed_bodies_are_gaps() {
         &["alpha/one"],
     );
     one_fault(&format!("{ALPHA_ONE}kind = \"malformed\""), "ecr:GetRepositoryPolicy malformed_answer", &["alpha/one"]);
-    let audited = audit(&with(&format!("[[faults]]\n{ALPHA_ONE}kind = \"truncate\""))).expect_code(3);
-    only_these_suffer(&audited, &["alpha/one"]);
+    // What a truncated batch hid is derived from the registry's rules: a gap, and nobody suffers.
+    one_fault(
+        "operation = \"ecr:BatchGetRepositoryScanningConfiguration\"\naccount = \"333333333333\"\nresource = \"alpha/one,alpha/two\"\nkind = \"truncate\"",
+        "ecr:BatchGetRepositoryScanningConfiguration connection,ecr:BatchGetRepositoryScanningConfiguration connection",
+        &[],
+    );
 }
 
 #[test]

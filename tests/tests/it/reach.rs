@@ -16,6 +16,7 @@ cells = [
 #[test]
 fn regions_come_from_get_region_opt_status_where_list_regions_is_refused() {
     let mut scenario = organization(ONE);
+    scenario.organization.regions = None;
     scenario.faults.push(scangap_simorg::scenario::FaultSpec::of("account:ListRegions", "AccessDeniedException", 403));
     let simulator = simulate(scenario);
     let audited = Scangap::audit(&simulator).into_folder().expect_code(0);
