@@ -1,10 +1,12 @@
 //! One truthful progress line on a terminal, plain lines otherwise. Numbers are counted, never guessed.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use scangap_aws::Meter;
 use scangap_collect::Event;
+use scangap_model::{Gap, RepositoryFacts};
 use scangap_report::thousands;
 
 use crate::terminal;
@@ -56,8 +58,9 @@ impl Progress {
                     self.cells_done += 1;
                 }
                 self.repositories += harvest.repositories.len();
-                self.gaps +=
-                    harvest.facts.gaps().count() + harvest.repositories.iter().map(|r| r.gaps().count()).sum::<usize>();
+                // One gap may hide several facts; it is counted once, as in gaps.csv.
+                let gaps = harvest.facts.gaps().chain(harvest.repositories.iter().flat_map(RepositoryFacts::gaps));
+                self.gaps += gaps.map(Gap::key).collect::<BTreeSet<_>>().len();
             }
             Event::Gap(_) => self.gaps += 1,
             Event::Account { .. } => {}
@@ -82,7 +85,7 @@ impl Progress {
     fn line(&self, meter: &Meter) -> String {
         let total = meter.total();
         format!(
-            "accounts {}/{}, cells read {} of {} known, repositories {}, calls {}, throttled {}, facts missing {}",
+            "accounts {}/{}, cells read {} of {} known, repositories {}, calls {}, throttled {}, gaps {}",
             thousands(self.accounts_done),
             thousands(self.accounts),
             thousands(self.cells_done),

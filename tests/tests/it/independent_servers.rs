@@ -1,0 +1,120 @@
+//! The binary against servers that nobody here wrote: what they hold is in the report, what they do not implement is a
+//! gap that names the operation, and nothing of it ever reads as OK.
+
+use std::collections::BTreeSet;
+
+use scangap_tests::{Audited, Scangap, Server, python};
+use serde_json::Value;
+
+const SEED_MOTO: &str = include_str!("../../tools/seed_moto.py");
+const SEED_MINISTACK: &str = include_str!("../../tools/seed_ministack.py");
+
+/// Every repository that was made is a row with the verdict its author knows, and no row is anything else's.
+fn holds(audited: &Audited, made: &str, verdict: impl Fn(&str) -> String) {
+    let made: Vec<Value> = serde_json::from_str(made).expect("what was made");
+    let text = |value: &Value, key: &str| value[key].as_str().expect("a text").to_owned();
+    let expected: BTreeSet<_> = made
+        .iter()
+        .map(|row| (text(row, "account"), text(row, "region"), text(row, "repository"), verdict(&text(row, "verdict"))))
+        .collect();
+    let found: BTreeSet<_> = audited
+        .csv("repositories.csv")
+        .into_iter()
+        .map(|row| {
+            (row["account_id"].clone(), row["region"].clone(), row["repository"].clone(), row["policy_verdict"].clone())
+        })
+        .collect();
+    assert_eq!(found, expected);
+}
+
+fn operations_with_gaps(audited: &Audited) -> BTreeSet<String> {
+    audited.csv("gaps.csv").into_iter().map(|row| row["api"].clone()).collect()
+}
+
+#[test]
+fn moto_is_read_as_far_as_it_goes() {
+    let server = Server::start("moto_server", &["-H", "127.0.0.1", "-p", "{port}"], &[]);
+    let made = python(SEED_MOTO, &[&server.url()]);
+    let audited = Scangap::audit_at(&server.url(), "test").into_folder().expect_code(3);
+    holds(&audited, &made, str::to_owned);
+    assert_eq!(audited.csv("repositories.csv").len(), 24);
+
+    // AWS gives accounts with their paths; moto too, or the tree is walked.
+    let paths: BTreeSet<String> =
+        audited.csv("repositories.csv").into_iter().map(|row| row["ou_path"].clone()).collect();
+    assert_eq!(paths, BTreeSet::from([String::new(), "Workloads".to_owned(), "Workloads/Payments".to_owned()]));
+    let blocked = audited.csv("repositories.csv").into_iter().filter(|row| row["policy_verdict"] == "denied");
+    for row in blocked {
+        assert_eq!(row["responsible_statements"], r#"["repository policy: OfficeOnly (NotIpAddress aws:SourceIp)"]"#);
+    }
+
+    let gaps = operations_with_gaps(&audited);
+    for operation in
+        ["account:ListRegions", "inspector2:ListCoverage", "ecr:GetAccountSetting", "inspector2:BatchGetAccountStatus"]
+    {
+        assert!(gaps.contains(operation), "{operation} is missing among {gaps:?}");
+    }
+    // Inspector could not be read, so no repository is said to be anything but unreadable.
+    assert!(audited.csv("repositories.csv").iter().all(|row| row["diagnosis"] == "unreadable"));
+    assert!(audited.csv("repositories.csv").iter().all(|row| row["inspector_ecr_status"] == "unknown"));
+}
+
+#[test]
+fn moto_with_inspector_enabled_is_read_past_the_account_status() {
+    let server = Server::start("moto_server", &["-H", "127.0.0.1", "-p", "{port}"], &[]);
+    let made = python(SEED_MOTO, &[&server.url()]);
+    python(
+        r#"
+import boto3, sys, json
+def client(service, region, keys=None):
+    keys = keys or {"AccessKeyId": "test", "SecretAccessKey": "test", "SessionToken": None}
+    return boto3.client(service, region_name=region, endpoint_url=sys.argv[1], aws_access_key_id=keys["AccessKeyId"],
+                        aws_secret_access_key=keys["SecretAccessKey"], aws_session_token=keys["SessionToken"])
+for account in {row["account"] for row in json.loads(sys.argv[2])}:
+    keys = client("sts", "us-east-1").assume_role(RoleArn=f"arn:aws:iam::{account}:role/x", RoleSessionName="seed")["Credentials"]
+    for region in ["us-east-1", "eu-west-1"]:
+        client("inspector2", region, keys).enable(accountIds=[account], resourceTypes=["ECR"])
+        client("ecr", region, keys).put_registry_scanning_configuration(
+            scanType="ENHANCED", rules=[{"scanFrequency": "CONTINUOUS_SCAN", "repositoryFilters": [{"filter": "*", "filterType": "WILDCARD"}]}])
+"#,
+        &[&server.url(), &made],
+    );
+    let audited = Scangap::audit_at(&server.url(), "test")
+        .args(&["--regions", "us-east-1,eu-west-1"])
+        .into_folder()
+        .expect_code(3);
+    holds(&audited, &made, str::to_owned);
+    for row in audited.csv("repositories.csv") {
+        assert_eq!((row["inspector_ecr_status"].as_str(), row["registry_scan_type"].as_str()), ("ENABLED", "ENHANCED"));
+        // moto has no coverage: a denial is decided all the same, everything else stays unreadable.
+        let expected = if row["policy_verdict"] == "denied" { "blocked" } else { "unreadable" };
+        assert_eq!(
+            (row["diagnosis"].as_str(), row["coverage_status"].as_str()),
+            (expected, "unknown"),
+            "{}",
+            row["repository"]
+        );
+    }
+}
+
+#[test]
+fn ministack_is_read_as_far_as_it_goes() {
+    let server = Server::start(
+        "ministack",
+        &[],
+        &[("GATEWAY_PORT", "{port}"), ("BIND_HOST", "127.0.0.1"), ("MINISTACK_HOST", "127.0.0.1")],
+    );
+    let made = python(SEED_MINISTACK, &[&server.url()]);
+    let audited = Scangap::audit_at(&server.url(), "test")
+        .args(&["--regions", "eu-west-1,us-east-1"])
+        .into_folder()
+        .expect_code(3);
+    // Its registry policy cannot be read, so what the repository policy does not deny is unknown, not allowed.
+    holds(&audited, &made, |verdict| if verdict == "allowed" { "unknown" } else { verdict }.to_owned());
+    // What moto lacks, ministack answers: regions.
+    assert!(audited.csv("accounts.csv").iter().all(|row| row["regions_source"] == "ListRegions"));
+    let gaps = operations_with_gaps(&audited);
+    for operation in ["ecr:GetRegistryPolicy", "ecr:GetRegistryScanningConfiguration", "ecr:GetAccountSetting"] {
+        assert!(gaps.contains(operation), "{operation} is missing among {gaps:?}");
+    }
+}
