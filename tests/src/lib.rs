@@ -1,7 +1,13 @@
 //! The harness of the integration tests: simulated organizations in a few lines, the real binary, and readers for what
 //! it leaves behind. Tests speak of the binary's behaviour only.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a harness fails tests by panicking")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a harness fails tests by panicking"
+)]
 #![expect(
     clippy::disallowed_methods,
     reason = "tests stand outside the product: they may ask the clock and the environment"

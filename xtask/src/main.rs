@@ -1,1 +1,58 @@
-fn main() {}
+//! Work on the repository itself: what CI runs, what keeps the rooms in order, what is generated, what is measured.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods, reason = "a program for developers")]
+
+mod bench;
+mod ci;
+mod docs;
+mod samples;
+mod shell;
+mod tidy;
+mod tools;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(about = "Tasks on the scangap repository")]
+enum Task {
+    /// Everything that must be green: format, lints, tests, order of the rooms, generated files
+    Ci {
+        /// Also what takes long: licences by cargo-deny, the collection bench
+        #[arg(long)]
+        full: bool,
+    },
+    /// Installs the programs of others that the tests use, into target/test-tools
+    TestTools,
+    /// Checks what lints cannot: sizes, dependencies, licences, one rustls
+    Tidy,
+    /// Regenerates the sample reports; with --check, fails where they are stale
+    SampleReports {
+        #[arg(long)]
+        check: bool,
+    },
+    /// Regenerates docs/reference.md; with --check, fails where it is stale
+    Docs {
+        #[arg(long)]
+        check: bool,
+    },
+    /// Measures
+    #[command(subcommand)]
+    Bench(Bench),
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// Collection against a boto3 script that makes the same calls
+    Collect(bench::collect::Size),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Task::parse() {
+        Task::Ci { full } => ci::run(full),
+        Task::TestTools => tools::install().map(drop),
+        Task::Tidy => tidy::run(),
+        Task::SampleReports { check } => samples::run(check),
+        Task::Docs { check } => docs::run(check),
+        Task::Bench(Bench::Collect(size)) => bench::collect::run(&size),
+    }
+}

@@ -17,7 +17,7 @@ use crate::policies::{self, Found, Policies, Scope};
 pub enum LikelyCause {
     /// The refusal is an explicit deny in a resource-based policy.
     PolicyDeniesAuditor,
-    /// ... and coverage says ACCESS_DENIED too: the deny that blocks the auditor blocks Inspector.
+    /// ... and coverage says `ACCESS_DENIED` too: the deny that blocks the auditor blocks Inspector.
     BlockedLikely,
 }
 

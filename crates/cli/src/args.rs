@@ -87,7 +87,7 @@ pub struct Aws {
     /// Call this URL instead of AWS; everything made from it says SIMULATED
     #[arg(long, value_name = "URL")]
     pub endpoint_url: Option<String>,
-    /// Certificate authorities to trust, as a PEM file [env: AWS_CA_BUNDLE]
+    /// Certificate authorities to trust, as a PEM file [env: `AWS_CA_BUNDLE`]
     #[arg(long, value_name = "FILE")]
     pub ca_bundle: Option<PathBuf>,
     /// How long one attempt of one call may take, in seconds
@@ -138,7 +138,7 @@ pub struct Run {
     /// The time that facts are judged at, as 2026-11-23T00:00:00Z; default: now
     #[arg(long, value_name = "TIME")]
     pub as_of: Option<String>,
-    /// Exit 2 if a repository falls in one of these diagnoses: any, registry, blocked, at_risk, ...
+    /// Exit 2 if a repository falls in one of these diagnoses: any, registry, blocked, `at_risk`, ...
     #[arg(long, value_name = "DIAGNOSIS", value_delimiter = ',')]
     pub fail_on: Vec<String>,
     /// Calls in flight at once

@@ -33,13 +33,13 @@ pub(crate) struct Job {
 /// Facts that wait to be stored. Enough that no collector waits for the disk, few enough to bound memory.
 const EVENTS_WAITING: usize = 1024;
 
-pub(crate) fn run(job: Job) -> Result<Exit, CliError> {
+pub(crate) fn run(job: &Job) -> Result<Exit, CliError> {
     if job.quiet == 0 {
         terminal::note(&sanitize(&format!("scangap {}: {}", env!("CARGO_PKG_VERSION"), job.introduction)));
     }
     let folder = Folder::prepare(job.out.clone())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
-    let collected = runtime.block_on(gather(&job, folder));
+    let collected = runtime.block_on(gather(job, folder));
     let (store, outcome) = collected?;
     let folder = store.folder().to_owned();
     let snapshot_path = store.path().to_owned();

@@ -66,8 +66,10 @@ impl CliError {
                 CollectError::SessionPolicyRefused(_) | CollectError::ListenerGone => Exit::Unexpected,
             },
             Self::UnknownRegion(..) | Self::BadValue { .. } | Self::AlreadyAudited(_) => Exit::Usage,
-            Self::Snapshot(_) | Self::Scenario { .. } | Self::ScenarioFile { .. } => Exit::Data,
-            Self::Simulator(StartError::Scenario(_)) => Exit::Data,
+            Self::Snapshot(_)
+            | Self::Scenario { .. }
+            | Self::ScenarioFile { .. }
+            | Self::Simulator(StartError::Scenario(_)) => Exit::Data,
             Self::Folder { .. }
             | Self::Store(_)
             | Self::Report(_)

@@ -1,5 +1,6 @@
 //! Where a run's facts go: the folder, the snapshot, and the reports made from it.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -48,10 +49,12 @@ impl Folder {
         let name = facts.id.known().map_or_else(|| facts.caller_account.to_string(), ToString::to_string);
         let base = format!("{}-{name}", started_at.strftime("%Y-%m-%d"));
         let runs = Path::new("runs");
-        let free = (1..)
-            .map(|n| runs.join(if n == 1 { base.clone() } else { format!("{base}-{n}") }))
-            .find(|path| !path.exists())
-            .unwrap_or_else(|| runs.join(&base));
+        let mut free = runs.join(&base);
+        let mut number = 1;
+        while free.exists() {
+            number += 1;
+            free = runs.join(format!("{base}-{number}"));
+        }
         self.created = create(&free)?;
         self.path = Some(free.clone());
         Ok(free)
@@ -162,12 +165,11 @@ fn command_line() -> String {
         if std::mem::take(&mut hide_next) {
             return "***".to_owned();
         }
-        match word.split_once('=') {
-            Some(("--external-id", _)) => "--external-id=***".to_owned(),
-            _ => {
-                hide_next = word == "--external-id";
-                word
-            }
+        if let Some(("--external-id", _)) = word.split_once('=') {
+            "--external-id=***".to_owned()
+        } else {
+            hide_next = word == "--external-id";
+            word
         }
     });
     words.collect::<Vec<_>>().join(" ")
@@ -272,11 +274,16 @@ pub(crate) fn hand_over(
             _ => String::new(),
         };
         let hash: String = facts_sha256.chars().take(12).collect();
-        screen.push_str(&format!(
-            "Snapshot  {}   facts {hash}{took}, {calls} calls, {throttled} throttled\n",
+        let _ = writeln!(
+            screen,
+            "Snapshot  {}   facts {hash}{took}, {calls} calls, {throttled} throttled",
             snapshot_path.display()
-        ));
-        screen.push_str(&format!("Reports   {}: audit.xlsx  repositories.csv  cells.csv  accounts.csv  gaps.csv  summary.json  manifest.json\n", directory.display()));
+        );
+        let _ = writeln!(
+            screen,
+            "Reports   {}: audit.xlsx  repositories.csv  cells.csv  accounts.csv  gaps.csv  summary.json  manifest.json",
+            directory.display()
+        );
         terminal::out(&screen);
     }
     Ok(exit(&input, fail_on))

@@ -13,7 +13,7 @@ use crate::gate::Place;
 use crate::pages::list;
 use crate::run::Context;
 
-/// AWS: BatchGetAccountStatus takes 100 accounts.
+/// AWS: `BatchGetAccountStatus` takes 100 accounts.
 const ACCOUNTS_PER_BATCH: usize = 100;
 
 /// The administrator's view of one region.
@@ -32,11 +32,14 @@ impl RegionView {
     }
 }
 
+/// A view that will be there.
+type WhenRead = watch::Receiver<Option<Arc<RegionView>>>;
+
 /// Views by region, each there as soon as its stream has ended. A region without one is asked in the accounts.
 #[derive(Debug)]
 pub(crate) struct AdminView {
     /// Ends when every region in which the administrator is to be asked is known; the task holds the sender.
-    regions: watch::Receiver<Option<BTreeMap<RegionName, watch::Receiver<Option<Arc<RegionView>>>>>>,
+    regions: watch::Receiver<Option<BTreeMap<RegionName, WhenRead>>>,
     none: bool,
 }
 
@@ -119,7 +122,7 @@ async fn read(context: &Context, admin: &OpenedAccount, region: &RegionName, acc
     view
 }
 
-/// Repository rows, and image rows that say ACCESS_DENIED.
+/// Repository rows, and image rows that say `ACCESS_DENIED`.
 pub(crate) async fn coverage(
     place: &Place,
     reader: &RegionReader,

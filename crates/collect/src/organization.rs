@@ -19,7 +19,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// AWS: accounts in these states refuse every call. PENDING_CLOSURE and unknown words are tried.
+    /// AWS: accounts in these states refuse every call. `PENDING_CLOSURE` and unknown words are tried.
     pub(crate) fn skip_reason(&self) -> Option<String> {
         match self.state.known().map(String::as_str) {
             Some(state @ ("SUSPENDED" | "CLOSED" | "PENDING_ACTIVATION")) => Some(format!("account state {state}")),

@@ -301,11 +301,11 @@ async fn announce(context: &Arc<Context>, account: Approached, tally: &mut Tally
                         send_empty(context, CellFacts::unasked(id, fact.region, CellOutcome::NotEnabled)).await;
                     }
                     RegionStatus::Enabled => {
-                        jobs.push(Job { account: Arc::clone(&opened), region: fact.region, probing: false })
+                        jobs.push(Job { account: Arc::clone(&opened), region: fact.region, probing: false });
                     }
                     // A word not known here, or no word at all: asking is the only way to find out.
                     RegionStatus::Other(_) => {
-                        jobs.push(Job { account: Arc::clone(&opened), region: fact.region, probing: true })
+                        jobs.push(Job { account: Arc::clone(&opened), region: fact.region, probing: true });
                     }
                 }
             }

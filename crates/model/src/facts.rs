@@ -50,7 +50,7 @@ pub enum AccountOutcome {
     NotReached,
 }
 
-/// AWS: account:ListRegions RegionOptStatus, folded to what an audit does with it. `Other` flows through.
+/// AWS: account:ListRegions `RegionOptStatus`, folded to what an audit does with it. `Other` flows through.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RegionStatus {
     Enabled,
@@ -231,7 +231,7 @@ pub struct RepositoryFacts {
     pub listed: bool,
     pub created_at: Observed<Timestamp>,
     pub policy: Observed<PolicyHash>,
-    /// The service's own answer: SCAN_ON_PUSH, CONTINUOUS_SCAN, MANUAL.
+    /// The service's own answer: `SCAN_ON_PUSH`, `CONTINUOUS_SCAN`, MANUAL.
     pub scan_frequency: Observed<String>,
     /// Whether any image is active. Asked only where coverage has no row.
     pub has_active_image: Asked<bool>,

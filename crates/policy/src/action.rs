@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// AWS: AmazonInspector2ServiceRolePolicy, statement `PackageVulnerabilityScanning`; unchanged from v1 (2021-11) to
+/// AWS: `AmazonInspector2ServiceRolePolicy`, statement `PackageVulnerabilityScanning`; unchanged from v1 (2021-11) to
 /// v26 (2026-02).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {

@@ -245,8 +245,9 @@ fn compare(comparison: Comparison, wanted: &Wanted, found: &Found<'_>, key: &str
     };
     match found {
         Found::Text(text) => compare_text(comparison, pattern, plain, text, key),
-        Found::Anything if comparison == Comparison::StringLike && matches_everything(pattern) => Truth::True,
-        Found::Foreign if comparison == Comparison::StringLike && matches_everything(pattern) => Truth::True,
+        Found::Anything | Found::Foreign if comparison == Comparison::StringLike && matches_everything(pattern) => {
+            Truth::True
+        }
         // Somebody else's endpoint, network or address is none that a customer writes down whole.
         Found::Foreign => match comparison {
             Comparison::StringEquals | Comparison::StringEqualsIgnoreCase => Truth::False,

@@ -65,7 +65,7 @@ pub(crate) fn is_literal(pattern: &[Token]) -> bool {
     pattern.iter().all(|token| matches!(token, Token::Char(_)))
 }
 
-/// AWS: ArnEquals and ArnLike compare the six colon-separated parts separately; the sixth may hold colons. A wildcard
+/// AWS: `ArnEquals` and `ArnLike` compare the six colon-separated parts separately; the sixth may hold colons. A wildcard
 /// does not cross a colon of the first five.
 pub(crate) fn arn_matches(pattern: &[Token], text: &str) -> bool {
     let wanted: Vec<&[Token]> = pattern.splitn(6, |token| *token == Token::Char(':')).collect();

@@ -102,8 +102,11 @@ impl Summary {
     }
 }
 
+/// How often one kind of gap was met, in which accounts, and the first one's hint.
+type Met = (usize, BTreeSet<Option<AccountId>>, String);
+
 fn gap_groups(input: &Input<'_>) -> Vec<GapGroup> {
-    let mut groups: BTreeMap<(Api, GapKind, Cause), (usize, BTreeSet<Option<AccountId>>, String)> = BTreeMap::new();
+    let mut groups: BTreeMap<(Api, GapKind, Cause), Met> = BTreeMap::new();
     for gap in &input.assessment.gaps {
         let group = groups.entry((gap.api, gap.kind, gap.cause)).or_insert_with(|| (0, BTreeSet::new(), gap.hint()));
         group.0 += 1;

@@ -31,7 +31,7 @@ fn build(input: &Input<'_>) -> Result<Vec<u8>, XlsxError> {
     for table in tables() {
         match table.name {
             TableName::Repositories => {
-                sheet::data(&mut workbook, &table, REPOSITORIES, input.repositories(), input.simulated)?
+                sheet::data(&mut workbook, &table, REPOSITORIES, input.repositories(), input.simulated)?;
             }
             TableName::Cells => sheet::data(&mut workbook, &table, CELLS, input.cells(), input.simulated)?,
             TableName::Accounts => sheet::data(&mut workbook, &table, ACCOUNTS, input.accounts(), input.simulated)?,

@@ -18,4 +18,4 @@ mod world;
 pub use log::CallRecord;
 pub use scenario::{Generate, Scenario, ScenarioError};
 pub use server::{Options, Simulator, StartError};
-pub use truth::{Judge, Question, Standing};
+pub use truth::{Answer, Judge, Question, Standing};

@@ -167,14 +167,12 @@ async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>, stop: Ca
     loop {
         let stream = tokio::select! {
             () = stop.cancelled() => return,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                // Out of descriptors, most likely: the ones in use will close.
-                Err(_) => {
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                    continue;
-                }
-            },
+            accepted = listener.accept() => accepted,
+        };
+        let Ok((stream, _)) = stream else {
+            // Out of descriptors, most likely: the ones in use will close.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
         };
         let _ = stream.set_nodelay(true);
         let shared = Arc::clone(&shared);

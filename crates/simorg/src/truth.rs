@@ -26,7 +26,10 @@ pub struct Question<'a> {
 
 /// Answers for Inspector's role, for texts that no scenario lists. `None`: it cannot tell.
 #[derive(Clone)]
-pub struct Judge(pub Arc<dyn Fn(&Question<'_>) -> Option<Standing> + Send + Sync>);
+pub struct Judge(pub Arc<Answer>);
+
+/// The judge itself.
+pub type Answer = dyn Fn(&Question<'_>) -> Option<Standing> + Send + Sync;
 
 impl fmt::Debug for Judge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -83,8 +83,8 @@ impl From<BadValue> for RowError {
     }
 }
 
-fn bad(value: impl ToString) -> RowError {
-    RowError::Bad(BadValue(value.to_string()))
+fn bad(value: impl Into<String>) -> RowError {
+    RowError::Bad(BadValue(value.into()))
 }
 
 impl Snapshot {
@@ -103,8 +103,7 @@ impl Snapshot {
         let mut tables = Tables { path, connection: &connection, decode: Decoder { gaps: BTreeMap::new() } };
         tables.decode.gaps = tables.rows("gaps", GAPS, gap)?.into_iter().collect();
         let meta = tables.meta()?;
-        let organization =
-            tables.rows("organization", "SELECT * FROM organization", |decode, row| organization(decode, row))?;
+        let organization = tables.rows("organization", "SELECT * FROM organization", organization)?;
         let mut organization = organization.into_iter().next().ok_or_else(|| ReadError::Empty(path.to_owned()))?;
         organization.caller_arn.clone_from(&meta.caller_arn);
         let accounts = tables.rows("accounts", "SELECT * FROM accounts ORDER BY account_id", account)?;

@@ -17,7 +17,7 @@ fn an_interrupted_audit_leaves_a_valid_snapshot_of_what_it_reached() {
     let out = call.home().join("out");
     let (mut child, home) = call.args(&["--max-in-flight", "4", "--out", &out.to_string_lossy()]).spawn();
 
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while simulator.calls().iter().filter(|call| call.operation == "ecr:GetRepositoryPolicy").count() < 5 {
         assert!(Instant::now() < deadline, "the audit does not start");
         std::thread::sleep(Duration::from_millis(10));

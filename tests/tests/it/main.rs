@@ -1,6 +1,6 @@
 //! Everything that is asked of the binary from outside, in one test program.
 
-#![expect(clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
+#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::format_collect, reason = "tests")]
 
 mod demo;
 mod errors;

@@ -15,7 +15,7 @@ use crate::meter::Call;
 pub enum CoverageFilter {
     /// The repositories' own rows.
     Repositories,
-    /// Image rows that say ACCESS_DENIED.
+    /// Image rows that say `ACCESS_DENIED`.
     DeniedImages,
     /// Every image row.
     Images,
@@ -93,7 +93,7 @@ impl RegionReader {
         let mut criteria = CoverageFilterCriteria::builder();
         match filter {
             CoverageFilter::Repositories => {
-                criteria = criteria.set_resource_type(equals("AWS_ECR_REPOSITORY").map(|f| vec![f]))
+                criteria = criteria.set_resource_type(equals("AWS_ECR_REPOSITORY").map(|f| vec![f]));
             }
             CoverageFilter::DeniedImages => {
                 criteria = criteria
@@ -101,7 +101,7 @@ impl RegionReader {
                     .set_scan_status_reason(equals("ACCESS_DENIED").map(|f| vec![f]));
             }
             CoverageFilter::Images => {
-                criteria = criteria.set_resource_type(equals("AWS_ECR_CONTAINER_IMAGE").map(|f| vec![f]))
+                criteria = criteria.set_resource_type(equals("AWS_ECR_CONTAINER_IMAGE").map(|f| vec![f]));
             }
         }
         let output = send!(

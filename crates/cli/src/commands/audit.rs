@@ -35,7 +35,7 @@ pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
         describe(&command.scope),
         endpoint.as_ref().map_or_else(|| "endpoint AWS".to_owned(), |url| format!("endpoint {url}")),
     );
-    audit::run(Job {
+    audit::run(&Job {
         introduction,
         connect: ConnectOptions {
             profile: command.aws.profile.clone(),

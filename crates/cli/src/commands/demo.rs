@@ -23,7 +23,7 @@ pub(super) fn run(command: &Demo, global: &Global) -> Result<Exit, CliError> {
     let role = scenario.organization.audit_role.clone();
     let now = environment::now();
     let simulator = simulate::start(scenario, 0, now)?;
-    audit::run(Job {
+    audit::run(&Job {
         introduction: format!("simulated organization at {}, role {role}, no AWS account, no network", simulator.url()),
         connect: ConnectOptions {
             profile: None,

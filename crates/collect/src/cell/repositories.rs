@@ -9,7 +9,7 @@ use scangap_model::{Api, Asked, CellFacts, CoverageRow, Gap, GapKind, Observed, 
 
 use super::{Cell, Policies, Target};
 
-/// AWS: BatchGetRepositoryScanningConfiguration takes 25 names.
+/// AWS: `BatchGetRepositoryScanningConfiguration` takes 25 names.
 const NAMES_PER_BATCH: usize = 25;
 
 /// Repositories of one cell that are read at once. The gate bounds the whole; this keeps one large registry from

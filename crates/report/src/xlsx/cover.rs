@@ -96,7 +96,8 @@ pub(super) fn cover(worksheet: &mut Worksheet, input: &Input<'_>) -> Result<(), 
         worksheet.write_url_with_text(at, 0, format!("internal:'{sheet}'!A1").as_str(), *sheet)?;
         worksheet.write_string_with_format(at, 1, *text, &wrapped())?;
     }
-    print_setup(worksheet, input.simulated)
+    print_setup(worksheet, input.simulated);
+    Ok(())
 }
 
 pub(super) fn summary(worksheet: &mut Worksheet, input: &Input<'_>) -> Result<(), XlsxError> {
@@ -161,7 +162,8 @@ pub(super) fn summary(worksheet: &mut Worksheet, input: &Input<'_>) -> Result<()
         at += 1;
     }
     worksheet.set_freeze_panes(3, 1)?;
-    print_setup(worksheet, input.simulated)
+    print_setup(worksheet, input.simulated);
+    Ok(())
 }
 
 pub(super) fn dictionary(worksheet: &mut Worksheet) -> Result<(), XlsxError> {
@@ -193,5 +195,6 @@ pub(super) fn dictionary(worksheet: &mut Worksheet) -> Result<(), XlsxError> {
         at += 1;
     }
     worksheet.set_freeze_panes(1, 0)?;
-    print_setup(worksheet, false)
+    print_setup(worksheet, false);
+    Ok(())
 }

@@ -118,15 +118,14 @@ fn finish<K: Kind>(
     }
     let frozen = columns.iter().position(|column| column.name == "repository").map_or(1, |at| at + 1);
     worksheet.set_freeze_panes(1, u16::try_from(frozen).unwrap_or(1))?;
-    print_setup(worksheet, simulated)?;
+    print_setup(worksheet, simulated);
     worksheet.set_repeat_rows(0, 0)?;
     Ok(())
 }
 
-pub(super) fn print_setup(worksheet: &mut Worksheet, simulated: bool) -> Result<(), XlsxError> {
+pub(super) fn print_setup(worksheet: &mut Worksheet, simulated: bool) {
     worksheet.set_landscape().set_paper_size(9).set_print_fit_to_pages(1, 0);
     worksheet.set_footer(if simulated { "&L&A&CSIMULATED&R&P / &N" } else { "&L&A&R&P / &N" });
-    Ok(())
 }
 
 /// Font and fill, told apart without red and green too.

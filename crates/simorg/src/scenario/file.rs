@@ -200,7 +200,7 @@ pub struct RepositorySpec {
     pub images: Vec<ImageSpec>,
     /// Default: what Inspector would say, given the scanning configuration and the policy's truth.
     pub coverage: Option<CoverageSpec>,
-    /// ACCESS_DENIED stays after the policy is repaired and an image is pushed; only a re-sync clears it.
+    /// `ACCESS_DENIED` stays after the policy is repaired and an image is pushed; only a re-sync clears it.
     #[serde(default)]
     pub sticky: bool,
 }
@@ -307,7 +307,7 @@ pub struct LatencySpec {
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DelaySpec {
-    /// From PutImage to the coverage row.
+    /// From `PutImage` to the coverage row.
     pub scan_ms: u64,
     /// From Disable or Enable to DISABLED or ENABLED.
     pub toggle_ms: u64,

@@ -17,7 +17,7 @@ pub struct Generate {
     pub seed: u64,
 }
 
-/// SplitMix64: small, good enough to scatter a scenario, and the same everywhere.
+/// `SplitMix64`: small, good enough to scatter a scenario, and the same everywhere.
 #[derive(Debug, Clone)]
 pub(crate) struct Random(pub(crate) u64);
 

@@ -25,7 +25,7 @@ impl Coverage {
 
 impl Cell {
     /// AWS: "Filters for image scanning": a filter without `*` matches any name that contains it; with `*` it is
-    /// anchored at both ends; CONTINUOUS wins over SCAN_ON_PUSH.
+    /// anchored at both ends; CONTINUOUS wins over `SCAN_ON_PUSH`.
     pub(crate) fn frequency(&self, repository: &str) -> &'static str {
         let hit = |frequency: &str| {
             self.rules.iter().filter(|rule| rule.frequency == frequency).flat_map(|rule| &rule.filters).any(|filter| {

@@ -1,0 +1,3 @@
+//! Measurements. Never a test: what they say is for people, and absolute times are of one machine.
+
+pub(crate) mod collect;

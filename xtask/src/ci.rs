@@ -1,0 +1,45 @@
+//! What must be green before anything lands. `.ci/run` calls this and nothing else.
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::shell::{cargo, run as run_command, target};
+use crate::{bench, docs, samples, tidy, tools};
+
+pub(crate) fn run(full: bool) -> Result<()> {
+    let started = Instant::now();
+    step("format", || run_cargo(&["fmt", "--all", "--check"]))?;
+    step("order of the rooms", tidy::run)?;
+    step("lints", || run_cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    let venv = tools::install()?;
+    step("binary", || run_cargo(&["build", "--package", "scangap"]))?;
+    step("tests", || {
+        let mut tests = cargo();
+        tests
+            .args(["test", "--workspace"])
+            .env("SCANGAP_BIN", target().join("debug").join("scangap"))
+            .env("SCANGAP_TEST_VENV", &venv);
+        run_command(&mut tests)
+    })?;
+    step("generated documents", || docs::run(true))?;
+    step("sample reports", || samples::run(true))?;
+    if full {
+        step("licences and sources", || run_cargo(&["deny", "check", "licenses", "bans", "sources"]))?;
+        step("collection bench", || bench::collect::run(&bench::collect::Size::default()))?;
+    }
+    eprintln!("ci: everything is green after {} s", started.elapsed().as_secs());
+    Ok(())
+}
+
+fn run_cargo(arguments: &[&str]) -> Result<()> {
+    run_command(cargo().args(arguments))
+}
+
+fn step(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    let started = Instant::now();
+    eprintln!("== {name}");
+    work()?;
+    eprintln!("== {name}: ok, {} s", started.elapsed().as_secs());
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! What lints cannot see: which room may use what, how large a file may grow, which licences come along.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::shell::{cargo, output, root};
+
+/// Lines in a source file. Tables are rows, tests are fixtures: neither counts.
+const MEDIAN_LINES: usize = 200;
+const P90_LINES: usize = 500;
+const MAX_LINES: usize = 800;
+const MAIN_LINES: usize = 25;
+
+/// Who may depend on what. A crate that is not named here may have any external dependency that its room allows.
+const SDK_ROOMS: &[&str] = &["scangap-aws"];
+const ASYNC_ROOMS: &[&str] = &["scangap-aws", "scangap-collect", "scangap-simorg", "scangap"];
+const SQL_ROOMS: &[&str] = &["scangap-snapshot", "scangap-tests"];
+const PARALLEL_ROOMS: &[&str] = &["scangap-assess"];
+
+/// What each room may use of the others: ARCHITECTURE.md, as a table.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("scangap-model", &[]),
+    ("scangap-policy", &["scangap-model"]),
+    ("scangap-aws", &["scangap-model"]),
+    ("scangap-collect", &["scangap-model", "scangap-aws"]),
+    ("scangap-snapshot", &["scangap-model"]),
+    ("scangap-assess", &["scangap-model", "scangap-policy"]),
+    ("scangap-report", &["scangap-model", "scangap-assess", "scangap-policy"]),
+    ("scangap-simorg", &["scangap-model"]),
+];
+
+const LICENCES: &[&str] = &[
+    "Apache-2.0",
+    "MIT",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "Zlib",
+    "Unicode-3.0",
+    "Unlicense",
+    "CC0-1.0",
+    "0BSD",
+    "Apache-2.0 WITH LLVM-exception",
+    "MIT-0",
+    "CDLA-Permissive-2.0",
+    "BSL-1.0",
+    "bzip2-1.0.6",
+];
+
+pub(crate) fn run() -> Result<()> {
+    let metadata: Value =
+        serde_json::from_str(&output(cargo().args(["metadata", "--format-version", "1", "--locked"]))?)?;
+    let mut problems = Vec::new();
+    rooms(&metadata, &mut problems)?;
+    licences(&metadata, &mut problems)?;
+    one_rustls(&metadata, &mut problems)?;
+    sizes(&mut problems)?;
+    marks(&mut problems)?;
+    for problem in &problems {
+        eprintln!("tidy: {problem}");
+    }
+    ensure!(problems.is_empty(), "{} to put in order", problems.len());
+    Ok(())
+}
+
+fn packages(metadata: &Value) -> Result<&Vec<Value>> {
+    metadata["packages"].as_array().context("cargo metadata has packages")
+}
+
+fn name(package: &Value) -> &str {
+    package["name"].as_str().unwrap_or_default()
+}
+
+fn rooms(metadata: &Value, problems: &mut Vec<String>) -> Result<()> {
+    for package in packages(metadata)?.iter().filter(|package| package["source"].is_null()) {
+        let room = name(package);
+        let dependencies = package["dependencies"].as_array().context("a package has dependencies")?;
+        for dependency in dependencies.iter().filter(|dependency| dependency["kind"].is_null()) {
+            let used = name(dependency);
+            let only = |rooms: &[&str]| !rooms.contains(&room);
+            let wrong = match used {
+                "tokio" | "tokio-util" | "futures" => only(ASYNC_ROOMS),
+                "rusqlite" => only(SQL_ROOMS),
+                "rayon" => only(PARALLEL_ROOMS),
+                used if used.starts_with("aws-") => only(SDK_ROOMS),
+                used => {
+                    ROOMS.iter().any(|(here, may)| *here == room && used.starts_with("scangap") && !may.contains(&used))
+                }
+            };
+            if wrong {
+                problems.push(format!("{room} may not use {used}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// SPDX expressions, as far as crates write them: `OR` offers a choice, `AND` and `/` do not need more here.
+fn licences(metadata: &Value, problems: &mut Vec<String>) -> Result<()> {
+    for package in packages(metadata)? {
+        let Some(expression) = package["license"].as_str() else {
+            if package["license_file"].is_null() {
+                problems.push(format!("{} has no licence", name(package)));
+            }
+            continue;
+        };
+        let alternatives: Vec<&str> = expression.split(" OR ").flat_map(|part| part.split('/')).collect();
+        let accepted = |alternative: &&str| {
+            alternative.split(" AND ").all(|licence| LICENCES.contains(&licence.trim().trim_matches(['(', ')'])))
+        };
+        if !alternatives.iter().any(accepted) {
+            problems.push(format!("{} is under {expression}", name(package)));
+        }
+    }
+    Ok(())
+}
+
+fn one_rustls(metadata: &Value, problems: &mut Vec<String>) -> Result<()> {
+    let versions: BTreeSet<&str> = packages(metadata)?
+        .iter()
+        .filter(|package| name(package) == "rustls")
+        .filter_map(|package| package["version"].as_str())
+        .collect();
+    if versions.len() != 1 {
+        problems.push(format!("one rustls is wanted, there are {versions:?}"));
+    }
+    for unwanted in ["openssl", "openssl-sys", "native-tls", "aws-lc-sys"] {
+        if packages(metadata)?.iter().any(|package| name(package) == unwanted) {
+            problems.push(format!("{unwanted} came along"));
+        }
+    }
+    Ok(())
+}
+
+fn sizes(problems: &mut Vec<String>) -> Result<()> {
+    let mut sizes: Vec<(usize, PathBuf)> = Vec::new();
+    for file in sources(&root().join("crates"))?.into_iter().chain(sources(&root().join("xtask"))?) {
+        let text = fs_err::read_to_string(&file)?;
+        let lines = text.lines().take_while(|line| line.trim() != "#[cfg(test)]").count();
+        if file.ends_with("main.rs") && file.to_string_lossy().contains("crates") && lines > MAIN_LINES {
+            problems.push(format!("{} has {lines} lines: {MAIN_LINES} at most", file.display()));
+        }
+        if lines > MAX_LINES {
+            problems.push(format!("{} has {lines} lines: {MAX_LINES} at most", file.display()));
+        }
+        sizes.push((lines, file));
+    }
+    sizes.sort();
+    let at = |share: usize| sizes.get(sizes.len() * share / 100).map_or(0, |(lines, _)| *lines);
+    if at(50) > MEDIAN_LINES || at(90) > P90_LINES {
+        problems.push(format!("files are too long: median {}, ninetieth percentile {}", at(50), at(90)));
+    }
+    Ok(())
+}
+
+/// Unfinished work, and modules that do not say what they are for.
+fn marks(problems: &mut Vec<String>) -> Result<()> {
+    for file in sources(&root().join("crates"))? {
+        let text = fs_err::read_to_string(&file)?;
+        if !text.starts_with("//!") {
+            problems.push(format!("{} does not say what it is for", file.display()));
+        }
+        for mark in ["#[ignore", "FIXME", "XXX"] {
+            if text.contains(mark) {
+                problems.push(format!("{} holds {mark}", file.display()));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs_err::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(sources(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            if path.to_str().is_none() {
+                bail!("{} is not UTF-8", path.display());
+            }
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
