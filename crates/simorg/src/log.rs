@@ -12,7 +12,7 @@ pub struct CallRecord {
     pub region: String,
     /// The ARN of who called.
     pub principal: String,
-    /// The repository or role asked about, where there is one.
+    /// The repository, role or accounts asked about, where there are any.
     pub resource: String,
     /// The page token given, where there was one.
     pub token: String,

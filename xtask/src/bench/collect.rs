@@ -62,6 +62,19 @@ struct Run {
 }
 
 pub(crate) fn run(size: &Size) -> Result<()> {
+    if cfg!(debug_assertions) {
+        // The simulator runs in this process: unoptimized it would be what is measured.
+        let numbers = [
+            ("--accounts", u64::from(size.accounts)),
+            ("--regions", u64::from(size.regions)),
+            ("--repositories", u64::from(size.repositories)),
+            ("--latency-ms", size.latency_ms),
+        ];
+        let mut again = cargo();
+        again.args(["run", "--release", "--quiet", "--package", "xtask", "--", "bench", "collect"]);
+        again.args(numbers.iter().flat_map(|(flag, number)| [(*flag).to_owned(), number.to_string()]));
+        return run_command(&mut again);
+    }
     let venv = tools::install()?;
     run_command(cargo().args(["build", "--release", "--package", "scangap"]))?;
     let folder = tempfile::tempdir()?;

@@ -93,14 +93,16 @@ impl Incoming {
         self.text("nextToken").or_else(|| self.text("NextToken"))
     }
 
-    /// The repository, role or resource asked about, for faults and the log.
+    /// The repository, role, accounts or other resource asked about, for faults and the log.
     pub(crate) fn resource(&self) -> String {
         let from_arn = |arn: &str| arn.split_once(":repository/").map_or(arn, |(_, name)| name).to_owned();
         if let Some(name) = self.text("repositoryName") {
             name.to_owned()
         } else if let Some(arn) = self.text("resourceArn").or_else(|| self.text("RoleArn")) {
             from_arn(arn)
-        } else if let Some(names) = self.input.get("repositoryNames").and_then(Value::as_array) {
+        } else if let Some(names) =
+            ["repositoryNames", "accountIds"].iter().find_map(|key| self.input.get(key)?.as_array())
+        {
             names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")
         } else {
             String::new()
