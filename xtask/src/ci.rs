@@ -17,7 +17,7 @@ pub(crate) fn run(full: bool) -> Result<()> {
     step("tests", || {
         let mut tests = cargo();
         tests
-            .args(["test", "--workspace"])
+            .args(["test", "--workspace", "--no-fail-fast"])
             .env("SCANGAP_BIN", target().join("debug").join("scangap"))
             .env("SCANGAP_TEST_VENV", &venv);
         run_command(&mut tests)

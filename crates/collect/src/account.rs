@@ -117,6 +117,12 @@ async fn ask_regions(context: &Context, account: &OpenedAccount) -> Regions {
             .filter(|answer| in_scope(&answer.region))
             .map(|answer| RegionFact { region: answer.region, status: answer.status })
             .collect();
+        // ListRegions speaks of every region that there is for the account.
+        for region in context.regions() {
+            if !facts.iter().any(|fact| fact.region == region) {
+                facts.push(RegionFact { region, status: RegionStatus::NotEnabled });
+            }
+        }
         facts.sort_by(|a, b| a.region.cmp(&b.region));
         return Regions { source: Observed::Known(RegionsSource::ListRegions), facts, gaps: Vec::new() };
     };

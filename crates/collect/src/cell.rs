@@ -207,17 +207,15 @@ pub(crate) async fn seen_from_outside(
     refusal: &Gap,
     view: &AdminView,
 ) -> Vec<CellHarvest> {
-    let wanted = &context.options.scope.regions;
-    let mut regions: Vec<RegionName> = view.regions().await;
-    for region in wanted {
-        if !regions.contains(region) {
-            regions.push(region.clone());
-        }
-    }
-    regions.retain(|region| wanted.is_empty() || wanted.contains(region));
+    // The administrator's regions are in scope already.
+    let regions: BTreeSet<RegionName> = view.regions().await.into_iter().chain(context.regions()).collect();
     let mut harvests = Vec::new();
     for region in regions {
-        let mut facts = CellFacts::unasked(account, region.clone(), CellOutcome::Unreadable(refusal.clone()));
+        let outcome = match refusal.kind {
+            GapKind::NotReached => CellOutcome::NotReached,
+            _ => CellOutcome::Unreadable(refusal.clone()),
+        };
+        let mut facts = CellFacts::unasked(account, region.clone(), outcome);
         let mut coverage = Vec::new();
         if let Some(seen) = view.of(&region).await {
             if let Some(status) = seen.statuses.get(&account) {

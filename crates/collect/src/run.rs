@@ -6,8 +6,8 @@ use std::sync::Arc;
 use futures::stream::{self, StreamExt};
 use scangap_aws::{AssumeOptions, Connection, Identity};
 use scangap_model::{
-    AccountFacts, AccountId, AccountOutcome, Asked, CellFacts, CellOutcome, Gap, GapKind, RegionName, RegionStatus,
-    Scope,
+    AccountFacts, AccountId, AccountOutcome, Asked, CellFacts, CellOutcome, Gap, GapKind, REGIONS, RegionName,
+    RegionStatus, Scope,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -77,6 +77,16 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// The regions that every account has a cell in, read or not: those in scope, or all of the partition.
+    pub(crate) fn regions(&self) -> Vec<RegionName> {
+        let scope = &self.options.scope.regions;
+        if !scope.is_empty() {
+            return scope.clone();
+        }
+        let in_partition = REGIONS.iter().filter(|info| info.partition == self.identity.partition);
+        in_partition.filter_map(|info| info.name.parse().ok()).collect()
+    }
+
     pub(crate) async fn send(&self, event: Event) {
         // A listener that went away ends the collection through `ListenerGone` at the end.
         let _ = self.events.send(event).await;
@@ -259,9 +269,9 @@ async fn announce(context: &Arc<Context>, account: Approached, tally: &mut Tally
         Opening::Skipped { reason } => {
             let outcome = AccountOutcome::Skipped { reason: reason.clone() };
             context.send(Event::Account { facts: facts(outcome, Asked::NotNeeded), regions: Vec::new() }).await;
-            for region in &context.options.scope.regions {
+            for region in context.regions() {
                 let skipped = CellOutcome::Skipped { reason: reason.clone() };
-                send_empty(context, CellFacts::unasked(id, region.clone(), skipped)).await;
+                send_empty(context, CellFacts::unasked(id, region, skipped)).await;
             }
             Ok(Vec::new())
         }

@@ -165,3 +165,26 @@ fn an_external_id_is_never_written() {
         assert!(!bytes.windows(14).any(|window| window == b"hunter2-secret"));
     }
 }
+
+#[test]
+fn a_ca_bundle_that_is_none() {
+    let simulator = workloads();
+    refused(
+        Scangap::audit(&simulator).args(&["--ca-bundle", "missing.pem"]),
+        64,
+        &["failed to read the CA bundle `missing.pem`", "AWS_CA_BUNDLE"],
+    );
+    let call = Scangap::audit(&simulator);
+    fs_err::write(call.home().join("empty.pem"), b"nothing").expect("a file");
+    refused(call.env("AWS_CA_BUNDLE", "empty.pem"), 64, &["`empty.pem` holds no PEM certificate"]);
+}
+
+#[test]
+fn a_scenario_with_a_mistake_says_where() {
+    let call = Scangap::new(&["demo", "--scenario", "wrong.toml"]);
+    fs_err::write(call.home().join("wrong.toml"), b"schema = 1\nclock = \"2026-11-23T00:00:00Z\"\nacounts = []\n")
+        .expect("a file");
+    let finished = call.run();
+    assert_eq!(finished.code, 65, "{}", finished.stderr);
+    assert!(finished.stderr.contains("line 3") && finished.stderr.contains("acounts"), "{}", finished.stderr);
+}

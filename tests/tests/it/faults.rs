@@ -46,6 +46,15 @@ fn only_these_suffer(audited: &Audited, suffering: &[&str]) {
     }
 }
 
+/// Absence of evidence is a row: `cells.csv` is accounts times regions.
+fn every_account_has_every_region(audited: &Audited) {
+    let cells = audited.csv("cells.csv");
+    let distinct =
+        |column: &str| cells.iter().map(|row| row[column].clone()).collect::<std::collections::BTreeSet<_>>().len();
+    assert_eq!(distinct("account_id"), audited.csv("accounts.csv").len());
+    assert_eq!(cells.len(), distinct("account_id") * distinct("region"));
+}
+
 #[test]
 fn nothing_wrong_is_complete() {
     let audited = audit(&with("")).expect_code(0);
@@ -77,6 +86,7 @@ cells = [{ region = "eu-west-1", repositories = [{ name = "gamma/one" }] }]
     let account =
         audited.csv("accounts.csv").into_iter().find(|row| row["account_id"] == "555555555555").expect("a row");
     assert_eq!(account["outcome"], "unreadable");
+    every_account_has_every_region(&audited);
 }
 
 #[test]
@@ -111,6 +121,7 @@ state = "PENDING_ACTIVATION"
         .map(|row| row["why"].clone())
         .collect();
     assert_eq!(why, ["account state SUSPENDED", "account state CLOSED", "account state PENDING_ACTIVATION"]);
+    every_account_has_every_region(&audited);
 }
 
 #[test]

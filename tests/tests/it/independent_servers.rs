@@ -118,3 +118,46 @@ fn ministack_is_read_as_far_as_it_goes() {
         assert!(gaps.contains(operation), "{operation} is missing among {gaps:?}");
     }
 }
+
+/// A certificate for 127.0.0.1 that signs itself, and its key.
+const SELF_SIGNED: &str = r#"
+import datetime, ipaddress, sys
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+key = ec.generate_private_key(ec.SECP256R1())
+name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "scangap tests")])
+now = datetime.datetime.now(datetime.timezone.utc)
+certificate = (
+    x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    .serial_number(1).not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=1))
+    .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+    .sign(key, hashes.SHA256())
+)
+open(sys.argv[1], "wb").write(certificate.public_bytes(serialization.Encoding.PEM))
+open(sys.argv[2], "wb").write(key.private_bytes(
+    serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()))
+"#;
+
+#[test]
+fn tls_is_trusted_through_the_ca_bundle_and_not_without() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let (certificate, key) = (path("certificate.pem"), path("key.pem"));
+    python(SELF_SIGNED, &[&certificate, &key]);
+    let arguments = ["-H", "127.0.0.1", "-p", "{port}", "--ssl-cert", &certificate, "--ssl-key", &key];
+    let server = Server::start("moto_server", &arguments, &[]);
+    let url = server.url().replace("http://", "https://");
+    let scope = ["--accounts", "123456789012", "--regions", "us-east-1"];
+
+    let untrusted = Scangap::audit_at(&url, "test").args(&scope).into_folder().expect_code(77);
+    assert!(untrusted.finished.stderr.contains("certificate"), "{}", untrusted.finished.stderr);
+    for trusted in [
+        Scangap::audit_at(&url, "test").args(&["--ca-bundle", &certificate]),
+        Scangap::audit_at(&url, "test").env("AWS_CA_BUNDLE", &certificate),
+    ] {
+        let audited = trusted.args(&scope).into_folder().expect_code(3);
+        assert_eq!(audited.csv("accounts.csv").len(), 1);
+    }
+}

@@ -152,3 +152,34 @@ cells = [
         .collect();
     assert_eq!(tagged, ["tagged"]);
 }
+
+#[test]
+fn the_organization_is_read_through_a_role_from_a_tooling_account() {
+    let simulator = simulate(organization(ONE));
+    let call = Scangap::audit_at(&simulator.url(), &scangap_simorg::Simulator::access_key("333333333333"));
+    let role = "arn:aws:iam::111111111111:role/OrganizationAccountAccessRole";
+    let audited = call.args(&["--organization-role-arn", role]).into_folder().expect_code(0);
+    assert_eq!(audited.csv("accounts.csv").len(), 3);
+    let own = audited.csv("accounts.csv").into_iter().find(|row| row["account_id"] == "333333333333").expect("a row");
+    assert_eq!(own["role_name"], "own credentials");
+}
+
+#[test]
+fn the_administrators_account_may_have_a_role_of_its_own() {
+    let mut scenario = organization(ONE);
+    for account in scenario.accounts.iter_mut().filter(|account| account.id == "222222222222") {
+        account.roles = Some(vec!["InspectorReader".to_owned()]);
+    }
+    let simulator = simulate(scenario);
+    let audited = Scangap::audit(&simulator)
+        .args(&["--inspector-admin-role-name", "InspectorReader"])
+        .into_folder()
+        .expect_code(0);
+    assert!(audited.csv("repositories.csv").iter().all(|row| row["diagnosis"] == "covered"));
+    let cells = audited.csv("cells.csv");
+    // In the region that only the member has enabled, the member itself is asked.
+    for row in cells.iter().filter(|row| row["outcome"] == "read") {
+        let expected = if row["region"] == "eu-south-1" { "account" } else { "delegated_administrator" };
+        assert_eq!(row["coverage_source"], expected, "{} {}", row["account_id"], row["region"]);
+    }
+}

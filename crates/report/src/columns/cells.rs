@@ -18,7 +18,7 @@ pub(crate) const CELLS: &[Column<Cells>] = &[
         |row| text_of(&row.cell.account)),
     column("account_name", "Account name", 24, "the account's name in the organization", "organizations:ListAccounts",
         |row| row.account.map_or(Value::text(UNKNOWN), |account| observed(&account.name, text_of))),
-    column("region", "Region", 15, "the region", "account:ListRegions", |row| text_of(&row.cell.region)),
+    column("region", "Region", 15, "the region of the cell", "account:ListRegions", |row| text_of(&row.cell.region)),
     column("outcome", "Outcome", 14, "read, not_enabled, skipped, unreadable, or not_reached", "scangap",
         |row| Value::text(match &row.cell.outcome {
             CellOutcome::Read => "read",
