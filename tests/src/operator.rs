@@ -28,7 +28,21 @@ impl<'a> Operator<'a> {
         self.post(path, "inspector2", "", input)
     }
 
+    /// A call that Inspector refuses: the status and the whole answer.
+    pub fn refused_by_inspector(&self, path: &str, input: &Value) -> String {
+        let answer = self.send(path, "inspector2", "", input);
+        assert!(!answer.starts_with("HTTP/1.1 200"), "{path} succeeded: {answer}");
+        answer
+    }
+
     fn post(&self, path: &str, service: &str, header: &str, input: &Value) -> Value {
+        let answer = self.send(path, service, header, input);
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
+        assert!(head.starts_with("HTTP/1.1 200"), "{path} {header}: {answer}");
+        serde_json::from_str(body).expect("a JSON answer")
+    }
+
+    fn send(&self, path: &str, service: &str, header: &str, input: &Value) -> String {
         let host = self.simulator.url().replace("http://", "");
         let body = input.to_string();
         let key = Simulator::access_key(self.account);
@@ -41,8 +55,6 @@ impl<'a> Operator<'a> {
         stream.write_all(request.as_bytes()).expect("it reads");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("it answers");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
-        assert!(head.starts_with("HTTP/1.1 200"), "{path} {header}: {answer}");
-        serde_json::from_str(body).expect("a JSON answer")
+        answer
     }
 }

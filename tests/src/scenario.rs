@@ -30,7 +30,28 @@ name = "security"
     Scenario::parse(&text).unwrap_or_else(|error| panic!("the scenario is wrong: {error}\n{text}"))
 }
 
-/// Serves a scenario without a judge: a policy text that it does not list fails the test by name.
-pub fn simulate(scenario: Scenario) -> Simulator {
-    Simulator::start(Options { scenario, judge: None, now: jiff::Timestamp::now(), port: 0 }).expect("a simulator")
+/// A simulator without a judge. A policy text that the scenario does not list fails the test by name, at the latest
+/// when the simulator is dropped: the code under test never judges itself.
+#[derive(Debug)]
+pub struct Simulated(Simulator);
+
+impl std::ops::Deref for Simulated {
+    type Target = Simulator;
+
+    fn deref(&self) -> &Simulator {
+        &self.0
+    }
+}
+
+impl Drop for Simulated {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(self.0.unjudged(), Vec::<String>::new(), "policies that the scenario does not list");
+        }
+    }
+}
+
+pub fn simulate(scenario: Scenario) -> Simulated {
+    let options = Options { scenario, judge: None, now: jiff::Timestamp::now(), port: 0 };
+    Simulated(Simulator::start(options).expect("a simulator"))
 }

@@ -86,18 +86,22 @@ pub(crate) fn request(
     as_of: Timestamp,
 ) -> Request {
     let account_facts: Option<&AccountFacts> = facts.accounts.get(&account);
+    let own = account == facts.organization.caller_account;
+    let listed = account_facts.is_some_and(|account| account.state.known().is_some());
     Request {
         partition: facts.organization.partition,
         account,
         region: region.clone(),
         repository: repository.cloned(),
+        // The organization's id is the caller's. Another account is in it only if the organization lists it: accounts
+        // named by hand may be anyone's.
         organization: match &facts.organization.id {
-            Observed::Known(id) => Organization::Member {
+            Observed::Known(id) if own || listed => Organization::Member {
                 id: id.to_string(),
                 path: account_facts.and_then(|account| account.organization_path.known().cloned()),
             },
-            Observed::Absent => Organization::None,
-            Observed::Unknown(_) => Organization::Unknown,
+            Observed::Absent if own => Organization::None,
+            Observed::Known(_) | Observed::Absent | Observed::Unknown(_) => Organization::Unknown,
         },
         tags: tags.known().cloned().map_or(Tags::Unknown, Tags::Known),
         as_of,

@@ -92,7 +92,8 @@ impl Operator {
             _ => (rest, false),
         };
         let (_, comparison, negated) = *OPERATORS.iter().find(|(known, _, _)| known.eq_ignore_ascii_case(name))?;
-        let null_misused = comparison == Comparison::Null && (if_exists || quantifier != Quantifier::Single);
+        // AWS: `NullIfExists` does not exist; `ForAllValues:Null` and `ForAnyValue:Null` are accepted.
+        let null_misused = comparison == Comparison::Null && if_exists;
         (!null_misused).then_some(Self { comparison, negated, if_exists, quantifier })
     }
 }
@@ -107,6 +108,9 @@ pub(crate) struct Condition {
 }
 
 pub(crate) fn evaluate(condition: &Condition, version: Version, on_repository: bool, request: &Request) -> Truth {
+    if condition.values.is_empty() {
+        return without_values(condition, on_repository, request);
+    }
     let wanted: Vec<Wanted> =
         condition.values.iter().map(|text| Wanted::read(text, condition, version, on_repository, request)).collect();
     let mut outcomes =
@@ -115,9 +119,23 @@ pub(crate) fn evaluate(condition: &Condition, version: Version, on_repository: b
     outcomes.fold(first, |sofar, next| sofar.agree(next, &condition.key))
 }
 
+/// AWS accepts an empty list of values, and says of it only that `ForAnyValue` never matches and that a missing key
+/// matches where it would with values.
+fn without_values(condition: &Condition, on_repository: bool, request: &Request) -> Truth {
+    let operator = &condition.operator;
+    let absent = worlds(&condition.key, on_repository, request) == [World::Absent];
+    if operator.quantifier == Quantifier::ForAnyValue {
+        Truth::False
+    } else if absent && (operator.if_exists || operator.quantifier == Quantifier::ForAllValues) {
+        Truth::True
+    } else {
+        Truth::unknown(&condition.key)
+    }
+}
+
 /// A policy value after its variables were replaced.
 #[derive(Debug, Clone)]
-enum Wanted {
+pub(crate) enum Wanted {
     Text(Vec<Token>, String),
     /// A variable without a value: positive operators cannot match it, negated ones do.
     Null,
@@ -127,19 +145,28 @@ enum Wanted {
 
 impl Wanted {
     fn read(text: &str, condition: &Condition, version: Version, on_repository: bool, request: &Request) -> Self {
-        let wild = matches!(condition.operator.comparison, Comparison::StringLike | Comparison::Arn);
+        let comparison = condition.operator.comparison;
+        let wild = matches!(comparison, Comparison::StringLike | Comparison::Arn);
+        let takes_variables = wild
+            || matches!(comparison, Comparison::StringEquals | Comparison::StringEqualsIgnoreCase | Comparison::Bool);
+        if takes_variables {
+            Self::substituted(text, wild, version, on_repository, request)
+        } else {
+            Self::Text(text.chars().map(Token::Char).collect(), text.to_owned())
+        }
+    }
+
+    /// A text with its variables replaced. AWS: before version 2012-10-17 they are plain text.
+    pub(crate) fn substituted(
+        text: &str,
+        wild: bool,
+        version: Version,
+        on_repository: bool,
+        request: &Request,
+    ) -> Self {
         let literal =
             |part: &str| -> Vec<Token> { if wild { wildcard(part) } else { part.chars().map(Token::Char).collect() } };
-        let takes_variables = version == Version::V2012
-            && matches!(
-                condition.operator.comparison,
-                Comparison::StringEquals
-                    | Comparison::StringEqualsIgnoreCase
-                    | Comparison::StringLike
-                    | Comparison::Arn
-                    | Comparison::Bool
-            );
-        if !takes_variables {
+        if version == Version::V2008 {
             return Self::Text(literal(text), text.to_owned());
         }
         let (mut tokens, mut plain, mut rest) = (Vec::new(), String::new(), text);
@@ -190,6 +217,11 @@ fn substitute(variable: &str, on_repository: bool, request: &Request) -> Result<
 fn in_world(condition: &Condition, wanted: &[Wanted], world: &World) -> Truth {
     let operator = &condition.operator;
     if operator.comparison == Comparison::Null {
+        match operator.quantifier {
+            Quantifier::ForAllValues => return Truth::True,
+            Quantifier::ForAnyValue => return Truth::False,
+            Quantifier::Single => {}
+        }
         // The values say whether the key should be missing.
         let missing = *world == World::Absent;
         return any(condition.values.iter().map(|text| match text.to_ascii_lowercase().as_str() {

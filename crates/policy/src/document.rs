@@ -155,9 +155,6 @@ impl Reader<'_> {
         }
         let missing = |name: &str| self.error(node.start, &path, format!("there is no `{name}`"));
         let effect = effect.ok_or_else(|| missing("Effect"))?;
-        if effect == Effect::Allow && principals.as_ref().is_some_and(|selection| selection.negated) {
-            return Err(self.error(node.start, &path, "`NotPrincipal` is accepted with Deny only"));
-        }
         Ok(Statement {
             index,
             sid,
@@ -203,7 +200,8 @@ impl Reader<'_> {
                 principals.push(Principal { kind, text });
             }
         }
-        if principals.is_empty() { Err(self.error(node.start, path, "no principal")) } else { Ok(principals) }
+        // AWS accepts `{}` and empty lists: they name nobody.
+        Ok(principals)
     }
 
     fn conditions(&self, node: &Node, path: &str) -> Result<Vec<Condition>, SyntaxError> {
@@ -239,7 +237,6 @@ impl Reader<'_> {
 
     fn strings(&self, node: &Node, path: &str) -> Result<Vec<String>, SyntaxError> {
         match &node.value {
-            Value::Array(items) if items.is_empty() => Err(self.error(node.start, path, "an empty list")),
             Value::Array(items) => items.iter().map(|item| self.string(item, path)).collect(),
             _ => Ok(vec![self.string(node, path)?]),
         }
@@ -281,7 +278,6 @@ mod tests {
             (r#"{"Statement":{"Effect":"Deny","Effect":"Deny","Principal":"*","Action":"*"}}"#, "stands twice"),
             (r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"ecr"}}"#, "not an action"),
             (r#"{"Statement":{"Effect":"Deny","Principal":"x","Action":"*"}}"#, "a principal is"),
-            (r#"{"Statement":{"Effect":"Allow","NotPrincipal":{"AWS":"*"},"Action":"*"}}"#, "with Deny only"),
             (r#"{"Version":"2020-01-01","Statement":{}}"#, "not a policy version"),
             (
                 r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"*","Condition":{"Equals":{"a:b":"c"}}}}"#,

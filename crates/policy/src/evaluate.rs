@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use scangap_model::Verdict;
 
 use crate::action::Action;
-use crate::condition;
+use crate::condition::{self, Wanted};
 use crate::context::Request;
-use crate::document::{Effect, PolicyDocument, Selection, Statement};
-use crate::pattern::{text_matches, wildcard};
+use crate::document::{Effect, PolicyDocument, Selection, Statement, Version};
+use crate::pattern::{matches_everything, text_matches, wildcard};
 use crate::principal;
 use crate::truth::{Truth, all, any};
 
@@ -71,7 +71,7 @@ pub fn evaluate(document: &PolicyDocument, action: Action, request: &Request) ->
 fn applies(document: &PolicyDocument, statement: &Statement, action: Action, request: &Request) -> Truth {
     // Cheap and definite elements first: most statements end here.
     let acts = action_matches(&statement.actions, action);
-    if !acts {
+    if acts == Truth::False {
         return Truth::False;
     }
     let principals =
@@ -79,30 +79,44 @@ fn applies(document: &PolicyDocument, statement: &Statement, action: Action, req
     if principals == Truth::False {
         return Truth::False;
     }
-    let resources =
-        statement.resources.as_ref().map_or(Truth::True, |selection| resource_matches(selection, action, request));
+    let resources = statement
+        .resources
+        .as_ref()
+        .map_or(Truth::True, |selection| resource_matches(selection, document.version, action, request));
     let conditions = statement
         .conditions
         .iter()
         .map(|condition| condition::evaluate(condition, document.version, action.is_on_repository(), request));
-    principals.and(resources).and(all(conditions))
+    acts.and(principals).and(resources).and(all(conditions))
 }
 
 /// AWS: service prefix and action name compare without case; `*` and `?` stand for any run and any one character.
-fn action_matches(actions: &Selection<String>, action: Action) -> bool {
+fn action_matches(actions: &Selection<String>, action: Action) -> Truth {
+    if actions.items.is_empty() {
+        // AWS accepts an empty list; what its complement holds is not documented.
+        return if actions.negated { Truth::unknown("NotAction") } else { Truth::False };
+    }
     let name = action.name().to_ascii_lowercase();
     let hit = actions.items.iter().any(|pattern| text_matches(&wildcard(&pattern.to_ascii_lowercase()), &name));
-    hit != actions.negated
+    Truth::of(hit != actions.negated)
 }
 
-fn resource_matches(resources: &Selection<String>, action: Action, request: &Request) -> Truth {
+fn resource_matches(resources: &Selection<String>, version: Version, action: Action, request: &Request) -> Truth {
+    if resources.items.is_empty() {
+        return if resources.negated { Truth::unknown("NotResource") } else { Truth::False };
+    }
     // AWS: actions without a resource type match `*` only.
-    let resource = if action.is_on_repository() { request.repository_arn() } else { Some("*".to_owned()) };
-    let hit = any(resources.items.iter().map(|pattern| match (&resource, pattern.as_str()) {
-        (_, "*") => Truth::True,
-        (_, pattern) if pattern.contains("${") => Truth::unknown("Resource"),
-        (Some(resource), pattern) => Truth::of(text_matches(&wildcard(pattern), resource)),
-        (None, _) => Truth::unknown("Resource"),
+    let on_repository = action.is_on_repository();
+    let resource = if on_repository { request.repository_arn() } else { Some("*".to_owned()) };
+    let hit = any(resources.items.iter().map(|pattern| {
+        match Wanted::substituted(pattern, true, version, on_repository, request) {
+            Wanted::Null => Truth::False,
+            Wanted::Unknown(key) => Truth::unknown(format!("${{{key}}}")),
+            Wanted::Text(tokens, _) if matches_everything(&tokens) => Truth::True,
+            Wanted::Text(tokens, _) => resource
+                .as_ref()
+                .map_or_else(|| Truth::unknown("Resource"), |resource| Truth::of(text_matches(&tokens, resource))),
+        }
     }));
     if resources.negated { hit.not() } else { hit }
 }

@@ -70,6 +70,9 @@ pub(crate) fn matches(principals: &Selection<Principal>, request: &Request) -> T
     if !principals.negated {
         return Truth::of(has(Relation::Everyone) || has(Relation::Account) || has(Relation::Role));
     }
+    if principals.items.is_empty() {
+        return Truth::unknown("NotPrincipal");
+    }
     // AWS: "NotPrincipal": the account, the role and the session may each be checked; naming only some of them is
     // documented to behave in ways that cannot be told from the policy.
     if has(Relation::Everyone) {

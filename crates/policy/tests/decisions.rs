@@ -216,3 +216,49 @@ fn registry_level_actions_match_the_star_resource_only() {
     assert_eq!(deny("*"), 10);
     assert_eq!(deny("arn:aws:ecr:eu-west-1:111122223333:repository/*"), 6);
 }
+
+#[test]
+fn empty_lists_and_null_with_a_set_operator_are_accepted_as_aws_accepts_them() {
+    check(r#""Principal":{},"Action":"ecr:*""#, "allowed");
+    check(r#""Principal":{"AWS":[]},"Action":"ecr:*""#, "allowed");
+    check(r#""Principal":"*","Action":[]"#, "allowed");
+    check(r#""Principal":"*","NotAction":[]"#, "depends NotAction");
+    check(r#""Principal":"*","Action":"*","Resource":[]"#, "allowed");
+    condition(r#""StringEquals":{"aws:PrincipalAccount":[]}"#, "depends aws:PrincipalAccount");
+    condition(r#""StringNotEquals":{"aws:PrincipalAccount":[]}"#, "depends aws:PrincipalAccount");
+    condition(r#""ForAnyValue:StringNotEquals":{"aws:PrincipalAccount":[]}"#, "allowed");
+    condition(r#""StringEqualsIfExists":{"aws:SourceAccount":[]}"#, "denied");
+    condition(r#""ForAllValues:Null":{"aws:SourceAccount":"false"}"#, "denied");
+    condition(r#""ForAnyValue:Null":{"aws:SourceAccount":"true"}"#, "allowed");
+    // An Allow that no evaluator likes does not hide the Deny beside it.
+    check_document(
+        r#"{"Statement":[{"Effect":"Allow","NotPrincipal":{"AWS":"999999999999"},"Action":"*"},{"Effect":"Deny","Principal":"*","Action":"*"}]}"#,
+        "denied",
+    );
+}
+
+#[test]
+fn variables_in_resources_are_replaced_where_the_version_says_so() {
+    let resource = |version: &str, resource: &str, expected: &str| {
+        check_document(
+            &format!(
+                r#"{{{version}"Statement":{{"Effect":"Deny","Principal":"*","Action":"*","Resource":"arn:aws:ecr:*:*:repository/{resource}"}}}}"#
+            ),
+            expected,
+        );
+    };
+    let v2012 = r#""Version":"2012-10-17","#;
+    resource(v2012, "${aws:PrincipalTag/team}/*", "depends ${aws:PrincipalTag/team}");
+    resource(v2012, "*${aws:ResourceTag/Scan}*", "allowed");
+    resource(v2012, "${aws:SourceAccount, 'team'}/app", "denied");
+    resource(v2012, "${aws:SourceAccount}*", "allowed");
+    resource("", "${aws:PrincipalTag/team}/*", "allowed");
+}
+
+#[test]
+fn ranges_that_aws_announces_depend_in_both_directions() {
+    for range in ["35.80.0.0/16", "::ffff:0:0/96"] {
+        condition(&format!(r#""IpAddress":{{"aws:SourceIp":"{range}"}}"#), "depends aws:SourceIp");
+        condition(&format!(r#""NotIpAddress":{{"aws:SourceIp":"{range}"}}"#), "depends aws:SourceIp");
+    }
+}

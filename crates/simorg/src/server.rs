@@ -235,7 +235,10 @@ async fn respond(shared: Arc<Shared>, request: Request<HttpBody>) -> Result<Resp
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let incoming = match parse(parts.uri.path(), header, &body) {
         Ok(incoming) => incoming,
-        Err(error) => return Ok(failure(Protocol::RestJson, &error)),
+        Err(error) => {
+            shared.lock().log_unknown(parts.uri.path(), header("x-amz-target"), &error);
+            return Ok(failure(Protocol::RestJson, &error));
+        }
     };
     let pause = shared.pause();
     if !pause.is_zero() {
@@ -281,12 +284,41 @@ enum Outcome {
 }
 
 impl State {
+    /// A request that is none of the simulated operations. It counts as mutating: nobody knows what it would do.
+    fn log_unknown(&mut self, path: &str, target: Option<String>, error: &WireError) {
+        self.log.push(CallRecord {
+            operation: target.unwrap_or_else(|| path.to_owned()),
+            account: None,
+            region: String::new(),
+            principal: String::new(),
+            resource: String::new(),
+            token: String::new(),
+            mutating: true,
+            status: error.status,
+            error: error.code.clone(),
+        });
+    }
+
     fn decide(&mut self, incoming: &Incoming) -> Outcome {
         self.world.catch_up();
         let permission = incoming.permission();
         let caller = match self.world.caller(&incoming.access_key, incoming.token.as_deref()) {
             Ok(caller) => caller,
-            Err(rejected) => return Outcome::Failure(rejection(incoming, rejected)),
+            Err(rejected) => {
+                let error = rejection(incoming, rejected);
+                self.log.push(CallRecord {
+                    mutating: is_mutating(&permission),
+                    operation: permission,
+                    account: None,
+                    region: incoming.region.clone(),
+                    principal: String::new(),
+                    resource: incoming.resource(),
+                    token: String::new(),
+                    status: error.status,
+                    error: error.code.clone(),
+                });
+                return Outcome::Failure(error);
+            }
         };
         // The account whose answer this is: for AssumeRole the role's, elsewhere the caller's.
         let account = incoming
@@ -319,7 +351,8 @@ impl State {
             let body = "<!doctype html><html><title>404 Not Found</title><h1>Not Found</h1></html>".to_owned();
             return Outcome::Raw { status: 404, body, content_type: "text/html; charset=utf-8" };
         }
-        if !self.throttle.admits(permission, Some(account), &incoming.region) {
+        // AWS: the calling account pays, for AssumeRole too.
+        if !self.throttle.admits(permission, Some(caller.account), &incoming.region) {
             return Outcome::Failure(throttled(incoming.service));
         }
         let fault = self.faults.hit(permission, Some(account), &incoming.region, &incoming.resource());

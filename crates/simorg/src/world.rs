@@ -40,7 +40,10 @@ pub(crate) struct Account {
     pub(crate) name: String,
     pub(crate) ou: Option<String>,
     pub(crate) state: String,
+    /// With their paths.
     pub(crate) roles: BTreeSet<String>,
+    /// What the roles ask for, if anything.
+    pub(crate) external_id: Option<String>,
     pub(crate) regions: BTreeSet<RegionName>,
     pub(crate) inspector_member: bool,
     pub(crate) cells: BTreeMap<RegionName, Cell>,
@@ -92,6 +95,8 @@ pub(crate) struct Template {
 pub(crate) struct Repository {
     pub(crate) created_at: Timestamp,
     pub(crate) policy: Option<String>,
+    /// The policy that Inspector meets: the one above, once a change has spread.
+    pub(crate) effective: Option<String>,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) images: Vec<Image>,
     pub(crate) coverage: Option<Coverage>,
@@ -126,6 +131,7 @@ pub(crate) struct Loss {
 /// A change that shows later than the call that started it.
 #[derive(Debug, Clone)]
 pub(crate) enum Transition {
+    PolicySpread { account: AccountId, region: RegionName, repository: String },
     Scanned { account: AccountId, region: RegionName, repository: String },
     Disabled { account: AccountId, region: RegionName },
     Enabled { account: AccountId, region: RegionName },

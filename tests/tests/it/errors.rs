@@ -1,9 +1,9 @@
 //! One clear error each, with a hint and the right exit code, and nothing half-written.
 
 use scangap_simorg::Simulator;
-use scangap_tests::{Scangap, organization, simulate};
+use scangap_tests::{Scangap, Simulated, organization, simulate};
 
-fn workloads() -> Simulator {
+fn workloads() -> Simulated {
     simulate(organization(
         "[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\ncells = [{ region = \"eu-west-1\", repositories = [{ name = \"one\" }] }]",
     ))

@@ -1,8 +1,7 @@
 //! Whatever goes wrong ends in a row that says so, in exit code 3 where something was not learnt, and in nothing else
 //! lost.
 
-use scangap_simorg::Simulator;
-use scangap_tests::{Audited, Scangap, organization, simulate};
+use scangap_tests::{Audited, Scangap, Simulated, organization, simulate};
 
 /// Two accounts with two repositories each, all covered when nothing goes wrong.
 const WORKLOADS: &str = r#"
@@ -28,11 +27,11 @@ name = "beta"
 cells = [{ region = "eu-west-1", repositories = [{ name = "beta/one" }, { name = "beta/two" }] }]
 "#;
 
-fn with(extra: &str) -> Simulator {
+fn with(extra: &str) -> Simulated {
     simulate(organization(&format!("{WORKLOADS}\n{extra}")))
 }
 
-fn audit(simulator: &Simulator) -> Audited {
+fn audit(simulator: &Simulated) -> Audited {
     let audited = Scangap::audit(simulator).args(&["--timeout", "2"]).into_folder();
     assert!(simulator.mutating_calls().is_empty(), "{:?}", simulator.mutating_calls());
     audited
@@ -180,6 +179,7 @@ fn throttling_is_waited_out() {
         .iter()
         .filter_map(|c| c["throttled"].as_u64())
         .sum();
+    assert!(throttled > 0, "nothing was throttled");
     assert_eq!(
         throttled,
         u64::try_from(simulator.calls().iter().filter(|c| c.error == "ThrottlingException").count()).expect("a count")

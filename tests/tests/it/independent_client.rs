@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use scangap_simorg::Simulator;
-use scangap_tests::{organization, simulate, venv_program};
+use scangap_tests::{Simulated, organization, simulate, venv_program};
 use serde_json::Value;
 
 struct AwsCli<'a> {
@@ -47,7 +47,7 @@ impl<'a> AwsCli<'a> {
 }
 
 /// 45 accounts, so that every list of accounts has pages, and one cell with 120 repositories.
-fn simulated() -> Simulator {
+fn simulated() -> Simulated {
     let accounts: String =
         (0..43).map(|i| format!("[[accounts]]\nid = \"4444444444{i:02}\"\nname = \"many-{i}\"\n")).collect();
     let repositories: Vec<String> = (0..120).map(|i| format!("{{ name = \"many/{i:03}\" }}")).collect();

@@ -183,3 +183,44 @@ fn the_administrators_account_may_have_a_role_of_its_own() {
         assert_eq!(row["coverage_source"], expected, "{} {}", row["account_id"], row["region"]);
     }
 }
+
+#[test]
+fn roles_have_paths_and_may_ask_for_an_external_id() {
+    let account = "name = \"alpha\"\nroles = [\"audit/ReadOnly\"]\nexternal_id = \"shared-word\"";
+    let scenario = || organization(&ONE.replace("name = \"alpha\"", account));
+    let roles = ["--role-name", "OrganizationAccountAccessRole,audit/ReadOnly"];
+    let simulator = simulate(scenario());
+    let with = Scangap::audit(&simulator).args(&roles).args(&["--external-id", "shared-word"]).into_folder();
+    assert_eq!(with.expect_code(0).csv("repositories.csv").len(), 2);
+    let without = Scangap::audit(&simulator).args(&roles).into_folder().expect_code(3);
+    assert_eq!(without.gaps(), ["sts:AssumeRole access_denied"]);
+}
+
+#[test]
+fn an_account_named_by_hand_is_in_no_organization_that_is_known() {
+    let scenario = organization(
+        r#"
+[[policies]]
+name = "members"
+inspector = "allowed"
+text = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"StringNotEquals":{"aws:PrincipalOrgID":"o-testing"}}}]}'
+[[accounts]]
+id = "333333333333"
+name = "caller"
+cells = [{ region = "eu-west-1", repositories = [{ name = "own", policy = "members" }] }]
+[[accounts]]
+id = "444444444444"
+name = "other"
+cells = [{ region = "eu-west-1", repositories = [{ name = "other", policy = "members" }] }]
+"#,
+    );
+    let simulator = simulate(scenario);
+    let call = Scangap::audit_at(&simulator.url(), &scangap_simorg::Simulator::access_key("333333333333"));
+    let audited = call.args(&["--accounts", "333333333333,444444444444"]).into_folder().expect_code(3);
+    assert_eq!(audited.repository("own")["policy_verdict"], "allowed");
+    let other = audited.repository("other");
+    assert_eq!(
+        (other["policy_verdict"].as_str(), other["depends_on"].as_str()),
+        ("depends", r#"["aws:PrincipalOrgID"]"#)
+    );
+}

@@ -51,8 +51,48 @@ fn ou_paths_are_names_from_the_root_down() {
 }
 
 #[test]
-fn fail_on_is_heard_only_when_everything_was_read() {
+fn fail_on_names_what_is_not_to_pass() {
     let _ = audit(&["--fail-on", "covered"]).expect_code(2);
     let _ = audit(&["--fail-on", "any"]).expect_code(0);
     let _ = audit(&["--fail-on", "blocked,registry"]).expect_code(0);
+}
+
+/// One account with one repository, under these policies.
+fn audit_one(policy: &str, registry: &str, roles: &str, fail_on: &str) -> Audited {
+    let simulator = simulate(organization(&format!(
+        r#"
+[[policies]]
+name = "mfa"
+inspector = "allowed"
+text = '{{"Version":"2012-10-17","Statement":[{{"Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{{"Bool":{{"aws:MultiFactorAuthPresent":"false"}}}}}}]}}'
+[[policies]]
+name = "open"
+inspector = "allowed"
+text = '{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":"*","Action":"ecr:*","Resource":"*"}}]}}'
+[[policies]]
+name = "frozen"
+inspector = "allowed"
+text = '{{"Version":"2012-10-17","Statement":[{{"Effect":"Deny","Principal":"*","Action":"ecr:PutRegistryScanningConfiguration","Resource":"*"}}]}}'
+[[accounts]]
+id = "333333333333"
+name = "alpha"
+roles = [{roles}]
+[[accounts.cells]]
+region = "eu-west-1"
+registry_policy = "{registry}"
+repositories = [{{ name = "one", policy = "{policy}" }}]
+"#
+    )));
+    Scangap::audit(&simulator).args(&["--fail-on", fail_on]).into_folder()
+}
+
+#[test]
+fn undecided_alone_is_4_a_denying_registry_is_2_and_incomplete_outranks_both() {
+    let role = "\"OrganizationAccountAccessRole\"";
+    let _ = audit_one("mfa", "open", role, "any").expect_code(4);
+    let _ = audit_one("mfa", "open", role, "blocked").expect_code(0);
+    let _ = audit_one("mfa", "frozen", role, "any").expect_code(2);
+    let frozen = audit_one("open", "frozen", role, "registry").expect_code(2);
+    assert_eq!(frozen.diagnosis("one"), "covered", "a registry-level denial is never a repository's verdict");
+    let _ = audit_one("mfa", "frozen", "", "any").expect_code(3);
 }

@@ -24,7 +24,10 @@ pub(super) fn run(command: &Demo, global: &Global) -> Result<Exit, CliError> {
     let now = environment::now();
     let simulator = simulate::start(scenario, 0, now)?;
     audit::run(&Job {
-        introduction: format!("simulated organization at {}, role {role}, no AWS account, no network", simulator.url()),
+        introduction: format!(
+            "simulated organization at {}, role {role}, no AWS account, no network; policies that its scenario does not list are judged by scangap itself",
+            simulator.url()
+        ),
         connect: ConnectOptions {
             profile: None,
             region: None,

@@ -115,6 +115,8 @@ pub struct AccountSpec {
     pub state: String,
     /// Roles that trust the caller; default: the organization's audit role. Empty: every role is refused.
     pub roles: Option<Vec<String>>,
+    /// The external id that the roles ask for.
+    pub external_id: Option<String>,
     /// Regions enabled beyond the organization's.
     #[serde(default)]
     pub opt_in_regions: Vec<String>,
@@ -307,6 +309,8 @@ pub struct LatencySpec {
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DelaySpec {
+    /// From `SetRepositoryPolicy` or `DeleteRepositoryPolicy` to what Inspector meets.
+    pub policy_ms: u64,
     /// From `PutImage` to the coverage row.
     pub scan_ms: u64,
     /// From Disable or Enable to DISABLED or ENABLED.

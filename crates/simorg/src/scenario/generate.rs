@@ -82,6 +82,7 @@ impl Generate {
                     ou: (i > 0).then(|| ous.get(usize::try_from(i % 3).unwrap_or(0)).map(|ou| ou.id.clone())).flatten(),
                     state: "ACTIVE".to_owned(),
                     roles: None,
+                    external_id: None,
                     opt_in_regions: Vec::new(),
                     inspector_member: true,
                     cells,

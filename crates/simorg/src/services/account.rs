@@ -35,7 +35,13 @@ pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> 
                 .map(|(name, status)| json!({"RegionName": name, "RegionOptStatus": status}))
                 .collect();
             let asked = request.input.get("MaxResults").and_then(Value::as_u64);
-            let page = page(rows, request.page_token(), size(asked, 20, 50), false, "ValidationException")?;
+            let page = page(
+                rows,
+                request.page_token(),
+                size(asked, 20, 50, "ValidationException")?,
+                false,
+                "ValidationException",
+            )?;
             Ok(json!({"Regions": page.items, "NextToken": page.next}))
         }
         "GetRegionOptStatus" => {

@@ -149,6 +149,9 @@ fn repositories(world: &World, place: &Place<'_>) -> Result<Value, WireError> {
     if let Some(names) =
         request.input.get("repositoryNames").and_then(Value::as_array).filter(|names| !names.is_empty())
     {
+        if request.input.get("maxResults").is_some() || request.page_token().is_some() {
+            return Err(WireError::new(400, "InvalidParameterException", "Names and pages exclude each other"));
+        }
         let mut rows = Vec::new();
         for name in names.iter().filter_map(Value::as_str) {
             rows.push(describe(place, name, found(name).ok_or_else(|| place.not_found(name))?));
@@ -159,7 +162,13 @@ fn repositories(world: &World, place: &Place<'_>) -> Result<Value, WireError> {
         .map(|cell| cell.repositories.iter().map(|(name, repository)| (name.as_str(), repository)).collect::<Vec<_>>())
         .unwrap_or_default();
     let asked = request.input.get("maxResults").and_then(Value::as_u64);
-    let page = page(rows, request.page_token(), size(asked, 100, 1000), false, "InvalidParameterException")?;
+    let page = page(
+        rows,
+        request.page_token(),
+        size(asked, 100, 1000, "InvalidParameterException")?,
+        false,
+        "InvalidParameterException",
+    )?;
     let items: Vec<Value> =
         page.items.into_iter().map(|(name, repository)| describe(place, name, repository)).collect();
     Ok(json!({"repositories": items, "nextToken": page.next}))
@@ -244,7 +253,13 @@ fn images(world: &mut World, place: &Place<'_>) -> Result<Value, WireError> {
         })
         .collect();
     let asked = place.request.input.get("maxResults").and_then(Value::as_u64);
-    let page = page(rows, place.request.page_token(), size(asked, 100, 1000), false, "InvalidParameterException")?;
+    let page = page(
+        rows,
+        place.request.page_token(),
+        size(asked, 100, 1000, "InvalidParameterException")?,
+        false,
+        "InvalidParameterException",
+    )?;
     Ok(json!({"imageDetails": page.items, "nextToken": page.next}))
 }
 

@@ -43,6 +43,7 @@ fn create_repository(world: &mut World, place: &Place<'_>) -> Result<Value, Wire
     let repository = Repository {
         created_at,
         policy: None,
+        effective: None,
         tags: std::collections::BTreeMap::new(),
         images: Vec::new(),
         coverage: None,
@@ -74,13 +75,21 @@ fn set_repository_policy(world: &mut World, place: &Place<'_>) -> Result<Value, 
     if let Some(repository) = cell.repositories.get_mut(&name) {
         repository.policy = Some(text.clone());
     }
+    spread(world, place, &name);
     Ok(json!({"registryId": place.account.to_string(), "repositoryName": name, "policyText": text}))
+}
+
+/// A change of policy is read at once and met by Inspector a little later.
+fn spread(world: &mut World, place: &Place<'_>, repository: &str) {
+    let (account, region, repository) = (place.account, place.region.clone(), repository.to_owned());
+    world.later(world.delays.policy_ms, Transition::PolicySpread { account, region, repository });
 }
 
 fn delete_repository_policy(world: &mut World, place: &Place<'_>) -> Result<Value, WireError> {
     let name = place.request.text("repositoryName").unwrap_or_default().to_owned();
     place.check(world, &name)?;
     let removed = touched(world, place)?.repositories.get_mut(&name).and_then(|repository| repository.policy.take());
+    spread(world, place, &name);
     removed
         .map(|text| json!({"registryId": place.account.to_string(), "repositoryName": name, "policyText": text}))
         .ok_or_else(|| WireError::new(400, "RepositoryPolicyNotFoundException", "Repository policy does not exist"))

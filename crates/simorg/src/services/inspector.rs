@@ -12,7 +12,7 @@ pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> 
     let region: RegionName =
         request.region.parse().map_err(|_| WireError::new(400, "ValidationException", "not a region"))?;
     match request.operation.as_str() {
-        "BatchGetAccountStatus" => Ok(statuses(world, caller, request, &region)),
+        "BatchGetAccountStatus" => statuses(world, caller, request, &region),
         "ListCoverage" => coverage(world, caller, request, &region),
         "Enable" => toggle(world, caller, request, &region, true),
         "Disable" => toggle(world, caller, request, &region, false),
@@ -61,9 +61,13 @@ fn no_access(id: &str) -> Value {
     json!({"accountId": id, "errorCode": "ACCESS_DENIED", "errorMessage": "Invoking account does not have access to this account"})
 }
 
-fn statuses(world: &World, caller: &Caller, request: &Incoming, region: &RegionName) -> Value {
+fn statuses(world: &World, caller: &Caller, request: &Incoming, region: &RegionName) -> Result<Value, WireError> {
+    let ids = account_ids(request, caller);
+    if ids.len() > 100 {
+        return Err(WireError::new(400, "ValidationException", "accountIds: 100 at most"));
+    }
     let (mut accounts, mut failed) = (Vec::new(), Vec::new());
-    for id in account_ids(request, caller) {
+    for id in ids {
         match id.parse::<AccountId>() {
             Ok(account) if sees(world, caller, account) => {
                 let cell = world.cell_ref(account, region);
@@ -73,7 +77,7 @@ fn statuses(world: &World, caller: &Caller, request: &Incoming, region: &RegionN
             _ => failed.push(no_access(&id)),
         }
     }
-    json!({"accounts": accounts, "failedAccounts": failed})
+    Ok(json!({"accounts": accounts, "failedAccounts": failed}))
 }
 
 fn wanted<'a>(request: &'a Incoming, filter: &str) -> Option<Vec<&'a str>> {
@@ -81,7 +85,27 @@ fn wanted<'a>(request: &'a Incoming, filter: &str) -> Option<Vec<&'a str>> {
     Some(filters.iter().filter_map(|filter| filter.get("value")?.as_str()).collect())
 }
 
+/// AWS: one to ten entries a filter. Only the filters and the comparison that are simulated are accepted, so that none
+/// is ever ignored in silence.
+fn check_filters(request: &Incoming) -> Result<(), WireError> {
+    let filters = request.input.get("filterCriteria").and_then(Value::as_object).into_iter().flatten();
+    for (name, entries) in filters {
+        let known = ["resourceType", "scanStatusReason", "accountId", "ecrRepositoryName"].contains(&name.as_str());
+        let entries = entries.as_array().map(Vec::as_slice).unwrap_or_default();
+        let plain = entries.iter().all(|entry| entry.get("comparison").and_then(Value::as_str) == Some("EQUALS"));
+        if !known || !plain || !(1..=10).contains(&entries.len()) {
+            return Err(WireError::new(
+                400,
+                "ValidationException",
+                format!("filterCriteria.{name} is not simulated so"),
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn coverage(world: &World, caller: &Caller, request: &Incoming, region: &RegionName) -> Result<Value, WireError> {
+    check_filters(request)?;
     let types = wanted(request, "resourceType");
     let reasons = wanted(request, "scanStatusReason");
     let accounts = wanted(request, "accountId");
@@ -121,7 +145,8 @@ fn coverage(world: &World, caller: &Caller, request: &Incoming, region: &RegionN
         }
     }
     let asked = request.input.get("maxResults").and_then(Value::as_u64);
-    let page = page(rows, request.page_token(), size(asked, 100, 200), false, "ValidationException")?;
+    let page =
+        page(rows, request.page_token(), size(asked, 100, 200, "ValidationException")?, false, "ValidationException")?;
     Ok(json!({"coveredResources": page.items, "nextToken": page.next}))
 }
 

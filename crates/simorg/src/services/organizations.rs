@@ -79,7 +79,8 @@ pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> 
         }
         _ => return Err(unknown_operation(request)),
     };
-    let page = page(rows, token, size(asked, PAGE, PAGE), empty_first, "InvalidInputException")?;
+    let page =
+        page(rows, token, size(asked, PAGE, PAGE, "InvalidInputException")?, empty_first, "InvalidInputException")?;
     let mut answer = serde_json::Map::new();
     answer.insert(key.to_owned(), Value::Array(page.items));
     if let Some(next) = page.next {

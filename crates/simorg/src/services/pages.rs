@@ -32,7 +32,8 @@ pub(crate) fn page<T>(
     Ok(Page { items, next: (end < total).then(|| format!("page-{end}")) })
 }
 
-/// The asked-for page size, within the operation's bounds.
-pub(crate) fn size(asked: Option<u64>, default: usize, max: usize) -> usize {
-    asked.and_then(|n| usize::try_from(n).ok()).unwrap_or(default).clamp(1, max)
+/// The asked-for page size. AWS refuses one beyond the operation's bounds.
+pub(crate) fn size(asked: Option<u64>, default: usize, max: usize, invalid: &str) -> Result<usize, WireError> {
+    let size = asked.map_or(Some(default), |n| usize::try_from(n).ok()).filter(|size| (1..=max).contains(size));
+    size.ok_or_else(|| WireError::new(400, invalid, format!("The page size must be from 1 to {max}")))
 }

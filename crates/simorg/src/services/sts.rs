@@ -30,12 +30,22 @@ fn assume_role(world: &mut World, caller: &Caller, request: &Incoming) -> Result
     let arn: Arn =
         role_arn.parse().map_err(|_| WireError::new(400, "ValidationError", format!("{role_arn} is invalid")))?;
     let account: AccountId = arn.account.parse().map_err(|_| denied())?;
-    let role = arn.resource.rsplit('/').next().unwrap_or_default().to_owned();
+    // The path is part of a role's name here, as it is at AWS.
+    let named = arn.resource.strip_prefix("role/").ok_or_else(denied)?.to_owned();
+    let role = named.rsplit('/').next().unwrap_or_default().to_owned();
     let target = world.accounts.get(&account).ok_or_else(denied)?;
     // AWS: accounts that are suspended, closed or not yet active refuse every call.
     let usable = matches!(target.state.as_str(), "ACTIVE" | "PENDING_CLOSURE");
-    if !usable || !target.roles.contains(&role) {
+    if !usable
+        || !target.roles.contains(&named)
+        || target.external_id.as_deref() != request.text("ExternalId").filter(|_| target.external_id.is_some())
+    {
         return Err(denied());
+    }
+    let session_name = request.text("RoleSessionName").unwrap_or_default();
+    let legal = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+    if !(2..=64).contains(&session_name.len()) || !session_name.chars().all(legal) {
+        return Err(WireError::new(400, "ValidationError", "Value at 'roleSessionName' failed to satisfy constraint"));
     }
     let allowed = match request.text("Policy") {
         None => None,
@@ -51,9 +61,12 @@ fn assume_role(world: &mut World, caller: &Caller, request: &Incoming) -> Result
         })?),
     };
     let asked = request.text("DurationSeconds").and_then(|text| text.parse::<i64>().ok());
+    if asked.is_some_and(|seconds| !(900..=43_200).contains(&seconds)) {
+        return Err(WireError::new(400, "ValidationError", "Value at 'durationSeconds' failed to satisfy constraint"));
+    }
     let seconds = world.organization.session_seconds.or(asked).unwrap_or(3600);
     let expires = world.wall_now().saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(jiff::Timestamp::MAX);
-    let name = request.text("RoleSessionName").unwrap_or("session").to_owned();
+    let name = session_name.to_owned();
     let token = format!("simulated-session-token-{}", world.sessions.len() + 1);
     let session = Session { account, role: role.clone(), name: name.clone(), token: token.clone(), allowed, expires };
     let key = world.open_session(session);

@@ -49,6 +49,7 @@ impl World {
                     ou: spec.ou.clone(),
                     state: spec.state.clone(),
                     roles,
+                    external_id: spec.external_id.clone(),
                     regions,
                     inspector_member: spec.inspector_member,
                     cells,
@@ -187,7 +188,8 @@ impl Builder<'_> {
             .collect();
         Repository {
             created_at: self.clock.saturating_sub(jiff::SignedDuration::from_hours(24 * 90)).unwrap_or(self.clock),
-            policy: policy.map(|(text, _)| text),
+            policy: policy.as_ref().map(|(text, _)| text.clone()),
+            effective: policy.map(|(text, _)| text),
             tags: spec.tags.clone(),
             images,
             coverage,

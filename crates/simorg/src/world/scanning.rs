@@ -57,7 +57,7 @@ impl World {
     fn inspector_standing(&mut self, account: AccountId, region: &RegionName, repository: &str) -> Option<Standing> {
         let cell = self.cell_ref(account, region)?;
         let registry = cell.registry_policy.clone().filter(|_| cell.registry_policy_scope == "V2");
-        let own = cell.repositories.get(repository)?.policy.clone();
+        let own = cell.repositories.get(repository)?.effective.clone();
         let mut standing = Standing::Allowed;
         for policy in [registry, own].into_iter().flatten() {
             let truth = self.truth.about(&Question { policy: &policy, account, region, repository })?;
@@ -68,20 +68,28 @@ impl World {
         Some(standing)
     }
 
-    /// Whether the auditor may read a repository.
+    /// Whether the auditor may read a repository: its own policy and, under scope V2, the registry's.
     pub(crate) fn auditor_standing(&mut self, account: AccountId, region: &RegionName, repository: &str) -> Standing {
-        let policy = self.cell_ref(account, region).and_then(|cell| cell.repositories.get(repository)?.policy.clone());
-        match policy {
-            Some(policy) => self
-                .truth
-                .about(&Question { policy: &policy, account, region, repository })
-                .map_or(Standing::Allowed, |truth| truth.auditor),
-            None => Standing::Allowed,
+        let Some(cell) = self.cell_ref(account, region) else { return Standing::Allowed };
+        let registry = cell.registry_policy.clone().filter(|_| cell.registry_policy_scope == "V2");
+        let own = cell.repositories.get(repository).and_then(|repository| repository.policy.clone());
+        let policies: Vec<String> = [registry, own].into_iter().flatten().collect();
+        let mut denied = false;
+        for policy in policies {
+            let truth = self.truth.about(&Question { policy: &policy, account, region, repository });
+            denied |= truth.is_some_and(|truth| truth.auditor == Standing::Denied);
         }
+        if denied { Standing::Denied } else { Standing::Allowed }
     }
 
     pub(super) fn apply(&mut self, transition: &Transition) {
         match transition {
+            Transition::PolicySpread { account, region, repository } => {
+                if let Some(found) = self.cell(*account, region).and_then(|cell| cell.repositories.get_mut(repository))
+                {
+                    found.effective.clone_from(&found.policy);
+                }
+            }
             Transition::Scanned { account, region, repository } => self.scan(*account, region, repository),
             Transition::Disabled { account, region } => self.disabled(*account, region),
             Transition::Enabled { account, region } => self.enabled(*account, region),
