@@ -1,0 +1,126 @@
+//! Repairs: the article's result to the letter, every way of writing an exemption, and harmlessness.
+
+#![expect(clippy::expect_used, reason = "tests")]
+
+use scangap_model::Partition;
+use scangap_policy::{ALL_ACTIONS, ExemptError, Organization, REPOSITORY_ACTIONS, Request, Tags, exempt};
+
+const ROLE: &str =
+    "arn:aws:iam::111122223333:role/aws-service-role/inspector2.amazonaws.com/AWSServiceRoleForAmazonInspector2";
+
+fn request() -> Request {
+    Request {
+        partition: Partition::Aws,
+        account: "111122223333".parse().expect("an account"),
+        region: "eu-west-1".parse().expect("a region"),
+        repository: Some("app".parse().expect("a repository")),
+        organization: Organization::Unknown,
+        tags: Tags::Unknown,
+        as_of: "2026-11-23T00:00:00Z".parse().expect("a time"),
+    }
+}
+
+fn repaired(text: &str) -> String {
+    exempt(text, REPOSITORY_ACTIONS, &request()).expect("a repair")
+}
+
+/// A statement's rest before and after.
+fn check(before: &str, after: &str) {
+    let document = |rest: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Deny","Principal":"*","Action":"ecr:*"{rest}}}]}}"#
+        )
+        .replace("ROLE", ROLE)
+    };
+    assert_eq!(repaired(&document(before)), document(after));
+}
+
+#[test]
+fn the_articles_policy_becomes_the_articles_result() {
+    let before = r#"{
+  "Version": "2012-10-17",
+  "Statement": [
+    {
+      "Sid": "OfficeOnly",
+      "Effect": "Deny",
+      "Principal": "*",
+      "Action": "ecr:*",
+      "Condition": {
+        "NotIpAddress": {
+          "aws:SourceIp": "203.0.113.10/32"
+        }
+      }
+    }
+  ]
+}
+"#;
+    let after = before.replace(
+        "          \"aws:SourceIp\": \"203.0.113.10/32\"\n        }\n",
+        &format!("          \"aws:SourceIp\": \"203.0.113.10/32\"\n        }},\n        \"ArnNotEquals\": {{\n          \"aws:PrincipalArn\": \"{ROLE}\"\n        }}\n"),
+    );
+    assert_eq!(repaired(before), after);
+}
+
+#[test]
+fn the_exemption_goes_where_the_author_would_put_it() {
+    check("", r#","Condition":{"ArnNotEquals":{"aws:PrincipalArn":"ROLE"}}"#);
+    check(
+        r#","Condition":{"NotIpAddress":{"aws:SourceIp":"203.0.113.10/32"}}"#,
+        r#","Condition":{"NotIpAddress":{"aws:SourceIp":"203.0.113.10/32"},"ArnNotEquals":{"aws:PrincipalArn":"ROLE"}}"#,
+    );
+    check(r#","Condition":{}"#, r#","Condition":{"ArnNotEquals": {"aws:PrincipalArn": "ROLE"}}"#);
+    for operator in ["ArnNotEquals", "ArnNotLike", "StringNotEquals", "StringNotLike", "ArnNotEqualsIfExists"] {
+        let with = |values: &str| format!(r#","Condition":{{"{operator}":{{"aws:principalarn":{values}}}}}"#);
+        check(
+            &with(r#""arn:aws:iam::111122223333:role/Ops""#),
+            &with(r#"["arn:aws:iam::111122223333:role/Ops", "ROLE"]"#),
+        );
+        check(&with(r#"["a","b"]"#), &with(r#"["a","b","ROLE"]"#));
+        check(&with(r#"["a"]"#), &with(r#"["a", "ROLE"]"#));
+    }
+    check(
+        r#","Condition":{"ArnNotEquals":{"aws:SourceArn":"arn:aws:s3:::x"}}"#,
+        r#","Condition":{"ArnNotEquals":{"aws:SourceArn":"arn:aws:s3:::x","aws:PrincipalArn":"ROLE"}}"#,
+    );
+    // The opposite sense stays, and is narrowed.
+    check(
+        r#","Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::111122223333:role/*"}}"#,
+        r#","Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::111122223333:role/*"},"ArnNotEquals":{"aws:PrincipalArn":"ROLE"}}"#,
+    );
+}
+
+#[test]
+fn only_the_denying_statements_change() {
+    let text = r#"{"Statement":[
+ {"Sid":"A","Effect":"Deny","Principal":"*","Action":"ecr:PutImage"},
+ {"Sid":"B","Effect":"Deny","Principal":"*","Action":"ecr:BatchGetImage"},
+ {"Sid":"C","Effect":"Deny","NotPrincipal":{"AWS":"arn:aws:iam::111122223333:role/x"},"NotAction":"ecr:PutImage"},
+ {"Sid":"D","Effect":"Allow","Principal":"*","Action":"ecr:*"}]}"#;
+    let lines: Vec<String> = repaired(text).lines().map(str::to_owned).collect();
+    let before: Vec<&str> = text.lines().collect();
+    let changed: Vec<bool> = lines.iter().zip(before).map(|(after, before)| after != before).collect();
+    assert_eq!(changed, [false, false, true, true, false]);
+}
+
+#[test]
+fn a_repair_adds_text_and_removes_none() {
+    let text = r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"*","Condition":{"StringNotLike":{"aws:PrincipalArn":["x","y"]}}}}"#;
+    let after = repaired(text);
+    let mut rest = after.chars();
+    assert!(text.chars().all(|wanted| rest.any(|found| found == wanted)), "{after}");
+}
+
+#[test]
+fn what_cannot_be_repaired_says_why() {
+    let try_repair = |text: &str| exempt(text, ALL_ACTIONS, &request()).expect_err("no repair").to_string();
+    assert_eq!(
+        try_repair(r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"*"}}"#),
+        "the policy denies Inspector's role nothing"
+    );
+    assert!(matches!(exempt("{", ALL_ACTIONS, &request()), Err(ExemptError::NotAPolicy(_))));
+    let long = format!(
+        r#"{{"Statement":{{"Effect":"Deny","Principal":"*","Action":["ecr:*","{}"]}}}}"#,
+        format!("ecr:{}", "x".repeat(10_100))
+    );
+    assert!(try_repair(&long).contains("AWS stores 10240"), "{}", try_repair(&long));
+}
