@@ -105,5 +105,6 @@ pub(crate) fn request(
         },
         tags: tags.known().cloned().map_or(Tags::Unknown, Tags::Known),
         as_of,
+        stated: BTreeMap::new(),
     }
 }

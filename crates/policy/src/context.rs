@@ -37,6 +37,17 @@ pub struct Request {
     pub tags: Tags,
     /// The time that date conditions are judged at.
     pub as_of: Timestamp,
+    /// Context keys that the caller knows better, by lowercase name.
+    pub stated: BTreeMap<String, Stated>,
+}
+
+/// What a caller states about a context key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stated {
+    Values(Vec<String>),
+    Absent,
+    /// There or not, with whatever value.
+    Unknown,
 }
 
 impl Request {
@@ -77,6 +88,12 @@ fn value(text: impl Into<String>) -> Vec<World> {
 /// AWS: "AWS global condition context keys", read for a service-linked role; unlisted keys may be there or not.
 pub(crate) fn worlds(key: &str, on_repository: bool, request: &Request) -> Vec<World> {
     let lower = key.to_ascii_lowercase();
+    match request.stated.get(&lower) {
+        Some(Stated::Values(values)) => return vec![World::Values(values.clone())],
+        Some(Stated::Absent) => return vec![World::Absent],
+        Some(Stated::Unknown) => return vec![World::Absent, World::Some],
+        None => {}
+    }
     if let Some(tag) = lower.strip_prefix("aws:resourcetag/").or_else(|| lower.strip_prefix("ecr:resourcetag/")) {
         return resource_tag(tag, on_repository, request);
     }

@@ -91,7 +91,7 @@ fn applies(document: &PolicyDocument, statement: &Statement, action: Action, req
 }
 
 /// AWS: service prefix and action name compare without case; `*` and `?` stand for any run and any one character.
-fn action_matches(actions: &Selection<String>, action: Action) -> Truth {
+pub(crate) fn action_matches(actions: &Selection<String>, action: Action) -> Truth {
     if actions.items.is_empty() {
         // AWS accepts an empty list; what its complement holds is not documented.
         return if actions.negated { Truth::unknown("NotAction") } else { Truth::False };
@@ -101,7 +101,12 @@ fn action_matches(actions: &Selection<String>, action: Action) -> Truth {
     Truth::of(hit != actions.negated)
 }
 
-fn resource_matches(resources: &Selection<String>, version: Version, action: Action, request: &Request) -> Truth {
+pub(crate) fn resource_matches(
+    resources: &Selection<String>,
+    version: Version,
+    action: Action,
+    request: &Request,
+) -> Truth {
     if resources.items.is_empty() {
         return if resources.negated { Truth::unknown("NotResource") } else { Truth::False };
     }

@@ -14,11 +14,13 @@ mod network;
 mod pattern;
 mod principal;
 mod truth;
+mod why;
 
 pub use action::{ALL_ACTIONS, Action, REPOSITORY_ACTIONS};
-pub use context::{Organization, Request, Tags};
+pub use context::{Organization, Request, Stated, Tags};
 pub use document::{Effect, PolicyDocument, Statement};
 pub use evaluate::{Decision, Responsible, evaluate};
 pub use exempt::{ExemptError, exempt};
 pub use json::{Position, SyntaxError};
 pub use truth::Truth;
+pub use why::{Element, why};

@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 
 use scangap_model::{Partition, Verdict};
-use scangap_policy::{ALL_ACTIONS, Action, Organization, PolicyDocument, REPOSITORY_ACTIONS, Request, Tags, evaluate};
+use scangap_policy::{
+    ALL_ACTIONS, Action, Organization, PolicyDocument, REPOSITORY_ACTIONS, Request, Stated, Tags, evaluate, why,
+};
 
 const ROLE: &str =
     "arn:aws:iam::111122223333:role/aws-service-role/inspector2.amazonaws.com/AWSServiceRoleForAmazonInspector2";
@@ -22,6 +24,7 @@ fn request() -> Request {
         },
         tags: Tags::Known(BTreeMap::from([("Scan".to_owned(), "yes".to_owned())])),
         as_of: "2026-11-23T00:00:00Z".parse().expect("a time"),
+        stated: std::collections::BTreeMap::new(),
     }
 }
 
@@ -261,4 +264,41 @@ fn ranges_that_aws_announces_depend_in_both_directions() {
         condition(&format!(r#""IpAddress":{{"aws:SourceIp":"{range}"}}"#), "depends aws:SourceIp");
         condition(&format!(r#""NotIpAddress":{{"aws:SourceIp":"{range}"}}"#), "depends aws:SourceIp");
     }
+}
+
+#[test]
+fn callers_may_state_context_that_they_know_better() {
+    let document = PolicyDocument::parse(
+        r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"*","Condition":{"Bool":{"aws:MultiFactorAuthPresent":"false"}}}}"#,
+    )
+    .expect("a policy");
+    let with = |stated: Stated| {
+        let request =
+            Request { stated: BTreeMap::from([("aws:multifactorauthpresent".to_owned(), stated)]), ..request() };
+        evaluate(&document, Action::ListImages, &request).verdict
+    };
+    assert_eq!(with(Stated::Values(vec!["false".into()])), Verdict::Denied);
+    assert_eq!(with(Stated::Absent), Verdict::Allowed);
+    assert_eq!(with(Stated::Unknown), Verdict::Depends);
+}
+
+#[test]
+fn every_element_of_a_statement_says_why() {
+    let document = PolicyDocument::parse(
+        r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"NotIpAddress":{"aws:SourceIp":"203.0.113.10/32"},"ArnNotEquals":{"aws:PrincipalArn":"ROLE"}}}}"#.replace("ROLE", ROLE).as_str(),
+    )
+    .expect("a policy");
+    let elements: Vec<String> = why(&document, 0, Action::ListImages, &request())
+        .into_iter()
+        .map(|element| format!("{} | {} | {:?}", element.name, element.found, element.matched))
+        .collect();
+    assert_eq!(
+        elements,
+        [
+            "Action | ecr:ListImages | True".to_owned(),
+            format!("Principal | {ROLE} | True"),
+            "NotIpAddress aws:SourceIp | a public address of AWS, or absent | True".to_owned(),
+            format!("ArnNotEquals aws:PrincipalArn | {ROLE} | False"),
+        ]
+    );
 }

@@ -17,6 +17,7 @@ fn request() -> Request {
         organization: Organization::Unknown,
         tags: Tags::Unknown,
         as_of: "2026-11-23T00:00:00Z".parse().expect("a time"),
+        stated: std::collections::BTreeMap::new(),
     }
 }
 

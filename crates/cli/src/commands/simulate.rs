@@ -70,6 +70,7 @@ fn judge(question: &Question<'_>, organization: &str, as_of: Timestamp) -> Optio
         organization: InOrganization::Member { id: organization.to_owned(), path: None },
         tags: Tags::Unknown,
         as_of,
+        stated: std::collections::BTreeMap::new(),
     };
     match Verdict::fold(REPOSITORY_ACTIONS.iter().map(|&action| evaluate(&document, action, &request).verdict)) {
         Verdict::Allowed => Some(Standing::Allowed),
