@@ -59,6 +59,11 @@ pub enum Command {
         after_help = "Examples:\n  scangap simulate --port 4599\n  scangap simulate --scenario organization.toml\n  scangap simulate --accounts 300 --regions 4 --repositories 10 --seed 1"
     )]
     Simulate(Simulate),
+    /// Decide one policy offline: verdict per action, the responsible statement and condition, and the repair
+    #[command(
+        after_help = "Examples:\n  scangap explain policy.json --account 111122223333\n  scangap explain policy.json --account 111122223333 --fix\n  aws ecr get-repository-policy --repository-name app --query policyText --output text | scangap explain - --account 111122223333\n  scangap explain --snapshot runs/today/snapshot.db --account 111122223333 --region eu-west-1 --repository app"
+    )]
+    Explain(Box<Explain>),
     /// Print what machines can rely on: columns and exit codes
     Schema(Schema),
 }
@@ -193,6 +198,69 @@ pub struct Simulate {
     /// Print the demo organization's scenario as an example, and end
     #[arg(long)]
     pub print_scenario: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The policy's file; `-` reads standard input
+    #[arg(required_unless_present = "snapshot", conflicts_with = "snapshot")]
+    pub policy: Option<PathBuf>,
+    /// Take the policy, its registry policy and its context from a snapshot
+    #[arg(long, value_name = "SNAPSHOT", requires = "repository")]
+    pub snapshot: Option<PathBuf>,
+    /// The account of the registry
+    #[arg(long, value_name = "ID")]
+    pub account: String,
+    /// The region of the registry
+    #[arg(long, value_name = "REGION", default_value = "us-east-1")]
+    pub region: String,
+    /// The repository's name
+    #[arg(long, value_name = "NAME")]
+    pub repository: Option<String>,
+    /// What the policy is attached to
+    #[arg(long, value_enum, default_value_t = PolicyKind::Repository)]
+    pub kind: PolicyKind,
+    /// The account's organization, as `o-exampleorg`, or `none`; default: not known
+    #[arg(long, value_name = "ID")]
+    pub org: Option<String>,
+    /// The repository's tags as KEY=VALUE, or `none`; default: not known
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    pub tags: Vec<String>,
+    /// The registry's policy, in force for every request (scope V2)
+    #[arg(long, value_name = "FILE")]
+    pub registry_policy: Option<PathBuf>,
+    /// State a context key's value
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub context: Vec<String>,
+    /// State that a context key is absent
+    #[arg(long, value_name = "KEY")]
+    pub absent: Vec<String>,
+    /// State that a context key is not known
+    #[arg(long, value_name = "KEY")]
+    pub unknown: Vec<String>,
+    /// The time that date conditions are judged at; default: now
+    #[arg(long, value_name = "TIME")]
+    pub as_of: Option<String>,
+    /// Print the repair as a diff
+    #[arg(long)]
+    pub fix: bool,
+    /// Write the repaired policy to a file
+    #[arg(long, value_name = "FILE", requires = "fix")]
+    pub write: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t = Output::Text, value_name = "FORM")]
+    pub output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PolicyKind {
+    Repository,
+    Registry,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    Text,
+    Json,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 mod audit;
 mod demo;
+mod explain;
 mod report;
 mod schema;
 mod simulate;
@@ -16,6 +17,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CliError> {
         Command::Report(command) => report::run(command, &arguments.global),
         Command::Demo(command) => demo::run(command, &arguments.global),
         Command::Simulate(command) => simulate::run(command),
+        Command::Explain(command) => explain::run(command),
         Command::Schema(command) => {
             schema::run(command);
             Ok(Exit::Finished)

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use scangap_aws::ConnectError;
 use scangap_collect::CollectError;
 use scangap_model::Gap;
+use scangap_policy::{ExemptError, SyntaxError};
 use scangap_report::{FileError, sanitize};
 use scangap_simorg::{ScenarioError, StartError};
 use scangap_snapshot::{ReadError, WriteError};
@@ -38,6 +39,14 @@ pub(crate) enum CliError {
     ScenarioFile { path: PathBuf, source: std::io::Error },
     #[error("the scenario `{path}` is not valid")]
     Scenario { path: PathBuf, source: ScenarioError },
+    #[error("failed to read the policy `{path}`")]
+    PolicyFile { path: PathBuf, source: std::io::Error },
+    #[error("`{path}` is not a policy that AWS would store")]
+    NotAPolicy { path: PathBuf, source: SyntaxError },
+    #[error("the snapshot holds no policy of repository `{0}` there")]
+    NoPolicy(String),
+    #[error("the policy cannot be repaired")]
+    NoRepair(#[source] ExemptError),
     #[error("failed to start the simulated organization")]
     Simulator(#[source] StartError),
     #[error("failed to start the asynchronous runtime")]
@@ -67,10 +76,14 @@ impl CliError {
             },
             Self::UnknownRegion(..) | Self::BadValue { .. } | Self::AlreadyAudited(_) => Exit::Usage,
             Self::Snapshot(_)
+            | Self::PolicyFile { .. }
+            | Self::NotAPolicy { .. }
+            | Self::NoPolicy(_)
             | Self::Scenario { .. }
             | Self::ScenarioFile { .. }
             | Self::Simulator(StartError::Scenario(_)) => Exit::Data,
-            Self::Folder { .. }
+            Self::NoRepair(_)
+            | Self::Folder { .. }
             | Self::Store(_)
             | Self::Report(_)
             | Self::Simulator(StartError::Listen { .. })
@@ -110,6 +123,7 @@ impl CliError {
             Self::BadValue { hint, .. } => hint.clone(),
             Self::AlreadyAudited(_) => "name another folder with --out; a snapshot is evidence and is never overwritten".to_owned(),
             Self::Folder { .. } => "name a folder that you may write to with --out".to_owned(),
+            Self::NoPolicy(_) => "see repositories.csv for the accounts, regions and names that were read".to_owned(),
             Self::Scenario { .. } => "`scangap simulate --print-scenario` prints an example".to_owned(),
             Self::Simulator(StartError::Listen { .. }) => "name another port with --port, or 0 for any".to_owned(),
             Self::Collect(CollectError::ListenerGone)
@@ -117,6 +131,9 @@ impl CliError {
             | Self::Snapshot(_)
             | Self::Report(_)
             | Self::ScenarioFile { .. }
+            | Self::PolicyFile { .. }
+            | Self::NotAPolicy { .. }
+            | Self::NoRepair(_)
             | Self::Simulator(StartError::Scenario(_))
             | Self::Runtime(_) => return None,
         })

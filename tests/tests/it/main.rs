@@ -4,6 +4,7 @@
 
 mod demo;
 mod errors;
+mod explain;
 mod faults;
 mod independent_client;
 mod independent_servers;

@@ -86,7 +86,11 @@ fn describe(scope: &ScopeArguments) -> String {
 }
 
 pub(super) fn as_of(run: &Run, default: Timestamp) -> Result<Timestamp, CliError> {
-    match &run.as_of {
+    time(run.as_of.as_ref(), default)
+}
+
+pub(super) fn time(text: Option<&String>, default: Timestamp) -> Result<Timestamp, CliError> {
+    match text {
         None => Ok(default),
         Some(text) => text.parse().map_err(|_| CliError::BadValue {
             value: text.clone(),
@@ -106,17 +110,18 @@ fn scope(arguments: &ScopeArguments) -> Result<Scope, CliError> {
 }
 
 fn accounts(texts: &[String]) -> Result<Vec<AccountId>, CliError> {
-    let parse = |text: &String| {
-        text.trim().parse().map_err(|_| CliError::BadValue {
-            value: text.clone(),
-            expected: "an account id",
-            hint: "account ids have 12 digits, leading zeros included".to_owned(),
-        })
-    };
-    texts.iter().map(parse).collect()
+    texts.iter().map(|text| account(text)).collect()
 }
 
-fn known_region(text: &str) -> Result<RegionName, CliError> {
+pub(super) fn account(text: &str) -> Result<AccountId, CliError> {
+    text.trim().parse().map_err(|_| CliError::BadValue {
+        value: text.to_owned(),
+        expected: "an account id",
+        hint: "account ids have 12 digits, leading zeros included".to_owned(),
+    })
+}
+
+pub(super) fn known_region(text: &str) -> Result<RegionName, CliError> {
     let unknown = || CliError::UnknownRegion(text.to_owned(), nearest_region(text, strsim::jaro_winkler));
     region_info(text).and_then(|info| info.name.parse().ok()).ok_or_else(unknown)
 }
