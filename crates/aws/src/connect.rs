@@ -188,7 +188,7 @@ impl Connection {
 
     /// An account as the caller (its own), or through a role.
     pub fn account(&self, account: AccountId, role: Option<&AssumedRole>) -> AccountReader {
-        AccountReader::new(account, self.credentialed(role), &self.global(role))
+        AccountReader::new(account, self.credentialed(role), &self.global(role), role.is_some())
     }
 
     pub async fn assume(

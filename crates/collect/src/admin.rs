@@ -17,8 +17,9 @@ use crate::run::Context;
 const ACCOUNTS_PER_BATCH: usize = 100;
 
 /// The administrator's view of one region.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct RegionView {
+    pub(crate) administrator: AccountId,
     /// Only accounts that it sees.
     pub(crate) statuses: BTreeMap<AccountId, AccountStatus>,
     pub(crate) coverage: BTreeMap<AccountId, Vec<CoverageRow>>,
@@ -104,7 +105,12 @@ pub(crate) fn watch(
 async fn read(context: &Context, admin: &OpenedAccount, region: &RegionName, accounts: &[AccountId]) -> RegionView {
     let place = context.gate.place();
     let reader = admin.reader.region(region);
-    let mut view = RegionView::default();
+    let mut view = RegionView {
+        administrator: admin.id,
+        statuses: BTreeMap::new(),
+        coverage: BTreeMap::new(),
+        coverage_gap: None,
+    };
     for batch in accounts.chunks(ACCOUNTS_PER_BATCH) {
         let reader = &reader;
         let asked =

@@ -224,3 +224,26 @@ cells = [{ region = "eu-west-1", repositories = [{ name = "other", policy = "mem
         ("depends", r#"["aws:PrincipalOrgID"]"#)
     );
 }
+
+#[test]
+fn the_callers_own_credentials_are_fetched_once_and_not_for_every_request() {
+    let simulator = simulate(organization(
+        "[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\ncells = [{ region = \"eu-west-1\", repositories = [{ name = \"one\" }, { name = \"two\" }] }]",
+    ));
+    let key = scangap_simorg::Simulator::access_key("333333333333");
+    let call =
+        Scangap::audit_at(&simulator.url(), "unused").without("AWS_ACCESS_KEY_ID").without("AWS_SECRET_ACCESS_KEY");
+    let (config, log) = (call.home().join("config"), call.home().join("log"));
+    let answer = format!(
+        "{{\\\"Version\\\": 1, \\\"AccessKeyId\\\": \\\"{key}\\\", \\\"SecretAccessKey\\\": \\\"simulated\\\"}}"
+    );
+    let script =
+        format!("[default]\ncredential_process = sh -c \"echo asked >> {}; echo '{answer}'\"\n", log.display());
+    fs_err::write(&config, script).expect("a file");
+    let call = call.env("AWS_CONFIG_FILE", &config.to_string_lossy());
+    let audited = call.args(&["--accounts", "333333333333"]).into_folder().expect_code(3);
+    assert_eq!(audited.csv("repositories.csv").len(), 2);
+    let asked = fs_err::read_to_string(&log).expect("the log").lines().count();
+    // Once to see whether there are any, once into the cache; a few requests may start before that is filled.
+    assert!(asked <= 4, "the process ran {asked} times for {} calls", simulator.calls().len());
+}

@@ -22,6 +22,9 @@ pub struct OptStatus {
 pub struct AccountReader {
     pub(crate) account: AccountId,
     config: SdkConfig,
+    /// An assumed role keeps its own credentials. The caller's own stay in the SDK's cache: behind them may be a process,
+    /// SSO or the metadata service, which must not be asked for every request.
+    assumed: bool,
     management: aws_sdk_account::Client,
 }
 
@@ -34,35 +37,30 @@ pub struct RegionReader {
 }
 
 impl AccountReader {
-    pub(crate) fn new(account: AccountId, config: SdkConfig, global: &SdkConfig) -> Self {
-        let management = aws_sdk_account::Client::from_conf(
-            aws_sdk_account::config::Builder::from(global)
-                .identity_cache(aws_sdk_account::config::IdentityCache::no_cache())
-                .retry_partition(RetryPartition::new(format!("account-{account}")))
-                .build(),
-        );
-        Self { account, config, management }
+    pub(crate) fn new(account: AccountId, config: SdkConfig, global: &SdkConfig, assumed: bool) -> Self {
+        let partition = RetryPartition::new(format!("account-{account}"));
+        let mut management = aws_sdk_account::config::Builder::from(global).retry_partition(partition);
+        if assumed {
+            management = management.identity_cache(aws_sdk_account::config::IdentityCache::no_cache());
+        }
+        Self { account, config, assumed, management: aws_sdk_account::Client::from_conf(management.build()) }
     }
 
     pub fn region(&self, region: &RegionName) -> RegionReader {
         let place = |service: &str| RetryPartition::new(format!("{service}-{}-{region}", self.account));
         let name = Region::new(region.as_str().to_owned());
+        let mut ecr =
+            aws_sdk_ecr::config::Builder::from(&self.config).region(name.clone()).retry_partition(place("ecr"));
+        let mut inspector =
+            aws_sdk_inspector2::config::Builder::from(&self.config).region(name).retry_partition(place("inspector2"));
+        if self.assumed {
+            ecr = ecr.identity_cache(aws_sdk_ecr::config::IdentityCache::no_cache());
+            inspector = inspector.identity_cache(aws_sdk_inspector2::config::IdentityCache::no_cache());
+        }
         RegionReader {
             account: self.account,
-            ecr: aws_sdk_ecr::Client::from_conf(
-                aws_sdk_ecr::config::Builder::from(&self.config)
-                    .region(name.clone())
-                    .identity_cache(aws_sdk_ecr::config::IdentityCache::no_cache())
-                    .retry_partition(place("ecr"))
-                    .build(),
-            ),
-            inspector: aws_sdk_inspector2::Client::from_conf(
-                aws_sdk_inspector2::config::Builder::from(&self.config)
-                    .region(name)
-                    .identity_cache(aws_sdk_inspector2::config::IdentityCache::no_cache())
-                    .retry_partition(place("inspector2"))
-                    .build(),
-            ),
+            ecr: aws_sdk_ecr::Client::from_conf(ecr.build()),
+            inspector: aws_sdk_inspector2::Client::from_conf(inspector.build()),
         }
     }
 

@@ -34,6 +34,15 @@ pub(super) async fn read(cell: &Cell<'_>, view: &AdminView, something: bool) -> 
             answers.source = Observed::Known(CoverageSource::DelegatedAdministrator).into();
             answers.rows = seen.coverage.get(&cell.account).cloned().unwrap_or_default();
         }
+        // The administrator's own cell: its list is the account's own, and asking again would say the same.
+        Some(seen) if seen.administrator == cell.account => {
+            answers.source = seen
+                .coverage_gap
+                .clone()
+                .map_or(Observed::Known(CoverageSource::DelegatedAdministrator), Observed::Unknown)
+                .into();
+            answers.rows = seen.coverage.get(&cell.account).cloned().unwrap_or_default();
+        }
         // The administrator's list broke off, or there is none: the account itself, where there is something to ask for.
         Some(_) | None if !something => {}
         seen => {
