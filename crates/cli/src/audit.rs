@@ -120,14 +120,27 @@ async fn identity(connection: &Connection) -> Result<Identity, CliError> {
     connection.identity(&call).await.map_err(CliError::Connect)
 }
 
-/// The first Ctrl-C ends the work in good order; the second ends the process.
+/// The first Ctrl-C, or the SIGTERM that schedulers send, ends the work in good order; the second ends the process.
 async fn interrupts(cancel: CancellationToken) {
-    if tokio::signal::ctrl_c().await.is_ok() {
-        terminal::note("interrupted: closing the snapshot; press Ctrl-C again to stop at once");
-        cancel.cancel();
-        if tokio::signal::ctrl_c().await.is_ok() {
-            #[expect(clippy::exit, reason = "the user asked twice; the snapshot is valid at every instant")]
-            std::process::exit(i32::from(Exit::Interrupted.code()));
+    interrupt().await;
+    terminal::note("interrupted: closing the snapshot; press Ctrl-C again to stop at once");
+    cancel.cancel();
+    interrupt().await;
+    #[expect(clippy::exit, reason = "the user asked twice; the snapshot is valid at every instant")]
+    std::process::exit(i32::from(Exit::Interrupted.code()));
+}
+
+/// Waits for a signal that asks to stop. Where signals cannot be listened to, for ever.
+pub(crate) async fn interrupt() {
+    #[cfg(unix)]
+    if let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            Ok(()) = tokio::signal::ctrl_c() => return,
+            Some(()) = terminated.recv() => return,
+            else => {}
         }
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }

@@ -9,6 +9,15 @@ use scangap_tests::{Audited, Finished, Scangap, simulate};
 
 #[test]
 fn an_interrupted_audit_leaves_a_valid_snapshot_of_what_it_reached() {
+    interrupted_by("-INT");
+}
+
+#[test]
+fn a_terminated_audit_does_too() {
+    interrupted_by("-TERM");
+}
+
+fn interrupted_by(signal: &str) {
     let mut scenario = Generate { accounts: 40, regions: 2, repositories: 3, seed: 5 }.scenario();
     let management = scenario.organization.management_account.clone();
     scenario.latency.ms = 50;
@@ -23,7 +32,7 @@ fn an_interrupted_audit_leaves_a_valid_snapshot_of_what_it_reached() {
         std::thread::sleep(Duration::from_millis(10));
     }
     let pid = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill").success());
+    assert!(Command::new("kill").args([signal, &pid]).status().expect("kill").success());
     let status = child.wait().expect("it ends");
     let mut stdout = String::new();
     child.stdout.take().expect("stdout").read_to_string(&mut stdout).expect("text");

@@ -30,7 +30,7 @@ pub(super) fn run(command: &Simulate) -> Result<Exit, CliError> {
     terminal::note(&format!("Simulated organization {name} at {url}, until Ctrl-C; calls so far: {url}/_simorg/calls"));
     terminal::note("Policies that the scenario does not list are judged by scangap's own policy evaluator.");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
-    let _ = runtime.block_on(tokio::signal::ctrl_c());
+    runtime.block_on(crate::audit::interrupt());
     drop(simulator);
     Ok(Exit::Finished)
 }
