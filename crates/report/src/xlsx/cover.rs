@@ -18,7 +18,7 @@ fn bold() -> Format {
 }
 
 fn wrapped() -> Format {
-    Format::new().set_text_wrap().set_align(FormatAlign::Top)
+    Format::new().set_text_wrap().set_align(FormatAlign::Top).set_indent(1)
 }
 
 fn observed<T: ToString>(fact: &Observed<T>) -> String {
