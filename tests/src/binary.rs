@@ -103,6 +103,14 @@ impl Scangap {
         self.home.path()
     }
 
+    /// Runs it with this on its standard input.
+    pub fn run_with(mut self, input: &str) -> Finished {
+        let file = self.home.path().join(".stdin");
+        fs_err::write(&file, input).expect("a file");
+        self.command.stdin(std::fs::File::open(&file).expect("the file"));
+        self.run()
+    }
+
     pub fn run(mut self) -> Finished {
         let output = self.command.output().expect("the binary runs");
         Finished {

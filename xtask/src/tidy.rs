@@ -18,7 +18,7 @@ const MAIN_LINES: usize = 25;
 const SDK_ROOMS: &[&str] = &["scangap-aws"];
 const ASYNC_ROOMS: &[&str] = &["scangap-aws", "scangap-collect", "scangap-simorg", "scangap"];
 const SQL_ROOMS: &[&str] = &["scangap-snapshot", "scangap-tests"];
-const PARALLEL_ROOMS: &[&str] = &["scangap-assess"];
+const PARALLEL_ROOMS: &[&str] = &["scangap-assess", "scangap"];
 
 /// What each room may use of the others: ARCHITECTURE.md, as a table.
 const ROOMS: &[(&str, &[&str])] = &[

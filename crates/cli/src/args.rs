@@ -203,14 +203,14 @@ pub struct Simulate {
 #[derive(Debug, Args)]
 pub struct Explain {
     /// The policy's file; `-` reads standard input
-    #[arg(required_unless_present = "snapshot", conflicts_with = "snapshot")]
+    #[arg(required_unless_present_any = ["snapshot", "batch"], conflicts_with_all = ["snapshot", "batch"])]
     pub policy: Option<PathBuf>,
     /// Take the policy, its registry policy and its context from a snapshot
     #[arg(long, value_name = "SNAPSHOT", requires = "repository")]
     pub snapshot: Option<PathBuf>,
     /// The account of the registry
-    #[arg(long, value_name = "ID")]
-    pub account: String,
+    #[arg(long, value_name = "ID", required_unless_present = "batch")]
+    pub account: Option<String>,
     /// The region of the registry
     #[arg(long, value_name = "REGION", default_value = "us-east-1")]
     pub region: String,
@@ -241,6 +241,12 @@ pub struct Explain {
     /// The time that date conditions are judged at; default: now
     #[arg(long, value_name = "TIME")]
     pub as_of: Option<String>,
+    /// Only these actions
+    #[arg(long, value_name = "ACTION", value_delimiter = ',')]
+    pub action: Vec<String>,
+    /// Read one JSON object a line from standard input and answer one a line: see docs/explain.md
+    #[arg(long, conflicts_with_all = ["snapshot", "fix"])]
+    pub batch: bool,
     /// Print the repair as a diff
     #[arg(long)]
     pub fix: bool,

@@ -97,3 +97,48 @@ fn a_policy_can_come_from_a_snapshot() {
     assert_eq!(explain("journey/2-repaired-and-pushed-again").code, 0);
     assert_eq!(explain("no-such-repository").code, 65);
 }
+
+#[test]
+fn a_batch_is_answered_line_by_line_in_order() {
+    use serde_json::{Value, json};
+    let before: Value = serde_json::from_str(BEFORE).expect("JSON");
+    let mfa = json!({"Statement": {"Effect": "Deny", "Principal": "*", "Action": "*", "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "false"}}}});
+    let members = json!({"Statement": {"Effect": "Deny", "Principal": "*", "Action": "*", "Condition": {"Null": {"aws:PrincipalOrgID": "true"}}}});
+    let account = "111122223333";
+    let mut input = vec![
+        json!({"id": 1, "policy": before, "account": account}),
+        json!({"id": "text", "policy": AFTER, "account": account}),
+        json!({"id": 3, "policy": mfa, "account": account}),
+        json!({"id": 4, "policy": mfa, "account": account, "absent": ["aws:MultiFactorAuthPresent"]}),
+        json!({"id": 5, "policy": members, "account": account}),
+        json!({"id": 6, "policy": members, "account": account, "organization": null}),
+        json!({"id": 7, "policy": members, "account": account, "organization": {"id": "o-x"}}),
+        json!({"id": 8, "policy": AFTER, "account": account, "registry_policy": before}),
+        json!({"id": 9, "policy": AFTER, "account": account, "registry_policy": before, "registry_policy_scope": "V1"}),
+        json!({"id": 10, "policy": before, "account": account, "actions": ["ecr:listimages"]}),
+        json!({"id": 11, "policy": {"Statement": []}, "account": account}),
+        json!({"id": 12, "policy": before, "account": "12"}),
+    ];
+    // Enough lines that an order by luck would not hold.
+    input.extend((13..9_000).map(|id| json!({"id": id, "policy": AFTER, "account": account})));
+    let mut text: String = input.iter().map(|line| format!("{line}\n")).collect();
+    text.push_str("not json\n");
+    let finished = Scangap::new(&["explain", "--batch"]).run_with(&text);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let answers: Vec<Value> = finished.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(answers.len(), input.len() + 1);
+    assert!(answers.iter().zip(&input).all(|(answer, line)| answer["id"] == line["id"]));
+    let verdicts: Vec<&str> =
+        answers.iter().take(12).map(|answer| answer["verdict"].as_str().unwrap_or("error")).collect();
+    let expected = "denied allowed depends allowed depends denied allowed denied allowed denied error error";
+    assert_eq!(verdicts.join(" "), expected);
+    let fixed = answers[0]["fixed_policy"].as_str().expect("a repair");
+    assert_eq!(
+        serde_json::from_str::<Value>(fixed).expect("JSON"),
+        serde_json::from_str::<Value>(AFTER).expect("JSON")
+    );
+    assert_eq!(answers[9]["actions"].as_object().expect("actions").len(), 1);
+    assert!(answers[10]["error"].as_str().expect("an error").contains("no statement"));
+    assert!(answers[11]["error"].as_str().expect("an error").contains("12 digits"));
+    assert!(answers.last().expect("the last line")["error"].is_string());
+}

@@ -1,5 +1,7 @@
 //! `scangap explain`: one policy, offline.
 
+mod batch;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::io::Read;
@@ -37,15 +39,16 @@ struct Row<'a> {
 }
 
 pub(super) fn run(command: &Explain) -> Result<Exit, CliError> {
+    if command.batch {
+        return batch::run();
+    }
     let (mut request, sources) = match &command.snapshot {
         Some(path) => from_snapshot(command, path)?,
         None => from_arguments(command)?,
     };
     state(command, &mut request)?;
-    let actions = match command.kind {
-        PolicyKind::Repository => REPOSITORY_ACTIONS,
-        PolicyKind::Registry => ALL_ACTIONS,
-    };
+    let actions = actions(command)?;
+    let actions = actions.as_slice();
     let rows: Vec<Row<'_>> = actions
         .iter()
         .flat_map(|&action| sources.iter().map(move |source| (action, source)))
@@ -72,6 +75,26 @@ pub(super) fn run(command: &Explain) -> Result<Exit, CliError> {
         Verdict::Denied => Exit::Reached,
         Verdict::Depends | Verdict::Unknown => Exit::UndecidedReached,
     })
+}
+
+/// Those that were named; else the six that a repository policy can touch, or all ten.
+fn actions(command: &Explain) -> Result<Vec<Action>, CliError> {
+    let all = match command.kind {
+        PolicyKind::Repository => REPOSITORY_ACTIONS,
+        PolicyKind::Registry => ALL_ACTIONS,
+    };
+    if command.action.is_empty() {
+        return Ok(all.to_vec());
+    }
+    let known = |name: &String| ALL_ACTIONS.iter().copied().find(|action| action.name().eq_ignore_ascii_case(name));
+    let named = command.action.iter().map(|name| {
+        known(name).ok_or_else(|| CliError::BadValue {
+            value: name.clone(),
+            expected: "among the ECR actions of Inspector's role",
+            hint: ALL_ACTIONS.iter().map(|action| action.name()).collect::<Vec<_>>().join(", "),
+        })
+    });
+    named.collect()
 }
 
 fn source(label: &'static str, path: &Path, text: String) -> Result<Source, CliError> {
@@ -104,7 +127,7 @@ fn from_arguments(command: &Explain) -> Result<(Request, Vec<Source>), CliError>
     let region = known_region(&command.region)?;
     let request = Request {
         partition: Partition::of_region(region.as_str()),
-        account: account(&command.account)?,
+        account: account(command.account.as_deref().unwrap_or_default())?,
         region,
         repository: match &command.repository {
             Some(name) => Some(name.parse().map_err(|_| CliError::BadValue {

@@ -1,0 +1,229 @@
+//! `scangap explain --batch`: one JSON object a line in, one a line out, in order, in parallel, for gates in CI.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, Write};
+
+use jiff::Timestamp;
+use rayon::prelude::*;
+use scangap_model::{Partition, Verdict};
+use scangap_policy::{
+    ALL_ACTIONS, Action, Decision, Organization, PolicyDocument, REPOSITORY_ACTIONS, Request, Stated, Tags, evaluate,
+    exempt,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::environment;
+use crate::error::CliError;
+use crate::exit::Exit;
+
+/// Lines that are decided at once: enough for every core, few enough to keep memory flat.
+const LINES_AT_ONCE: usize = 4_096;
+
+/// A line of input. All but `policy` and `account` may be left out.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    id: Option<Value>,
+    /// The document itself, or its text.
+    policy: Value,
+    kind: Option<String>,
+    account: String,
+    region: Option<String>,
+    repository: Option<String>,
+    partition: Option<String>,
+    /// Left out: not known. Null: in none.
+    #[serde(default, deserialize_with = "present")]
+    organization: Option<Option<OrganizationLine>>,
+    /// Left out: not known.
+    tags: Option<BTreeMap<String, String>>,
+    registry_policy: Option<Value>,
+    registry_policy_scope: Option<String>,
+    principal: Option<String>,
+    actions: Option<Vec<String>>,
+    #[serde(default)]
+    context: BTreeMap<String, Value>,
+    #[serde(default)]
+    absent: Vec<String>,
+    #[serde(default)]
+    unknown: Vec<String>,
+    as_of: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OrganizationLine {
+    id: String,
+    path: Option<String>,
+}
+
+/// Tells a null from a member that is not there.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<OrganizationLine>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+pub(super) fn run() -> Result<Exit, CliError> {
+    let now = environment::now();
+    let mut lines = std::io::stdin().lock().lines();
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    loop {
+        let chunk: Vec<String> = lines
+            .by_ref()
+            .take(LINES_AT_ONCE)
+            .collect::<Result<_, _>>()
+            .map_err(|source| CliError::PolicyFile { path: "-".into(), source })?;
+        if chunk.is_empty() {
+            break;
+        }
+        let answers: Vec<String> = chunk.par_iter().map(|line| answer(line, now).to_string()).collect();
+        for answer in answers {
+            if writeln!(out, "{answer}").is_err() {
+                // A reader that goes away ends quietly.
+                return Ok(Exit::Finished);
+            }
+        }
+    }
+    let _ = out.flush();
+    Ok(Exit::Finished)
+}
+
+/// A bad line is answered with its error, and does not stop the rest.
+fn answer(line: &str, now: Timestamp) -> Value {
+    let parsed: Line = match serde_json::from_str(line) {
+        Ok(parsed) => parsed,
+        Err(error) => return failed(&Value::Null, &error.to_string()),
+    };
+    let id = parsed.id.clone().unwrap_or(Value::Null);
+    decide(parsed, now).map_or_else(|error| failed(&id, &error), |answer| with_id(&id, answer))
+}
+
+fn failed(id: &Value, error: &str) -> Value {
+    json!({"id": id, "verdict": null, "actions": {}, "lints": null, "fixed_policy": null, "error": error})
+}
+
+fn with_id(id: &Value, mut answer: Value) -> Value {
+    if let Some(members) = answer.as_object_mut() {
+        members.shift_insert(0, "id".to_owned(), id.clone());
+    }
+    answer
+}
+
+/// A policy given as an object or as its own text.
+fn text_of(policy: &Value) -> Result<String, String> {
+    match policy {
+        Value::String(text) => Ok(text.clone()),
+        Value::Object(_) => Ok(policy.to_string()),
+        _ => Err("`policy` is neither an object nor a text".to_owned()),
+    }
+}
+
+fn decide(line: Line, now: Timestamp) -> Result<Value, String> {
+    let own_text = text_of(&line.policy)?;
+    let is_registry = match line.kind.as_deref() {
+        None | Some("repository") => false,
+        Some("registry") => true,
+        Some(other) => return Err(format!("`{other}` is neither `repository` nor `registry`")),
+    };
+    let actions = actions(line.actions.as_deref(), is_registry)?;
+    let request = request(&line, now)?;
+    if line
+        .principal
+        .as_ref()
+        .is_some_and(|principal| *principal != scangap_model::inspector_role_arn(request.partition, request.account))
+    {
+        return Err("only Inspector's role is judged as `principal`".to_owned());
+    }
+    let own = PolicyDocument::parse(&own_text).map_err(|error| error.to_string())?;
+    let registry = match (&line.registry_policy, line.registry_policy_scope.as_deref()) {
+        (None | Some(Value::Null), _) | (_, Some("V1")) => None,
+        (Some(policy), None | Some("V2")) => {
+            Some(PolicyDocument::parse(&text_of(policy)?).map_err(|error| format!("registry_policy: {error}"))?)
+        }
+        (_, Some(other)) => return Err(format!("`{other}` is not a registry policy scope")),
+    };
+    let decisions: Vec<(Action, Vec<Decision>)> = actions
+        .iter()
+        .map(|&action| {
+            let all = std::iter::once(&own).chain(&registry).map(|document| evaluate(document, action, &request));
+            (action, all.collect())
+        })
+        .collect();
+    let fold = |all: &[Decision]| Verdict::fold(all.iter().map(|decision| decision.verdict));
+    let verdict = Verdict::fold(decisions.iter().map(|(_, all)| fold(all)));
+    let fixed = exempt(&own_text, &actions, &request).ok();
+    let per_action: serde_json::Map<String, Value> = decisions
+        .iter()
+        .map(|(action, all)| {
+            let folded = fold(all);
+            let responsible = all.iter().filter(|decision| decision.verdict == folded);
+            let statements: Vec<Value> = responsible
+                .clone()
+                .flat_map(|decision| &decision.statements)
+                .map(|statement| json!({"index": statement.index, "sid": statement.sid, "reason": statement.reason}))
+                .collect();
+            let depends_on: Vec<&String> = responsible.flat_map(|decision| &decision.depends_on).collect();
+            (
+                action.name().to_owned(),
+                json!({"verdict": folded.word(), "statements": statements, "depends_on": depends_on}),
+            )
+        })
+        .collect();
+    Ok(json!({"verdict": verdict.word(), "actions": per_action, "lints": null, "fixed_policy": fixed, "error": null}))
+}
+
+fn actions(given: Option<&[String]>, is_registry: bool) -> Result<Vec<Action>, String> {
+    let Some(given) = given else {
+        return Ok(if is_registry { ALL_ACTIONS } else { REPOSITORY_ACTIONS }.to_vec());
+    };
+    given
+        .iter()
+        .map(|name| {
+            let found = ALL_ACTIONS.iter().copied().find(|action| action.name().eq_ignore_ascii_case(name));
+            found.ok_or_else(|| format!("`{name}` is not among the ECR actions of Inspector's role"))
+        })
+        .collect()
+}
+
+fn request(line: &Line, now: Timestamp) -> Result<Request, String> {
+    let region = line.region.as_deref().unwrap_or("us-east-1");
+    let mut stated = BTreeMap::new();
+    for (key, value) in &line.context {
+        let scalar = |value: &Value| match value {
+            Value::String(text) => Ok(text.clone()),
+            Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
+            _ => Err(format!("context `{key}` is neither a text nor a list of texts")),
+        };
+        let values = match value {
+            Value::Array(items) => items.iter().map(scalar).collect::<Result<_, _>>()?,
+            single => vec![scalar(single)?],
+        };
+        stated.insert(key.to_ascii_lowercase(), Stated::Values(values));
+    }
+    stated.extend(line.absent.iter().map(|key| (key.to_ascii_lowercase(), Stated::Absent)));
+    stated.extend(line.unknown.iter().map(|key| (key.to_ascii_lowercase(), Stated::Unknown)));
+    Ok(Request {
+        partition: match &line.partition {
+            Some(partition) => partition.parse()?,
+            None => Partition::of_region(region),
+        },
+        account: line.account.parse().map_err(|error: scangap_model::IdError| error.to_string())?,
+        region: region.parse().map_err(|error: scangap_model::IdError| error.to_string())?,
+        repository: match &line.repository {
+            Some(name) => Some(name.parse().map_err(|error: scangap_model::IdError| error.to_string())?),
+            None => None,
+        },
+        organization: match &line.organization {
+            None => Organization::Unknown,
+            Some(None) => Organization::None,
+            Some(Some(organization)) => {
+                Organization::Member { id: organization.id.clone(), path: organization.path.clone() }
+            }
+        },
+        tags: line.tags.clone().map_or(Tags::Unknown, Tags::Known),
+        as_of: match &line.as_of {
+            Some(text) => text.parse().map_err(|_| format!("`{text}` is not a time"))?,
+            None => now,
+        },
+        stated,
+    })
+}
