@@ -32,9 +32,8 @@ struct Line {
     region: Option<String>,
     repository: Option<String>,
     partition: Option<String>,
-    /// Left out: not known. Null: in none.
-    #[serde(default, deserialize_with = "present")]
-    organization: Option<Option<OrganizationLine>>,
+    #[serde(default)]
+    organization: Membership,
     /// Left out: not known.
     tags: Option<BTreeMap<String, String>>,
     registry_policy: Option<Value>,
@@ -57,9 +56,19 @@ struct OrganizationLine {
     path: Option<String>,
 }
 
-/// Tells a null from a member that is not there.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<OrganizationLine>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+/// Left out is not the same as null: the one says nothing, the other that the account is in no organization.
+#[derive(Debug, Default)]
+enum Membership {
+    #[default]
+    NotSaid,
+    InNone,
+    In(OrganizationLine),
+}
+
+impl<'de> Deserialize<'de> for Membership {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Option::deserialize(deserializer).map(|given| given.map_or(Self::InNone, Self::In))
+    }
 }
 
 pub(super) fn run() -> Result<Exit, CliError> {
@@ -213,9 +222,9 @@ fn request(line: &Line, now: Timestamp) -> Result<Request, String> {
             None => None,
         },
         organization: match &line.organization {
-            None => Organization::Unknown,
-            Some(None) => Organization::None,
-            Some(Some(organization)) => {
+            Membership::NotSaid => Organization::Unknown,
+            Membership::InNone => Organization::None,
+            Membership::In(organization) => {
                 Organization::Member { id: organization.id.clone(), path: organization.path.clone() }
             }
         },
