@@ -103,7 +103,7 @@ fn answer(line: &str, now: Timestamp) -> Value {
         Err(error) => return failed(&Value::Null, &error.to_string()),
     };
     let id = parsed.id.clone().unwrap_or(Value::Null);
-    decide(parsed, now).map_or_else(|error| failed(&id, &error), |answer| with_id(&id, answer))
+    decide(&parsed, now).map_or_else(|error| failed(&id, &error), |answer| with_id(&id, answer))
 }
 
 fn failed(id: &Value, error: &str) -> Value {
@@ -126,7 +126,7 @@ fn text_of(policy: &Value) -> Result<String, String> {
     }
 }
 
-fn decide(line: Line, now: Timestamp) -> Result<Value, String> {
+fn decide(line: &Line, now: Timestamp) -> Result<Value, String> {
     let own_text = text_of(&line.policy)?;
     let is_registry = match line.kind.as_deref() {
         None | Some("repository") => false,
@@ -134,7 +134,7 @@ fn decide(line: Line, now: Timestamp) -> Result<Value, String> {
         Some(other) => return Err(format!("`{other}` is neither `repository` nor `registry`")),
     };
     let actions = actions(line.actions.as_deref(), is_registry)?;
-    let request = request(&line, now)?;
+    let request = request(line, now)?;
     if line
         .principal
         .as_ref()
