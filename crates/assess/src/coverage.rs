@@ -34,14 +34,17 @@ pub(crate) fn of(rows: &[CoverageRow], source: &Asked<CoverageSource>) -> Covera
     if let Some(denied) = rows.iter().find(|row| said(&row.reason) == ACCESS_DENIED) {
         return row(denied);
     }
+    // A list that broke off may hide a refusal: nothing but ACCESS_DENIED can be said from part of it.
+    if let Asked::Answered(Observed::Unknown(gap)) = source {
+        return Coverage::Gap(gap.clone());
+    }
     match (own, images().find(active), images().next()) {
         (Some(own), None, Some(image)) if active(&own) => row(image),
         (Some(own), _, _) => row(own),
         (None, Some(image), _) | (None, None, Some(image)) => row(image),
         (None, None, None) => match source {
             Asked::NotNeeded => Coverage::NotAsked,
-            Asked::Answered(Observed::Unknown(gap)) => Coverage::Gap(gap.clone()),
-            Asked::Answered(Observed::Known(_) | Observed::Absent) => Coverage::NoRow,
+            Asked::Answered(_) => Coverage::NoRow,
         },
     }
 }

@@ -318,3 +318,29 @@ repositories = [{{ name = "gamma/one" }}]
     let row = audit(&unread).expect_code(3).repository("gamma/one");
     assert_eq!((row["diagnosis"].as_str(), row["depends_on"].as_str()), ("undecided", r#"["REGISTRY_POLICY_SCOPE"]"#));
 }
+
+#[test]
+fn coverage_that_breaks_off_is_asked_in_the_accounts_and_never_read_in_part() {
+    let broken = |who: &str| {
+        audit(&with(&format!(
+            "[[faults]]\noperation = \"inspector2:ListCoverage\"\nregion = \"eu-west-1\"\n{who}skip = 1\nkind = \"error\"\ncode = \"ValidationException\"\nhttp_status = 400"
+        )))
+    };
+    // The administrator's list of refused images fails: the accounts tell themselves.
+    let told = broken("account = \"222222222222\"\n").expect_code(3);
+    only_these_suffer(&told, &[]);
+    let cells = told.csv("cells.csv");
+    let alpha =
+        cells.iter().find(|row| row["account_id"] == "333333333333" && row["region"] == "eu-west-1").expect("a row");
+    assert_eq!(alpha["coverage_source"], "account");
+    // Nobody tells: an ACTIVE row without the list of refused images is not `covered`.
+    let untold = broken("").expect_code(3);
+    for row in untold.csv("repositories.csv") {
+        assert_eq!(
+            (row["diagnosis"].as_str(), row["coverage_status"].as_str()),
+            ("unreadable", "unknown"),
+            "{}",
+            row["repository"]
+        );
+    }
+}
