@@ -4,10 +4,28 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use scangap_model::{Api, Asked, AuditFacts, CellFacts, Gap, Observed, Verdict};
+use scangap_model::{Api, Asked, AuditFacts, Cause, CellFacts, Gap, GapKind, Observed, Verdict};
 use scangap_policy::{ALL_ACTIONS, Action, REPOSITORY_ACTIONS, evaluate};
 
 use crate::policies::{self, Found, Policies, Scope};
+
+/// The words that `diagnose` knows.
+const ECR_STATUSES: &[&str] = &["ENABLED", "DISABLED", "SUSPENDED", "ENABLING", "DISABLING", "SUSPENDING"];
+const SCAN_TYPES: &[&str] = &["BASIC", "ENHANCED"];
+
+fn unknown_word(cell: &CellFacts, api: Api, word: &str) -> Gap {
+    Gap {
+        api,
+        account: Some(cell.account),
+        region: Some(cell.region.clone()),
+        resource: String::new(),
+        kind: GapKind::MalformedAnswer,
+        code: "UnknownWord".to_owned(),
+        cause: Cause::NotStated,
+        message: format!("`{word}` is a word that this version does not know"),
+        attempts: 1,
+    }
+}
 
 #[derive(Debug, Clone)]
 pub struct CellAssessment {
@@ -57,6 +75,22 @@ pub(crate) fn assess(
         assessment.registry_depends_on = depends_on.into_iter().collect();
         if let Observed::Known(hash) = fact {
             gaps.extend(policies::malformed(policies, hash, Api::GetRegistryPolicy, (cell.account, &cell.region), ""));
+        }
+    }
+    // A word that no layer knows leaves repositories unreadable: that is a gap, with the word in its message.
+    if facts
+        .repositories
+        .iter()
+        .any(|repository| repository.account == cell.account && repository.region == cell.region)
+    {
+        let known: [(&Asked<String>, &[&str], Api); 2] = [
+            (&cell.inspector_ecr_status, ECR_STATUSES, Api::BatchGetAccountStatus),
+            (&cell.registry_scan_type, SCAN_TYPES, Api::GetRegistryScanningConfiguration),
+        ];
+        for (fact, words, api) in known {
+            if let Some(word) = fact.known().filter(|word| !words.contains(&word.as_str())) {
+                gaps.push(unknown_word(cell, api, word));
+            }
         }
     }
     for template in cell.templates.known().into_iter().flatten() {

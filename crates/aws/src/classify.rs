@@ -127,10 +127,10 @@ fn kind_of(code: &str, status: Option<u16>) -> GapKind {
         | "SlowDown"
         | "RequestThrottled"
         | "RequestThrottledException" => GapKind::Throttled,
-        "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" => GapKind::ExpiredCredentials,
-        "RequestExpired" | "InvalidSignatureException" | "SignatureDoesNotMatch" | "RequestTimeTooSkewed" => {
-            GapKind::ClockSkew
+        "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "RequestExpired" => {
+            GapKind::ExpiredCredentials
         }
+        "InvalidSignatureException" | "SignatureDoesNotMatch" | "RequestTimeTooSkewed" => GapKind::ClockSkew,
         "ServerException"
         | "InternalServerException"
         | "InternalServerError"

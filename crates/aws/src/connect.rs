@@ -54,7 +54,7 @@ pub enum ConnectError {
     CaBundleEmpty { path: PathBuf },
     #[error("`{0}` is in no partition that has Amazon Inspector")]
     Partition(String),
-    #[error("AWS did not accept the credentials")]
+    #[error("AWS did not say who the caller is")]
     Identity(#[source] CallError),
     #[error("AWS gave an identity that is not an ARN in an account: `{0}`")]
     BadIdentity(String),
@@ -85,6 +85,8 @@ pub struct Identity {
 #[derive(Debug, Clone)]
 pub struct Connection {
     base: SdkConfig,
+    /// One for every account: the caller pays for all of its calls.
+    sts: aws_sdk_sts::Client,
     partition: Partition,
     meter: Arc<Meter>,
     clock: Clock,
@@ -131,7 +133,8 @@ impl Connection {
         };
         base = base.into_builder().region(Region::new(sts_region)).retry_config(retries).build();
         let clock = Clock { wall: options.now, started: Instant::now() };
-        Ok(Self { base, partition, meter: Meter::new(), clock })
+        let sts = aws_sdk_sts::Client::new(&base);
+        Ok(Self { base, sts, partition, meter: Meter::new(), clock })
     }
 
     /// Built by hand: no profile, variable or file of the user may lead a rehearsal to AWS.
@@ -154,7 +157,8 @@ impl Connection {
             .retry_config(RetryConfig::standard().with_max_attempts(5))
             .build();
         let clock = Clock { wall: now, started: Instant::now() };
-        Self { base, partition: Partition::Aws, meter: Meter::new(), clock }
+        let sts = aws_sdk_sts::Client::new(&base);
+        Self { base, sts, partition: Partition::Aws, meter: Meter::new(), clock }
     }
 
     pub fn meter(&self) -> &Arc<Meter> {
@@ -166,7 +170,8 @@ impl Connection {
     }
 
     pub async fn identity(&self, call: &Arc<Call>) -> Result<Identity, ConnectError> {
-        let output = aws_sdk_sts::Client::new(&self.base)
+        let output = self
+            .sts
             .get_caller_identity()
             .customize()
             .interceptor(call.watch())
@@ -197,7 +202,7 @@ impl Connection {
         options: &AssumeOptions,
         call: &Arc<Call>,
     ) -> Result<AssumedRole, CallError> {
-        let sts = aws_sdk_sts::Client::new(&self.base);
+        let sts = self.sts.clone();
         AssumedRole::assume(
             sts,
             role_arn.to_owned(),

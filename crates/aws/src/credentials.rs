@@ -79,7 +79,13 @@ impl AssumedRole {
         let left = current.expires.duration_since(inner.clock.now());
         if left < SignedDuration::try_from(current.renew_before()).unwrap_or_default() {
             let call = Call::new(Api::AssumeRole, &inner.meter);
-            *current = request(&inner.sts, &inner.role_arn, &inner.options, &inner.clock, &call).await?;
+            let renewed = request(&inner.sts, &inner.role_arn, &inner.options, &inner.clock, &call).await;
+            match renewed {
+                Ok(session) => *current = session,
+                // The old credentials still work: the next request tries again.
+                Err(_) if left > SignedDuration::ZERO => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(current.credentials.clone())
     }

@@ -91,18 +91,40 @@ impl Meter {
     }
 
     fn see_host(&self, uri: &str) {
-        let host = uri.split("://").nth(1).unwrap_or(uri).split(['/', '?']).next().unwrap_or_default();
-        if !is_aws_host(host) && !self.not_aws.swap(true, Ordering::Relaxed) {
+        let (scheme, rest) = uri.split_once("://").unwrap_or(("", uri));
+        let authority = rest.split(['/', '?']).next().unwrap_or_default();
+        // Whatever stands before an `@` may be a secret.
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        let genuine = scheme == "https" && is_aws_host(host);
+        if !genuine && !self.not_aws.swap(true, Ordering::Relaxed) {
             *self.foreign_host.lock().unwrap_or_else(PoisonError::into_inner) = Some(host.to_owned());
         }
     }
 }
 
+/// A host of one of the five services, in any partition, or a VPC endpoint of one. Customers' own hosts below
+/// `amazonaws.com` (load balancers, instances, API gateways) are not AWS.
 fn is_aws_host(host: &str) -> bool {
+    const SERVICES: &[&str] = &[
+        "sts.",
+        "sts-fips.",
+        "organizations.",
+        "organizations-fips.",
+        "account.",
+        "account-fips.",
+        "api.ecr.",
+        "api.ecr-fips.",
+        "ecr.",
+        "ecr-fips.",
+        "inspector2.",
+        "inspector2-fips.",
+    ];
     let name = host.rsplit_once(':').map_or(host, |(name, _port)| name).to_ascii_lowercase();
-    [".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn"]
-        .iter()
-        .any(|suffix| name.ends_with(suffix))
+    let ends = |suffixes: &[&str]| suffixes.iter().any(|suffix| name.ends_with(suffix));
+    let of_a_service = SERVICES.iter().any(|service| name.starts_with(service))
+        && !ends(&[".elb.amazonaws.com", ".compute.amazonaws.com", ".execute-api.amazonaws.com"])
+        && ends(&[".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn"]);
+    of_a_service || ends(&[".vpce.amazonaws.com", ".vpce.amazonaws.com.cn"])
 }
 
 /// One call of an operation, with however many attempts the SDK makes of it.
@@ -205,7 +227,16 @@ mod tests {
             meter.see_host(uri);
         }
         assert!(!meter.met_foreign_host());
-        for uri in ["http://127.0.0.1:4566/", "https://amazonaws.com.evil.example/", "https://notamazonaws.com/"] {
+        for uri in [
+            "http://127.0.0.1:4566/",
+            "https://amazonaws.com.evil.example/",
+            "https://notamazonaws.com/",
+            "https://sts.amazonaws.com.evil.example/",
+            "http://sts.us-east-1.amazonaws.com/",
+            "https://moto-1.us-east-1.elb.amazonaws.com/",
+            "https://ecr.us-east-1.elb.amazonaws.com/",
+            "https://abc.execute-api.us-east-1.amazonaws.com/",
+        ] {
             let meter = Meter::new();
             meter.see_host(uri);
             assert!(meter.met_foreign_host(), "{uri}");

@@ -25,6 +25,11 @@ macro_rules! send {
 }
 pub(crate) use send;
 
+/// An answer without its list is none: an empty list is written as one, and a body of nothing parses as `{}`.
+pub(crate) fn answered(call: &crate::meter::Call, has_list: bool) -> Result<(), crate::classify::CallError> {
+    if has_list { Ok(()) } else { Err(call.malformed("NoList", "the answer holds no list")) }
+}
+
 /// AWS's times. One that is out of range is no time.
 pub(crate) fn timestamp(time: &aws_smithy_types::DateTime) -> Option<jiff::Timestamp> {
     jiff::Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()

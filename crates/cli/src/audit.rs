@@ -56,6 +56,7 @@ async fn gather(job: &Job, folder: Folder) -> Result<(Store, Collected), CliErro
         terminal::note(&sanitize(&format!("as {} in account {}", identity.arn, identity.account)));
     }
     let cancel = CancellationToken::new();
+    let stop = cancel.clone();
     let signals = tokio::task::JoinSet::from_iter([interrupts(cancel.clone())]);
     let meter = std::sync::Arc::clone(connection.meter());
     let (sender, mut events) = mpsc::channel(EVENTS_WAITING);
@@ -68,12 +69,12 @@ async fn gather(job: &Job, folder: Folder) -> Result<(Store, Collected), CliErro
     let mut failure: Option<CliError> = None;
     while let Some(event) = events.recv().await {
         progress.on(&event, &meter);
-        if let Event::Organization { facts, accounts_in_scope } = &event {
+        if let Event::Organization { facts, accounts } = &event {
             if job.quiet == 0 {
-                store::introduce(facts, *accounts_in_scope);
+                store::introduce(facts, accounts.len());
             }
             if let Some(folder) = folder.take() {
-                match Store::create(folder, facts, job) {
+                match Store::create(folder, facts, job, &meter) {
                     Ok(created) => store = Some(created),
                     Err(error) => failure = Some(error),
                 }
@@ -85,7 +86,8 @@ async fn gather(job: &Job, folder: Folder) -> Result<(Store, Collected), CliErro
             failure = Some(error);
         }
         if failure.is_some() {
-            // Closing the channel tells the collection that nobody listens any more.
+            // Nobody can keep what would still be read: stop asking.
+            stop.cancel();
             events.close();
         }
     }
@@ -102,7 +104,11 @@ async fn gather(job: &Job, folder: Folder) -> Result<(Store, Collected), CliErro
             Ok((store, collected))
         }
         (Some(failure), _, store) => {
-            store.map(Store::discard).transpose()?;
+            // What was stored before stays, closed as interrupted if that can still be written.
+            if let Some(mut store) = store {
+                let _ = store.finish(&meter, true, environment::now());
+                store.keep();
+            }
             Err(failure)
         }
         (None, Err(error), store) => {

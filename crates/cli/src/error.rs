@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use scangap_aws::ConnectError;
 use scangap_collect::CollectError;
-use scangap_model::Gap;
+use scangap_model::{Gap, GapKind};
 use scangap_policy::{ExemptError, SyntaxError};
 use scangap_report::{FileError, sanitize};
 use scangap_simorg::{ScenarioError, StartError};
@@ -57,6 +57,12 @@ impl CliError {
     fn exit(&self) -> Exit {
         match self {
             Self::Connect(error) => match error {
+                // Nobody answered: that says nothing about the credentials.
+                ConnectError::Identity(error)
+                    if matches!(error.kind, GapKind::Connection | GapKind::Timeout | GapKind::ServerError) =>
+                {
+                    Exit::Unexpected
+                }
                 ConnectError::NoCredentials(_)
                 | ConnectError::NoCredentialChain
                 | ConnectError::Identity(_)
@@ -72,7 +78,10 @@ impl CliError {
                 CollectError::UnknownAccount { .. }
                 | CollectError::UnknownOrganizationalUnit(_)
                 | CollectError::NothingInScope => Exit::Usage,
-                CollectError::SessionPolicyRefused(_) | CollectError::ListenerGone => Exit::Unexpected,
+                CollectError::SessionPolicyRefused(_)
+                | CollectError::OrganizationUnreadable(_)
+                | CollectError::ListenerGone => Exit::Unexpected,
+                CollectError::Interrupted => Exit::Interrupted,
             },
             Self::UnknownRegion(..) | Self::BadValue { .. } | Self::AlreadyAudited(_) => Exit::Usage,
             Self::Snapshot(_)
@@ -97,7 +106,13 @@ impl CliError {
             Self::Connect(ConnectError::NoCredentials(_) | ConnectError::NoCredentialChain) => {
                 "run `aws sso login`, set AWS_PROFILE, or name a profile with --profile".to_owned()
             }
-            Self::Connect(ConnectError::Identity(error)) => error.clone().at(None, None, "").hint(),
+            Self::Connect(ConnectError::Identity(error)) => match error.kind {
+                GapKind::RegionDisabled | GapKind::AccessDenied => {
+                    "the access key is not known to AWS: check the profile or the AWS_* variables".to_owned()
+                }
+                GapKind::ClockSkew => "check the secret access key, and this machine's clock".to_owned(),
+                _ => error.clone().at(None, None, "").hint(),
+            },
             Self::Connect(ConnectError::CaBundle { .. } | ConnectError::CaBundleEmpty { .. }) => {
                 "name a PEM file with --ca-bundle or AWS_CA_BUNDLE".to_owned()
             }
@@ -111,7 +126,7 @@ impl CliError {
             }
             Self::Collect(CollectError::UnknownOrganizationalUnit(_)) => "name an OU by id (ou-...) or by path (Workloads/Payments)".to_owned(),
             Self::Collect(CollectError::NothingInScope) => "--accounts, --exclude-accounts and --ou together leave nothing".to_owned(),
-            Self::Collect(CollectError::OrganizationRole(gap)) => gap.hint(),
+            Self::Collect(CollectError::OrganizationRole(gap) | CollectError::OrganizationUnreadable(gap)) => gap.hint(),
             Self::Collect(CollectError::RoleRefusedEverywhere { .. }) => {
                 "name the audit role with --role-name, with its path if it has one; it must trust this caller".to_owned()
             }
@@ -126,7 +141,7 @@ impl CliError {
             Self::NoPolicy(_) => "see repositories.csv for the accounts, regions and names that were read".to_owned(),
             Self::Scenario { .. } => "`scangap simulate --print-scenario` prints an example".to_owned(),
             Self::Simulator(StartError::Listen { .. }) => "name another port with --port, or 0 for any".to_owned(),
-            Self::Collect(CollectError::ListenerGone)
+            Self::Collect(CollectError::ListenerGone | CollectError::Interrupted)
             | Self::Store(_)
             | Self::Snapshot(_)
             | Self::Report(_)
@@ -145,6 +160,7 @@ impl CliError {
             Self::Collect(
                 CollectError::NotAdministrator { cause: gap, .. }
                 | CollectError::OrganizationRole(gap)
+                | CollectError::OrganizationUnreadable(gap)
                 | CollectError::RoleRefusedEverywhere { example: gap, .. }
                 | CollectError::SessionPolicyRefused(gap),
             ) => Some(gap),

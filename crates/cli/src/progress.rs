@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use scangap_aws::Meter;
 use scangap_collect::Event;
-use scangap_model::{Gap, RepositoryFacts};
+use scangap_model::{AccountId, Api, Gap, RegionName, RepositoryFacts};
 use scangap_report::thousands;
 
 use crate::terminal;
@@ -21,6 +21,12 @@ enum Shown {
     Nothing,
 }
 
+type Key = (Option<AccountId>, Option<RegionName>, Api, String);
+
+fn key(gap: &Gap) -> Key {
+    (gap.account, gap.region.clone(), gap.api, gap.resource.clone())
+}
+
 pub(crate) struct Progress {
     shown: Shown,
     accounts: usize,
@@ -28,7 +34,8 @@ pub(crate) struct Progress {
     cells: usize,
     cells_done: usize,
     repositories: usize,
-    gaps: usize,
+    /// One gap may hide several facts, and hang on many cells: it is counted once, as in gaps.csv.
+    gaps: BTreeSet<Key>,
 }
 
 impl Progress {
@@ -45,12 +52,12 @@ impl Progress {
         } else {
             Shown::Plain { last: Instant::now() }
         };
-        Self { shown, accounts: 0, accounts_done: 0, cells: 0, cells_done: 0, repositories: 0, gaps: 0 }
+        Self { shown, accounts: 0, accounts_done: 0, cells: 0, cells_done: 0, repositories: 0, gaps: BTreeSet::new() }
     }
 
     pub(crate) fn on(&mut self, event: &Event, meter: &Meter) {
         match event {
-            Event::Organization { accounts_in_scope, .. } => self.accounts = *accounts_in_scope,
+            Event::Organization { accounts, .. } => self.accounts = accounts.len(),
             Event::CellsExpected(more) => self.cells += more,
             Event::AccountDone(_) => self.accounts_done += 1,
             Event::Cell(harvest) => {
@@ -58,11 +65,12 @@ impl Progress {
                     self.cells_done += 1;
                 }
                 self.repositories += harvest.repositories.len();
-                // One gap may hide several facts; it is counted once, as in gaps.csv.
                 let gaps = harvest.facts.gaps().chain(harvest.repositories.iter().flat_map(RepositoryFacts::gaps));
-                self.gaps += gaps.map(Gap::key).collect::<BTreeSet<_>>().len();
+                self.gaps.extend(gaps.map(key));
             }
-            Event::Gap(_) => self.gaps += 1,
+            Event::Gap(gap) => {
+                self.gaps.insert(key(gap));
+            }
             Event::Account { .. } => {}
         }
         let line = self.line(meter);
@@ -93,7 +101,7 @@ impl Progress {
             thousands(self.repositories),
             total.calls,
             total.throttled,
-            thousands(self.gaps)
+            thousands(self.gaps.len())
         )
     }
 }

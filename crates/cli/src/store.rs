@@ -28,7 +28,12 @@ pub(crate) struct Folder {
 impl Folder {
     /// Checks a folder that was named, before the first call: hours of work must not end at a full or foreign folder.
     pub(crate) fn prepare(out: Option<PathBuf>) -> Result<Self, CliError> {
-        let Some(path) = out else { return Ok(Self { path: None, created: false }) };
+        let Some(path) = out else {
+            // The folder is named once the organization is known; whether it can be made is known now.
+            let runs = Path::new("runs");
+            drop(Self::prepare(Some(runs.to_owned()))?);
+            return Ok(Self { path: None, created: false });
+        };
         if path.join(SNAPSHOT).exists() {
             return Err(CliError::AlreadyAudited(path));
         }
@@ -87,7 +92,12 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub(crate) fn create(mut folder: Folder, facts: &OrganizationFacts, job: &Job) -> Result<Self, CliError> {
+    pub(crate) fn create(
+        mut folder: Folder,
+        facts: &OrganizationFacts,
+        job: &Job,
+        meter: &Meter,
+    ) -> Result<Self, CliError> {
         let directory = folder.settle(facts, job.started_at)?;
         let path = directory.join(SNAPSHOT);
         let start = RunStart {
@@ -95,6 +105,8 @@ impl Store {
             started_at: job.started_at,
             as_of: job.as_of,
             command_line: command_line(),
+            // Known from the first answers; a run that is killed says so too.
+            simulated: meter.met_foreign_host(),
         };
         let writer = SnapshotWriter::create(&path, &start).map_err(CliError::Store)?;
         Ok(Self { writer, path, as_of: job.as_of, folder, directory })
@@ -110,7 +122,10 @@ impl Store {
 
     pub(crate) fn on(&mut self, event: &Event) -> Result<(), CliError> {
         let stored = match event {
-            Event::Organization { facts, .. } => self.writer.organization(facts),
+            Event::Organization { facts, accounts } => self
+                .writer
+                .organization(facts)
+                .and_then(|()| accounts.iter().try_for_each(|account| self.writer.account(account, &[]))),
             Event::Account { facts, regions } => self.writer.account(facts, regions),
             Event::Cell(harvest) => {
                 self.writer.cell(&harvest.facts, &harvest.repositories, &harvest.coverage, &harvest.policies)
@@ -153,6 +168,12 @@ impl Store {
         Ok((snapshot, assessment))
     }
 
+    /// Leaves the file as it is, with its folder.
+    pub(crate) fn keep(mut self) {
+        self.folder.created = false;
+        let _ = self.writer.close();
+    }
+
     pub(crate) fn discard(self) -> Result<(), CliError> {
         self.writer.discard().map_err(CliError::Store)
     }
@@ -161,7 +182,7 @@ impl Store {
 /// The command line as it may be stored: the external id is a shared secret.
 fn command_line() -> String {
     let mut hide_next = false;
-    let words = std::env::args().map(|word| {
+    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).map(|word| {
         if std::mem::take(&mut hide_next) {
             return "***".to_owned();
         }
@@ -169,10 +190,24 @@ fn command_line() -> String {
             "--external-id=***".to_owned()
         } else {
             hide_next = word == "--external-id";
-            word
+            without_password(&word)
         }
     });
     words.collect::<Vec<_>>().join(" ")
+}
+
+/// `https://user:secret@host` without the part that is a secret.
+pub(crate) fn without_password(text: &str) -> String {
+    match text.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+            match authority.rsplit_once('@') {
+                Some((_, host)) => format!("{scheme}://***@{host}{path}"),
+                None => text.to_owned(),
+            }
+        }
+        None => text.to_owned(),
+    }
 }
 
 fn rows(facts: &AuditFacts, assessment: &Assessment) -> Vec<AssessmentRow> {
@@ -262,7 +297,8 @@ pub(crate) fn hand_over(
             .collect(),
     };
     let written = write_all(&input, &run, directory).map_err(CliError::Report)?;
-    let beside = snapshot_path.parent() == Some(directory);
+    let real = |path: &Path| fs_err::canonicalize(path).ok();
+    let beside = real(snapshot_path).is_some_and(|path| path.parent().map(Path::to_owned) == real(directory));
     let others: Vec<PathBuf> = beside.then(|| snapshot_path.to_owned()).into_iter().collect();
     manifest(directory, &written, &others, meta.simulated, &meta.tool_version).map_err(CliError::Report)?;
     if quiet < 2 {

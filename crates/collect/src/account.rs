@@ -117,10 +117,10 @@ async fn ask_regions(context: &Context, account: &OpenedAccount) -> Regions {
             .filter(|answer| in_scope(&answer.region))
             .map(|answer| RegionFact { region: answer.region, status: answer.status })
             .collect();
-        // ListRegions speaks of every region that there is for the account.
+        // A region that ListRegions leaves out is tried: its silence is no answer.
         for region in context.regions() {
             if !facts.iter().any(|fact| fact.region == region) {
-                facts.push(RegionFact { region, status: RegionStatus::NotEnabled });
+                facts.push(RegionFact { region, status: RegionStatus::Other("not listed".to_owned()) });
             }
         }
         facts.sort_by(|a, b| a.region.cmp(&b.region));

@@ -51,10 +51,10 @@ impl Policies {
         Some(hash)
     }
 
-    /// Whether any policy's condition may name a resource tag. An escape could hide the word; then the tags are simply
-    /// not known, and the verdict depends.
-    fn name_tags(&self) -> bool {
-        self.0.values().any(|text| text.to_ascii_lowercase().contains("resourcetag/"))
+    /// Whether a policy's condition may name a resource tag. An escape could hide the word; then the tags are simply not
+    /// known, and the verdict depends.
+    fn names_tags(&self, hash: &PolicyHash) -> bool {
+        self.0.get(hash).is_some_and(|text| text.to_ascii_lowercase().contains("resourcetag/"))
     }
 }
 

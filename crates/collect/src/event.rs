@@ -15,10 +15,10 @@ pub struct CellHarvest {
 
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// Sent once, first.
+    /// Sent once, first, with every account in scope as not reached: a run that ends early knows what it did not do.
     Organization {
         facts: OrganizationFacts,
-        accounts_in_scope: usize,
+        accounts: Vec<AccountFacts>,
     },
     /// An account was opened, skipped or refused; its regions are known as far as they will be.
     Account {

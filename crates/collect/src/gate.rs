@@ -18,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 const GROWTH: f64 = 5.0;
 /// ... and shrink to this many calls per second when everything is.
 const FLOOR: f64 = 0.5;
+/// A rate is cut once for all the calls that were under way together.
+const BETWEEN_CUTS: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Gate {
@@ -49,9 +51,17 @@ impl Place {
         F: FnOnce(Arc<Call>) -> R,
         R: Future<Output = Result<T, CallError>>,
     {
-        tokio::time::sleep_until(self.reserve(api)).await;
-        let permit = self.gate.in_flight.acquire().await;
-        if self.gate.cancel.is_cancelled() || permit.is_err() {
+        let admitted = async {
+            tokio::time::sleep_until(self.reserve(api)).await;
+            self.gate.in_flight.acquire().await.ok()
+        };
+        // Held until the call has ended. Whoever still waits when the audit is interrupted does not start.
+        let permit = tokio::select! {
+            biased;
+            () = self.gate.cancel.cancelled() => None,
+            permit = admitted => permit,
+        };
+        if permit.is_none() {
             return Err(not_reached(api));
         }
         let call = Call::new(api, &self.gate.meter);
@@ -70,7 +80,7 @@ impl Place {
     }
 
     fn learn(&self, api: Api, throttles: u32) {
-        self.with_limiter(api, |limiter| limiter.learn(throttles));
+        self.with_limiter(api, |limiter| limiter.learn(throttles, Instant::now()));
     }
 }
 
@@ -93,12 +103,13 @@ struct Limiter {
     burst: f64,
     tokens: f64,
     last: Option<Instant>,
+    last_cut: Option<Instant>,
 }
 
 impl Limiter {
     fn new(limit: Limit) -> Self {
         let ceiling = if limit.published { limit.per_second } else { limit.per_second * GROWTH };
-        Self { rate: limit.per_second, ceiling, burst: limit.burst, tokens: limit.burst, last: None }
+        Self { rate: limit.per_second, ceiling, burst: limit.burst, tokens: limit.burst, last: None, last_cut: None }
     }
 
     /// When the next call may start. Tokens may go below zero: each waiting call has its own slot.
@@ -110,13 +121,15 @@ impl Limiter {
         if self.tokens >= 0.0 { now } else { now + Duration::from_secs_f64(-self.tokens / self.rate) }
     }
 
-    fn learn(&mut self, throttles: u32) {
-        if throttles > 0 {
-            self.rate = (self.rate / 2.0).max(FLOOR);
-            self.burst = self.burst.min(self.rate.max(1.0));
-            self.tokens = self.tokens.min(0.0);
-        } else {
+    /// Calls that were under way together are throttled together: they count as one cut.
+    fn learn(&mut self, throttles: u32, now: Instant) {
+        if throttles == 0 {
             self.rate = (self.rate + self.rate / 50.0).min(self.ceiling);
+        } else if self.last_cut.is_none_or(|cut| now.saturating_duration_since(cut) >= BETWEEN_CUTS) {
+            self.last_cut = Some(now);
+            self.rate = (self.rate / 2.0).max(FLOOR);
+            // What had been saved up is spent; new tokens come at the new rate.
+            self.tokens = self.tokens.min(0.0);
         }
     }
 }
@@ -137,16 +150,18 @@ mod tests {
     }
 
     #[test]
-    fn throttles_halve_the_rate_and_successes_raise_it_to_the_ceiling_only() {
-        let mut limiter = limiter();
-        limiter.learn(1);
+    fn throttles_halve_the_rate_once_a_burst_and_successes_raise_it_to_the_ceiling_only() {
+        let (mut limiter, now) = (limiter(), Instant::now());
+        for _ in 0..10 {
+            limiter.learn(1, now);
+        }
         assert!((limiter.rate - 5.0).abs() < f64::EPSILON);
         for _ in 0..1_000 {
-            limiter.learn(0);
+            limiter.learn(0, now);
         }
         assert!((limiter.rate - 10.0).abs() < f64::EPSILON);
-        for _ in 0..100 {
-            limiter.learn(1);
+        for second in 0..100 {
+            limiter.learn(1, now + Duration::from_secs(2 * second));
         }
         assert!((limiter.rate - FLOOR).abs() < f64::EPSILON);
     }

@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use scangap_aws::CallError;
 use scangap_aws::read::{AccountSummary, OrganizationReader};
-use scangap_model::{AccountId, Api, Gap, Observed, OrganizationFacts};
+use scangap_model::{
+    AccountFacts, AccountId, AccountOutcome, Api, Asked, Gap, GapKind, Observed, OrganizationFacts, RegionsSource,
+};
 
 use crate::pages::{Listed, list};
 use crate::run::{CollectError, Context};
@@ -19,6 +22,18 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    pub(crate) fn facts(self, outcome: AccountOutcome, regions_source: Asked<RegionsSource>) -> AccountFacts {
+        AccountFacts {
+            id: self.id,
+            name: self.name,
+            state: self.state,
+            ou_path: self.ou_path,
+            organization_path: self.organization_path,
+            outcome,
+            regions_source,
+        }
+    }
+
     /// AWS: accounts in these states refuse every call. `PENDING_CLOSURE` and unknown words are tried.
     pub(crate) fn skip_reason(&self) -> Option<String> {
         match self.state.known().map(String::as_str) {
@@ -63,15 +78,22 @@ pub(crate) async fn discover(context: &Context) -> Result<Discovered, CollectErr
         Ok(None) => Observed::Absent,
         Err(error) => Observed::Unknown(error.at(None, None, "")),
     };
+    let malformed = |what: &str| {
+        CallError::malformed(Api::DescribeOrganization, "NoOrganizationId", format!("the answer holds no {what}"))
+            .at(None, None, "")
+    };
     let mut facts = OrganizationFacts {
         partition: context.identity.partition,
         caller_account: own,
         caller_arn: context.identity.arn.clone(),
-        id: described.as_ref().map(|organization| organization.id.parse().ok()).flatten_known(),
+        id: described
+            .as_ref()
+            .map(|organization| organization.id.parse().ok())
+            .or_unknown(|| malformed("organization id")),
         management_account: described
             .as_ref()
             .map(|organization| organization.management_account.parse().ok())
-            .flatten_known(),
+            .or_unknown(|| malformed("management account")),
         inspector_admin: Observed::Absent,
         n_accounts: Observed::Absent,
         scope: scope.clone(),
@@ -85,7 +107,15 @@ pub(crate) async fn discover(context: &Context) -> Result<Discovered, CollectErr
             ou_path: Observed::Absent,
             organization_path: Observed::Absent,
         };
-        let ids = if scope.accounts.is_empty() { vec![own] } else { scope.accounts.clone() };
+        let named: BTreeSet<AccountId> =
+            if scope.accounts.is_empty() { BTreeSet::from([own]) } else { scope.accounts.iter().copied().collect() };
+        let ids: Vec<AccountId> = named.into_iter().filter(|id| !scope.exclude_accounts.contains(id)).collect();
+        if ids.is_empty() {
+            return Err(CollectError::NothingInScope);
+        }
+        if let Some(unit) = scope.organizational_units.first() {
+            return Err(CollectError::UnknownOrganizationalUnit(unit.clone()));
+        }
         return Ok(Discovered { facts, targets: ids.into_iter().map(alone).collect(), gaps });
     }
     if let Some(gap) = described.gap() {
@@ -99,6 +129,12 @@ pub(crate) async fn discover(context: &Context) -> Result<Discovered, CollectErr
     .await;
     let list_gap = error.map(|error| error.at(None, None, ""));
     if let Some(gap) = &list_gap {
+        if context.gate.cancel.is_cancelled() {
+            return Err(CollectError::Interrupted);
+        }
+        if accounts.is_empty() && scope.accounts.is_empty() && gap.kind != GapKind::AccessDenied {
+            return Err(CollectError::OrganizationUnreadable(Box::new(gap.clone())));
+        }
         if accounts.is_empty() && scope.accounts.is_empty() {
             let organization = facts.id.known().map(ToString::to_string).unwrap_or_default();
             return Err(CollectError::NotAdministrator { account: own, organization, cause: Box::new(gap.clone()) });
@@ -118,16 +154,17 @@ pub(crate) async fn discover(context: &Context) -> Result<Discovered, CollectErr
     Ok(Discovered { facts, targets, gaps })
 }
 
-/// A known value that turned out not to be what it should be is absent.
-trait FlattenKnown<T> {
-    fn flatten_known(self) -> Observed<T>;
+/// A value that AWS gave and that is not what it should be is unknown: it was not learnt.
+trait OrUnknown<T> {
+    fn or_unknown(self, gap: impl FnOnce() -> Gap) -> Observed<T>;
 }
 
-impl<T> FlattenKnown<T> for Observed<Option<T>> {
-    fn flatten_known(self) -> Observed<T> {
+impl<T> OrUnknown<T> for Observed<Option<T>> {
+    fn or_unknown(self, gap: impl FnOnce() -> Gap) -> Observed<T> {
         match self {
             Self::Known(Some(value)) => Observed::Known(value),
-            Self::Known(None) | Self::Absent => Observed::Absent,
+            Self::Known(None) => Observed::Unknown(gap()),
+            Self::Absent => Observed::Absent,
             Self::Unknown(gap) => Observed::Unknown(gap),
         }
     }
@@ -266,7 +303,7 @@ fn in_scope(
                 return Err(CollectError::UnknownAccount { account: *wanted, suggestion: nearest(*wanted, &accounts) });
             }
         }
-        for unit in &scope.organizational_units {
+        for unit in scope.organizational_units.iter().filter(|_| tree.gap.is_none()) {
             if !known.iter().any(|account| tree.is_in(*account, unit)) && !tree.ou_names.contains_key(unit) {
                 return Err(CollectError::UnknownOrganizationalUnit(unit.clone()));
             }

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use futures::stream::{self, StreamExt};
 use scangap_aws::{AssumeOptions, Connection, Identity};
 use scangap_model::{
-    AccountFacts, AccountId, AccountOutcome, Asked, CellFacts, CellOutcome, Gap, GapKind, REGIONS, RegionName,
-    RegionStatus, Scope,
+    AccountId, AccountOutcome, Asked, CellFacts, CellOutcome, Gap, GapKind, REGIONS, RegionName, RegionStatus, Scope,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -38,6 +37,10 @@ pub struct CollectOptions {
 pub enum CollectError {
     #[error("account {account} may not read the organization `{organization}`")]
     NotAdministrator { account: AccountId, organization: String, cause: Box<Gap> },
+    #[error("the organization could not be read")]
+    OrganizationUnreadable(Box<Gap>),
+    #[error("the audit was interrupted before the organization was read")]
+    Interrupted,
     #[error("account {account} is not in the organization")]
     UnknownAccount { account: AccountId, suggestion: Option<String> },
     #[error("organizational unit `{0}` is not in the organization")]
@@ -106,7 +109,9 @@ pub async fn collect(
 
     let Discovered { facts, targets, gaps } = organization::discover(&context).await?;
     let inspector_admin = facts.inspector_admin.known().copied();
-    context.send(Event::Organization { facts, accounts_in_scope: targets.len() }).await;
+    let accounts =
+        targets.iter().map(|target| target.clone().facts(AccountOutcome::NotReached, Asked::NotNeeded)).collect();
+    context.send(Event::Organization { facts, accounts }).await;
     for gap in gaps {
         context.send(Event::Gap(gap)).await;
     }
@@ -124,9 +129,12 @@ pub async fn collect(
         _ => Arc::new(AdminView::none()),
     };
 
+    let admin_by_role = matches!(&admin_account, Some((_, Opening::Opened(opened))) if opened.role_name.is_some());
     let outcome = read_accounts(&context, &targets, admin_account, &view).await;
     view_tasks.shutdown().await;
-    let tally = outcome?;
+    let mut tally = outcome?;
+    // The role name is right where it opened the administrator, in scope or not.
+    tally.opened_by_role += usize::from(admin_by_role);
     tally.verdict(&context)?;
     if context.events.is_closed() {
         return Err(CollectError::ListenerGone);
@@ -140,12 +148,20 @@ struct Tally {
     opened_by_role: usize,
     refused: usize,
     example: Option<Gap>,
+    /// Whether the administrator's coverage named a repository of an account that did not open.
+    seen_from_outside: bool,
 }
 
 impl Tally {
     fn verdict(self, context: &Context) -> Result<(), CollectError> {
         match self.example {
-            Some(example) if self.opened_by_role == 0 && self.refused >= 2 => {
+            // Rows that the administrator gave are worth keeping, and so is whatever an interrupted run has.
+            Some(example)
+                if self.opened_by_role == 0
+                    && self.refused >= 2
+                    && !self.seen_from_outside
+                    && !context.gate.cancel.is_cancelled() =>
+            {
                 Err(CollectError::RoleRefusedEverywhere {
                     roles: context.options.role_names.join("`, `"),
                     n_accounts: self.refused,
@@ -256,15 +272,7 @@ async fn open_account(context: &Arc<Context>, target: Target, reuse: Option<Open
 async fn announce(context: &Arc<Context>, account: Approached, tally: &mut Tally) -> Result<Vec<Job>, CollectError> {
     let Approached { target, opening, regions, from_outside } = account;
     let id = target.id;
-    let facts = |outcome, regions_source| AccountFacts {
-        id,
-        name: target.name,
-        state: target.state,
-        ou_path: target.ou_path,
-        organization_path: target.organization_path,
-        outcome,
-        regions_source,
-    };
+    let facts = |outcome, regions_source| target.facts(outcome, regions_source);
     match opening {
         Opening::Skipped { reason } => {
             let outcome = AccountOutcome::Skipped { reason: reason.clone() };
@@ -289,6 +297,7 @@ async fn announce(context: &Arc<Context>, account: Approached, tally: &mut Tally
                 AccountOutcome::Unreadable(gap)
             };
             context.send(Event::Account { facts: facts(outcome, Asked::NotNeeded), regions: Vec::new() }).await;
+            tally.seen_from_outside |= from_outside.iter().any(|harvest| !harvest.repositories.is_empty());
             for harvest in from_outside {
                 context.send(Event::Cell(Box::new(harvest))).await;
             }

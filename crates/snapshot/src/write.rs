@@ -30,6 +30,8 @@ pub struct RunStart {
     pub as_of: jiff::Timestamp,
     /// The command line, without secrets.
     pub command_line: String,
+    /// Whether any answer so far came from a host that is not AWS's.
+    pub simulated: bool,
 }
 
 /// What one API cost in a run.
@@ -100,6 +102,7 @@ impl SnapshotWriter {
             ("started_at", start.started_at.to_string()),
             ("as_of", start.as_of.to_string()),
             ("command_line", start.command_line.clone()),
+            ("simulated", if start.simulated { "yes" } else { "no" }.to_owned()),
             // Until it is closed, whatever is in the file is an interrupted run.
             ("state", "interrupted".to_owned()),
         ] {

@@ -45,7 +45,7 @@ fn credentials_that_aws_does_not_know() {
     refused(
         Scangap::audit(&simulator).env("AWS_ACCESS_KEY_ID", "AKIAUNKNOWN"),
         77,
-        &["AWS did not accept the credentials", "InvalidClientTokenId"],
+        &["AWS did not say who the caller is", "InvalidClientTokenId"],
     );
 }
 

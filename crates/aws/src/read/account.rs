@@ -7,7 +7,7 @@ use aws_sdk_account::types::RegionOptStatus;
 use aws_smithy_runtime::client::retries::RetryPartition;
 use scangap_model::{AccountId, RegionName, RegionStatus};
 
-use super::{Page, send};
+use super::{Page, answered, send};
 use crate::classify::CallError;
 use crate::meter::Call;
 
@@ -66,6 +66,7 @@ impl AccountReader {
 
     pub async fn regions(&self, call: &Arc<Call>, token: Option<String>) -> Result<Page<OptStatus>, CallError> {
         let output = send!(call, self.management.list_regions().max_results(50).set_next_token(token))?;
+        answered(call, output.regions.is_some())?;
         let items = output
             .regions()
             .iter()

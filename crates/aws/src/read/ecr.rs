@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use scangap_model::{AccountId, ScanRule};
 
-use super::{Page, RegionReader, send, timestamp};
+use super::{Page, RegionReader, answered, send, timestamp};
 use crate::classify::CallError;
 use crate::meter::Call;
 
@@ -31,6 +31,8 @@ pub struct ScanFrequencies {
     /// By repository name.
     pub found: BTreeMap<String, String>,
     pub gone: Vec<String>,
+    /// Refused for another reason than being gone: name and code.
+    pub failed: Vec<(String, String)>,
 }
 
 #[derive(Debug, Clone)]
@@ -60,6 +62,7 @@ impl RegionReader {
         token: Option<String>,
     ) -> Result<Page<RepositoryAnswer>, CallError> {
         let output = send!(call, self.ecr.describe_repositories().max_results(1000).set_next_token(token))?;
+        answered(call, output.repositories.is_some())?;
         Ok(Page {
             items: output.repositories().iter().filter_map(repository).collect(),
             next: output.next_token().map(str::to_owned),
@@ -100,14 +103,24 @@ impl RegionReader {
                 Some((found.repository_name()?.to_owned(), found.scan_frequency()?.as_str().to_owned()))
             })
             .collect();
-        let gone =
-            output.failures().iter().filter_map(|failure| failure.repository_name().map(str::to_owned)).collect();
-        Ok(ScanFrequencies { found, gone })
+        let (mut gone, mut failed) = (Vec::new(), Vec::new());
+        for failure in output.failures() {
+            let name = failure.repository_name().unwrap_or_default().to_owned();
+            let code = failure.failure_code().map(aws_sdk_ecr::types::ScanningConfigurationFailureCode::as_str);
+            match code {
+                Some("REPOSITORY_NOT_FOUND") => gone.push(name),
+                code => failed.push((name, code.unwrap_or("NoFailureCode").to_owned())),
+            }
+        }
+        Ok(ScanFrequencies { found, gone, failed })
     }
 
     pub async fn registry_policy(&self, call: &Arc<Call>) -> Result<Option<String>, CallError> {
         match send!(call, self.ecr.get_registry_policy()) {
-            Ok(output) => Ok(output.policy_text().filter(|text| !text.is_empty()).map(str::to_owned)),
+            Ok(output) => output
+                .policy_text()
+                .map(|text| Some(text.to_owned()).filter(|text| !text.is_empty()))
+                .ok_or_else(|| call.malformed("NoPolicyText", "the answer holds no policy")),
             Err(error) if error.code == "RegistryPolicyNotFoundException" => Ok(None),
             Err(error) => Err(error),
         }
@@ -146,6 +159,7 @@ impl RegionReader {
         token: Option<String>,
     ) -> Result<Page<TemplateSummary>, CallError> {
         let output = send!(call, self.ecr.describe_repository_creation_templates().set_next_token(token))?;
+        answered(call, output.repository_creation_templates.is_some())?;
         let items = output
             .repository_creation_templates()
             .iter()
@@ -170,6 +184,7 @@ impl RegionReader {
     ) -> Result<Page<ImageSummary>, CallError> {
         let output =
             send!(call, self.ecr.describe_images().repository_name(name).max_results(1000).set_next_token(token))?;
+        answered(call, output.image_details.is_some())?;
         let items = output
             .image_details()
             .iter()

@@ -6,7 +6,7 @@ use aws_sdk_inspector2::types::{CoverageFilterCriteria, CoverageStringComparison
 use jiff::Timestamp;
 use scangap_model::AccountId;
 
-use super::{Page, RegionReader, send, timestamp};
+use super::{Page, RegionReader, answered, send, timestamp};
 use crate::classify::CallError;
 use crate::meter::Call;
 
@@ -54,8 +54,8 @@ impl RegionReader {
     ) -> Result<AccountStatuses, CallError> {
         let ids = (!accounts.is_empty()).then(|| accounts.iter().map(ToString::to_string).collect());
         let output = send!(call, self.inspector.batch_get_account_status().set_account_ids(ids))?;
-        let word =
-            |state: Option<&aws_sdk_inspector2::types::State>| state.map(|state| state.status().as_str().to_owned());
+        let word = |state: Option<&aws_sdk_inspector2::types::State>| // The SDK fills in a required member that the answer leaves out.
+            state.map(|state| state.status().as_str().to_owned()).filter(|word| word != "no value was set");
         let accounts = output
             .accounts()
             .iter()
@@ -108,6 +108,7 @@ impl RegionReader {
             call,
             self.inspector.list_coverage().max_results(200).filter_criteria(criteria.build()).set_next_token(token)
         )?;
+        answered(call, output.covered_resources.is_some())?;
         let items = output
             .covered_resources()
             .iter()

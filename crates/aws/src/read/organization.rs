@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_config::SdkConfig;
 use scangap_model::AccountId;
 
-use super::{Page, send};
+use super::{Page, answered, send};
 use crate::classify::CallError;
 use crate::meter::Call;
 
@@ -59,6 +59,7 @@ impl OrganizationReader {
 
     pub async fn accounts(&self, call: &Arc<Call>, token: Option<String>) -> Result<Page<AccountSummary>, CallError> {
         let output = send!(call, self.client.list_accounts().set_next_token(token))?;
+        answered(call, output.accounts.is_some())?;
         let items = output.accounts().iter().filter_map(summary).collect();
         Ok(Page { items, next: output.next_token().map(str::to_owned) })
     }

@@ -12,7 +12,7 @@ use crate::audit::{self, Job};
 use crate::environment;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::store::FailOn;
+use crate::store::{FailOn, without_password};
 
 pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
     let scope = scope(&command.scope)?;
@@ -33,7 +33,9 @@ pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
         command.aws.profile.clone().or_else(profile_variable).unwrap_or_else(|| "default".to_owned()),
         role_names.join(" or "),
         describe(&command.scope),
-        endpoint.as_ref().map_or_else(|| "endpoint AWS".to_owned(), |url| format!("endpoint {url}")),
+        endpoint
+            .as_ref()
+            .map_or_else(|| "endpoint AWS".to_owned(), |url| format!("endpoint {}", without_password(url))),
     );
     audit::run(&Job {
         introduction,

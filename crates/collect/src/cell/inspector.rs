@@ -18,7 +18,7 @@ pub(super) async fn read(cell: &Cell<'_>, view: &AdminView, something: bool) -> 
         let absent = || Observed::Absent.into();
         return InspectorAnswers { status: absent(), ecr_status: absent(), source: Asked::NotNeeded, rows: Vec::new() };
     }
-    let seen = view.of(cell.region).await.filter(|seen| seen.sees(cell.account));
+    let seen = view.of(cell.region).await.filter(|seen| seen.sees(cell.account) || seen.administrator == cell.account);
     let (status, ecr_status) = match seen.as_ref().and_then(|seen| seen.statuses.get(&cell.account)) {
         Some(status) => (Observed::from_answer(status.status.clone()), known_or_gap(cell, status.ecr_status.clone())),
         None => own_status(cell).await,

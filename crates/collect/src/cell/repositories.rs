@@ -58,9 +58,16 @@ pub(super) async fn read(
             tags: Asked::NotNeeded,
         });
     }
-    if policies.name_tags() {
-        tags(cell, &mut repositories).await;
-    }
+    let registry_names_tags = facts.registry_policy.known().is_some_and(|hash| policies.names_tags(hash));
+    let wanting_tags: Vec<usize> = repositories
+        .iter()
+        .enumerate()
+        .filter(|(_, repository)| {
+            registry_names_tags || repository.policy.known().is_some_and(|hash| policies.names_tags(hash))
+        })
+        .map(|(at, _)| at)
+        .collect();
+    tags(cell, &mut repositories, &wanting_tags).await;
     images(cell, &mut repositories, facts, coverage).await;
     repositories
 }
@@ -123,11 +130,17 @@ async fn frequencies_of(cell: &Cell<'_>, names: &[RepositoryName]) -> Frequencie
                             frequencies.insert(name, Ok(Some(word.clone())));
                         } else if answer.gone.iter().any(|gone| gone == name.as_str()) {
                             frequencies.insert(name, Ok(None));
+                        } else if let Some((_, code)) = answer.failed.iter().find(|(failed, _)| failed == name.as_str())
+                        {
+                            let mut error = CallError::malformed(api, code, "the service gave no configuration for it");
+                            error.kind = GapKind::Refused;
+                            let gap = cell.gap(error, name.as_str());
+                            frequencies.insert(name, Err(gap));
                         }
                     }
                 }
-                // Only a refusal can be one repository's fault; anything else would fail again in halves.
-                Err(error) if error.kind == GapKind::AccessDenied && batch.len() > 1 => {
+                // A refusal can be one repository's fault; anything else would fail again in halves.
+                Err(error) if matches!(error.kind, GapKind::AccessDenied | GapKind::Refused) && batch.len() > 1 => {
                     let (left, right) = batch.split_at(batch.len() / 2);
                     batches.extend([left.to_vec(), right.to_vec()]);
                 }
@@ -143,21 +156,25 @@ async fn frequencies_of(cell: &Cell<'_>, names: &[RepositoryName]) -> Frequencie
     frequencies
 }
 
-async fn tags(cell: &Cell<'_>, repositories: &mut [RepositoryFacts]) {
-    let wanting: Vec<(String, RepositoryName)> =
-        repositories.iter().map(|repository| (repository.arn.clone(), repository.name.clone())).collect();
+async fn tags(cell: &Cell<'_>, repositories: &mut [RepositoryFacts], wanting: &[usize]) {
+    let wanting: Vec<(usize, String, RepositoryName)> = wanting
+        .iter()
+        .filter_map(|&at| repositories.get(at).map(|repository| (at, repository.arn.clone(), repository.name.clone())))
+        .collect();
     let asked: Vec<_> = stream::iter(wanting)
-        .map(|(arn, name)| async move {
+        .map(|(at, arn, name)| async move {
             let arn = arn.as_str();
             let answer =
                 cell.place.call(Api::ListTagsForResource, |call| async move { cell.reader.tags(&call, arn).await });
-            answer.await.map_err(|error| cell.gap(error, name.as_str()))
+            (at, answer.await.map_err(|error| cell.gap(error, name.as_str())))
         })
         .buffered(AT_ONCE)
         .collect()
         .await;
-    for (repository, answer) in repositories.iter_mut().zip(asked) {
-        repository.tags = answer.map_or_else(Observed::Unknown, Observed::Known).into();
+    for (at, answer) in asked {
+        if let Some(repository) = repositories.get_mut(at) {
+            repository.tags = answer.map_or_else(Observed::Unknown, Observed::Known).into();
+        }
     }
 }
 

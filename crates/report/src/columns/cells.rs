@@ -1,6 +1,6 @@
 //! Columns of a cell's row: one account in one region, read or not, and why.
 
-use scangap_model::{CellOutcome, Verdict};
+use scangap_model::{Asked, CellOutcome, Verdict};
 
 use super::{Column, Kind, column};
 use crate::input::CellRow;
@@ -36,37 +36,57 @@ pub(crate) const CELLS: &[Column<Cells>] = &[
             CellOutcome::NotReached => Value::text("the audit was interrupted"),
         }),
     column("repositories", "Repositories", 12, "how many repositories ECR listed", "ecr:DescribeRepositories",
-        |row| asked(&row.cell.repositories, |count| Value::Integer(*count))),
+        |row| looked(row, &row.cell.repositories, |count| Value::Integer(*count))),
     column("inspector_status", "Inspector status", 17, "Inspector's status for the account as a whole; `none` where Inspector does not exist in the region", "inspector2:BatchGetAccountStatus",
-        |row| asked(&row.cell.inspector_status, text_of)),
+        |row| looked(row, &row.cell.inspector_status, text_of)),
     column("inspector_ecr_status", "Inspector ECR status", 20, "whether ECR scanning is enabled", "inspector2:BatchGetAccountStatus",
-        |row| asked(&row.cell.inspector_ecr_status, text_of)),
+        |row| looked(row, &row.cell.inspector_ecr_status, text_of)),
     column("registry_scan_type", "Registry scan type", 18, "BASIC or ENHANCED", "ecr:GetRegistryScanningConfiguration",
-        |row| asked(&row.cell.registry_scan_type, text_of)),
+        |row| looked(row, &row.cell.registry_scan_type, text_of)),
     column("scan_rules", "Scan rules", 36, "frequency and filters of each scan rule, as a JSON array", "ecr:GetRegistryScanningConfiguration",
-        |row| asked(&row.cell.scan_rules, |rules| {
+        |row| looked(row, &row.cell.scan_rules, |rules| {
             Value::List(rules.iter().map(|rule| format!("{}: {}", rule.frequency, rule.filters.join(" "))).collect())
         })),
     column("registry_policy_sha256", "Registry policy SHA-256", 20, "SHA-256 of the registry policy's text", "ecr:GetRegistryPolicy",
-        |row| asked(&row.cell.registry_policy, text_of)),
+        |row| looked(row, &row.cell.registry_policy, text_of)),
     column("registry_policy_scope", "Registry policy scope", 20, "V1: inert for Inspector; V2: enforced for every request", "ecr:GetAccountSetting",
-        |row| asked(&row.cell.registry_policy_scope, text_of)),
+        |row| looked(row, &row.cell.registry_policy_scope, text_of)),
     column("registry_verdict", "Registry verdict", 16, "what the registry policy decides for the four registry-level actions of Inspector's role", "scangap",
-        |row| Value::text(row.assessment.registry_verdict.map_or(NOT_NEEDED, Verdict::word))),
+        |row| Value::text(row.assessment.registry_verdict.map_or(not_looked(row), Verdict::word))),
     column("registry_denied_actions", "Registry denied actions", 30, "the registry-level actions that are denied, as a JSON array", "scangap",
         |row| Value::List(row.assessment.registry_denied_actions.iter().map(ToString::to_string).collect())),
     column("registry_depends_on", "Registry depends on", 26, "the keys that a registry-level `depends` hangs on, as a JSON array", "scangap",
         |row| Value::List(row.assessment.registry_depends_on.clone())),
     column("templates", "Creation templates", 18, "how many repository creation templates there are", "ecr:DescribeRepositoryCreationTemplates",
-        |row| asked(&row.cell.templates, |templates| Value::Integer(u64::try_from(templates.len()).unwrap_or(u64::MAX)))),
+        |row| looked(row, &row.cell.templates, |templates| Value::Integer(u64::try_from(templates.len()).unwrap_or(u64::MAX)))),
     column("templates_denying", "Templates denying", 24, "prefixes of templates whose policy denies Inspector or may: new repositories will be blocked; a JSON array", "scangap",
         |row| Value::List(row.assessment.template_prefixes_denying.clone())),
     column("coverage_source", "Coverage source", 24, "who told about coverage: the delegated administrator or the account itself", "inspector2:ListCoverage",
-        |row| asked(&row.cell.coverage, |source| Value::text(source.word()))),
+        |row| looked(row, &row.cell.coverage, |source| Value::text(source.word()))),
     column("coverage_without_repository", "Coverage without repository", 16, "coverage rows whose repository ECR does not know", "inspector2:ListCoverage",
-        |row| Value::Integer(row.cell.coverage_without_repository)),
+        |row| counted(row, row.cell.coverage_without_repository)),
     column("vanished", "Vanished", 10, "repositories that vanished between list and read", "ecr:GetRepositoryPolicy",
-        |row| Value::Integer(row.cell.vanished)),
+        |row| counted(row, row.cell.vanished)),
     column("simulated", "Simulated", 10, "yes where any answer came from a host that is not AWS's", "scangap",
         |row| Value::yes_no(row.simulated)),
 ];
+
+/// The word for a fact that nobody asked for: nothing hung on it, or nobody got that far.
+fn not_looked(row: &CellRow<'_>) -> &'static str {
+    match row.cell.outcome {
+        CellOutcome::Read | CellOutcome::NotEnabled | CellOutcome::Skipped { .. } => NOT_NEEDED,
+        CellOutcome::Unreadable(_) | CellOutcome::NotReached => UNKNOWN,
+    }
+}
+
+fn looked<T>(row: &CellRow<'_>, fact: &Asked<T>, show: impl FnOnce(&T) -> Value) -> Value {
+    match fact {
+        Asked::NotNeeded => Value::text(not_looked(row)),
+        Asked::Answered(_) => asked(fact, show),
+    }
+}
+
+/// A count where there was something to count.
+fn counted(row: &CellRow<'_>, count: u64) -> Value {
+    if row.cell.outcome == CellOutcome::Read { Value::Integer(count) } else { Value::text(not_looked(row)) }
+}

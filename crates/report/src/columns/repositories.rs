@@ -43,12 +43,12 @@ pub(crate) const REPOSITORIES: &[Column<Repositories>] = &[
         |row| observed(&row.repository.scan_frequency, text_of)),
     column("coverage_status", "Coverage", 12, "Inspector's coverage status; `none` where Inspector has no row", "inspector2:ListCoverage",
         |row| match &row.assessment.coverage {
-            Coverage::Row { status, .. } => Value::text(status.clone()),
+            Coverage::Row { status, .. } => Value::text(if status.is_empty() { NONE } else { status }),
             other => absent_coverage(other),
         }),
     column("coverage_reason", "Coverage reason", 26, "why the coverage status is what it is, in Inspector's word", "inspector2:ListCoverage",
         |row| match &row.assessment.coverage {
-            Coverage::Row { reason, .. } => Value::text(reason.clone()),
+            Coverage::Row { reason, .. } => Value::text(if reason.is_empty() { NONE } else { reason }),
             other => absent_coverage(other),
         }),
     column("last_scanned_at", "Last scanned", 18, "when Inspector last scanned it, in UTC; empty where it says no time", "inspector2:ListCoverage",

@@ -3,7 +3,7 @@
 use rust_xlsxwriter::{Color, Format, FormatAlign, Worksheet, XlsxError};
 use scangap_model::{DIAGNOSES, Observed};
 
-use super::sheet::{colours, print_setup};
+use super::sheet::{colours, cut, print_setup};
 use crate::columns::tables;
 use crate::input::Input;
 use crate::summary::Summary;
@@ -86,7 +86,7 @@ pub(super) fn cover(worksheet: &mut Worksheet, input: &Input<'_>) -> Result<(), 
     }
     for (name, value) in rows {
         worksheet.write_string_with_format(at, 0, name, &bold())?;
-        worksheet.write_string_with_format(at, 1, value, &wrapped())?;
+        worksheet.write_string_with_format(at, 1, cut(value), &wrapped())?;
         at += 1;
     }
     at += 1;

@@ -70,7 +70,7 @@ fn fill<'a, K: Kind>(
     Ok(at)
 }
 
-fn cut(text: String) -> String {
+pub(super) fn cut(text: String) -> String {
     let length = text.encode_utf16().count();
     if length <= CELL_MAX {
         return text;
