@@ -25,9 +25,9 @@ macro_rules! send {
 }
 pub(crate) use send;
 
-/// An answer without its list is none: an empty list is written as one, and a body of nothing parses as `{}`.
-pub(crate) fn answered(call: &crate::meter::Call, has_list: bool) -> Result<(), crate::classify::CallError> {
-    if has_list { Ok(()) } else { Err(call.malformed("NoList", "the answer holds no list")) }
+/// An answer without its content is none: an empty list is written as one, and a body of nothing parses as `{}`.
+pub(crate) fn answered(call: &crate::meter::Call, has_it: bool) -> Result<(), crate::classify::CallError> {
+    if has_it { Ok(()) } else { Err(call.malformed("EmptyAnswer", "the answer does not hold what was asked for")) }
 }
 
 /// AWS's times. One that is out of range is no time.

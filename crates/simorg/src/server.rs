@@ -380,6 +380,7 @@ impl State {
                 body: "{\"repositories\": [{\"oops\": ".to_owned(),
                 content_type: "application/x-amz-json-1.1",
             },
+            FaultKind::Empty => Outcome::Answer(Answer::Json(json!({}))),
             FaultKind::Truncate => match self.serve(incoming, permission, caller) {
                 Outcome::Answer(answer) => Outcome::Truncated(answer),
                 other => other,

@@ -344,3 +344,65 @@ fn coverage_that_breaks_off_is_asked_in_the_accounts_and_never_read_in_part() {
         );
     }
 }
+
+#[test]
+fn an_empty_answer_is_not_an_empty_list() {
+    let empty = |operation: &str, account: &str| {
+        audit(&with(&format!("[[faults]]\noperation = \"{operation}\"\naccount = \"{account}\"\nkind = \"empty\"")))
+            .expect_code(3)
+    };
+    // No repositories: what coverage names is kept, and the cell is not read.
+    let repositories = empty("ecr:DescribeRepositories", "333333333333");
+    assert!(repositories.gaps().iter().all(|gap| gap == "ecr:DescribeRepositories malformed_answer"));
+    assert_eq!(repositories.csv("repositories.csv").len(), 4);
+    // No regions: the account is not said to have none.
+    let regions = audit(&with("[[faults]]\noperation = \"account:*\"\naccount = \"333333333333\"\nkind = \"empty\""))
+        .expect_code(3);
+    assert!(regions.gaps().contains(&"account:ListRegions malformed_answer".to_owned()));
+    only_these_suffer(&regions, &[]);
+    // No coverage, from nobody: not `unseen`, not `empty`.
+    let coverage = audit(&with("[[faults]]\noperation = \"inspector2:ListCoverage\"\nkind = \"empty\"")).expect_code(3);
+    assert!(coverage.csv("repositories.csv").iter().all(|row| row["diagnosis"] == "unreadable"));
+    // No registry policy text: the verdict is not `allowed`.
+    let registry = empty("ecr:GetRegistryPolicy", "333333333333");
+    assert_eq!(registry.repository("alpha/one")["policy_verdict"], "unknown");
+}
+
+#[test]
+fn a_word_of_tomorrow_is_a_gap_and_flows_into_the_report() {
+    let audited = audit(&with(
+        r#"
+[[accounts]]
+id = "555555555555"
+name = "gamma"
+cells = [
+  { region = "eu-west-1", ecr_scanning = "PAUSED", repositories = [{ name = "paused" }] },
+  { region = "us-east-1", scan_type = "QUANTUM", repositories = [{ name = "quantum" }] },
+]
+"#,
+    ))
+    .expect_code(3);
+    only_these_suffer(&audited, &["paused", "quantum"]);
+    assert_eq!(audited.repository("paused")["inspector_ecr_status"], "PAUSED");
+    assert_eq!(audited.repository("quantum")["registry_scan_type"], "QUANTUM");
+    assert_eq!(
+        audited.gaps(),
+        ["ecr:GetRegistryScanningConfiguration malformed_answer", "inspector2:BatchGetAccountStatus malformed_answer"]
+    );
+}
+
+#[test]
+fn what_was_not_looked_at_is_neither_zero_nor_not_needed() {
+    let audited = audit(&with(
+        "[[accounts]]\nid = \"555555555555\"\nname = \"gamma\"\nroles = []\ncells = [{ region = \"eu-west-1\", repositories = [{ name = \"gamma/one\" }] }]",
+    ))
+    .expect_code(3);
+    let cells = audited.csv("cells.csv");
+    for row in cells.iter().filter(|row| row["account_id"] == "555555555555") {
+        for column in
+            ["repositories", "registry_scan_type", "registry_verdict", "vanished", "coverage_without_repository"]
+        {
+            assert_eq!(row[column], "unknown", "{column} in {}", row["region"]);
+        }
+    }
+}

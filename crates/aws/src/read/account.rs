@@ -82,6 +82,7 @@ impl AccountReader {
 
     pub async fn region_status(&self, call: &Arc<Call>, region: &RegionName) -> Result<RegionStatus, CallError> {
         let output = send!(call, self.management.get_region_opt_status().region_name(region.as_str()))?;
+        answered(call, output.region_opt_status().is_some())?;
         Ok(status(output.region_opt_status()))
     }
 }

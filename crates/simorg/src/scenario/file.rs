@@ -258,6 +258,8 @@ pub enum FaultKind {
     Truncate,
     /// The body is not JSON.
     Malformed,
+    /// The answer is `{}`: well-formed, and empty.
+    Empty,
     /// An HTML page instead of an AWS answer.
     Html,
     /// The page token that was given comes back.
