@@ -107,7 +107,14 @@ impl Snapshot {
         let mut organization = organization.into_iter().next().ok_or_else(|| ReadError::Empty(path.to_owned()))?;
         organization.caller_arn.clone_from(&meta.caller_arn);
         let accounts = tables.rows("accounts", "SELECT * FROM accounts ORDER BY account_id", account)?;
-        let cells = tables.rows("cells", "SELECT * FROM cells ORDER BY account_id, region", cell)?;
+        let mut cells = tables.rows("cells", "SELECT * FROM cells ORDER BY account_id, region", cell)?;
+        if meta.state == RunState::Interrupted {
+            // A run that was killed wrote no row for what it had ahead.
+            cells.extend(tables.rows("account_regions", CELLS_AHEAD, |_, row| {
+                let (account, region) = (parsed(row, "account_id")?, parsed(row, "region")?);
+                Ok(CellFacts::unasked(account, region, CellOutcome::NotReached))
+            })?);
+        }
         let repositories = tables.rows(
             "repositories",
             "SELECT * FROM repositories ORDER BY account_id, region, repository",
@@ -196,6 +203,9 @@ impl Tables<'_> {
         })
     }
 }
+
+const CELLS_AHEAD: &str = "SELECT account_id, region FROM account_regions r WHERE NOT EXISTS
+    (SELECT 1 FROM cells c WHERE c.account_id = r.account_id AND c.region = r.region)";
 
 const GAPS: &str = "SELECT g.*, e.message, e.attempts FROM gaps g LEFT JOIN gap_evidence e USING (gap_id)";
 

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use scangap_simorg::Generate;
-use scangap_tests::{Audited, Finished, Scangap, simulate};
+use scangap_tests::{Audited, Finished, Scangap, Simulated, simulate};
 
 #[test]
 fn an_interrupted_audit_leaves_a_valid_snapshot_of_what_it_reached() {
@@ -17,14 +17,30 @@ fn a_terminated_audit_does_too() {
     interrupted_by("-TERM");
 }
 
-fn interrupted_by(signal: &str) {
+#[test]
+fn a_killed_audit_can_still_be_read_and_says_what_it_did_not_reach() {
+    let (_simulator, mut child, home, out) = started_and_sent("-KILL");
+    let _ = child.wait().expect("it ends");
+    let again = home.path().join("again");
+    let snapshot = out.join("snapshot.db").to_string_lossy().into_owned();
+    let finished = Scangap::new(&["report", &snapshot, "--out", &again.to_string_lossy()]).run();
+    assert_eq!(finished.code, 3, "{}", finished.stderr);
+    assert!(finished.stdout.contains("INTERRUPTED") && finished.stdout.contains("SIMULATED"), "{}", finished.stdout);
+    let audited = Audited { finished, out: again };
+    assert_eq!(audited.csv("accounts.csv").len(), 40, "every account in scope is a row");
+    assert!(audited.csv("cells.csv").iter().any(|row| row["outcome"] == "not_reached"));
+    assert!(audited.csv("repositories.csv").iter().all(|row| row["simulated"] == "yes"));
+}
+
+/// An audit of 40 accounts that has read some repositories when it gets the signal.
+fn started_and_sent(signal: &str) -> (Simulated, std::process::Child, tempfile::TempDir, std::path::PathBuf) {
     let mut scenario = Generate { accounts: 40, regions: 2, repositories: 3, seed: 5 }.scenario();
     let management = scenario.organization.management_account.clone();
     scenario.latency.ms = 50;
     let simulator = simulate(scenario);
     let call = Scangap::audit_at(&simulator.url(), &scangap_simorg::Simulator::access_key(&management));
     let out = call.home().join("out");
-    let (mut child, home) = call.args(&["--max-in-flight", "4", "--out", &out.to_string_lossy()]).spawn();
+    let (child, home) = call.args(&["--max-in-flight", "4", "--out", &out.to_string_lossy()]).spawn();
 
     let deadline = Instant::now() + Duration::from_mins(1);
     while simulator.calls().iter().filter(|call| call.operation == "ecr:GetRepositoryPolicy").count() < 5 {
@@ -33,6 +49,11 @@ fn interrupted_by(signal: &str) {
     }
     let pid = child.id().to_string();
     assert!(Command::new("kill").args([signal, &pid]).status().expect("kill").success());
+    (simulator, child, home, out)
+}
+
+fn interrupted_by(signal: &str) {
+    let (_simulator, mut child, home, out) = started_and_sent(signal);
     let status = child.wait().expect("it ends");
     let mut stdout = String::new();
     child.stdout.take().expect("stdout").read_to_string(&mut stdout).expect("text");
