@@ -155,11 +155,12 @@ struct Tally {
 impl Tally {
     fn verdict(self, context: &Context) -> Result<(), CollectError> {
         match self.example {
-            // Rows that the administrator gave are worth keeping, and so is whatever an interrupted run has.
+            // Rows that the administrator gave about accounts named one by one are worth keeping; so is whatever an
+            // interrupted run has. A whole organization that refuses is a wrong name.
             Some(example)
                 if self.opened_by_role == 0
                     && self.refused >= 2
-                    && !self.seen_from_outside
+                    && !(self.seen_from_outside && !context.options.scope.accounts.is_empty())
                     && !context.gate.cancel.is_cancelled() =>
             {
                 Err(CollectError::RoleRefusedEverywhere {

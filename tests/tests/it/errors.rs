@@ -33,6 +33,22 @@ fn a_wrong_role_name_everywhere() {
 }
 
 #[test]
+fn a_wrong_role_name_everywhere_as_the_administrator() {
+    let simulator = simulate(organization(
+        "[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\nroles = []\ncells = [{ region = \"eu-west-1\", repositories = [{ name = \"one\" }] }]\n[[accounts]]\nid = \"444444444444\"\nname = \"beta\"\nroles = []",
+    ));
+    let administrator = || Scangap::audit_at(&simulator.url(), &Simulator::access_key("222222222222"));
+    refused(
+        administrator().args(&["--role-name", "Typo"]),
+        77,
+        &["role `Typo` could not be assumed in any of 3 accounts"],
+    );
+    // Accounts that were asked for by name keep what the administrator sees of them.
+    let audited = administrator().args(&["--accounts", "333333333333,444444444444"]).into_folder().expect_code(3);
+    assert_eq!(audited.diagnosis("one"), "unreadable");
+}
+
+#[test]
 fn no_credentials() {
     let simulator = workloads();
     let call = Scangap::audit(&simulator).without("AWS_ACCESS_KEY_ID").without("AWS_SECRET_ACCESS_KEY");
