@@ -160,7 +160,7 @@ impl Tally {
             Some(example)
                 if self.opened_by_role == 0
                     && self.refused >= 2
-                    && !(self.seen_from_outside && !context.options.scope.accounts.is_empty())
+                    && (!self.seen_from_outside || context.options.scope.accounts.is_empty())
                     && !context.gate.cancel.is_cancelled() =>
             {
                 Err(CollectError::RoleRefusedEverywhere {
