@@ -142,3 +142,27 @@ fn a_batch_is_answered_line_by_line_in_order() {
     assert!(answers[11]["error"].as_str().expect("an error").contains("12 digits"));
     assert!(answers.last().expect("the last line")["error"].is_string());
 }
+
+fn audit_of(scenario: scangap_simorg::Scenario) -> scangap_tests::Audited {
+    let simulator = scangap_tests::simulate(scenario);
+    Scangap::audit(&simulator).into_folder()
+}
+
+#[test]
+fn a_registry_policy_that_was_not_read_is_never_allowed() {
+    let mut scenario = scangap_tests::organization(&format!(
+        "[[policies]]\nname = \"open\"\ninspector = \"allowed\"\ntext = '{}'\n[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\ncells = [{{ region = \"eu-west-1\", repositories = [{{ name = \"one\", policy = \"open\" }}] }}]",
+        r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"ecr:*"}}"#
+    ));
+    scenario.faults.push(scangap_simorg::scenario::FaultSpec::of(
+        "ecr:GetRegistryPolicy",
+        "AccessDeniedException",
+        400,
+    ));
+    let audited = audit_of(scenario).expect_code(3);
+    let snapshot = audited.out.join("snapshot.db").to_string_lossy().into_owned();
+    let place = ["--account", "333333333333", "--region", "eu-west-1", "--repository", "one"];
+    let finished = Scangap::new(&["explain", "--snapshot", &snapshot]).args(&place).run();
+    assert_eq!(finished.code, 4, "{}", finished.stdout);
+    assert!(finished.stdout.starts_with("unknown: "), "{}", finished.stdout);
+}

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use scangap_model::{Partition, Tone, Verdict};
+use scangap_model::{Asked, Observed, Partition, Tone, Verdict};
 use scangap_policy::{
     ALL_ACTIONS, Action, Decision, Organization, PolicyDocument, REPOSITORY_ACTIONS, Request, Stated, Tags, Truth,
     evaluate, exempt, why,
@@ -42,9 +42,12 @@ pub(super) fn run(command: &Explain) -> Result<Exit, CliError> {
     if command.batch {
         return batch::run();
     }
-    let (mut request, sources) = match &command.snapshot {
+    let (mut request, sources, unread) = match &command.snapshot {
         Some(path) => from_snapshot(command, path)?,
-        None => from_arguments(command)?,
+        None => {
+            let (request, sources) = from_arguments(command)?;
+            (request, sources, false)
+        }
     };
     state(command, &mut request)?;
     let actions = actions(command)?;
@@ -54,7 +57,14 @@ pub(super) fn run(command: &Explain) -> Result<Exit, CliError> {
         .flat_map(|&action| sources.iter().map(move |source| (action, source)))
         .map(|(action, source)| Row { action, source, decision: evaluate(&source.document, action, &request) })
         .collect();
-    let verdict = Verdict::fold(rows.iter().map(|row| row.decision.verdict));
+    // A registry policy that may count and was not read leaves everything but a denial unknown.
+    let missing = unread.then_some(Verdict::Unknown);
+    let verdict = Verdict::fold(rows.iter().map(|row| row.decision.verdict).chain(missing));
+    if unread {
+        terminal::note(
+            "the snapshot does not say whether a registry policy counts here: what is not denied is unknown",
+        );
+    }
     let repaired =
         if command.fix && verdict == Verdict::Denied { Some(repair(&sources, actions, &request)?) } else { None };
     match command.output {
@@ -145,7 +155,7 @@ fn from_arguments(command: &Explain) -> Result<(Request, Vec<Source>), CliError>
     Ok((request, sources))
 }
 
-fn from_snapshot(command: &Explain, path: &Path) -> Result<(Request, Vec<Source>), CliError> {
+fn from_snapshot(command: &Explain, path: &Path) -> Result<(Request, Vec<Source>, bool), CliError> {
     let snapshot = Snapshot::open(path).map_err(CliError::Snapshot)?;
     let (mut request, _) = from_arguments(command)?;
     let facts = &snapshot.facts;
@@ -164,10 +174,16 @@ fn from_snapshot(command: &Explain, path: &Path) -> Result<(Request, Vec<Source>
     let own = found.policy.known().and_then(policy).ok_or_else(missing)?;
     let mut sources = vec![source("repository policy", path, own)?];
     let cell = facts.cells.get(&(request.account, request.region.clone()));
-    let in_force = cell.filter(|cell| cell.registry_policy_scope.known().is_some_and(|scope| scope == "V2"));
-    if let Some(text) = in_force.and_then(|cell| cell.registry_policy.known()).and_then(policy) {
-        sources.push(source("registry policy", path, text)?);
-    }
+    let scope = cell.and_then(|cell| cell.registry_policy_scope.known()).map(String::as_str);
+    let registry = cell.map(|cell| &cell.registry_policy);
+    let unread = match (scope, registry) {
+        (Some("V1"), _) | (_, Some(Asked::Answered(Observed::Absent))) => false,
+        (Some("V2"), Some(Asked::Answered(Observed::Known(hash)))) => {
+            sources.push(source("registry policy", path, policy(hash).ok_or_else(missing)?)?);
+            false
+        }
+        _ => true,
+    };
     let organization_path =
         facts.accounts.get(&request.account).and_then(|account| account.organization_path.known().cloned());
     if let (Some(id), Some(_)) = (facts.organization.id.known(), &organization_path) {
@@ -175,7 +191,7 @@ fn from_snapshot(command: &Explain, path: &Path) -> Result<(Request, Vec<Source>
     }
     request.tags = found.tags.known().cloned().map_or(Tags::Unknown, Tags::Known);
     request.as_of = time(command.as_of.as_ref(), snapshot.meta.as_of)?;
-    Ok((request, sources))
+    Ok((request, sources, unread))
 }
 
 /// What the command line states about the request.
