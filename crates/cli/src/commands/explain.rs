@@ -42,12 +42,11 @@ pub(super) fn run(command: &Explain) -> Result<Exit, CliError> {
     if command.batch {
         return batch::run();
     }
-    let (mut request, sources, unread) = match &command.snapshot {
-        Some(path) => from_snapshot(command, path)?,
-        None => {
-            let (request, sources) = from_arguments(command)?;
-            (request, sources, false)
-        }
+    let (mut request, sources, unread) = if let Some(path) = &command.snapshot {
+        from_snapshot(command, path)?
+    } else {
+        let (request, sources) = from_arguments(command)?;
+        (request, sources, false)
     };
     state(command, &mut request)?;
     let actions = actions(command)?;
