@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use scangap_model::{Api, Asked, AuditFacts, Cause, CellFacts, Gap, GapKind, Observed, Verdict};
-use scangap_policy::{ALL_ACTIONS, Action, REPOSITORY_ACTIONS, evaluate};
+use scangap_policy::{ALL_ACTIONS, Action, Context, REPOSITORY_ACTIONS, decide, verdicts};
 
 use crate::policies::{self, Found, Policies, Scope};
 
@@ -44,6 +44,7 @@ pub(crate) fn assess(
     as_of: Timestamp,
 ) -> (CellAssessment, Vec<Gap>) {
     let request = policies::request(facts, cell.account, &cell.region, None, &Asked::NotNeeded, as_of);
+    let context = Context::new(&request);
     let mut assessment = CellAssessment {
         registry_verdict: None,
         registry_denied_actions: Vec::new(),
@@ -55,11 +56,11 @@ pub(crate) fn assess(
         let scope = policies::scope(cell);
         let found = if scope == Scope::V1 { Found::None } else { policies::find(policies, fact) };
         let mut depends_on = BTreeSet::new();
-        let verdicts = ALL_ACTIONS.iter().filter(|action| !action.is_on_repository()).map(|&action| match &found {
+        let of_actions = ALL_ACTIONS.iter().filter(|action| !action.is_on_repository()).map(|&action| match &found {
             Found::None => Verdict::Allowed,
             Found::Unread => Verdict::Unknown,
             Found::Document(document) => {
-                let decision = evaluate(document, action, &request);
+                let decision = decide(&[document], action, &context);
                 if decision.verdict != Verdict::Allowed && scope == Scope::Unknown {
                     depends_on.insert("REGISTRY_POLICY_SCOPE".to_owned());
                     return Verdict::Depends;
@@ -71,7 +72,7 @@ pub(crate) fn assess(
                 decision.verdict
             }
         });
-        assessment.registry_verdict = Some(Verdict::fold(verdicts.collect::<Vec<_>>()));
+        assessment.registry_verdict = Some(Verdict::fold(of_actions.collect::<Vec<_>>()));
         assessment.registry_depends_on = depends_on.into_iter().collect();
         if let Observed::Known(hash) = fact {
             gaps.extend(policies::malformed(policies, hash, Api::GetRegistryPolicy, (cell.account, &cell.region), ""));
@@ -97,10 +98,7 @@ pub(crate) fn assess(
         let Some(hash) = &template.policy else { continue };
         match policies::find(policies, &Observed::Known(hash.clone())) {
             Found::Document(document) => {
-                let verdict = Verdict::fold(
-                    REPOSITORY_ACTIONS.iter().map(|&action| evaluate(document, action, &request).verdict),
-                );
-                if verdict != Verdict::Allowed {
+                if verdicts(&[document], &context).fold(REPOSITORY_ACTIONS) != Verdict::Allowed {
                     assessment.template_prefixes_denying.push(template.prefix.clone());
                 }
             }

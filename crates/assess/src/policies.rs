@@ -8,7 +8,7 @@ use scangap_model::{
     AccountFacts, AccountId, Api, Asked, AuditFacts, Cause, CellFacts, Gap, GapKind, Observed, PolicyHash, RegionName,
     RepositoryName,
 };
-use scangap_policy::{Organization, PolicyDocument, Request, SyntaxError, Tags};
+use scangap_policy::{Caller, Organization, PolicyDocument, Request, SyntaxError, Tags};
 
 pub(crate) type Policies = BTreeMap<PolicyHash, Result<PolicyDocument, SyntaxError>>;
 
@@ -104,6 +104,7 @@ pub(crate) fn request(
             Observed::Known(_) | Observed::Absent | Observed::Unknown(_) => Organization::Unknown,
         },
         tags: tags.known().cloned().map_or(Tags::Unknown, Tags::Known),
+        principal: Caller::Inspector,
         as_of,
         stated: BTreeMap::new(),
     }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use scangap_model::{
     Api, Asked, AuditFacts, Cause, CellFacts, Diagnosis, Gap, GapKind, Observed, RepositoryFacts, Verdict,
 };
-use scangap_policy::{Action, Decision, REPOSITORY_ACTIONS, Request, evaluate};
+use scangap_policy::{Action, Context, Decision, REPOSITORY_ACTIONS, Request, decide};
 
 use crate::coverage::{self, ACCESS_DENIED, Coverage};
 use crate::diagnose::{Layers, Selection, diagnose, selection};
@@ -108,9 +108,10 @@ fn judge(
     let mut judged =
         Judged { verdict: Verdict::Allowed, denied: Vec::new(), responsible: Vec::new(), depends_on: BTreeSet::new() };
     let mut verdicts = Vec::new();
+    let context = Context::new(request);
     for &action in REPOSITORY_ACTIONS {
-        let mine = own.decide(action, request);
-        let theirs = registry.decide(action, request);
+        let mine = own.decide(action, &context);
+        let theirs = registry.decide(action, &context);
         let verdict = combine(mine.as_ref(), theirs.as_ref(), scope, &mut judged.depends_on);
         if verdict == Verdict::Denied {
             judged.denied.push(action);
@@ -136,12 +137,10 @@ fn judge(
 
 impl Found<'_> {
     /// `None`: the policy is unread.
-    fn decide(&self, action: Action, request: &Request) -> Option<Decision> {
+    fn decide(&self, action: Action, context: &Context<'_>) -> Option<Decision> {
         match self {
-            Found::None => {
-                Some(Decision { verdict: Verdict::Allowed, statements: Vec::new(), depends_on: BTreeSet::new() })
-            }
-            Found::Document(document) => Some(evaluate(document, action, request)),
+            Found::None => Some(Decision::nothing()),
+            Found::Document(document) => Some(decide(&[document], action, context)),
             Found::Unread => None,
         }
     }

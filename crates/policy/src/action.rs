@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::template::Template;
+
 /// AWS: `AmazonInspector2ServiceRolePolicy`, statement `PackageVulnerabilityScanning`; unchanged from v1 (2021-11) to
 /// v26 (2026-02).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,12 +64,84 @@ impl Action {
 
     /// Whether the action names a repository as its resource.
     pub fn is_on_repository(self) -> bool {
-        REPOSITORY_ACTIONS.contains(&self)
+        ActionSet::ON_REPOSITORY.contains(self)
+    }
+
+    fn bit(self) -> u16 {
+        1 << self as u16
+    }
+
+    fn lower(self) -> &'static str {
+        match self {
+            Self::BatchGetImage => "ecr:batchgetimage",
+            Self::BatchGetRepositoryScanningConfiguration => "ecr:batchgetrepositoryscanningconfiguration",
+            Self::DescribeImages => "ecr:describeimages",
+            Self::DescribeRepositories => "ecr:describerepositories",
+            Self::GetDownloadUrlForLayer => "ecr:getdownloadurlforlayer",
+            Self::ListImages => "ecr:listimages",
+            Self::DescribeRegistry => "ecr:describeregistry",
+            Self::GetAuthorizationToken => "ecr:getauthorizationtoken",
+            Self::GetRegistryScanningConfiguration => "ecr:getregistryscanningconfiguration",
+            Self::PutRegistryScanningConfiguration => "ecr:putregistryscanningconfiguration",
+        }
     }
 }
 
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+/// Some of the ten actions, a bit each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct ActionSet(u16);
+
+impl ActionSet {
+    pub(crate) const ALL: Self = Self(0b11_1111_1111);
+    pub(crate) const ON_REPOSITORY: Self = Self(0b00_0011_1111);
+
+    /// AWS: service prefix and action name compare without case; `*` and `?` stand for any run and any one character.
+    pub(crate) fn of(patterns: &[Box<str>]) -> Self {
+        let mut set = Self::default();
+        for pattern in patterns {
+            let pattern = Template::new(&pattern.to_ascii_lowercase(), true, false);
+            let named = ALL_ACTIONS.iter().filter(|action| pattern.matches(action.lower(), |_| ""));
+            set = named.fold(set, |set, action| Self(set.0 | action.bit()));
+        }
+        set
+    }
+
+    pub(crate) fn complement(self) -> Self {
+        Self(Self::ALL.0 & !self.0)
+    }
+
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    pub(crate) fn contains(self, action: Action) -> bool {
+        self.0 & action.bit() != 0
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_six_are_the_first_of_the_ten() {
+        let on_repository = ALL_ACTIONS.iter().filter(|action| ActionSet::ON_REPOSITORY.contains(**action));
+        assert!(on_repository.eq(REPOSITORY_ACTIONS));
+        for action in ALL_ACTIONS {
+            assert_eq!(action.lower(), action.name().to_ascii_lowercase());
+            assert_eq!(action.is_on_repository(), REPOSITORY_ACTIONS.contains(action));
+        }
+        assert_eq!(ActionSet::of(&["*".into()]), ActionSet::ALL);
+        assert!(ActionSet::ALL.complement().is_empty());
     }
 }

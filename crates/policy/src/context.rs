@@ -1,168 +1,288 @@
-//! The request that Inspector makes: who, on what, and the state of every condition key.
+//! A request, prepared: what is known of every condition key, found without allocating.
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-use scangap_model::{AccountId, Partition, RegionName, RepositoryName, inspector_role_arn, repository_arn};
+use jiff::{SignedDuration, Timestamp};
+use scangap_model::{inspector_role_arn, repository_arn};
 
-/// The organization of the account, as far as it is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Organization {
-    /// `path` is the value of aws:PrincipalOrgPaths (`o-.../r-.../ou-.../`) where known.
-    Member {
-        id: String,
-        path: Option<String>,
-    },
-    None,
-    Unknown,
-}
+use crate::key::{Key, Kind};
+use crate::outcome::Cases;
+use crate::request::{Caller, Organization, Request, Stated, Tags};
 
-/// The repository's tags.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Tags {
-    Known(BTreeMap<String, String>),
-    Unknown,
-}
+/// AWS: the longest that a role's session lasts.
+const LONGEST_SESSION: SignedDuration = SignedDuration::from_hours(12);
 
-/// One request by Inspector's role. What is not stated here is taken from the documented context of service-linked
-/// roles.
-#[derive(Debug, Clone)]
-pub struct Request {
-    pub partition: Partition,
-    pub account: AccountId,
-    pub region: RegionName,
-    /// `None`: not known yet (a creation template's future repository).
-    pub repository: Option<RepositoryName>,
-    pub organization: Organization,
-    pub tags: Tags,
-    /// The time that date conditions are judged at.
-    pub as_of: Timestamp,
-    /// Context keys that the caller knows better, by lowercase name.
-    pub stated: BTreeMap<String, Stated>,
-}
+const INSPECTOR_ROLE_NAME: &str = "AWSServiceRoleForAmazonInspector2";
 
-/// What a caller states about a context key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stated {
-    Values(Vec<String>),
-    Absent,
-    /// There or not, with whatever value.
-    Unknown,
-}
-
-impl Request {
-    pub(crate) fn principal_arn(&self) -> String {
-        inspector_role_arn(self.partition, self.account)
-    }
-
-    #[expect(clippy::unused_self, reason = "the role will follow the request once other principals can be asked about")]
-    pub(crate) fn role_name(&self) -> &'static str {
-        "AWSServiceRoleForAmazonInspector2"
-    }
-
-    /// The resource of a repository action, where the repository is known.
-    pub(crate) fn repository_arn(&self) -> Option<String> {
-        self.repository.as_ref().map(|name| repository_arn(self.partition, &self.region, self.account, name))
-    }
-}
-
-/// One way the request's context may be. A key has one world where its state is documented, several where it is not.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum World {
-    Values(Vec<String>),
-    Absent,
-    /// Present, value not known.
-    Some,
-    /// Present with a value that is not the customer's own (an endpoint or network of AWS).
+/// What is known of one value that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Value<'a> {
+    Text(&'a str),
+    Time(Timestamp),
+    /// Some time from one to the other.
+    Between(Timestamp, Timestamp),
+    /// `AROA…:<session>`.
+    RoleId,
+    /// Somebody else's: no endpoint, network or account of the customer.
     Foreign,
     /// A public address of AWS, of either family.
     AwsAddress,
+    Anything,
 }
 
-fn value(text: impl Into<String>) -> Vec<World> {
-    vec![World::Values(vec![text.into()])]
+/// What is known of a condition key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State<'a> {
+    One(Value<'a>),
+    Many(&'a [String]),
+    Absent,
+    /// There or not, with whatever value.
+    Open,
+    /// There in some cases, absent in the rest.
+    In(Cases, Value<'a>),
 }
 
-/// The worlds of a key in Inspector's request for an action.
-///
-/// AWS: "AWS global condition context keys", read for a service-linked role; unlisted keys may be there or not.
-pub(crate) fn worlds(key: &str, on_repository: bool, request: &Request) -> Vec<World> {
-    let lower = key.to_ascii_lowercase();
-    match request.stated.get(&lower) {
-        Some(Stated::Values(values)) => return vec![World::Values(values.clone())],
-        Some(Stated::Absent) => return vec![World::Absent],
-        Some(Stated::Unknown) => return vec![World::Absent, World::Some],
-        None => {}
-    }
-    if let Some(tag) = lower.strip_prefix("aws:resourcetag/").or_else(|| lower.strip_prefix("ecr:resourcetag/")) {
-        return resource_tag(tag, on_repository, request);
-    }
-    if lower.starts_with("aws:requesttag/") {
-        return vec![World::Absent];
-    }
-    match lower.as_str() {
-        "aws:principalarn" => value(request.principal_arn()),
-        "aws:principalaccount" | "aws:resourceaccount" => value(request.account.to_string()),
-        "aws:principalorgid" | "aws:resourceorgid" => match &request.organization {
-            Organization::Member { id, .. } => value(id.clone()),
-            Organization::None => vec![World::Absent],
-            Organization::Unknown => vec![World::Absent, World::Some],
-        },
-        "aws:principalorgpaths" | "aws:resourceorgpaths" => match &request.organization {
-            Organization::Member { path: Some(path), .. } => value(path.clone()),
-            Organization::Member { path: None, .. } => vec![World::Some],
-            Organization::None => vec![World::Absent],
-            Organization::Unknown => vec![World::Absent, World::Some],
-        },
-        "aws:principaltype" => value("AssumedRole"),
-        "aws:principalisawsservice" | "aws:viaawsservice" => value("false"),
-        "aws:requestedregion" => value(request.region.as_str()),
-        "aws:currenttime" => value(request.as_of.to_string()),
-        "aws:epochtime" => value(request.as_of.as_second().to_string()),
-        "aws:securetransport" => vec![World::Values(vec!["true".to_owned()]), World::Absent],
-        "aws:multifactorauthpresent" => vec![World::Values(vec!["false".to_owned()]), World::Absent],
-        "aws:sourceip" => vec![World::AwsAddress, World::Absent],
-        "aws:sourcevpc" | "aws:sourcevpce" | "aws:sourcevpcarn" | "aws:vpcsourceip" | "aws:vpceaccount"
-        | "aws:vpceorgid" | "aws:vpceorgpaths" => vec![World::Absent, World::Foreign],
-        "aws:userid" | "aws:tokenissuetime" | "aws:useragent" => vec![World::Some],
-        "aws:username"
-        | "aws:principalservicename"
-        | "aws:principalservicenameslist"
-        | "aws:calledvia"
-        | "aws:calledviafirst"
-        | "aws:calledvialast"
-        | "aws:sourceaccount"
-        | "aws:sourcearn"
-        | "aws:sourceorgid"
-        | "aws:sourceorgpaths"
-        | "aws:multifactorauthage"
-        | "aws:referer"
-        | "aws:tagkeys"
-        | "aws:sourceidentity"
-        | "aws:federatedprovider"
-        | "aws:assumedroot"
-        | "aws:chatbotsourcearn"
-        | "aws:ec2instancesourcevpc"
-        | "aws:ec2instancesourceprivateipv4"
-        | "ec2:sourceinstancearn"
-        | "lambda:sourcefunctionarn"
-        | "identitystore:userid"
-        | "ecr:accountsetting" => vec![World::Absent],
-        // Principal tags among them: the role carries none by default, but its tags were not read.
-        _ => vec![World::Absent, World::Some],
+/// A request with everything that conditions ask for, ready to be looked at many times.
+#[derive(Debug, Clone)]
+pub struct Context<'r> {
+    pub(crate) request: &'r Request,
+    pub(crate) principal: Principal,
+    account: String,
+    /// Whose organization is known to be the registry's.
+    own_account: bool,
+    /// The resource of a repository action, where the repository is known.
+    pub(crate) repository_arn: Option<String>,
+    /// The cases that what was stated leaves.
+    pub(crate) cases: Cases,
+}
+
+/// The caller as principal elements and keys see it.
+#[derive(Debug, Clone)]
+pub(crate) struct Principal {
+    /// None for a service.
+    pub(crate) arn: Option<String>,
+    pub(crate) account: Option<String>,
+    pub(crate) root_arn: Option<String>,
+    /// What the ARNs of a role's sessions begin with.
+    pub(crate) session_prefix: Option<String>,
+    user_name: Option<String>,
+    pub(crate) service: Option<String>,
+    kind: &'static str,
+}
+
+impl Principal {
+    fn of(request: &Request) -> Self {
+        let partition = request.partition;
+        let named = |account: String, arn: &str, kind| Self {
+            arn: Some(arn.to_owned()),
+            root_arn: Some(format!("arn:{partition}:iam::{account}:root")),
+            account: Some(account),
+            session_prefix: None,
+            user_name: None,
+            service: None,
+            kind,
+        };
+        let last = |arn: &str| arn.rsplit('/').next().unwrap_or_default().to_owned();
+        match &request.principal {
+            Caller::Inspector => {
+                let account = request.account.to_string();
+                let session = format!("arn:{partition}:sts::{account}:assumed-role/{INSPECTOR_ROLE_NAME}/");
+                Self {
+                    session_prefix: Some(session),
+                    ..named(account, &inspector_role_arn(partition, request.account), "AssumedRole")
+                }
+            }
+            Caller::Role { account, arn } => Self {
+                session_prefix: Some(format!("arn:{partition}:sts::{account}:assumed-role/{}/", last(arn))),
+                ..named(account.to_string(), arn, "AssumedRole")
+            },
+            Caller::User { account, arn } => {
+                Self { user_name: Some(last(arn)), ..named(account.to_string(), arn, "User") }
+            }
+            Caller::Root { account, arn } => named(account.to_string(), arn, "Account"),
+            Caller::Service(name) => Self {
+                arn: None,
+                account: None,
+                root_arn: None,
+                session_prefix: None,
+                user_name: None,
+                service: Some(name.clone()),
+                kind: "",
+            },
+        }
     }
 }
 
-fn resource_tag(tag: &str, on_repository: bool, request: &Request) -> Vec<World> {
-    if !on_repository {
-        return vec![World::Absent];
+impl<'r> Context<'r> {
+    pub fn new(request: &'r Request) -> Self {
+        let principal = Principal::of(request);
+        let account = request.account.to_string();
+        Self {
+            own_account: principal.account.as_ref() == Some(&account),
+            repository_arn: request
+                .repository
+                .as_ref()
+                .map(|name| repository_arn(request.partition, &request.region, request.account, name)),
+            principal,
+            account,
+            cases: cases_left(&request.stated),
+            request,
+        }
     }
-    match &request.tags {
-        Tags::Unknown => vec![World::Absent, World::Some],
-        // AWS: tag keys compare case-insensitively in conditions, values do not.
-        Tags::Known(tags) => match tags.iter().find(|(name, _)| name.eq_ignore_ascii_case(tag)) {
-            Some((_, found)) => value(found.clone()),
-            None => vec![World::Absent],
-        },
+
+    /// AWS: within one account an Allow of the identity's own suffices; everyone else needs one here as well.
+    pub(crate) fn needs_an_allow(&self) -> bool {
+        !self.own_account
     }
+
+    fn is_inspector(&self) -> bool {
+        self.request.principal == Caller::Inspector
+    }
+
+    pub(crate) fn state(&self, key: &Key, on_repository: bool) -> State<'_> {
+        if !self.request.stated.is_empty()
+            && let Some(stated) = self.request.stated.get(&*key.lower)
+        {
+            return match stated {
+                Stated::Values(values) => match values.as_slice() {
+                    [value] => State::One(Value::Text(value)),
+                    values => State::Many(values),
+                },
+                Stated::Absent => State::Absent,
+                Stated::Unknown => State::Open,
+            };
+        }
+        if self.is_inspector() { self.of_inspector(key, on_repository) } else { self.of_another(key, on_repository) }
+    }
+
+    /// Whether the key's value, or its absence, is known.
+    pub(crate) fn is_settled(&self, key: &Key, on_repository: bool) -> bool {
+        match self.state(key, on_repository) {
+            State::One(Value::Text(_) | Value::Time(_)) | State::Many(_) | State::Absent => true,
+            State::One(_) | State::Open | State::In(..) => false,
+        }
+    }
+
+    fn of_inspector(&self, key: &Key, on_repository: bool) -> State<'_> {
+        match key.kind {
+            Kind::PrincipalIsAwsService | Kind::ViaAwsService => State::One(Value::Text("false")),
+            Kind::PrincipalOrgId => self.organization_id(),
+            Kind::PrincipalOrgPaths => self.organization_path(),
+            Kind::PrincipalTag => State::Open,
+            Kind::UserId => State::One(Value::RoleId),
+            Kind::TokenIssueTime => State::One(Value::Between(
+                self.request.as_of.checked_sub(LONGEST_SESSION).unwrap_or(Timestamp::MIN),
+                self.request.as_of,
+            )),
+            Kind::MultiFactorAuthPresent => State::In(Cases::MFA_FALSE, Value::Text("false")),
+            Kind::SourceIp => State::In(Cases::PUBLIC, Value::AwsAddress),
+            Kind::Endpoint => State::In(Cases::ENDPOINT, Value::Foreign),
+            Kind::UserName
+            | Kind::PrincipalServiceName
+            | Kind::PrincipalServiceNames
+            | Kind::Session
+            | Kind::Source => State::Absent,
+            _ => self.of_anyone(key, on_repository),
+        }
+    }
+
+    fn of_another(&self, key: &Key, on_repository: bool) -> State<'_> {
+        let service = self.principal.service.as_deref();
+        match key.kind {
+            Kind::PrincipalIsAwsService => State::One(Value::Text(if service.is_some() { "true" } else { "false" })),
+            Kind::PrincipalServiceName => text_or_absent(service),
+            Kind::PrincipalServiceNames if service.is_some() => State::One(Value::Anything),
+            Kind::PrincipalServiceNames => State::Absent,
+            // AWS: source keys are for services that call by themselves.
+            Kind::Source if service.is_none() => State::Absent,
+            Kind::PrincipalOrgId if self.own_account => self.organization_id(),
+            Kind::PrincipalOrgPaths if self.own_account => self.organization_path(),
+            Kind::PrincipalOrgId | Kind::PrincipalOrgPaths | Kind::PrincipalTag if service.is_some() => State::Absent,
+            Kind::UserName => text_or_absent(self.principal.user_name.as_deref()),
+            Kind::UserId if matches!(self.request.principal, Caller::Role { .. }) => State::One(Value::RoleId),
+            Kind::UserId => State::One(Value::Anything),
+            Kind::PrincipalOrgId
+            | Kind::PrincipalOrgPaths
+            | Kind::PrincipalTag
+            | Kind::Session
+            | Kind::Source
+            | Kind::ViaAwsService
+            | Kind::TokenIssueTime
+            | Kind::MultiFactorAuthPresent
+            | Kind::SourceIp
+            | Kind::Endpoint => State::Open,
+            _ => self.of_anyone(key, on_repository),
+        }
+    }
+
+    /// What does not hang on who calls.
+    fn of_anyone(&self, key: &Key, on_repository: bool) -> State<'_> {
+        match key.kind {
+            Kind::PrincipalArn => text_or_absent(self.principal.arn.as_deref()),
+            Kind::PrincipalAccount => text_or_absent(self.principal.account.as_deref()),
+            Kind::PrincipalType if !self.principal.kind.is_empty() => State::One(Value::Text(self.principal.kind)),
+            Kind::SecureTransport => State::One(Value::Text("true")),
+            Kind::UserAgent => State::One(Value::Anything),
+            Kind::CurrentTime | Kind::EpochTime => State::One(Value::Time(self.request.as_of)),
+            Kind::RequestedRegion => State::One(Value::Text(self.request.region.as_str())),
+            Kind::ResourceAccount => State::One(Value::Text(&self.account)),
+            Kind::ResourceOrgId => self.organization_id(),
+            Kind::ResourceOrgPaths => self.organization_path(),
+            Kind::ResourceTag if on_repository => self.tag(key.tag()),
+            Kind::Unlisted => State::Open,
+            _ => State::Absent,
+        }
+    }
+
+    fn organization_id(&self) -> State<'_> {
+        match &self.request.organization {
+            Organization::Member { id, .. } => State::One(Value::Text(id)),
+            Organization::None => State::Absent,
+            Organization::Unknown => State::Open,
+        }
+    }
+
+    fn organization_path(&self) -> State<'_> {
+        match &self.request.organization {
+            Organization::Member { path: Some(path), .. } => State::One(Value::Text(path)),
+            Organization::Member { path: None, .. } => State::One(Value::Anything),
+            Organization::None => State::Absent,
+            Organization::Unknown => State::Open,
+        }
+    }
+
+    fn tag(&self, tag: &str) -> State<'_> {
+        match &self.request.tags {
+            Tags::Unknown => State::Open,
+            // AWS: tag keys compare case-insensitively in conditions, values do not.
+            Tags::Known(tags) => tags
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case(tag))
+                .map_or(State::Absent, |(_, found)| State::One(Value::Text(found))),
+        }
+    }
+}
+
+fn text_or_absent(text: Option<&str>) -> State<'_> {
+    text.map_or(State::Absent, |text| State::One(Value::Text(text)))
+}
+
+/// What is stated of one network key settles the others: an address and an endpoint exclude each other.
+fn cases_left(stated: &BTreeMap<String, Stated>) -> Cases {
+    let mut left = Cases::ALL;
+    for (name, stated) in stated {
+        let where_it_is = match Key::new(name).kind {
+            Kind::SourceIp => Cases::PUBLIC,
+            Kind::Endpoint => Cases::ENDPOINT,
+            _ => continue,
+        };
+        let narrowed = match stated {
+            Stated::Values(_) => left.and(where_it_is),
+            Stated::Absent => left.without(where_it_is),
+            Stated::Unknown => left,
+        };
+        // What contradicts itself is taken key by key.
+        left = if narrowed.is_empty() { left } else { narrowed };
+    }
+    left
 }

@@ -1,137 +1,105 @@
-//! Statement by statement: does an explicit Deny hit Inspector's role?
+//! Statement by statement: does an explicit Deny hit the request?
 //!
-//! The role's own identity policy allows all ten actions unconditionally, so a resource policy without a Deny can never
-//! block it and a missing Allow means nothing. AWS: "Determining whether a request is allowed or denied within an account".
-
-use std::collections::BTreeSet;
+//! The identity policy of Inspector's role allows all ten actions unconditionally, so a resource policy without a Deny can
+//! never block it and a missing Allow means nothing. AWS: "Determining whether a request is allowed or denied within an
+//! account". Whoever calls from another account, or as a service, needs an Allow here as well.
 
 use scangap_model::Verdict;
 
-use crate::action::Action;
-use crate::condition::{self, Wanted};
-use crate::context::Request;
-use crate::document::{Effect, PolicyDocument, Selection, Statement, Version};
-use crate::pattern::{matches_everything, text_matches, wildcard};
-use crate::principal;
-use crate::truth::{Truth, all, any};
+use crate::action::{ALL_ACTIONS, Action, ActionSet};
+use crate::context::Context;
+use crate::document::{Effect, PolicyDocument, Statement};
+use crate::outcome::{Cases, Kleene, Outcome};
+use crate::{principal, resource};
 
-/// A statement that denies, or may deny, with what in it does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Responsible {
-    /// Its place in the document, from 0.
-    pub index: usize,
-    pub sid: Option<String>,
-    /// `NotIpAddress aws:SourceIp`, or `no condition`.
-    pub reason: String,
-}
+/// What the policies decide for each of the ten actions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdicts([Verdict; ALL_ACTIONS.len()]);
 
-impl Responsible {
-    /// One line: `OfficeOnly (NotIpAddress aws:SourceIp)`.
-    pub fn label(&self) -> String {
-        match &self.sid {
-            Some(sid) => format!("{sid} ({})", self.reason),
-            None => format!("statement {} ({})", self.index + 1, self.reason),
-        }
+impl Verdicts {
+    pub fn of(&self, action: Action) -> Verdict {
+        self.0.get(action as usize).copied().unwrap_or(Verdict::Unknown)
+    }
+
+    pub fn fold(&self, actions: &[Action]) -> Verdict {
+        Verdict::fold(actions.iter().map(|&action| self.of(action)))
     }
 }
 
-/// What one policy decides about one action. A policy alone never says `Unknown`: it was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision {
-    pub verdict: Verdict,
-    /// The statements that deny; where none does for certain, those that may.
-    pub statements: Vec<Responsible>,
-    /// The context keys that a `depends` hangs on; empty otherwise.
-    pub depends_on: BTreeSet<String>,
+/// All ten actions at once, judged against these policies together; nothing is allocated.
+pub fn verdicts(documents: &[&PolicyDocument], context: &Context<'_>) -> Verdicts {
+    let denied = outcomes(documents, Effect::Deny, context);
+    let allowed = context.needs_an_allow().then(|| outcomes(documents, Effect::Allow, context));
+    let mut verdicts = [Verdict::Allowed; ALL_ACTIONS.len()];
+    for (at, (verdict, denied)) in verdicts.iter_mut().zip(denied).enumerate() {
+        let allowed = allowed.and_then(|allowed| allowed.get(at).copied());
+        *verdict = verdict_of(denied, allowed, context.cases);
+    }
+    Verdicts(verdicts)
 }
 
-pub fn evaluate(document: &PolicyDocument, action: Action, request: &Request) -> Decision {
-    let mut denying = Vec::new();
-    let mut possible = Vec::new();
-    let mut depends_on = BTreeSet::new();
-    for statement in document.statements.iter().filter(|statement| statement.effect == Effect::Deny) {
-        match applies(document, statement, action, request) {
-            Truth::True => denying.push(responsible(statement)),
-            Truth::False => {}
-            Truth::Unknown(keys) => {
-                possible.push(responsible(statement));
-                depends_on.extend(keys);
+pub(crate) fn verdict_of(denied: Outcome, allowed: Option<Outcome>, cases: Cases) -> Verdict {
+    let refused = allowed.map_or(denied, |allowed| denied.or(allowed.not()));
+    match refused.over(cases) {
+        Kleene::Yes => Verdict::Denied,
+        Kleene::No => Verdict::Allowed,
+        Kleene::Open => Verdict::Depends,
+    }
+}
+
+/// For each action, in which cases a statement of this effect applies.
+fn outcomes(documents: &[&PolicyDocument], effect: Effect, context: &Context<'_>) -> [Outcome; ALL_ACTIONS.len()] {
+    let mut outcomes = [Outcome::NO; ALL_ACTIONS.len()];
+    for statement in documents.iter().flat_map(|document| &document.statements) {
+        if statement.effect != effect {
+            continue;
+        }
+        // Actions on a repository differ from the others in their resource and its tags, and in nothing else.
+        for (class, on_repository) in [(ActionSet::ON_REPOSITORY, true), (ActionSet::ON_REPOSITORY.complement(), false)]
+        {
+            let named = statement.named_actions.and(class);
+            if named.is_empty() {
+                continue;
+            }
+            let applies = applies(statement, context, on_repository);
+            if applies == Outcome::NO {
+                continue;
+            }
+            for (outcome, &action) in outcomes.iter_mut().zip(ALL_ACTIONS) {
+                if named.contains(action) {
+                    *outcome = outcome.or(applies);
+                }
             }
         }
     }
-    if !denying.is_empty() {
-        Decision { verdict: Verdict::Denied, statements: denying, depends_on: BTreeSet::new() }
-    } else if !possible.is_empty() {
-        Decision { verdict: Verdict::Depends, statements: possible, depends_on }
-    } else {
-        Decision { verdict: Verdict::Allowed, statements: Vec::new(), depends_on: BTreeSet::new() }
-    }
+    outcomes
 }
 
-fn applies(document: &PolicyDocument, statement: &Statement, action: Action, request: &Request) -> Truth {
+/// Whether the statement applies to an action that it names.
+pub(crate) fn applies(statement: &Statement, context: &Context<'_>, on_repository: bool) -> Outcome {
     // Cheap and definite elements first: most statements end here.
-    let acts = action_matches(&statement.actions, action);
-    if acts == Truth::False {
-        return Truth::False;
+    let mut all = Outcome::always(names(statement).and(principal::matches(&statement.principals, context)));
+    if all == Outcome::NO {
+        return all;
     }
-    let principals =
-        statement.principals.as_ref().map_or(Truth::True, |selection| principal::matches(selection, request));
-    if principals == Truth::False {
-        return Truth::False;
+    if let Some(resources) = &statement.resources {
+        all = all.and(Outcome::always(resource::matches(resources, context, on_repository)));
     }
-    let resources = statement
-        .resources
-        .as_ref()
-        .map_or(Truth::True, |selection| resource_matches(selection, document.version, action, request));
-    let conditions = statement
-        .conditions
-        .iter()
-        .map(|condition| condition::evaluate(condition, document.version, action.is_on_repository(), request));
-    acts.and(principals).and(resources).and(all(conditions))
-}
-
-/// AWS: service prefix and action name compare without case; `*` and `?` stand for any run and any one character.
-pub(crate) fn action_matches(actions: &Selection<String>, action: Action) -> Truth {
-    if actions.items.is_empty() {
-        // AWS accepts an empty list; what its complement holds is not documented.
-        return if actions.negated { Truth::unknown("NotAction") } else { Truth::False };
-    }
-    let name = action.name().to_ascii_lowercase();
-    let hit = actions.items.iter().any(|pattern| text_matches(&wildcard(&pattern.to_ascii_lowercase()), &name));
-    Truth::of(hit != actions.negated)
-}
-
-pub(crate) fn resource_matches(
-    resources: &Selection<String>,
-    version: Version,
-    action: Action,
-    request: &Request,
-) -> Truth {
-    if resources.items.is_empty() {
-        return if resources.negated { Truth::unknown("NotResource") } else { Truth::False };
-    }
-    // AWS: actions without a resource type match `*` only.
-    let on_repository = action.is_on_repository();
-    let resource = if on_repository { request.repository_arn() } else { Some("*".to_owned()) };
-    let hit = any(resources.items.iter().map(|pattern| {
-        match Wanted::substituted(pattern, true, version, on_repository, request) {
-            Wanted::Null => Truth::False,
-            Wanted::Unknown(key) => Truth::unknown(format!("${{{key}}}")),
-            Wanted::Text(tokens, _) if matches_everything(&tokens) => Truth::True,
-            Wanted::Text(tokens, _) => resource
-                .as_ref()
-                .map_or_else(|| Truth::unknown("Resource"), |resource| Truth::of(text_matches(&tokens, resource))),
+    for condition in &statement.conditions {
+        if all == Outcome::NO {
+            break;
         }
-    }));
-    if resources.negated { hit.not() } else { hit }
+        all = all.and(condition.evaluate(context, on_repository));
+    }
+    all
 }
 
-fn responsible(statement: &Statement) -> Responsible {
-    let mut parts: Vec<String> =
-        statement.conditions.iter().map(|condition| format!("{} {}", condition.operator_text, condition.key)).collect();
-    if statement.principals.as_ref().is_some_and(|principals| principals.negated) {
-        parts.insert(0, "NotPrincipal".to_owned());
-    }
-    let reason = if parts.is_empty() { "no condition".to_owned() } else { parts.join(", ") };
-    Responsible { index: statement.index, sid: statement.sid.clone(), reason }
+/// AWS accepts an empty `NotAction`; what its complement holds is not documented.
+fn names(statement: &Statement) -> Kleene {
+    if statement.actions.negated && statement.actions.items.is_empty() { Kleene::Open } else { Kleene::Yes }
+}
+
+/// Whether the statement names the action.
+pub(crate) fn action_matches(statement: &Statement, action: Action) -> Kleene {
+    Kleene::of(statement.named_actions.contains(action)).and(names(statement))
 }

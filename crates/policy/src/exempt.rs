@@ -1,16 +1,20 @@
 //! Repair: the smallest change of a policy's own text that lets Inspector's role through, and nobody else.
 //!
-//! Every statement that denies the role gets `ArnNotEquals aws:PrincipalArn <the role>`: as one more value where the
-//! statement already exempts principals, in its Condition otherwise. A request by another principal, or without the key,
-//! is decided as before: the added operator is true for both. The author's order, indentation and other text stay.
+//! Every statement that denies the role, or may deny it, gets `ArnNotEquals aws:PrincipalArn <the role>`: as one more value
+//! where the statement already exempts principals, in its Condition otherwise. A statement applies only where all its
+//! conditions hold, so one more condition narrows any statement, one with `NotPrincipal` or `NotAction` too; none has to be
+//! split. A request by another principal, or without the key, is decided as before: for both the added operator is true.
+//! The author's order, indentation and other text stay.
 
-use scangap_model::{Verdict, inspector_role_arn};
+use scangap_model::inspector_role_arn;
 
 use crate::action::Action;
-use crate::context::Request;
-use crate::document::PolicyDocument;
-use crate::evaluate::{Responsible, evaluate};
+use crate::context::Context;
+use crate::document::{Effect, PolicyDocument, Statement};
+use crate::evaluate::{action_matches, applies};
 use crate::json::{self, Node, SyntaxError, Value};
+use crate::outcome::Kleene;
+use crate::request::{Caller, Request};
 
 /// AWS: repository and registry policies have 10,240 characters at most.
 const MAX_CHARS: usize = 10_240;
@@ -18,16 +22,20 @@ const MAX_CHARS: usize = 10_240;
 /// Operators under which a list of principals is a list of exemptions.
 const EXEMPTING: &[&str] = &["ArnNotEquals", "ArnNotLike", "StringNotEquals", "StringNotLike"];
 
+const KEY: &str = "aws:PrincipalArn";
+
 /// Why there is no repair.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExemptError {
     NotAPolicy(SyntaxError),
     NothingDenied,
+    /// The question was about somebody else.
+    AnotherPrincipal,
     TooLong {
         chars: usize,
     },
-    /// These statements deny by something that an exemption does not reach.
-    StillDenied(Vec<Responsible>),
+    /// These statements, by index, deny by something that an exemption does not reach.
+    StillDenied(Vec<usize>),
 }
 
 impl std::fmt::Display for ExemptError {
@@ -35,12 +43,15 @@ impl std::fmt::Display for ExemptError {
         match self {
             Self::NotAPolicy(_) => f.write_str("the text is not a policy that AWS would store"),
             Self::NothingDenied => f.write_str("the policy denies Inspector's role nothing"),
+            Self::AnotherPrincipal => {
+                f.write_str("a repair exempts Inspector's role, and another principal was asked about")
+            }
             Self::TooLong { chars } => {
                 write!(f, "the repaired policy would have {chars} characters; AWS stores {MAX_CHARS}")
             }
             Self::StillDenied(statements) => {
-                let labels: Vec<String> = statements.iter().map(Responsible::label).collect();
-                write!(f, "no exemption by aws:PrincipalArn reaches {}", labels.join(", "))
+                let numbers: Vec<String> = statements.iter().map(|index| (index + 1).to_string()).collect();
+                write!(f, "no exemption by {KEY} reaches statement {}", numbers.join(", "))
             }
         }
     }
@@ -50,7 +61,7 @@ impl std::error::Error for ExemptError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::NotAPolicy(error) => Some(error),
-            Self::NothingDenied | Self::TooLong { .. } | Self::StillDenied(_) => None,
+            Self::NothingDenied | Self::AnotherPrincipal | Self::TooLong { .. } | Self::StillDenied(_) => None,
         }
     }
 }
@@ -69,11 +80,14 @@ impl Edit {
     }
 }
 
-/// The policy's text with Inspector's role exempted from every statement that denies it one of these actions.
+/// The policy's text with Inspector's role exempted from every statement that denies it one of these actions, or may.
 pub fn exempt(text: &str, actions: &[Action], request: &Request) -> Result<String, ExemptError> {
+    if request.principal != Caller::Inspector {
+        return Err(ExemptError::AnotherPrincipal);
+    }
+    let context = Context::new(request);
     let document = PolicyDocument::parse(text).map_err(ExemptError::NotAPolicy)?;
-    let mut denying: Vec<usize> = denied(&document, actions, request).iter().map(|statement| statement.index).collect();
-    denying.dedup();
+    let denying = in_the_way(&document, actions, &context);
     if denying.is_empty() {
         return Err(ExemptError::NothingDenied);
     }
@@ -93,30 +107,30 @@ pub fn exempt(text: &str, actions: &[Action], request: &Request) -> Result<Strin
     }
     // Proved, not assumed: the new text is decided again.
     let again = PolicyDocument::parse(&repaired).map_err(ExemptError::NotAPolicy)?;
-    let still = denied(&again, actions, request);
+    let still = in_the_way(&again, actions, &context);
     if still.is_empty() { Ok(repaired) } else { Err(ExemptError::StillDenied(still)) }
 }
 
-/// The statements that deny for certain, in order, each once.
-fn denied(document: &PolicyDocument, actions: &[Action], request: &Request) -> Vec<Responsible> {
-    let decisions = actions.iter().map(|&action| evaluate(document, action, request));
-    let mut statements: Vec<Responsible> = decisions
-        .filter(|decision| decision.verdict == Verdict::Denied)
-        .flat_map(|decision| decision.statements)
-        .collect();
-    statements.sort_by_key(|statement| statement.index);
-    statements.dedup();
-    statements
+/// The statements that deny, or may deny, by index.
+fn in_the_way(document: &PolicyDocument, actions: &[Action], context: &Context<'_>) -> Vec<usize> {
+    let hits = |statement: &&Statement| {
+        let may_apply = |action: &Action| {
+            action_matches(statement, *action) != Kleene::No
+                && applies(statement, context, action.is_on_repository()).over(context.cases) != Kleene::No
+        };
+        statement.effect == Effect::Deny && actions.iter().any(may_apply)
+    };
+    document.statements.iter().filter(hits).map(|statement| statement.index).collect()
 }
 
-fn member<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
+fn member<'n, 't>(node: &'n Node<'t>, name: &str) -> Option<&'n Node<'t>> {
     match &node.value {
         Value::Object(members) => members.iter().find(|(key, _)| key.text == name).map(|(_, value)| value),
         _ => None,
     }
 }
 
-fn statement(root: &Node, index: usize) -> Option<&Node> {
+fn statement<'n, 't>(root: &'n Node<'t>, index: usize) -> Option<&'n Node<'t>> {
     let statements = member(root, "Statement")?;
     match &statements.value {
         Value::Array(items) => items.get(index),
@@ -124,34 +138,47 @@ fn statement(root: &Node, index: usize) -> Option<&Node> {
     }
 }
 
-fn edit(text: &str, statement: &Node, role: &str) -> Option<Edit> {
+/// The values that the block compares with the principal's ARN.
+fn principals<'n, 't>(block: &'n Node<'t>) -> Option<&'n Node<'t>> {
+    let Value::Object(keys) = &block.value else { return None };
+    keys.iter().find(|(key, _)| key.text.eq_ignore_ascii_case(KEY)).map(|(_, values)| values)
+}
+
+fn edit(text: &str, statement: &Node<'_>, role: &str) -> Option<Edit> {
     let Some(condition) = member(statement, "Condition") else {
-        return Layout::of(text, statement)?.add(statement, &["Condition", "ArnNotEquals", "aws:PrincipalArn"], role);
+        return Layout::of(text, statement)?.add(statement, &["Condition", "ArnNotEquals", KEY], role);
     };
     let Value::Object(operators) = &condition.value else { return None };
     for (operator, block) in operators {
         let exempts = EXEMPTING.iter().any(|name| {
             operator.text.eq_ignore_ascii_case(name) || operator.text.eq_ignore_ascii_case(&format!("{name}IfExists"))
         });
-        let Value::Object(keys) = &block.value else { continue };
-        let principals = keys.iter().find(|(key, _)| key.text.eq_ignore_ascii_case("aws:PrincipalArn"));
-        if let Some((_, values)) = principals.filter(|_| exempts) {
+        // What an empty list means is not documented: one more value could change it for others.
+        let listed =
+            principals(block).filter(|values| !matches!(&values.value, Value::Array(items) if items.is_empty()));
+        if let Some(values) = listed.filter(|_| exempts) {
             return one_more(text, values, role);
         }
     }
-    match operators.iter().find(|(operator, _)| operator.text == "ArnNotEquals") {
-        Some((_, block)) => Layout::of(text, block)?.add(block, &["aws:PrincipalArn"], role),
-        // An empty Condition shows no layout of its own.
+    // The first operator that does not hold the key yet.
+    let block_of = |name: &str| operators.iter().find(|(operator, _)| operator.text.eq_ignore_ascii_case(name));
+    let name = EXEMPTING.iter().find(|name| block_of(name).is_none_or(|(_, block)| principals(block).is_none()))?;
+    match block_of(name) {
+        // An empty block or Condition shows no layout of its own.
+        Some((_, block)) if matches!(&block.value, Value::Object(keys) if keys.is_empty()) => {
+            Some(Edit { start: block.start, end: block.end, text: format!("{{\"{KEY}\": {role}}}") })
+        }
+        Some((_, block)) => Layout::of(text, block)?.add(block, &[KEY], role),
         None if operators.is_empty() => {
-            let text = format!("{{\"ArnNotEquals\": {{\"aws:PrincipalArn\": {role}}}}}");
+            let text = format!("{{\"{name}\": {{\"{KEY}\": {role}}}}}");
             Some(Edit { start: condition.start, end: condition.end, text })
         }
-        None => Layout::of(text, condition)?.add(condition, &["ArnNotEquals", "aws:PrincipalArn"], role),
+        None => Layout::of(text, condition)?.add(condition, &[name, KEY], role),
     }
 }
 
 /// One more value in a list; a single value becomes a list of two.
-fn one_more(text: &str, values: &Node, role: &str) -> Option<Edit> {
+fn one_more(text: &str, values: &Node<'_>, role: &str) -> Option<Edit> {
     let Value::Array(items) = &values.value else {
         let old = text.get(values.start..values.end)?;
         return Some(Edit { start: values.start, end: values.end, text: format!("[{old}, {role}]") });
@@ -176,7 +203,7 @@ struct Layout {
 }
 
 impl Layout {
-    fn of(text: &str, object: &Node) -> Option<Self> {
+    fn of(text: &str, object: &Node<'_>) -> Option<Self> {
         let Value::Object(members) = &object.value else { return None };
         let (key, value) = members.last()?;
         let before = text.get(..key.start)?;
@@ -194,7 +221,7 @@ impl Layout {
     }
 
     /// A member at the end of an object: `path` nested, with the value inside.
-    fn add(&self, object: &Node, path: &[&str], value: &str) -> Option<Edit> {
+    fn add(&self, object: &Node<'_>, path: &[&str], value: &str) -> Option<Edit> {
         let Value::Object(members) = &object.value else { return None };
         let (_, last) = members.last()?;
         Some(Edit::insert(last.end, format!(",{}{}", self.before_key, self.nested(path, value, 0))))

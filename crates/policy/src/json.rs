@@ -1,6 +1,7 @@
 //! JSON with places: every value and key knows where it stands, so that an error or a responsible statement can be
 //! shown in the author's own text. Duplicate keys are kept, for the caller to refuse by name.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// A place in the text. Lines and columns count from 1, columns in characters.
@@ -43,33 +44,33 @@ impl fmt::Display for SyntaxError {
 impl std::error::Error for SyntaxError {}
 
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Node {
+pub(crate) struct Node<'t> {
     pub(crate) start: usize,
     pub(crate) end: usize,
-    pub(crate) value: Value,
+    pub(crate) value: Value<'t>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Value {
+pub(crate) enum Value<'t> {
     Null,
     Bool(bool),
     /// The number's own text: policies compare it as text or as a number, depending on the operator.
-    Number(String),
-    String(String),
-    Array(Vec<Node>),
-    Object(Vec<(Key, Node)>),
+    Number(&'t str),
+    String(Cow<'t, str>),
+    Array(Vec<Node<'t>>),
+    Object(Vec<(Key<'t>, Node<'t>)>),
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Key {
+pub(crate) struct Key<'t> {
     pub(crate) start: usize,
-    pub(crate) text: String,
+    pub(crate) text: Cow<'t, str>,
 }
 
 /// Deeper than any policy AWS stores; keeps hostile nesting from reaching the stack's end.
 const MAX_DEPTH: usize = 32;
 
-pub(crate) fn parse(text: &str) -> Result<Node, SyntaxError> {
+pub(crate) fn parse(text: &str) -> Result<Node<'_>, SyntaxError> {
     let mut parser = Parser { text, bytes: text.as_bytes(), at: 0 };
     parser.skip_space();
     let node = parser.value(0)?;
@@ -86,7 +87,7 @@ struct Parser<'a> {
     at: usize,
 }
 
-impl Parser<'_> {
+impl<'t> Parser<'t> {
     fn error(&self, message: &str) -> SyntaxError {
         SyntaxError {
             message: message.to_owned(),
@@ -114,7 +115,7 @@ impl Parser<'_> {
         }
     }
 
-    fn value(&mut self, depth: usize) -> Result<Node, SyntaxError> {
+    fn value(&mut self, depth: usize) -> Result<Node<'t>, SyntaxError> {
         if depth > MAX_DEPTH {
             return Err(self.error("nesting deeper than any policy"));
         }
@@ -133,7 +134,7 @@ impl Parser<'_> {
         Ok(Node { start, end: self.at, value })
     }
 
-    fn word(&mut self, word: &str, value: Value) -> Result<Value, SyntaxError> {
+    fn word(&mut self, word: &str, value: Value<'t>) -> Result<Value<'t>, SyntaxError> {
         if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word.as_bytes())) {
             self.at += word.len();
             Ok(value)
@@ -142,7 +143,7 @@ impl Parser<'_> {
         }
     }
 
-    fn object(&mut self, depth: usize) -> Result<Value, SyntaxError> {
+    fn object(&mut self, depth: usize) -> Result<Value<'t>, SyntaxError> {
         self.at += 1;
         let mut members = Vec::new();
         self.skip_space();
@@ -174,7 +175,7 @@ impl Parser<'_> {
         }
     }
 
-    fn array(&mut self, depth: usize) -> Result<Value, SyntaxError> {
+    fn array(&mut self, depth: usize) -> Result<Value<'t>, SyntaxError> {
         self.at += 1;
         let mut items = Vec::new();
         self.skip_space();
@@ -197,7 +198,7 @@ impl Parser<'_> {
         }
     }
 
-    fn number(&mut self) -> Result<String, SyntaxError> {
+    fn number(&mut self) -> Result<&'t str, SyntaxError> {
         let start = self.at;
         if self.peek() == Some(b'-') {
             self.at += 1;
@@ -216,11 +217,7 @@ impl Parser<'_> {
             }
             valid &= self.digits() > 0;
         }
-        if valid {
-            Ok(self.text.get(start..self.at).unwrap_or_default().to_owned())
-        } else {
-            Err(self.error("not a JSON number"))
-        }
+        if valid { Ok(self.text.get(start..self.at).unwrap_or_default()) } else { Err(self.error("not a JSON number")) }
     }
 
     fn digits(&mut self) -> usize {
@@ -231,15 +228,21 @@ impl Parser<'_> {
         self.at - start
     }
 
-    fn string(&mut self) -> Result<String, SyntaxError> {
+    /// Borrowed from the text where nothing in it is escaped.
+    fn string(&mut self) -> Result<Cow<'t, str>, SyntaxError> {
         self.at += 1;
-        let mut out = String::new();
+        let mut out = Cow::Borrowed("");
         loop {
             let run_start = self.at;
             while self.peek().is_some_and(|b| b != b'"' && b != b'\\' && b >= 0x20) {
                 self.at += 1;
             }
-            out.push_str(self.text.get(run_start..self.at).unwrap_or_default());
+            let run = self.text.get(run_start..self.at).unwrap_or_default();
+            if out.is_empty() {
+                out = Cow::Borrowed(run);
+            } else {
+                out.to_mut().push_str(run);
+            }
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
@@ -247,7 +250,7 @@ impl Parser<'_> {
                 }
                 Some(b'\\') => {
                     self.at += 1;
-                    out.push(self.escape()?);
+                    out.to_mut().push(self.escape()?);
                 }
                 Some(_) => return Err(self.error("a control character inside a string")),
                 None => return Err(self.error("a string without an end")),
@@ -319,7 +322,7 @@ mod tests {
         let Value::Object(members) = node.value else { panic!() };
         assert_eq!(members.len(), 2, "duplicates are kept for the caller to see");
         let Value::Array(items) = &members[0].1.value else { panic!() };
-        assert_eq!(items[0].value, Value::Number("1.5e3".into()));
+        assert_eq!(items[0].value, Value::Number("1.5e3"));
         assert_eq!(items[3].value, Value::String("é😀\n".into()));
     }
 }

@@ -1,8 +1,8 @@
-//! Who a statement speaks of, and whether Inspector's role is among them.
+//! Who a statement speaks of, and whether the request's principal is among them.
 
-use crate::context::Request;
+use crate::context::Context;
 use crate::document::Selection;
-use crate::truth::Truth;
+use crate::outcome::Kleene;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PrincipalType {
@@ -22,64 +22,78 @@ impl PrincipalType {
             _ => None,
         }
     }
+
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Self::Aws => "AWS",
+            Self::Service => "Service",
+            Self::Federated => "Federated",
+            Self::CanonicalUser => "CanonicalUser",
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Principal {
     pub(crate) kind: PrincipalType,
-    pub(crate) text: String,
+    pub(crate) text: Box<str>,
 }
 
-/// What a principal element is to Inspector's role.
+/// What a principal element is to the one who calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Relation {
     Everyone,
     /// The account as a whole.
     Account,
-    Role,
-    /// One session of the role: its name is random, so it can be neither listed nor met.
+    Caller,
+    /// One session of the role: a name that can be neither listed beforehand nor met.
     Session,
     Other,
 }
 
-fn relation(principal: &Principal, request: &Request) -> Relation {
-    // Inspector calls as an IAM role, not as the service principal `inspector2.amazonaws.com`.
-    if principal.kind != PrincipalType::Aws {
-        return Relation::Other;
-    }
-    let text = principal.text.as_str();
-    let account = request.account;
-    let partition = request.partition;
-    if text == "*" {
-        Relation::Everyone
-    } else if text == account.to_string() || text == format!("arn:{partition}:iam::{account}:root") {
-        Relation::Account
-    } else if text == request.principal_arn() {
-        Relation::Role
-    } else if text.starts_with(&format!("arn:{partition}:sts::{account}:assumed-role/{}/", request.role_name())) {
-        Relation::Session
-    } else {
-        // Unique ids (AROA..., AIDA...) stand for deleted principals: a role that exists is shown by its ARN.
-        Relation::Other
+fn relation(principal: &Principal, context: &Context<'_>) -> Relation {
+    let text = &*principal.text;
+    let caller = &context.principal;
+    let is = |known: &Option<String>| known.as_deref() == Some(text);
+    match principal.kind {
+        PrincipalType::Aws if text == "*" => Relation::Everyone,
+        PrincipalType::Aws if is(&caller.arn) => Relation::Caller,
+        PrincipalType::Aws if is(&caller.account) || is(&caller.root_arn) => Relation::Account,
+        PrincipalType::Aws if caller.session_prefix.as_deref().is_some_and(|prefix| text.starts_with(prefix)) => {
+            Relation::Session
+        }
+        PrincipalType::Service if is(&caller.service) => Relation::Caller,
+        // Inspector calls as an IAM role, not as the service principal `inspector2.amazonaws.com`. Unique ids (AROA...,
+        // AIDA...) stand for deleted principals: one that exists is shown by its ARN.
+        _ => Relation::Other,
     }
 }
 
-pub(crate) fn matches(principals: &Selection<Principal>, request: &Request) -> Truth {
-    let relations: Vec<Relation> = principals.items.iter().map(|principal| relation(principal, request)).collect();
-    let has = |wanted: Relation| relations.contains(&wanted);
+pub(crate) fn matches(principals: &Selection<Principal>, context: &Context<'_>) -> Kleene {
+    let (mut everyone, mut account, mut caller, mut session) = (false, false, false, false);
+    for principal in &principals.items {
+        match relation(principal, context) {
+            Relation::Everyone => everyone = true,
+            Relation::Account => account = true,
+            Relation::Caller => caller = true,
+            Relation::Session => session = true,
+            Relation::Other => {}
+        }
+    }
     if !principals.negated {
-        return Truth::of(has(Relation::Everyone) || has(Relation::Account) || has(Relation::Role));
+        return Kleene::of(everyone || account || caller);
     }
     if principals.items.is_empty() {
-        return Truth::unknown("NotPrincipal");
+        return Kleene::Open;
     }
+    let whole = context.principal.service.is_some() || context.principal.arn == context.principal.root_arn;
     // AWS: "NotPrincipal": the account, the role and the session may each be checked; naming only some of them is
     // documented to behave in ways that cannot be told from the policy.
-    if has(Relation::Everyone) {
-        Truth::False
-    } else if has(Relation::Account) || has(Relation::Role) || has(Relation::Session) {
-        Truth::unknown("NotPrincipal")
+    if everyone || (whole && caller) {
+        Kleene::No
+    } else if account || caller || session {
+        Kleene::Open
     } else {
-        Truth::True
+        Kleene::Yes
     }
 }

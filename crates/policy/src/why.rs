@@ -1,18 +1,29 @@
 //! Why a statement applies or does not: each of its elements with what was wanted, what was found, and what that gave.
 
+use std::collections::BTreeSet;
+
 use crate::action::Action;
-use crate::condition;
-use crate::context::{Request, World, worlds};
+use crate::context::{Context, State, Value};
 use crate::document::{PolicyDocument, Selection};
-use crate::evaluate::{action_matches, resource_matches};
-use crate::principal;
-use crate::truth::Truth;
+use crate::evaluate::action_matches;
+use crate::outcome::Kleene;
+use crate::{principal, resource};
+
+/// Whether an element matches; `Unknown` names what it hangs on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Truth {
+    True,
+    False,
+    Unknown(BTreeSet<String>),
+}
 
 /// One element of a statement, decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Element {
     /// `Action`, `NotPrincipal`, `NotIpAddress aws:SourceIp`.
     pub name: String,
+    /// Its bytes in the text, from the name to the end of its value.
+    pub span: (usize, usize),
     /// The policy's values.
     pub wanted: Vec<String>,
     /// The request's value, as far as it is known.
@@ -21,52 +32,77 @@ pub struct Element {
 }
 
 /// The elements of a statement of the document, in the order in which they are decided. A statement applies if all match.
-pub fn why(document: &PolicyDocument, index: usize, action: Action, request: &Request) -> Vec<Element> {
+pub fn why(document: &PolicyDocument, index: usize, action: Action, context: &Context<'_>) -> Vec<Element> {
     let Some(statement) = document.statements.get(index) else { return Vec::new() };
+    let on_repository = action.is_on_repository();
     let mut elements = vec![Element {
         name: name("Action", &statement.actions),
-        wanted: statement.actions.items.clone(),
+        span: statement.actions.span,
+        wanted: statement.actions.items.iter().map(ToString::to_string).collect(),
         found: action.name().to_owned(),
-        matched: action_matches(&statement.actions, action),
+        matched: truth(action_matches(statement, action), "NotAction"),
     }];
-    if let Some(principals) = &statement.principals {
-        elements.push(Element {
-            name: name("Principal", principals),
-            wanted: principals.items.iter().map(|principal| principal.text.clone()).collect(),
-            found: request.principal_arn(),
-            matched: principal::matches(principals, request),
-        });
-    }
+    let principals = &statement.principals;
+    elements.push(Element {
+        name: name("Principal", principals),
+        span: principals.span,
+        wanted: principals.items.iter().map(|principal| principal.text.to_string()).collect(),
+        found: context.principal.arn.clone().or(context.principal.service.clone()).unwrap_or_default(),
+        matched: truth(principal::matches(principals, context), "NotPrincipal"),
+    });
     if let Some(resources) = &statement.resources {
-        let found = if action.is_on_repository() { request.repository_arn() } else { Some("*".to_owned()) };
+        let found = resource::requested(context, on_repository).unwrap_or("a repository that is not known");
         elements.push(Element {
             name: name("Resource", resources),
-            wanted: resources.items.clone(),
-            found: found.unwrap_or_else(|| "a repository that is not known".to_owned()),
-            matched: resource_matches(resources, document.version, action, request),
+            span: resources.span,
+            wanted: resources.items.iter().map(|resource| resource.text.to_string()).collect(),
+            found: found.to_owned(),
+            matched: truth(resource::matches(resources, context, on_repository), "Resource"),
         });
     }
-    let on_repository = action.is_on_repository();
-    elements.extend(statement.conditions.iter().map(|condition| Element {
-        name: format!("{} {}", condition.operator_text, condition.key),
-        wanted: condition.values.clone(),
-        found: described(&worlds(&condition.key, on_repository, request)),
-        matched: condition::evaluate(condition, document.version, on_repository, request),
+    elements.extend(statement.conditions.iter().map(|condition| {
+        let matched = condition.evaluate(context, on_repository).over(context.cases);
+        Element {
+            name: condition.name(),
+            span: condition.span,
+            wanted: condition.values.iter().map(ToString::to_string).collect(),
+            found: described(context.state(&condition.key, on_repository)),
+            matched: match matched {
+                Kleene::Open => Truth::Unknown(condition.hangs_on(context, on_repository)),
+                settled => truth(settled, ""),
+            },
+        }
     }));
     elements
+}
+
+fn truth(value: Kleene, on: &str) -> Truth {
+    match value {
+        Kleene::Yes => Truth::True,
+        Kleene::No => Truth::False,
+        Kleene::Open => Truth::Unknown(BTreeSet::from([on.to_owned()])),
+    }
 }
 
 fn name<T>(positive: &str, selection: &Selection<T>) -> String {
     if selection.negated { format!("Not{positive}") } else { positive.to_owned() }
 }
 
-fn described(worlds: &[World]) -> String {
-    let word = |world: &World| match world {
-        World::Values(values) => values.join(", "),
-        World::Absent => "absent".to_owned(),
-        World::Some => "some value that is not known".to_owned(),
-        World::Foreign => "a value that is not yours".to_owned(),
-        World::AwsAddress => "a public address of AWS".to_owned(),
+fn described(state: State<'_>) -> String {
+    let value = |value: Value<'_>| match value {
+        Value::Text(text) => text.to_owned(),
+        Value::Time(time) => time.to_string(),
+        Value::Between(from, to) => format!("between {from} and {to}"),
+        Value::RoleId => "a role's id and a session's name that are not known".to_owned(),
+        Value::Foreign => "a value that is not yours".to_owned(),
+        Value::AwsAddress => "a public address of AWS".to_owned(),
+        Value::Anything => "some value that is not known".to_owned(),
     };
-    worlds.iter().map(word).collect::<Vec<_>>().join(", or ")
+    match state {
+        State::One(one) => value(one),
+        State::Many(values) => values.join(", "),
+        State::Absent => "absent".to_owned(),
+        State::Open => "absent, or some value that is not known".to_owned(),
+        State::In(_, one) => format!("{}, or absent", value(one)),
+    }
 }

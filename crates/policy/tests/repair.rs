@@ -2,24 +2,10 @@
 
 #![expect(clippy::expect_used, reason = "tests")]
 
-use scangap_model::Partition;
-use scangap_policy::{ALL_ACTIONS, ExemptError, Organization, REPOSITORY_ACTIONS, Request, Tags, exempt};
+mod common;
 
-const ROLE: &str =
-    "arn:aws:iam::111122223333:role/aws-service-role/inspector2.amazonaws.com/AWSServiceRoleForAmazonInspector2";
-
-fn request() -> Request {
-    Request {
-        partition: Partition::Aws,
-        account: "111122223333".parse().expect("an account"),
-        region: "eu-west-1".parse().expect("a region"),
-        repository: Some("app".parse().expect("a repository")),
-        organization: Organization::Unknown,
-        tags: Tags::Unknown,
-        as_of: "2026-11-23T00:00:00Z".parse().expect("a time"),
-        stated: std::collections::BTreeMap::new(),
-    }
-}
+use common::{ROLE, request};
+use scangap_policy::{ALL_ACTIONS, ExemptError, REPOSITORY_ACTIONS, exempt};
 
 fn repaired(text: &str) -> String {
     exempt(text, REPOSITORY_ACTIONS, &request()).expect("a repair")

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use scangap_model::{Asked, Observed, Partition, Tone, Verdict};
 use scangap_policy::{
-    ALL_ACTIONS, Action, Decision, Organization, PolicyDocument, REPOSITORY_ACTIONS, Request, Stated, Tags, Truth,
-    evaluate, exempt, why,
+    ALL_ACTIONS, Action, Caller, Context, Decision, Organization, PolicyDocument, REPOSITORY_ACTIONS, Request, Stated,
+    Tags, Truth, decide, exempt, why,
 };
 use scangap_report::{sanitize, write_atomically};
 use scangap_snapshot::Snapshot;
@@ -51,10 +51,11 @@ pub(super) fn run(command: &Explain) -> Result<Exit, CliError> {
     state(command, &mut request)?;
     let actions = actions(command)?;
     let actions = actions.as_slice();
+    let context = Context::new(&request);
     let rows: Vec<Row<'_>> = actions
         .iter()
         .flat_map(|&action| sources.iter().map(move |source| (action, source)))
-        .map(|(action, source)| Row { action, source, decision: evaluate(&source.document, action, &request) })
+        .map(|(action, source)| Row { action, source, decision: decide(&[&source.document], action, &context) })
         .collect();
     // A registry policy that may count and was not read leaves everything but a denial unknown.
     let missing = unread.then_some(Verdict::Unknown);
@@ -148,6 +149,7 @@ fn from_arguments(command: &Explain) -> Result<(Request, Vec<Source>), CliError>
         },
         organization: Organization::Unknown,
         tags: Tags::Unknown,
+        principal: Caller::Inspector,
         as_of: time(command.as_of.as_ref(), environment::now())?,
         stated: BTreeMap::new(),
     };
@@ -295,7 +297,7 @@ fn excerpt(out: &mut String, source: &Source, index: usize) {
 }
 
 fn elements(out: &mut String, source: &Source, index: usize, action: Action, request: &Request) {
-    for element in why(&source.document, index, action, request) {
+    for element in why(&source.document, index, action, &Context::new(request)) {
         let matched = match element.matched {
             Truth::True => "matches".to_owned(),
             Truth::False => "does not match".to_owned(),

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use scangap_model::{Partition, Verdict};
-use scangap_policy::{Organization as InOrganization, PolicyDocument, REPOSITORY_ACTIONS, Request, Tags, evaluate};
+use scangap_policy::{
+    Caller, Context, Organization as InOrganization, PolicyDocument, REPOSITORY_ACTIONS, Request, Tags, verdicts,
+};
 use scangap_simorg::{Generate, Judge, Options, Question, Scenario, Simulator, Standing};
 
 use crate::args::{Organization, Simulate};
@@ -69,10 +71,11 @@ fn judge(question: &Question<'_>, organization: &str, as_of: Timestamp) -> Optio
         repository: question.repository.parse().ok(),
         organization: InOrganization::Member { id: organization.to_owned(), path: None },
         tags: Tags::Unknown,
+        principal: Caller::Inspector,
         as_of,
         stated: std::collections::BTreeMap::new(),
     };
-    match Verdict::fold(REPOSITORY_ACTIONS.iter().map(|&action| evaluate(&document, action, &request).verdict)) {
+    match verdicts(&[&document], &Context::new(&request)).fold(REPOSITORY_ACTIONS) {
         Verdict::Allowed => Some(Standing::Allowed),
         Verdict::Denied => Some(Standing::Denied),
         Verdict::Depends | Verdict::Unknown => None,

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use rayon::prelude::*;
 use scangap_model::{Partition, Verdict};
 use scangap_policy::{
-    ALL_ACTIONS, Action, Decision, Organization, PolicyDocument, REPOSITORY_ACTIONS, Request, Stated, Tags, evaluate,
-    exempt,
+    ALL_ACTIONS, Action, Caller, Context, Decision, Organization, PolicyDocument, REPOSITORY_ACTIONS, Request, Stated,
+    Tags, decide, exempt,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -103,7 +103,7 @@ fn answer(line: &str, now: Timestamp) -> Value {
         Err(error) => return failed(&Value::Null, &error.to_string()),
     };
     let id = parsed.id.clone().unwrap_or(Value::Null);
-    decide(&parsed, now).map_or_else(|error| failed(&id, &error), |answer| with_id(&id, answer))
+    judge(&parsed, now).map_or_else(|error| failed(&id, &error), |answer| with_id(&id, answer))
 }
 
 fn failed(id: &Value, error: &str) -> Value {
@@ -126,7 +126,7 @@ fn text_of(policy: &Value) -> Result<String, String> {
     }
 }
 
-fn decide(line: &Line, now: Timestamp) -> Result<Value, String> {
+fn judge(line: &Line, now: Timestamp) -> Result<Value, String> {
     let own_text = text_of(&line.policy)?;
     let is_registry = match line.kind.as_deref() {
         None | Some("repository") => false,
@@ -150,10 +150,11 @@ fn decide(line: &Line, now: Timestamp) -> Result<Value, String> {
         }
         (_, Some(other)) => return Err(format!("`{other}` is not a registry policy scope")),
     };
+    let context = Context::new(&request);
     let decisions: Vec<(Action, Vec<Decision>)> = actions
         .iter()
         .map(|&action| {
-            let all = std::iter::once(&own).chain(&registry).map(|document| evaluate(document, action, &request));
+            let all = std::iter::once(&own).chain(&registry).map(|document| decide(&[document], action, &context));
             (action, all.collect())
         })
         .collect();
@@ -229,6 +230,7 @@ fn request(line: &Line, now: Timestamp) -> Result<Request, String> {
             }
         },
         tags: line.tags.clone().map_or(Tags::Unknown, Tags::Known),
+        principal: Caller::Inspector,
         as_of: match &line.as_of {
             Some(text) => text.parse().map_err(|_| format!("`{text}` is not a time"))?,
             None => now,

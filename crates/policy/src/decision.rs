@@ -1,0 +1,222 @@
+//! What was decided about one action, and what decided it.
+
+use std::collections::BTreeSet;
+
+use scangap_model::Verdict;
+
+use crate::action::Action;
+use crate::condition::Condition;
+use crate::context::Context;
+use crate::document::{Effect, PolicyDocument, Statement, write_conditions};
+use crate::evaluate::{action_matches, applies, verdict_of};
+use crate::key::Kind;
+use crate::outcome::{Kleene, Outcome};
+use crate::{principal, resource};
+
+/// A statement that decides, or may decide, with what in it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Responsible {
+    /// Which of the policies that were judged together, from 0.
+    pub document: usize,
+    /// Its place in the document, from 0.
+    pub index: usize,
+    pub sid: Option<String>,
+    /// `NotIpAddress aws:SourceIp`, or `no condition`.
+    pub reason: String,
+    /// What is left of it to be settled, where the verdict depends.
+    pub residual: Option<Residual>,
+}
+
+impl Responsible {
+    /// One line: `OfficeOnly (NotIpAddress aws:SourceIp)`.
+    pub fn label(&self) -> String {
+        match &self.sid {
+            Some(sid) => format!("{sid} ({})", self.reason),
+            None => format!("statement {} ({})", self.index + 1, self.reason),
+        }
+    }
+}
+
+/// The part of a statement that is open; all the rest of it matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Residual {
+    pub effect: Effect,
+    /// `NotPrincipal`, `NotAction`, `Resource`: elements that hang on more than context keys.
+    pub elements: Vec<&'static str>,
+    /// A Condition block in JSON, with the operators, keys and values that are open; empty braces for none.
+    pub condition: String,
+}
+
+/// What a verdict takes for granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Note {
+    /// A statement compares the time: another day, another verdict.
+    TimeDependent,
+    /// A statement compares aws:SecureTransport, which is taken as true.
+    SecureTransportAssumed,
+}
+
+impl Note {
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::TimeDependent => "a statement compares the time: the verdict holds for the time it was judged at",
+            Self::SecureTransportAssumed => {
+                "aws:SecureTransport is taken as true: AWS documents it as always present, but not what Inspector's calls carry"
+            }
+        }
+    }
+}
+
+/// What policies decide about one action. Policies that were read never say `Unknown`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    pub verdict: Verdict,
+    /// The statements that deny; where the verdict depends, those that it hangs on.
+    pub statements: Vec<Responsible>,
+    /// The context keys that a `depends` hangs on; empty otherwise.
+    pub depends_on: BTreeSet<String>,
+    /// Denied although no statement denies: the principal needs an Allow, and there is none.
+    pub lacks_allow: bool,
+    pub notes: BTreeSet<Note>,
+}
+
+impl Decision {
+    /// No policy at all.
+    pub fn nothing() -> Self {
+        Self {
+            verdict: Verdict::Allowed,
+            statements: Vec::new(),
+            depends_on: BTreeSet::new(),
+            lacks_allow: false,
+            notes: BTreeSet::new(),
+        }
+    }
+}
+
+/// One action judged against these policies together, explained.
+pub fn decide(documents: &[&PolicyDocument], action: Action, context: &Context<'_>) -> Decision {
+    let on_repository = action.is_on_repository();
+    let outcome = |statement: &Statement| match action_matches(statement, action) {
+        Kleene::No => Outcome::NO,
+        _ => applies(statement, context, on_repository),
+    };
+    let judged: Vec<(usize, &Statement, Outcome)> = documents
+        .iter()
+        .enumerate()
+        .flat_map(|(at, document)| document.statements.iter().map(move |statement| (at, statement)))
+        .filter(|(_, statement)| statement.effect == Effect::Deny || context.needs_an_allow())
+        .map(|(at, statement)| (at, statement, outcome(statement)))
+        .collect();
+    let total = |effect: Effect| {
+        judged.iter().filter(|(_, statement, _)| statement.effect == effect).fold(Outcome::NO, |sum, one| sum.or(one.2))
+    };
+    let allowed = context.needs_an_allow().then(|| total(Effect::Allow));
+    let verdict = verdict_of(total(Effect::Deny), allowed, context.cases);
+    let mut decision = Decision { verdict, ..Decision::nothing() };
+    for (document, statement, outcome) in judged {
+        let over = outcome.over(context.cases);
+        let decides = match (verdict, statement.effect) {
+            (Verdict::Denied, Effect::Deny) => outcome.is_certain_in_some(context.cases),
+            (Verdict::Depends, Effect::Deny) => over != Kleene::No,
+            (Verdict::Depends, Effect::Allow) => over == Kleene::Open,
+            _ => false,
+        };
+        if decides {
+            let open = verdict == Verdict::Depends;
+            if open {
+                decision.depends_on.extend(hangs_on(statement, context, on_repository));
+            }
+            decision.statements.push(Responsible {
+                document,
+                index: statement.index,
+                sid: statement.sid.clone(),
+                reason: reason(statement),
+                residual: open.then(|| residual(statement, context, on_repository)),
+            });
+        }
+        if statement.effect == Effect::Deny && action_matches(statement, action) != Kleene::No {
+            notes(statement, context, on_repository, &mut decision.notes);
+        }
+    }
+    decision.lacks_allow = verdict == Verdict::Denied && decision.statements.is_empty();
+    decision
+}
+
+/// The elements of a statement that neither match nor fail, in every case that is left.
+fn open_elements(statement: &Statement, context: &Context<'_>, on_repository: bool) -> Vec<&'static str> {
+    let mut open = Vec::new();
+    if statement.actions.negated && statement.actions.items.is_empty() {
+        open.push("NotAction");
+    }
+    if principal::matches(&statement.principals, context) == Kleene::Open {
+        open.push("NotPrincipal");
+    }
+    if let Some(resources) = &statement.resources
+        && resource::matches(resources, context, on_repository) == Kleene::Open
+    {
+        open.push(if resources.negated { "NotResource" } else { "Resource" });
+    }
+    open
+}
+
+fn open_conditions<'s>(statement: &'s Statement, context: &Context<'_>, on_repository: bool) -> Vec<&'s Condition> {
+    let settled =
+        |condition: &&Condition| condition.evaluate(context, on_repository).over(context.cases) == Kleene::Open;
+    statement.conditions.iter().filter(settled).collect()
+}
+
+fn residual(statement: &Statement, context: &Context<'_>, on_repository: bool) -> Residual {
+    let mut condition = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_conditions(&mut condition, &open_conditions(statement, context, on_repository));
+    Residual { effect: statement.effect, elements: open_elements(statement, context, on_repository), condition }
+}
+
+/// The context keys and elements that settle the statement.
+fn hangs_on(statement: &Statement, context: &Context<'_>, on_repository: bool) -> BTreeSet<String> {
+    let conditions = open_conditions(statement, context, on_repository);
+    let mut keys: BTreeSet<String> =
+        conditions.into_iter().flat_map(|condition| condition.hangs_on(context, on_repository)).collect();
+    for element in open_elements(statement, context, on_repository) {
+        let variables = statement.resources.iter().flat_map(|resources| &resources.items);
+        let mut open: BTreeSet<String> = variables
+            .flat_map(|resource| resource.template.variables())
+            .filter(|variable| element.ends_with("Resource") && !context.is_settled(&variable.key, on_repository))
+            .map(|variable| variable.key.text.to_string())
+            .collect();
+        if open.is_empty() {
+            open.insert(element.to_owned());
+        }
+        keys.extend(open);
+    }
+    keys
+}
+
+fn notes(statement: &Statement, context: &Context<'_>, on_repository: bool, notes: &mut BTreeSet<Note>) {
+    let stated = |condition: &Condition| context.request.stated.contains_key(&*condition.key.lower);
+    for (at, condition) in statement.conditions.iter().enumerate() {
+        let note = match condition.key.kind {
+            Kind::CurrentTime | Kind::EpochTime => Note::TimeDependent,
+            Kind::SecureTransport if condition.hangs_on_presence(context, on_repository) => {
+                Note::SecureTransportAssumed
+            }
+            _ => continue,
+        };
+        let rest = statement.conditions.iter().enumerate().filter(|(other, _)| *other != at);
+        let reached = principal::matches(&statement.principals, context) != Kleene::No
+            && rest
+                .into_iter()
+                .all(|(_, other)| other.evaluate(context, on_repository).over(context.cases) != Kleene::No);
+        if reached && !stated(condition) {
+            notes.insert(note);
+        }
+    }
+}
+
+fn reason(statement: &Statement) -> String {
+    let mut parts: Vec<String> = statement.conditions.iter().map(Condition::name).collect();
+    if statement.principals.negated {
+        parts.insert(0, "NotPrincipal".to_owned());
+    }
+    if parts.is_empty() { "no condition".to_owned() } else { parts.join(", ") }
+}

@@ -1,0 +1,139 @@
+//! The request that is judged: who, on what, and what is known of its context.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use scangap_model::{AccountId, Partition, RegionName, RepositoryName};
+
+/// The organization of the account, as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Organization {
+    /// `path` is the value of aws:PrincipalOrgPaths (`o-.../r-.../ou-.../`) where known.
+    Member {
+        id: String,
+        path: Option<String>,
+    },
+    None,
+    Unknown,
+}
+
+/// The repository's tags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tags {
+    Known(BTreeMap<String, String>),
+    Unknown,
+}
+
+/// One request. What is not stated here is taken from the documented context of its principal.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub partition: Partition,
+    /// The account that the registry belongs to.
+    pub account: AccountId,
+    pub region: RegionName,
+    /// `None`: not known yet (a creation template's future repository).
+    pub repository: Option<RepositoryName>,
+    pub organization: Organization,
+    pub tags: Tags,
+    pub principal: Caller,
+    /// The time that date conditions are judged at.
+    pub as_of: Timestamp,
+    /// Context keys that the caller knows better, by lowercase name.
+    pub stated: BTreeMap<String, Stated>,
+}
+
+/// What a caller states about a context key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stated {
+    Values(Vec<String>),
+    Absent,
+    /// There or not, with whatever value.
+    Unknown,
+}
+
+/// Who makes the request. Every caller is judged as if its own identity policies allowed everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// Inspector's service-linked role in the account.
+    Inspector,
+    Role {
+        account: AccountId,
+        arn: String,
+    },
+    User {
+        account: AccountId,
+        arn: String,
+    },
+    Root {
+        account: AccountId,
+        arn: String,
+    },
+    /// A service that calls by itself, such as `lambda.amazonaws.com`.
+    Service(String),
+}
+
+/// Why a text names nobody who could make a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallerError(String);
+
+impl std::fmt::Display for CallerError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for CallerError {}
+
+impl Caller {
+    /// A role's, user's or root's ARN, or the name of a service.
+    pub fn parse(text: &str) -> Result<Self, CallerError> {
+        let error = |why: &str| Err(CallerError(format!("`{text}` {why}")));
+        if !text.contains(':') && text.contains('.') {
+            return Ok(Self::Service(text.to_owned()));
+        }
+        let parts: Vec<&str> = text.splitn(6, ':').collect();
+        let ["arn", _, service, "", account, resource] = parts.as_slice() else {
+            return error("is neither the ARN of a role, a user or a root nor the name of a service");
+        };
+        let Ok(account) = account.parse() else { return error("names no account of 12 digits") };
+        let arn = text.to_owned();
+        match (*service, resource.split_once('/')) {
+            ("iam", None) if *resource == "root" => Ok(Self::Root { account, arn }),
+            ("iam", Some(("role", name))) if !name.is_empty() => Ok(Self::Role { account, arn }),
+            ("iam", Some(("user", name))) if !name.is_empty() => Ok(Self::User { account, arn }),
+            ("sts", Some(("assumed-role", _))) => {
+                error("is the ARN of a session, which loses the path of its role: name the role")
+            }
+            _ => error("is neither the ARN of a role, a user or a root nor the name of a service"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn principals_are_roles_users_roots_and_services() {
+        for (text, part) in [
+            ("arn:aws:iam::111122223333:role/a/b", "Role"),
+            ("arn:aws-cn:iam::111122223333:user/x", "User"),
+            ("arn:aws:iam::111122223333:root", "Root"),
+            ("lambda.amazonaws.com", "Service"),
+        ] {
+            let caller = Caller::parse(text).map(|caller| format!("{caller:?}"));
+            assert!(caller.as_ref().is_ok_and(|caller| caller.starts_with(part)), "{text}: {caller:?}");
+        }
+        for (text, part) in [
+            ("arn:aws:sts::111122223333:assumed-role/x/y", "loses the path"),
+            ("arn:aws:iam::1111:role/x", "12 digits"),
+            ("arn:aws:iam::111122223333:role/", "neither"),
+            ("arn:aws:s3:::bucket", "12 digits"),
+            ("arn:aws:s3::111122223333:bucket", "neither"),
+            ("someone", "neither"),
+        ] {
+            let error = Caller::parse(text).map_err(|error| error.to_string());
+            assert!(error.as_ref().is_err_and(|error| error.contains(part)), "{text}: {error:?}");
+        }
+    }
+}

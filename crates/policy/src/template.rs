@@ -1,0 +1,266 @@
+//! A value of a policy: text with wildcards where its operator has them, and policy variables where the version does.
+
+use crate::key::Key;
+
+/// A run of a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Piece {
+    Text(Box<str>),
+    /// `?`: exactly one character.
+    One,
+    /// `*`: any run, also none.
+    Any,
+    Variable(Variable),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Variable {
+    pub(crate) key: Key,
+    pub(crate) default: Option<Box<str>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Template {
+    pieces: Vec<Piece>,
+    /// No shorter text matches; variables count nothing.
+    shortest: usize,
+}
+
+/// How a text compares with a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Colons {
+    Plain,
+    /// No wildcard stands for a colon before this place.
+    Guarded(usize),
+}
+
+impl Template {
+    pub(crate) fn new(text: &str, wildcards: bool, variables: bool) -> Self {
+        let mut reader = Reader { pieces: Vec::new(), text: String::new(), wildcards };
+        let mut rest = text;
+        while let Some((before, variable, after)) = variables.then(|| split_variable(rest)).flatten() {
+            reader.plain(before);
+            match variable {
+                // AWS: `${*}`, `${?}` and `${$}` stand for the characters themselves.
+                "*" | "?" | "$" => reader.text.push_str(variable),
+                _ => {
+                    let (key, default) = match variable.split_once(',') {
+                        Some((key, default)) => (key.trim(), Some(default.trim().trim_matches('\'').into())),
+                        None => (variable.trim(), None),
+                    };
+                    reader.push(Piece::Variable(Variable { key: Key::new(key), default }));
+                }
+            }
+            rest = after;
+        }
+        reader.plain(rest);
+        reader.flush();
+        let shortest = reader.pieces.iter().map(Piece::shortest).sum();
+        Self { pieces: reader.pieces, shortest }
+    }
+
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &Variable> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Variable(variable) => Some(variable),
+            Piece::Text(_) | Piece::One | Piece::Any => None,
+        })
+    }
+
+    /// Whether it matches every text.
+    pub(crate) fn is_everything(&self) -> bool {
+        !self.pieces.is_empty() && self.pieces.iter().all(|piece| *piece == Piece::Any)
+    }
+
+    /// Its text, where it is nothing but text.
+    pub(crate) fn literal(&self) -> Option<&str> {
+        match self.pieces.as_slice() {
+            [] => Some(""),
+            [Piece::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The text that every match begins with.
+    pub(crate) fn prefix(&self) -> &str {
+        match self.pieces.first() {
+            Some(Piece::Text(text)) => text,
+            _ => "",
+        }
+    }
+
+    /// Whether the whole text matches, with the variables' values given. Only the last `*` is ever retried: never worse
+    /// than pattern times text.
+    pub(crate) fn matches<'v>(&'v self, text: &str, value: impl Fn(&'v Variable) -> &'v str) -> bool {
+        text.len() >= self.shortest && self.glob(text, Colons::Plain, value)
+    }
+
+    /// AWS: `ArnEquals` and `ArnLike` compare the six parts between colons separately; the sixth may hold colons. So each
+    /// of the first five colons must be met by a colon of the template's own.
+    pub(crate) fn matches_arn<'v>(&'v self, text: &str, value: impl Fn(&'v Variable) -> &'v str) -> bool {
+        let fifth = text.match_indices(':').nth(4);
+        fifth.is_some_and(|(at, _)| text.len() >= self.shortest && self.glob(text, Colons::Guarded(at), value))
+    }
+
+    fn glob<'v>(&'v self, text: &str, colons: Colons, value: impl Fn(&'v Variable) -> &'v str) -> bool {
+        let may_swallow = |at: usize, c: char| c != ':' || !matches!(colons, Colons::Guarded(fifth) if at <= fifth);
+        let char_at = |at: usize| text.get(at..).and_then(|rest| rest.chars().next());
+        let (mut piece, mut at) = (0, 0);
+        let mut retry: Option<(usize, usize)> = None;
+        loop {
+            let step = match self.pieces.get(piece) {
+                None if at == text.len() => return true,
+                None => None,
+                Some(Piece::Any) => {
+                    retry = Some((piece + 1, at));
+                    Some(0)
+                }
+                Some(Piece::One) => char_at(at).filter(|&c| may_swallow(at, c)).map(char::len_utf8),
+                Some(Piece::Text(wanted)) => starts_with(text, at, wanted),
+                Some(Piece::Variable(variable)) => starts_with(text, at, value(variable)),
+            };
+            match (step, retry) {
+                (Some(length), _) => {
+                    piece += 1;
+                    at += length;
+                }
+                (None, Some((after, from))) => match char_at(from) {
+                    Some(c) if may_swallow(from, c) => {
+                        retry = Some((after, from + c.len_utf8()));
+                        piece = after;
+                        at = from + c.len_utf8();
+                    }
+                    _ => return false,
+                },
+                (None, None) => return false,
+            }
+        }
+    }
+
+    /// Whether text and template are equal but for case.
+    pub(crate) fn equals_ignoring_case<'v>(&'v self, text: &str, value: impl Fn(&'v Variable) -> &'v str) -> bool {
+        let wanted = self.pieces.iter().flat_map(|piece| match piece {
+            Piece::Text(text) => text.chars(),
+            Piece::Variable(variable) => value(variable).chars(),
+            Piece::One => "?".chars(),
+            Piece::Any => "*".chars(),
+        });
+        wanted.flat_map(char::to_lowercase).eq(text.chars().flat_map(char::to_lowercase))
+    }
+}
+
+fn starts_with(text: &str, at: usize, wanted: &str) -> Option<usize> {
+    text.get(at..).is_some_and(|rest| rest.starts_with(wanted)).then_some(wanted.len())
+}
+
+impl Piece {
+    fn shortest(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::One => 1,
+            Self::Any | Self::Variable(_) => 0,
+        }
+    }
+}
+
+struct Reader {
+    pieces: Vec<Piece>,
+    /// The run that is being read.
+    text: String,
+    wildcards: bool,
+}
+
+impl Reader {
+    fn plain(&mut self, text: &str) {
+        if !self.wildcards {
+            self.text.push_str(text);
+            return;
+        }
+        let mut rest = text;
+        while let Some(at) = rest.find(['*', '?']) {
+            let (before, wild) = rest.split_at(at);
+            self.text.push_str(before);
+            let mut chars = wild.chars();
+            self.push(if chars.next() == Some('*') { Piece::Any } else { Piece::One });
+            rest = chars.as_str();
+        }
+        self.text.push_str(rest);
+    }
+
+    fn push(&mut self, piece: Piece) {
+        self.flush();
+        // A second `*` in a row adds nothing.
+        if piece != Piece::Any || self.pieces.last() != Some(&Piece::Any) {
+            self.pieces.push(piece);
+        }
+    }
+
+    fn flush(&mut self) {
+        if !self.text.is_empty() {
+            self.pieces.push(Piece::Text(std::mem::take(&mut self.text).into_boxed_str()));
+        }
+    }
+}
+
+fn split_variable(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, opened) = text.split_once("${")?;
+    let (variable, after) = opened.split_once('}')?;
+    Some((before, variable, after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn like(pattern: &str, text: &str) -> bool {
+        Template::new(pattern, true, false).matches(text, |_| "")
+    }
+
+    fn arn(pattern: &str, text: &str) -> bool {
+        Template::new(pattern, true, false).matches_arn(text, |_| "")
+    }
+
+    #[test]
+    fn wildcards() {
+        assert!(like("a*c?e*", "abbcdefg"));
+        assert!(like("*", "") && like("", "") && like("**", "x"));
+        assert!(!like("?", "") && !like("a", "ab") && !like("a*b", "ac"));
+        assert!(like("*ab*ab*", "xxabyyabzz") && like("?", "é") && !like("??", "é"));
+        assert!(!Template::new("a*", false, false).matches("ab", |_| ""));
+    }
+
+    #[test]
+    fn a_wildcard_does_not_cross_the_colons_of_an_arn() {
+        let role = "arn:aws:iam::111122223333:role/aws-service-role/x";
+        assert!(arn("arn:*:iam::111122223333:role/*", role));
+        assert!(arn("arn:aws:iam:*:*:*", role) && arn("*:*:*:*:*:*", role));
+        assert!(!arn("arn:aws:iam*:role/*", role) && !arn("arn:aws:iam::*", role));
+        assert!(!arn("*", role) && !arn("*", "no colons"));
+        assert!(arn("a:b:c:d:e:*", "a:b:c:d:e:f:g") && arn("a:b:c:d:e:?", "a:b:c:d:e::"));
+        assert!(!arn("a:b:c:d:?e:f", "a:b:c:d::e:f"));
+    }
+
+    #[test]
+    fn variables_and_their_defaults() {
+        let template = Template::new("x-${aws:PrincipalTag/team, 'none'}-${*}${?}${$}*", true, true);
+        let defaults: Vec<_> = template.variables().map(|variable| variable.default.as_deref()).collect();
+        assert_eq!(defaults, [Some("none")]);
+        assert!(template.matches("x-a*b-*?$rest", |_| "a*b"));
+        assert!(!template.matches("x-aab-*?$rest", |_| "a*b"), "a value's own stars are text");
+        assert!(Template::new("${aws:x", false, true).literal() == Some("${aws:x"));
+        assert!(Template::new("${aws:x}", false, false).literal() == Some("${aws:x}"));
+    }
+
+    #[test]
+    fn case_is_ignored_by_whole_alphabets() {
+        let template = Template::new("STRASSE-Été*", false, false);
+        assert!(template.equals_ignoring_case("strasse-éTÉ*", |_| ""));
+        assert!(!template.equals_ignoring_case("strasse-éTÉ", |_| ""));
+    }
+
+    #[test]
+    fn pathological_patterns_end_quickly() {
+        let pattern = "a*".repeat(5_000) + "c";
+        assert!(!like(&pattern, &"a".repeat(10_000)));
+        assert!(!like(&("*".to_owned() + &"a".repeat(5_000) + "b"), &"a".repeat(10_000)));
+    }
+}
