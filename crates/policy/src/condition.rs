@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 
 pub use operator::operator_names;
 pub(crate) use operator::{Comparison, Operator, Quantifier};
-pub(crate) use wanted::{Filled, Wanted, filled, value};
+pub(crate) use wanted::{Filled, Wanted, filled, known_value, value};
 
-use crate::context::{Context, State, Value};
+use crate::context::{Context, Family, State, Value};
 use crate::document::Version;
 use crate::key::Key;
 use crate::outcome::{Kleene, Outcome};
@@ -58,6 +58,10 @@ impl Condition {
             State::Absent => Outcome::always(self.absent()),
             State::Open => Outcome::always(one(Value::Anything).agree(self.absent())),
             State::In(cases, value) => Outcome::split(cases, one(value), self.absent()),
+            State::AddressIn(cases) => {
+                let either = one(Value::AwsAddress(Family::V4)).agree(one(Value::AwsAddress(Family::V6)));
+                Outcome::split(cases, either, self.absent())
+            }
         }
     }
 

@@ -25,9 +25,15 @@ pub(crate) enum Value<'a> {
     RoleId,
     /// Somebody else's: no endpoint, network or account of the customer.
     Foreign,
-    /// A public address of AWS, of either family.
-    AwsAddress,
+    /// A public address of AWS.
+    AwsAddress(Family),
     Anything,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    V4,
+    V6,
 }
 
 /// What is known of a condition key.
@@ -40,6 +46,8 @@ pub(crate) enum State<'a> {
     Open,
     /// There in some cases, absent in the rest.
     In(Cases, Value<'a>),
+    /// A public address of AWS of either family in some cases, absent in the rest.
+    AddressIn(Cases),
 }
 
 /// A request with everything that conditions ask for, ready to be looked at many times.
@@ -159,7 +167,7 @@ impl<'r> Context<'r> {
     pub(crate) fn is_settled(&self, key: &Key, on_repository: bool) -> bool {
         match self.state(key, on_repository) {
             State::One(Value::Text(_) | Value::Time(_)) | State::Many(_) | State::Absent => true,
-            State::One(_) | State::Open | State::In(..) => false,
+            State::One(_) | State::Open | State::In(..) | State::AddressIn(_) => false,
         }
     }
 
@@ -175,7 +183,7 @@ impl<'r> Context<'r> {
                 self.request.as_of,
             )),
             Kind::MultiFactorAuthPresent => State::In(Cases::MFA_FALSE, Value::Text("false")),
-            Kind::SourceIp => State::In(Cases::PUBLIC, Value::AwsAddress),
+            Kind::SourceIp => State::AddressIn(Cases::PUBLIC),
             Kind::Endpoint => State::In(Cases::ENDPOINT, Value::Foreign),
             Kind::UserName
             | Kind::PrincipalServiceName

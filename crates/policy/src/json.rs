@@ -91,7 +91,8 @@ impl<'t> Parser<'t> {
     fn error(&self, message: &str) -> SyntaxError {
         SyntaxError {
             message: message.to_owned(),
-            position: Position::at(self.text, self.at.min(self.text.len())),
+            // An escape may have been cut off inside a character.
+            position: Position::at(self.text, self.text.floor_char_boundary(self.at)),
             path: String::new(),
         }
     }

@@ -38,6 +38,15 @@ impl Range {
         if self.v6 { 128 } else { 32 }
     }
 
+    pub(crate) fn is_v6(self) -> bool {
+        self.v6
+    }
+
+    /// Every address of its family.
+    pub(crate) fn is_everything(self) -> bool {
+        self.prefix == 0
+    }
+
     pub(crate) fn contains(self, other: Self) -> bool {
         self.v6 == other.v6
             && self.prefix <= other.prefix

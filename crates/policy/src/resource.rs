@@ -1,6 +1,6 @@
 //! What a statement speaks of, and whether the request's resource is among it.
 
-use crate::condition::{Filled, filled, value};
+use crate::condition::{Filled, filled, known_value, value};
 use crate::context::Context;
 use crate::document::{Resource, Selection};
 use crate::outcome::Kleene;
@@ -24,6 +24,11 @@ pub(crate) fn matches(resources: &Selection<Resource>, context: &Context<'_>, on
         hit = hit.or(match (filled(template, context, on_repository), requested) {
             (Filled::Null, _) => Kleene::No,
             (Filled::Yes, _) if template.is_everything() => Kleene::Yes,
+            (Filled::Open, Some(requested))
+                if !template.could_match(requested, |variable| known_value(variable, context, on_repository)) =>
+            {
+                Kleene::No
+            }
             (Filled::Open, _) | (Filled::Yes, None) => Kleene::Open,
             (Filled::Yes, Some(requested)) => {
                 Kleene::of(template.matches(requested, |variable| value(variable, context, on_repository)))

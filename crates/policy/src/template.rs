@@ -26,6 +26,13 @@ pub(crate) struct Template {
     shortest: usize,
 }
 
+/// A piece with its variable replaced.
+enum Wanted<'v> {
+    Text(&'v str),
+    One,
+    Any,
+}
+
 /// How a text compares with a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Colons {
@@ -91,6 +98,11 @@ impl Template {
     /// Whether the whole text matches, with the variables' values given. Only the last `*` is ever retried: never worse
     /// than pattern times text.
     pub(crate) fn matches<'v>(&'v self, text: &str, value: impl Fn(&'v Variable) -> &'v str) -> bool {
+        self.could_match(text, |variable| Some(value(variable)))
+    }
+
+    /// Whether it matches with some values of the variables that have none yet.
+    pub(crate) fn could_match<'v>(&'v self, text: &str, value: impl Fn(&'v Variable) -> Option<&'v str>) -> bool {
         text.len() >= self.shortest && self.glob(text, Colons::Plain, value)
     }
 
@@ -98,25 +110,35 @@ impl Template {
     /// of the first five colons must be met by a colon of the template's own.
     pub(crate) fn matches_arn<'v>(&'v self, text: &str, value: impl Fn(&'v Variable) -> &'v str) -> bool {
         let fifth = text.match_indices(':').nth(4);
-        fifth.is_some_and(|(at, _)| text.len() >= self.shortest && self.glob(text, Colons::Guarded(at), value))
+        fifth.is_some_and(|(at, _)| {
+            text.len() >= self.shortest && self.glob(text, Colons::Guarded(at), |variable| Some(value(variable)))
+        })
     }
 
-    fn glob<'v>(&'v self, text: &str, colons: Colons, value: impl Fn(&'v Variable) -> &'v str) -> bool {
+    /// A variable without a value stands for any run.
+    fn glob<'v>(&'v self, text: &str, colons: Colons, value: impl Fn(&'v Variable) -> Option<&'v str>) -> bool {
         let may_swallow = |at: usize, c: char| c != ':' || !matches!(colons, Colons::Guarded(fifth) if at <= fifth);
         let char_at = |at: usize| text.get(at..).and_then(|rest| rest.chars().next());
         let (mut piece, mut at) = (0, 0);
         let mut retry: Option<(usize, usize)> = None;
         loop {
-            let step = match self.pieces.get(piece) {
+            let wanted = self.pieces.get(piece).map(|piece| match piece {
+                Piece::Text(wanted) => Wanted::Text(wanted),
+                Piece::One => Wanted::One,
+                Piece::Any => Wanted::Any,
+                Piece::Variable(variable) => value(variable).map_or(Wanted::Any, Wanted::Text),
+            });
+            let step = match wanted {
                 None if at == text.len() => return true,
                 None => None,
-                Some(Piece::Any) => {
+                Some(Wanted::Any) => {
                     retry = Some((piece + 1, at));
                     Some(0)
                 }
-                Some(Piece::One) => char_at(at).filter(|&c| may_swallow(at, c)).map(char::len_utf8),
-                Some(Piece::Text(wanted)) => starts_with(text, at, wanted),
-                Some(Piece::Variable(variable)) => starts_with(text, at, value(variable)),
+                Some(Wanted::One) => char_at(at).filter(|&c| may_swallow(at, c)).map(char::len_utf8),
+                Some(Wanted::Text(wanted)) => {
+                    text.get(at..).is_some_and(|rest| rest.starts_with(wanted)).then_some(wanted.len())
+                }
             };
             match (step, retry) {
                 (Some(length), _) => {
@@ -146,10 +168,6 @@ impl Template {
         });
         wanted.flat_map(char::to_lowercase).eq(text.chars().flat_map(char::to_lowercase))
     }
-}
-
-fn starts_with(text: &str, at: usize, wanted: &str) -> Option<usize> {
-    text.get(at..).is_some_and(|rest| rest.starts_with(wanted)).then_some(wanted.len())
 }
 
 impl Piece {
@@ -255,6 +273,33 @@ mod tests {
         let template = Template::new("STRASSE-Été*", false, false);
         assert!(template.equals_ignoring_case("strasse-éTÉ*", |_| ""));
         assert!(!template.equals_ignoring_case("strasse-éTÉ", |_| ""));
+    }
+
+    /// The definition, word for word.
+    fn by_recursion(pattern: &[char], text: &[char]) -> bool {
+        match (pattern, text) {
+            ([], rest) => rest.is_empty(),
+            (['*', rest @ ..], _) => (0..=text.len()).any(|at| by_recursion(rest, &text[at..])),
+            (['?', rest @ ..], [_, others @ ..]) => by_recursion(rest, others),
+            ([wanted, rest @ ..], [found, others @ ..]) => wanted == found && by_recursion(rest, others),
+            (_, []) => false,
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn patterns_match_by_their_definition(pattern in "[ab*?:é]{0,9}", text in "[ab:é]{0,9}") {
+            let chars = |text: &str| text.chars().collect::<Vec<_>>();
+            proptest::prop_assert_eq!(like(&pattern, &text), by_recursion(&chars(&pattern), &chars(&text)));
+        }
+
+        #[test]
+        fn patterns_of_arns_match_part_by_part(pattern in "[ab*?]{0,2}(:[ab*?]{0,2}){3,7}", text in "[ab]{0,2}(:[ab]{0,2}){3,7}") {
+            let parts = |text: &str| text.splitn(6, ':').map(|part| part.chars().collect::<Vec<_>>()).collect::<Vec<_>>();
+            let (wanted, found) = (parts(&pattern), parts(&text));
+            let expected = wanted.len() == 6 && found.len() == 6 && wanted.iter().zip(&found).all(|(w, f)| by_recursion(w, f));
+            proptest::prop_assert_eq!(arn(&pattern, &text), expected);
+        }
     }
 
     #[test]

@@ -95,7 +95,7 @@ fn described(state: State<'_>) -> String {
         Value::Between(from, to) => format!("between {from} and {to}"),
         Value::RoleId => "a role's id and a session's name that are not known".to_owned(),
         Value::Foreign => "a value that is not yours".to_owned(),
-        Value::AwsAddress => "a public address of AWS".to_owned(),
+        Value::AwsAddress(_) => "a public address of AWS".to_owned(),
         Value::Anything => "some value that is not known".to_owned(),
     };
     match state {
@@ -104,5 +104,6 @@ fn described(state: State<'_>) -> String {
         State::Absent => "absent".to_owned(),
         State::Open => "absent, or some value that is not known".to_owned(),
         State::In(_, one) => format!("{}, or absent", value(one)),
+        State::AddressIn(_) => "a public address of AWS, or absent".to_owned(),
     }
 }

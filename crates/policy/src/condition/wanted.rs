@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::operator::{Comparison, Operator, Order};
-use crate::context::{Context, State, Value};
+use crate::context::{Context, Family, State, Value};
 use crate::document::Version;
 use crate::network::Range;
 use crate::outcome::Kleene;
@@ -60,7 +60,12 @@ impl Wanted {
             (Self::Text(template), _) => match filled(template, context, on_repository) {
                 Filled::Yes => text(comparison, template, found, context, on_repository),
                 Filled::Null => Kleene::No,
-                Filled::Open => Kleene::Open,
+                Filled::Open => match found {
+                    Value::Text(found) if !could_match(template, comparison, found, context, on_repository) => {
+                        Kleene::No
+                    }
+                    _ => Kleene::Open,
+                },
             },
             (Self::Bool(wanted), Value::Text(found)) => {
                 boolean(found).map_or(Kleene::Open, |found| Kleene::of(found == *wanted))
@@ -68,7 +73,9 @@ impl Wanted {
             (Self::Address(wanted), Value::Text(found)) => {
                 Range::parse(found).map_or(Kleene::Open, |found| Kleene::of(wanted.contains(found)))
             }
-            (Self::Address(range), Value::AwsAddress | Value::Foreign) if range.cannot_be_aws() => Kleene::No,
+            (Self::Address(range), Value::AwsAddress(family)) if range.is_v6() != (family == Family::V6) => Kleene::No,
+            (Self::Address(range), Value::AwsAddress(_)) if range.is_everything() => Kleene::Yes,
+            (Self::Address(range), Value::AwsAddress(_) | Value::Foreign) if range.cannot_be_aws() => Kleene::No,
             (Self::Number(wanted), _) => match (comparison, found) {
                 (Comparison::Numeric(order), Value::Text(found)) => {
                     number(found).map_or(Kleene::Open, |found| Kleene::of(order.holds(&found, wanted)))
@@ -111,18 +118,42 @@ pub(crate) fn filled(template: &Template, context: &Context<'_>, on_repository: 
             (State::One(Value::Text(_)), _) | (State::Absent, Some(_)) => {}
             (State::Absent, None) => return Filled::Null,
             // AWS: keys with several values cannot be variables.
-            (State::One(_) | State::Many(_) | State::Open | State::In(..), _) => filled = Filled::Open,
+            (State::One(_) | State::Many(_) | State::Open | State::In(..) | State::AddressIn(_), _) => {
+                filled = Filled::Open;
+            }
         }
     }
     filled
 }
 
+/// A variable's value, where it is known.
+pub(crate) fn known_value<'v>(
+    variable: &'v Variable,
+    context: &'v Context<'_>,
+    on_repository: bool,
+) -> Option<&'v str> {
+    match context.state(&variable.key, on_repository) {
+        State::One(Value::Text(text)) => Some(text),
+        State::Absent => variable.default.as_deref(),
+        State::One(_) | State::Many(_) | State::Open | State::In(..) | State::AddressIn(_) => None,
+    }
+}
+
 /// A variable's value, in a template that is filled.
 pub(crate) fn value<'v>(variable: &'v Variable, context: &'v Context<'_>, on_repository: bool) -> &'v str {
-    match context.state(&variable.key, on_repository) {
-        State::One(Value::Text(text)) => text,
-        _ => variable.default.as_deref().unwrap_or_default(),
-    }
+    known_value(variable, context, on_repository).unwrap_or_default()
+}
+
+/// Whether a template with variables that are not known could match at all.
+fn could_match(
+    template: &Template,
+    comparison: Comparison,
+    found: &str,
+    context: &Context<'_>,
+    on_repository: bool,
+) -> bool {
+    let by_case = matches!(comparison, Comparison::StringEqualsIgnoreCase | Comparison::Bool);
+    by_case || template.could_match(found, |variable| known_value(variable, context, on_repository))
 }
 
 fn text(
@@ -153,10 +184,13 @@ fn text(
         // Somebody else's endpoint, network or account is none that a customer writes down whole.
         Value::Foreign if template.literal().is_some() || !like => Kleene::No,
         Value::RoleId if cannot_be_a_role_id(template, like) => Kleene::No,
-        Value::AwsAddress if template.literal().is_some_and(cannot_be_an_address_of_aws) => Kleene::No,
-        Value::Foreign | Value::RoleId | Value::AwsAddress | Value::Time(_) | Value::Between(..) | Value::Anything => {
-            Kleene::Open
-        }
+        Value::AwsAddress(_) if template.literal().is_some_and(cannot_be_an_address_of_aws) => Kleene::No,
+        Value::Foreign
+        | Value::RoleId
+        | Value::AwsAddress(_)
+        | Value::Time(_)
+        | Value::Between(..)
+        | Value::Anything => Kleene::Open,
     }
 }
 

@@ -4,8 +4,15 @@
     dead_code,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::float_cmp,
+    clippy::format_collect,
     reason = "shared by several test programs, none of which uses all of it"
 )]
+
+pub(crate) mod generate;
+pub(crate) mod reference;
 
 use std::collections::{BTreeMap, BTreeSet};
 
