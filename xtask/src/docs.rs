@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use anyhow::{Result, ensure};
 use scangap_model::{APIS, DIAGNOSES, Reader, session_policy};
+use scangap_policy::{CONDITION_KEYS, LINT_RULES};
 use scangap_report::tables;
 
 use crate::shell::root;
@@ -41,6 +42,17 @@ fn page() -> Result<String> {
         page,
         "\n`unknown`: it was asked for and could not be learnt. `none`: AWS answered that there is none. `not needed`: nothing hung on it, so nobody asked. Empty: not applicable. A leading apostrophe defuses text that a spreadsheet would take for a formula."
     )?;
+    writeln!(
+        page,
+        "\n## Condition keys\n\nWhat is known of each in a request by Inspector's role. A name that ends in `/` stands for all that begin with it. A key that is not listed may be there or not, with any value.\n\n| key | in Inspector's request |\n|---|---|"
+    )?;
+    for row in CONDITION_KEYS {
+        writeln!(page, "| `{}` | {} |", row.name, row.for_inspector)?;
+    }
+    writeln!(page, "\n## Lints\n\nMistakes that `scangap explain` looks for.\n\n| code | explanation |\n|---|---|")?;
+    for rule in LINT_RULES {
+        writeln!(page, "| `{}` | {} |", rule.code, rule.explanation)?;
+    }
     writeln!(
         page,
         "\n## Calls\n\nEvery call an audit makes. All of them read.\n\n| operation | asked for | calls a second | burst | rate |\n|---|---|---|---|---|"

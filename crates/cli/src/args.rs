@@ -211,16 +211,23 @@ pub struct Explain {
     /// The account of the registry
     #[arg(long, value_name = "ID", required_unless_present = "batch")]
     pub account: Option<String>,
-    /// The region of the registry
-    #[arg(long, value_name = "REGION", default_value = "us-east-1")]
-    pub region: String,
+    /// The region of the registry; default: the partition's home region
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+    /// The partition: aws, aws-cn or aws-us-gov; default: the region's
+    #[arg(long, value_name = "PARTITION")]
+    pub partition: Option<String>,
+    /// Who calls: the ARN of a role, a user or a root, or the name of a service; default: Inspector's role
+    #[arg(long, value_name = "ARN", conflicts_with = "batch")]
+    pub principal: Option<String>,
     /// The repository's name
     #[arg(long, value_name = "NAME")]
     pub repository: Option<String>,
     /// What the policy is attached to
     #[arg(long, value_enum, default_value_t = PolicyKind::Repository)]
     pub kind: PolicyKind,
-    /// The account's organization, as `o-exampleorg`, or `none`; default: not known
+    /// The account's organization, as `o-exampleorg` or with its path as `o-exampleorg/r-ab12/ou-ab12-1/`, or `none`;
+    /// default: not known
     #[arg(long, value_name = "ID")]
     pub org: Option<String>,
     /// The repository's tags as KEY=VALUE, or `none`; default: not known
@@ -283,4 +290,8 @@ pub enum SchemaKind {
     ExitCodes,
     /// Diagnoses, as JSON
     Diagnoses,
+    /// The mistakes that `explain` looks for, as JSON
+    Lints,
+    /// Condition keys and what is known of them in Inspector's request, as JSON
+    ConditionKeys,
 }

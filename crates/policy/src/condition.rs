@@ -103,7 +103,7 @@ impl Condition {
     }
 
     /// The key is there, with these values.
-    fn present<'v>(
+    pub(crate) fn present<'v>(
         &self,
         mut values: impl Iterator<Item = Value<'v>>,
         context: &Context<'_>,

@@ -5,7 +5,7 @@ mod blocks;
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
-use blocks::{AWS_BLOCKS, MAPPED, NEVER_PUBLIC};
+use blocks::{AWS_BLOCKS, MAPPED, NEVER_PUBLIC, PRIVATE_USE};
 
 /// A CIDR range; a bare address is a range of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,12 @@ impl Range {
 
     fn overlaps(self, other: Self) -> bool {
         self.contains(other) || other.contains(self)
+    }
+
+    /// Whether none of its addresses is public.
+    pub(crate) fn is_private(self) -> bool {
+        static PRIVATE: LazyLock<Vec<Range>> = LazyLock::new(|| ranges(&[PRIVATE_USE]));
+        PRIVATE.iter().any(|range| range.contains(self))
     }
 
     /// Whether no address in it can be one that Inspector calls ECR from.

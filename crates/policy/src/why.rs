@@ -91,8 +91,8 @@ fn name<T>(positive: &str, selection: &Selection<T>) -> String {
 fn described(state: State<'_>) -> String {
     let value = |value: Value<'_>| match value {
         Value::Text(text) => text.to_owned(),
-        Value::Time(time) => time.to_string(),
-        Value::Between(from, to) => format!("between {from} and {to}"),
+        Value::Time(time) => format!("{time:.0}"),
+        Value::Between(from, to) => format!("between {from:.0} and {to:.0}"),
         Value::RoleId => "a role's id and a session's name that are not known".to_owned(),
         Value::Foreign => "a value that is not yours".to_owned(),
         Value::AwsAddress(_) => "a public address of AWS".to_owned(),

@@ -19,7 +19,7 @@ fn the_articles_policy_is_denied_by_its_statement_and_repaired_to_the_articles_r
         "denied: Inspector's role of account 111122223333",
         "OfficeOnly (NotIpAddress aws:SourceIp) denies",
         "11 |           \"aws:SourceIp\": \"203.0.113.10/32\"",
-        "= NotIpAddress aws:SourceIp: policy 203.0.113.10/32; request a public address of AWS, or absent: matches",
+        "^ NotIpAddress aws:SourceIp: the request has a public address of AWS, or absent: matches",
         "+        \"ArnNotEquals\": {",
     ] {
         assert!(finished.stdout.contains(part), "`{part}` is missing:\n{}", finished.stdout);
@@ -79,6 +79,73 @@ fn what_is_no_policy_is_65_with_its_place() {
 }
 
 #[test]
+fn mistakes_are_named_with_their_place() {
+    let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{
+ "StringNotEquals":{"aws:PrincipalArn":"arn:aws:iam::*:role/aws-service-role/*"}}}]}"#;
+    let text = explain(policy, &[]);
+    assert_eq!(text.code, 2);
+    for part in [
+        "warning[wildcard-under-string-equals]: `arn:aws:iam::*:role/aws-service-role/*` under StringNotEquals",
+        "policy.json:2:21 (Statement[0].Condition.StringNotEquals.aws:PrincipalArn)",
+    ] {
+        assert!(text.stdout.contains(part), "`{part}` is missing:\n{}", text.stdout);
+    }
+    let json = explain(policy, &["--output", "json"]);
+    let answer: serde_json::Value = serde_json::from_str(&json.stdout).expect("JSON");
+    assert_eq!(answer["lints"][0]["code"], "wildcard-under-string-equals");
+    assert_eq!((&answer["lints"][0]["line"], &answer["lints"][0]["column"]), (&2.into(), &21.into()));
+    let elements = &answer["actions"]["ecr:ListImages"]["statements"][0]["elements"];
+    assert_eq!(elements[2]["policy"][0], "arn:aws:iam::*:role/aws-service-role/*");
+    assert_eq!(elements[2]["matched"], true);
+}
+
+#[test]
+fn anybody_can_be_asked_about() {
+    let policy = r#"{"Statement":[{"Sid":"Pull","Effect":"Allow","Principal":{"AWS":"444455556666"},"Action":"ecr:BatchGetImage"},
+        {"Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/ci"}}}]}"#;
+    let code = |principal: &str, action: &str| explain(policy, &["--principal", principal, "--action", action]).code;
+    assert_eq!(code("arn:aws:iam::111122223333:role/ci", "ecr:ListImages"), 0);
+    assert_eq!(code("arn:aws:iam::111122223333:role/other", "ecr:ListImages"), 2);
+    assert_eq!(code("arn:aws:iam::444455556666:role/ci", "ecr:BatchGetImage"), 0);
+    assert_eq!(code("arn:aws:iam::111122223333:user/x", "ecr:ListImages"), 2);
+    assert_eq!(code("nobody", "ecr:ListImages"), 64);
+    let stranger = explain(policy, &["--principal", "arn:aws:iam::444455556666:role/ci", "--action", "ecr:ListImages"]);
+    assert_eq!(stranger.code, 2);
+    assert!(stranger.stdout.contains("no statement allows it"), "{}", stranger.stdout);
+    // Inspector's role by its ARN is the question that is asked anyway.
+    let inspector =
+        "arn:aws-cn:iam::111122223333:role/aws-service-role/inspector2.amazonaws.com/AWSServiceRoleForAmazonInspector2";
+    let china = explain(policy, &["--partition", "aws-cn", "--principal", inspector]);
+    assert_eq!(china.code, 2);
+    assert!(china.stdout.contains("Inspector's role of account 111122223333 in cn-northwest-1"), "{}", china.stdout);
+    let elsewhere = explain(policy, &["--partition", "aws-cn", "--region", "eu-west-1"]);
+    assert_eq!(elsewhere.code, 64);
+}
+
+#[test]
+fn what_depends_can_be_settled_by_an_exemption() {
+    let mfa = r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"*","Condition":{"Bool":{"aws:MultiFactorAuthPresent":"false"}}}}"#;
+    let fixed = explain(mfa, &["--fix", "--write", "fixed.json"]);
+    assert_eq!(fixed.code, 4);
+    let text = fs_err::read_to_string(fixed.home.path().join("fixed.json")).expect("the repair");
+    assert_eq!(explain(&text, &[]).code, 0, "{text}");
+}
+
+#[test]
+fn a_verdict_says_what_it_takes_for_granted() {
+    let policy = |block: &str| {
+        format!(r#"{{"Statement":{{"Effect":"Deny","Principal":"*","Action":"*","Condition":{{{block}}}}}}}"#)
+    };
+    let time = explain(&policy(r#""DateGreaterThan":{"aws:CurrentTime":"2020-01-01"}"#), &[]);
+    assert!(time.stdout.contains("note: a statement compares the time"), "{}", time.stdout);
+    let transport = explain(&policy(r#""BoolIfExists":{"aws:SecureTransport":"false"}"#), &[]);
+    assert_eq!(transport.code, 0);
+    assert!(transport.stdout.contains("note: aws:SecureTransport is taken as true"), "{}", transport.stdout);
+    let plain = explain(&policy(r#""Bool":{"aws:SecureTransport":"false"}"#), &[]);
+    assert!(!plain.stdout.contains("note:"), "{}", plain.stdout);
+}
+
+#[test]
 fn hostile_policies_cannot_move_the_cursor() {
     let hostile =
         "{\"Statement\":{\"Sid\":\"\\u001b[31mx\\u202e\",\"Effect\":\"Deny\",\"Principal\":\"*\",\"Action\":\"*\"}}";
@@ -118,9 +185,11 @@ fn a_batch_is_answered_line_by_line_in_order() {
         json!({"id": 10, "policy": before, "account": account, "actions": ["ecr:listimages"]}),
         json!({"id": 11, "policy": {"Statement": []}, "account": account}),
         json!({"id": 12, "policy": before, "account": "12"}),
+        json!({"id": 13, "policy": before, "account": account, "principal": "arn:aws:iam::111122223333:role/ci"}),
+        json!({"id": 14, "policy": AFTER, "account": account, "principal": "arn:aws:iam::444455556666:role/ci"}),
     ];
     // Enough lines that an order by luck would not hold.
-    input.extend((13..9_000).map(|id| json!({"id": id, "policy": AFTER, "account": account})));
+    input.extend((15..9_000).map(|id| json!({"id": id, "policy": AFTER, "account": account})));
     let mut text: String = input.iter().map(|line| format!("{line}\n")).collect();
     text.push_str("not json\n");
     let finished = Scangap::new(&["explain", "--batch"]).run_with(&text);
@@ -129,8 +198,9 @@ fn a_batch_is_answered_line_by_line_in_order() {
     assert_eq!(answers.len(), input.len() + 1);
     assert!(answers.iter().zip(&input).all(|(answer, line)| answer["id"] == line["id"]));
     let verdicts: Vec<&str> =
-        answers.iter().take(12).map(|answer| answer["verdict"].as_str().unwrap_or("error")).collect();
-    let expected = "denied allowed depends allowed depends denied allowed denied allowed denied error error";
+        answers.iter().take(14).map(|answer| answer["verdict"].as_str().unwrap_or("error")).collect();
+    let expected =
+        "denied allowed depends allowed depends denied allowed denied allowed denied error error depends denied";
     assert_eq!(verdicts.join(" "), expected);
     let fixed = answers[0]["fixed_policy"].as_str().expect("a repair");
     assert_eq!(
@@ -140,6 +210,10 @@ fn a_batch_is_answered_line_by_line_in_order() {
     assert_eq!(answers[9]["actions"].as_object().expect("actions").len(), 1);
     assert!(answers[10]["error"].as_str().expect("an error").contains("no statement"));
     assert!(answers[11]["error"].as_str().expect("an error").contains("12 digits"));
+    assert_eq!(answers[2]["actions"]["ecr:ListImages"]["depends_on"], json!(["aws:MultiFactorAuthPresent"]));
+    let residual = &answers[2]["actions"]["ecr:ListImages"]["statements"][0]["residual"];
+    assert_eq!(residual["condition"], json!({"Bool": {"aws:MultiFactorAuthPresent": ["false"]}}));
+    assert_eq!(answers[13]["actions"]["ecr:ListImages"]["lacks_allow"], true);
     assert!(answers.last().expect("the last line")["error"].is_string());
 }
 

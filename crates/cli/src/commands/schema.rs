@@ -1,6 +1,7 @@
 //! `scangap schema`: what machines can rely on, as JSON.
 
 use scangap_model::DIAGNOSES;
+use scangap_policy::{CONDITION_KEYS, LINT_RULES};
 use scangap_report::tables;
 use serde_json::{Value, json};
 
@@ -16,6 +17,10 @@ pub(super) fn run(command: &Schema) {
             .iter()
             .map(|info| json!({"diagnosis": info.word, "meaning": info.meaning, "next_step": info.next_step, "in_fail_on_any": info.fails_any}))
             .collect(),
+        SchemaKind::Lints => LINT_RULES.iter().map(|rule| json!({"code": rule.code, "explanation": rule.explanation})).collect(),
+        SchemaKind::ConditionKeys => {
+            CONDITION_KEYS.iter().map(|row| json!({"key": row.name, "for_inspector": row.for_inspector})).collect()
+        }
     };
     terminal::out(&format!("{value:#}\n"));
 }

@@ -111,4 +111,16 @@ impl Operator {
     pub(crate) fn takes_wildcards(self) -> bool {
         matches!(self.comparison, Comparison::StringLike | Comparison::Arn)
     }
+
+    /// AWS: variables are replaced in the values of strings, ARNs and booleans.
+    pub(crate) fn takes_variables(self) -> bool {
+        matches!(
+            self.comparison,
+            Comparison::StringEquals
+                | Comparison::StringEqualsIgnoreCase
+                | Comparison::StringLike
+                | Comparison::Arn
+                | Comparison::Bool
+        )
+    }
 }

@@ -8,6 +8,18 @@ pub(super) const NEVER_PUBLIC: &[&str] = &[
     "::/127", "fc00::/7", "fe80::/10", "2001:db8::/32", "ff00::/8",
 ];
 
+/// IANA special-purpose registries: addresses of private networks. Documentation's addresses stand in examples for public ones.
+pub(super) const PRIVATE_USE: &[&str] = &[
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "fc00::/7",
+    "fe80::/10",
+];
+
 /// IPv4 in IPv6's clothes (mapped, translated, 6to4): could be any address.
 pub(super) const MAPPED: &[&str] = &["::ffff:0:0/96", "64:ff9b::/96", "2002::/16"];
 

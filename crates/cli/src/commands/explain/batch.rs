@@ -5,14 +5,15 @@ use std::io::{BufRead, Write};
 
 use jiff::Timestamp;
 use rayon::prelude::*;
-use scangap_model::{Partition, Verdict};
+use scangap_model::{Partition, inspector_role_arn};
 use scangap_policy::{
-    ALL_ACTIONS, Action, Caller, Context, Decision, Organization, PolicyDocument, REPOSITORY_ACTIONS, Request, Stated,
-    Tags, decide, exempt,
+    ALL_ACTIONS, Action, Caller, Organization, PolicyKind, REPOSITORY_ACTIONS, Request, Stated, Tags,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::json;
+use super::question::{Policy, Question, action};
 use crate::environment;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -107,7 +108,7 @@ fn answer(line: &str, now: Timestamp) -> Value {
 }
 
 fn failed(id: &Value, error: &str) -> Value {
-    json!({"id": id, "verdict": null, "actions": {}, "lints": null, "fixed_policy": null, "error": error})
+    json!({"id": id, "verdict": null, "actions": {}, "lints": [], "fixed_policy": null, "error": error})
 }
 
 fn with_id(id: &Value, mut answer: Value) -> Value {
@@ -127,75 +128,48 @@ fn text_of(policy: &Value) -> Result<String, String> {
 }
 
 fn judge(line: &Line, now: Timestamp) -> Result<Value, String> {
-    let own_text = text_of(&line.policy)?;
-    let is_registry = match line.kind.as_deref() {
-        None | Some("repository") => false,
-        Some("registry") => true,
+    let kind = match line.kind.as_deref() {
+        None | Some("repository") => PolicyKind::Repository,
+        Some("registry") => PolicyKind::Registry,
         Some(other) => return Err(format!("`{other}` is neither `repository` nor `registry`")),
     };
-    let actions = actions(line.actions.as_deref(), is_registry)?;
     let request = request(line, now)?;
-    if line
-        .principal
-        .as_ref()
-        .is_some_and(|principal| *principal != scangap_model::inspector_role_arn(request.partition, request.account))
-    {
-        return Err("only Inspector's role is judged as `principal`".to_owned());
-    }
-    let own = PolicyDocument::parse(&own_text).map_err(|error| error.to_string())?;
-    let registry = match (&line.registry_policy, line.registry_policy_scope.as_deref()) {
-        (None | Some(Value::Null), _) | (_, Some("V1")) => None,
+    let mut policies = vec![Policy::new(kind, "policy", text_of(&line.policy)?).map_err(|error| error.to_string())?];
+    match (&line.registry_policy, line.registry_policy_scope.as_deref()) {
+        (None | Some(Value::Null), None | Some("V1" | "V2")) | (_, Some("V1")) => {}
         (Some(policy), None | Some("V2")) => {
-            Some(PolicyDocument::parse(&text_of(policy)?).map_err(|error| format!("registry_policy: {error}"))?)
+            let policy = Policy::new(PolicyKind::Registry, "registry_policy", text_of(policy)?);
+            policies.push(policy.map_err(|error| format!("registry_policy: {error}"))?);
         }
         (_, Some(other)) => return Err(format!("`{other}` is not a registry policy scope")),
-    };
-    let context = Context::new(&request);
-    let decisions: Vec<(Action, Vec<Decision>)> = actions
-        .iter()
-        .map(|&action| {
-            let all = std::iter::once(&own).chain(&registry).map(|document| decide(&[document], action, &context));
-            (action, all.collect())
-        })
-        .collect();
-    let fold = |all: &[Decision]| Verdict::fold(all.iter().map(|decision| decision.verdict));
-    let verdict = Verdict::fold(decisions.iter().map(|(_, all)| fold(all)));
-    let fixed = exempt(&own_text, &actions, &request).ok();
-    let per_action: serde_json::Map<String, Value> = decisions
-        .iter()
-        .map(|(action, all)| {
-            let folded = fold(all);
-            let responsible = all.iter().filter(|decision| decision.verdict == folded);
-            let statements: Vec<Value> = responsible
-                .clone()
-                .flat_map(|decision| &decision.statements)
-                .map(|statement| json!({"index": statement.index, "sid": statement.sid, "reason": statement.reason}))
-                .collect();
-            let depends_on: Vec<&String> = responsible.flat_map(|decision| &decision.depends_on).collect();
-            (
-                action.name().to_owned(),
-                json!({"verdict": folded.word(), "statements": statements, "depends_on": depends_on}),
-            )
-        })
-        .collect();
-    Ok(json!({"verdict": verdict.word(), "actions": per_action, "lints": null, "fixed_policy": fixed, "error": null}))
+    }
+    let actions = actions(line.actions.as_deref(), kind)?;
+    let question = Question { request, policies, actions, unread: false, members: None };
+    let answer = question.answer();
+    let repaired = question.repair().ok();
+    Ok(json::answered(&question, &answer, repaired.as_deref()))
 }
 
-fn actions(given: Option<&[String]>, is_registry: bool) -> Result<Vec<Action>, String> {
+fn actions(given: Option<&[String]>, kind: PolicyKind) -> Result<Vec<Action>, String> {
     let Some(given) = given else {
-        return Ok(if is_registry { ALL_ACTIONS } else { REPOSITORY_ACTIONS }.to_vec());
+        return Ok(match kind {
+            PolicyKind::Repository => REPOSITORY_ACTIONS,
+            PolicyKind::Registry => ALL_ACTIONS,
+        }
+        .to_vec());
     };
-    given
+    let named = given
         .iter()
-        .map(|name| {
-            let found = ALL_ACTIONS.iter().copied().find(|action| action.name().eq_ignore_ascii_case(name));
-            found.ok_or_else(|| format!("`{name}` is not among the ECR actions of Inspector's role"))
-        })
-        .collect()
+        .map(|name| action(name).ok_or_else(|| format!("`{name}` is not among the ECR actions of Inspector's role")));
+    named.collect()
 }
 
 fn request(line: &Line, now: Timestamp) -> Result<Request, String> {
-    let region = line.region.as_deref().unwrap_or("us-east-1");
+    let id_error = |error: scangap_model::IdError| error.to_string();
+    let stated_partition: Option<Partition> = line.partition.as_deref().map(str::parse).transpose()?;
+    let region = line.region.as_deref().unwrap_or(stated_partition.unwrap_or(Partition::Aws).home_region());
+    let partition = stated_partition.unwrap_or_else(|| Partition::of_region(region));
+    let account = line.account.parse().map_err(id_error)?;
     let mut stated = BTreeMap::new();
     for (key, value) in &line.context {
         let scalar = |value: &Value| match value {
@@ -212,16 +186,10 @@ fn request(line: &Line, now: Timestamp) -> Result<Request, String> {
     stated.extend(line.absent.iter().map(|key| (key.to_ascii_lowercase(), Stated::Absent)));
     stated.extend(line.unknown.iter().map(|key| (key.to_ascii_lowercase(), Stated::Unknown)));
     Ok(Request {
-        partition: match &line.partition {
-            Some(partition) => partition.parse()?,
-            None => Partition::of_region(region),
-        },
-        account: line.account.parse().map_err(|error: scangap_model::IdError| error.to_string())?,
-        region: region.parse().map_err(|error: scangap_model::IdError| error.to_string())?,
-        repository: match &line.repository {
-            Some(name) => Some(name.parse().map_err(|error: scangap_model::IdError| error.to_string())?),
-            None => None,
-        },
+        partition,
+        account,
+        region: region.parse().map_err(id_error)?,
+        repository: line.repository.as_deref().map(str::parse).transpose().map_err(id_error)?,
         organization: match &line.organization {
             Membership::NotSaid => Organization::Unknown,
             Membership::InNone => Organization::None,
@@ -230,7 +198,12 @@ fn request(line: &Line, now: Timestamp) -> Result<Request, String> {
             }
         },
         tags: line.tags.clone().map_or(Tags::Unknown, Tags::Known),
-        principal: Caller::Inspector,
+        principal: match &line.principal {
+            Some(text) if *text != inspector_role_arn(partition, account) => {
+                Caller::parse(text).map_err(|error| error.to_string())?
+            }
+            _ => Caller::Inspector,
+        },
         as_of: match &line.as_of {
             Some(text) => text.parse().map_err(|_| format!("`{text}` is not a time"))?,
             None => now,

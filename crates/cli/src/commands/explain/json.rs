@@ -1,0 +1,97 @@
+//! An answer for machines.
+
+use scangap_model::Verdict;
+use scangap_policy::{Action, Context, Decision, Element, Lint, Responsible, Truth, why};
+use serde_json::{Map, Value, json};
+
+use super::question::{Answer, Question};
+
+/// The whole answer, with every element of the responsible statements.
+pub(super) fn explained(question: &Question, answer: &Answer, repaired: Option<&str>) -> Value {
+    let context = Context::new(&question.request);
+    let elements = |action: Action, statement: &Responsible| {
+        let document = question.policies.get(statement.document).map(|policy| &policy.document);
+        let elements = document.map_or_else(Vec::new, |document| why(document, statement.index, action, &context));
+        Some(elements.iter().map(element).collect())
+    };
+    form(question, answer, repaired, elements)
+}
+
+/// The answer to one line of a batch.
+pub(super) fn answered(question: &Question, answer: &Answer, repaired: Option<&str>) -> Value {
+    form(question, answer, repaired, |_, _| None)
+}
+
+fn form(
+    question: &Question,
+    answer: &Answer,
+    repaired: Option<&str>,
+    elements: impl Fn(Action, &Responsible) -> Option<Value>,
+) -> Value {
+    let label = |document: usize| question.policies.get(document).map(super::question::Policy::label);
+    let statement = |action: Action, statement: &Responsible| {
+        let mut members = Map::new();
+        members.insert("policy".to_owned(), json!(label(statement.document)));
+        members.insert("index".to_owned(), json!(statement.index));
+        members.insert("sid".to_owned(), json!(statement.sid));
+        members.insert("reason".to_owned(), json!(statement.reason));
+        if let Some(residual) = &statement.residual {
+            let condition: Value = serde_json::from_str(&residual.condition).unwrap_or(Value::Null);
+            members.insert("residual".to_owned(), json!({"elements": residual.elements, "condition": condition}));
+        }
+        members.extend(elements(action, statement).map(|elements| ("elements".to_owned(), elements)));
+        Value::Object(members)
+    };
+    let action = |(action, decision): &(Action, Decision)| {
+        let statements: Vec<Value> = decision.statements.iter().map(|one| statement(*action, one)).collect();
+        let notes: Vec<&str> = decision.notes.iter().map(|note| note.text()).collect();
+        let verdict = match decision.verdict {
+            Verdict::Allowed | Verdict::Depends if question.unread => Verdict::Unknown,
+            verdict => verdict,
+        };
+        let members = json!({
+            "verdict": verdict.word(),
+            "statements": statements,
+            "depends_on": decision.depends_on,
+            "lacks_allow": decision.lacks_allow,
+            "notes": notes,
+        });
+        (action.name().to_owned(), members)
+    };
+    json!({
+        "verdict": answer.verdict.word(),
+        "actions": answer.decisions.iter().map(action).collect::<Map<_, _>>(),
+        "lints": answer.lints.iter().map(|(at, lint)| lint_json(label(*at), lint)).collect::<Vec<_>>(),
+        "fixed_policy": repaired,
+        "error": null,
+    })
+}
+
+fn lint_json(policy: Option<&str>, lint: &Lint) -> Value {
+    json!({
+        "code": lint.code,
+        "policy": policy,
+        "statement": lint.statement,
+        "sid": lint.sid,
+        "path": lint.path,
+        "line": lint.position.line,
+        "column": lint.position.column,
+        "message": lint.message,
+        "explanation": lint.explanation,
+    })
+}
+
+fn element(element: &Element) -> Value {
+    let (matched, depends_on) = match &element.matched {
+        Truth::True => (json!(true), Vec::new()),
+        Truth::False => (json!(false), Vec::new()),
+        Truth::Unknown(keys) => (Value::Null, keys.iter().collect()),
+    };
+    json!({
+        "element": element.name,
+        "policy": element.wanted,
+        "request": element.found,
+        "matched": matched,
+        "depends_on": depends_on,
+    })
+}

@@ -1,0 +1,144 @@
+//! Names of principals that are not Inspector's role, though they look like it.
+
+use super::{Finding, Scene};
+use crate::document::{Effect, Statement};
+use crate::key::Kind;
+use crate::principal::PrincipalType;
+
+const ROLE: &str = "AWSServiceRoleForAmazonInspector2";
+const CLASSIC: &str = "AWSServiceRoleForAmazonInspector";
+const RESOURCE: &str = "role/aws-service-role/inspector2.amazonaws.com/AWSServiceRoleForAmazonInspector2";
+
+/// Every text that names an IAM principal, in a principal element or under aws:PrincipalArn.
+pub(super) fn named(statement: &Statement) -> impl Iterator<Item = (&str, Place<'_>)> {
+    let elements = statement
+        .principals
+        .items
+        .iter()
+        .filter(|principal| principal.kind == PrincipalType::Aws)
+        .map(|principal| (&*principal.text, Place::Element));
+    let conditions = statement
+        .conditions
+        .iter()
+        .filter(|condition| condition.key.kind == Kind::PrincipalArn)
+        .flat_map(|condition| condition.values.iter().map(move |value| (&**value, Place::Condition(condition))));
+    elements.chain(conditions)
+}
+
+/// Where a principal is named.
+pub(super) enum Place<'s> {
+    Element,
+    Condition(&'s crate::condition::Condition),
+}
+
+/// An ARN's service, account and resource.
+pub(super) fn arn(text: &str) -> Option<(&str, &str, &str)> {
+    let mut parts = text.splitn(6, ':');
+    let (arn, _, service) = (parts.next()?, parts.next()?, parts.next()?);
+    let (_, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
+    (arn == "arn").then_some((service, account, resource))
+}
+
+fn finding(statement: &Statement, place: &Place<'_>, message: String) -> Finding {
+    match place {
+        Place::Element => Finding::of_principals(statement, message),
+        Place::Condition(condition) => Finding::of_condition(statement, condition, message),
+    }
+}
+
+fn each(scene: &Scene<'_>, wrong: impl Fn(&str) -> Option<String>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for statement in &scene.document.statements {
+        for (text, place) in named(statement) {
+            findings.extend(wrong(text).map(|message| finding(statement, &place, message)));
+        }
+    }
+    findings
+}
+
+pub(super) fn service_principal(scene: &Scene<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for statement in &scene.document.statements {
+        let named = statement.principals.items.iter().find(|principal| {
+            principal.kind == PrincipalType::Service && principal.text.to_ascii_lowercase().starts_with("inspector")
+        });
+        if let Some(principal) = named {
+            findings.push(Finding::of_principals(statement, format!("the service `{}` is named", principal.text)));
+        }
+    }
+    findings
+}
+
+pub(super) fn classic_role(scene: &Scene<'_>) -> Vec<Finding> {
+    each(scene, |text| {
+        let name = text.rsplit(['/', ':']).next().unwrap_or_default();
+        (name == CLASSIC || text.contains("/inspector.amazonaws.com/"))
+            .then(|| format!("`{text}` is the role of Inspector Classic"))
+    })
+}
+
+pub(super) fn path_missing(scene: &Scene<'_>) -> Vec<Finding> {
+    each(scene, |text| {
+        let (service, _, resource) = arn(text)?;
+        let bare = service == "iam" && resource.strip_prefix("role/") == Some(ROLE);
+        bare.then(|| format!("`{text}` lacks the role's path"))
+    })
+}
+
+pub(super) fn another_account(scene: &Scene<'_>) -> Vec<Finding> {
+    let own = scene.context.request.account.to_string();
+    each(scene, |text| {
+        let (service, account, resource) = arn(text)?;
+        let other = service == "iam" && resource == RESOURCE && account.len() == own.len() && account != own;
+        (other && account.bytes().all(|byte| byte.is_ascii_digit()))
+            .then(|| format!("`{text}` is the role of account {account}, the policy is of account {own}"))
+    })
+}
+
+pub(super) fn session_arn(scene: &Scene<'_>) -> Vec<Finding> {
+    each(scene, |text| {
+        let (service, _, resource) = arn(text)?;
+        (service == "sts" && resource.starts_with("assumed-role/") && resource.contains("Inspector"))
+            .then(|| format!("`{text}` is a session of a role"))
+    })
+}
+
+pub(super) fn deleted(scene: &Scene<'_>) -> Vec<Finding> {
+    each(scene, |text| {
+        let unique = ["AROA", "AIDA"].iter().any(|prefix| text.starts_with(prefix))
+            && text.len() >= 16
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        unique.then(|| format!("`{text}` was deleted"))
+    })
+}
+
+pub(super) fn partial_wildcard(scene: &Scene<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for statement in &scene.document.statements {
+        for principal in &statement.principals.items {
+            let partial = principal.text.contains(['*', '?']) && &*principal.text != "*";
+            if partial && principal.kind == PrincipalType::Aws {
+                findings.push(Finding::of_principals(statement, format!("`{}` matches nobody", principal.text)));
+            }
+        }
+    }
+    findings
+}
+
+pub(super) fn not_principal_without_account(scene: &Scene<'_>) -> Vec<Finding> {
+    let principal = &scene.context.principal;
+    let mut findings = Vec::new();
+    for statement in &scene.document.statements {
+        let excluded = &statement.principals;
+        if !excluded.negated || statement.effect != Effect::Deny {
+            continue;
+        }
+        let names = |known: &Option<String>| excluded.items.iter().any(|item| Some(&*item.text) == known.as_deref());
+        let role = names(&principal.arn);
+        let account = names(&principal.account) || names(&principal.root_arn);
+        if role && !account {
+            findings.push(Finding::of_principals(statement, "the role is named, its account is not"));
+        }
+    }
+    findings
+}
