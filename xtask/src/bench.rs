@@ -1,3 +1,4 @@
 //! Measurements. Never a test: what they say is for people, and absolute times are of one machine.
 
 pub(crate) mod collect;
+pub(crate) mod policy;

@@ -44,6 +44,8 @@ enum Task {
 enum Bench {
     /// Collection against a boto3 script that makes the same calls
     Collect(bench::collect::Size),
+    /// The policy engine on one core, and the batch on all
+    Policy,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -54,5 +56,6 @@ fn main() -> anyhow::Result<()> {
         Task::SampleReports { check } => samples::run(check),
         Task::Docs { check } => docs::run(check),
         Task::Bench(Bench::Collect(size)) => bench::collect::run(&size),
+        Task::Bench(Bench::Policy) => bench::policy::run(),
     }
 }

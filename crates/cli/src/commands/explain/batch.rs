@@ -5,7 +5,7 @@ use std::io::{BufRead, Write};
 
 use jiff::Timestamp;
 use rayon::prelude::*;
-use scangap_model::{Partition, inspector_role_arn};
+use scangap_model::{Partition, Verdict, inspector_role_arn};
 use scangap_policy::{
     ALL_ACTIONS, Action, Caller, Organization, PolicyKind, REPOSITORY_ACTIONS, Request, Stated, Tags,
 };
@@ -146,7 +146,8 @@ fn judge(line: &Line, now: Timestamp) -> Result<Value, String> {
     let actions = actions(line.actions.as_deref(), kind)?;
     let question = Question { request, policies, actions, unread: false, members: None };
     let answer = question.answer();
-    let repaired = question.repair().ok();
+    let needed = matches!(answer.verdict, Verdict::Denied | Verdict::Depends);
+    let repaired = if needed { question.repair().ok() } else { None };
     Ok(json::answered(&question, &answer, repaired.as_deref()))
 }
 
