@@ -1,26 +1,55 @@
 //! Programs of others: Python's emulators and the aws CLI, from a virtual environment that `cargo xtask test-tools`
 //! makes.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+/// How much is tested, where somebody says so.
+pub fn knob(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
 
 /// `SCANGAP_TEST_VENV`, or the one below the target folder.
 fn venv() -> PathBuf {
     if let Some(path) = std::env::var_os("SCANGAP_TEST_VENV") {
         return path.into();
     }
+    target().join("test-tools")
+}
+
+fn target() -> PathBuf {
     let tests = std::env::current_exe().expect("a path");
-    let target = tests.ancestors().nth(3).expect("the target folder");
-    target.join("test-tools")
+    tests.ancestors().nth(3).expect("the target folder").to_owned()
 }
 
 pub fn venv_program(name: &str) -> PathBuf {
     let path = venv().join("bin").join(name);
     assert!(path.exists(), "{} is missing: `cargo xtask test-tools` installs it", path.display());
     path
+}
+
+/// Runs a program of `tests/tools/iam-simulate` with lines on its standard input; its output.
+pub fn node(program: &str, input: &str) -> String {
+    let folder = std::env::var_os("SCANGAP_TEST_NODE").map_or_else(|| target().join("test-tools-node"), PathBuf::from);
+    let path = folder.join(program);
+    assert!(path.exists(), "{} is missing: `cargo xtask test-tools` installs it", path.display());
+    let mut child = Command::new("node")
+        .arg(&path)
+        .env("TZ", "UTC")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("node runs");
+    let mut stdin = child.stdin.take().expect("standard input");
+    let input = input.to_owned();
+    let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+    let output = child.wait_with_output().expect("node ends");
+    assert!(output.status.success(), "{program} ended with {}", output.status);
+    writer.join().expect("no panic").expect("node reads its input");
+    String::from_utf8(output.stdout).expect("UTF-8")
 }
 
 /// Fails early and clearly where the tools are not installed.

@@ -12,14 +12,15 @@ pub(crate) fn run(full: bool) -> Result<()> {
     step("format", || run_cargo(&["fmt", "--all", "--check"]))?;
     step("order of the rooms", tidy::run)?;
     step("lints", || run_cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
-    let venv = tools::install()?;
+    let tools = tools::install()?;
     step("binary", || run_cargo(&["build", "--package", "scangap"]))?;
     step("tests", || {
         let mut tests = cargo();
         tests
             .args(["test", "--workspace", "--no-fail-fast"])
             .env("SCANGAP_BIN", target().join("debug").join("scangap"))
-            .env("SCANGAP_TEST_VENV", &venv);
+            .env("SCANGAP_TEST_VENV", &tools.venv)
+            .env("SCANGAP_TEST_NODE", &tools.node);
         run_command(&mut tests)
     })?;
     step("generated documents", || docs::run(true))?;

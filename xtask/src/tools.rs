@@ -1,4 +1,5 @@
-//! Independent servers and an independent client, for the tests: a virtual environment with pinned packages.
+//! What others wrote and the tests run: independent servers and a client in a virtual environment of Python's, an independent
+//! evaluator for Node. All pinned.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -7,8 +8,18 @@ use anyhow::Result;
 
 use crate::shell::{root, run, target};
 
-/// Installs what is missing, and gives the environment's folder.
-pub(crate) fn install() -> Result<PathBuf> {
+/// Where the tools were installed.
+pub(crate) struct Tools {
+    pub(crate) venv: PathBuf,
+    pub(crate) node: PathBuf,
+}
+
+/// Installs what is missing.
+pub(crate) fn install() -> Result<Tools> {
+    Ok(Tools { venv: python()?, node: node()? })
+}
+
+fn python() -> Result<PathBuf> {
     let venv = target().join("test-tools");
     let requirements = root().join("tests/tools/requirements.txt");
     let wanted = fs_err::read_to_string(&requirements)?;
@@ -23,4 +34,22 @@ pub(crate) fn install() -> Result<PathBuf> {
     // Written last: an installation that broke off is made again.
     fs_err::write(stamp, wanted)?;
     Ok(venv)
+}
+
+fn node() -> Result<PathBuf> {
+    const FILES: [&str; 3] = ["package.json", "package-lock.json", "evaluate.mjs"];
+    let from = root().join("tests/tools/iam-simulate");
+    let to = target().join("test-tools-node");
+    fs_err::create_dir_all(&to)?;
+    for file in FILES {
+        fs_err::copy(from.join(file), to.join(file))?;
+    }
+    let wanted = fs_err::read_to_string(from.join("package-lock.json"))?;
+    let stamp = to.join("lock.installed");
+    if fs_err::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(to);
+    }
+    run(Command::new("npm").args(["ci", "--silent", "--no-audit", "--no-fund"]).current_dir(&to))?;
+    fs_err::write(stamp, wanted)?;
+    Ok(to)
 }

@@ -7,6 +7,7 @@ mod errors;
 mod explain;
 mod faults;
 mod independent_client;
+mod independent_evaluator;
 mod independent_servers;
 mod interrupt;
 mod journey;

@@ -75,7 +75,7 @@ pub(crate) fn run(size: &Size) -> Result<()> {
         again.args(numbers.iter().flat_map(|(flag, number)| [(*flag).to_owned(), number.to_string()]));
         return run_command(&mut again);
     }
-    let venv = tools::install()?;
+    let venv = tools::install()?.venv;
     run_command(cargo().args(["build", "--release", "--package", "scangap"]))?;
     let folder = tempfile::tempdir()?;
     let out = folder.path().join("out");
