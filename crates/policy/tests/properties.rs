@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::generate::{ACTIONS, CALLERS, INSPECTOR, KEYS, World, concrete, inspector_worlds, policy};
 use common::reference::Concrete;
+use common::survive::survives;
 use common::{ROLE, evaluate, parse, request};
 use proptest::prelude::*;
 use proptest::sample::select;
 use scangap_model::Verdict;
 use scangap_policy::{
-    ALL_ACTIONS, Action, Caller, Context, PolicyDocument, REPOSITORY_ACTIONS, Request, Stated, decide, exempt,
-    verdicts, why,
+    ALL_ACTIONS, Action, Caller, Context, PolicyDocument, REPOSITORY_ACTIONS, Request, Stated, exempt, verdicts,
 };
 use serde_json::Value;
 
@@ -186,27 +186,6 @@ proptest! {
                 }
             }
         }
-    }
-}
-
-/// Whatever stands in a text: an answer or an error with a place inside it, never a panic.
-fn survives(text: &str) {
-    let asked = request();
-    let context = Context::new(&asked);
-    match PolicyDocument::parse(text) {
-        Ok(document) => {
-            for &action in ALL_ACTIONS {
-                let decision = decide(&[&document], action, &context);
-                assert_eq!(verdicts(&[&document], &context).of(action), decision.verdict);
-                for statement in document.statements() {
-                    let elements = why(&document, statement.index, action, &context);
-                    assert!(elements.iter().all(|element| text.get(element.span.0..element.span.1).is_some()));
-                }
-            }
-            let _ = exempt(text, ALL_ACTIONS, &asked);
-            assert!(PolicyDocument::parse(&document.to_string()).is_ok());
-        }
-        Err(error) => assert!(text.get(error.position.offset..).is_some()),
     }
 }
 

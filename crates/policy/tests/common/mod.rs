@@ -13,6 +13,7 @@
 
 pub(crate) mod generate;
 pub(crate) mod reference;
+pub(crate) mod survive;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,0 +1,136 @@
+//! What takes long, run by hand: thousands of oracle cases, properties by the ten thousand, fuzzing, mutants, benches. The
+//! summary goes to `docs/evidence`, with commit and date.
+
+use std::fmt::Write;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::shell::{cargo, output, root, run as run_command, target};
+use crate::tools;
+
+const ORACLE_CASES: usize = 5_000;
+const PROPERTY_FACTOR: u32 = 20;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Full {
+    /// Seconds of fuzzing
+    #[arg(long, default_value_t = 600, requires = "full")]
+    fuzz_seconds: u32,
+    /// Only these parts: licences, oracle, properties, fuzz, mutants, bench-collect, bench-policy
+    #[arg(long, value_delimiter = ',', requires = "full")]
+    only: Vec<String>,
+}
+
+/// One part: what it is called, what runs, and how what it printed is told in a few lines.
+struct Part {
+    name: &'static str,
+    run: fn(&Full) -> Result<String>,
+}
+
+const PARTS: &[Part] = &[
+    Part { name: "licences", run: licences },
+    Part { name: "oracle", run: oracle },
+    Part { name: "properties", run: properties },
+    Part { name: "fuzz", run: fuzz },
+    Part { name: "mutants", run: mutants },
+    Part { name: "bench-collect", run: |_| bench("collect") },
+    Part { name: "bench-policy", run: |_| bench("policy") },
+];
+
+pub(crate) fn run(full: &Full) -> Result<()> {
+    for name in &full.only {
+        ensure!(PARTS.iter().any(|part| part.name == name), "`{name}` is not a part");
+    }
+    let commit = output(Command::new("git").args(["rev-parse", "HEAD"]).current_dir(root()))?;
+    let today = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
+    for part in PARTS.iter().filter(|part| full.only.is_empty() || full.only.iter().any(|name| name == part.name)) {
+        eprintln!("== {}", part.name);
+        let started = Instant::now();
+        let said = (part.run)(full).with_context(|| format!("{} failed", part.name))?;
+        let mut page = String::new();
+        writeln!(page, "# {}, {today}\n", part.name)?;
+        writeln!(page, "`cargo xtask ci --full --only {}` at commit {}", part.name, commit.trim())?;
+        writeln!(page, "({} s on {} cores).\n", started.elapsed().as_secs(), std::thread::available_parallelism()?)?;
+        writeln!(page, "```\n{}\n```", said.trim_end())?;
+        let path = root().join("docs/evidence").join(format!("{}.md", part.name));
+        fs_err::write(&path, page)?;
+        eprintln!("== {}: ok, kept in {}", part.name, path.display());
+    }
+    Ok(())
+}
+
+/// What a program printed, with its failure as ours.
+fn said(command: &mut Command) -> Result<String> {
+    let done = command.output().with_context(|| format!("{command:?} does not start"))?;
+    let text = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
+    ensure!(done.status.success(), "{command:?} ended with {}\n{text}", done.status);
+    Ok(text)
+}
+
+fn lines_with(text: &str, parts: &[&str]) -> String {
+    text.lines().filter(|line| parts.iter().any(|part| line.contains(part))).collect::<Vec<_>>().join("\n")
+}
+
+fn licences(_: &Full) -> Result<String> {
+    said(cargo().args(["deny", "check", "licenses", "bans", "sources"]))
+        .context("`cargo install cargo-deny` installs it")
+}
+
+fn oracle(_: &Full) -> Result<String> {
+    let tools = tools::install()?;
+    run_command(cargo().args(["build", "--package", "scangap"]))?;
+    let text = said(
+        cargo()
+            .args(["test", "--package", "scangap-tests", "independent_evaluator"])
+            .env("SCANGAP_BIN", target().join("debug").join("scangap"))
+            .env("SCANGAP_TEST_NODE", &tools.node)
+            .env("SCANGAP_ORACLE_CASES", ORACLE_CASES.to_string()),
+    )?;
+    let list = fs_err::read_to_string(root().join("tests/tools/iam-simulate/disagreements.json"))?;
+    let readings: Vec<serde_json::Value> = serde_json::from_str(&list)?;
+    let mut page = format!("{ORACLE_CASES} generated cases\n");
+    for reading in &readings {
+        let count = reading["cases"].as_array().map_or(0, Vec::len);
+        writeln!(page, "{count:>4} disagree: {}", reading["name"].as_str().unwrap_or_default())?;
+    }
+    Ok(page + &lines_with(&text, &["1 passed"]))
+}
+
+fn properties(_: &Full) -> Result<String> {
+    let factor = PROPERTY_FACTOR.to_string();
+    let text = said(
+        cargo()
+            .args(["test", "--release", "--package", "scangap-policy", "--test", "properties"])
+            .env("SCANGAP_PROPERTY_FACTOR", &factor),
+    )?;
+    Ok(format!("{factor} times the ordinary number of cases\n") + &lines_with(&text, &["test "]))
+}
+
+fn fuzz(full: &Full) -> Result<String> {
+    let text = said(
+        Command::new("cargo")
+            .args(["+nightly", "fuzz", "run", "policy", "corpus/policy", "../tests/fixtures", "--"])
+            .args(["-dict=policy.dict", "-max_len=10240", "-timeout=5"])
+            .arg(format!("-max_total_time={}", full.fuzz_seconds))
+            .current_dir(root().join("fuzz")),
+    )
+    .context("`cargo install cargo-fuzz` and a nightly toolchain are needed")?;
+    Ok(lines_with(&text, &["Done ", "DONE"]))
+}
+
+fn mutants(_: &Full) -> Result<String> {
+    // Survivors make the program end with an error; they are counted and argued in the evidence.
+    let done = cargo()
+        .args(["mutants", "--package", "scangap-policy", "--no-shuffle", "--colors", "never", "--profile", "mutants"])
+        .output()
+        .context("`cargo install cargo-mutants` installs it")?;
+    let text = String::from_utf8_lossy(&done.stdout);
+    ensure!(matches!(done.status.code(), Some(0 | 2 | 3)), "cargo mutants ended with {}\n{text}", done.status);
+    Ok(lines_with(&text, &["MISSED", "TIMEOUT", "mutants tested"]))
+}
+
+fn bench(name: &str) -> Result<String> {
+    said(cargo().args(["run", "--release", "--quiet", "--package", "xtask", "--", "bench", name]))
+}
