@@ -49,6 +49,9 @@ pub enum Command {
     /// Write the reports again, from a snapshot alone
     #[command(after_help = "Example:\n  scangap report runs/2026-11-23-o-exampleorg/snapshot.db --out reports")]
     Report(Report),
+    /// Check a folder of reports against its manifest
+    #[command(after_help = "Example:\n  scangap verify runs/2026-11-23-o-exampleorg")]
+    Verify(Verify),
     /// Audit a simulated organization: no AWS account, no network
     #[command(
         after_help = "Examples:\n  scangap demo\n  scangap demo --out demo\n  scangap demo --accounts 50 --regions 3 --repositories 20 --seed 7"
@@ -198,6 +201,13 @@ pub struct Simulate {
     /// Print the demo organization's scenario as an example, and end
     #[arg(long)]
     pub print_scenario: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The folder, with its manifest.json
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
 }
 
 #[derive(Debug, Args)]

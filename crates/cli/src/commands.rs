@@ -6,6 +6,7 @@ mod explain;
 mod report;
 mod schema;
 mod simulate;
+mod verify;
 
 use crate::args::{Arguments, Command};
 use crate::error::CliError;
@@ -17,6 +18,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CliError> {
         Command::Report(command) => report::run(command, &arguments.global),
         Command::Demo(command) => demo::run(command, &arguments.global),
         Command::Simulate(command) => simulate::run(command),
+        Command::Verify(command) => verify::run(command, &arguments.global),
         Command::Explain(command) => explain::run(command),
         Command::Schema(command) => {
             schema::run(command);

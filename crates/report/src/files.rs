@@ -70,7 +70,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// A file that exists already, as the manifest lists it.
-fn measure(path: &Path) -> io::Result<Written> {
+pub(crate) fn measure(path: &Path) -> io::Result<Written> {
     let mut file = fs_err::File::open(path)?;
     let mut out = Hashing { inner: io::sink(), hash: Sha256::new(), bytes: 0 };
     io::copy(&mut file, &mut out)?;

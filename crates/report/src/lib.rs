@@ -10,6 +10,7 @@ mod json;
 mod summary;
 mod terminal;
 mod value;
+mod verify;
 mod xlsx;
 
 pub use columns::{ColumnInfo, Table, tables};
@@ -18,6 +19,7 @@ pub use input::{ApiCount, Input, RunEvidence};
 pub use json::{run_json, summary_json};
 pub use summary::{CellCounts, GapGroup, Summary};
 pub use terminal::{count, final_screen, sanitize, thousands};
+pub use verify::{FileState, VerifyError, verify};
 
 use std::path::Path;
 

@@ -9,6 +9,6 @@ mod read;
 mod schema;
 mod write;
 
-pub use read::{Meta, ReadError, RunState, Snapshot};
+pub use read::{FactsHash, Meta, ReadError, RunState, Snapshot};
 pub use schema::SCHEMA_VERSION;
 pub use write::{ApiUse, AssessmentRow, Closing, RunStart, SnapshotWriter, WriteError};

@@ -11,6 +11,7 @@ use scangap_model::{
 };
 
 use crate::codec::{BadValue, Decoder, from_json_list};
+use crate::digest::facts_sha256;
 use crate::schema::{APPLICATION_ID, SCHEMA_VERSION};
 use crate::write::ApiUse;
 
@@ -87,19 +88,42 @@ fn bad(value: impl Into<String>) -> RowError {
     RowError::Bad(BadValue(value.into()))
 }
 
+/// The file, if it is a snapshot of a version that is known here.
+fn connect(path: &Path) -> Result<Connection, ReadError> {
+    let sqlite = |source| ReadError::Sqlite { path: path.to_owned(), source };
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(sqlite)?;
+    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let application = pragma("application_id").map_err(|_| ReadError::NotASnapshot(path.to_owned()))?;
+    if application != APPLICATION_ID {
+        return Err(ReadError::NotASnapshot(path.to_owned()));
+    }
+    let version = pragma("user_version").map_err(sqlite)?;
+    if version > SCHEMA_VERSION {
+        return Err(ReadError::Newer { path: path.to_owned(), found: version });
+    }
+    Ok(connection)
+}
+
+/// The hash of a snapshot's facts, as it says and as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FactsHash {
+    /// `None`: the run was never closed.
+    pub stored: Option<String>,
+    pub computed: String,
+}
+
 impl Snapshot {
+    /// The hash of the facts, made again.
+    pub fn hash_facts(path: &Path) -> Result<FactsHash, ReadError> {
+        let connection = connect(path)?;
+        let computed =
+            facts_sha256(&connection).map_err(|source| ReadError::Sqlite { path: path.to_owned(), source })?;
+        let tables = Tables { path, connection: &connection, decode: Decoder { gaps: BTreeMap::new() } };
+        Ok(FactsHash { stored: tables.meta()?.facts_sha256, computed })
+    }
+
     pub fn open(path: &Path) -> Result<Self, ReadError> {
-        let sqlite = |source| ReadError::Sqlite { path: path.to_owned(), source };
-        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(sqlite)?;
-        let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-        let application = pragma("application_id").map_err(|_| ReadError::NotASnapshot(path.to_owned()))?;
-        if application != APPLICATION_ID {
-            return Err(ReadError::NotASnapshot(path.to_owned()));
-        }
-        let version = pragma("user_version").map_err(sqlite)?;
-        if version > SCHEMA_VERSION {
-            return Err(ReadError::Newer { path: path.to_owned(), found: version });
-        }
+        let connection = connect(path)?;
         let mut tables = Tables { path, connection: &connection, decode: Decoder { gaps: BTreeMap::new() } };
         tables.decode.gaps = tables.rows("gaps", GAPS, gap)?.into_iter().collect();
         let meta = tables.meta()?;

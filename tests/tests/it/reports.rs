@@ -80,6 +80,32 @@ fn the_manifest_lists_every_file_with_its_hash() {
     }
 }
 
+#[test]
+fn a_folder_can_be_checked_against_its_manifest() {
+    let audited = demo();
+    let folder = tempfile::tempdir().expect("a folder");
+    for entry in fs_err::read_dir(&audited.out).expect("the reports") {
+        let path = entry.expect("a file").path();
+        fs_err::copy(&path, folder.path().join(path.file_name().expect("a name"))).expect("a copy");
+    }
+    let place = folder.path().to_string_lossy().into_owned();
+    let verify = || Scangap::new(&["verify", &place]).run();
+    let sound = verify();
+    assert_eq!((sound.code, sound.stderr.as_str()), (0, ""));
+    assert!(sound.stdout.contains("facts of snapshot.db"), "{}", sound.stdout);
+    fs_err::write(folder.path().join("gaps.csv"), "nothing").expect("a file");
+    fs_err::write(folder.path().join("extra.txt"), "").expect("a file");
+    let changed = verify();
+    assert_eq!(changed.code, 65);
+    for part in ["changed      gaps.csv", "not listed   extra.txt", "8 files: not what the manifest says"] {
+        assert!(changed.stdout.contains(part), "`{part}` is missing:\n{}", changed.stdout);
+    }
+    fs_err::remove_file(folder.path().join("manifest.json")).expect("a file");
+    let without = verify();
+    assert_eq!(without.code, 65);
+    assert!(without.stderr.contains("manifest.json"), "{}", without.stderr);
+}
+
 const FACTS: &[&str] = &["repositories.csv", "cells.csv", "accounts.csv", "gaps.csv", "summary.json", "audit.xlsx"];
 
 #[test]
