@@ -138,7 +138,7 @@ mod tests {
         let on_repository = ALL_ACTIONS.iter().filter(|action| ActionSet::ON_REPOSITORY.contains(**action));
         assert!(on_repository.eq(REPOSITORY_ACTIONS));
         for action in ALL_ACTIONS {
-            assert_eq!(action.lower(), action.name().to_ascii_lowercase());
+            assert_eq!(action.lower(), action.to_string().to_ascii_lowercase());
             assert_eq!(action.is_on_repository(), REPOSITORY_ACTIONS.contains(action));
         }
         assert_eq!(ActionSet::of(&["*".into()]), ActionSet::ALL);

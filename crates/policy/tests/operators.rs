@@ -27,7 +27,8 @@ fn check(operator: &str, (found, wanted, expected): (&str, &str, &str)) {
 rows! { check, BASES;
     string_equals "StringEquals": [
         ("a*", r#""a*""#, "yes"), ("ab", r#""a*""#, "no"), ("A", r#""a""#, "no"), ("b", r#"["a","b"]"#, "yes"),
-        ("-", r#""a""#, "no"), ("a|b", r#""a""#, "?"), ("1", "1", "yes"), ("true", "true", "yes"),
+        ("-", r#""a""#, "no"), ("a|b", r#""a""#, "?"),
+        ("a", "[]", "?"), ("-", "[]", "?"), ("1", "1", "yes"), ("true", "true", "yes"),
     ]
     string_not_equals "StringNotEquals": [
         ("a", r#""a""#, "no"), ("ab", r#""a*""#, "yes"), ("c", r#"["a","b"]"#, "yes"), ("b", r#"["a","b"]"#, "no"), ("-", r#""a""#, "yes"),
