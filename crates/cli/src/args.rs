@@ -143,6 +143,8 @@ pub struct Run {
     /// Folder for the snapshot and the reports; default: runs/<date>-<organization>
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub form: Form,
     /// The time that facts are judged at, as 2026-11-23T00:00:00Z; default: now
     #[arg(long, value_name = "TIME")]
     pub as_of: Option<String>,
@@ -161,6 +163,32 @@ pub struct Report {
     /// Folder for the reports; default: the snapshot's own
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub form: Form,
+}
+
+/// How reports are written.
+#[derive(Debug, Args)]
+pub struct Form {
+    /// For whom CSV files are written: `excel` puts a byte order mark first
+    #[arg(long, value_enum, default_value_t = CsvDialect::Rfc4180, value_name = "DIALECT")]
+    pub csv_dialect: CsvDialect,
+}
+
+impl Form {
+    pub(crate) fn options(&self) -> scangap_report::Options {
+        let csv = match self.csv_dialect {
+            CsvDialect::Rfc4180 => scangap_report::CsvDialect::Rfc4180,
+            CsvDialect::Excel => scangap_report::CsvDialect::Excel,
+        };
+        scangap_report::Options { csv }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CsvDialect {
+    Rfc4180,
+    Excel,
 }
 
 #[derive(Debug, Args)]
@@ -300,6 +328,8 @@ pub enum SchemaKind {
     ExitCodes,
     /// Diagnoses, as JSON
     Diagnoses,
+    /// The JSON Schema of audit.json
+    Audit,
     /// The mistakes that `explain` looks for, as JSON
     Lints,
     /// Condition keys and what is known of them in Inspector's request, as JSON

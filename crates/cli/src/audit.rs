@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use scangap_aws::{ConnectOptions, Connection, Identity};
 use scangap_collect::{CollectOptions, Collected, Event, collect};
 use scangap_model::Api;
-use scangap_report::sanitize;
+use scangap_report::{Options as ReportOptions, sanitize};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +25,7 @@ pub(crate) struct Job {
     pub(crate) as_of: Timestamp,
     pub(crate) fail_on: FailOn,
     pub(crate) out: Option<PathBuf>,
+    pub(crate) reports: ReportOptions,
     pub(crate) started_at: Timestamp,
     pub(crate) quiet: u8,
     pub(crate) progress: bool,
@@ -44,7 +45,7 @@ pub(crate) fn run(job: &Job) -> Result<Exit, CliError> {
     let folder = store.folder().to_owned();
     let snapshot_path = store.path().to_owned();
     let (snapshot, assessment) = store.close()?;
-    let exit = store::hand_over(&snapshot, &assessment, &snapshot_path, &folder, &job.fail_on, job.quiet)?;
+    let exit = store::hand_over(&snapshot, &assessment, &snapshot_path, &folder, &job.fail_on, job.reports, job.quiet)?;
     Ok(if outcome == Collected::Interrupted { Exit::Interrupted } else { exit })
 }
 

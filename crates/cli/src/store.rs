@@ -8,7 +8,7 @@ use scangap_assess::{Assessment, Coverage, assess};
 use scangap_aws::Meter;
 use scangap_collect::Event;
 use scangap_model::{AuditFacts, DIAGNOSES, Diagnosis, Observed, OrganizationFacts, Verdict};
-use scangap_report::{ApiCount, Input, RunEvidence, Summary, count, final_screen, manifest, write_all};
+use scangap_report::{ApiCount, Input, Options, RunEvidence, Summary, count, final_screen, manifest, write_all};
 use scangap_snapshot::{ApiUse, AssessmentRow, Closing, RunStart, RunState, Snapshot, SnapshotWriter};
 
 use crate::audit::Job;
@@ -266,6 +266,7 @@ pub(crate) fn hand_over(
     snapshot_path: &Path,
     directory: &Path,
     fail_on: &FailOn,
+    options: Options,
     quiet: u8,
 ) -> Result<Exit, CliError> {
     let meta = &snapshot.meta;
@@ -296,7 +297,7 @@ pub(crate) fn hand_over(
             })
             .collect(),
     };
-    let written = write_all(&input, &run, directory).map_err(CliError::Report)?;
+    let written = write_all(&input, &run, options, directory).map_err(CliError::Report)?;
     let real = |path: &Path| fs_err::canonicalize(path).ok();
     let beside = real(snapshot_path).is_some_and(|path| path.parent().map(Path::to_owned) == real(directory));
     let others: Vec<PathBuf> = beside.then(|| snapshot_path.to_owned()).into_iter().collect();
@@ -317,7 +318,7 @@ pub(crate) fn hand_over(
         );
         let _ = writeln!(
             screen,
-            "Reports   {}: audit.xlsx  repositories.csv  cells.csv  accounts.csv  gaps.csv  summary.json  manifest.json",
+            "Reports   {}: audit.xlsx  repositories.csv  cells.csv  accounts.csv  gaps.csv  audit.json  manifest.json",
             directory.display()
         );
         terminal::out(&screen);

@@ -17,10 +17,31 @@ pub(crate) trait Kind {
     type Row<'a>;
 }
 
+/// What a column's values are, where they are known: a word such as `unknown` stands in any column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    Text,
+    Integer,
+    Time,
+    List,
+}
+
+impl Type {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Integer => "integer",
+            Self::Time => "time",
+            Self::List => "list",
+        }
+    }
+}
+
 /// One column of one kind of row.
 pub(crate) struct Column<K: Kind> {
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
+    pub(crate) kind: Type,
     /// In Excel's characters.
     pub(crate) width: u16,
     pub(crate) meaning: &'static str,
@@ -32,12 +53,13 @@ pub(crate) struct Column<K: Kind> {
 pub(crate) const fn column<K: Kind>(
     name: &'static str,
     title: &'static str,
+    kind: Type,
     width: u16,
     meaning: &'static str,
     source: &'static str,
     value: for<'a> fn(&K::Row<'a>) -> Value,
 ) -> Column<K> {
-    Column { name, title, width, meaning, source, value }
+    Column { name, title, kind, width, meaning, source, value }
 }
 
 /// What the outside may know of a column.
@@ -45,6 +67,7 @@ pub(crate) const fn column<K: Kind>(
 pub struct ColumnInfo {
     pub name: &'static str,
     pub title: &'static str,
+    pub kind: Type,
     pub width: u16,
     pub meaning: &'static str,
     pub source: &'static str,
@@ -67,12 +90,25 @@ pub enum TableName {
     Gaps,
 }
 
+impl TableName {
+    /// Its name in machine-readable reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Repositories => "repositories",
+            Self::Cells => "cells",
+            Self::Accounts => "accounts",
+            Self::Gaps => "gaps",
+        }
+    }
+}
+
 fn infos<K: Kind>(columns: &[Column<K>]) -> Vec<ColumnInfo> {
     columns
         .iter()
         .map(|column| ColumnInfo {
             name: column.name,
             title: column.title,
+            kind: column.kind,
             width: column.width,
             meaning: column.meaning,
             source: column.source,

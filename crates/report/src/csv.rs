@@ -6,7 +6,20 @@ use crate::columns::{ACCOUNTS, CELLS, Column, GAPS, Kind, REPOSITORIES, TableNam
 use crate::input::Input;
 use crate::value::Value;
 
-pub(crate) fn write(table: TableName, input: &Input<'_>, out: &mut dyn Write) -> io::Result<()> {
+/// Who will read the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CsvDialect {
+    /// RFC 4180 in UTF-8.
+    #[default]
+    Rfc4180,
+    /// The same behind a byte order mark, without which Excel takes UTF-8 for something else.
+    Excel,
+}
+
+pub(crate) fn write(table: TableName, input: &Input<'_>, dialect: CsvDialect, out: &mut dyn Write) -> io::Result<()> {
+    if dialect == CsvDialect::Excel {
+        out.write_all("\u{feff}".as_bytes())?;
+    }
     match table {
         TableName::Repositories => rows(REPOSITORIES, input.repositories(), out),
         TableName::Cells => rows(CELLS, input.cells(), out),

@@ -1,9 +1,14 @@
-//! `summary.json`: counts, facts only. `run.json`: how the run went.
+//! `summary.json`: counts, facts only. `audit.json`: everything. `run.json`: how the run went.
+
+pub(crate) mod audit;
+mod schema;
 
 use std::io::{self, Write};
 
 use scangap_model::{DIAGNOSES, Observed};
 use serde_json::{Value, json};
+
+pub use schema::audit_schema;
 
 use crate::input::{Input, RunEvidence};
 use crate::summary::Summary;
@@ -21,17 +26,13 @@ fn observed<T: ToString>(fact: &Observed<T>) -> Value {
     }
 }
 
-pub fn summary_json(input: &Input<'_>) -> Value {
-    let summary = Summary::of(input);
+/// What every machine-readable report begins with.
+fn head(input: &Input<'_>) -> Value {
     let organization = &input.facts.organization;
-    let diagnoses: serde_json::Map<String, Value> = DIAGNOSES
-        .iter()
-        .map(|info| (info.word.to_owned(), json!(summary.diagnoses.get(&info.diagnosis).copied().unwrap_or(0))))
-        .collect();
     json!({
         "schema_version": 1,
         "simulated": input.simulated,
-        "complete": summary.is_complete() && !input.interrupted,
+        "complete": Summary::of(input).is_complete() && !input.interrupted,
         "interrupted": input.interrupted,
         "as_of": input.as_of.to_string(),
         "facts_sha256": input.facts_sha256,
@@ -52,6 +53,15 @@ pub fn summary_json(input: &Input<'_>) -> Value {
             "organizational_units": organization.scope.organizational_units,
             "regions": organization.scope.regions.iter().map(ToString::to_string).collect::<Vec<_>>(),
         },
+    })
+}
+
+fn counts(summary: &Summary) -> Value {
+    let diagnoses: serde_json::Map<String, Value> = DIAGNOSES
+        .iter()
+        .map(|info| (info.word.to_owned(), json!(summary.diagnoses.get(&info.diagnosis).copied().unwrap_or(0))))
+        .collect();
+    json!({
         "accounts": {
             "in_scope": summary.accounts,
             "read": summary.accounts_read,
@@ -83,6 +93,15 @@ pub fn summary_json(input: &Input<'_>) -> Value {
             "hint": group.hint,
         })).collect::<Vec<_>>(),
     })
+}
+
+/// The head and the counts in one object.
+pub fn summary_json(input: &Input<'_>) -> Value {
+    let mut summary = head(input);
+    if let (Some(members), Value::Object(counts)) = (summary.as_object_mut(), counts(&Summary::of(input))) {
+        members.extend(counts);
+    }
+    summary
 }
 
 pub fn run_json(input: &Input<'_>, run: &RunEvidence) -> Value {

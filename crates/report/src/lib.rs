@@ -13,23 +13,39 @@ mod value;
 mod verify;
 mod xlsx;
 
-pub use columns::{ColumnInfo, Table, tables};
+pub use columns::{ColumnInfo, Table, TableName, Type, tables};
+pub use csv::CsvDialect;
 pub use files::{FileError, Written, manifest, write_atomically};
 pub use input::{ApiCount, Input, RunEvidence};
-pub use json::{run_json, summary_json};
+pub use json::{audit_schema, run_json, summary_json};
 pub use summary::{CellCounts, GapGroup, Summary};
 pub use terminal::{count, final_screen, sanitize, thousands};
 pub use verify::{FileState, VerifyError, verify};
 
 use std::path::Path;
 
+/// What is up to the reader of the reports.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    pub csv: CsvDialect,
+}
+
 /// Everything an audit hands over, but the snapshot itself. Each file is complete or not there.
-pub fn write_all(input: &Input<'_>, run: &RunEvidence, directory: &Path) -> Result<Vec<Written>, FileError> {
+pub fn write_all(
+    input: &Input<'_>,
+    run: &RunEvidence,
+    options: Options,
+    directory: &Path,
+) -> Result<Vec<Written>, FileError> {
     let mut written = Vec::new();
     for table in tables() {
-        written.push(write_atomically(&directory.join(table.file), |out| csv::write(table.name, input, out))?);
+        written.push(write_atomically(&directory.join(table.file), |out| {
+            csv::write(table.name, input, options.csv, out)
+        })?);
     }
     written.push(write_atomically(&directory.join("audit.xlsx"), |out| xlsx::write(input, out))?);
+    written.push(write_atomically(&directory.join("audit.json"), |out| json::audit::write(input, out))?);
+    written.push(write_atomically(&directory.join("repositories.jsonl"), |out| json::audit::repositories(input, out))?);
     written.push(write_atomically(&directory.join("summary.json"), |out| json::write(&summary_json(input), out))?);
     written.push(write_atomically(&directory.join("run.json"), |out| json::write(&run_json(input, run), out))?);
     Ok(written)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use calamine::{Data, Reader, Xlsx, open_workbook};
 use scangap_simorg::Generate;
-use scangap_tests::{Audited, Scangap, simulate};
+use scangap_tests::{Audited, Scangap, python, simulate};
 
 use crate::demo::demo;
 
@@ -70,7 +70,7 @@ fn the_manifest_lists_every_file_with_its_hash() {
     let audited = demo();
     let manifest = audited.json("manifest.json");
     let files = manifest["files"].as_array().expect("files");
-    assert_eq!(files.len(), 8);
+    assert_eq!(files.len(), 10);
     for file in files {
         let name = file["file"].as_str().expect("a name");
         let output = std::process::Command::new("sha256sum").arg(audited.out.join(name)).output().expect("sha256sum");
@@ -97,7 +97,7 @@ fn a_folder_can_be_checked_against_its_manifest() {
     fs_err::write(folder.path().join("extra.txt"), "").expect("a file");
     let changed = verify();
     assert_eq!(changed.code, 65);
-    for part in ["changed      gaps.csv", "not listed   extra.txt", "8 files: not what the manifest says"] {
+    for part in ["changed      gaps.csv", "not listed   extra.txt", "10 files: not what the manifest says"] {
         assert!(changed.stdout.contains(part), "`{part}` is missing:\n{}", changed.stdout);
     }
     fs_err::remove_file(folder.path().join("manifest.json")).expect("a file");
@@ -106,7 +106,68 @@ fn a_folder_can_be_checked_against_its_manifest() {
     assert!(without.stderr.contains("manifest.json"), "{}", without.stderr);
 }
 
-const FACTS: &[&str] = &["repositories.csv", "cells.csv", "accounts.csv", "gaps.csv", "summary.json", "audit.xlsx"];
+const FACTS: &[&str] = &[
+    "repositories.csv",
+    "cells.csv",
+    "accounts.csv",
+    "gaps.csv",
+    "audit.json",
+    "repositories.jsonl",
+    "summary.json",
+    "audit.xlsx",
+];
+
+#[test]
+fn audit_json_holds_every_row_and_fits_its_published_schema() {
+    let audited = demo();
+    let audit = audited.json("audit.json");
+    for table in ["repositories", "cells", "accounts", "gaps"] {
+        let rows = audit[table].as_array().expect("rows");
+        assert_eq!(rows.len(), audited.csv(&format!("{table}.csv")).len(), "{table}");
+    }
+    let lines: Vec<serde_json::Value> = String::from_utf8(audited.bytes("repositories.jsonl"))
+        .expect("UTF-8")
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(&lines, audit["repositories"].as_array().expect("rows"));
+    assert_eq!(audit["summary"]["diagnoses"]["blocked"], audited.json("summary.json")["diagnoses"]["blocked"]);
+    // Raw here, defused in the CSV; lists are lists, numbers are numbers.
+    let blocked = lines.iter().find(|row| row["repository"] == "journey/1-blocked").expect("the row");
+    assert_eq!(blocked["responsible_statements"][0], "repository policy: OfficeOnly (NotIpAddress aws:SourceIp)");
+    assert!(blocked["coverage_rows"].is_u64() && blocked["likely_cause"].is_null());
+    let schema = Scangap::new(&["schema", "audit"]).run();
+    assert_eq!(schema.code, 0);
+    let place = audited.out.join("audit.json").to_string_lossy().into_owned();
+    python(VALIDATE, &[&place, &schema.stdout]);
+}
+
+const VALIDATE: &str = r"
+import json, sys, jsonschema
+instance, schema = json.load(open(sys.argv[1])), json.loads(sys.argv[2])
+jsonschema.Draft202012Validator.check_schema(schema)
+jsonschema.validate(instance, schema)
+del instance['repositories'][0]['diagnosis']
+try:
+    jsonschema.validate(instance, schema)
+except jsonschema.ValidationError:
+    sys.exit(0)
+sys.exit('a row without a diagnosis is valid')
+";
+
+#[test]
+fn csv_for_excel_begins_with_a_byte_order_mark() {
+    let audited = demo();
+    let snapshot = audited.out.join("snapshot.db").to_string_lossy().into_owned();
+    let call = Scangap::new(&["report", &snapshot, "--out", "excel", "--csv-dialect", "excel"]).run();
+    assert_eq!(call.code, 3);
+    for file in ["repositories.csv", "cells.csv", "accounts.csv", "gaps.csv"] {
+        let bytes = fs_err::read(call.home.path().join("excel").join(file)).expect("the file");
+        let (mark, rest) = bytes.split_at(3);
+        assert_eq!(mark, "\u{feff}".as_bytes(), "{file}");
+        assert!(rest == audited.bytes(file), "{file}");
+    }
+}
 
 #[test]
 fn report_gives_the_same_bytes_from_the_snapshot_alone() {

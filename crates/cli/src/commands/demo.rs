@@ -51,6 +51,7 @@ pub(super) fn run(command: &Demo, global: &Global) -> Result<Exit, CliError> {
         as_of: as_of(&command.run, clock)?,
         fail_on: FailOn::parse(&command.run.fail_on)?,
         out: command.run.out.clone(),
+        reports: command.run.form.options(),
         started_at: now,
         quiet: global.quiet,
         progress: !global.no_progress,

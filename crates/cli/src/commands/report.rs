@@ -16,5 +16,13 @@ pub(super) fn run(command: &Report, global: &Global) -> Result<Exit, CliError> {
     };
     fs_err::create_dir_all(&directory).map_err(|source| CliError::Folder { path: directory.clone(), source })?;
     let assessment = scangap_assess::assess(&snapshot.facts, snapshot.meta.as_of);
-    store::hand_over(&snapshot, &assessment, &command.snapshot, &directory, &FailOn::default(), global.quiet)
+    store::hand_over(
+        &snapshot,
+        &assessment,
+        &command.snapshot,
+        &directory,
+        &FailOn::default(),
+        command.form.options(),
+        global.quiet,
+    )
 }

@@ -2,7 +2,7 @@
 
 use scangap_model::DIAGNOSES;
 use scangap_policy::{CONDITION_KEYS, LINT_RULES};
-use scangap_report::tables;
+use scangap_report::{audit_schema, tables};
 use serde_json::{Value, json};
 
 use crate::args::{Schema, SchemaKind};
@@ -17,6 +17,7 @@ pub(super) fn run(command: &Schema) {
             .iter()
             .map(|info| json!({"diagnosis": info.word, "meaning": info.meaning, "next_step": info.next_step, "in_fail_on_any": info.fails_any}))
             .collect(),
+        SchemaKind::Audit => audit_schema(),
         SchemaKind::Lints => LINT_RULES.iter().map(|rule| json!({"code": rule.code, "explanation": rule.explanation})).collect(),
         SchemaKind::ConditionKeys => {
             CONDITION_KEYS.iter().map(|row| json!({"key": row.name, "for_inspector": row.for_inspector})).collect()
@@ -30,7 +31,7 @@ fn columns() -> Value {
         let columns: Vec<Value> = table
             .columns
             .iter()
-            .map(|column| json!({"name": column.name, "title": column.title, "meaning": column.meaning, "source": column.source}))
+            .map(|column| json!({"name": column.name, "title": column.title, "type": column.kind.word(), "meaning": column.meaning, "source": column.source}))
             .collect();
         (table.file.to_owned(), Value::from(columns))
     };

@@ -2,7 +2,7 @@
 
 use scangap_model::AccountOutcome;
 
-use super::{Column, Kind, column};
+use super::{Column, Kind, Type, column};
 use crate::input::AccountRow;
 use crate::value::{Value, asked, observed, text_of};
 
@@ -14,42 +14,42 @@ impl Kind for Accounts {
 
 #[rustfmt::skip]
 pub(crate) const ACCOUNTS: &[Column<Accounts>] = &[
-    column("account_id", "Account", 14, "12-digit account id; text, leading zeros count", "organizations:ListAccounts",
+    column("account_id", "Account", Type::Text, 14, "12-digit account id; text, leading zeros count", "organizations:ListAccounts",
         |row| text_of(&row.account.id)),
-    column("account_name", "Account name", 24, "the account's name in the organization", "organizations:ListAccounts",
+    column("account_name", "Account name", Type::Text, 24, "the account's name in the organization", "organizations:ListAccounts",
         |row| observed(&row.account.name, text_of)),
-    column("ou_path", "OU", 28, "organizational units from the root down, joined with /", "organizations:ListAccounts",
+    column("ou_path", "OU", Type::Text, 28, "organizational units from the root down, joined with /", "organizations:ListAccounts",
         |row| observed(&row.account.ou_path, text_of)),
-    column("state", "State", 18, "the account's state in the organization, in AWS's word", "organizations:ListAccounts",
+    column("state", "State", Type::Text, 18, "the account's state in the organization, in AWS's word", "organizations:ListAccounts",
         |row| observed(&row.account.state, text_of)),
-    column("outcome", "Outcome", 14, "read, skipped, unreadable, or not_reached", "scangap",
+    column("outcome", "Outcome", Type::Text, 14, "read, skipped, unreadable, or not_reached", "scangap",
         |row| Value::text(match &row.account.outcome {
             AccountOutcome::Read { .. } => "read",
             AccountOutcome::Skipped { .. } => "skipped",
             AccountOutcome::Unreadable(_) => "unreadable",
             AccountOutcome::NotReached => "not_reached",
         })),
-    column("why", "Why", 44, "why an account was not read", "scangap",
+    column("why", "Why", Type::Text, 44, "why an account was not read", "scangap",
         |row| match &row.account.outcome {
             AccountOutcome::Read { .. } => Value::Empty,
             AccountOutcome::Skipped { reason } => Value::text(reason.clone()),
             AccountOutcome::Unreadable(gap) => Value::text(format!("{} {}", gap.api, gap.code)),
             AccountOutcome::NotReached => Value::text("the audit was interrupted"),
         }),
-    column("role_name", "Role", 32, "the role that was assumed; `own credentials` in the caller's account", "sts:AssumeRole",
+    column("role_name", "Role", Type::Text, 32, "the role that was assumed; `own credentials` in the caller's account", "sts:AssumeRole",
         |row| match &row.account.outcome {
             AccountOutcome::Read { role_name: Some(name) } => Value::text(name.clone()),
             AccountOutcome::Read { role_name: None } => Value::text("own credentials"),
             AccountOutcome::Skipped { .. } | AccountOutcome::Unreadable(_) | AccountOutcome::NotReached => Value::Empty,
         }),
-    column("management", "Management", 12, "whether it is the organization's management account", "organizations:DescribeOrganization",
+    column("management", "Management", Type::Text, 12, "whether it is the organization's management account", "organizations:DescribeOrganization",
         |row| Value::yes_no(row.is_management)),
-    column("inspector_administrator", "Inspector administrator", 22, "whether it is Inspector's delegated administrator", "organizations:ListDelegatedAdministrators",
+    column("inspector_administrator", "Inspector administrator", Type::Text, 22, "whether it is Inspector's delegated administrator", "organizations:ListDelegatedAdministrators",
         |row| Value::yes_no(row.is_inspector_admin)),
-    column("regions_source", "Regions from", 18, "what told which regions are enabled", "account:ListRegions",
+    column("regions_source", "Regions from", Type::Text, 18, "what told which regions are enabled", "account:ListRegions",
         |row| asked(&row.account.regions_source, |source| Value::text(source.word()))),
-    column("cells_read", "Regions read", 12, "how many regions of the account were read", "scangap", |row| Value::Integer(row.cells_read)),
-    column("repositories", "Repositories", 12, "rows in repositories.csv for the account", "scangap", |row| Value::Integer(row.repositories)),
-    column("simulated", "Simulated", 10, "yes where any answer came from a host that is not AWS's", "scangap",
+    column("cells_read", "Regions read", Type::Integer, 12, "how many regions of the account were read", "scangap", |row| Value::Integer(row.cells_read)),
+    column("repositories", "Repositories", Type::Integer, 12, "rows in repositories.csv for the account", "scangap", |row| Value::Integer(row.repositories)),
+    column("simulated", "Simulated", Type::Text, 10, "yes where any answer came from a host that is not AWS's", "scangap",
         |row| Value::yes_no(row.simulated)),
 ];

@@ -2,7 +2,7 @@
 
 use scangap_model::{Asked, CellOutcome, Verdict};
 
-use super::{Column, Kind, column};
+use super::{Column, Kind, Type, column};
 use crate::input::CellRow;
 use crate::value::{NOT_NEEDED, UNKNOWN, Value, asked, observed, text_of};
 
@@ -14,12 +14,12 @@ impl Kind for Cells {
 
 #[rustfmt::skip]
 pub(crate) const CELLS: &[Column<Cells>] = &[
-    column("account_id", "Account", 14, "12-digit account id; text, leading zeros count", "organizations:ListAccounts",
+    column("account_id", "Account", Type::Text, 14, "12-digit account id; text, leading zeros count", "organizations:ListAccounts",
         |row| text_of(&row.cell.account)),
-    column("account_name", "Account name", 24, "the account's name in the organization", "organizations:ListAccounts",
+    column("account_name", "Account name", Type::Text, 24, "the account's name in the organization", "organizations:ListAccounts",
         |row| row.account.map_or(Value::text(UNKNOWN), |account| observed(&account.name, text_of))),
-    column("region", "Region", 15, "the region of the cell", "account:ListRegions", |row| text_of(&row.cell.region)),
-    column("outcome", "Outcome", 14, "read, not_enabled, skipped, unreadable, or not_reached", "scangap",
+    column("region", "Region", Type::Text, 15, "the region of the cell", "account:ListRegions", |row| text_of(&row.cell.region)),
+    column("outcome", "Outcome", Type::Text, 14, "read, not_enabled, skipped, unreadable, or not_reached", "scangap",
         |row| Value::text(match &row.cell.outcome {
             CellOutcome::Read => "read",
             CellOutcome::NotEnabled => "not_enabled",
@@ -27,7 +27,7 @@ pub(crate) const CELLS: &[Column<Cells>] = &[
             CellOutcome::Unreadable(_) => "unreadable",
             CellOutcome::NotReached => "not_reached",
         })),
-    column("why", "Why", 44, "why a cell was not read", "scangap",
+    column("why", "Why", Type::Text, 44, "why a cell was not read", "scangap",
         |row| match &row.cell.outcome {
             CellOutcome::Read => Value::Empty,
             CellOutcome::NotEnabled => Value::text("the region is not enabled for the account"),
@@ -35,39 +35,39 @@ pub(crate) const CELLS: &[Column<Cells>] = &[
             CellOutcome::Unreadable(gap) => Value::text(format!("{} {}", gap.api, gap.code)),
             CellOutcome::NotReached => Value::text("the audit was interrupted"),
         }),
-    column("repositories", "Repositories", 12, "how many repositories ECR listed", "ecr:DescribeRepositories",
+    column("repositories", "Repositories", Type::Integer, 12, "how many repositories ECR listed", "ecr:DescribeRepositories",
         |row| looked(row, &row.cell.repositories, |count| Value::Integer(*count))),
-    column("inspector_status", "Inspector status", 17, "Inspector's status for the account as a whole; `none` where Inspector does not exist in the region", "inspector2:BatchGetAccountStatus",
+    column("inspector_status", "Inspector status", Type::Text, 17, "Inspector's status for the account as a whole; `none` where Inspector does not exist in the region", "inspector2:BatchGetAccountStatus",
         |row| looked(row, &row.cell.inspector_status, text_of)),
-    column("inspector_ecr_status", "Inspector ECR status", 20, "whether ECR scanning is enabled", "inspector2:BatchGetAccountStatus",
+    column("inspector_ecr_status", "Inspector ECR status", Type::Text, 20, "whether ECR scanning is enabled", "inspector2:BatchGetAccountStatus",
         |row| looked(row, &row.cell.inspector_ecr_status, text_of)),
-    column("registry_scan_type", "Registry scan type", 18, "BASIC or ENHANCED", "ecr:GetRegistryScanningConfiguration",
+    column("registry_scan_type", "Registry scan type", Type::Text, 18, "BASIC or ENHANCED", "ecr:GetRegistryScanningConfiguration",
         |row| looked(row, &row.cell.registry_scan_type, text_of)),
-    column("scan_rules", "Scan rules", 36, "frequency and filters of each scan rule, as a JSON array", "ecr:GetRegistryScanningConfiguration",
+    column("scan_rules", "Scan rules", Type::List, 36, "frequency and filters of each scan rule, as a JSON array", "ecr:GetRegistryScanningConfiguration",
         |row| looked(row, &row.cell.scan_rules, |rules| {
             Value::List(rules.iter().map(|rule| format!("{}: {}", rule.frequency, rule.filters.join(" "))).collect())
         })),
-    column("registry_policy_sha256", "Registry policy SHA-256", 20, "SHA-256 of the registry policy's text", "ecr:GetRegistryPolicy",
+    column("registry_policy_sha256", "Registry policy SHA-256", Type::Text, 20, "SHA-256 of the registry policy's text", "ecr:GetRegistryPolicy",
         |row| looked(row, &row.cell.registry_policy, text_of)),
-    column("registry_policy_scope", "Registry policy scope", 20, "V1: inert for Inspector; V2: enforced for every request", "ecr:GetAccountSetting",
+    column("registry_policy_scope", "Registry policy scope", Type::Text, 20, "V1: inert for Inspector; V2: enforced for every request", "ecr:GetAccountSetting",
         |row| looked(row, &row.cell.registry_policy_scope, text_of)),
-    column("registry_verdict", "Registry verdict", 16, "what the registry policy decides for the four registry-level actions of Inspector's role", "scangap",
+    column("registry_verdict", "Registry verdict", Type::Text, 16, "what the registry policy decides for the four registry-level actions of Inspector's role", "scangap",
         |row| Value::text(row.assessment.registry_verdict.map_or(not_looked(row), Verdict::word))),
-    column("registry_denied_actions", "Registry denied actions", 30, "the registry-level actions that are denied, as a JSON array", "scangap",
+    column("registry_denied_actions", "Registry denied actions", Type::List, 30, "the registry-level actions that are denied, as a JSON array", "scangap",
         |row| Value::List(row.assessment.registry_denied_actions.iter().map(ToString::to_string).collect())),
-    column("registry_depends_on", "Registry depends on", 26, "the keys that a registry-level `depends` hangs on, as a JSON array", "scangap",
+    column("registry_depends_on", "Registry depends on", Type::List, 26, "the keys that a registry-level `depends` hangs on, as a JSON array", "scangap",
         |row| Value::List(row.assessment.registry_depends_on.clone())),
-    column("templates", "Creation templates", 18, "how many repository creation templates there are", "ecr:DescribeRepositoryCreationTemplates",
+    column("templates", "Creation templates", Type::Integer, 18, "how many repository creation templates there are", "ecr:DescribeRepositoryCreationTemplates",
         |row| looked(row, &row.cell.templates, |templates| Value::Integer(u64::try_from(templates.len()).unwrap_or(u64::MAX)))),
-    column("templates_denying", "Templates denying", 24, "prefixes of templates whose policy denies Inspector or may: new repositories will be blocked; a JSON array", "scangap",
+    column("templates_denying", "Templates denying", Type::List, 24, "prefixes of templates whose policy denies Inspector or may: new repositories will be blocked; a JSON array", "scangap",
         |row| Value::List(row.assessment.template_prefixes_denying.clone())),
-    column("coverage_source", "Coverage source", 24, "who told about coverage: the delegated administrator or the account itself", "inspector2:ListCoverage",
+    column("coverage_source", "Coverage source", Type::Text, 24, "who told about coverage: the delegated administrator or the account itself", "inspector2:ListCoverage",
         |row| looked(row, &row.cell.coverage, |source| Value::text(source.word()))),
-    column("coverage_without_repository", "Coverage without repository", 16, "coverage rows whose repository ECR does not know", "inspector2:ListCoverage",
+    column("coverage_without_repository", "Coverage without repository", Type::Integer, 16, "coverage rows whose repository ECR does not know", "inspector2:ListCoverage",
         |row| counted(row, row.cell.coverage_without_repository)),
-    column("vanished", "Vanished", 10, "repositories that vanished between list and read", "ecr:GetRepositoryPolicy",
+    column("vanished", "Vanished", Type::Integer, 10, "repositories that vanished between list and read", "ecr:GetRepositoryPolicy",
         |row| counted(row, row.cell.vanished)),
-    column("simulated", "Simulated", 10, "yes where any answer came from a host that is not AWS's", "scangap",
+    column("simulated", "Simulated", Type::Text, 10, "yes where any answer came from a host that is not AWS's", "scangap",
         |row| Value::yes_no(row.simulated)),
 ];
 

@@ -1,6 +1,6 @@
 //! Columns of a gap's row: what was asked and could not be learnt.
 
-use super::{Column, Kind, column};
+use super::{Column, Kind, Type, column};
 use crate::input::GapRow;
 use crate::value::{Value, observed, text_of};
 
@@ -12,25 +12,25 @@ impl Kind for Gaps {
 
 #[rustfmt::skip]
 pub(crate) const GAPS: &[Column<Gaps>] = &[
-    column("account_id", "Account", 14, "the account whose facts are missing; empty for the organization", "scangap",
+    column("account_id", "Account", Type::Text, 14, "the account whose facts are missing; empty for the organization", "scangap",
         |row| row.gap.account.as_ref().map_or(Value::Empty, text_of)),
-    column("account_name", "Account name", 24, "the account's name in the organization", "organizations:ListAccounts",
+    column("account_name", "Account name", Type::Text, 24, "the account's name in the organization", "organizations:ListAccounts",
         |row| row.account.map_or(Value::Empty, |account| observed(&account.name, text_of))),
-    column("region", "Region", 15, "the region; empty for global APIs", "scangap",
+    column("region", "Region", Type::Text, 15, "the region; empty for global APIs", "scangap",
         |row| row.gap.region.as_ref().map_or(Value::Empty, text_of)),
-    column("api", "API", 44, "the operation that was called", "scangap", |row| text_of(&row.gap.api)),
-    column("resource", "Resource", 36, "the repository, role or other resource asked about; empty for the whole cell", "scangap",
+    column("api", "API", Type::Text, 44, "the operation that was called", "scangap", |row| text_of(&row.gap.api)),
+    column("resource", "Resource", Type::Text, 36, "the repository, role or other resource asked about; empty for the whole cell", "scangap",
         |row| if row.gap.resource.is_empty() { Value::Empty } else { Value::text(row.gap.resource.clone()) }),
-    column("kind", "Kind", 18, "the class of the failure: access_denied, throttled, timeout, malformed_answer and others", "scangap",
+    column("kind", "Kind", Type::Text, 18, "the class of the failure: access_denied, throttled, timeout, malformed_answer and others", "scangap",
         |row| Value::text(row.gap.kind.word())),
-    column("code", "Error code", 30, "AWS's error code, or ours where no answer came", "the operation's answer",
+    column("code", "Error code", Type::Text, 30, "AWS's error code, or ours where no answer came", "the operation's answer",
         |row| Value::text(row.gap.code.clone())),
-    column("cause", "Denied by", 24, "the type of policy that AWS named for an access denial", "the operation's answer",
+    column("cause", "Denied by", Type::Text, 24, "the type of policy that AWS named for an access denial", "the operation's answer",
         |row| Value::text(row.gap.cause.word())),
-    column("permission_needed", "Permission needed", 40, "the IAM action to allow, where a permission would help", "scangap",
+    column("permission_needed", "Permission needed", Type::Text, 40, "the IAM action to allow, where a permission would help", "scangap",
         |row| row.gap.permission_needed().map_or(Value::Empty, Value::text)),
-    column("hint", "Hint", 60, "one action that helps", "scangap", |row| Value::text(row.gap.hint())),
-    column("accepted", "Accepted", 10, "whether someone has signed for this gap", "scangap", |_| Value::text("no")),
-    column("simulated", "Simulated", 10, "yes where any answer came from a host that is not AWS's", "scangap",
+    column("hint", "Hint", Type::Text, 60, "one action that helps", "scangap", |row| Value::text(row.gap.hint())),
+    column("accepted", "Accepted", Type::Text, 10, "whether someone has signed for this gap", "scangap", |_| Value::text("no")),
+    column("simulated", "Simulated", Type::Text, 10, "yes where any answer came from a host that is not AWS's", "scangap",
         |row| Value::yes_no(row.simulated)),
 ];
