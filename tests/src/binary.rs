@@ -73,7 +73,11 @@ impl Scangap {
 
     /// `audit` of whatever serves at a URL.
     pub fn audit_at(url: &str, access_key: &str) -> Self {
-        let mut call = Self::new(&["audit", "--endpoint-url", url, "--as-of", "2026-11-23T09:00:00Z"]);
+        Self::audit_as_of("2026-11-23T09:00:00Z", url, access_key)
+    }
+
+    pub fn audit_as_of(as_of: &str, url: &str, access_key: &str) -> Self {
+        let mut call = Self::new(&["audit", "--endpoint-url", url, "--as-of", as_of]);
         call.command
             .env("AWS_ACCESS_KEY_ID", access_key)
             .env("AWS_SECRET_ACCESS_KEY", "simulated")

@@ -49,6 +49,11 @@ pub enum Command {
     /// Write the reports again, from a snapshot alone
     #[command(after_help = "Example:\n  scangap report runs/2026-11-23-o-exampleorg/snapshot.db --out reports")]
     Report(Report),
+    /// Show what changed between two audits: new, fixed, regressed, no longer visible
+    #[command(
+        after_help = "Example:\n  scangap diff runs/2026-08-20/snapshot.db runs/2026-11-23/snapshot.db --out changes"
+    )]
+    Diff(Diff),
     /// Check a folder of reports against its manifest
     #[command(after_help = "Example:\n  scangap verify runs/2026-11-23-o-exampleorg")]
     Verify(Verify),
@@ -163,6 +168,24 @@ pub struct Report {
     /// Folder for the reports; default: the snapshot's own
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// An earlier snapshot: what changed since stands in a sheet, a CSV file and in audit.json
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub previous: Option<PathBuf>,
+    #[command(flatten)]
+    pub form: Form,
+}
+
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// The snapshot of the earlier audit
+    pub old: PathBuf,
+    /// The snapshot of the later audit
+    pub new: PathBuf,
+    /// Also write changes.csv, changes.json and changes.xlsx there
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t = Output::Text, value_name = "FORM")]
+    pub output: Output,
     #[command(flatten)]
     pub form: Form,
 }

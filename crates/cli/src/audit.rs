@@ -43,9 +43,8 @@ pub(crate) fn run(job: &Job) -> Result<Exit, CliError> {
     let collected = runtime.block_on(gather(job, folder));
     let (store, outcome) = collected?;
     let folder = store.folder().to_owned();
-    let snapshot_path = store.path().to_owned();
-    let (snapshot, assessment) = store.close()?;
-    let exit = store::hand_over(&snapshot, &assessment, &snapshot_path, &folder, &job.fail_on, job.reports, job.quiet)?;
+    let judged = store.close()?;
+    let exit = store::hand_over(&judged, None, &folder, &job.fail_on, job.reports, job.quiet)?;
     Ok(if outcome == Collected::Interrupted { Exit::Interrupted } else { exit })
 }
 

@@ -2,6 +2,7 @@
 
 mod audit;
 mod demo;
+mod diff;
 mod explain;
 mod report;
 mod schema;
@@ -18,6 +19,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CliError> {
         Command::Report(command) => report::run(command, &arguments.global),
         Command::Demo(command) => demo::run(command, &arguments.global),
         Command::Simulate(command) => simulate::run(command),
+        Command::Diff(command) => diff::run(command, &arguments.global),
         Command::Verify(command) => verify::run(command, &arguments.global),
         Command::Explain(command) => explain::run(command),
         Command::Schema(command) => {

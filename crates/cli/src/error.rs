@@ -8,7 +8,7 @@ use scangap_aws::ConnectError;
 use scangap_collect::CollectError;
 use scangap_model::{Gap, GapKind};
 use scangap_policy::{ExemptError, SyntaxError};
-use scangap_report::{FileError, VerifyError, sanitize};
+use scangap_report::{CompareError, FileError, VerifyError, sanitize};
 use scangap_simorg::{ScenarioError, StartError};
 use scangap_snapshot::{ReadError, WriteError};
 
@@ -33,6 +33,8 @@ pub(crate) enum CliError {
     Store(#[source] WriteError),
     #[error("failed to read the snapshot")]
     Snapshot(#[source] ReadError),
+    #[error("the snapshots cannot be compared")]
+    Compare(#[source] CompareError),
     #[error("the folder cannot be checked")]
     Verify(#[source] VerifyError),
     #[error("failed to write the reports")]
@@ -88,6 +90,7 @@ impl CliError {
             Self::UnknownRegion(..) | Self::BadValue { .. } | Self::AlreadyAudited(_) => Exit::Usage,
             Self::Snapshot(_)
             | Self::Verify(_)
+            | Self::Compare(_)
             | Self::PolicyFile { .. }
             | Self::NotAPolicy { .. }
             | Self::NoPolicy(_)
@@ -141,6 +144,8 @@ impl CliError {
             Self::BadValue { hint, .. } => hint.clone(),
             Self::AlreadyAudited(_) => "name another folder with --out; a snapshot is evidence and is never overwritten".to_owned(),
             Self::Folder { .. } => "name a folder that you may write to with --out".to_owned(),
+            Self::Compare(CompareError::Order { .. }) => "name the earlier snapshot first".to_owned(),
+            Self::Compare(_) => "name two snapshots of one organization".to_owned(),
             Self::Verify(_) => "name a folder that scangap wrote, with its manifest.json".to_owned(),
             Self::NoPolicy(_) => "see repositories.csv for the accounts, regions and names that were read".to_owned(),
             Self::Scenario { .. } => "`scangap simulate --print-scenario` prints an example".to_owned(),

@@ -6,6 +6,7 @@ mod commands;
 mod environment;
 mod error;
 mod exit;
+mod judged;
 mod progress;
 mod store;
 mod terminal;

@@ -4,16 +4,19 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use scangap_assess::{Assessment, Coverage, assess};
+use scangap_assess::{Assessment, Coverage};
 use scangap_aws::Meter;
 use scangap_collect::Event;
 use scangap_model::{AuditFacts, DIAGNOSES, Diagnosis, Observed, OrganizationFacts, Verdict};
-use scangap_report::{ApiCount, Input, Options, RunEvidence, Summary, count, final_screen, manifest, write_all};
-use scangap_snapshot::{ApiUse, AssessmentRow, Closing, RunStart, RunState, Snapshot, SnapshotWriter};
+use scangap_report::{
+    ApiCount, Changes, Input, Options, RunEvidence, Summary, count, final_screen, manifest, write_all,
+};
+use scangap_snapshot::{ApiUse, AssessmentRow, Closing, RunStart, SnapshotWriter};
 
 use crate::audit::Job;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::judged::Judged;
 use crate::terminal;
 
 const SNAPSHOT: &str = "snapshot.db";
@@ -85,7 +88,6 @@ impl Drop for Folder {
 pub(crate) struct Store {
     writer: SnapshotWriter,
     path: PathBuf,
-    as_of: Timestamp,
     /// Dropped last: a run that left nothing leaves no folder either.
     folder: Folder,
     directory: PathBuf,
@@ -109,11 +111,7 @@ impl Store {
             simulated: meter.met_foreign_host(),
         };
         let writer = SnapshotWriter::create(&path, &start).map_err(CliError::Store)?;
-        Ok(Self { writer, path, as_of: job.as_of, folder, directory })
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+        Ok(Self { writer, path, folder, directory })
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -159,13 +157,12 @@ impl Store {
 
     /// Reads the facts back, judges them, stores the judgement, and closes the file. Reports come from what is in the
     /// file, never from what was in memory.
-    pub(crate) fn close(mut self) -> Result<(Snapshot, Assessment), CliError> {
-        let snapshot = Snapshot::open(&self.path).map_err(CliError::Snapshot)?;
-        let assessment = assess(&snapshot.facts, self.as_of);
-        self.writer.assessments(&rows(&snapshot.facts, &assessment)).map_err(CliError::Store)?;
+    pub(crate) fn close(mut self) -> Result<Judged, CliError> {
+        let judged = Judged::open(&self.path)?;
+        self.writer.assessments(&rows(&judged.snapshot.facts, &judged.assessment)).map_err(CliError::Store)?;
         self.writer.close().map_err(CliError::Store)?;
         self.folder.created = false;
-        Ok((snapshot, assessment))
+        Ok(judged)
     }
 
     /// Leaves the file as it is, with its folder.
@@ -261,26 +258,15 @@ pub(crate) fn introduce(facts: &OrganizationFacts, accounts_in_scope: usize) {
 
 /// Writes every report beside the snapshot, shows the final screen, and says how it ended.
 pub(crate) fn hand_over(
-    snapshot: &Snapshot,
-    assessment: &Assessment,
-    snapshot_path: &Path,
+    judged: &Judged,
+    changes: Option<&Changes>,
     directory: &Path,
     fail_on: &FailOn,
     options: Options,
     quiet: u8,
 ) -> Result<Exit, CliError> {
-    let meta = &snapshot.meta;
-    let facts_sha256 = meta.facts_sha256.as_deref().unwrap_or("none: the run was never closed");
-    let input = Input {
-        facts: &snapshot.facts,
-        assessment,
-        simulated: meta.simulated,
-        interrupted: meta.state == RunState::Interrupted,
-        as_of: meta.as_of,
-        facts_sha256,
-        tool_version: &meta.tool_version,
-        caller_arn: &meta.caller_arn,
-    };
+    let meta = &judged.snapshot.meta;
+    let input = judged.input(changes);
     let run = RunEvidence {
         started_at: meta.started_at,
         finished_at: meta.finished_at,
@@ -299,8 +285,8 @@ pub(crate) fn hand_over(
     };
     let written = write_all(&input, &run, options, directory).map_err(CliError::Report)?;
     let real = |path: &Path| fs_err::canonicalize(path).ok();
-    let beside = real(snapshot_path).is_some_and(|path| path.parent().map(Path::to_owned) == real(directory));
-    let others: Vec<PathBuf> = beside.then(|| snapshot_path.to_owned()).into_iter().collect();
+    let beside = real(&judged.path).is_some_and(|path| path.parent().map(Path::to_owned) == real(directory));
+    let others: Vec<PathBuf> = beside.then(|| judged.path.clone()).into_iter().collect();
     manifest(directory, &written, &others, meta.simulated, &meta.tool_version).map_err(CliError::Report)?;
     if quiet < 2 {
         let mut screen = final_screen(&input, &terminal::paint);
@@ -310,11 +296,11 @@ pub(crate) fn hand_over(
             (Some(from), Some(to)) => format!("   {}", duration(from, to)),
             _ => String::new(),
         };
-        let hash: String = facts_sha256.chars().take(12).collect();
+        let hash: String = judged.facts_sha256().chars().take(12).collect();
         let _ = writeln!(
             screen,
             "Snapshot  {}   facts {hash}{took}, {calls} calls, {throttled} throttled",
-            snapshot_path.display()
+            judged.path.display()
         );
         let _ = writeln!(
             screen,

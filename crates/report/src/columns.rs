@@ -2,11 +2,13 @@
 
 mod accounts;
 mod cells;
+mod changes;
 mod gaps;
 mod repositories;
 
 pub(crate) use accounts::ACCOUNTS;
-pub(crate) use cells::CELLS;
+pub(crate) use cells::{CELLS, scan_rules};
+pub(crate) use changes::CHANGES;
 pub(crate) use gaps::GAPS;
 pub(crate) use repositories::REPOSITORIES;
 
@@ -88,6 +90,7 @@ pub enum TableName {
     Cells,
     Accounts,
     Gaps,
+    Changes,
 }
 
 impl TableName {
@@ -98,6 +101,7 @@ impl TableName {
             Self::Cells => "cells",
             Self::Accounts => "accounts",
             Self::Gaps => "gaps",
+            Self::Changes => "changes",
         }
     }
 }
@@ -116,6 +120,7 @@ fn infos<K: Kind>(columns: &[Column<K>]) -> Vec<ColumnInfo> {
         .collect()
 }
 
+/// Every table that a report may have.
 pub fn tables() -> Vec<Table> {
     let table = |name, file, sheet, columns| Table { name, file, sheet, columns };
     vec![
@@ -123,6 +128,8 @@ pub fn tables() -> Vec<Table> {
         table(TableName::Cells, "cells.csv", "Cells", infos(CELLS)),
         table(TableName::Accounts, "accounts.csv", "Accounts", infos(ACCOUNTS)),
         table(TableName::Gaps, "gaps.csv", "Gaps", infos(GAPS)),
+        // Only where there is an earlier audit to compare with.
+        table(TableName::Changes, "changes.csv", "Changes", infos(CHANGES)),
     ]
 }
 

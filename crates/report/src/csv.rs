@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::columns::{ACCOUNTS, CELLS, Column, GAPS, Kind, REPOSITORIES, TableName};
+use crate::columns::{ACCOUNTS, CELLS, CHANGES, Column, GAPS, Kind, REPOSITORIES, TableName};
 use crate::input::Input;
 use crate::value::Value;
 
@@ -25,6 +25,7 @@ pub(crate) fn write(table: TableName, input: &Input<'_>, dialect: CsvDialect, ou
         TableName::Cells => rows(CELLS, input.cells(), out),
         TableName::Accounts => rows(ACCOUNTS, input.accounts(), out),
         TableName::Gaps => rows(GAPS, input.gaps(), out),
+        TableName::Changes => rows(CHANGES, input.changes(), out),
     }
 }
 

@@ -4,6 +4,9 @@ use jiff::Timestamp;
 use scangap_assess::{Assessment, CellAssessment, RepositoryAssessment};
 use scangap_model::{AccountFacts, AccountId, AuditFacts, CellFacts, CoverageRow, Gap, RegionName, RepositoryFacts};
 
+use crate::changes::{Change, Changes};
+use crate::columns::{Table, TableName, tables};
+
 /// The facts, what they come to, and where they are from.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
@@ -16,6 +19,8 @@ pub struct Input<'a> {
     pub facts_sha256: &'a str,
     pub tool_version: &'a str,
     pub caller_arn: &'a str,
+    /// What differs from an earlier audit, where one was named.
+    pub changes: Option<&'a Changes>,
 }
 
 /// What one API cost.
@@ -74,6 +79,16 @@ pub(crate) struct GapRow<'a> {
 }
 
 impl<'a> Input<'a> {
+    /// The tables that this report has.
+    pub(crate) fn tables(&self) -> Vec<Table> {
+        let has = |table: &Table| table.name != TableName::Changes || self.changes.is_some();
+        tables().into_iter().filter(has).collect()
+    }
+
+    pub(crate) fn changes(&self) -> impl Iterator<Item = (&'a Changes, &'a Change)> + use<'a> {
+        self.changes.into_iter().flat_map(|changes| changes.rows.iter().map(move |change| (changes, change)))
+    }
+
     pub(crate) fn repositories(&self) -> impl Iterator<Item = RepositoryRow<'a>> + use<'a> {
         let (facts, simulated) = (self.facts, self.simulated);
         facts.repositories.iter().zip(&self.assessment.repositories).map(move |(repository, assessment)| {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 pub use schema::audit_schema;
 
+use crate::changes::{CHANGE_KINDS, Change, Changes};
 use crate::input::{Input, RunEvidence};
 use crate::summary::Summary;
 
@@ -102,6 +103,41 @@ pub fn summary_json(input: &Input<'_>) -> Value {
         members.extend(counts);
     }
     summary
+}
+
+pub fn changes_json(changes: &Changes) -> Value {
+    let counts: serde_json::Map<String, Value> = CHANGE_KINDS
+        .iter()
+        .map(|(kind, word, ..)| {
+            let count = changes.rows.iter().filter(|change| change.kind == *kind).count();
+            ((*word).to_owned(), json!(count))
+        })
+        .collect();
+    let row = |change: &Change| {
+        json!({
+            "change": change.kind.word(),
+            "account_id": change.account.to_string(),
+            "account_name": change.account_name,
+            "region": change.region.as_str(),
+            "repository": change.repository.as_str(),
+            "repository_arn": change.repository_arn,
+            "diagnosis_before": change.before.map(scangap_model::Diagnosis::word),
+            "diagnosis": change.after.map(scangap_model::Diagnosis::word),
+            "differences": change.differences.iter().map(|one| json!({
+                "column": one.column, "before": one.before, "after": one.after,
+            })).collect::<Vec<_>>(),
+            "note": change.note,
+        })
+    };
+    json!({
+        "schema_version": 1,
+        "simulated": changes.simulated,
+        "changed_after": changes.since.to_string(),
+        "changed_by": changes.until.to_string(),
+        "counts": counts,
+        "unchanged": changes.unchanged,
+        "changes": changes.rows.iter().map(row).collect::<Vec<_>>(),
+    })
 }
 
 pub fn run_json(input: &Input<'_>, run: &RunEvidence) -> Value {

@@ -2,6 +2,7 @@
 //!
 //! Reads facts and assessments, knows neither AWS nor SQL. The same facts give the same bytes.
 
+mod changes;
 mod columns;
 mod csv;
 mod files;
@@ -13,16 +14,33 @@ mod value;
 mod verify;
 mod xlsx;
 
+pub use changes::{CHANGE_KINDS, Change, ChangeKind, Changes, CompareError, Difference, compare};
 pub use columns::{ColumnInfo, Table, TableName, Type, tables};
 pub use csv::CsvDialect;
 pub use files::{FileError, Written, manifest, write_atomically};
 pub use input::{ApiCount, Input, RunEvidence};
-pub use json::{audit_schema, run_json, summary_json};
+pub use json::{audit_schema, changes_json, run_json, summary_json};
 pub use summary::{CellCounts, GapGroup, Summary};
 pub use terminal::{count, final_screen, sanitize, thousands};
 pub use verify::{FileState, VerifyError, verify};
 
 use std::path::Path;
+
+/// The files of a comparison alone.
+pub fn write_changes(
+    input: &Input<'_>,
+    changes: &Changes,
+    options: Options,
+    directory: &Path,
+) -> Result<Vec<Written>, FileError> {
+    Ok(vec![
+        write_atomically(&directory.join("changes.csv"), |out| {
+            csv::write(TableName::Changes, input, options.csv, out)
+        })?,
+        write_atomically(&directory.join("changes.json"), |out| json::write(&changes_json(changes), out))?,
+        write_atomically(&directory.join("changes.xlsx"), |out| xlsx::write_changes(input, out))?,
+    ])
+}
 
 /// What is up to the reader of the reports.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,7 +56,7 @@ pub fn write_all(
     directory: &Path,
 ) -> Result<Vec<Written>, FileError> {
     let mut written = Vec::new();
-    for table in tables() {
+    for table in input.tables() {
         written.push(write_atomically(&directory.join(table.file), |out| {
             csv::write(table.name, input, options.csv, out)
         })?);

@@ -1,6 +1,6 @@
 //! Columns of a cell's row: one account in one region, read or not, and why.
 
-use scangap_model::{Asked, CellOutcome, Verdict};
+use scangap_model::{Asked, CellOutcome, ScanRule, Verdict};
 
 use super::{Column, Kind, Type, column};
 use crate::input::CellRow;
@@ -44,9 +44,7 @@ pub(crate) const CELLS: &[Column<Cells>] = &[
     column("registry_scan_type", "Registry scan type", Type::Text, 18, "BASIC or ENHANCED", "ecr:GetRegistryScanningConfiguration",
         |row| looked(row, &row.cell.registry_scan_type, text_of)),
     column("scan_rules", "Scan rules", Type::List, 36, "frequency and filters of each scan rule, as a JSON array", "ecr:GetRegistryScanningConfiguration",
-        |row| looked(row, &row.cell.scan_rules, |rules| {
-            Value::List(rules.iter().map(|rule| format!("{}: {}", rule.frequency, rule.filters.join(" "))).collect())
-        })),
+        |row| looked(row, &row.cell.scan_rules, |rules| scan_rules(rules))),
     column("registry_policy_sha256", "Registry policy SHA-256", Type::Text, 20, "SHA-256 of the registry policy's text", "ecr:GetRegistryPolicy",
         |row| looked(row, &row.cell.registry_policy, text_of)),
     column("registry_policy_scope", "Registry policy scope", Type::Text, 20, "V1: inert for Inspector; V2: enforced for every request", "ecr:GetAccountSetting",
@@ -70,6 +68,10 @@ pub(crate) const CELLS: &[Column<Cells>] = &[
     column("simulated", "Simulated", Type::Text, 10, "yes where any answer came from a host that is not AWS's", "scangap",
         |row| Value::yes_no(row.simulated)),
 ];
+
+pub(crate) fn scan_rules(rules: &[ScanRule]) -> Value {
+    Value::List(rules.iter().map(|rule| format!("{}: {}", rule.frequency, rule.filters.join(" "))).collect())
+}
 
 /// The word for a fact that nobody asked for: nothing hung on it, or nobody got that far.
 fn not_looked(row: &CellRow<'_>) -> &'static str {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value as Json, json};
 
-use crate::columns::{ACCOUNTS, CELLS, Column, GAPS, Kind, REPOSITORIES, TableName, tables};
+use crate::columns::{ACCOUNTS, CELLS, CHANGES, Column, GAPS, Kind, REPOSITORIES, TableName};
 use crate::input::Input;
 use crate::summary::Summary;
 use crate::value::Value;
@@ -17,13 +17,14 @@ pub(crate) fn write(input: &Input<'_>, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "  {}: {value},", json!(name))?;
     }
     write!(out, "  \"summary\": {}", super::counts(&Summary::of(input)))?;
-    for table in tables() {
+    for table in input.tables() {
         write!(out, ",\n  {}: [", json!(table.name.word()))?;
         match table.name {
             TableName::Repositories => rows(REPOSITORIES, input.repositories(), out)?,
             TableName::Cells => rows(CELLS, input.cells(), out)?,
             TableName::Accounts => rows(ACCOUNTS, input.accounts(), out)?,
             TableName::Gaps => rows(GAPS, input.gaps(), out)?,
+            TableName::Changes => rows(CHANGES, input.changes(), out)?,
         }
         out.write_all(b"]")?;
     }

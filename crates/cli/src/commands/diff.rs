@@ -1,0 +1,86 @@
+//! `scangap diff`: what differs between two audits of one organization.
+
+use std::fmt::Write;
+
+use scangap_report::{CHANGE_KINDS, Change, Changes, Options, Summary, changes_json, count, sanitize, write_changes};
+
+use crate::args::{Diff, Global, Output};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::judged::Judged;
+use crate::terminal;
+
+/// How many rows of one kind the screen shows.
+const SHOWN: usize = 20;
+
+pub(super) fn run(command: &Diff, global: &Global) -> Result<Exit, CliError> {
+    let (old, new) = (Judged::open(&command.old)?, Judged::open(&command.new)?);
+    let changes = new.changes_since(&old)?;
+    let input = new.input(Some(&changes));
+    if let Some(directory) = &command.out {
+        fs_err::create_dir_all(directory).map_err(|source| CliError::Folder { path: directory.clone(), source })?;
+        let options: Options = command.form.options();
+        write_changes(&input, &changes, options, directory).map_err(CliError::Report)?;
+    }
+    if global.quiet < 2 {
+        match command.output {
+            Output::Json => terminal::out(&format!("{:#}\n", changes_json(&changes))),
+            Output::Text => terminal::out(&text(&changes)),
+        }
+    }
+    let complete = |judged: &Judged| {
+        let input = judged.input(None);
+        !input.interrupted && Summary::of(&input).is_complete()
+    };
+    Ok(if complete(&old) && complete(&new) { Exit::Finished } else { Exit::Incomplete })
+}
+
+fn text(changes: &Changes) -> String {
+    let mut out = String::new();
+    if changes.simulated {
+        out.push_str("SIMULATED: nothing here is evidence about a real organization.\n");
+    }
+    let _ = writeln!(out, "Changes after {:.0} and by {:.0}", changes.since, changes.until);
+    for (kind, _, title, meaning, tone) in CHANGE_KINDS {
+        let rows: Vec<&Change> = changes.rows.iter().filter(|change| change.kind == *kind).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        let _ = writeln!(out, "\n{}: {meaning}", terminal::paint(&format!("{title} {}", rows.len()), *tone));
+        for change in rows.iter().take(SHOWN) {
+            row(&mut out, change);
+        }
+        if rows.len() > SHOWN {
+            let _ = writeln!(out, "  and {} more", rows.len() - SHOWN);
+        }
+    }
+    if changes.rows.is_empty() {
+        out.push_str("\nnothing changed\n");
+    }
+    let _ = writeln!(out, "\n{} unchanged", count(changes.unchanged, "repository"));
+    out
+}
+
+fn row(out: &mut String, change: &Change) {
+    let word = |diagnosis: Option<scangap_model::Diagnosis>| diagnosis.map_or("-", scangap_model::Diagnosis::word);
+    let _ = writeln!(
+        out,
+        "  {} ({})  {}  {}  {} -> {}",
+        sanitize(&change.account_name),
+        change.account,
+        change.region,
+        sanitize(change.repository.as_str()),
+        word(change.before),
+        word(change.after)
+    );
+    for one in &change.differences {
+        let short = |text: &str| -> String {
+            let text = sanitize(text);
+            if text.chars().count() > 60 { text.chars().take(57).chain("...".chars()).collect() } else { text }
+        };
+        let _ = writeln!(out, "      {}: {} -> {}", one.column, short(&one.before), short(&one.after));
+    }
+    if !change.note.is_empty() {
+        let _ = writeln!(out, "      {}", change.note);
+    }
+}

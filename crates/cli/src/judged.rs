@@ -1,0 +1,47 @@
+//! A snapshot, judged: what every report and every comparison starts from.
+
+use std::path::{Path, PathBuf};
+
+use scangap_assess::{Assessment, assess};
+use scangap_report::{Changes, Input, compare};
+use scangap_snapshot::{RunState, Snapshot};
+
+use crate::error::CliError;
+
+pub(crate) struct Judged {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) assessment: Assessment,
+    pub(crate) path: PathBuf,
+}
+
+impl Judged {
+    pub(crate) fn open(path: &Path) -> Result<Self, CliError> {
+        let snapshot = Snapshot::open(path).map_err(CliError::Snapshot)?;
+        let assessment = assess(&snapshot.facts, snapshot.meta.as_of);
+        Ok(Self { snapshot, assessment, path: path.to_owned() })
+    }
+
+    pub(crate) fn input<'a>(&'a self, changes: Option<&'a Changes>) -> Input<'a> {
+        let meta = &self.snapshot.meta;
+        Input {
+            facts: &self.snapshot.facts,
+            assessment: &self.assessment,
+            simulated: meta.simulated,
+            interrupted: meta.state == RunState::Interrupted,
+            as_of: meta.as_of,
+            facts_sha256: self.facts_sha256(),
+            tool_version: &meta.tool_version,
+            caller_arn: &meta.caller_arn,
+            changes,
+        }
+    }
+
+    pub(crate) fn facts_sha256(&self) -> &str {
+        self.snapshot.meta.facts_sha256.as_deref().unwrap_or("none: the run was never closed")
+    }
+
+    /// What differs from an earlier audit.
+    pub(crate) fn changes_since(&self, old: &Self) -> Result<Changes, CliError> {
+        compare(&old.input(None), &self.input(None)).map_err(CliError::Compare)
+    }
+}

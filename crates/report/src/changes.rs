@@ -1,0 +1,240 @@
+//! What differs between two audits of one organization. A gap is never "fixed": what could not be read has no state.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use scangap_model::{AccountId, CellOutcome, Diagnosis, RegionName, RepositoryName, Tone, Verdict};
+
+use crate::columns::{REPOSITORIES, scan_rules};
+use crate::input::{Input, RepositoryRow};
+use crate::value::{Value, asked};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ChangeKind {
+    /// It was covered or had nothing to scan, and is not covered now.
+    Regressed,
+    /// Not there before.
+    New,
+    /// It was there before; now it is not listed, or its cell could not be read.
+    NoLongerVisible,
+    /// It was read before, and a fact that decides is a gap now.
+    NoLongerReadable,
+    /// Another diagnosis or other facts, and neither better nor worse by these words.
+    Changed,
+    /// Stale now, with a policy that allowed Inspector already before: it does not refresh by itself.
+    StillStale,
+    /// It was not covered, and is now, or has nothing to scan.
+    Fixed,
+}
+
+/// Every kind: the word in files, the words on screen, what it means.
+#[rustfmt::skip]
+pub const CHANGE_KINDS: &[(ChangeKind, &str, &str, &str, Tone)] = &[
+    (ChangeKind::Regressed, "regressed", "regressed", "it was covered or had nothing to scan, and is not covered now", Tone::Bad),
+    (ChangeKind::New, "new", "new", "it was not there before", Tone::Neutral),
+    (ChangeKind::NoLongerVisible, "no_longer_visible", "no longer visible", "it is not listed any more, or its cell could not be read: not the same as fixed", Tone::Question),
+    (ChangeKind::NoLongerReadable, "no_longer_readable", "no longer readable", "a fact that decides is a gap now: not the same as fixed", Tone::Question),
+    (ChangeKind::Changed, "changed", "changed", "another diagnosis or other facts", Tone::Warning),
+    (ChangeKind::StillStale, "still_stale", "still stale", "the policy allowed Inspector at both audits and coverage still says ACCESS_DENIED: it does not refresh by itself", Tone::Bad),
+    (ChangeKind::Fixed, "fixed", "fixed", "it was not covered, and is now, or has nothing to scan", Tone::Good),
+];
+
+impl ChangeKind {
+    fn info(self) -> (&'static str, &'static str, Tone) {
+        let row = CHANGE_KINDS.iter().find(|row| row.0 == self);
+        row.map_or(("", "", Tone::Neutral), |row| (row.1, row.2, row.4))
+    }
+
+    /// Its word in files.
+    pub fn word(self) -> &'static str {
+        self.info().0
+    }
+
+    pub fn title(self) -> &'static str {
+        self.info().1
+    }
+
+    pub fn tone(self) -> Tone {
+        self.info().2
+    }
+}
+
+/// A column whose value is another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    pub column: &'static str,
+    pub before: String,
+    pub after: String,
+}
+
+/// One repository's change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    pub kind: ChangeKind,
+    pub account: AccountId,
+    pub account_name: String,
+    pub region: RegionName,
+    pub repository: RepositoryName,
+    pub repository_arn: String,
+    pub before: Option<Diagnosis>,
+    pub after: Option<Diagnosis>,
+    pub differences: Vec<Difference>,
+    /// What the two audits together say beyond the difference.
+    pub note: String,
+}
+
+/// Two audits compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changes {
+    /// It changed after this time.
+    pub since: Timestamp,
+    /// And no later than this.
+    pub until: Timestamp,
+    pub rows: Vec<Change>,
+    pub unchanged: usize,
+    pub simulated: bool,
+}
+
+/// Why two snapshots have nothing to compare.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CompareError {
+    #[error("the snapshots are of two organizations: {0} and {1}")]
+    Organizations(String, String),
+    #[error("one snapshot is simulated, the other is not")]
+    Simulated,
+    #[error("the second snapshot is older than the first: {until} is before {since}")]
+    Order { since: Timestamp, until: Timestamp },
+}
+
+/// The columns that are compared. Times of scans and counts of rows change every day and mean nothing by themselves.
+const COMPARED: &[&str] = &[
+    "policy_verdict",
+    "denied_actions",
+    "depends_on",
+    "policy_sha256",
+    "registry_policy_sha256",
+    "inspector_ecr_status",
+    "registry_scan_type",
+    "scan_frequency",
+    "coverage_status",
+    "coverage_reason",
+];
+
+type Key = (AccountId, RegionName, RepositoryName);
+
+pub fn compare(old: &Input<'_>, new: &Input<'_>) -> Result<Changes, CompareError> {
+    let id = |input: &Input<'_>| input.facts.organization.id.known().map(ToString::to_string);
+    if let (Some(before), Some(after)) = (id(old), id(new))
+        && before != after
+    {
+        return Err(CompareError::Organizations(before, after));
+    }
+    if old.simulated != new.simulated {
+        return Err(CompareError::Simulated);
+    }
+    if new.as_of < old.as_of {
+        return Err(CompareError::Order { since: old.as_of, until: new.as_of });
+    }
+    let key = |row: &RepositoryRow<'_>| -> Key {
+        (row.repository.account, row.repository.region.clone(), row.repository.name.clone())
+    };
+    let mut before: BTreeMap<Key, RepositoryRow<'_>> = old.repositories().map(|row| (key(&row), row)).collect();
+    let mut changes =
+        Changes { since: old.as_of, until: new.as_of, rows: Vec::new(), unchanged: 0, simulated: new.simulated };
+    for after in new.repositories() {
+        match before.remove(&key(&after)) {
+            None => changes.rows.push(appeared(old, &after)),
+            Some(before) => match both(&before, &after) {
+                Some(change) => changes.rows.push(change),
+                None => changes.unchanged += 1,
+            },
+        }
+    }
+    changes.rows.extend(before.values().map(|before| vanished(new, before)));
+    changes.rows.sort_by(|a, b| {
+        let place = |change: &Change| (change.kind, change.account, change.region.clone(), change.repository.clone());
+        place(a).cmp(&place(b))
+    });
+    Ok(changes)
+}
+
+fn change(kind: ChangeKind, row: &RepositoryRow<'_>) -> Change {
+    Change {
+        kind,
+        account: row.repository.account,
+        account_name: row.account.and_then(|account| account.name.known().cloned()).unwrap_or_default(),
+        region: row.repository.region.clone(),
+        repository: row.repository.name.clone(),
+        repository_arn: row.repository.arn.clone(),
+        before: None,
+        after: None,
+        differences: Vec::new(),
+        note: String::new(),
+    }
+}
+
+fn was_read(input: &Input<'_>, row: &RepositoryRow<'_>) -> bool {
+    let cell = input.facts.cells.get(&(row.repository.account, row.repository.region.clone()));
+    cell.is_some_and(|cell| cell.outcome == CellOutcome::Read && cell.repositories.known().is_some())
+}
+
+fn appeared(old: &Input<'_>, after: &RepositoryRow<'_>) -> Change {
+    let seen = was_read(old, after);
+    let note = if seen { "" } else { "its cell was not read before: it may have been there" };
+    Change { after: Some(after.assessment.diagnosis), note: note.to_owned(), ..change(ChangeKind::New, after) }
+}
+
+fn vanished(new: &Input<'_>, before: &RepositoryRow<'_>) -> Change {
+    let read = was_read(new, before);
+    let note = if read { "ECR lists it no more" } else { "its cell was not read this time" };
+    Change {
+        before: Some(before.assessment.diagnosis),
+        note: note.to_owned(),
+        ..change(ChangeKind::NoLongerVisible, before)
+    }
+}
+
+fn both(before: &RepositoryRow<'_>, after: &RepositoryRow<'_>) -> Option<Change> {
+    let (was, is) = (before.assessment.diagnosis, after.assessment.diagnosis);
+    let differences = differences(before, after);
+    let good = |diagnosis: Diagnosis| matches!(diagnosis, Diagnosis::Covered | Diagnosis::Empty);
+    // What is unread or under way says neither that it got better nor that it got worse.
+    let says = |diagnosis: Diagnosis| !matches!(diagnosis, Diagnosis::Unreadable | Diagnosis::Changing);
+    let kind = if is_stale_still(before, after) {
+        ChangeKind::StillStale
+    } else if was == is {
+        if differences.is_empty() {
+            return None;
+        }
+        ChangeKind::Changed
+    } else if is == Diagnosis::Unreadable {
+        ChangeKind::NoLongerReadable
+    } else if says(was) && says(is) && good(is) && !good(was) {
+        ChangeKind::Fixed
+    } else if says(was) && says(is) && good(was) && !good(is) {
+        ChangeKind::Regressed
+    } else {
+        ChangeKind::Changed
+    };
+    Some(Change { before: Some(was), after: Some(is), differences, ..change(kind, after) })
+}
+
+/// The policy allowed Inspector already before, and coverage says `ACCESS_DENIED` still: seldom chance by now.
+fn is_stale_still(before: &RepositoryRow<'_>, after: &RepositoryRow<'_>) -> bool {
+    before.assessment.verdict == Verdict::Allowed
+        && before.assessment.diagnosis == Diagnosis::Stale
+        && after.assessment.diagnosis == Diagnosis::Stale
+}
+
+fn differences(before: &RepositoryRow<'_>, after: &RepositoryRow<'_>) -> Vec<Difference> {
+    let compared = REPOSITORIES.iter().filter(|column| COMPARED.contains(&column.name));
+    let of_row = compared.map(|column| (column.name, (column.value)(before), (column.value)(after)));
+    let rules = |row: &RepositoryRow<'_>| {
+        row.cell.map_or(Value::Empty, |cell| asked(&cell.scan_rules, |rules| scan_rules(rules)))
+    };
+    of_row
+        .chain([("scan_rules", rules(before), rules(after))])
+        .filter(|(_, before, after)| before != after)
+        .map(|(column, before, after)| Difference { column, before: before.render(), after: after.render() })
+        .collect()
+}
