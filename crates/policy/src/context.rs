@@ -171,6 +171,7 @@ impl<'r> Context<'r> {
         }
     }
 
+    /// What is not listed here is as it is in anyone's request; what is in no one's is absent.
     fn of_inspector(&self, key: &Key, on_repository: bool) -> State<'_> {
         match key.kind {
             Kind::PrincipalIsAwsService | Kind::ViaAwsService => State::One(Value::Text("false")),
@@ -185,11 +186,6 @@ impl<'r> Context<'r> {
             Kind::MultiFactorAuthPresent => State::In(Cases::MFA_FALSE, Value::Text("false")),
             Kind::SourceIp => State::AddressIn(Cases::PUBLIC),
             Kind::Endpoint => State::In(Cases::ENDPOINT, Value::Foreign),
-            Kind::UserName
-            | Kind::PrincipalServiceName
-            | Kind::PrincipalServiceNames
-            | Kind::Session
-            | Kind::Source => State::Absent,
             _ => self.of_anyone(key, on_repository),
         }
     }
@@ -200,7 +196,6 @@ impl<'r> Context<'r> {
             Kind::PrincipalIsAwsService => State::One(Value::Text(if service.is_some() { "true" } else { "false" })),
             Kind::PrincipalServiceName => text_or_absent(service),
             Kind::PrincipalServiceNames if service.is_some() => State::One(Value::Anything),
-            Kind::PrincipalServiceNames => State::Absent,
             // AWS: source keys are for services that call by themselves.
             Kind::Source if service.is_none() => State::Absent,
             Kind::PrincipalOrgId if self.own_account => self.organization_id(),

@@ -318,6 +318,34 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_jsons_own() {
+        for right in ["0", "-0", "10", "1.5", "1e5", "1E+5", "1e-5", "-1.25e10"] {
+            let node = parse(right).unwrap();
+            assert_eq!((node.value, node.start, node.end), (Value::Number(right), 0, right.len()));
+        }
+        for wrong in ["-", "01", "-01", "00", "1.", ".5", "1e", "1e+", "+1", "1.e5", "--1", "1e5.5", "0x1"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn every_escape_stands_for_its_character() {
+        let node = parse(r#""\"\\\/\b\f\n\r\t\u0041""#).unwrap();
+        assert_eq!(node.value, Value::String("\"\\/\u{8}\u{c}\n\r\tA".into()));
+        let plain = parse("\"plain\"").unwrap();
+        assert!(matches!(plain.value, Value::String(Cow::Borrowed("plain"))), "nothing escaped, nothing copied");
+    }
+
+    #[test]
+    fn nesting_ends_at_its_limit() {
+        let nested = |open: &str, close: &str, depth: usize| format!("{}1{}", open.repeat(depth), close.repeat(depth));
+        for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+            assert!(parse(&nested(open, close, MAX_DEPTH)).is_ok());
+            assert!(parse(&nested(open, close, MAX_DEPTH + 1)).is_err());
+        }
+    }
+
+    #[test]
     fn values_and_escapes() {
         let node = parse(r#" {"a":[1.5e3,true,null,"\u00e9\ud83d\ude00\n"],"a":{}} "#).unwrap();
         let Value::Object(members) = node.value else { panic!() };

@@ -137,6 +137,16 @@ mod tests {
     }
 
     #[test]
+    fn a_range_is_its_network_whatever_host_it_was_written_with() {
+        assert_eq!(Range::parse("10.1.2.3/8"), Range::parse("10.0.0.0/8"));
+        assert_eq!(Range::parse("2001:db8::1/32"), Range::parse("2001:db8::/32"));
+        assert_ne!(Range::parse("10.1.2.3"), Range::parse("10.1.2.2"));
+        let contains = |range: &str, other: &str| Range::parse(range).unwrap().contains(Range::parse(other).unwrap());
+        assert!(contains("10.0.0.0/8", "10.255.0.0/16") && !contains("10.255.0.0/16", "10.0.0.0/8"));
+        assert!(contains("0.0.0.0/0", "255.255.255.255") && !contains("::/0", "0.0.0.0"));
+    }
+
+    #[test]
     fn every_row_of_every_table_is_a_range() {
         for text in NEVER_PUBLIC.iter().chain(AWS_BLOCKS).chain(MAPPED) {
             assert!(Range::parse(text).is_some(), "{text}");

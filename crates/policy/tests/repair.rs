@@ -5,7 +5,9 @@
 mod common;
 
 use common::{ROLE, request};
-use scangap_policy::{ALL_ACTIONS, ExemptError, REPOSITORY_ACTIONS, exempt};
+use std::collections::BTreeMap;
+
+use scangap_policy::{ALL_ACTIONS, Caller, ExemptError, REPOSITORY_ACTIONS, Request, Stated, exempt};
 
 fn repaired(text: &str) -> String {
     exempt(text, REPOSITORY_ACTIONS, &request()).expect("a repair")
@@ -98,12 +100,82 @@ fn a_repair_adds_text_and_removes_none() {
 }
 
 #[test]
+fn blocks_without_a_place_for_one_more_value_are_filled() {
+    check(r#","Condition":{"ArnNotEquals":{}}"#, r#","Condition":{"ArnNotEquals":{"aws:PrincipalArn": "ROLE"}}"#);
+    // What an empty list means is not documented: it stays, and another operator exempts.
+    check(
+        r#","Condition":{"ArnNotEquals":{"aws:PrincipalArn":[]}}"#,
+        r#","Condition":{"ArnNotEquals":{"aws:PrincipalArn":[]},"ArnNotLike":{"aws:PrincipalArn":"ROLE"}}"#,
+    );
+    // Operators compare without case: no second spelling of one that is there.
+    check(
+        r#","Condition":{"arnnotequals":{"aws:SourceArn":"arn:aws:s3:::x"}}"#,
+        r#","Condition":{"arnnotequals":{"aws:SourceArn":"arn:aws:s3:::x","aws:PrincipalArn":"ROLE"}}"#,
+    );
+    // Without case is more than the one role: it stays as it is.
+    check(
+        r#","Condition":{"StringNotEqualsIgnoreCase":{"aws:PrincipalArn":"x"}}"#,
+        r#","Condition":{"StringNotEqualsIgnoreCase":{"aws:PrincipalArn":"x"},"ArnNotEquals":{"aws:PrincipalArn":"ROLE"}}"#,
+    );
+}
+
+#[test]
+fn indentation_is_the_authors_at_every_depth() {
+    let tabs = "{\r\n\t\"Statement\": {\r\n\t\t\"Effect\": \"Deny\",\r\n\t\t\"Principal\": \"*\",\r\n\t\t\"Action\": \"*\"\r\n\t}\r\n}";
+    let expected = tabs.replace(
+        "\"Action\": \"*\"",
+        &format!(
+            "\"Action\": \"*\",\r\n\t\t\"Condition\": {{\r\n\t\t\t\"ArnNotEquals\": {{\r\n\t\t\t\t\"aws:PrincipalArn\": \"{ROLE}\"\r\n\t\t\t}}\r\n\t\t}}"
+        ),
+    );
+    assert_eq!(repaired(tabs), expected);
+    let hugging = "{\"Statement\":{\"Effect\":\"Deny\",\n\"Principal\":\"*\",\n\"Action\":\"*\"}}";
+    let after = repaired(hugging);
+    assert!(
+        after.contains("\"Action\":\"*\",\n\"Condition\":{\n  \"ArnNotEquals\":{\n    \"aws:PrincipalArn\""),
+        "{after}"
+    );
+}
+
+#[test]
+fn what_may_deny_is_exempted_too() {
+    let maybe = r#","Condition":{"Bool":{"aws:MultiFactorAuthPresent":"false"}}"#;
+    check(
+        maybe,
+        r#","Condition":{"Bool":{"aws:MultiFactorAuthPresent":"false"},"ArnNotEquals":{"aws:PrincipalArn":"ROLE"}}"#,
+    );
+}
+
+#[test]
+fn the_longest_policy_that_aws_stores_is_still_one() {
+    let with = |padding: usize| {
+        format!(
+            r#"{{"Statement":{{"Sid":"{}","Effect":"Deny","Principal":"*","Action":"ecr:*"}}}}"#,
+            "é".repeat(padding)
+        )
+    };
+    let added = repaired(&with(0)).chars().count();
+    assert_eq!(repaired(&with(10_240 - added)).chars().count(), 10_240);
+    let long = exempt(&with(10_241 - added), REPOSITORY_ACTIONS, &request());
+    assert_eq!(long, Err(ExemptError::TooLong { chars: 10_241 }));
+}
+
+#[test]
 fn what_cannot_be_repaired_says_why() {
     let try_repair = |text: &str| exempt(text, ALL_ACTIONS, &request()).expect_err("no repair").to_string();
     assert_eq!(
         try_repair(r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"*"}}"#),
         "the policy denies Inspector's role nothing"
     );
+    let other = Request { principal: Caller::parse("lambda.amazonaws.com").expect("a caller"), ..request() };
+    assert_eq!(exempt("{}", ALL_ACTIONS, &other), Err(ExemptError::AnotherPrincipal));
+    let absent = BTreeMap::from([("aws:principalarn".to_owned(), Stated::Absent)]);
+    let unreachable = Request { stated: absent, ..request() };
+    let text = r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"*"},{"Effect":"Deny","Principal":"*","Action":"*"}]}"#;
+    let error = exempt(text, ALL_ACTIONS, &unreachable).expect_err("no repair");
+    assert_eq!(error.to_string(), "no exemption by aws:PrincipalArn reaches statement 2");
+    let syntax = exempt("{", ALL_ACTIONS, &request()).expect_err("no repair");
+    assert!(std::error::Error::source(&syntax).is_some() && std::error::Error::source(&error).is_none());
     assert!(matches!(exempt("{", ALL_ACTIONS, &request()), Err(ExemptError::NotAPolicy(_))));
     let long = format!(
         r#"{{"Statement":{{"Effect":"Deny","Principal":"*","Action":["ecr:*","ecr:{}"]}}}}"#,
