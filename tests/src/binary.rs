@@ -108,7 +108,11 @@ impl Scangap {
     }
 
     /// Runs it with this on its standard input.
-    pub fn run_with(mut self, input: &str) -> Finished {
+    pub fn run_with(self, input: &str) -> Finished {
+        self.run_with_bytes(input.as_bytes())
+    }
+
+    pub fn run_with_bytes(mut self, input: &[u8]) -> Finished {
         let file = self.home.path().join(".stdin");
         fs_err::write(&file, input).expect("a file");
         self.command.stdin(std::fs::File::open(&file).expect("the file"));
@@ -133,6 +137,12 @@ impl Scangap {
     }
 
     /// Starts it without waiting, for tests that interrupt it.
+    /// Started, with standard input and output to talk through.
+    pub fn spawn_with_pipes(mut self) -> (std::process::Child, TempDir) {
+        self.command.stdin(Stdio::piped());
+        self.spawn()
+    }
+
     pub fn spawn(mut self) -> (std::process::Child, TempDir) {
         let child = self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
         (child, self.home)

@@ -267,7 +267,7 @@ pub struct Explain {
     #[arg(required_unless_present_any = ["snapshot", "batch"], conflicts_with_all = ["snapshot", "batch"])]
     pub policy: Option<PathBuf>,
     /// Take the policy, its registry policy and its context from a snapshot
-    #[arg(long, value_name = "SNAPSHOT", requires = "repository")]
+    #[arg(long, value_name = "SNAPSHOT", requires = "repository", conflicts_with_all = ["registry_policy", "kind"])]
     pub snapshot: Option<PathBuf>,
     /// The account of the registry
     #[arg(long, value_name = "ID", required_unless_present = "batch")]
@@ -279,7 +279,7 @@ pub struct Explain {
     #[arg(long, value_name = "PARTITION")]
     pub partition: Option<String>,
     /// Who calls: the ARN of a role, a user or a root, or the name of a service; default: Inspector's role
-    #[arg(long, value_name = "ARN", conflicts_with = "batch")]
+    #[arg(long, value_name = "ARN")]
     pub principal: Option<String>,
     /// The repository's name
     #[arg(long, value_name = "NAME")]
@@ -313,7 +313,7 @@ pub struct Explain {
     #[arg(long, value_name = "ACTION", value_delimiter = ',')]
     pub action: Vec<String>,
     /// Read one JSON object a line from standard input and answer one a line: see docs/explain.md
-    #[arg(long, conflicts_with_all = ["snapshot", "fix"])]
+    #[arg(long, conflicts_with_all = ["snapshot", "fix", "account", "region", "partition", "principal", "repository", "kind", "org", "tags", "registry_policy", "context", "absent", "unknown", "as_of", "action", "output"])]
     pub batch: bool,
     /// Print the repair as a diff
     #[arg(long)]

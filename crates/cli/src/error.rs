@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use scangap_aws::ConnectError;
 use scangap_collect::CollectError;
 use scangap_model::{Gap, GapKind};
-use scangap_policy::{ExemptError, SyntaxError};
+use scangap_policy::SyntaxError;
 use scangap_report::{CompareError, FileError, VerifyError, sanitize};
 use scangap_simorg::{ScenarioError, StartError};
 use scangap_snapshot::{ReadError, WriteError};
@@ -49,8 +49,6 @@ pub(crate) enum CliError {
     NotAPolicy { path: PathBuf, source: SyntaxError },
     #[error("the snapshot holds no policy of repository `{0}` there")]
     NoPolicy(String),
-    #[error("the policy cannot be repaired")]
-    NoRepair(#[source] ExemptError),
     #[error("failed to start the simulated organization")]
     Simulator(#[source] StartError),
     #[error("failed to start the asynchronous runtime")]
@@ -97,8 +95,7 @@ impl CliError {
             | Self::Scenario { .. }
             | Self::ScenarioFile { .. }
             | Self::Simulator(StartError::Scenario(_)) => Exit::Data,
-            Self::NoRepair(_)
-            | Self::Folder { .. }
+            Self::Folder { .. }
             | Self::Store(_)
             | Self::Report(_)
             | Self::Simulator(StartError::Listen { .. })
@@ -157,7 +154,6 @@ impl CliError {
             | Self::ScenarioFile { .. }
             | Self::PolicyFile { .. }
             | Self::NotAPolicy { .. }
-            | Self::NoRepair(_)
             | Self::Simulator(StartError::Scenario(_))
             | Self::Runtime(_) => return None,
         })

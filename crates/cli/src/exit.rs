@@ -20,11 +20,11 @@ pub enum Exit {
 pub const EXIT_CODES: &[(Exit, u8, &str)] = &[
     (Exit::Finished, 0, "finished and complete"),
     (Exit::Unexpected, 1, "unexpected error"),
-    (Exit::Reached, 2, "a diagnosis named by --fail-on was met"),
+    (Exit::Reached, 2, "a diagnosis named by --fail-on was met; explain: denied"),
     (Exit::Incomplete, 3, "finished but incomplete: something could not be read (outranks 2)"),
-    (Exit::UndecidedReached, 4, "only undecided repositories reached --fail-on"),
+    (Exit::UndecidedReached, 4, "only undecided repositories reached --fail-on; explain: depends or unknown"),
     (Exit::Usage, 64, "wrong usage"),
-    (Exit::Data, 65, "a snapshot, scenario or other file is unreadable, or of another version"),
+    (Exit::Data, 65, "a snapshot, policy, scenario or other file is unreadable, mismatched, or of another version"),
     (Exit::NoPermission, 77, "no usable credentials, or neither management nor delegated account"),
     (Exit::Interrupted, 130, "interrupted; the snapshot was closed first"),
 ];

@@ -21,6 +21,11 @@ pub(crate) fn out(text: &str) {
     let _ = anstream::stdout().write_all(text.as_bytes());
 }
 
+/// Results for machines: every byte as it is.
+pub(crate) fn raw(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
 /// Everything that is not a result.
 pub(crate) fn note(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");

@@ -6,7 +6,7 @@ mod wanted;
 use std::collections::BTreeSet;
 
 pub use operator::operator_names;
-pub(crate) use operator::{Comparison, Operator, Quantifier};
+pub(crate) use operator::{Comparison, Operator, Order, Quantifier};
 pub(crate) use wanted::{Filled, Wanted, filled, known_value, value};
 
 use crate::context::{Context, Family, State, Value};
@@ -58,6 +58,7 @@ impl Condition {
             State::Absent => Outcome::always(self.absent()),
             State::Open => Outcome::always(one(Value::Anything).agree(self.absent())),
             State::In(cases, value) => Outcome::split(cases, one(value), self.absent()),
+            State::MaybeIn(cases, value) => Outcome::split(cases, one(value).agree(self.absent()), self.absent()),
             State::AddressIn(cases) => {
                 let either = one(Value::AwsAddress(Family::V4)).agree(one(Value::AwsAddress(Family::V6)));
                 Outcome::split(cases, either, self.absent())
@@ -148,6 +149,17 @@ impl Condition {
             keys.filter(|key| !context.is_settled(key, on_repository)).map(|key| key.text.to_string()).collect();
         // A value that AWS does not define hangs on its own key.
         if open.is_empty() { BTreeSet::from([self.key.text.to_string()]) } else { open }
+    }
+
+    /// Whether it can match only where the key is there.
+    pub(crate) fn needs_the_key(&self) -> bool {
+        let operator = self.operator;
+        match (operator.comparison, operator.quantifier) {
+            (_, Quantifier::ForAllValues) => false,
+            (Comparison::Null, _) => self.wanted.as_slice() == [Wanted::Missing(false)],
+            (_, Quantifier::ForAnyValue) => !operator.if_exists,
+            (_, Quantifier::Single) => !operator.negated && !operator.if_exists,
+        }
     }
 
     /// Whether it would go another way if the key were missing.

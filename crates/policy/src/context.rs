@@ -23,6 +23,8 @@ pub(crate) enum Value<'a> {
     Between(Timestamp, Timestamp),
     /// `AROA…:<session>`.
     RoleId,
+    /// A text that begins so and goes on.
+    Begins(&'a str),
     /// Somebody else's: no endpoint, network or account of the customer.
     Foreign,
     /// A public address of AWS.
@@ -46,6 +48,8 @@ pub(crate) enum State<'a> {
     Open,
     /// There in some cases, absent in the rest.
     In(Cases, Value<'a>),
+    /// There or not in some cases, absent in the rest.
+    MaybeIn(Cases, Value<'a>),
     /// A public address of AWS of either family in some cases, absent in the rest.
     AddressIn(Cases),
 }
@@ -60,6 +64,10 @@ pub struct Context<'r> {
     own_account: bool,
     /// The resource of a repository action, where the repository is known.
     pub(crate) repository_arn: Option<String>,
+    /// What the ARN of every repository of the registry begins with.
+    pub(crate) repository_arn_start: String,
+    /// What the organization's paths begin with.
+    organization_start: String,
     /// The cases that what was stated leaves.
     pub(crate) cases: Cases,
 }
@@ -75,7 +83,7 @@ pub(crate) struct Principal {
     pub(crate) session_prefix: Option<String>,
     user_name: Option<String>,
     pub(crate) service: Option<String>,
-    kind: &'static str,
+    kind: Option<&'static str>,
 }
 
 impl Principal {
@@ -88,7 +96,7 @@ impl Principal {
             session_prefix: None,
             user_name: None,
             service: None,
-            kind,
+            kind: Some(kind),
         };
         let last = |arn: &str| arn.rsplit('/').next().unwrap_or_default().to_owned();
         match &request.principal {
@@ -115,7 +123,7 @@ impl Principal {
                 session_prefix: None,
                 user_name: None,
                 service: Some(name.clone()),
-                kind: "",
+                kind: None,
             },
         }
     }
@@ -131,6 +139,11 @@ impl<'r> Context<'r> {
                 .repository
                 .as_ref()
                 .map(|name| repository_arn(request.partition, &request.region, request.account, name)),
+            repository_arn_start: format!("arn:{}:ecr:{}:{account}:repository/", request.partition, request.region),
+            organization_start: match &request.organization {
+                Organization::Member { id, .. } => format!("{id}/"),
+                Organization::None | Organization::Unknown => String::new(),
+            },
             principal,
             account,
             cases: cases_left(&request.stated),
@@ -167,17 +180,23 @@ impl<'r> Context<'r> {
     pub(crate) fn is_settled(&self, key: &Key, on_repository: bool) -> bool {
         match self.state(key, on_repository) {
             State::One(Value::Text(_) | Value::Time(_)) | State::Many(_) | State::Absent => true,
-            State::One(_) | State::Open | State::In(..) | State::AddressIn(_) => false,
+            State::One(_) | State::Open | State::In(..) | State::MaybeIn(..) | State::AddressIn(_) => false,
         }
     }
 
-    /// What is not listed here is as it is in anyone's request; what is in no one's is absent.
+    /// Whether aws:userid was stated, with this id of the role or user.
+    pub(crate) fn states_unique_id(&self, id: &str) -> bool {
+        let stated = self.request.stated.get("aws:userid");
+        matches!(stated, Some(Stated::Values(values)) if values.iter().any(|value| value.split(':').next() == Some(id)))
+    }
+
     fn of_inspector(&self, key: &Key, on_repository: bool) -> State<'_> {
         match key.kind {
+            Kind::PrincipalArn | Kind::PrincipalAccount | Kind::PrincipalType => self.of_principal(key.kind),
             Kind::PrincipalIsAwsService | Kind::ViaAwsService => State::One(Value::Text("false")),
             Kind::PrincipalOrgId => self.organization_id(),
             Kind::PrincipalOrgPaths => self.organization_path(),
-            Kind::PrincipalTag => State::Open,
+            Kind::PrincipalTag | Kind::Unlisted => State::Open,
             Kind::UserId => State::One(Value::RoleId),
             Kind::TokenIssueTime => State::One(Value::Between(
                 self.request.as_of.checked_sub(LONGEST_SESSION).unwrap_or(Timestamp::MIN),
@@ -186,24 +205,40 @@ impl<'r> Context<'r> {
             Kind::MultiFactorAuthPresent => State::In(Cases::MFA_FALSE, Value::Text("false")),
             Kind::SourceIp => State::AddressIn(Cases::PUBLIC),
             Kind::Endpoint => State::In(Cases::ENDPOINT, Value::Foreign),
-            _ => self.of_anyone(key, on_repository),
+            Kind::EndpointOwner => State::MaybeIn(Cases::ENDPOINT, Value::Foreign),
+            Kind::UserName
+            | Kind::PrincipalServiceName
+            | Kind::PrincipalServiceNames
+            | Kind::Session
+            | Kind::Source
+            | Kind::OtherActions => State::Absent,
+            Kind::SecureTransport
+            | Kind::UserAgent
+            | Kind::CurrentTime
+            | Kind::EpochTime
+            | Kind::RequestedRegion
+            | Kind::ResourceAccount
+            | Kind::ResourceOrgId
+            | Kind::ResourceOrgPaths
+            | Kind::ResourceTag => self.of_request(key, on_repository),
         }
     }
 
     fn of_another(&self, key: &Key, on_repository: bool) -> State<'_> {
         let service = self.principal.service.as_deref();
         match key.kind {
+            Kind::PrincipalArn | Kind::PrincipalAccount | Kind::PrincipalType => self.of_principal(key.kind),
             Kind::PrincipalIsAwsService => State::One(Value::Text(if service.is_some() { "true" } else { "false" })),
             Kind::PrincipalServiceName => text_or_absent(service),
-            Kind::PrincipalServiceNames if service.is_some() => State::One(Value::Anything),
-            // AWS: source keys are for services that call by themselves.
-            Kind::Source if service.is_none() => State::Absent,
+            Kind::PrincipalServiceNames => service.map_or(State::Absent, |_| State::One(Value::Anything)),
+            Kind::PrincipalOrgId | Kind::PrincipalOrgPaths | Kind::PrincipalTag if service.is_some() => State::Absent,
             Kind::PrincipalOrgId if self.own_account => self.organization_id(),
             Kind::PrincipalOrgPaths if self.own_account => self.organization_path(),
-            Kind::PrincipalOrgId | Kind::PrincipalOrgPaths | Kind::PrincipalTag if service.is_some() => State::Absent,
             Kind::UserName => text_or_absent(self.principal.user_name.as_deref()),
             Kind::UserId if matches!(self.request.principal, Caller::Role { .. }) => State::One(Value::RoleId),
             Kind::UserId => State::One(Value::Anything),
+            // AWS: source keys are for services that call by themselves.
+            Kind::Source if service.is_none() => State::Absent,
             Kind::PrincipalOrgId
             | Kind::PrincipalOrgPaths
             | Kind::PrincipalTag
@@ -213,27 +248,45 @@ impl<'r> Context<'r> {
             | Kind::TokenIssueTime
             | Kind::MultiFactorAuthPresent
             | Kind::SourceIp
-            | Kind::Endpoint => State::Open,
-            _ => self.of_anyone(key, on_repository),
+            | Kind::Endpoint
+            | Kind::EndpointOwner
+            | Kind::Unlisted => State::Open,
+            Kind::OtherActions => State::Absent,
+            Kind::SecureTransport
+            | Kind::UserAgent
+            | Kind::CurrentTime
+            | Kind::EpochTime
+            | Kind::RequestedRegion
+            | Kind::ResourceAccount
+            | Kind::ResourceOrgId
+            | Kind::ResourceOrgPaths
+            | Kind::ResourceTag => self.of_request(key, on_repository),
         }
     }
 
+    fn of_principal(&self, kind: Kind) -> State<'_> {
+        let principal = &self.principal;
+        text_or_absent(match kind {
+            Kind::PrincipalArn => principal.arn.as_deref(),
+            Kind::PrincipalAccount => principal.account.as_deref(),
+            _ => principal.kind,
+        })
+    }
+
     /// What does not hang on who calls.
-    fn of_anyone(&self, key: &Key, on_repository: bool) -> State<'_> {
+    fn of_request(&self, key: &Key, on_repository: bool) -> State<'_> {
         match key.kind {
-            Kind::PrincipalArn => text_or_absent(self.principal.arn.as_deref()),
-            Kind::PrincipalAccount => text_or_absent(self.principal.account.as_deref()),
-            Kind::PrincipalType if !self.principal.kind.is_empty() => State::One(Value::Text(self.principal.kind)),
             Kind::SecureTransport => State::One(Value::Text("true")),
-            Kind::UserAgent => State::One(Value::Anything),
             Kind::CurrentTime | Kind::EpochTime => State::One(Value::Time(self.request.as_of)),
             Kind::RequestedRegion => State::One(Value::Text(self.request.region.as_str())),
             Kind::ResourceAccount => State::One(Value::Text(&self.account)),
             Kind::ResourceOrgId => self.organization_id(),
             Kind::ResourceOrgPaths => self.organization_path(),
             Kind::ResourceTag if on_repository => self.tag(key.tag()),
-            Kind::Unlisted => State::Open,
-            _ => State::Absent,
+            Kind::ResourceTag => State::Absent,
+            Kind::UserAgent => State::One(Value::Anything),
+            // Whatever is not told here is open, never settled by omission.
+            _ => State::Open,
         }
     }
 
@@ -248,20 +301,21 @@ impl<'r> Context<'r> {
     fn organization_path(&self) -> State<'_> {
         match &self.request.organization {
             Organization::Member { path: Some(path), .. } => State::One(Value::Text(path)),
-            Organization::Member { path: None, .. } => State::One(Value::Anything),
+            Organization::Member { path: None, .. } => State::One(Value::Begins(&self.organization_start)),
             Organization::None => State::Absent,
             Organization::Unknown => State::Open,
         }
     }
 
     fn tag(&self, tag: &str) -> State<'_> {
-        match &self.request.tags {
-            Tags::Unknown => State::Open,
-            // AWS: tag keys compare case-insensitively in conditions, values do not.
-            Tags::Known(tags) => tags
-                .iter()
-                .find(|(name, _)| name.eq_ignore_ascii_case(tag))
-                .map_or(State::Absent, |(_, found)| State::One(Value::Text(found))),
+        let Tags::Known(tags) = &self.request.tags else { return State::Open };
+        // AWS: tag keys compare case-insensitively in conditions, values do not.
+        let mut found = tags.iter().filter(|(name, _)| name.eq_ignore_ascii_case(tag)).map(|(_, value)| value);
+        match (found.next(), found.next()) {
+            (None, _) => State::Absent,
+            (Some(value), None) => State::One(Value::Text(value)),
+            // Two tags of one name but for case: which of them counts is not documented.
+            (Some(_), Some(_)) => State::One(Value::Anything),
         }
     }
 }
@@ -276,7 +330,7 @@ fn cases_left(stated: &BTreeMap<String, Stated>) -> Cases {
     for (name, stated) in stated {
         let where_it_is = match Key::new(name).kind {
             Kind::SourceIp => Cases::PUBLIC,
-            Kind::Endpoint => Cases::ENDPOINT,
+            Kind::Endpoint | Kind::EndpointOwner => Cases::ENDPOINT,
             _ => continue,
         };
         let narrowed = match stated {

@@ -160,9 +160,9 @@ fn open_elements(statement: &Statement, context: &Context<'_>, on_repository: bo
 }
 
 fn open_conditions<'s>(statement: &'s Statement, context: &Context<'_>, on_repository: bool) -> Vec<&'s Condition> {
-    let settled =
+    let is_open =
         |condition: &&Condition| condition.evaluate(context, on_repository).over(context.cases) == Kleene::Open;
-    statement.conditions.iter().filter(settled).collect()
+    statement.conditions.iter().filter(is_open).collect()
 }
 
 fn residual(statement: &Statement, context: &Context<'_>, on_repository: bool) -> Residual {
@@ -202,11 +202,11 @@ fn notes(statement: &Statement, context: &Context<'_>, on_repository: bool, note
             }
             _ => continue,
         };
-        let rest = statement.conditions.iter().enumerate().filter(|(other, _)| *other != at);
+        let mut rest = statement.conditions.iter().enumerate().filter(|(other, _)| *other != at);
+        let resource = statement.resources.as_ref();
         let reached = principal::matches(&statement.principals, context) != Kleene::No
-            && rest
-                .into_iter()
-                .all(|(_, other)| other.evaluate(context, on_repository).over(context.cases) != Kleene::No);
+            && resource.is_none_or(|resources| resource::matches(resources, context, on_repository) != Kleene::No)
+            && rest.all(|(_, other)| other.evaluate(context, on_repository).over(context.cases) != Kleene::No);
         if reached && !stated(condition) {
             notes.insert(note);
         }

@@ -7,9 +7,12 @@ pub(crate) use print::write_conditions;
 
 use crate::action::ActionSet;
 use crate::condition::Condition;
-use crate::json::{self, SyntaxError};
+use crate::json::{self, Position, SyntaxError};
 use crate::principal::Principal;
 use crate::template::Template;
+
+/// AWS: repository and registry policies have 10,240 characters at most.
+pub(crate) const MAX_CHARS: usize = 10_240;
 
 /// AWS: variables are replaced only in documents of version 2012-10-17; absent means 2008-10-17.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +44,14 @@ pub(crate) struct Resource {
     pub(crate) template: Template,
 }
 
+impl Resource {
+    /// Whether a variable stands before the fifth colon.
+    pub(crate) fn has_early_variable(&self) -> bool {
+        let early: usize = self.text.match_indices(':').nth(4).map_or(self.text.len(), |(at, _)| at);
+        self.template.variables().next().is_some() && self.text.find("${").is_some_and(|at| at < early)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
     /// Its place in the document, from 0.
@@ -68,6 +79,11 @@ pub struct PolicyDocument {
 
 impl PolicyDocument {
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
+        // Before anything else: what AWS would not store is not worth the time that reading it takes.
+        if let Some((offset, _)) = text.char_indices().nth(MAX_CHARS) {
+            let message = format!("a policy has {MAX_CHARS} characters at most");
+            return Err(SyntaxError { message, position: Position::at(text, offset), path: String::new() });
+        }
         read::document(text, &json::parse(text)?)
     }
 
@@ -96,6 +112,10 @@ mod tests {
             (r#"{"Statement":{"Effect":"Deny","Effect":"Deny","Principal":"*","Action":"*"}}"#, "stands twice"),
             (r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"ecr"}}"#, "not an action"),
             (r#"{"Statement":{"Effect":"Deny","Principal":"x","Action":"*"}}"#, "a principal is"),
+            (
+                r#"{"Statement":{"Effect":"Allow","NotPrincipal":{"AWS":"111122223333"},"Action":"*"}}"#,
+                "goes with Deny only",
+            ),
             (r#"{"Version":"2020-01-01","Statement":{}}"#, "not a policy version"),
             (
                 r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"*","Condition":{"Equals":{"a:b":"c"}}}}"#,
@@ -108,6 +128,11 @@ mod tests {
         ] {
             assert!(refused(text).contains(part), "{text}: {}", refused(text));
         }
+        let place =
+            refused("{\"Statement\":{\"Effect\":\"Deny\",\"Principal\":\"*\",\"Action\":[\"ecr:A\",\n\"bad\"]}}");
+        assert!(place.ends_with("at line 2, column 1 (Statement[0].Action[1])"), "{place}");
+        let long = format!("{}{}", "é".repeat(10_240), "{");
+        assert!(refused(&long).contains("10240 characters at most at line 1, column 10241"), "{}", refused(&long));
         assert!(refused("{\n\"Statement\":{\"Effect\":\"Deny\",\"Principal\":\"*\",\"Action\":7}}").contains("line 2"));
     }
 }

@@ -10,14 +10,11 @@ use scangap_model::inspector_role_arn;
 
 use crate::action::Action;
 use crate::context::Context;
-use crate::document::{Effect, PolicyDocument, Statement};
+use crate::document::{Effect, MAX_CHARS, PolicyDocument, Statement};
 use crate::evaluate::{action_matches, applies};
 use crate::json::{self, Node, SyntaxError, Value};
 use crate::outcome::Kleene;
 use crate::request::{Caller, Request};
-
-/// AWS: repository and registry policies have 10,240 characters at most.
-const MAX_CHARS: usize = 10_240;
 
 /// Operators under which a list of principals is a list of exemptions.
 const EXEMPTING: &[&str] = &["ArnNotEquals", "ArnNotLike", "StringNotEquals", "StringNotLike"];
@@ -183,11 +180,16 @@ fn one_more(text: &str, values: &Node<'_>, role: &str) -> Option<Edit> {
         let old = text.get(values.start..values.end)?;
         return Some(Edit { start: values.start, end: values.end, text: format!("[{old}, {role}]") });
     };
-    match (items.first(), items.last()) {
-        (Some(first), Some(last)) => {
-            let space = text.get(values.start + 1..first.start).unwrap_or_default();
-            let space = if space.contains('\n') || items.len() > 1 { space } else { " " };
-            Some(Edit::insert(last.end, format!(",{space}{role}")))
+    match items.as_slice() {
+        // As the author parts the last two.
+        [.., before, last] => {
+            let between = text.get(before.end..last.start)?;
+            Some(Edit::insert(last.end, format!("{between}{role}")))
+        }
+        [only] => {
+            let space = text.get(values.start + 1..only.start).unwrap_or_default();
+            let space = if space.contains('\n') { space } else { " " };
+            Some(Edit::insert(only.end, format!(",{space}{role}")))
         }
         _ => Some(Edit { start: values.start, end: values.end, text: format!("[{role}]") }),
     }
@@ -208,6 +210,10 @@ impl Layout {
         let (key, value) = members.last()?;
         let before = text.get(..key.start)?;
         let before_key = before.get(before.trim_end().len()..)?.to_owned();
+        let spaced = text.get(key.start..value.start)?.ends_with(char::is_whitespace);
+        // A lone member on its brace's line shows no space of its own: after a comma it is as after a colon.
+        let before_key =
+            if members.len() == 1 && before_key.is_empty() && spaced { " ".to_owned() } else { before_key };
         let colon = if text.get(key.start..value.start)?.ends_with(char::is_whitespace) { ": " } else { ":" };
         let unit = match before_key.rsplit_once('\n') {
             None => String::new(),

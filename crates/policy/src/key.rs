@@ -32,6 +32,8 @@ pub(crate) enum Kind {
     MultiFactorAuthPresent,
     SourceIp,
     Endpoint,
+    /// Whose endpoint it is: told by some services only.
+    EndpointOwner,
     SecureTransport,
     UserAgent,
     CurrentTime,
@@ -93,9 +95,9 @@ pub const CONDITION_KEYS: &[ConditionKey] = &[
     row("aws:SourceVpcArn", Kind::Endpoint, ENDPOINT),
     row("aws:SourceVpce", Kind::Endpoint, ENDPOINT),
     row("aws:VpcSourceIp", Kind::Endpoint, ENDPOINT),
-    row("aws:VpceAccount", Kind::Endpoint, ENDPOINT),
-    row("aws:VpceOrgID", Kind::Endpoint, ENDPOINT),
-    row("aws:VpceOrgPaths", Kind::Endpoint, ENDPOINT),
+    row("aws:VpceAccount", Kind::EndpointOwner, ENDPOINT),
+    row("aws:VpceOrgID", Kind::EndpointOwner, ENDPOINT),
+    row("aws:VpceOrgPaths", Kind::EndpointOwner, ENDPOINT),
     row("aws:SecureTransport", Kind::SecureTransport, "taken as true: documented as always present; the verdict says so"),
     row("aws:MultiFactorAuthPresent", Kind::MultiFactorAuthPresent, "false, or absent"),
     row("aws:MultiFactorAuthAge", Kind::Session, NO_SESSION),
@@ -128,6 +130,11 @@ impl Key {
     pub(crate) fn new(text: &str) -> Self {
         let kind = CONDITION_KEYS.iter().find(|row| row.covers(text)).map_or(Kind::Unlisted, |row| row.kind);
         Self { text: text.into(), lower: text.to_ascii_lowercase().into(), kind }
+    }
+
+    /// AWS: keys with several values cannot be variables.
+    pub(crate) fn is_multivalued(&self) -> bool {
+        matches!(self.kind, Kind::PrincipalOrgPaths | Kind::ResourceOrgPaths | Kind::PrincipalServiceNames)
     }
 
     /// The tag of a key such as `aws:ResourceTag/team`, in lowercase.

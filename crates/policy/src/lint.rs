@@ -11,9 +11,12 @@ use std::collections::BTreeSet;
 
 use scangap_model::AccountId;
 
+use crate::action::{ALL_ACTIONS, Action, REPOSITORY_ACTIONS};
 use crate::context::Context;
 use crate::document::{PolicyDocument, Statement};
+use crate::evaluate::{action_matches, applies};
 use crate::json::Position;
+use crate::outcome::Kleene;
 
 /// Where a policy is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +74,8 @@ pub const LINT_RULES: &[LintRule] = &[
         "Inspector calls ECR as an IAM role, not as the service principal inspector2.amazonaws.com: naming the service neither blocks nor exempts it."),
     rule("classic-inspector-role", principals::classic_role,
         "AWSServiceRoleForAmazonInspector is the role of Amazon Inspector Classic. Scanning is done by AWSServiceRoleForAmazonInspector2."),
+    rule("role-of-another-partition", principals::another_partition,
+        "The ARN names another partition than the policy's: nobody there calls here."),
     rule("role-path-missing", principals::path_missing,
         "aws:PrincipalArn and Principal hold the role's ARN with its path: role/aws-service-role/inspector2.amazonaws.com/AWSServiceRoleForAmazonInspector2."),
     rule("role-of-another-account", principals::another_account,
@@ -79,10 +84,12 @@ pub const LINT_RULES: &[LintRule] = &[
         "aws:PrincipalArn holds the role's ARN and never a session's, and the name of Inspector's session is random: a session can be neither listed nor matched."),
     rule("deleted-principal", principals::deleted,
         "A unique id stands for a role or user that was deleted: a new one of the same name has another id and is not meant."),
+    rule("malformed-principal", principals::malformed,
+        "A principal is \"*\", an account of 12 digits, an ARN of iam or sts, or a unique id: this names nobody, and AWS may refuse it."),
     rule("partial-wildcard-principal", principals::partial_wildcard,
         "Principal takes no wildcard inside an ARN: it is compared as text and matches nobody. Use Principal \"*\" with ArnLike on aws:PrincipalArn."),
     rule("not-principal-without-account", principals::not_principal_without_account,
-        "NotPrincipal is checked for the account and for the role: naming one without the other may still deny the role. Use Principal \"*\" with ArnNotEquals on aws:PrincipalArn."),
+        "NotPrincipal is checked for the account and for the role: naming a role without its account may still deny the role. Use Principal \"*\" with ArnNotEquals on aws:PrincipalArn."),
     rule("wildcard-under-string-equals", conditions::wildcard_as_text,
         "StringEquals and its kin compare wildcards as text. Use StringLike or ArnLike."),
     rule("service-flag-exempts-nothing", conditions::service_flag,
@@ -150,6 +157,24 @@ pub fn lint(
             }
         })
         .collect()
+}
+
+impl Scene<'_> {
+    /// The actions that a policy of this kind can touch.
+    fn actions(&self) -> &'static [Action] {
+        match self.kind {
+            PolicyKind::Repository => REPOSITORY_ACTIONS,
+            PolicyKind::Registry => ALL_ACTIONS,
+        }
+    }
+
+    /// Whether the statement applies, or may apply, to Inspector's role in one of them.
+    fn reaches_inspector(&self, statement: &Statement) -> bool {
+        self.actions().iter().any(|&action| {
+            action_matches(statement, action) != Kleene::No
+                && applies(statement, self.context, action.is_on_repository()).over(self.context.cases) != Kleene::No
+        })
+    }
 }
 
 impl Finding {

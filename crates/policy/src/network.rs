@@ -22,7 +22,7 @@ impl Range {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),
         };
-        let (bits, width, v6) = match address.trim().parse().ok()? {
+        let (bits, width, v6) = match address.parse().ok()? {
             IpAddr::V4(v4) => (u128::from(v4.to_bits()), 32, false),
             IpAddr::V6(v6) => (v6.to_bits(), 128, true),
         };

@@ -63,8 +63,9 @@ fn relation(principal: &Principal, context: &Context<'_>) -> Relation {
             Relation::Session
         }
         PrincipalType::Service if is(&caller.service) => Relation::Caller,
+        PrincipalType::Aws if context.states_unique_id(text) => Relation::Caller,
         // Inspector calls as an IAM role, not as the service principal `inspector2.amazonaws.com`. Unique ids (AROA...,
-        // AIDA...) stand for deleted principals: one that exists is shown by its ARN.
+        // AIDA...) stand for deleted principals, unless the request is said to have that very id.
         _ => Relation::Other,
     }
 }

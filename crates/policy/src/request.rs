@@ -86,15 +86,18 @@ impl std::error::Error for CallerError {}
 
 impl Caller {
     /// A role's, user's or root's ARN, or the name of a service.
-    pub fn parse(text: &str) -> Result<Self, CallerError> {
+    pub fn parse(text: &str, partition: Partition) -> Result<Self, CallerError> {
         let error = |why: &str| Err(CallerError(format!("`{text}` {why}")));
         if !text.contains(':') && text.contains('.') {
             return Ok(Self::Service(text.to_owned()));
         }
         let parts: Vec<&str> = text.splitn(6, ':').collect();
-        let ["arn", _, service, "", account, resource] = parts.as_slice() else {
+        let ["arn", its_partition, service, "", account, resource] = parts.as_slice() else {
             return error("is neither the ARN of a role, a user or a root nor the name of a service");
         };
+        if *its_partition != partition.as_str() {
+            return error(&format!("is not of the partition {partition}"));
+        }
         let Ok(account) = account.parse() else { return error("names no account of 12 digits") };
         let arn = text.to_owned();
         match (*service, resource.split_once('/')) {
@@ -117,11 +120,11 @@ mod tests {
     fn principals_are_roles_users_roots_and_services() {
         for (text, part) in [
             ("arn:aws:iam::111122223333:role/a/b", "Role"),
-            ("arn:aws-cn:iam::111122223333:user/x", "User"),
+            ("arn:aws:iam::111122223333:user/x", "User"),
             ("arn:aws:iam::111122223333:root", "Root"),
             ("lambda.amazonaws.com", "Service"),
         ] {
-            let caller = Caller::parse(text).map(|caller| format!("{caller:?}"));
+            let caller = Caller::parse(text, Partition::Aws).map(|caller| format!("{caller:?}"));
             assert!(caller.as_ref().is_ok_and(|caller| caller.starts_with(part)), "{text}: {caller:?}");
         }
         for (text, part) in [
@@ -134,8 +137,9 @@ mod tests {
             ("arn:aws:s3:::bucket", "12 digits"),
             ("arn:aws:s3::111122223333:bucket", "neither"),
             ("someone", "neither"),
+            ("arn:aws-cn:iam::111122223333:user/x", "partition aws"),
         ] {
-            let error = Caller::parse(text).map_err(|error| error.to_string());
+            let error = Caller::parse(text, Partition::Aws).map_err(|error| error.to_string());
             assert!(error.as_ref().is_err_and(|error| error.contains(part)), "{text}: {error:?}");
         }
     }

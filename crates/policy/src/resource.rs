@@ -8,9 +8,20 @@ use crate::outcome::Kleene;
 /// AWS: actions without a resource type match `*` only.
 const NO_RESOURCE: &str = "*";
 
-/// The resource of a request, where it is known.
-pub(crate) fn requested<'c>(context: &'c Context<'_>, on_repository: bool) -> Option<&'c str> {
-    if on_repository { context.repository_arn.as_deref() } else { Some(NO_RESOURCE) }
+/// The resource of a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Requested<'c> {
+    Known(&'c str),
+    /// A repository that is not known yet: its ARN begins so.
+    Begins(&'c str),
+}
+
+pub(crate) fn requested<'c>(context: &'c Context<'_>, on_repository: bool) -> Requested<'c> {
+    match (on_repository, &context.repository_arn) {
+        (false, _) => Requested::Known(NO_RESOURCE),
+        (true, Some(arn)) => Requested::Known(arn),
+        (true, None) => Requested::Begins(&context.repository_arn_start),
+    }
 }
 
 pub(crate) fn matches(resources: &Selection<Resource>, context: &Context<'_>, on_repository: bool) -> Kleene {
@@ -20,23 +31,36 @@ pub(crate) fn matches(resources: &Selection<Resource>, context: &Context<'_>, on
     }
     let requested = requested(context, on_repository);
     let mut hit = Kleene::No;
-    for Resource { template, .. } in &resources.items {
-        hit = hit.or(match (filled(template, context, on_repository), requested) {
-            (Filled::Null, _) => Kleene::No,
-            (Filled::Yes, _) if template.is_everything() => Kleene::Yes,
-            (Filled::Open, Some(requested))
-                if !template.could_match(requested, |variable| known_value(variable, context, on_repository)) =>
-            {
-                Kleene::No
-            }
-            (Filled::Open, _) | (Filled::Yes, None) => Kleene::Open,
-            (Filled::Yes, Some(requested)) => {
-                Kleene::of(template.matches(requested, |variable| value(variable, context, on_repository)))
-            }
-        });
+    for resource in &resources.items {
+        hit = hit.or(one(resource, requested, context, on_repository));
         if hit == Kleene::Yes {
             break;
         }
     }
     if resources.negated { hit.not() } else { hit }
+}
+
+fn one(resource: &Resource, requested: Requested<'_>, context: &Context<'_>, on_repository: bool) -> Kleene {
+    let template = &resource.template;
+    let known = |variable| known_value(variable, context, on_repository);
+    if template.is_everything() {
+        return Kleene::Yes;
+    }
+    let could = match requested {
+        Requested::Known(arn) => template.matches_resource(arn, known),
+        Requested::Begins(start) => template.could_begin(start, known),
+    };
+    match (filled(template, context, on_repository), requested) {
+        // AWS: a variable without a value makes the resource match nothing.
+        (Filled::Null, _) => Kleene::No,
+        // AWS: variables may stand after the fifth colon only; what becomes of another is not documented.
+        _ if resource.has_early_variable() => Kleene::Open,
+        _ if !could => Kleene::No,
+        (Filled::Yes, Requested::Known(_)) => Kleene::Yes,
+        (Filled::Yes, Requested::Begins(start)) => {
+            let all = template.matches_all_that_begin(start, |variable| value(variable, context, on_repository));
+            if all { Kleene::Yes } else { Kleene::Open }
+        }
+        (Filled::Open, _) => Kleene::Open,
+    }
 }

@@ -33,13 +33,18 @@ enum Wanted<'v> {
     Any,
 }
 
-/// How a text compares with a template.
+/// Which colons a wildcard may stand for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Colons {
-    Plain,
-    /// No wildcard stands for a colon before this place.
-    Guarded(usize),
+    All,
+    /// None up to this place.
+    After(usize),
+    /// Only a `*` that ends its segment.
+    BySegment,
 }
+
+/// Where a `*` stands that can take in more: what comes after it, and the text that it leaves.
+type Retry = Option<(usize, usize)>;
 
 impl Template {
     pub(crate) fn new(text: &str, wildcards: bool, variables: bool) -> Self {
@@ -103,7 +108,7 @@ impl Template {
 
     /// Whether it matches with some values of the variables that have none yet.
     pub(crate) fn could_match<'v>(&'v self, text: &str, value: impl Fn(&'v Variable) -> Option<&'v str>) -> bool {
-        text.len() >= self.shortest && self.glob(text, Colons::Plain, value)
+        text.len() >= self.shortest && self.glob(text, Colons::All, value)
     }
 
     /// AWS: `ArnEquals` and `ArnLike` compare the six parts between colons separately; the sixth may hold colons. So each
@@ -111,49 +116,104 @@ impl Template {
     pub(crate) fn matches_arn<'v>(&'v self, text: &str, value: impl Fn(&'v Variable) -> &'v str) -> bool {
         let fifth = text.match_indices(':').nth(4);
         fifth.is_some_and(|(at, _)| {
-            text.len() >= self.shortest && self.glob(text, Colons::Guarded(at), |variable| Some(value(variable)))
+            text.len() >= self.shortest && self.glob(text, Colons::After(at), |variable| Some(value(variable)))
         })
+    }
+
+    /// AWS: in a `Resource`, a `*` goes beyond its segment only where it is the segment's last character.
+    pub(crate) fn matches_resource<'v>(&'v self, text: &str, value: impl Fn(&'v Variable) -> Option<&'v str>) -> bool {
+        text.len() >= self.shortest && self.glob(text, Colons::BySegment, value)
+    }
+
+    /// Whether it matches every text that begins so.
+    pub(crate) fn matches_all_that_begin<'v>(&'v self, start: &str, value: impl Fn(&'v Variable) -> &'v str) -> bool {
+        self.pieces.last() == Some(&Piece::Any) && self.matches_resource(start, |variable| Some(value(variable)))
+    }
+
+    /// Whether it could match a text that begins so and goes on.
+    pub(crate) fn could_begin<'v>(&'v self, start: &str, value: impl Fn(&'v Variable) -> Option<&'v str>) -> bool {
+        let (mut rest, mut beyond) = (start, false);
+        for piece in &self.pieces {
+            let wanted = match piece {
+                Piece::Text(wanted) => wanted,
+                Piece::Any => return true,
+                Piece::One => {
+                    let mut chars = rest.chars();
+                    beyond |= chars.next().is_none();
+                    rest = chars.as_str();
+                    continue;
+                }
+                Piece::Variable(variable) => match value(variable) {
+                    Some(value) => value,
+                    None => return true,
+                },
+            };
+            match rest.strip_prefix(wanted) {
+                Some(others) => rest = others,
+                None => return wanted.starts_with(rest),
+            }
+        }
+        beyond
     }
 
     /// A variable without a value stands for any run.
     fn glob<'v>(&'v self, text: &str, colons: Colons, value: impl Fn(&'v Variable) -> Option<&'v str>) -> bool {
-        let may_swallow = |at: usize, c: char| c != ':' || !matches!(colons, Colons::Guarded(fifth) if at <= fifth);
         let char_at = |at: usize| text.get(at..).and_then(|rest| rest.chars().next());
-        let (mut piece, mut at) = (0, 0);
-        let mut retry: Option<(usize, usize)> = None;
-        loop {
-            let wanted = self.pieces.get(piece).map(|piece| match piece {
+        let wanted_at = |piece: usize| {
+            self.pieces.get(piece).map(|piece| match piece {
                 Piece::Text(wanted) => Wanted::Text(wanted),
                 Piece::One => Wanted::One,
                 Piece::Any => Wanted::Any,
                 Piece::Variable(variable) => value(variable).map_or(Wanted::Any, Wanted::Text),
-            });
-            let step = match wanted {
+            })
+        };
+        let one_may_be = |at: usize, c: char| match colons {
+            Colons::All => true,
+            Colons::After(fifth) => c != ':' || at > fifth,
+            Colons::BySegment => c != ':',
+        };
+        // The last `*` that any colon can go into, and the last one after it that none can.
+        let (mut far, mut near): (Retry, Retry) = (None, None);
+        let (mut piece, mut at) = (0, 0);
+        loop {
+            let step = match wanted_at(piece) {
                 None if at == text.len() => return true,
                 None => None,
                 Some(Wanted::Any) => {
-                    retry = Some((piece + 1, at));
+                    let ends_segment = match wanted_at(piece + 1) {
+                        None => true,
+                        Some(Wanted::Text(next)) => next.starts_with(':'),
+                        Some(Wanted::One | Wanted::Any) => false,
+                    };
+                    if colons == Colons::All || (colons == Colons::BySegment && ends_segment) {
+                        (far, near) = (Some((piece + 1, at)), None);
+                    } else {
+                        near = Some((piece + 1, at));
+                    }
                     Some(0)
                 }
-                Some(Wanted::One) => char_at(at).filter(|&c| may_swallow(at, c)).map(char::len_utf8),
+                Some(Wanted::One) => char_at(at).filter(|&c| one_may_be(at, c)).map(char::len_utf8),
                 Some(Wanted::Text(wanted)) => {
                     text.get(at..).is_some_and(|rest| rest.starts_with(wanted)).then_some(wanted.len())
                 }
             };
-            match (step, retry) {
-                (Some(length), _) => {
-                    piece += 1;
-                    at += length;
-                }
-                (None, Some((after, from))) => match char_at(from) {
-                    Some(c) if may_swallow(from, c) => {
-                        retry = Some((after, from + c.len_utf8()));
-                        piece = after;
-                        at = from + c.len_utf8();
-                    }
-                    _ => return false,
-                },
-                (None, None) => return false,
+            if let Some(length) = step {
+                piece += 1;
+                at += length;
+                continue;
+            }
+            let more_near = near.and_then(|(after, from)| {
+                char_at(from).filter(|&c| one_may_be(from, c)).map(|c| (after, from + c.len_utf8()))
+            });
+            let more_far = || far.and_then(|(after, from)| char_at(from).map(|c| (after, from + c.len_utf8())));
+            if more_near.is_some() {
+                near = more_near;
+            } else {
+                (far, near) = (more_far(), None);
+            }
+            match near.or(far) {
+                Some((after, from)) => (piece, at) = (after, from),
+                None => return false,
             }
         }
     }

@@ -7,6 +7,7 @@ use crate::context::{Context, State, Value};
 use crate::document::{PolicyDocument, Selection};
 use crate::evaluate::action_matches;
 use crate::outcome::Kleene;
+use crate::resource::Requested;
 use crate::{principal, resource};
 
 /// Whether an element matches; `Unknown` names what it hangs on.
@@ -48,16 +49,19 @@ pub fn why(document: &PolicyDocument, index: usize, action: Action, context: &Co
         span: principals.span,
         wanted: principals.items.iter().map(|principal| principal.text.to_string()).collect(),
         found: context.principal.arn.clone().or(context.principal.service.clone()).unwrap_or_default(),
-        matched: truth(principal::matches(principals, context), "NotPrincipal"),
+        matched: truth(principal::matches(principals, context), &name("Principal", principals)),
     });
     if let Some(resources) = &statement.resources {
-        let found = resource::requested(context, on_repository).unwrap_or("a repository that is not known");
+        let found = match resource::requested(context, on_repository) {
+            Requested::Known(arn) => arn.to_owned(),
+            Requested::Begins(start) => format!("a repository that is not known: {start}…"),
+        };
         elements.push(Element {
             name: name("Resource", resources),
             span: resources.span,
             wanted: resources.items.iter().map(|resource| resource.text.to_string()).collect(),
-            found: found.to_owned(),
-            matched: truth(resource::matches(resources, context, on_repository), "Resource"),
+            found,
+            matched: truth(resource::matches(resources, context, on_repository), &name("Resource", resources)),
         });
     }
     elements.extend(statement.conditions.iter().map(|condition| {
@@ -94,6 +98,7 @@ fn described(state: State<'_>) -> String {
         Value::Time(time) => format!("{time:.0}"),
         Value::Between(from, to) => format!("between {from:.0} and {to:.0}"),
         Value::RoleId => "a role's id and a session's name that are not known".to_owned(),
+        Value::Begins(start) => format!("some value that begins with {start}"),
         Value::Foreign => "a value that is not yours".to_owned(),
         Value::AwsAddress(_) => "a public address of AWS".to_owned(),
         Value::Anything => "some value that is not known".to_owned(),
@@ -103,7 +108,7 @@ fn described(state: State<'_>) -> String {
         State::Many(values) => values.join(", "),
         State::Absent => "absent".to_owned(),
         State::Open => "absent, or some value that is not known".to_owned(),
-        State::In(_, one) => format!("{}, or absent", value(one)),
+        State::In(_, one) | State::MaybeIn(_, one) => format!("{}, or absent", value(one)),
         State::AddressIn(_) => "a public address of AWS, or absent".to_owned(),
     }
 }

@@ -5,6 +5,7 @@
 mod common;
 
 use common::{deny_under, request, verdict};
+use scangap_model::Partition;
 use scangap_policy::{Caller, Organization, Request};
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/ci/deploy";
@@ -14,7 +15,7 @@ const STRANGER: &str = "arn:aws:iam::444455556666:role/ci/deploy";
 const SERVICE: &str = "lambda.amazonaws.com";
 
 fn by(caller: &str) -> Request {
-    Request { principal: Caller::parse(caller).expect("a caller"), ..request() }
+    Request { principal: Caller::parse(caller, Partition::Aws).expect("a caller"), ..request() }
 }
 
 /// A Deny under the block, beside an Allow of everything to everybody.

@@ -206,11 +206,6 @@ fn empty_lists_and_null_with_a_set_operator_are_accepted_as_aws_accepts_them() {
     condition(r#""StringEqualsIfExists":{"aws:SourceAccount":[]}"#, "denied");
     condition(r#""ForAllValues:Null":{"aws:SourceAccount":"false"}"#, "denied");
     condition(r#""ForAnyValue:Null":{"aws:SourceAccount":"true"}"#, "allowed");
-    // An Allow that no evaluator likes does not hide the Deny beside it.
-    check_document(
-        r#"{"Statement":[{"Effect":"Allow","NotPrincipal":{"AWS":"999999999999"},"Action":"*"},{"Effect":"Deny","Principal":"*","Action":"*"}]}"#,
-        "denied",
-    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{ROLE, deny_under, evaluate, parse, request, verdict};
-use scangap_model::Verdict;
+use scangap_model::{Partition, Verdict};
 use scangap_policy::{
     Action, Caller, Context, Decision, LINT_RULES, Note, PolicyDocument, Request, Stated, decide, verdicts,
 };
@@ -44,7 +44,7 @@ fn a_dependence_names_the_statements_and_keys_that_it_hangs_on() {
     let decision = decided(&statements(&[ALLOW, MAYBE]));
     assert_eq!((decision.verdict, indices(&decision)), (Verdict::Depends, vec![1]));
     assert_eq!(decision.depends_on.iter().collect::<Vec<_>>(), ["aws:PrincipalTag/a"]);
-    let stranger = Caller::parse("arn:aws:iam::444455556666:role/x").expect("a caller");
+    let stranger = Caller::parse("arn:aws:iam::444455556666:role/x", Partition::Aws).expect("a caller");
     let asked = Request { principal: stranger, ..request() };
     let both = evaluate(&parse(&statements(&[MAYBE_ALLOW, MAYBE])), Action::ListImages, &asked);
     assert_eq!((both.verdict, indices(&both)), (Verdict::Depends, vec![0, 1]));
@@ -249,4 +249,105 @@ fn a_document_gives_its_statements_and_a_rule_its_code() {
     let document = PolicyDocument::parse(&statements(&[ALLOW, DENY])).expect("a policy");
     assert_eq!(document.statements().len(), 2);
     assert!(LINT_RULES.iter().all(|rule| format!("{rule:?}") == rule.code));
+}
+
+#[test]
+fn a_repository_that_is_not_known_is_one_of_the_registrys() {
+    let unknown = Request { repository: None, ..request() };
+    let resource = |name: &str, text: &str| {
+        verdict(&statements(&[&format!(r#""Effect":"Deny","Principal":"*","Action":"*","{name}":"{text}""#)]), &unknown)
+    };
+    assert_eq!(resource("Resource", "arn:aws:ecr:eu-west-1:111122223333:repository/*"), "denied");
+    assert_eq!(resource("Resource", "arn:aws:ecr:*"), "denied");
+    assert_eq!(resource("Resource", "arn:aws:ecr:eu-west-1:999999999999:repository/*"), "allowed");
+    assert_eq!(resource("Resource", "arn:aws:ecr:us-*:111122223333:repository/*"), "allowed");
+    assert_eq!(resource("Resource", "arn:aws:ecr:eu-west-1:111122223333:repository/???"), "depends resource");
+    assert_eq!(resource("Resource", "arn:aws:ecr:eu-west-1:111122223333:repository/team/*"), "depends resource");
+    assert_eq!(resource("Resource", "arn:aws:ecr:eu-west-1:111122223333:repository/"), "allowed");
+    assert_eq!(resource("NotResource", "arn:aws:ecr:eu-west-1:111122223333:repository/*"), "allowed");
+    assert_eq!(
+        resource("Resource", "arn:aws:ecr:eu-west-1:111122223333:repository/${aws:PrincipalTag/a}"),
+        "depends aws:principaltag/a"
+    );
+}
+
+#[test]
+fn wildcards_of_a_resource_go_beyond_their_segment_only_at_its_end() {
+    let resource = |text: &str| {
+        verdict(
+            &statements(&[&format!(r#""Effect":"Deny","Principal":"*","Action":"*","Resource":"{text}""#)]),
+            &request(),
+        )
+    };
+    assert_eq!(resource("arn:aws:ecr:*"), "denied");
+    assert_eq!(resource("arn:*:repository/team/app"), "denied");
+    assert_eq!(resource("arn:*:repository/*a?p"), "denied");
+    assert_eq!(resource("arn:aws:ecr:*/app"), "allowed");
+    assert_eq!(resource("*/team/app"), "allowed");
+    assert_eq!(resource("arn:aws:ecr:eu-west-?:1111*:repository/te*/a*p"), "denied");
+    // Variables before the fifth colon: not documented.
+    assert_eq!(resource("arn:aws:ecr:${aws:RequestedRegion}:*:repository/*"), "depends resource");
+}
+
+#[test]
+fn what_is_known_of_a_part_decides_where_the_part_is_enough() {
+    let block = |text: &str, request: &Request| verdict(&deny_under(text), request);
+    let member = |path: Option<&str>| Request {
+        organization: scangap_policy::Organization::Member { id: "o-exampleorg".into(), path: path.map(str::to_owned) },
+        ..request()
+    };
+    let paths = |values: &str| format!(r#""ForAllValues:StringNotLike":{{"aws:PrincipalOrgPaths":{values}}}"#);
+    assert_eq!(block(&paths(r#""o-exampleorg/*""#), &member(None)), "allowed");
+    assert_eq!(block(&paths(r#""o-other/*""#), &member(None)), "denied");
+    assert_eq!(block(&paths(r#""o-exampleorg/r-ab12/*""#), &member(None)), "depends aws:principalorgpaths");
+    let equals = r#""ForAnyValue:StringEquals":{"aws:PrincipalOrgPaths":"o-other/r-1/"}"#;
+    assert_eq!(block(equals, &member(None)), "allowed");
+    // Keys with several values cannot be variables.
+    let variable = r#""StringEquals":{"aws:PrincipalOrgID":"${aws:PrincipalOrgPaths}"}"#;
+    assert_eq!(block(variable, &member(Some("o-exampleorg/"))), "depends aws:principalorgid");
+    // A role's id and session have no wildcard in them, and compare by the operator's own case.
+    assert_eq!(block(r#""StringNotEquals":{"aws:userid":"AROAEXAMPLE:*"}"#, &request()), "denied");
+    assert_eq!(block(r#""StringNotEquals":{"aws:userid":"AROAEXAMPLE:x"}"#, &request()), "depends aws:userid");
+    assert_eq!(
+        block(r#""StringNotEqualsIgnoreCase":{"aws:userid":"aroaexample:x"}"#, &request()),
+        "depends aws:userid"
+    );
+    assert_eq!(block(r#""StringNotEquals":{"aws:userid":"aroaexample:x"}"#, &request()), "denied");
+    assert_eq!(block(r#""StringNotEqualsIgnoreCase":{"aws:userid":"aidaexample:x"}"#, &request()), "denied");
+    // Whose endpoint it is may be missing where the endpoint is not.
+    assert_eq!(
+        block(r#""Null":{"aws:SourceVpce":"false","aws:VpceOrgID":"true"}"#, &request()),
+        "depends aws:sourcevpce aws:vpceorgid"
+    );
+    // Two tags of one name but for case.
+    let tags = BTreeMap::from([("Team".to_owned(), "b".to_owned()), ("team".to_owned(), "a".to_owned())]);
+    let tagged = Request { tags: scangap_policy::Tags::Known(tags), ..request() };
+    assert_eq!(block(r#""StringEquals":{"aws:ResourceTag/team":"a"}"#, &tagged), "depends aws:resourcetag/team");
+    assert_eq!(block(r#""Null":{"aws:ResourceTag/team":"true"}"#, &tagged), "allowed");
+}
+
+#[test]
+fn a_unique_id_is_met_by_the_request_that_is_said_to_have_it() {
+    let text = statements(&[r#""Effect":"Deny","Principal":{"AWS":"AROAEXAMPLEEXAMPLE01"},"Action":"*""#]);
+    let with = |userid: &str| {
+        let stated = BTreeMap::from([("aws:userid".to_owned(), Stated::Values(vec![userid.to_owned()]))]);
+        verdict(&text, &Request { stated, ..request() })
+    };
+    assert_eq!(verdict(&text, &request()), "allowed");
+    assert_eq!(with("AROAEXAMPLEEXAMPLE01:inspector1"), "denied");
+    assert_eq!(with("AROAANOTHERANOTHER01:inspector1"), "allowed");
+}
+
+#[test]
+fn values_of_wider_forms_than_aws_documents_are_not_guessed_at() {
+    for block in [
+        r#""DateGreaterThan":{"aws:CurrentTime":"2020-01-01 00:00:00Z"}"#,
+        r#""DateGreaterThan":{"aws:CurrentTime":"2020-01-01T00:00:00+01:00[Europe/Paris]"}"#,
+    ] {
+        assert_eq!(verdict(&deny_under(block), &request()), "depends aws:currenttime", "{block}");
+    }
+    assert_eq!(
+        verdict(&deny_under(r#""IpAddress":{"aws:SourceIp":" 203.0.113.10 /32"}"#), &request()),
+        "depends aws:sourceip"
+    );
 }

@@ -58,6 +58,17 @@ rows! { check, BY_STATEMENT;
         "Statement[0].NotPrincipal",
         &[r#""Effect":"Deny","Action":"ecr:*","NotPrincipal":{"AWS":"ROLE"}"#][..],
     )]
+    the_role_alone_in_a_second_statement "exemption-in-another-statement": [(
+        &[DENY, r#""Effect":"Deny","NotPrincipal":{"AWS":["ROLE","111122223333"]},"Action":"ecr:*""#][..],
+        "Statement[1].NotPrincipal",
+        // A repository policy cannot touch the first action: nothing is denied still.
+        &[r#""Effect":"Deny","Principal":"*","Action":"ecr:GetAuthorizationToken""#, r#""Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"ArnNotEquals":{"aws:PrincipalArn":"ROLE"}}"#][..],
+    )]
+    a_principal_of_no_form "malformed-principal": [(
+        &[r#""Effect":"Deny","Action":"ecr:*","Principal":{"AWS":"not an arn"}"#][..],
+        "Statement[0].Principal",
+        &[r#""Effect":"Deny","Action":"ecr:*","Principal":{"AWS":["111122223333","ROLE","AIDAEXAMPLEEXAMPLE01"]}"#][..],
+    )]
     a_deleted_principal "deleted-principal": [(
         &[r#""Effect":"Deny","Action":"ecr:*","Principal":{"AWS":"AROAEXAMPLEEXAMPLE01"}"#][..],
         "Statement[0].Principal",
@@ -101,6 +112,11 @@ rows! { under, BY_CONDITION;
         "ArnNotEquals.aws:PrincipalArn",
         r#""ArnNotEquals":{"aws:PrincipalArn":"arn:aws:iam::*:role/aws-service-role/inspector2.amazonaws.com/AWSServiceRoleForAmazonInspector2"}"#,
     )]
+    the_role_of_another_partition "role-of-another-partition": [(
+        r#""ArnNotEquals":{"aws:PrincipalArn":"arn:aws-cn:iam::111122223333:role/x"}"#,
+        "ArnNotEquals.aws:PrincipalArn",
+        r#""ArnNotLike":{"aws:PrincipalArn":"arn:*:iam::111122223333:role/x"}"#,
+    )]
     a_session "session-arn": [(
         r#""ArnNotLike":{"aws:PrincipalArn":"arn:aws:sts::111122223333:assumed-role/AWSServiceRoleForAmazonInspector2/*"}"#,
         "ArnNotLike.aws:PrincipalArn",
@@ -108,10 +124,12 @@ rows! { under, BY_CONDITION;
     )]
     a_wildcard_as_text "wildcard-under-string-equals": [
         (r#""StringNotEquals":{"aws:PrincipalArn":"arn:aws:iam::*:role/x"}"#, "StringNotEquals.aws:PrincipalArn", r#""StringNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/x"}"#),
-        (r#""StringEquals":{"aws:userid":"a?"}"#, "StringEquals.aws:userid", r#""StringEquals":{"aws:userid":"a${?}${*}"}"#),
+        (r#""StringEquals":{"aws:userid":"a?"}"#, "StringEquals.aws:userid", r#""StringEquals":{"aws:userid":"a${?}${*}${aws:x, '*'}"}"#),
     ]
     a_guard_for_services "service-flag-exempts-nothing": [
         (r#""BoolIfExists":{"aws:PrincipalIsAWSService":"false"}"#, "BoolIfExists.aws:PrincipalIsAWSService", r#""Bool":{"aws:PrincipalIsAWSService":"true"}"#),
+        // Beside the right exemption it does no harm.
+        (r#""BoolIfExists":{"aws:ViaAWSService":"false"}"#, "BoolIfExists.aws:ViaAWSService", r#""BoolIfExists":{"aws:ViaAWSService":"false"},"ArnNotEquals":{"aws:PrincipalArn":"ROLE"}"#),
         (r#""StringNotEquals":{"aws:PrincipalServiceName":"inspector2.amazonaws.com"}"#, "StringNotEquals.aws:PrincipalServiceName", r#""StringEquals":{"aws:PrincipalServiceName":"x"}"#),
     ]
     for_all_values_of_nothing "for-all-values-vacuous": [(
@@ -122,6 +140,11 @@ rows! { under, BY_CONDITION;
     conditions_that_exclude_each_other "never-matches": [
         (r#""StringEquals":{"aws:PrincipalAccount":"x"},"Null":{"aws:PrincipalAccount":"true"}"#, "StringEquals.aws:PrincipalAccount", r#""StringEqualsIfExists":{"aws:PrincipalAccount":"x"},"Null":{"aws:PrincipalAccount":"true"}"#),
         (r#""ForAnyValue:StringEquals":{"aws:CalledVia":[]}"#, "ForAnyValue:StringEquals.aws:CalledVia", r#""ForAnyValue:StringEquals":{"aws:CalledVia":["x"]}"#),
+        (r#""IpAddress":{"aws:SourceIp":"203.0.113.0/24"},"StringEquals":{"aws:SourceVpce":"vpce-1"}"#, "IpAddress.aws:SourceIp", r#""IpAddress":{"aws:SourceIp":"203.0.113.0/24"},"StringNotEquals":{"aws:SourceVpce":"vpce-1"}"#),
+        (r#""ArnEquals":{"aws:PrincipalArn":"ROLE"},"ArnNotEquals":{"aws:PrincipalArn":["x:::::","ROLE"]}"#, "ArnEquals.aws:PrincipalArn", r#""ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/*"},"ArnNotEquals":{"aws:PrincipalArn":"ROLE"}"#),
+        (r#""Bool":{"aws:SecureTransport":"false"},"BoolIfExists":{"aws:SecureTransport":"true"}"#, "Bool.aws:SecureTransport", r#""Bool":{"aws:SecureTransport":"false"},"BoolIfExists":{"aws:SecureTransport":["true","false"]}"#),
+        (r#""NumericGreaterThan":{"aws:MultiFactorAuthAge":10},"NumericLessThan":{"aws:MultiFactorAuthAge":5}"#, "NumericGreaterThan.aws:MultiFactorAuthAge", r#""NumericGreaterThan":{"aws:MultiFactorAuthAge":5},"NumericLessThan":{"aws:MultiFactorAuthAge":10}"#),
+        (r#""DateGreaterThanEquals":{"aws:CurrentTime":"2026"},"DateLessThan":{"aws:CurrentTime":"2026"}"#, "DateGreaterThanEquals.aws:CurrentTime", r#""DateGreaterThanEquals":{"aws:CurrentTime":"2026"},"DateLessThanEquals":{"aws:CurrentTime":"2026"}"#),
         (r#""ArnEquals":{"aws:PrincipalArn":"*"}"#, "ArnEquals.aws:PrincipalArn", r#""ArnEquals":{"aws:PrincipalArn":["*","arn:aws:iam::*:role/x"]}"#),
         (r#""StringEquals":{"aws:PrincipalTag/a":["red","rose"]},"StringLike":{"aws:PrincipalTag/A":"b*"}"#, "StringEquals.aws:PrincipalTag/a", r#""StringEquals":{"aws:PrincipalTag/a":["red","blue"]},"StringLike":{"aws:PrincipalTag/A":"b*"}"#),
         (r#""StringEquals":{"aws:PrincipalTag/a":"red"},"StringNotEquals":{"aws:PrincipalTag/a":"red"}"#, "StringEquals.aws:PrincipalTag/a", r#""StringEquals":{"aws:PrincipalTag/a":"red"},"StringNotEquals":{"aws:PrincipalTag/a":"${aws:PrincipalTag/b}"}"#),

@@ -12,7 +12,7 @@ use common::survive::survives;
 use common::{ROLE, evaluate, parse, request};
 use proptest::prelude::*;
 use proptest::sample::select;
-use scangap_model::Verdict;
+use scangap_model::{Partition, Verdict};
 use scangap_policy::{
     ALL_ACTIONS, Action, Caller, Context, PolicyDocument, REPOSITORY_ACTIONS, Request, Stated, exempt, verdicts,
 };
@@ -29,7 +29,7 @@ fn resource(action: Action) -> &'static str {
 }
 
 fn caller(text: &str) -> Caller {
-    if text == INSPECTOR { Caller::Inspector } else { Caller::parse(text).expect("a caller") }
+    if text == INSPECTOR { Caller::Inspector } else { Caller::parse(text, Partition::Aws).expect("a caller") }
 }
 
 fn stated(world: &World) -> BTreeMap<String, Stated> {
@@ -220,6 +220,6 @@ proptest! {
 
 #[test]
 fn every_caller_is_one_who_could_call() {
-    assert!(CALLERS.iter().all(|text| *text == INSPECTOR || Caller::parse(text).is_ok()));
+    assert!(CALLERS.iter().all(|text| *text == INSPECTOR || Caller::parse(text, Partition::Aws).is_ok()));
     assert!(REPOSITORY_ACTIONS.iter().any(|action| ACTIONS.contains(&action.name())));
 }

@@ -5,6 +5,7 @@
 mod common;
 
 use common::{ROLE, request};
+use scangap_model::Partition;
 use std::collections::BTreeMap;
 
 use scangap_policy::{ALL_ACTIONS, Caller, ExemptError, REPOSITORY_ACTIONS, Request, Stated, exempt};
@@ -167,7 +168,8 @@ fn what_cannot_be_repaired_says_why() {
         try_repair(r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"*"}}"#),
         "the policy denies Inspector's role nothing"
     );
-    let other = Request { principal: Caller::parse("lambda.amazonaws.com").expect("a caller"), ..request() };
+    let other =
+        Request { principal: Caller::parse("lambda.amazonaws.com", Partition::Aws).expect("a caller"), ..request() };
     assert_eq!(exempt("{}", ALL_ACTIONS, &other), Err(ExemptError::AnotherPrincipal));
     let absent = BTreeMap::from([("aws:principalarn".to_owned(), Stated::Absent)]);
     let unreachable = Request { stated: absent, ..request() };

@@ -21,7 +21,7 @@ pub use files::{FileError, Written, manifest, write_atomically};
 pub use input::{ApiCount, Input, RunEvidence};
 pub use json::{audit_schema, changes_json, run_json, summary_json};
 pub use summary::{CellCounts, GapGroup, Summary};
-pub use terminal::{count, final_screen, sanitize, thousands};
+pub use terminal::{acts, count, final_screen, sanitize, thousands};
 pub use verify::{FileState, VerifyError, verify};
 
 use std::path::Path;

@@ -240,3 +240,183 @@ fn a_registry_policy_that_was_not_read_is_never_allowed() {
     assert_eq!(finished.code, 4, "{}", finished.stdout);
     assert!(finished.stdout.starts_with("unknown: "), "{}", finished.stdout);
 }
+
+fn batch(input: &[u8]) -> Vec<serde_json::Value> {
+    let finished = Scangap::new(&["explain", "--batch"]).run_with_bytes(input);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    finished.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+#[test]
+fn every_line_of_a_batch_has_its_answer_whatever_is_wrong_with_another() {
+    let good =
+        r#"{"id":1,"account":"111122223333","policy":{"Statement":{"Effect":"Deny","Principal":"*","Action":"*"}}}"#;
+    let mut input = format!("{good}\n").into_bytes();
+    input.extend(b"\xff\n");
+    input.extend(format!("{}\n", good.replace("\"account\"", "\"acount\"")).into_bytes());
+    input.extend(b"\n");
+    input.extend(good.as_bytes());
+    let answers = batch(&input);
+    let verdicts: Vec<_> = answers.iter().map(|answer| answer["verdict"].as_str().unwrap_or("error")).collect();
+    assert_eq!(verdicts, ["denied", "error", "error", "error", "denied"]);
+    assert_eq!(answers[2]["id"], 1, "the id is given back all the same");
+    assert!(answers[1]["error"].as_str().expect("an error").contains("UTF-8"));
+}
+
+#[test]
+fn a_policy_in_a_batch_is_read_as_it_was_written() {
+    let line = |rest: &str| format!(r#"{{"account":"111122223333",{rest}}}"#);
+    let numbers = r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"*","Condition":{"StringEquals":{"aws:ResourceTag/v":1.50}}}}"#;
+    let twice = r#"{"Statement":{"Effect":"Deny","Effect":"Allow","Principal":"*","Action":"*"}}"#;
+    let deny = r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}}"#;
+    let lines = [
+        line(&format!(r#""tags":{{"v":"1.50"}},"policy":{numbers}"#)),
+        line(&format!(r#""policy":{twice}"#)),
+        line(&format!(r#""policy":{deny},"actions":[]"#)),
+        line(&format!(r#""policy":{deny},"kind":"registry","registry_policy_scope":"V1""#)),
+        line(&format!(r#""policy":{deny},"kind":"registry""#)),
+        line(&format!(r#""policy":{deny},"partition":"aws-cn","region":"eu-west-1""#)),
+        line(&format!(r#""policy":{deny},"context":{{"aws:x":"1"}},"absent":["AWS:X"]"#)),
+        line(&format!(r#""policy":{deny},"organization":{{"id":"garbage"}}"#)),
+        line(&format!(r#""policy":{deny},"principal":"arn:aws-cn:iam::111122223333:role/x""#)),
+    ];
+    let answers = batch(lines.join("\n").as_bytes());
+    let said: Vec<String> = answers
+        .iter()
+        .map(|answer| answer["verdict"].as_str().or(answer["error"].as_str()).expect("an answer").to_owned())
+        .collect();
+    let expected = [
+        "denied",
+        "the key `Effect` stands twice",
+        "is not a list of actions",
+        "allowed",
+        "denied",
+        "is not a region of the partition",
+        "is not stated once",
+        "is not an organization's id",
+        "is not of the partition aws",
+    ];
+    for (said, expected) in said.iter().zip(expected) {
+        assert!(said.contains(expected), "`{said}` and not `{expected}`");
+    }
+}
+
+#[test]
+fn a_batch_answers_while_its_input_stays_open() {
+    use std::io::{BufRead, BufReader, Write};
+    let (mut child, _home) = Scangap::new(&["explain", "--batch"]).spawn_with_pipes();
+    let mut stdin = child.stdin.take().expect("standard input");
+    let mut stdout = BufReader::new(child.stdout.take().expect("standard output"));
+    for id in 1..4 {
+        let policy = r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"*"}}"#;
+        writeln!(stdin, r#"{{"id":{id},"account":"111122223333","policy":{policy}}}"#).expect("a line");
+        let mut answer = String::new();
+        stdout.read_line(&mut answer).expect("an answer");
+        assert!(answer.starts_with(&format!("{{\"id\":{id},\"verdict\":\"denied\"")), "{answer}");
+    }
+    drop(stdin);
+    assert!(child.wait().expect("it ends").success());
+}
+
+const DENY_ALL: &str = r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}}"#;
+const HARMLESS: &str = r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"ecr:ListImages"}}"#;
+
+#[test]
+fn what_cannot_be_repaired_is_answered_and_says_why() {
+    let other = explain(DENY_ALL, &["--fix", "--principal", "arn:aws:iam::111122223333:role/x"]);
+    assert_eq!(other.code, 2);
+    assert!(other.stdout.starts_with("denied: arn:aws:iam::111122223333:role/x"), "{}", other.stdout);
+    assert!(other.stderr.contains("no repair: a repair exempts Inspector's role"), "{}", other.stderr);
+    let beside = |own: &str| {
+        let call = Scangap::new(&["explain", "own.json", "--registry-policy", "registry.json", "--fix"]);
+        fs_err::write(call.home().join("own.json"), own).expect("a file");
+        fs_err::write(call.home().join("registry.json"), DENY_ALL).expect("a file");
+        call.args(&["--account", "111122223333"]).run()
+    };
+    let registry = beside(HARMLESS);
+    assert_eq!(registry.code, 2);
+    assert!(registry.stderr.contains("denies nothing; registry policy does"), "{}", registry.stderr);
+    let both = beside(DENY_ALL);
+    assert!(both.stdout.contains("+++ repaired"), "{}", both.stdout);
+    assert!(both.stderr.contains("the registry policy keeps Inspector's role out still"), "{}", both.stderr);
+}
+
+#[test]
+fn a_file_to_write_is_written_with_nothing_to_repair_too() {
+    let finished = explain(HARMLESS, &["--fix", "--write", "out.json"]);
+    assert_eq!(finished.code, 0);
+    assert_eq!(fs_err::read_to_string(finished.home.path().join("out.json")).expect("the file"), HARMLESS);
+    assert!(finished.stderr.contains("nothing to repair"), "{}", finished.stderr);
+}
+
+#[test]
+fn json_keeps_every_character_and_lets_none_act() {
+    let hostile = "{\"Statement\":{\"Sid\":\"a\\u009b31m\\u007f\\u202e\\u061c\\udb40\\udc41\",\"Effect\":\"Deny\",\"Principal\":\"*\",\"Action\":\"*\"}}";
+    let finished = explain(hostile, &["--output", "json"]);
+    assert!(finished.stdout.is_ascii(), "{}", finished.stdout);
+    let answer: serde_json::Value = serde_json::from_str(&finished.stdout).expect("JSON");
+    let sid = &answer["actions"]["ecr:ListImages"]["statements"][0]["sid"];
+    assert_eq!(sid, "a\u{9b}31m\u{7f}\u{202e}\u{61c}\u{e0041}");
+}
+
+#[test]
+fn flags_that_would_do_nothing_are_refused() {
+    for arguments in [
+        &["explain", "--batch", "--account", "111122223333"][..],
+        &["explain", "--batch", "--kind", "registry"],
+        &[
+            "explain",
+            "--snapshot",
+            "x.db",
+            "--repository",
+            "a",
+            "--account",
+            "111122223333",
+            "--registry-policy",
+            "r.json",
+        ],
+        &["explain", "x.json", "--account", "111122223333", "--absent", "aws:x", "--unknown", "aws:x"],
+        &["explain", "x.json", "--account", "111122223333", "--org", "garbage"],
+    ] {
+        let call = Scangap::new(arguments);
+        fs_err::write(call.home().join("x.json"), HARMLESS).expect("a file");
+        assert_eq!(call.run().code, 64, "{arguments:?}");
+    }
+    let path = ["--org", "o-exampleorg/r-ab12/ou-ab12-1"];
+    let policy = r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"*","Condition":{"ForAllValues:StringNotEquals":{"aws:PrincipalOrgPaths":"o-exampleorg/r-ab12/ou-ab12-1/"}}}}"#;
+    assert_eq!(explain(policy, &path).code, 0, "a path ends with a slash, written or not");
+}
+
+#[test]
+fn a_snapshot_is_explained_as_the_audit_judged_it() {
+    let mut scenario = scangap_tests::organization(&format!(
+        "[[policies]]\nname = \"freeze\"\ninspector = \"denied\"\ntext = '{}'\n[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\ncells = [{{ region = \"eu-west-1\", registry_policy = \"freeze\", repositories = [{{ name = \"one\" }}] }}]",
+        r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"ecr:BatchGetImage","Resource":"*"}}"#
+    ));
+    let place = ["--account", "333333333333", "--region", "eu-west-1", "--repository", "one"];
+    let explain = |audited: &scangap_tests::Audited| {
+        let snapshot = audited.out.join("snapshot.db").to_string_lossy().into_owned();
+        Scangap::new(&["explain", "--snapshot", &snapshot]).args(&place).run()
+    };
+    // No repository policy: the registry's counts all the same.
+    let read = audit_of(scenario.clone());
+    assert_eq!(read.repository("one")["policy_verdict"], "denied");
+    let denied = explain(&read);
+    assert_eq!(denied.code, 2, "{}", denied.stderr);
+    assert!(denied.stdout.contains("registry policy"), "{}", denied.stdout);
+    scenario.faults.push(scangap_simorg::scenario::FaultSpec::of(
+        "ecr:GetAccountSetting",
+        "AccessDeniedException",
+        400,
+    ));
+    let unread = audit_of(scenario);
+    assert_eq!(unread.repository("one")["depends_on"], r#"["REGISTRY_POLICY_SCOPE"]"#);
+    let depends = explain(&unread);
+    assert_eq!(depends.code, 4, "{}", depends.stderr);
+    assert!(
+        depends.stdout.contains("ecr:BatchGetImage                             depends  on REGISTRY_POLICY_SCOPE"),
+        "{}",
+        depends.stdout
+    );
+    assert!(depends.stdout.contains("ecr:ListImages                                allowed"), "{}", depends.stdout);
+}

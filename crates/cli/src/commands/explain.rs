@@ -5,13 +5,14 @@ mod batch;
 mod excerpt;
 mod json;
 mod question;
+mod request;
 mod snapshot;
 mod text;
 
 use scangap_model::Verdict;
 use scangap_report::write_atomically;
 
-use self::question::Answer;
+use self::question::{Answer, Repair};
 use crate::args::{Explain, Output};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -26,23 +27,37 @@ pub(super) fn run(command: &Explain) -> Result<Exit, CliError> {
         None => ask::question(command)?,
     };
     let answer = question.answer();
-    let repaired = if command.fix && matches!(answer.verdict, Verdict::Denied | Verdict::Depends) {
-        Some(question.repair().map_err(CliError::NoRepair)?)
-    } else {
-        None
-    };
+    let needed = command.fix && matches!(answer.verdict, Verdict::Denied | Verdict::Depends);
+    let repair = needed.then(|| question.repair());
     match command.output {
-        Output::Json => terminal::out(&format!("{:#}\n", json::explained(&question, &answer, repaired.as_deref()))),
+        Output::Json => {
+            let answer = json::explained(&question, &answer, repair.as_ref());
+            terminal::raw(&json::plain(&format!("{answer:#}\n")));
+        }
         Output::Text => {
             terminal::out(&text::explained(&question, &answer));
-            if let Some(repaired) = &repaired {
-                terminal::out(&text::diff(question.own_text(), repaired));
+            if let Some(Ok(repair)) = &repair {
+                terminal::out(&text::diff(question.own_text(), &repair.text));
             }
         }
     }
-    if let (Some(repaired), Some(path)) = (&repaired, &command.write) {
-        write_atomically(path, |out| out.write_all(repaired.as_bytes())).map_err(CliError::Report)?;
-        terminal::note(&format!("the repaired policy is in {}", path.display()));
+    match &repair {
+        Some(Err(why)) => terminal::note(&format!("no repair: {why}")),
+        Some(Ok(Repair { remains: Some(remains), .. })) => terminal::note(&format!("with this repair {remains}")),
+        Some(Ok(_)) | None => {}
+    }
+    if let Some(path) = &command.write {
+        let text = match &repair {
+            Some(Ok(repair)) => Some(repair.text.as_str()),
+            // Nothing to repair: the file is the policy as it is, for whoever takes it from there.
+            None if answer.verdict == Verdict::Allowed => Some(question.own_text()),
+            Some(Err(_)) | None => None,
+        };
+        if let Some(text) = text {
+            write_atomically(path, |out| out.write_all(text.as_bytes())).map_err(CliError::Report)?;
+            let what = if repair.is_some() { "repaired policy" } else { "policy, with nothing to repair," };
+            terminal::note(&format!("the {what} is in {}", path.display()));
+        }
     }
     Ok(exit(&answer))
 }

@@ -114,11 +114,18 @@ pub(crate) enum Filled {
 pub(crate) fn filled(template: &Template, context: &Context<'_>, on_repository: bool) -> Filled {
     let mut filled = Filled::Yes;
     for variable in template.variables() {
+        if variable.key.is_multivalued() {
+            filled = Filled::Open;
+            continue;
+        }
         match (context.state(&variable.key, on_repository), &variable.default) {
             (State::One(Value::Text(_)), _) | (State::Absent, Some(_)) => {}
             (State::Absent, None) => return Filled::Null,
             // AWS: keys with several values cannot be variables.
-            (State::One(_) | State::Many(_) | State::Open | State::In(..) | State::AddressIn(_), _) => {
+            (
+                State::One(_) | State::Many(_) | State::Open | State::In(..) | State::MaybeIn(..) | State::AddressIn(_),
+                _,
+            ) => {
                 filled = Filled::Open;
             }
         }
@@ -133,9 +140,10 @@ pub(crate) fn known_value<'v>(
     on_repository: bool,
 ) -> Option<&'v str> {
     match context.state(&variable.key, on_repository) {
+        _ if variable.key.is_multivalued() => None,
         State::One(Value::Text(text)) => Some(text),
         State::Absent => variable.default.as_deref(),
-        State::One(_) | State::Many(_) | State::Open | State::In(..) | State::AddressIn(_) => None,
+        State::One(_) | State::Many(_) | State::Open | State::In(..) | State::MaybeIn(..) | State::AddressIn(_) => None,
     }
 }
 
@@ -183,10 +191,23 @@ fn text(
         _ if comparison == Comparison::StringLike && template.is_everything() => Kleene::Yes,
         // Somebody else's endpoint, network or account is none that a customer writes down whole.
         Value::Foreign if template.literal().is_some() || !like => Kleene::No,
-        Value::RoleId if cannot_be_a_role_id(template, like) => Kleene::No,
+        Value::RoleId if cannot_be_a_role_id(template, comparison) => Kleene::No,
+        Value::Begins(start) if like && !template.could_begin(start, |variable| Some(fill(variable))) => Kleene::No,
+        Value::Begins(start)
+            if comparison == Comparison::StringEquals
+                && !template.could_begin(start, |variable| Some(fill(variable))) =>
+        {
+            Kleene::No
+        }
+        Value::Begins(start)
+            if comparison == Comparison::StringLike && template.matches_all_that_begin(start, fill) =>
+        {
+            Kleene::Yes
+        }
         Value::AwsAddress(_) if template.literal().is_some_and(cannot_be_an_address_of_aws) => Kleene::No,
         Value::Foreign
         | Value::RoleId
+        | Value::Begins(_)
         | Value::AwsAddress(_)
         | Value::Time(_)
         | Value::Between(..)
@@ -199,13 +220,21 @@ fn cannot_be_an_address_of_aws(text: &str) -> bool {
     text.contains('/') || Range::parse(text).is_none_or(Range::cannot_be_aws)
 }
 
-/// A role's id and session look like `AROA…:<session>`.
-fn cannot_be_a_role_id(template: &Template, like: bool) -> bool {
+/// A role's id and session look like `AROA…:<session>`, in letters, digits and `=,.@-_`.
+fn cannot_be_a_role_id(template: &Template, comparison: Comparison) -> bool {
     const START: &str = "AROA";
+    let like = matches!(comparison, Comparison::StringLike | Comparison::Arn);
     let prefix = template.prefix();
-    let another_start = !START.starts_with(prefix) && !prefix.starts_with(START);
-    let whole = template.literal().or(if like { None } else { Some(prefix) });
-    another_start || (template.variables().next().is_none() && whole.is_some_and(|text| !text.contains(':')))
+    let start = prefix.get(..START.len()).unwrap_or(prefix);
+    let same = |a: &str, b: &str| {
+        if comparison == Comparison::StringEqualsIgnoreCase { a.eq_ignore_ascii_case(b) } else { a == b }
+    };
+    let another_start = !START.get(..start.len()).is_some_and(|expected| same(expected, start));
+    // Where there is no wildcard and no variable, the text is all there is.
+    let whole = if like { template.literal() } else { template.variables().next().is_none().then_some(prefix) };
+    let possible =
+        |text: &str| text.contains(':') && text.chars().all(|c| c.is_alphanumeric() || "_+=,.@:-".contains(c));
+    another_start || whole.is_some_and(|text| !possible(text))
 }
 
 fn between(order: Order, from: Timestamp, to: Timestamp, wanted: Timestamp) -> Kleene {
@@ -242,7 +271,9 @@ fn date(text: &str) -> Option<Timestamp> {
         4 => format!("{text}-01-01T00:00:00Z").parse().ok(),
         7 => format!("{text}-01T00:00:00Z").parse().ok(),
         10 => format!("{text}T00:00:00Z").parse().ok(),
-        _ => text.parse().ok(),
+        // Wider forms, with a blank for the T or a zone's name, are not W3C's.
+        _ if text.get(10..11) == Some("T") && !text.contains('[') => text.parse().ok(),
+        _ => None,
     }
 }
 

@@ -121,7 +121,7 @@ impl Reader<'_> {
                 }
                 name @ ("Action" | "NotAction") => {
                     let items = self.strings(value, here)?;
-                    self.check_actions(&items, value, here)?;
+                    self.check_actions(value, here)?;
                     if actions.replace(Selection { items, negated: name == "NotAction", span }).is_some() {
                         return Err(twice());
                     }
@@ -147,6 +147,9 @@ impl Reader<'_> {
         // AWS: resource-based policies need a principal.
         let principals = principals.ok_or_else(|| missing("Principal"))?;
         let actions = actions.ok_or_else(|| missing("Action"))?;
+        if effect == Effect::Allow && principals.negated {
+            return Err(self.error(principals.span.0, path, "`NotPrincipal` goes with Deny only"));
+        }
         let listed = ActionSet::of(&actions.items);
         let named_actions = if actions.negated { listed.complement() } else { listed };
         let span = (node.start, node.end);
@@ -161,16 +164,16 @@ impl Reader<'_> {
         }
     }
 
-    fn check_actions(&self, items: &[Box<str>], node: &Node<'_>, path: Path<'_>) -> Result<(), SyntaxError> {
-        for item in items {
-            let valid = &**item == "*"
-                || item.split_once(':').is_some_and(|(service, name)| !service.is_empty() && !name.is_empty());
+    fn check_actions(&self, node: &Node<'_>, path: Path<'_>) -> Result<(), SyntaxError> {
+        let items = if let Value::Array(items) = &node.value { items.as_slice() } else { std::slice::from_ref(node) };
+        for (at, item) in items.iter().enumerate() {
+            let Value::String(text) = &item.value else { continue };
+            let valid = text == "*"
+                || text.split_once(':').is_some_and(|(service, name)| !service.is_empty() && !name.is_empty());
             if !valid {
-                return Err(self.error(
-                    node.start,
-                    path,
-                    format!("`{item}` is not an action such as `ecr:BatchGetImage`"),
-                ));
+                let path = if items.len() > 1 { Path::Index(&path, at) } else { path };
+                let message = format!("`{text}` is not an action such as `ecr:BatchGetImage`");
+                return Err(self.error(item.start, path, message));
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Conditions that mean something else than they say.
 
 use super::{Finding, Scene};
-use crate::condition::{Comparison, Condition, Quantifier, Wanted};
+use crate::condition::{Comparison, Condition, Order, Quantifier, Wanted};
 use crate::context::Value;
 use crate::document::{Effect, Statement};
 use crate::key::Kind;
@@ -22,8 +22,7 @@ pub(super) fn wildcard_as_text(scene: &Scene<'_>) -> Vec<Finding> {
     each(scene, |_, condition| {
         let as_text =
             matches!(condition.operator.comparison, Comparison::StringEquals | Comparison::StringEqualsIgnoreCase);
-        // The wildcards of `${*}` and `${?}` are meant as text.
-        let wild = |value: &&str| value.replace("${*}", "").replace("${?}", "").contains(['*', '?']);
+        let wild = |value: &&str| without_variables(value).contains(['*', '?']);
         let value = condition.values.iter().map(|value| &**value).find(wild).filter(|_| as_text)?;
         Some(format!("`{value}` under {} is compared as text", condition.operator_text))
     })
@@ -40,7 +39,7 @@ pub(super) fn service_flag(scene: &Scene<'_>) -> Vec<Finding> {
         );
         // Only where it lets the Deny through to Inspector's role.
         let lets_through = condition.evaluate(scene.context, true).over(scene.context.cases) == Kleene::Yes;
-        (flag && lets_through && statement.effect == Effect::Deny)
+        (flag && lets_through && statement.effect == Effect::Deny && scene.reaches_inspector(statement))
             .then(|| format!("{} does not spare Inspector's role", condition.key.text))
     })
 }
@@ -82,44 +81,114 @@ pub(super) fn malformed(scene: &Scene<'_>) -> Vec<Finding> {
 
 pub(super) fn never_matches(scene: &Scene<'_>) -> Vec<Finding> {
     each(scene, |statement, condition| {
-        if condition.operator.if_exists || condition.operator.negated {
+        if !condition.needs_the_key() {
             return None;
         }
-        let same_key = || {
-            let others = statement.conditions.iter().filter(|other| other.key.lower == condition.key.lower);
-            others.filter(|other| *other != condition)
-        };
-        if condition.operator.comparison != Comparison::Null
-            && condition.operator.quantifier != Quantifier::ForAllValues
-            && same_key().any(must_be_missing)
-        {
-            return Some(format!("{} must be missing and must have a value", condition.key.text));
+        let key = &condition.key.text;
+        let others = || statement.conditions.iter().filter(|other| *other != condition);
+        let same_key = || others().filter(|other| other.key.lower == condition.key.lower);
+        let excluded_by = |test: &dyn Fn(&Condition) -> bool| same_key().any(test);
+        if excluded_by(&must_be_missing) {
+            return Some(format!("{key} must be missing and must have a value"));
         }
         if condition.values.is_empty() && condition.operator.quantifier == Quantifier::ForAnyValue {
             return Some("an empty list has no value to match".to_owned());
         }
-        if condition.operator.comparison == Comparison::Arn && condition.operator.quantifier != Quantifier::ForAllValues
-        {
-            let whole = |value: &str| value.matches(':').count() >= 5 || value.contains("${");
-            let broken = !condition.values.is_empty() && !condition.values.iter().any(|value| whole(value));
-            return broken.then(|| {
-                format!("an ARN has six parts between colons; {} compares them one by one", condition.operator_text)
-            });
+        let endpoint =
+            |other: &Condition| matches!(other.key.kind, Kind::Endpoint | Kind::EndpointOwner) && other.needs_the_key();
+        if condition.key.kind == Kind::SourceIp && others().any(endpoint) {
+            return Some("aws:SourceIp and the keys of VPC endpoints are never there together".to_owned());
         }
-        let literal = condition.operator.comparison == Comparison::StringEquals
+        let comparison = condition.operator.comparison;
+        if comparison == Comparison::Arn && !condition.values.is_empty() {
+            let whole = |value: &str| value.matches(':').count() >= 5 || value.contains("${");
+            if !condition.values.iter().any(|value| whole(value)) {
+                let operator = &condition.operator_text;
+                return Some(format!("an ARN has six parts between colons; {operator} compares them one by one"));
+            }
+        }
+        if excluded_by(&|other| negates(other, condition)) {
+            return Some(format!("another condition on {key} excludes the same values"));
+        }
+        if excluded_by(&|other| is_the_other_truth(other, condition) || leaves_no_number(other, condition)) {
+            return Some(format!("another condition on {key} excludes every value of this one"));
+        }
+        let literal = comparison == Comparison::StringEquals
             && condition.operator.quantifier == Quantifier::Single
             && !condition.values.is_empty()
             && !condition.values.iter().any(|value| value.contains("${"));
         let excluded = |value: &str| {
             same_key().any(|other| {
                 other.operator.comparison != Comparison::Null
-                    && other.present(std::iter::once(Value::Text(value)), scene.context, true) == Kleene::No
                     && !other.values.iter().any(|value| value.contains("${"))
+                    && other.present(std::iter::once(Value::Text(value)), scene.context, true) == Kleene::No
             })
         };
         (literal && condition.values.iter().all(|value| excluded(value)))
-            .then(|| format!("another condition on {} excludes every value of this one", condition.key.text))
+            .then(|| format!("another condition on {key} excludes every value of this one"))
     })
+}
+
+/// A value's own text, without its variables and their defaults.
+fn without_variables(text: &str) -> String {
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some((before, inside)) = rest.split_once("${") {
+        out.push_str(before);
+        rest = inside.split_once('}').map_or("", |(_, after)| after);
+    }
+    out + rest
+}
+
+/// The same comparison with the same values, in the opposite sense.
+fn negates(other: &Condition, condition: &Condition) -> bool {
+    other.operator.negated
+        && other.operator.comparison == condition.operator.comparison
+        && other.operator.quantifier == condition.operator.quantifier
+        && condition.values.iter().all(|value| other.values.contains(value))
+}
+
+/// True here and false there, of one key.
+fn is_the_other_truth(other: &Condition, condition: &Condition) -> bool {
+    let truths = |condition: &Condition| -> Option<Vec<bool>> {
+        condition
+            .wanted
+            .iter()
+            .map(|wanted| if let Wanted::Bool(value) = wanted { Some(*value) } else { None })
+            .collect()
+    };
+    match (truths(other), truths(condition)) {
+        (Some(others), Some(own)) => {
+            !own.is_empty() && !others.is_empty() && own.iter().all(|value| !others.contains(value))
+        }
+        _ => false,
+    }
+}
+
+/// A number or time that must be above one bound and below another that is not above it.
+fn leaves_no_number(other: &Condition, condition: &Condition) -> bool {
+    let bound = |condition: &Condition| match (condition.operator.comparison, condition.wanted.as_slice()) {
+        (Comparison::Numeric(order), [Wanted::Number(value)]) => Some((order, *value)),
+        (Comparison::Date(order), [Wanted::Date(time)]) => Some((order, time.as_second() as f64)),
+        _ => None,
+    };
+    match (bound(condition), bound(other)) {
+        (
+            Some((Order::GreaterThan | Order::GreaterThanEquals, low)),
+            Some((Order::LessThan | Order::LessThanEquals, high)),
+        ) => low > high || (low >= high && !both_include(condition, other)),
+        _ => false,
+    }
+}
+
+fn both_include(one: &Condition, other: &Condition) -> bool {
+    let includes = |condition: &Condition| {
+        matches!(
+            condition.operator.comparison,
+            Comparison::Numeric(Order::LessThanEquals | Order::GreaterThanEquals)
+                | Comparison::Date(Order::LessThanEquals | Order::GreaterThanEquals)
+        )
+    };
+    includes(one) && includes(other)
 }
 
 fn must_be_missing(condition: &Condition) -> bool {

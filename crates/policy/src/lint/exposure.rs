@@ -7,7 +7,7 @@ use super::{Finding, Scene};
 use crate::condition::Comparison;
 use crate::document::{Effect, Statement};
 use crate::key::Kind;
-use crate::principal::PrincipalType;
+use crate::principal::{Principal, PrincipalType};
 
 fn allowing<'s>(scene: &'s Scene<'_>) -> impl Iterator<Item = &'s Statement> {
     scene.document.statements.iter().filter(|statement| statement.effect == Effect::Allow)
@@ -15,8 +15,8 @@ fn allowing<'s>(scene: &'s Scene<'_>) -> impl Iterator<Item = &'s Statement> {
 
 pub(super) fn public(scene: &Scene<'_>) -> Vec<Finding> {
     let everybody = |statement: &&Statement| {
-        let named = statement.principals.items.iter().any(|principal| &*principal.text == "*");
-        (named || statement.principals.negated) && statement.conditions.is_empty()
+        let named = |principal: &Principal| principal.kind == PrincipalType::Aws && &*principal.text == "*";
+        statement.principals.items.iter().any(named) && statement.conditions.is_empty()
     };
     allowing(scene).filter(everybody).map(|statement| Finding::of_principals(statement, "open to everybody")).collect()
 }
@@ -29,7 +29,6 @@ fn other_accounts(scene: &Scene<'_>, statement: &Statement) -> Vec<AccountId> {
     };
     let named = statement.principals.items.iter().filter(|principal| principal.kind == PrincipalType::Aws);
     let mut accounts: Vec<AccountId> = named
-        .filter(|_| !statement.principals.negated)
         .filter_map(|principal| account(&principal.text))
         .filter(|account| *account != scene.context.request.account)
         .collect();
@@ -58,6 +57,7 @@ pub(super) fn another_account(scene: &Scene<'_>) -> Vec<Finding> {
                 && !condition.operator.negated
                 && !condition.operator.if_exists
                 && condition.operator.comparison != Comparison::Null
+                && !condition.values.iter().any(|value| &**value == "*")
         })
     };
     let named = |statement: &Statement| {

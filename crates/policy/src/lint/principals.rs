@@ -80,8 +80,18 @@ pub(super) fn classic_role(scene: &Scene<'_>) -> Vec<Finding> {
 pub(super) fn path_missing(scene: &Scene<'_>) -> Vec<Finding> {
     each(scene, |text| {
         let (service, _, resource) = arn(text)?;
-        let bare = service == "iam" && resource.strip_prefix("role/") == Some(ROLE);
-        bare.then(|| format!("`{text}` lacks the role's path"))
+        let named = service == "iam" && resource.starts_with("role/") && resource.rsplit('/').next() == Some(ROLE);
+        (named && resource != RESOURCE && !resource.contains(['*', '?']))
+            .then(|| format!("`{text}` has not the role's path"))
+    })
+}
+
+pub(super) fn another_partition(scene: &Scene<'_>) -> Vec<Finding> {
+    let own = scene.context.request.partition.as_str();
+    each(scene, |text| {
+        let partition = text.strip_prefix("arn:")?.split(':').next()?;
+        let other = partition != own && !partition.contains(['*', '?', '$']) && arn(text).is_some();
+        other.then(|| format!("`{text}` is of `{partition}`, the policy is of `{own}`"))
     })
 }
 
@@ -96,11 +106,37 @@ pub(super) fn another_account(scene: &Scene<'_>) -> Vec<Finding> {
 }
 
 pub(super) fn session_arn(scene: &Scene<'_>) -> Vec<Finding> {
-    each(scene, |text| {
-        let (service, _, resource) = arn(text)?;
-        (service == "sts" && resource.starts_with("assumed-role/") && resource.contains("Inspector"))
-            .then(|| format!("`{text}` is a session of a role"))
-    })
+    let mut findings = Vec::new();
+    for statement in &scene.document.statements {
+        for (text, place) in named(statement) {
+            let session = arn(text)
+                .is_some_and(|(service, _, resource)| service == "sts" && resource.starts_with("assumed-role/"));
+            // A principal element may name a session that somebody controls; the key never holds one.
+            let meant = matches!(place, Place::Condition(_)) || text.contains("Inspector");
+            if session && meant {
+                findings.push(finding(statement, &place, format!("`{text}` is a session of a role")));
+            }
+        }
+    }
+    findings
+}
+
+/// What is neither everybody, nor an account, nor an ARN, nor a unique id.
+pub(super) fn malformed(scene: &Scene<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for statement in &scene.document.statements {
+        for principal in statement.principals.items.iter().filter(|principal| principal.kind == PrincipalType::Aws) {
+            let text = &*principal.text;
+            let account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+            let unique =
+                text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+            let named = arn(text).is_some_and(|(service, _, _)| matches!(service, "iam" | "sts"));
+            if text != "*" && !account && !unique && !named {
+                findings.push(Finding::of_principals(statement, format!("`{text}` names nobody")));
+            }
+        }
+    }
+    findings
 }
 
 pub(super) fn deleted(scene: &Scene<'_>) -> Vec<Finding> {
@@ -126,18 +162,21 @@ pub(super) fn partial_wildcard(scene: &Scene<'_>) -> Vec<Finding> {
 }
 
 pub(super) fn not_principal_without_account(scene: &Scene<'_>) -> Vec<Finding> {
-    let principal = &scene.context.principal;
     let mut findings = Vec::new();
     for statement in &scene.document.statements {
         let excluded = &statement.principals;
         if !excluded.negated || statement.effect != Effect::Deny {
             continue;
         }
-        let names = |known: &Option<String>| excluded.items.iter().any(|item| Some(&*item.text) == known.as_deref());
-        let role = names(&principal.arn);
-        let account = names(&principal.account) || names(&principal.root_arn);
-        if role && !account {
-            findings.push(Finding::of_principals(statement, "the role is named, its account is not"));
+        let names = |wanted: &str| excluded.items.iter().any(|item| &*item.text == wanted);
+        for item in &excluded.items {
+            let Some((service, account, resource)) = arn(&item.text) else { continue };
+            let is_role = service == "iam" && resource.starts_with("role/");
+            let root = item.text.split(":role/").next().map(|start| format!("{start}:root"));
+            if is_role && !names(account) && !root.is_some_and(|root| names(&root)) {
+                let message = format!("`{}` is named, its account is not", item.text);
+                findings.push(Finding::of_principals(statement, message));
+            }
         }
     }
     findings

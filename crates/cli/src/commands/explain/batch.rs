@@ -1,33 +1,35 @@
 //! `scangap explain --batch`: one JSON object a line in, one a line out, in order, in parallel, for gates in CI.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 
 use jiff::Timestamp;
 use rayon::prelude::*;
-use scangap_model::{Partition, Verdict, inspector_role_arn};
-use scangap_policy::{
-    ALL_ACTIONS, Action, Caller, Organization, PolicyKind, REPOSITORY_ACTIONS, Request, Stated, Tags,
-};
+use scangap_model::Verdict;
+use scangap_policy::{Organization, PolicyKind, Request, Stated, Tags};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::json;
-use super::question::{Policy, Question, action};
+use super::question::{Counts, Policy, Question};
+use super::request::{self, Wrong};
 use crate::environment;
 use crate::error::CliError;
 use crate::exit::Exit;
 
-/// Lines that are decided at once: enough for every core, few enough to keep memory flat.
-const LINES_AT_ONCE: usize = 4_096;
+/// What is read ahead and decided at once: enough for every core, little enough to keep memory flat.
+const READ_AHEAD: usize = 4 << 20;
 
 /// A line of input. All but `policy` and `account` may be left out.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line {
-    id: Option<Value>,
-    /// The document itself, or its text.
-    policy: Value,
+struct Line<'l> {
+    #[serde(borrow, rename = "id")]
+    _id: Option<&'l RawValue>,
+    /// The document itself, or its text: kept as it was written, with its numbers, its places and its repeated keys.
+    #[serde(borrow)]
+    policy: &'l RawValue,
     kind: Option<String>,
     account: String,
     region: Option<String>,
@@ -37,7 +39,8 @@ struct Line {
     organization: Membership,
     /// Left out: not known.
     tags: Option<BTreeMap<String, String>>,
-    registry_policy: Option<Value>,
+    #[serde(borrow)]
+    registry_policy: Option<&'l RawValue>,
     registry_policy_scope: Option<String>,
     principal: Option<String>,
     actions: Option<Vec<String>>,
@@ -74,104 +77,133 @@ impl<'de> Deserialize<'de> for Membership {
 
 pub(super) fn run() -> Result<Exit, CliError> {
     let now = environment::now();
-    let mut lines = std::io::stdin().lock().lines();
+    let mut input = BufReader::with_capacity(READ_AHEAD, std::io::stdin().lock());
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     loop {
-        let chunk: Vec<String> = lines
-            .by_ref()
-            .take(LINES_AT_ONCE)
-            .collect::<Result<_, _>>()
-            .map_err(|source| CliError::PolicyFile { path: "-".into(), source })?;
-        if chunk.is_empty() {
-            break;
+        let lines = lines(&mut input).map_err(|source| CliError::PolicyFile { path: "-".into(), source })?;
+        if lines.is_empty() {
+            return Ok(Exit::Finished);
         }
-        let answers: Vec<String> = chunk.par_iter().map(|line| answer(line, now).to_string()).collect();
-        for answer in answers {
-            if writeln!(out, "{answer}").is_err() {
-                // A reader that goes away ends quietly.
-                return Ok(Exit::Finished);
-            }
+        let answers: Vec<String> = lines.par_iter().map(|line| json::plain(&answer(line, now).to_string())).collect();
+        let written = answers.iter().try_for_each(|answer| writeln!(out, "{answer}")).and_then(|()| out.flush());
+        if written.is_err() {
+            // A reader that goes away ends quietly.
+            return Ok(Exit::Finished);
         }
     }
-    let _ = out.flush();
-    Ok(Exit::Finished)
+}
+
+/// The next line, and those after it that are here already: whoever asks line by line is answered line by line.
+fn lines<R: Read>(input: &mut BufReader<R>) -> std::io::Result<Vec<Vec<u8>>> {
+    let mut lines = Vec::new();
+    loop {
+        let mut line = Vec::new();
+        if input.read_until(b'\n', &mut line)? == 0 {
+            return Ok(lines);
+        }
+        if line.last() == Some(&b'\n') {
+            line.pop();
+        }
+        lines.push(line);
+        if !input.buffer().contains(&b'\n') {
+            return Ok(lines);
+        }
+    }
 }
 
 /// A bad line is answered with its error, and does not stop the rest.
-fn answer(line: &str, now: Timestamp) -> Value {
-    let parsed: Line = match serde_json::from_str(line) {
-        Ok(parsed) => parsed,
-        Err(error) => return failed(&Value::Null, &error.to_string()),
+fn answer(line: &[u8], now: Timestamp) -> Value {
+    let id = id(line);
+    let text = match std::str::from_utf8(line) {
+        Ok(text) => text,
+        Err(error) => return failed(&id, &format!("the line is not UTF-8: {error}")),
     };
-    let id = parsed.id.clone().unwrap_or(Value::Null);
-    judge(&parsed, now).map_or_else(|error| failed(&id, &error), |answer| with_id(&id, answer))
+    let answered = serde_json::from_str::<Line<'_>>(text)
+        .map_err(|error| error.to_string())
+        .and_then(|parsed| judge(&parsed, now));
+    match answered {
+        Ok(mut answer) => {
+            if let Some(members) = answer.as_object_mut() {
+                members.shift_insert(0, "id".to_owned(), id);
+            }
+            answer
+        }
+        Err(error) => failed(&id, &error),
+    }
+}
+
+/// The line's id, whatever else is wrong with it.
+fn id(line: &[u8]) -> Value {
+    #[derive(Deserialize)]
+    struct Id<'l> {
+        #[serde(borrow)]
+        id: Option<&'l RawValue>,
+    }
+    let raw = serde_json::from_slice::<Id<'_>>(line).ok().and_then(|parsed| parsed.id);
+    raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or(Value::Null)
 }
 
 fn failed(id: &Value, error: &str) -> Value {
-    json!({"id": id, "verdict": null, "actions": {}, "lints": [], "fixed_policy": null, "error": error})
+    json!({"id": id, "verdict": null, "actions": {}, "lints": [], "fixed_policy": null, "no_repair": null, "error": error})
 }
 
-fn with_id(id: &Value, mut answer: Value) -> Value {
-    if let Some(members) = answer.as_object_mut() {
-        members.shift_insert(0, "id".to_owned(), id.clone());
+impl From<Wrong> for String {
+    fn from(wrong: Wrong) -> Self {
+        format!("`{}` is not {}: {}", wrong.value, wrong.expected, wrong.hint)
     }
-    answer
 }
 
 /// A policy given as an object or as its own text.
-fn text_of(policy: &Value) -> Result<String, String> {
-    match policy {
-        Value::String(text) => Ok(text.clone()),
-        Value::Object(_) => Ok(policy.to_string()),
+fn text_of(policy: &RawValue) -> Result<String, String> {
+    let raw = policy.get();
+    match raw.chars().next() {
+        Some('"') => serde_json::from_str(raw).map_err(|error| error.to_string()),
+        Some('{') => Ok(raw.to_owned()),
         _ => Err("`policy` is neither an object nor a text".to_owned()),
     }
 }
 
-fn judge(line: &Line, now: Timestamp) -> Result<Value, String> {
+fn judge(line: &Line<'_>, now: Timestamp) -> Result<Value, String> {
     let kind = match line.kind.as_deref() {
         None | Some("repository") => PolicyKind::Repository,
         Some("registry") => PolicyKind::Registry,
         Some(other) => return Err(format!("`{other}` is neither `repository` nor `registry`")),
     };
-    let request = request(line, now)?;
-    let mut policies = vec![Policy::new(kind, "policy", text_of(&line.policy)?).map_err(|error| error.to_string())?];
-    match (&line.registry_policy, line.registry_policy_scope.as_deref()) {
-        (None | Some(Value::Null), None | Some("V1" | "V2")) | (_, Some("V1")) => {}
-        (Some(policy), None | Some("V2")) => {
-            let policy = Policy::new(PolicyKind::Registry, "registry_policy", text_of(policy)?);
-            policies.push(policy.map_err(|error| format!("registry_policy: {error}"))?);
-        }
-        (_, Some(other)) => return Err(format!("`{other}` is not a registry policy scope")),
+    let of_registry = match line.registry_policy_scope.as_deref() {
+        None | Some("V2") => Counts::Yes,
+        Some("V1") => Counts::No,
+        Some(other) => return Err(format!("`{other}` is not a registry policy scope")),
+    };
+    let mut policies = vec![Policy::new(kind, "policy", text_of(line.policy)?).map_err(|error| error.to_string())?];
+    if let Some(policy) = line.registry_policy.filter(|policy| policy.get() != "null") {
+        let policy = Policy::new(PolicyKind::Registry, "registry_policy", text_of(policy)?);
+        policies.push(policy.map_err(|error| format!("registry_policy: {error}"))?);
     }
-    let actions = actions(line.actions.as_deref(), kind)?;
-    let question = Question { request, policies, actions, unread: false, members: None };
+    for policy in policies.iter_mut().filter(|policy| policy.kind == PolicyKind::Registry) {
+        policy.counts = of_registry;
+    }
+    let actions = request::actions(line.actions.as_deref(), kind)?;
+    let question = Question { request: request(line, now)?, policies, actions, unread: None, members: None };
     let answer = question.answer();
     let needed = matches!(answer.verdict, Verdict::Denied | Verdict::Depends);
-    let repaired = if needed { question.repair().ok() } else { None };
-    Ok(json::answered(&question, &answer, repaired.as_deref()))
+    let repair = needed.then(|| question.repair());
+    Ok(json::answered(&question, &answer, repair.as_ref()))
 }
 
-fn actions(given: Option<&[String]>, kind: PolicyKind) -> Result<Vec<Action>, String> {
-    let Some(given) = given else {
-        return Ok(match kind {
-            PolicyKind::Repository => REPOSITORY_ACTIONS,
-            PolicyKind::Registry => ALL_ACTIONS,
-        }
-        .to_vec());
+fn request(line: &Line<'_>, now: Timestamp) -> Result<Request, String> {
+    let place = request::place(line.partition.as_deref(), line.region.as_deref())?;
+    let account = line.account.parse().map_err(|error: scangap_model::IdError| error.to_string())?;
+    let as_of = match &line.as_of {
+        Some(text) => text.parse().map_err(|_| format!("`{text}` is not a time"))?,
+        None => now,
     };
-    let named = given
-        .iter()
-        .map(|name| action(name).ok_or_else(|| format!("`{name}` is not among the ECR actions of Inspector's role")));
-    named.collect()
-}
-
-fn request(line: &Line, now: Timestamp) -> Result<Request, String> {
-    let id_error = |error: scangap_model::IdError| error.to_string();
-    let stated_partition: Option<Partition> = line.partition.as_deref().map(str::parse).transpose()?;
-    let region = line.region.as_deref().unwrap_or(stated_partition.unwrap_or(Partition::Aws).home_region());
-    let partition = stated_partition.unwrap_or_else(|| Partition::of_region(region));
-    let account = line.account.parse().map_err(id_error)?;
-    let mut stated = BTreeMap::new();
+    let mut request = request::at(place, account, line.repository.as_deref(), line.principal.as_deref(), as_of)?;
+    request.organization = match &line.organization {
+        Membership::NotSaid => Organization::Unknown,
+        Membership::InNone => Organization::None,
+        Membership::In(given) => request::organization(&given.id, given.path.as_deref())?,
+    };
+    request.tags = line.tags.clone().map_or(Tags::Unknown, Tags::Known);
     for (key, value) in &line.context {
         let scalar = |value: &Value| match value {
             Value::String(text) => Ok(text.clone()),
@@ -182,33 +214,12 @@ fn request(line: &Line, now: Timestamp) -> Result<Request, String> {
             Value::Array(items) => items.iter().map(scalar).collect::<Result<_, _>>()?,
             single => vec![scalar(single)?],
         };
-        stated.insert(key.to_ascii_lowercase(), Stated::Values(values));
+        request::state(&mut request, key, Stated::Values(values))?;
     }
-    stated.extend(line.absent.iter().map(|key| (key.to_ascii_lowercase(), Stated::Absent)));
-    stated.extend(line.unknown.iter().map(|key| (key.to_ascii_lowercase(), Stated::Unknown)));
-    Ok(Request {
-        partition,
-        account,
-        region: region.parse().map_err(id_error)?,
-        repository: line.repository.as_deref().map(str::parse).transpose().map_err(id_error)?,
-        organization: match &line.organization {
-            Membership::NotSaid => Organization::Unknown,
-            Membership::InNone => Organization::None,
-            Membership::In(organization) => {
-                Organization::Member { id: organization.id.clone(), path: organization.path.clone() }
-            }
-        },
-        tags: line.tags.clone().map_or(Tags::Unknown, Tags::Known),
-        principal: match &line.principal {
-            Some(text) if *text != inspector_role_arn(partition, account) => {
-                Caller::parse(text).map_err(|error| error.to_string())?
-            }
-            _ => Caller::Inspector,
-        },
-        as_of: match &line.as_of {
-            Some(text) => text.parse().map_err(|_| format!("`{text}` is not a time"))?,
-            None => now,
-        },
-        stated,
-    })
+    for (keys, stated) in [(&line.absent, Stated::Absent), (&line.unknown, Stated::Unknown)] {
+        for key in keys {
+            request::state(&mut request, key, stated.clone())?;
+        }
+    }
+    Ok(request)
 }

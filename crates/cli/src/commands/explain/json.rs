@@ -1,31 +1,49 @@
 //! An answer for machines.
 
-use scangap_model::Verdict;
+use std::fmt::Write;
+
 use scangap_policy::{Action, Context, Decision, Element, Lint, Responsible, Truth, why};
+use scangap_report::acts;
 use serde_json::{Map, Value, json};
 
-use super::question::{Answer, Question};
+use super::question::{Answer, Question, Repair};
+
+/// Nothing in it acts on a terminal: what could is written as an escape, which JSON reads as the same character.
+pub(super) fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c != '\n' && acts(c) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
 
 /// The whole answer, with every element of the responsible statements.
-pub(super) fn explained(question: &Question, answer: &Answer, repaired: Option<&str>) -> Value {
+pub(super) fn explained(question: &Question, answer: &Answer, repair: Option<&Result<Repair, String>>) -> Value {
     let context = Context::new(&question.request);
     let elements = |action: Action, statement: &Responsible| {
         let document = question.policies.get(statement.document).map(|policy| &policy.document);
         let elements = document.map_or_else(Vec::new, |document| why(document, statement.index, action, &context));
         Some(elements.iter().map(element).collect())
     };
-    form(question, answer, repaired, elements)
+    form(question, answer, repair, elements)
 }
 
 /// The answer to one line of a batch.
-pub(super) fn answered(question: &Question, answer: &Answer, repaired: Option<&str>) -> Value {
-    form(question, answer, repaired, |_, _| None)
+pub(super) fn answered(question: &Question, answer: &Answer, repair: Option<&Result<Repair, String>>) -> Value {
+    form(question, answer, repair, |_, _| None)
 }
 
 fn form(
     question: &Question,
     answer: &Answer,
-    repaired: Option<&str>,
+    repair: Option<&Result<Repair, String>>,
     elements: impl Fn(Action, &Responsible) -> Option<Value>,
 ) -> Value {
     let label = |document: usize| question.policies.get(document).map(super::question::Policy::label);
@@ -45,12 +63,8 @@ fn form(
     let action = |(action, decision): &(Action, Decision)| {
         let statements: Vec<Value> = decision.statements.iter().map(|one| statement(*action, one)).collect();
         let notes: Vec<&str> = decision.notes.iter().map(|note| note.text()).collect();
-        let verdict = match decision.verdict {
-            Verdict::Allowed | Verdict::Depends if question.unread => Verdict::Unknown,
-            verdict => verdict,
-        };
         let members = json!({
-            "verdict": verdict.word(),
+            "verdict": decision.verdict.word(),
             "statements": statements,
             "depends_on": decision.depends_on,
             "lacks_allow": decision.lacks_allow,
@@ -62,7 +76,12 @@ fn form(
         "verdict": answer.verdict.word(),
         "actions": answer.decisions.iter().map(action).collect::<Map<_, _>>(),
         "lints": answer.lints.iter().map(|(at, lint)| lint_json(label(*at), lint)).collect::<Vec<_>>(),
-        "fixed_policy": repaired,
+        "fixed_policy": repair.and_then(|repair| repair.as_ref().ok()).map(|repair| &repair.text),
+        "no_repair": match repair {
+            Some(Ok(repair)) => json!(repair.remains),
+            Some(Err(why)) => json!(why),
+            None => Value::Null,
+        },
         "error": null,
     })
 }

@@ -8,6 +8,16 @@ use scangap_policy::{
     SyntaxError, decide, exempt, lint, verdicts,
 };
 
+/// Whether a policy takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counts {
+    Yes,
+    /// A registry policy whose scope was not read: only under V2.
+    IfV2,
+    /// A registry policy under V1, which does nothing to Inspector.
+    No,
+}
+
 /// A policy to be explained, or one that counts beside it.
 pub(super) struct Policy {
     pub(super) kind: PolicyKind,
@@ -15,6 +25,7 @@ pub(super) struct Policy {
     pub(super) origin: String,
     pub(super) text: String,
     pub(super) document: PolicyDocument,
+    pub(super) counts: Counts,
 }
 
 pub(super) struct Question {
@@ -22,8 +33,8 @@ pub(super) struct Question {
     /// The one that was asked about, then those that count beside it.
     pub(super) policies: Vec<Policy>,
     pub(super) actions: Vec<Action>,
-    /// A registry policy may count, and was not read.
-    pub(super) unread: bool,
+    /// A policy that may count was not read.
+    pub(super) unread: Option<&'static str>,
     /// The accounts of the organization, where they are known.
     pub(super) members: Option<BTreeSet<AccountId>>,
 }
@@ -35,10 +46,17 @@ pub(super) struct Answer {
     pub(super) lints: Vec<(usize, Lint)>,
 }
 
+/// The policy that was asked about, repaired.
+pub(super) struct Repair {
+    pub(super) text: String,
+    /// What is still in the way.
+    pub(super) remains: Option<String>,
+}
+
 impl Policy {
     pub(super) fn new(kind: PolicyKind, origin: impl Into<String>, text: String) -> Result<Self, SyntaxError> {
         let document = PolicyDocument::parse(&text)?;
-        Ok(Self { kind, origin: origin.into(), text, document })
+        Ok(Self { kind, origin: origin.into(), text, document, counts: Counts::Yes })
     }
 
     pub(super) fn label(&self) -> &'static str {
@@ -51,38 +69,86 @@ impl Policy {
 
 impl Question {
     pub(super) fn answer(&self) -> Answer {
+        let decisions = self.decisions();
         let context = Context::new(&self.request);
         // Whoever is asked about: the mistakes looked for are those that keep Inspector out.
-        let for_inspector = Request { principal: Caller::Inspector, ..self.request.clone() };
-        let for_inspector = Context::new(&for_inspector);
-        let documents: Vec<&PolicyDocument> = self.policies.iter().map(|policy| &policy.document).collect();
-        let quick = verdicts(&documents, &context);
-        // A registry policy that may count and was not read leaves everything but a denial unknown.
-        let missing = self.unread.then_some(Verdict::Unknown);
-        Answer {
-            verdict: Verdict::fold(self.actions.iter().map(|&action| quick.of(action)).chain(missing)),
-            decisions: self.actions.iter().map(|&action| (action, decide(&documents, action, &context))).collect(),
-            lints: self
-                .policies
-                .iter()
-                .enumerate()
-                .flat_map(|(at, policy)| {
-                    let found =
-                        lint(&policy.text, &policy.document, policy.kind, &for_inspector, self.members.as_ref());
-                    found.into_iter().map(move |lint| (at, lint))
-                })
-                .collect(),
-        }
+        let inspector = Request { principal: Caller::Inspector, ..self.request.clone() };
+        let inspector = if self.request.principal == Caller::Inspector { context } else { Context::new(&inspector) };
+        let lints = self.policies.iter().enumerate().flat_map(|(at, policy)| {
+            let found = lint(&policy.text, &policy.document, policy.kind, &inspector, self.members.as_ref());
+            found.into_iter().map(move |lint| (at, lint))
+        });
+        Answer { verdict: verdict(&decisions), lints: lints.collect(), decisions }
+    }
+
+    fn decisions(&self) -> Vec<(Action, Decision)> {
+        let context = Context::new(&self.request);
+        let judged = |counting: &[Counts]| -> Vec<usize> {
+            let counts = |at: &usize| self.policies.get(*at).is_some_and(|policy| counting.contains(&policy.counts));
+            (0..self.policies.len()).filter(counts).collect()
+        };
+        let (certain, possible) = (judged(&[Counts::Yes]), judged(&[Counts::Yes, Counts::IfV2]));
+        let decided = |places: &[usize], action: Action| {
+            let documents: Vec<&PolicyDocument> =
+                places.iter().filter_map(|at| self.policies.get(*at)).map(|policy| &policy.document).collect();
+            let mut decision = decide(&documents, action, &context);
+            for statement in &mut decision.statements {
+                statement.document = places.get(statement.document).copied().unwrap_or_default();
+            }
+            decision
+        };
+        let one = |action: Action| {
+            let mut decision = decided(&certain, action);
+            if certain != possible && decision.verdict != Verdict::Denied {
+                let under_v2 = decided(&possible, action);
+                if under_v2.verdict != decision.verdict {
+                    decision = Decision { verdict: Verdict::Depends, ..under_v2 };
+                    decision.depends_on.insert("REGISTRY_POLICY_SCOPE".to_owned());
+                }
+            }
+            if self.unread.is_some() && decision.verdict != Verdict::Denied {
+                decision.verdict = Verdict::Unknown;
+            }
+            (action, decision)
+        };
+        self.actions.iter().copied().map(one).collect()
     }
 
     /// The policy that was asked about, with Inspector's role exempted.
-    pub(super) fn repair(&self) -> Result<String, ExemptError> {
-        exempt(self.own_text(), &self.actions, &self.request)
+    pub(super) fn repair(&self) -> Result<Repair, String> {
+        let own = self.policies.first().ok_or("there is no policy to repair")?;
+        let text = exempt(&own.text, &self.actions, &self.request).map_err(|error| match error {
+            ExemptError::NothingDenied => match self.in_the_way(None) {
+                Some(others) => format!("the {} denies nothing; {others} does", own.label()),
+                None => error.to_string(),
+            },
+            _ => error.to_string(),
+        })?;
+        let remains = PolicyDocument::parse(&text).ok().and_then(|document| self.in_the_way(Some(document)));
+        Ok(Repair { text, remains: remains.map(|others| format!("the {others} keeps Inspector's role out still")) })
+    }
+
+    /// The other policies that deny, or may, beside the own one as it is or repaired.
+    fn in_the_way(&self, repaired: Option<PolicyDocument>) -> Option<String> {
+        let context = Context::new(&self.request);
+        let denies = |policy: &&Policy| {
+            let verdict = verdicts(&[&policy.document], &context).fold(&self.actions);
+            policy.counts != Counts::No && verdict != Verdict::Allowed
+        };
+        let own = repaired.map(|document| verdicts(&[&document], &context).fold(&self.actions));
+        let others: Vec<&str> = self.policies.iter().skip(1).filter(denies).map(Policy::label).collect();
+        let own = own.filter(|verdict| *verdict != Verdict::Allowed).and(self.policies.first()).map(Policy::label);
+        let all: Vec<&str> = own.into_iter().chain(others).collect();
+        (!all.is_empty()).then(|| all.join(" and the "))
     }
 
     pub(super) fn own_text(&self) -> &str {
         self.policies.first().map_or("", |policy| &policy.text)
     }
+}
+
+fn verdict(decisions: &[(Action, Decision)]) -> Verdict {
+    Verdict::fold(decisions.iter().map(|(_, decision)| decision.verdict))
 }
 
 /// The action of that name among Inspector's ten.

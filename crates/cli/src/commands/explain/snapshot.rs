@@ -8,7 +8,7 @@ use scangap_snapshot::Snapshot;
 
 use super::super::audit::time;
 use super::ask;
-use super::question::Question;
+use super::question::{Counts, Question};
 use crate::args::Explain;
 use crate::error::CliError;
 
@@ -28,19 +28,33 @@ pub(super) fn question(command: &Explain, path: &Path) -> Result<Question, CliEr
         })
         .ok_or_else(missing)?;
     let text_of = |hash| facts.policies.get(hash).cloned();
-    let own = found.policy.known().and_then(text_of).ok_or_else(missing)?;
-    let mut policies = vec![ask::policy(PolicyKind::Repository, path, own)?];
-    let cell = facts.cells.get(&(request.account, request.region.clone()));
-    let scope = cell.and_then(|cell| cell.registry_policy_scope.known()).map(String::as_str);
-    let registry = cell.map(|cell| &cell.registry_policy);
-    let unread = match (scope, registry) {
-        (Some("V1"), _) | (_, Some(Asked::Answered(Observed::Absent))) => false,
-        (Some("V2"), Some(Asked::Answered(Observed::Known(hash)))) => {
-            policies.push(ask::policy(PolicyKind::Registry, path, text_of(hash).ok_or_else(missing)?)?);
-            false
+    let mut policies = Vec::new();
+    let mut unread = None;
+    match &found.policy {
+        Observed::Known(hash) => {
+            policies.push(ask::policy(PolicyKind::Repository, path, text_of(hash).ok_or_else(missing)?)?);
         }
-        _ => true,
-    };
+        // No policy is normal: what counts then is the registry's.
+        Observed::Absent => {}
+        Observed::Unknown(_) => unread = Some("the snapshot holds no repository policy: it could not be read"),
+    }
+    if let Some(cell) = facts.cells.get(&(request.account, request.region.clone())) {
+        let scope = cell.registry_policy_scope.known().map(String::as_str);
+        match (scope, &cell.registry_policy) {
+            // AWS: under V1 a registry policy does nothing to Inspector.
+            (Some("V1"), _) | (_, Asked::Answered(Observed::Absent)) => {}
+            (_, Asked::Answered(Observed::Known(hash))) => {
+                let mut policy = ask::policy(PolicyKind::Registry, path, text_of(hash).ok_or_else(missing)?)?;
+                policy.counts = if scope == Some("V2") { Counts::Yes } else { Counts::IfV2 };
+                policies.push(policy);
+            }
+            (_, Asked::NotNeeded | Asked::Answered(Observed::Unknown(_))) => {
+                unread = Some("the registry policy could not be read, and may count");
+            }
+        }
+    } else {
+        unread = Some("the snapshot does not say whether there is a registry policy");
+    }
     let organization_path =
         facts.accounts.get(&request.account).and_then(|account| account.organization_path.known().cloned());
     if let (Some(id), Some(_)) = (facts.organization.id.known(), &organization_path) {

@@ -23,13 +23,11 @@ pub(super) fn explained(question: &Question, answer: &Answer) -> String {
     let verdict = paint(answer.verdict.word(), tone(answer.verdict));
     let _ = writeln!(out, "{verdict}: {who} in {}", request.region);
     for (action, decision) in &answer.decisions {
-        let _ = writeln!(out, "  {:<45} {}", action.name(), in_a_word(decision, question.unread));
+        let _ = writeln!(out, "  {:<45} {}", action.name(), in_a_word(decision));
     }
     statements(&mut out, question, answer);
-    if question.unread {
-        out.push_str(
-            "\nnote: the snapshot does not say whether a registry policy counts here: what is not denied is unknown\n",
-        );
+    if let Some(unread) = question.unread {
+        let _ = writeln!(out, "\nnote: {unread}: what is not denied is unknown");
     }
     let notes: BTreeSet<Note> =
         answer.decisions.iter().flat_map(|(_, decision)| decision.notes.iter().copied()).collect();
@@ -48,14 +46,13 @@ fn tone(verdict: Verdict) -> Tone {
     }
 }
 
-fn in_a_word(decision: &Decision, unread: bool) -> String {
+fn in_a_word(decision: &Decision) -> String {
     let word = |verdict: Verdict| paint(verdict.word(), tone(verdict));
     match decision.verdict {
         Verdict::Denied if decision.lacks_allow => {
             format!("{}  no statement allows it, and a principal of elsewhere needs one", word(Verdict::Denied))
         }
         Verdict::Denied => word(Verdict::Denied),
-        _ if unread => word(Verdict::Unknown),
         Verdict::Depends => {
             let keys: Vec<String> = decision.depends_on.iter().map(|key| sanitize(key)).collect();
             format!("{}  on {}", word(Verdict::Depends), keys.join(", "))
@@ -115,7 +112,8 @@ fn lints(out: &mut String, question: &Question, answer: &Answer) {
 pub(super) fn diff(before: &str, after: &str) -> String {
     let diff = TextDiff::from_lines(before, after);
     let lines = diff.unified_diff().context_radius(3).header("policy", "repaired").to_string();
-    // Foreign text: line by line, so that line breaks stay.
-    let clean: Vec<String> = lines.split('\n').map(|line| sanitize(&line.replace('\t', "    "))).collect();
+    // Foreign text: line by line, so that line breaks and tabs stay.
+    let clean = |line: &str| line.trim_end_matches('\r').split('\t').map(sanitize).collect::<Vec<_>>().join("\t");
+    let clean: Vec<String> = lines.split('\n').map(clean).collect();
     format!("\n{}", clean.join("\n"))
 }

@@ -1,0 +1,132 @@
+//! A request from what was said of it, on the command line or in a line of a batch: the same rules for both.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use scangap_model::{AccountId, Partition, inspector_role_arn};
+use scangap_policy::{
+    ALL_ACTIONS, Action, Caller, Organization, PolicyKind, REPOSITORY_ACTIONS, Request, Stated, Tags,
+};
+
+use super::question::action;
+
+/// What was said that makes no request: the value, what it should be, and what to do.
+pub(super) struct Wrong {
+    pub(super) value: String,
+    pub(super) expected: &'static str,
+    pub(super) hint: String,
+}
+
+impl Wrong {
+    pub(super) fn new(value: &str, expected: &'static str, hint: impl Into<String>) -> Self {
+        Self { value: value.to_owned(), expected, hint: hint.into() }
+    }
+}
+
+/// Where the request is made. The region's partition and the one that was said must agree.
+pub(super) fn place(partition: Option<&str>, region: Option<&str>) -> Result<(Partition, String), Wrong> {
+    let said: Option<Partition> = match partition {
+        Some(text) => Some(
+            text.parse()
+                .map_err(|_| Wrong::new(text, "a partition with Amazon Inspector", "aws, aws-cn, aws-us-gov"))?,
+        ),
+        None => None,
+    };
+    let region = region.unwrap_or(said.unwrap_or(Partition::Aws).home_region());
+    let of_region = Partition::of_region(region);
+    match said.filter(|said| *said != of_region) {
+        Some(said) => Err(Wrong::new(
+            region,
+            "a region of the partition",
+            format!("{region} is of {of_region}, and the partition was said to be {said}"),
+        )),
+        None => Ok((of_region, region.to_owned())),
+    }
+}
+
+/// A request with nothing known of its context but its place.
+pub(super) fn at(
+    (partition, region): (Partition, String),
+    account: AccountId,
+    repository: Option<&str>,
+    principal: Option<&str>,
+    as_of: Timestamp,
+) -> Result<Request, Wrong> {
+    Ok(Request {
+        partition,
+        account,
+        region: region.parse().map_err(|_| Wrong::new(&region, "a region", "such as eu-west-1"))?,
+        repository: match repository {
+            Some(name) => {
+                Some(name.parse().map_err(|_| {
+                    Wrong::new(name, "a repository name", "repository names have no colon and no space")
+                })?)
+            }
+            None => None,
+        },
+        organization: Organization::Unknown,
+        tags: Tags::Unknown,
+        principal: match principal {
+            Some(text) if *text != inspector_role_arn(partition, account) => {
+                Caller::parse(text, partition).map_err(|error| Wrong::new(text, "a principal", error.to_string()))?
+            }
+            _ => Caller::Inspector,
+        },
+        as_of,
+        stated: BTreeMap::new(),
+    })
+}
+
+/// The organization's id, and the path of the account's OU where it is known.
+pub(super) fn organization(id: &str, path: Option<&str>) -> Result<Organization, Wrong> {
+    let shaped = |text: &str| {
+        text.strip_prefix("o-").is_some_and(|rest| {
+            !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        })
+    };
+    if !shaped(id) {
+        return Err(Wrong::new(id, "an organization's id", "ids look like o-exampleorgid"));
+    }
+    // AWS ends the paths of organizations with a slash.
+    let path = path.map(|path| if path.ends_with('/') { path.to_owned() } else { format!("{path}/") });
+    match &path {
+        Some(path) if path.split('/').next() != Some(id) => {
+            Err(Wrong::new(path, "a path in the organization", format!("paths of {id} begin with {id}/")))
+        }
+        _ => Ok(Organization::Member { id: id.to_owned(), path }),
+    }
+}
+
+/// What is known better of a context key. Each key has a value, is absent, or is unknown: one of them, said once.
+pub(super) fn state(request: &mut Request, key: &str, stated: Stated) -> Result<(), Wrong> {
+    let lower = key.to_ascii_lowercase();
+    match (request.stated.get_mut(&lower), stated) {
+        (Some(Stated::Values(values)), Stated::Values(more)) => values.extend(more),
+        (Some(before), stated) if *before == stated => {}
+        (Some(_), _) => {
+            return Err(Wrong::new(key, "stated once", "a context key has a value, is absent, or is unknown"));
+        }
+        (None, stated) => drop(request.stated.insert(lower, stated)),
+    }
+    Ok(())
+}
+
+/// Those that were named; else the six that a repository policy can touch, or all ten.
+pub(super) fn actions<T: AsRef<str>>(named: Option<&[T]>, kind: PolicyKind) -> Result<Vec<Action>, Wrong> {
+    let all = || ALL_ACTIONS.iter().map(|action| action.name()).collect::<Vec<_>>().join(", ");
+    match named {
+        None => Ok(match kind {
+            PolicyKind::Repository => REPOSITORY_ACTIONS,
+            PolicyKind::Registry => ALL_ACTIONS,
+        }
+        .to_vec()),
+        Some([]) => Err(Wrong::new("", "a list of actions", all())),
+        Some(several) => several
+            .iter()
+            .map(|name| {
+                let name = name.as_ref();
+                action(name).ok_or_else(|| Wrong::new(name, "among the ECR actions of Inspector's role", all()))
+            })
+            .collect(),
+    }
+}
