@@ -7,8 +7,16 @@ use anyhow::{Result, ensure};
 use crate::shell::{self, cargo, root, target};
 
 /// What is committed. The rest of an audit's folder differs from run to run.
-const FILES: &[&str] =
-    &["repositories.csv", "cells.csv", "accounts.csv", "gaps.csv", "audit.json", "summary.json", "audit.xlsx"];
+const FILES: &[&str] = &[
+    "repositories.csv",
+    "cells.csv",
+    "accounts.csv",
+    "gaps.csv",
+    "audit.json",
+    "report.html",
+    "summary.json",
+    "audit.xlsx",
+];
 
 pub(crate) fn run(check: bool) -> Result<()> {
     let folder = tempfile::tempdir()?;

@@ -3,6 +3,7 @@
 mod cell;
 mod coverage;
 mod diagnose;
+mod evidence;
 mod policies;
 mod repository;
 
@@ -15,6 +16,7 @@ use scangap_model::{AuditFacts, Diagnosis, Gap};
 pub use cell::CellAssessment;
 pub use coverage::Coverage;
 pub use diagnose::{Layers, Selection, diagnose};
+pub use evidence::{PolicyEvidence, policy_evidence};
 pub use repository::{LikelyCause, RepositoryAssessment};
 
 /// What the facts come to.

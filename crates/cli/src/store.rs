@@ -304,7 +304,7 @@ pub(crate) fn hand_over(
         );
         let _ = writeln!(
             screen,
-            "Reports   {}: audit.xlsx  repositories.csv  cells.csv  accounts.csv  gaps.csv  audit.json  manifest.json",
+            "Reports   {}: report.html  audit.xlsx  repositories.csv  cells.csv  accounts.csv  gaps.csv  audit.json  manifest.json",
             directory.display()
         );
         terminal::out(&screen);

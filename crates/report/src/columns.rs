@@ -10,7 +10,7 @@ pub(crate) use accounts::ACCOUNTS;
 pub(crate) use cells::{CELLS, scan_rules};
 pub(crate) use changes::CHANGES;
 pub(crate) use gaps::GAPS;
-pub(crate) use repositories::REPOSITORIES;
+pub(crate) use repositories::{REPOSITORIES, next_step};
 
 use crate::value::Value;
 

@@ -6,6 +6,7 @@ mod changes;
 mod columns;
 mod csv;
 mod files;
+mod html;
 mod input;
 mod json;
 mod summary;
@@ -62,6 +63,7 @@ pub fn write_all(
         })?);
     }
     written.push(write_atomically(&directory.join("audit.xlsx"), |out| xlsx::write(input, out))?);
+    written.push(write_atomically(&directory.join("report.html"), |out| html::write(input, out))?);
     written.push(write_atomically(&directory.join("audit.json"), |out| json::audit::write(input, out))?);
     written.push(write_atomically(&directory.join("repositories.jsonl"), |out| json::audit::repositories(input, out))?);
     written.push(write_atomically(&directory.join("summary.json"), |out| json::write(&summary_json(input), out))?);

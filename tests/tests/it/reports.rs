@@ -70,7 +70,7 @@ fn the_manifest_lists_every_file_with_its_hash() {
     let audited = demo();
     let manifest = audited.json("manifest.json");
     let files = manifest["files"].as_array().expect("files");
-    assert_eq!(files.len(), 10);
+    assert_eq!(files.len(), 11);
     for file in files {
         let name = file["file"].as_str().expect("a name");
         let output = std::process::Command::new("sha256sum").arg(audited.out.join(name)).output().expect("sha256sum");
@@ -97,7 +97,7 @@ fn a_folder_can_be_checked_against_its_manifest() {
     fs_err::write(folder.path().join("extra.txt"), "").expect("a file");
     let changed = verify();
     assert_eq!(changed.code, 65);
-    for part in ["changed      gaps.csv", "not listed   extra.txt", "10 files: not what the manifest says"] {
+    for part in ["changed      gaps.csv", "not listed   extra.txt", "11 files: not what the manifest says"] {
         assert!(changed.stdout.contains(part), "`{part}` is missing:\n{}", changed.stdout);
     }
     fs_err::remove_file(folder.path().join("manifest.json")).expect("a file");
@@ -113,6 +113,7 @@ const FACTS: &[&str] = &[
     "gaps.csv",
     "audit.json",
     "repositories.jsonl",
+    "report.html",
     "summary.json",
     "audit.xlsx",
 ];
@@ -154,6 +155,41 @@ except jsonschema.ValidationError:
     sys.exit(0)
 sys.exit('a row without a diagnosis is valid')
 ";
+
+#[test]
+fn the_page_is_one_file_that_asks_nobody_for_anything() {
+    let audited = demo();
+    let page = String::from_utf8(audited.bytes("report.html")).expect("UTF-8");
+    // What is read into: the style's hash in the policy is the style's, and nothing else may load or run.
+    python(PAGE, &[&audited.out.join("report.html").to_string_lossy()]);
+    for part in [
+        "SIMULATED: nothing here is evidence",
+        "<b>6</b> covered",
+        "repository policy: OfficeOnly (NotIpAddress aws:SourceIp)",
+        "+         &#34;ArnNotEquals&#34;: {",
+        "<mark>      &#34;Sid&#34;: &#34;OfficeOnly&#34;,</mark>",
+        "10 repositories need action.",
+    ] {
+        assert!(page.contains(part), "`{part}` is missing");
+    }
+}
+
+#[test]
+fn hostile_names_are_inert_on_the_page() {
+    let hostile = r"<script>alert(1)</script><img src=x onerror=alert(1)>\u202e";
+    let scenario = scangap_tests::organization(&format!(
+        "[[policies]]\nname = \"deny\"\ninspector = \"denied\"\ntext = '{}'\n[[accounts]]\nid = \"333333333333\"\nname = \"{}\"\ncells = [{{ region = \"eu-west-1\", repositories = [{{ name = \"one\", policy = \"deny\", coverage = {{ status = \"INACTIVE\", reason = \"ACCESS_DENIED\" }} }}] }}]",
+        r#"{"Statement":{"Sid":"</pre><script>x</script>","Effect":"Deny","Principal":"*","Action":"*"}}"#,
+        hostile.replace('"', "'"),
+    ));
+    let audited = Scangap::audit(&simulate(scenario)).into_folder().expect_code(0);
+    let page = String::from_utf8(audited.bytes("report.html")).expect("UTF-8");
+    assert!(page.contains("&#60;script&#62;alert(1)"), "the name is there, as text");
+    assert!(!page.contains("<script") && !page.contains("<img") && !page.contains('\u{202e}'));
+    python(PAGE, &[&audited.out.join("report.html").to_string_lossy()]);
+}
+
+const PAGE: &str = include_str!("../../tools/check_page.py");
 
 #[test]
 fn csv_for_excel_begins_with_a_byte_order_mark() {

@@ -93,7 +93,7 @@ fn absent_coverage(coverage: &Coverage) -> Value {
 }
 
 /// The diagnosis's own next step, made sharper where the row knows more.
-fn next_step(row: &RepositoryRow<'_>) -> String {
+pub(crate) fn next_step(row: &RepositoryRow<'_>) -> String {
     let general = row.assessment.diagnosis.info().next_step;
     match (row.assessment.diagnosis, row.assessment.likely_cause) {
         (Diagnosis::Unreadable, Some(LikelyCause::PolicyDeniesAuditor | LikelyCause::BlockedLikely)) => {
