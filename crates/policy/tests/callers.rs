@@ -50,6 +50,11 @@ fn its_organization_is_known_where_its_account_is() {
     check(ROLE, r#""StringEquals":{"aws:PrincipalOrgID":"o-exampleorg"}"#, "denied");
     check(ROLE, r#""ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-exampleorg/*"}"#, "denied");
     check(STRANGER, r#""StringEquals":{"aws:PrincipalOrgID":"o-exampleorg"}"#, "depends aws:principalorgid");
+    check(
+        STRANGER,
+        r#""ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-exampleorg/*"}"#,
+        "depends aws:principalorgpaths",
+    );
     check(STRANGER, r#""StringEquals":{"aws:ResourceOrgID":"o-exampleorg"}"#, "denied");
     check(
         SERVICE,

@@ -123,6 +123,14 @@ fn a_residual_holds_what_is_open_and_nothing_else() {
     assert_eq!(keys, ["NotAction", "NotPrincipal", "aws:MultiFactorAuthPresent", "aws:PrincipalTag/a"]);
 }
 
+#[test]
+fn what_names_actions_by_exclusion_is_settled() {
+    let text = r#""Effect":"Deny","Principal":"*","NotAction":["ecr:PutImage"],"Condition":{"StringEquals":{"aws:PrincipalTag/a":"b"}}"#;
+    let decision = decided(&statements(&[text]));
+    let residual = decision.statements[0].residual.clone().expect("a residual");
+    assert!(residual.elements.is_empty(), "{residual:?}");
+}
+
 fn notes(rest: &str, action: Action) -> Vec<Note> {
     evaluate(&parse(&statements(&[rest])), action, &request()).notes.into_iter().collect()
 }
@@ -149,6 +157,10 @@ fn notes_say_what_a_verdict_takes_for_granted_where_it_matters() {
     assert_eq!(notes(&under(time).replace("\"*\",\"Action\"", "{\"AWS\":\"999999999999\"},\"Action\""), list), []);
     assert_eq!(notes(&under(time).replace("\"Action\":\"*\"", "\"Action\":\"ecr:PutImage\""), list), []);
     assert_eq!(notes(&under(time).replace("Deny", "Allow"), list), []);
+    // Where the resource is another, nothing is compared.
+    let of = |name: &str| format!("{},\"Resource\":\"arn:aws:ecr:*:*:repository/{name}\"", under(time));
+    assert_eq!(notes(&of("team/app"), list), [Note::TimeDependent]);
+    assert_eq!(notes(&of("other"), list), []);
     let stated = BTreeMap::from([("aws:currenttime".to_owned(), Stated::Values(vec!["2026".into()]))]);
     let known = evaluate(&parse(&statements(&[&under(time)])), list, &Request { stated, ..request() });
     assert!(known.notes.is_empty());

@@ -145,6 +145,11 @@ rows! { under, BY_CONDITION;
         (r#""Bool":{"aws:SecureTransport":"false"},"BoolIfExists":{"aws:SecureTransport":"true"}"#, "Bool.aws:SecureTransport", r#""Bool":{"aws:SecureTransport":"false"},"BoolIfExists":{"aws:SecureTransport":["true","false"]}"#),
         (r#""NumericGreaterThan":{"aws:MultiFactorAuthAge":10},"NumericLessThan":{"aws:MultiFactorAuthAge":5}"#, "NumericGreaterThan.aws:MultiFactorAuthAge", r#""NumericGreaterThan":{"aws:MultiFactorAuthAge":5},"NumericLessThan":{"aws:MultiFactorAuthAge":10}"#),
         (r#""DateGreaterThanEquals":{"aws:CurrentTime":"2026"},"DateLessThan":{"aws:CurrentTime":"2026"}"#, "DateGreaterThanEquals.aws:CurrentTime", r#""DateGreaterThanEquals":{"aws:CurrentTime":"2026"},"DateLessThanEquals":{"aws:CurrentTime":"2026"}"#),
+        (
+            r#""IpAddress":{"aws:SourceIp":"203.0.113.0/24"},"Null":{"aws:SourceVpce":"false"}"#,
+            "IpAddress.aws:SourceIp",
+            r#""IpAddress":{"aws:SourceIp":"203.0.113.0/24"},"Null":{"aws:SourceVpce":"true"}"#,
+        ),
         (r#""ArnEquals":{"aws:PrincipalArn":"*"}"#, "ArnEquals.aws:PrincipalArn", r#""ArnEquals":{"aws:PrincipalArn":["*","arn:aws:iam::*:role/x"]}"#),
         (r#""StringEquals":{"aws:PrincipalTag/a":["red","rose"]},"StringLike":{"aws:PrincipalTag/A":"b*"}"#, "StringEquals.aws:PrincipalTag/a", r#""StringEquals":{"aws:PrincipalTag/a":["red","blue"]},"StringLike":{"aws:PrincipalTag/A":"b*"}"#),
         (r#""StringEquals":{"aws:PrincipalTag/a":"red"},"StringNotEquals":{"aws:PrincipalTag/a":"red"}"#, "StringEquals.aws:PrincipalTag/a", r#""StringEquals":{"aws:PrincipalTag/a":"red"},"StringNotEquals":{"aws:PrincipalTag/a":"${aws:PrincipalTag/b}"}"#),
