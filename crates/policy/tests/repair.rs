@@ -139,6 +139,20 @@ fn indentation_is_the_authors_at_every_depth() {
 }
 
 #[test]
+fn spaces_on_one_line_are_the_authors() {
+    let text = r#"{"Statement": {"Effect": "Deny", "Principal": "*", "Action": "ecr:*", "Condition": {"NotIpAddress": {"aws:SourceIp": "203.0.113.10/32"}}}}"#;
+    let expected = text.replace("/32\"}", &format!("/32\"}}, \"ArnNotEquals\": {{\"aws:PrincipalArn\": \"{ROLE}\"}}"));
+    assert_eq!(repaired(text), expected);
+    let list = |items: &str| {
+        format!(
+            r#"{{"Statement":{{"Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{{"ArnNotLike":{{"aws:PrincipalArn":[{items}]}}}}}}}}"#
+        )
+    };
+    assert_eq!(repaired(&list("\n  \"x\"\n")), list(&format!("\n  \"x\",\n  \"{ROLE}\"\n")));
+    assert_eq!(repaired(&list("\"x\", \"y\"")), list(&format!("\"x\", \"y\", \"{ROLE}\"")));
+}
+
+#[test]
 fn what_may_deny_is_exempted_too() {
     let maybe = r#","Condition":{"Bool":{"aws:MultiFactorAuthPresent":"false"}}"#;
     check(
