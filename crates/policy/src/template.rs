@@ -346,7 +346,39 @@ mod tests {
         }
     }
 
+    /// The same, where `?` is no colon, and `*` takes in colons only at the end of its segment.
+    fn by_segment(pattern: &[char], text: &[char]) -> bool {
+        match (pattern, text) {
+            ([], rest) => rest.is_empty(),
+            (['*', '*', ..], _) => by_segment(&pattern[1..], text),
+            (['*', rest @ ..], _) => {
+                let far = rest.is_empty() || rest[0] == ':';
+                let reach = if far { None } else { text.iter().position(|&c| c == ':') };
+                (0..=reach.unwrap_or(text.len())).any(|at| by_segment(rest, &text[at..]))
+            }
+            (['?', rest @ ..], [found, others @ ..]) => *found != ':' && by_segment(rest, others),
+            ([wanted, rest @ ..], [found, others @ ..]) => wanted == found && by_segment(rest, others),
+            (_, []) => false,
+        }
+    }
+
     proptest::proptest! {
+        #[test]
+        fn patterns_of_resources_match_by_their_definition(pattern in "[ab*?:]{0,9}", text in "[ab:]{0,9}") {
+            let chars = |text: &str| text.chars().collect::<Vec<_>>();
+            let matches = Template::new(&pattern, true, false).matches_resource(&text, |_| None);
+            proptest::prop_assert_eq!(matches, by_segment(&chars(&pattern), &chars(&text)));
+        }
+
+        #[test]
+        fn beginnings_are_those_of_texts_that_match(pattern in "[ab*?]{0,6}", start in "[ab]{0,4}", more in "[ab]{1,4}") {
+            let template = Template::new(&pattern, true, false);
+            let whole = format!("{start}{more}");
+            let matches = template.matches_resource(&whole, |_| None);
+            proptest::prop_assert!(!matches || template.could_begin(&start, |_| None));
+            proptest::prop_assert!(matches || !template.matches_all_that_begin(&start, |_| ""));
+        }
+
         #[test]
         fn patterns_match_by_their_definition(pattern in "[ab*?:é]{0,9}", text in "[ab:é]{0,9}") {
             let chars = |text: &str| text.chars().collect::<Vec<_>>();

@@ -106,6 +106,7 @@ fn statements_name_callers_by_arn_account_root_or_service() {
         (ROLE, r#"{"AWS":"arn:aws:iam::111122223333:role/deploy"}"#, "allowed"),
         (ROLE, r#"{"AWS":"arn:aws:sts::111122223333:assumed-role/deploy/x"}"#, "allowed"),
         (ROLE, r#"{"Service":"lambda.amazonaws.com"}"#, "allowed"),
+        (SERVICE, r#"{"Service":"lambda.amazonaws.com"}"#, "denied"),
         (USER, root, "denied"),
         (ROOT, root, "denied"),
         (ROLE, r#"{"Federated":"arn:aws:iam::111122223333:role/ci/deploy"}"#, "allowed"),
@@ -135,6 +136,9 @@ fn whoever_is_not_of_the_account_needs_an_allow() {
     for caller in [ROLE, USER, ROOT] {
         assert_eq!(verdict(&nothing, &by(caller)), "allowed", "{caller}");
     }
+    let denied = r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"*"},{"Effect":"Deny","Principal":{"Service":"lambda.amazonaws.com"},"Action":"*"}]}"#;
+    assert_eq!(verdict(denied, &by(SERVICE)), "denied");
+    assert_eq!(verdict(denied, &by("ec2.amazonaws.com")), "allowed");
     for caller in [STRANGER, SERVICE] {
         assert_eq!(verdict(&nothing, &by(caller)), "denied", "{caller}");
         assert_eq!(verdict(&everything, &by(caller)), "allowed", "{caller}");
