@@ -314,6 +314,8 @@ fn what_is_known_of_a_part_decides_where_the_part_is_enough() {
     assert_eq!(block(&paths(r#""o-exampleorg/r-ab12/*""#), &member(None)), "depends aws:principalorgpaths");
     let equals = r#""ForAnyValue:StringEquals":{"aws:PrincipalOrgPaths":"o-other/r-1/"}"#;
     assert_eq!(block(equals, &member(None)), "allowed");
+    let own = r#""ForAnyValue:StringEquals":{"aws:PrincipalOrgPaths":"o-exampleorg/r-1/"}"#;
+    assert_eq!(block(own, &member(None)), "depends aws:principalorgpaths");
     // Keys with several values cannot be variables.
     let variable = r#""StringEquals":{"aws:PrincipalOrgID":"${aws:PrincipalOrgPaths}"}"#;
     assert_eq!(block(variable, &member(Some("o-exampleorg/"))), "depends aws:principalorgid");

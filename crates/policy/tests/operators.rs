@@ -62,6 +62,7 @@ rows! { check, BASES;
     bool "Bool": [
         ("true", r#""true""#, "yes"), ("TRUE", "true", "yes"), ("false", r#""True""#, "no"), ("false", r#"["true","false"]"#, "yes"),
         ("true", r#""yes""#, "?"), ("maybe", r#""true""#, "?"), ("true", r#""${aws:ViaAWSService}""#, "no"), ("false", r#""${aws:ViaAWSService}""#, "yes"),
+        ("FALSE", r#""${aws:ViaAWSService}""#, "yes"), ("maybe", r#""${aws:ViaAWSService}""#, "?"), ("true", r#""${aws:PrincipalAccount}""#, "?"),
         ("-", r#""false""#, "no"),
     ]
     null "Null": [
