@@ -279,7 +279,7 @@ fn date(text: &str) -> Option<Timestamp> {
 
 fn base64(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=');
-    if !text.len().is_multiple_of(4) || text.len() - digits.len() > 2 || digits.len() % 4 == 1 {
+    if !text.len().is_multiple_of(4) || text.len() - digits.len() > 2 {
         return None;
     }
     let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);
@@ -339,6 +339,7 @@ mod tests {
     #[test]
     fn binary_values_are_bytes_in_base64() {
         assert_eq!(base64("c2NhbmdhcA=="), Some(b"scangap".to_vec()));
+        assert_eq!(base64("c2Nh"), Some(b"sca".to_vec()));
         assert_eq!(base64("+/8="), Some(vec![0xFB, 0xFF]));
         assert_eq!(base64(""), Some(Vec::new()));
         for wrong in ["c2Nh=", "c", "c===", "c2Nhb", "c2N-", "===="] {
