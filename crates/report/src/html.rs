@@ -302,7 +302,7 @@ fn action(row: &RepositoryRow<'_>, anchors: &policies::Anchors) -> ActionRow {
 
 fn action_note(number: usize) -> String {
     match number {
-        0 => "No repository needs action.".to_owned(),
+        0 => "No repository that was read needs action.".to_owned(),
         number if number > ACTIONS_MAX => format!(
             "{} repositories need action. The worst {} are shown; all of them are in repositories.csv.",
             thousands(number),

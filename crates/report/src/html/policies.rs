@@ -78,7 +78,7 @@ pub(super) fn views(input: &Input<'_>, rows: &[RepositoryRow<'_>]) -> (Vec<Polic
 
 pub(super) fn note(views: &[PolicyView], anchors: &Anchors) -> String {
     if views.is_empty() {
-        return "No repository policy keeps Inspector out.".to_owned();
+        return "Among the repositories that need action, no policy that was read keeps Inspector out.".to_owned();
     }
     let rest = match anchors.not_shown {
         0 => String::new(),
