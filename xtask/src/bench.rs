@@ -2,3 +2,4 @@
 
 pub(crate) mod collect;
 pub(crate) mod policy;
+pub(crate) mod report;

@@ -18,7 +18,7 @@ pub(crate) struct Full {
     /// Seconds of fuzzing
     #[arg(long, default_value_t = 600, requires = "full")]
     fuzz_seconds: u32,
-    /// Only these parts: licences, oracle, properties, fuzz, mutants, bench-collect, bench-policy
+    /// Only these parts: licences, oracle, properties, fuzz, mutants, bench-collect, bench-policy, bench-report
     #[arg(long, value_delimiter = ',', requires = "full")]
     only: Vec<String>,
 }
@@ -37,6 +37,7 @@ const PARTS: &[Part] = &[
     Part { name: "mutants", run: mutants },
     Part { name: "bench-collect", run: |_| bench("collect") },
     Part { name: "bench-policy", run: |_| bench("policy") },
+    Part { name: "bench-report", run: |_| bench("report") },
 ];
 
 pub(crate) fn run(full: &Full) -> Result<()> {

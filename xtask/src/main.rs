@@ -49,6 +49,8 @@ enum Bench {
     Collect(bench::collect::Size),
     /// The policy engine on one core, and the batch on all
     Policy,
+    /// Reports of a generated snapshot of a million repositories
+    Report(bench::report::Size),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -61,5 +63,6 @@ fn main() -> anyhow::Result<()> {
         Task::Docs { check } => docs::run(check),
         Task::Bench(Bench::Collect(size)) => bench::collect::run(&size),
         Task::Bench(Bench::Policy) => bench::policy::run(),
+        Task::Bench(Bench::Report(size)) => bench::report::run(&size),
     }
 }

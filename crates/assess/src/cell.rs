@@ -41,6 +41,7 @@ pub(crate) fn assess(
     facts: &AuditFacts,
     policies: &Policies,
     cell: &CellFacts,
+    holds_repositories: bool,
     as_of: Timestamp,
 ) -> (CellAssessment, Vec<Gap>) {
     let request = policies::request(facts, cell.account, &cell.region, None, &Asked::NotNeeded, as_of);
@@ -79,11 +80,7 @@ pub(crate) fn assess(
         }
     }
     // A word that no layer knows leaves repositories unreadable: that is a gap, with the word in its message.
-    if facts
-        .repositories
-        .iter()
-        .any(|repository| repository.account == cell.account && repository.region == cell.region)
-    {
+    if holds_repositories {
         let known: [(&Asked<String>, &[&str], Api); 2] = [
             (&cell.inspector_ecr_status, ECR_STATUSES, Api::BatchGetAccountStatus),
             (&cell.registry_scan_type, SCAN_TYPES, Api::GetRegistryScanningConfiguration),

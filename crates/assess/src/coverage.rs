@@ -21,7 +21,7 @@ pub(crate) const ACTIVE: &str = "ACTIVE";
 
 /// `ACCESS_DENIED` if its own row or any image row says so; else its own row; else, with image rows only, ACTIVE if any
 /// is. ACTIVE with image rows of which none is ACTIVE is inactive for the images' reason.
-pub(crate) fn of(rows: &[CoverageRow], source: &Asked<CoverageSource>) -> Coverage {
+pub fn of(rows: &[CoverageRow], source: &Asked<CoverageSource>) -> Coverage {
     let said = |fact: &Observed<String>| fact.known().cloned().unwrap_or_default();
     let row = |row: &CoverageRow| Coverage::Row {
         status: said(&row.status),

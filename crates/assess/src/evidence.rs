@@ -9,6 +9,8 @@ use crate::policies;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyEvidence {
     pub text: String,
+    /// The places of the statements that deny Inspector, or may, from 0.
+    pub statements: Vec<usize>,
     /// The bytes of the statements that deny Inspector, or may, in the text.
     pub responsible: Vec<(usize, usize)>,
     /// The repaired text, or why there is none.
@@ -33,9 +35,11 @@ pub fn policy_evidence(facts: &AuditFacts, repository: &RepositoryFacts, as_of: 
         return None;
     }
     let spans = indices.iter().filter_map(|&index| document.statements().get(index)).map(|statement| statement.span);
+    let responsible = spans.collect();
     Some(PolicyEvidence {
         text: text.clone(),
-        responsible: spans.collect(),
+        responsible,
+        statements: indices,
         repaired: exempt(text, REPOSITORY_ACTIONS, &request).map_err(|error| error.to_string()),
     })
 }

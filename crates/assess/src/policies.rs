@@ -10,10 +10,27 @@ use scangap_model::{
 };
 use scangap_policy::{Caller, Organization, PolicyDocument, Request, SyntaxError, Tags};
 
-pub(crate) type Policies = BTreeMap<PolicyHash, Result<PolicyDocument, SyntaxError>>;
+pub(crate) type Policies = BTreeMap<PolicyHash, Policy>;
+
+/// A text that was read, once.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    pub(crate) parsed: Result<PolicyDocument, SyntaxError>,
+    /// Whether two repositories of one registry may be decided differently by it: it may name resources, tags or variables.
+    pub(crate) varies: bool,
+}
 
 pub(crate) fn parse_all(texts: &BTreeMap<PolicyHash, String>) -> Policies {
-    texts.par_iter().map(|(hash, text)| (hash.clone(), PolicyDocument::parse(text))).collect()
+    texts
+        .par_iter()
+        .map(|(hash, text)| (hash.clone(), Policy { parsed: PolicyDocument::parse(text), varies: varies(text) }))
+        .collect()
+}
+
+/// By the text, and never wrongly `false`: an escape could hide any word, so a backslash counts.
+fn varies(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    ["resource", "tag", "$", "\\"].iter().any(|word| lower.contains(word))
 }
 
 /// A policy as a judge meets it.
@@ -28,7 +45,7 @@ pub(crate) fn find<'a>(policies: &'a Policies, fact: &Observed<PolicyHash>) -> F
     match fact {
         Observed::Absent => Found::None,
         Observed::Unknown(_) => Found::Unread,
-        Observed::Known(hash) => match policies.get(hash) {
+        Observed::Known(hash) => match policies.get(hash).map(|policy| &policy.parsed) {
             Some(Ok(document)) => Found::Document(document),
             Some(Err(_)) | None => Found::Unread,
         },
@@ -43,7 +60,7 @@ pub(crate) fn malformed(
     cell: (AccountId, &RegionName),
     resource: &str,
 ) -> Option<Gap> {
-    let error = policies.get(hash)?.as_ref().err()?;
+    let error = policies.get(hash)?.parsed.as_ref().err()?;
     Some(Gap {
         api,
         account: Some(cell.0),
@@ -107,5 +124,24 @@ pub(crate) fn request(
         principal: Caller::Inspector,
         as_of,
         stated: BTreeMap::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::varies;
+
+    #[test]
+    fn a_policy_varies_where_a_repository_may_make_a_difference() {
+        let plain = r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"NotIpAddress":{"aws:SourceIp":"203.0.113.10/32"}}}}"#;
+        assert!(!varies(plain));
+        for varying in [
+            r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}}"#,
+            r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"*","Condition":{"StringEquals":{"aws:resourcetag/team":"a"}}}}"#,
+            r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"*","Condition":{"StringEquals":{"aws:userid":"${aws:username}"}}}}"#,
+            r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"*","\u0052esource":"x"}}"#,
+        ] {
+            assert!(varies(varying), "{varying}");
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! One repository: its verdict, its coverage, its diagnosis.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use scangap_model::{
-    Api, Asked, AuditFacts, Cause, CellFacts, Diagnosis, Gap, GapKind, Observed, RepositoryFacts, Verdict,
+    Api, Asked, AuditFacts, Cause, CellFacts, Diagnosis, Gap, GapKind, Observed, PolicyHash, RepositoryFacts,
+    RepositoryRecord, Verdict,
 };
 use scangap_policy::{Action, Context, Decision, REPOSITORY_ACTIONS, Request, decide};
 
@@ -30,74 +32,77 @@ impl LikelyCause {
     }
 }
 
-#[derive(Debug, Clone)]
-pub struct RepositoryAssessment {
-    pub diagnosis: Diagnosis,
+/// What the policies decide about a repository. Repositories of one registry share it where nothing in their policies can
+/// tell them apart.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PolicyAssessment {
     pub verdict: Verdict,
     /// In the order of the action table.
     pub denied_actions: Vec<Action>,
     /// `repository policy: OfficeOnly (NotIpAddress aws:SourceIp)`.
     pub responsible_statements: Vec<String>,
     pub depends_on: Vec<String>,
+}
+
+/// What is kept of a repository while its facts are read again as often as they are needed.
+#[derive(Debug, Clone)]
+pub struct RepositoryAssessment {
+    pub diagnosis: Diagnosis,
     pub selection: Selection,
-    pub coverage: Coverage,
     pub likely_cause: Option<LikelyCause>,
+    pub policy: Arc<PolicyAssessment>,
 }
 
-/// A verdict over the six actions with what is responsible for it.
-struct Judged {
-    verdict: Verdict,
-    denied: Vec<Action>,
-    responsible: Vec<String>,
-    depends_on: BTreeSet<String>,
+/// What is known of a cell while its repositories pass.
+pub(crate) struct CellView<'a> {
+    pub(crate) facts: &'a AuditFacts,
+    pub(crate) policies: &'a Policies,
+    pub(crate) cell: &'a CellFacts,
+    pub(crate) as_of: Timestamp,
 }
 
-pub(crate) fn assess(
-    facts: &AuditFacts,
-    policies: &Policies,
-    repository: &RepositoryFacts,
-    as_of: Timestamp,
-) -> (RepositoryAssessment, Option<Gap>) {
-    let key = (repository.account, repository.region.clone());
-    let unasked = CellFacts::unasked(key.0, key.1.clone(), scangap_model::CellOutcome::NotReached);
-    let cell = facts.cells.get(&key).unwrap_or(&unasked);
-    let request = policies::request(facts, key.0, &key.1, Some(&repository.name), &repository.tags, as_of);
-    let judged = judge(policies, &repository.policy, cell, &request);
-    let rows = facts.coverage.get(&(key.0, key.1.clone(), repository.name.clone()));
-    let coverage = coverage::of(rows.map_or(&[], Vec::as_slice), &cell.coverage);
-    let selection = selection(&repository.scan_frequency, &cell.scan_rules, repository.name.as_str());
-    let diagnosis = diagnose(&Layers {
-        ecr_status: &cell.inspector_ecr_status,
-        scan_type: &cell.registry_scan_type,
-        selection,
-        verdict: judged.verdict,
-        coverage: &coverage,
-        has_active_image: &repository.has_active_image,
-    });
-    let malformed = repository.policy.known().and_then(|hash| {
-        policies::malformed(policies, hash, Api::GetRepositoryPolicy, (key.0, &key.1), repository.name.as_str())
-    });
-    let likely_cause = likely_cause(diagnosis, repository, &coverage);
-    let assessment = RepositoryAssessment {
-        diagnosis,
-        verdict: judged.verdict,
-        denied_actions: judged.denied,
-        responsible_statements: judged.responsible,
-        depends_on: judged.depends_on.into_iter().collect(),
-        selection,
-        coverage,
-        likely_cause,
-    };
-    (assessment, malformed)
+impl CellView<'_> {
+    /// Whether the cell's other repositories with the same policy are decided alike.
+    pub(crate) fn shares(&self, own: &Observed<PolicyHash>) -> bool {
+        let varies = |hash: &PolicyHash| self.policies.get(hash).is_some_and(|policy| policy.varies);
+        !own.known().is_some_and(varies) && !self.cell.registry_policy.known().is_some_and(varies)
+    }
+
+    /// Judges the policies of a repository: the costly part, and the one that repeats.
+    pub(crate) fn judge(&self, repository: &RepositoryFacts) -> PolicyAssessment {
+        let (account, region) = (repository.account, &repository.region);
+        let request =
+            policies::request(self.facts, account, region, Some(&repository.name), &repository.tags, self.as_of);
+        judge(self.policies, &repository.policy, self.cell, &request)
+    }
+
+    pub(crate) fn assess(
+        &self,
+        record: &RepositoryRecord,
+        policy: Arc<PolicyAssessment>,
+    ) -> (RepositoryAssessment, Option<Gap>) {
+        let repository = &record.facts;
+        let coverage = coverage::of(&record.coverage, &self.cell.coverage);
+        let selection = selection(&repository.scan_frequency, &self.cell.scan_rules, repository.name.as_str());
+        let diagnosis = diagnose(&Layers {
+            ecr_status: &self.cell.inspector_ecr_status,
+            scan_type: &self.cell.registry_scan_type,
+            selection,
+            verdict: policy.verdict,
+            coverage: &coverage,
+            has_active_image: &repository.has_active_image,
+        });
+        let place = (repository.account, &repository.region);
+        let malformed = repository.policy.known().and_then(|hash| {
+            policies::malformed(self.policies, hash, Api::GetRepositoryPolicy, place, repository.name.as_str())
+        });
+        let likely_cause = likely_cause(diagnosis, repository, &coverage);
+        (RepositoryAssessment { diagnosis, selection, likely_cause, policy }, malformed)
+    }
 }
 
 /// Denied if any action is; else unknown if a policy is unread; else depends if any does; else allowed.
-fn judge(
-    policies: &Policies,
-    own: &Observed<scangap_model::PolicyHash>,
-    cell: &CellFacts,
-    request: &Request,
-) -> Judged {
+fn judge(policies: &Policies, own: &Observed<PolicyHash>, cell: &CellFacts, request: &Request) -> PolicyAssessment {
     let own = policies::find(policies, own);
     let scope = policies::scope(cell);
     let registry = match (&cell.registry_policy, scope) {
@@ -105,34 +110,35 @@ fn judge(
         (Asked::NotNeeded, _) => Found::Unread,
         (Asked::Answered(fact), _) => policies::find(policies, fact),
     };
-    let mut judged =
-        Judged { verdict: Verdict::Allowed, denied: Vec::new(), responsible: Vec::new(), depends_on: BTreeSet::new() };
+    let mut denied_actions = Vec::new();
+    let mut responsible_statements = Vec::new();
+    let mut depends_on = BTreeSet::new();
     let mut verdicts = Vec::new();
     let context = Context::new(request);
     for &action in REPOSITORY_ACTIONS {
         let mine = own.decide(action, &context);
         let theirs = registry.decide(action, &context);
-        let verdict = combine(mine.as_ref(), theirs.as_ref(), scope, &mut judged.depends_on);
+        let verdict = combine(mine.as_ref(), theirs.as_ref(), scope, &mut depends_on);
         if verdict == Verdict::Denied {
-            judged.denied.push(action);
+            denied_actions.push(action);
         }
         for (label, decision) in [("repository policy", &mine), ("registry policy", &theirs)] {
             let relevant =
                 decision.as_ref().filter(|decision| verdict != Verdict::Denied || decision.verdict == Verdict::Denied);
             for statement in relevant.iter().flat_map(|decision| &decision.statements) {
                 let text = format!("{label}: {}", statement.label());
-                if !judged.responsible.contains(&text) {
-                    judged.responsible.push(text);
+                if !responsible_statements.contains(&text) {
+                    responsible_statements.push(text);
                 }
             }
         }
         verdicts.push(verdict);
     }
-    judged.verdict = Verdict::fold(verdicts);
-    if judged.verdict != Verdict::Depends {
-        judged.depends_on.clear();
+    let verdict = Verdict::fold(verdicts);
+    if verdict != Verdict::Depends {
+        depends_on.clear();
     }
-    judged
+    PolicyAssessment { verdict, denied_actions, responsible_statements, depends_on: depends_on.into_iter().collect() }
 }
 
 impl Found<'_> {

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(
     name = "scangap",
-    version,
+    version = crate::environment::VERSION,
     about = "Tells for every ECR repository of an AWS organization whether Amazon Inspector can scan it, and if not, exactly why",
     after_help = crate::exit::help(),
     arg_required_else_help = true
@@ -156,6 +156,10 @@ pub struct Run {
     /// Exit 2 if a repository falls in one of these diagnoses: any, registry, blocked, `at_risk`, ...
     #[arg(long, value_name = "DIAGNOSIS", value_delimiter = ',')]
     pub fail_on: Vec<String>,
+    /// Read these tags of every repository, so that `report --split-by tag:KEY` can tell owners apart; tags are not read
+    /// otherwise, but where a policy needs them
+    #[arg(long, value_name = "KEY", value_delimiter = ',')]
+    pub tags: Vec<String>,
     /// Calls in flight at once
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=2048))]
     pub max_in_flight: u16,
@@ -171,6 +175,13 @@ pub struct Report {
     /// An earlier snapshot: what changed since stands in a sheet, a CSV file and in audit.json
     #[arg(long, value_name = "SNAPSHOT")]
     pub previous: Option<PathBuf>,
+    /// Earlier workbooks: what was written into their columns Owner, Decision, Justification, Due and Reviewed by comes
+    /// into the new one
+    #[arg(long, value_name = "XLSX", value_delimiter = ',')]
+    pub carry_over: Vec<PathBuf>,
+    /// Also write a workbook and a page for each owner, into `owners`: `account`, `ou`, or `tag:KEY`
+    #[arg(long, value_name = "WHAT")]
+    pub split_by: Option<String>,
     #[command(flatten)]
     pub form: Form,
 }
@@ -196,6 +207,9 @@ pub struct Form {
     /// For whom CSV files are written: `excel` puts a byte order mark first
     #[arg(long, value_enum, default_value_t = CsvDialect::Rfc4180, value_name = "DIALECT")]
     pub csv_dialect: CsvDialect,
+    /// Also write ocsf.jsonl: OCSF 1.5 Compliance Findings, for Security Lake
+    #[arg(long)]
+    pub ocsf: bool,
 }
 
 impl Form {
@@ -204,7 +218,7 @@ impl Form {
             CsvDialect::Rfc4180 => scangap_report::CsvDialect::Rfc4180,
             CsvDialect::Excel => scangap_report::CsvDialect::Excel,
         };
-        scangap_report::Options { csv }
+        scangap_report::Options { csv, ocsf: self.ocsf, ..scangap_report::Options::default() }
     }
 }
 

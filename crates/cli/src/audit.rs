@@ -26,7 +26,10 @@ pub(crate) struct Job {
     pub(crate) fail_on: FailOn,
     pub(crate) out: Option<PathBuf>,
     pub(crate) reports: ReportOptions,
-    pub(crate) started_at: Timestamp,
+    /// When things happened, for the evidence.
+    pub(crate) clock: fn() -> Timestamp,
+    /// What the endpoint is called in the evidence, where its address says nothing.
+    pub(crate) endpoint_name: Option<&'static str>,
     pub(crate) quiet: u8,
     pub(crate) progress: bool,
 }
@@ -36,7 +39,7 @@ const EVENTS_WAITING: usize = 1024;
 
 pub(crate) fn run(job: &Job) -> Result<Exit, CliError> {
     if job.quiet == 0 {
-        terminal::note(&sanitize(&format!("scangap {}: {}", env!("CARGO_PKG_VERSION"), job.introduction)));
+        terminal::note(&sanitize(&format!("scangap {}: {}", environment::VERSION, job.introduction)));
     }
     let folder = Folder::prepare(job.out.clone())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
@@ -44,7 +47,7 @@ pub(crate) fn run(job: &Job) -> Result<Exit, CliError> {
     let (store, outcome) = collected?;
     let folder = store.folder().to_owned();
     let judged = store.close()?;
-    let exit = store::hand_over(&judged, None, &folder, &job.fail_on, job.reports, job.quiet)?;
+    let exit = store::hand_over(&judged, None, &folder, &job.fail_on, &job.reports, job.quiet)?;
     Ok(if outcome == Collected::Interrupted { Exit::Interrupted } else { exit })
 }
 
@@ -100,13 +103,13 @@ async fn gather(job: &Job, folder: Folder) -> Result<(Store, Collected), CliErro
     drop(signals);
     match (failure, collected, store) {
         (None, Ok(collected), Some(mut store)) => {
-            store.finish(&meter, collected == Collected::Interrupted, environment::now())?;
+            store.finish(&meter, collected == Collected::Interrupted, job)?;
             Ok((store, collected))
         }
         (Some(failure), _, store) => {
             // What was stored before stays, closed as interrupted if that can still be written.
             if let Some(mut store) = store {
-                let _ = store.finish(&meter, true, environment::now());
+                let _ = store.finish(&meter, true, job);
                 store.keep();
             }
             Err(failure)

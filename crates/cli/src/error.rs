@@ -8,12 +8,17 @@ use scangap_aws::ConnectError;
 use scangap_collect::CollectError;
 use scangap_model::{Gap, GapKind};
 use scangap_policy::SyntaxError;
-use scangap_report::{CompareError, FileError, VerifyError, sanitize};
+use scangap_report::{CarryOverError, CompareError, FileError, VerifyError, sanitize};
 use scangap_simorg::{ScenarioError, StartError};
 use scangap_snapshot::{ReadError, WriteError};
 
 use crate::exit::Exit;
 use crate::terminal;
+
+/// Why facts that were there a moment ago cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Unreadable(pub(crate) scangap_model::RecordError);
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
@@ -33,6 +38,10 @@ pub(crate) enum CliError {
     Store(#[source] WriteError),
     #[error("failed to read the snapshot")]
     Snapshot(#[source] ReadError),
+    #[error("failed to read the facts of the snapshot")]
+    Facts(#[source] Unreadable),
+    #[error("the earlier workbook cannot be used")]
+    CarryOver(#[source] CarryOverError),
     #[error("the snapshots cannot be compared")]
     Compare(#[source] CompareError),
     #[error("the folder cannot be checked")]
@@ -87,6 +96,8 @@ impl CliError {
             },
             Self::UnknownRegion(..) | Self::BadValue { .. } | Self::AlreadyAudited(_) => Exit::Usage,
             Self::Snapshot(_)
+            | Self::Facts(_)
+            | Self::CarryOver(_)
             | Self::Verify(_)
             | Self::Compare(_)
             | Self::PolicyFile { .. }
@@ -143,6 +154,7 @@ impl CliError {
             Self::Folder { .. } => "name a folder that you may write to with --out".to_owned(),
             Self::Compare(CompareError::Order { .. }) => "name the earlier snapshot first".to_owned(),
             Self::Compare(_) => "name two snapshots of one organization".to_owned(),
+            Self::CarryOver(_) => "name an audit.xlsx that scangap wrote, with the notes in its sheet Repositories".to_owned(),
             Self::Verify(_) => "name a folder that scangap wrote, with its manifest.json".to_owned(),
             Self::NoPolicy(_) => "see repositories.csv for the accounts, regions and names that were read".to_owned(),
             Self::Scenario { .. } => "`scangap simulate --print-scenario` prints an example".to_owned(),
@@ -150,6 +162,7 @@ impl CliError {
             Self::Collect(CollectError::ListenerGone | CollectError::Interrupted)
             | Self::Store(_)
             | Self::Snapshot(_)
+            | Self::Facts(_)
             | Self::Report(_)
             | Self::ScenarioFile { .. }
             | Self::PolicyFile { .. }

@@ -6,7 +6,7 @@ use scangap_assess::{Assessment, assess};
 use scangap_report::{Changes, Input, compare};
 use scangap_snapshot::{RunState, Snapshot};
 
-use crate::error::CliError;
+use crate::error::{CliError, Unreadable};
 
 pub(crate) struct Judged {
     pub(crate) snapshot: Snapshot,
@@ -17,7 +17,8 @@ pub(crate) struct Judged {
 impl Judged {
     pub(crate) fn open(path: &Path) -> Result<Self, CliError> {
         let snapshot = Snapshot::open(path).map_err(CliError::Snapshot)?;
-        let assessment = assess(&snapshot.facts, snapshot.meta.as_of);
+        let assessment = assess(&snapshot.facts, &snapshot.repositories, snapshot.meta.as_of)
+            .map_err(|error| CliError::Facts(Unreadable(error)))?;
         Ok(Self { snapshot, assessment, path: path.to_owned() })
     }
 
@@ -25,6 +26,7 @@ impl Judged {
         let meta = &self.snapshot.meta;
         Input {
             facts: &self.snapshot.facts,
+            repositories: &self.snapshot.repositories,
             assessment: &self.assessment,
             simulated: meta.simulated,
             interrupted: meta.state == RunState::Interrupted,

@@ -4,17 +4,18 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use scangap_assess::{Assessment, Coverage};
+use scangap_assess::{Assessment, Coverage, coverage_of};
 use scangap_aws::Meter;
 use scangap_collect::Event;
-use scangap_model::{AuditFacts, DIAGNOSES, Diagnosis, Observed, OrganizationFacts, Verdict};
+use scangap_model::{Asked, DIAGNOSES, Diagnosis, Observed, OrganizationFacts, RecordError, Repositories, Verdict};
 use scangap_report::{
     ApiCount, Changes, Input, Options, RunEvidence, Summary, count, final_screen, manifest, write_all,
 };
 use scangap_snapshot::{ApiUse, AssessmentRow, Closing, RunStart, SnapshotWriter};
 
 use crate::audit::Job;
-use crate::error::CliError;
+use crate::environment;
+use crate::error::{CliError, Unreadable};
 use crate::exit::Exit;
 use crate::judged::Judged;
 use crate::terminal;
@@ -100,12 +101,14 @@ impl Store {
         job: &Job,
         meter: &Meter,
     ) -> Result<Self, CliError> {
-        let directory = folder.settle(facts, job.started_at)?;
+        let started_at = (job.clock)();
+        let directory = folder.settle(facts, started_at)?;
         let path = directory.join(SNAPSHOT);
         let start = RunStart {
-            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-            started_at: job.started_at,
+            tool_version: environment::VERSION.to_owned(),
+            started_at,
             as_of: job.as_of,
+            tag_keys: job.collect.tags.clone(),
             command_line: command_line(),
             // Known from the first answers; a run that is killed says so too.
             simulated: meter.met_foreign_host(),
@@ -134,7 +137,7 @@ impl Store {
         stored.map_err(CliError::Store)
     }
 
-    pub(crate) fn finish(&mut self, meter: &Meter, interrupted: bool, finished_at: Timestamp) -> Result<(), CliError> {
+    pub(crate) fn finish(&mut self, meter: &Meter, interrupted: bool, job: &Job) -> Result<(), CliError> {
         let api_use = meter
             .counts()
             .into_iter()
@@ -148,8 +151,8 @@ impl Store {
         let closing = Closing {
             interrupted,
             simulated: meter.met_foreign_host(),
-            endpoint: meter.foreign_host(),
-            finished_at,
+            endpoint: job.endpoint_name.map(str::to_owned).or_else(|| meter.foreign_host()),
+            finished_at: (job.clock)(),
             api_use,
         };
         self.writer.finish(&closing).map_err(CliError::Store)
@@ -159,7 +162,7 @@ impl Store {
     /// file, never from what was in memory.
     pub(crate) fn close(mut self) -> Result<Judged, CliError> {
         let judged = Judged::open(&self.path)?;
-        self.writer.assessments(&rows(&judged.snapshot.facts, &judged.assessment)).map_err(CliError::Store)?;
+        self.writer.assessments(rows(&judged)).map_err(CliError::Store)?;
         self.writer.close().map_err(CliError::Store)?;
         self.folder.created = false;
         Ok(judged)
@@ -179,7 +182,8 @@ impl Store {
 /// The command line as it may be stored: the external id is a shared secret.
 fn command_line() -> String {
     let mut hide_next = false;
-    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).map(|word| {
+    // The program by its name: where it lies is nobody's business.
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).map(|word| {
         if std::mem::take(&mut hide_next) {
             return "***".to_owned();
         }
@@ -190,7 +194,7 @@ fn command_line() -> String {
             without_password(&word)
         }
     });
-    words.collect::<Vec<_>>().join(" ")
+    std::iter::once("scangap".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// `https://user:secret@host` without the part that is a secret.
@@ -207,33 +211,35 @@ pub(crate) fn without_password(text: &str) -> String {
     }
 }
 
-fn rows(facts: &AuditFacts, assessment: &Assessment) -> Vec<AssessmentRow> {
-    facts
-        .repositories
-        .iter()
-        .zip(&assessment.repositories)
-        .map(|(repository, judged)| {
-            let (coverage_status, coverage_reason) = match &judged.coverage {
-                Coverage::Row { status, reason, .. } => (status.clone(), reason.clone()),
-                Coverage::NoRow => ("none".to_owned(), "none".to_owned()),
-                Coverage::NotAsked => ("not needed".to_owned(), "not needed".to_owned()),
-                Coverage::Gap(_) => ("unknown".to_owned(), "unknown".to_owned()),
-            };
-            AssessmentRow {
-                account_id: repository.account.to_string(),
-                region: repository.region.to_string(),
-                repository: repository.name.to_string(),
-                diagnosis: judged.diagnosis.word().to_owned(),
-                policy_verdict: judged.verdict.word().to_owned(),
-                denied_actions: judged.denied_actions.iter().map(ToString::to_string).collect(),
-                responsible_statements: judged.responsible_statements.clone(),
-                depends_on: judged.depends_on.clone(),
-                coverage_status,
-                coverage_reason,
-                next_step: judged.diagnosis.info().next_step.to_owned(),
-            }
+/// What was made of each repository, for the snapshot's views.
+fn rows(judged: &Judged) -> impl Iterator<Item = Result<AssessmentRow, RecordError>> {
+    let records = judged.snapshot.repositories.records().zip(&judged.assessment.repositories);
+    records.map(|(record, assessment)| {
+        let record = record?;
+        let repository = record.facts;
+        let cell = judged.snapshot.facts.cells.get(&(repository.account, repository.region.clone()));
+        let source = cell.map_or(&Asked::NotNeeded, |cell| &cell.coverage);
+        let (coverage_status, coverage_reason) = match coverage_of(&record.coverage, source) {
+            Coverage::Row { status, reason, .. } => (status, reason),
+            Coverage::NoRow => ("none".to_owned(), "none".to_owned()),
+            Coverage::NotAsked => ("not needed".to_owned(), "not needed".to_owned()),
+            Coverage::Gap(_) => ("unknown".to_owned(), "unknown".to_owned()),
+        };
+        let policy = &assessment.policy;
+        Ok(AssessmentRow {
+            account_id: repository.account.to_string(),
+            region: repository.region.to_string(),
+            repository: repository.name.to_string(),
+            diagnosis: assessment.diagnosis.word().to_owned(),
+            policy_verdict: policy.verdict.word().to_owned(),
+            denied_actions: policy.denied_actions.iter().map(ToString::to_string).collect(),
+            responsible_statements: policy.responsible_statements.clone(),
+            depends_on: policy.depends_on.clone(),
+            coverage_status,
+            coverage_reason,
+            next_step: assessment.diagnosis.info().next_step.to_owned(),
         })
-        .collect()
+    })
 }
 
 pub(crate) fn introduce(facts: &OrganizationFacts, accounts_in_scope: usize) {
@@ -262,7 +268,7 @@ pub(crate) fn hand_over(
     changes: Option<&Changes>,
     directory: &Path,
     fail_on: &FailOn,
-    options: Options,
+    options: &Options,
     quiet: u8,
 ) -> Result<Exit, CliError> {
     let meta = &judged.snapshot.meta;
@@ -283,13 +289,15 @@ pub(crate) fn hand_over(
             })
             .collect(),
     };
-    let written = write_all(&input, &run, options, directory).map_err(CliError::Report)?;
+    let batch = write_all(&input, &run, options, directory).map_err(CliError::Report)?;
     let real = |path: &Path| fs_err::canonicalize(path).ok();
     let beside = real(&judged.path).is_some_and(|path| path.parent().map(Path::to_owned) == real(directory));
     let others: Vec<PathBuf> = beside.then(|| judged.path.clone()).into_iter().collect();
-    manifest(directory, &written, &others, meta.simulated, &meta.tool_version).map_err(CliError::Report)?;
+    manifest(&batch, directory, &others, meta.simulated, &meta.tool_version).map_err(CliError::Report)?;
+    batch.commit().map_err(CliError::Report)?;
     if quiet < 2 {
-        let mut screen = final_screen(&input, &terminal::paint);
+        let mut screen =
+            final_screen(&input, &terminal::paint).map_err(|error| CliError::Facts(Unreadable(Box::new(error))))?;
         let calls: u64 = meta.api_use.iter().map(|used| used.calls).sum();
         let throttled: u64 = meta.api_use.iter().map(|used| used.throttled).sum();
         let took = match (meta.started_at, meta.finished_at) {
@@ -368,9 +376,8 @@ impl FailOn {
     }
 
     fn reached(&self, assessment: &Assessment) -> Exit {
-        let met = |diagnosis: &&Diagnosis| {
-            assessment.repositories.iter().any(|repository| repository.diagnosis == **diagnosis)
-        };
+        let counts = assessment.counts();
+        let met = |diagnosis: &&Diagnosis| counts.contains_key(*diagnosis);
         let registry = |verdict: Verdict| {
             self.registry && assessment.cells.iter().any(|cell| cell.registry_verdict == Some(verdict))
         };

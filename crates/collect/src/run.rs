@@ -29,6 +29,8 @@ pub struct CollectOptions {
     /// The role to read Organizations with, from a tooling account.
     pub organization_role_arn: Option<String>,
     pub assume: AssumeOptions,
+    /// Keys of tags to read of every repository. Others are read only where a policy needs them.
+    pub tags: Vec<String>,
     pub max_in_flight: usize,
 }
 

@@ -268,15 +268,43 @@ pub struct CoverageRow {
     pub last_scanned_at: Observed<Timestamp>,
 }
 
-/// All facts of one audit, sorted by key.
+/// A repository with what Inspector's coverage says of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepositoryRecord {
+    pub facts: RepositoryFacts,
+    pub coverage: Vec<CoverageRow>,
+}
+
+/// Why the next record could not be read.
+pub type RecordError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Records one after the other. After an error there is nothing more.
+pub type Records<'a> = Box<dyn Iterator<Item = Result<RepositoryRecord, RecordError>> + Send + 'a>;
+
+/// The repositories of one audit, sorted by account, region and name. There may be millions: nobody holds them all, and
+/// whoever needs them reads them again.
+pub trait Repositories: Sync {
+    /// All but the first `skip`.
+    fn records_from(&self, skip: usize) -> Records<'_>;
+
+    fn records(&self) -> Records<'_> {
+        self.records_from(0)
+    }
+}
+
+/// Records that are held after all: few, and made by hand.
+impl Repositories for Vec<RepositoryRecord> {
+    fn records_from(&self, skip: usize) -> Records<'_> {
+        Box::new(self.iter().skip(skip).cloned().map(Ok))
+    }
+}
+
+/// The facts of one audit but for its repositories, sorted by key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditFacts {
     pub organization: OrganizationFacts,
     pub accounts: BTreeMap<AccountId, AccountFacts>,
     pub cells: BTreeMap<(AccountId, RegionName), CellFacts>,
-    /// Sorted by account, region and name.
-    pub repositories: Vec<RepositoryFacts>,
-    pub coverage: BTreeMap<(AccountId, RegionName, RepositoryName), Vec<CoverageRow>>,
     pub policies: BTreeMap<PolicyHash, String>,
     /// Every gap once, sorted.
     pub gaps: Vec<Gap>,

@@ -17,7 +17,8 @@ pub use arn::{Arn, ArnError, inspector_role_arn, repository_arn};
 pub use diagnosis::{DIAGNOSES, Diagnosis, DiagnosisInfo, Tone};
 pub use facts::{
     AccountFacts, AccountOutcome, AuditFacts, CellFacts, CellOutcome, CoverageRow, CoverageSource, CreationTemplate,
-    OrganizationFacts, RegionFact, RegionStatus, RegionsSource, RepositoryFacts, ScanRule, Scope, StoredPolicy,
+    OrganizationFacts, RecordError, Records, RegionFact, RegionStatus, RegionsSource, Repositories, RepositoryFacts,
+    RepositoryRecord, ScanRule, Scope, StoredPolicy,
 };
 pub use gap::{Cause, Gap, GapKind};
 pub use ids::{AccountId, IdError, OrganizationId, PolicyHash, RegionName, RepositoryName};

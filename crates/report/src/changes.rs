@@ -1,11 +1,16 @@
 //! What differs between two audits of one organization. A gap is never "fixed": what could not be read has no state.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::io;
 
 use jiff::Timestamp;
-use scangap_model::{AccountId, CellOutcome, Diagnosis, RegionName, RepositoryName, Tone, Verdict};
+use scangap_model::{
+    AccountId, CellOutcome, Diagnosis, Observed, PolicyHash, RegionName, RepositoryName, Tone, Verdict,
+};
 
 use crate::columns::{REPOSITORIES, scan_rules};
+use crate::difference::{self, Line};
 use crate::input::{Input, RepositoryRow};
 use crate::value::{Value, asked};
 
@@ -81,6 +86,8 @@ pub struct Change {
     pub differences: Vec<Difference>,
     /// What the two audits together say beyond the difference.
     pub note: String,
+    /// The texts that the repository's policy was and is, where they differ.
+    pub policy: Option<(Observed<PolicyHash>, Observed<PolicyHash>)>,
 }
 
 /// Two audits compared.
@@ -93,11 +100,38 @@ pub struct Changes {
     pub rows: Vec<Change>,
     pub unchanged: usize,
     pub simulated: bool,
+    /// The texts that changes speak of.
+    pub policies: BTreeMap<PolicyHash, String>,
+}
+
+impl Changes {
+    /// What of a repository policy changed, line by line, in the form that JSON is printed in. Empty where it did not, or
+    /// where a text was not read.
+    pub fn policy_difference(&self, change: &Change) -> Vec<Line> {
+        let text = |fact: &Observed<PolicyHash>| match fact {
+            Observed::Known(hash) => self.policies.get(hash).map(|text| difference::printed(text)),
+            Observed::Absent => Some(String::new()),
+            Observed::Unknown(_) => None,
+        };
+        let texts = change.policy.as_ref().and_then(|(before, after)| Some((text(before)?, text(after)?)));
+        texts.map_or_else(Vec::new, |(before, after)| difference::hunks(&before, &after))
+    }
+
+    fn keep_texts(&mut self, change: &Change, old: &Input<'_>, new: &Input<'_>) {
+        let (before, after) =
+            change.policy.iter().map(|(before, after)| (before.known(), after.known())).next().unzip();
+        for (hash, input) in [(before.flatten(), old), (after.flatten(), new)] {
+            let text = hash.and_then(|hash| Some((hash.clone(), input.facts.policies.get(hash)?.clone())));
+            self.policies.extend(text);
+        }
+    }
 }
 
 /// Why two snapshots have nothing to compare.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum CompareError {
+    #[error("the repositories cannot be read")]
+    Read(#[source] io::Error),
     #[error("the snapshots are of two organizations: {0} and {1}")]
     Organizations(String, String),
     #[error("one snapshot is simulated, the other is not")]
@@ -105,6 +139,10 @@ pub enum CompareError {
     #[error("the second snapshot is older than the first: {until} is before {since}")]
     Order { since: Timestamp, until: Timestamp },
 }
+
+/// Two audits raise the confidence in `stale`: one alone may have come too soon after a repair.
+const STILL_STALE: &str =
+    "stale with more confidence: the policy allowed Inspector at both audits, and coverage says ACCESS_DENIED still";
 
 /// The columns that are compared. Times of scans and counts of rows change every day and mean nothing by themselves.
 const COMPARED: &[&str] = &[
@@ -120,7 +158,15 @@ const COMPARED: &[&str] = &[
     "coverage_reason",
 ];
 
-type Key = (AccountId, RegionName, RepositoryName);
+fn key<'r>(row: &'r RepositoryRow<'_>) -> (AccountId, &'r RegionName, &'r RepositoryName) {
+    (row.repository.account, &row.repository.region, &row.repository.name)
+}
+
+fn next<'a>(
+    rows: &mut impl Iterator<Item = io::Result<RepositoryRow<'a>>>,
+) -> Result<Option<RepositoryRow<'a>>, CompareError> {
+    rows.next().transpose().map_err(CompareError::Read)
+}
 
 pub fn compare(old: &Input<'_>, new: &Input<'_>) -> Result<Changes, CompareError> {
     let id = |input: &Input<'_>| input.facts.organization.id.known().map(ToString::to_string);
@@ -135,22 +181,50 @@ pub fn compare(old: &Input<'_>, new: &Input<'_>) -> Result<Changes, CompareError
     if new.as_of < old.as_of {
         return Err(CompareError::Order { since: old.as_of, until: new.as_of });
     }
-    let key = |row: &RepositoryRow<'_>| -> Key {
-        (row.repository.account, row.repository.region.clone(), row.repository.name.clone())
+    let mut changes = Changes {
+        since: old.as_of,
+        until: new.as_of,
+        rows: Vec::new(),
+        unchanged: 0,
+        simulated: new.simulated,
+        policies: BTreeMap::new(),
     };
-    let mut before: BTreeMap<Key, RepositoryRow<'_>> = old.repositories().map(|row| (key(&row), row)).collect();
-    let mut changes =
-        Changes { since: old.as_of, until: new.as_of, rows: Vec::new(), unchanged: 0, simulated: new.simulated };
-    for after in new.repositories() {
-        match before.remove(&key(&after)) {
-            None => changes.rows.push(appeared(old, &after)),
-            Some(before) => match both(&before, &after) {
-                Some(change) => changes.rows.push(change),
+    // Both are sorted by the same key: they are read side by side, and neither is held.
+    let (mut before, mut after) = (old.repositories(), new.repositories());
+    let (mut was, mut is) = (next(&mut before)?, next(&mut after)?);
+    loop {
+        let order = match (&was, &is) {
+            (Some(was), Some(is)) => key(was).cmp(&key(is)),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => break,
+        };
+        if let Some(row) = &is
+            && order == Ordering::Greater
+        {
+            changes.rows.push(appeared(old, row));
+        }
+        if let Some(row) = &was
+            && order == Ordering::Less
+        {
+            changes.rows.push(vanished(new, row));
+        }
+        if let (Some(was), Some(is), Ordering::Equal) = (&was, &is, order) {
+            match both(was, is) {
+                Some(change) => {
+                    changes.keep_texts(&change, old, new);
+                    changes.rows.push(change);
+                }
                 None => changes.unchanged += 1,
-            },
+            }
+        }
+        if order != Ordering::Greater {
+            was = next(&mut before)?;
+        }
+        if order != Ordering::Less {
+            is = next(&mut after)?;
         }
     }
-    changes.rows.extend(before.values().map(|before| vanished(new, before)));
     changes.rows.sort_by(|a, b| {
         let place = |change: &Change| (change.kind, change.account, change.region.clone(), change.repository.clone());
         place(a).cmp(&place(b))
@@ -170,6 +244,7 @@ fn change(kind: ChangeKind, row: &RepositoryRow<'_>) -> Change {
         after: None,
         differences: Vec::new(),
         note: String::new(),
+        policy: None,
     }
 }
 
@@ -216,25 +291,40 @@ fn both(before: &RepositoryRow<'_>, after: &RepositoryRow<'_>) -> Option<Change>
     } else {
         ChangeKind::Changed
     };
-    Some(Change { before: Some(was), after: Some(is), differences, ..change(kind, after) })
+    let (policy_was, policy_is) = (&before.repository.policy, &after.repository.policy);
+    let same = policy_was.known() == policy_is.known() && policy_was.gap().is_some() == policy_is.gap().is_some();
+    let note = if kind == ChangeKind::StillStale { STILL_STALE.to_owned() } else { String::new() };
+    Some(Change {
+        before: Some(was),
+        after: Some(is),
+        differences,
+        note,
+        policy: (!same).then(|| (policy_was.clone(), policy_is.clone())),
+        ..change(kind, after)
+    })
 }
 
 /// The policy allowed Inspector already before, and coverage says `ACCESS_DENIED` still: seldom chance by now.
 fn is_stale_still(before: &RepositoryRow<'_>, after: &RepositoryRow<'_>) -> bool {
-    before.assessment.verdict == Verdict::Allowed
+    before.assessment.policy.verdict == Verdict::Allowed
         && before.assessment.diagnosis == Diagnosis::Stale
         && after.assessment.diagnosis == Diagnosis::Stale
+}
+
+fn rules<'r>(row: &'r RepositoryRow<'_>) -> Value<'r> {
+    row.cell.map_or(Value::Empty, |cell| asked(&cell.scan_rules, |rules| scan_rules(rules)))
 }
 
 fn differences(before: &RepositoryRow<'_>, after: &RepositoryRow<'_>) -> Vec<Difference> {
     let compared = REPOSITORIES.iter().filter(|column| COMPARED.contains(&column.name));
     let of_row = compared.map(|column| (column.name, (column.value)(before), (column.value)(after)));
-    let rules = |row: &RepositoryRow<'_>| {
-        row.cell.map_or(Value::Empty, |cell| asked(&cell.scan_rules, |rules| scan_rules(rules)))
-    };
     of_row
         .chain([("scan_rules", rules(before), rules(after))])
         .filter(|(_, before, after)| before != after)
-        .map(|(column, before, after)| Difference { column, before: before.render(), after: after.render() })
+        .map(|(column, before, after)| Difference {
+            column,
+            before: before.render().into_owned(),
+            after: after.render().into_owned(),
+        })
         .collect()
 }

@@ -3,14 +3,22 @@
 mod accounts;
 mod cells;
 mod changes;
+mod dictionary;
+mod evidence;
 mod gaps;
+mod policies;
 mod repositories;
+mod unmatched;
 
 pub(crate) use accounts::ACCOUNTS;
 pub(crate) use cells::{CELLS, scan_rules};
 pub(crate) use changes::CHANGES;
+pub(crate) use dictionary::{DICTIONARY, DictionaryRow};
+pub(crate) use evidence::{EVIDENCE, EvidenceRow};
 pub(crate) use gaps::GAPS;
+pub(crate) use policies::POLICIES;
 pub(crate) use repositories::{REPOSITORIES, next_step};
+pub(crate) use unmatched::UNMATCHED;
 
 use crate::value::Value;
 
@@ -49,7 +57,7 @@ pub(crate) struct Column<K: Kind> {
     pub(crate) meaning: &'static str,
     /// The API it comes from, or `scangap` for what is derived.
     pub(crate) source: &'static str,
-    pub(crate) value: for<'a> fn(&K::Row<'a>) -> Value,
+    pub(crate) value: for<'r, 'a> fn(&'r K::Row<'a>) -> Value<'r>,
 }
 
 pub(crate) const fn column<K: Kind>(
@@ -59,7 +67,7 @@ pub(crate) const fn column<K: Kind>(
     width: u16,
     meaning: &'static str,
     source: &'static str,
-    value: for<'a> fn(&K::Row<'a>) -> Value,
+    value: for<'r, 'a> fn(&'r K::Row<'a>) -> Value<'r>,
 ) -> Column<K> {
     Column { name, title, kind, width, meaning, source, value }
 }
@@ -87,10 +95,11 @@ pub struct Table {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableName {
     Repositories,
+    Policies,
+    Changes,
+    Gaps,
     Cells,
     Accounts,
-    Gaps,
-    Changes,
 }
 
 impl TableName {
@@ -98,6 +107,7 @@ impl TableName {
     pub fn word(self) -> &'static str {
         match self {
             Self::Repositories => "repositories",
+            Self::Policies => "policies",
             Self::Cells => "cells",
             Self::Accounts => "accounts",
             Self::Gaps => "gaps",
@@ -120,16 +130,17 @@ fn infos<K: Kind>(columns: &[Column<K>]) -> Vec<ColumnInfo> {
         .collect()
 }
 
-/// Every table that a report may have.
+/// Every table that a report may have, in the order of the workbook's sheets.
 pub fn tables() -> Vec<Table> {
     let table = |name, file, sheet, columns| Table { name, file, sheet, columns };
     vec![
         table(TableName::Repositories, "repositories.csv", "Repositories", infos(REPOSITORIES)),
-        table(TableName::Cells, "cells.csv", "Cells", infos(CELLS)),
-        table(TableName::Accounts, "accounts.csv", "Accounts", infos(ACCOUNTS)),
-        table(TableName::Gaps, "gaps.csv", "Gaps", infos(GAPS)),
+        table(TableName::Policies, "policies.csv", "Policies", infos(POLICIES)),
         // Only where there is an earlier audit to compare with.
         table(TableName::Changes, "changes.csv", "Changes", infos(CHANGES)),
+        table(TableName::Gaps, "gaps.csv", "Gaps", infos(GAPS)),
+        table(TableName::Cells, "cells.csv", "Cells", infos(CELLS)),
+        table(TableName::Accounts, "accounts.csv", "Accounts", infos(ACCOUNTS)),
     ]
 }
 

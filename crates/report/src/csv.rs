@@ -1,9 +1,10 @@
 //! CSV by RFC 4180, with formula defence on every cell.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
-use crate::columns::{ACCOUNTS, CELLS, CHANGES, Column, GAPS, Kind, REPOSITORIES, TableName};
-use crate::input::Input;
+use crate::columns::{ACCOUNTS, CELLS, CHANGES, Column, GAPS, Kind, POLICIES, REPOSITORIES, TableName};
+use crate::input::{Input, Material};
 use crate::value::Value;
 
 /// Who will read the file.
@@ -16,38 +17,67 @@ pub enum CsvDialect {
     Excel,
 }
 
-pub(crate) fn write(table: TableName, input: &Input<'_>, dialect: CsvDialect, out: &mut dyn Write) -> io::Result<()> {
-    if dialect == CsvDialect::Excel {
-        out.write_all("\u{feff}".as_bytes())?;
-    }
+pub(crate) fn write(
+    table: TableName,
+    material: &Material<'_>,
+    dialect: CsvDialect,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let input = &material.input;
+    mark(dialect, out)?;
     match table {
         TableName::Repositories => rows(REPOSITORIES, input.repositories(), out),
-        TableName::Cells => rows(CELLS, input.cells(), out),
-        TableName::Accounts => rows(ACCOUNTS, input.accounts(), out),
-        TableName::Gaps => rows(GAPS, input.gaps(), out),
-        TableName::Changes => rows(CHANGES, input.changes(), out),
+        TableName::Policies => rows(POLICIES, material.policies().map(Ok), out),
+        TableName::Cells => rows(CELLS, input.cells().map(Ok), out),
+        TableName::Accounts => rows(ACCOUNTS, input.accounts().map(Ok), out),
+        TableName::Gaps => rows(GAPS, input.gaps().map(Ok), out),
+        TableName::Changes => rows(CHANGES, input.changes().map(Ok), out),
+    }
+}
+
+/// The table of repositories alone.
+pub(crate) fn write_repositories(input: &Input<'_>, dialect: CsvDialect, out: &mut dyn Write) -> io::Result<()> {
+    mark(dialect, out)?;
+    rows(REPOSITORIES, input.repositories(), out)
+}
+
+/// The table of changes alone.
+pub(crate) fn write_changes(input: &Input<'_>, dialect: CsvDialect, out: &mut dyn Write) -> io::Result<()> {
+    mark(dialect, out)?;
+    rows(CHANGES, input.changes().map(Ok), out)
+}
+
+fn mark(dialect: CsvDialect, out: &mut dyn Write) -> io::Result<()> {
+    match dialect {
+        CsvDialect::Rfc4180 => Ok(()),
+        CsvDialect::Excel => out.write_all("\u{feff}".as_bytes()),
     }
 }
 
 fn rows<'a, K: Kind>(
     columns: &[Column<K>],
-    rows: impl Iterator<Item = K::Row<'a>>,
+    rows: impl Iterator<Item = io::Result<K::Row<'a>>>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
     writer.write_record(columns.iter().map(|column| column.name)).map_err(io::Error::other)?;
     for row in rows {
-        writer.write_record(columns.iter().map(|column| safe((column.value)(&row)))).map_err(io::Error::other)?;
+        let row = row?;
+        for column in columns {
+            let value = (column.value)(&row);
+            writer.write_field(safe(&value).as_bytes()).map_err(io::Error::other)?;
+        }
+        writer.write_record(None::<&[u8]>).map_err(io::Error::other)?;
     }
     writer.flush()
 }
 
 /// OWASP ASVS 1.2.10: what a spreadsheet would take for a formula gets a leading apostrophe. Names, tags and Sids are
 /// written by strangers.
-fn safe(value: Value) -> String {
+fn safe<'a>(value: &'a Value<'_>) -> Cow<'a, str> {
     let text = value.render();
-    match (value, text.chars().next()) {
-        (Value::Text(_), Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\0')) => format!("'{text}"),
+    match (value, text.as_bytes().first()) {
+        (Value::Text(_), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\0')) => Cow::Owned(format!("'{text}")),
         (Value::Text(_) | Value::Integer(_) | Value::Time(_) | Value::List(_) | Value::Empty, _) => text,
     }
 }
@@ -59,10 +89,10 @@ mod tests {
     #[test]
     fn formulas_are_defused_and_nothing_else_is_touched() {
         for hostile in ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\0x"] {
-            assert_eq!(safe(Value::text(hostile)), format!("'{hostile}"));
+            assert_eq!(safe(&Value::text(hostile)), format!("'{hostile}"));
         }
-        assert_eq!(safe(Value::text("a=b")), "a=b");
-        assert_eq!(safe(Value::Integer(3)), "3");
-        assert_eq!(safe(Value::List(vec!["=1".into()])), r#"["=1"]"#);
+        assert_eq!(safe(&Value::text("a=b")), "a=b");
+        assert_eq!(safe(&Value::Integer(3)), "3");
+        assert_eq!(safe(&Value::list(&["=1".into()])), r#"["=1"]"#);
     }
 }

@@ -1,9 +1,12 @@
-//! Files that are complete or not there: a temporary file beside the target, fsync, rename.
+//! Files that are complete or not there. A batch is written to temporary files beside its targets and synced; only when
+//! all of it is on the disk do the files get their names, the manifest last.
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
+use tempfile::TempPath;
 
 #[derive(Debug, thiserror::Error)]
 #[error("failed to write `{path}`")]
@@ -40,25 +43,93 @@ impl<W: Write> Write for Hashing<W> {
     }
 }
 
-/// The file is private to its owner: a temporary file is created so, and the rename keeps it.
+/// Fills a file.
+pub(crate) type Fill<'a> = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'a>;
+
+/// Files that are written and have no name yet. Dropped, it leaves nothing behind.
+#[derive(Debug, Default)]
+pub struct Batch {
+    pending: Mutex<Vec<(TempPath, Written)>>,
+}
+
+impl Batch {
+    /// Writes a file to the disk, private to its owner, without its name.
+    pub fn write(&self, path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), FileError> {
+        let pending = pending(path, fill).map_err(|source| FileError { path: path.to_owned(), source })?;
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).push(pending);
+        Ok(())
+    }
+
+    /// Writes files with as many threads as there are cores. The first error ends it.
+    pub(crate) fn write_in_parallel(&self, jobs: Vec<(PathBuf, Fill<'_>)>) -> Result<(), FileError> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(jobs.len());
+        let queue = Mutex::new(jobs.into_iter());
+        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let work = || -> Result<(), FileError> {
+            while let Some((path, fill)) = next() {
+                if let Err(error) = self.write(&path, fill) {
+                    while next().is_some() {}
+                    return Err(error);
+                }
+            }
+            Ok(())
+        };
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            workers.into_iter().try_for_each(|worker| match worker.join() {
+                Ok(done) => done,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+        })
+    }
+
+    /// What is waiting for its name.
+    pub fn written(&self) -> Vec<Written> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(_, written)| written.clone()).collect()
+    }
+
+    /// Gives the files their names, in the order in which they were added.
+    pub fn commit(self) -> Result<Vec<Written>, FileError> {
+        let pending = self.pending.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut done = Vec::with_capacity(pending.len());
+        for (temporary, written) in pending {
+            let failed = |source| FileError { path: written.path.clone(), source };
+            temporary.persist(&written.path).map_err(|error| failed(error.error))?;
+            done.push(written);
+        }
+        let mut folders: Vec<&Path> = done.iter().filter_map(|written| written.path.parent()).collect();
+        folders.sort_unstable();
+        folders.dedup();
+        for folder in folders {
+            // A rename is on the disk when its folder is. Not every file system can be asked for that.
+            let _ = fs_err::File::open(folder).and_then(|folder| folder.sync_all());
+        }
+        Ok(done)
+    }
+}
+
+fn pending(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<(TempPath, Written)> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let temporary = tempfile::Builder::new().prefix(".scangap-").tempfile_in(directory)?;
+    // Hashed in blocks: the writers below speak in small pieces.
+    let hashing = Hashing { inner: temporary, hash: Sha256::new(), bytes: 0 };
+    let mut out = BufWriter::with_capacity(1 << 16, hashing);
+    fill(&mut out)?;
+    let hashing = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    hashing.inner.as_file().sync_all()?;
+    let written = Written { path: path.to_owned(), bytes: hashing.bytes, sha256: hex(&hashing.hash.finalize()) };
+    Ok((hashing.inner.into_temp_path(), written))
+}
+
+/// One file by itself.
 pub fn write_atomically(
     path: &Path,
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<Written, FileError> {
-    let attempt = || -> io::Result<(u64, String)> {
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let temporary = tempfile::Builder::new().prefix(".scangap-").tempfile_in(directory)?;
-        let mut out = Hashing { inner: BufWriter::new(temporary), hash: Sha256::new(), bytes: 0 };
-        fill(&mut out)?;
-        out.flush()?;
-        let temporary = out.inner.into_inner().map_err(io::IntoInnerError::into_error)?;
-        temporary.as_file().sync_all()?;
-        temporary.persist(path).map_err(|error| error.error)?;
-        Ok((out.bytes, hex(&out.hash.finalize())))
-    };
-    attempt()
-        .map(|(bytes, sha256)| Written { path: path.to_owned(), bytes, sha256 })
-        .map_err(|source| FileError { path: path.to_owned(), source })
+    let batch = Batch::default();
+    batch.write(path, fill)?;
+    let written = batch.commit()?.into_iter().next();
+    written.ok_or_else(|| FileError { path: path.to_owned(), source: io::Error::other("nothing was written") })
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -77,30 +148,37 @@ pub(crate) fn measure(path: &Path) -> io::Result<Written> {
     Ok(Written { path: path.to_owned(), bytes: out.bytes, sha256: hex(&out.hash.finalize()) })
 }
 
-/// Lists every file with its size and hash. `others` are files that were not written here, such as the snapshot.
+/// Adds the manifest to a batch: every file of it with its size and hash. `others` are files that were not written here,
+/// such as the snapshot.
 pub fn manifest(
+    batch: &Batch,
     directory: &Path,
-    written: &[Written],
     others: &[PathBuf],
     simulated: bool,
     tool_version: &str,
-) -> Result<Written, FileError> {
-    let mut files = written.to_vec();
+) -> Result<(), FileError> {
+    let mut files = batch.written();
     for path in others {
         files.push(measure(path).map_err(|source| FileError { path: path.clone(), source })?);
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let manifest = serde_json::json!({
         "schema_version": 1,
         "tool_version": tool_version,
         "simulated": simulated,
         "files": files
             .iter()
-            .map(|file| serde_json::json!({"file": name(&file.path), "bytes": file.bytes, "sha256": file.sha256}))
+            .map(|file| serde_json::json!({"file": name(directory, &file.path), "bytes": file.bytes, "sha256": file.sha256}))
             .collect::<Vec<_>>(),
     });
-    write_atomically(&directory.join("manifest.json"), |out| crate::json::write(&manifest, out))
+    batch.write(&directory.join("manifest.json"), |out| crate::json::write(&manifest, out))
+}
+
+/// A file's name below the folder, with slashes everywhere.
+fn name(directory: &Path, path: &Path) -> String {
+    let below = path.strip_prefix(directory).ok();
+    let below = below.or_else(|| path.file_name().map(Path::new)).unwrap_or(path);
+    below.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect::<Vec<_>>().join("/")
 }
 
 #[cfg(test)]
@@ -123,5 +201,30 @@ mod tests {
         assert!(failed.is_err());
         assert_eq!(fs_err::read(&path).unwrap(), b"old");
         assert_eq!(fs_err::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_batch_that_fails_changes_no_file_of_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let (first, second) = (directory.path().join("a"), directory.path().join("b"));
+        for path in [&first, &second] {
+            write_atomically(path, |out| out.write_all(b"old")).unwrap();
+        }
+        let batch = Batch::default();
+        let fill = |path: &PathBuf| -> (PathBuf, Fill<'_>) {
+            let fails = path.ends_with("b");
+            let fill: Fill<'_> = Box::new(move |out| {
+                out.write_all(b"new")?;
+                if fails { Err(io::Error::other("disk full")) } else { Ok(()) }
+            });
+            (path.clone(), fill)
+        };
+        let failed = batch.write_in_parallel(vec![fill(&first), fill(&second)]).unwrap_err();
+        assert_eq!(failed.path, second);
+        drop(batch);
+        for path in [&first, &second] {
+            assert_eq!(fs_err::read(path).unwrap(), b"old");
+        }
+        assert_eq!(fs_err::read_dir(directory.path()).unwrap().count(), 2);
     }
 }

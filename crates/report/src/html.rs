@@ -1,45 +1,56 @@
-//! `report.html`: the organization on one page. One file, no script, no request to anywhere, readable and printable as it
-//! is. Every text is escaped by the template, and what could act on the order of characters is shown instead.
+//! `report.html`: the organization on one page. One file, no request to anywhere. It reads and prints as it is; the script
+//! adds sorting, filters, a panel for each repository and addresses that can be shared. Every text is escaped by the
+//! template or set as text by the script, and what could act on the order of characters is shown instead.
 
+mod action;
+mod changes;
+mod data;
+mod heat;
 mod policies;
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use askama::Template;
-use scangap_model::{AccountId, CellOutcome, DIAGNOSES, Diagnosis, Observed, RegionName, Tone};
+use base64::prelude::{BASE64_STANDARD, Engine};
+use scangap_model::{AccountId, DIAGNOSES, Diagnosis, DiagnosisInfo, Observed, Tone};
 use sha2::{Digest, Sha256};
 
+pub(crate) use self::action::Place;
+use self::action::{ActionRow, Actions};
+use self::changes::ChangesView;
+use self::heat::Heat;
 use self::policies::PolicyView;
-use crate::input::{Input, RepositoryRow};
+use crate::input::{Input, Material};
 use crate::summary::{GapGroup, Summary};
 use crate::terminal::{count, sanitize, thousands};
-use crate::value::Value;
+use crate::value::utc;
 
 const STYLE: &str = include_str!("../templates/report.css");
-
-/// Rows that the page shows; the rest are in the CSV, and the page says so.
-const ACTIONS_MAX: usize = 5_000;
-const ACCOUNTS_MAX: usize = 2_000;
+const SCRIPT: &str = include_str!("../templates/report.js");
 
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Page {
     style: &'static str,
     style_hash: String,
+    script: &'static str,
+    script_hash: String,
     simulated: bool,
     interrupted: bool,
     organization: String,
     as_of: String,
     completeness: String,
+    share: String,
+    bar: Vec<Segment>,
     figures: Vec<Figure>,
     reading: Vec<(&'static str, String)>,
     gaps: Vec<GapView>,
-    regions: Vec<String>,
-    heat: Vec<HeatRow>,
-    map_note: String,
+    heat: Heat,
+    data: String,
+    held_note: String,
     actions: Vec<ActionRow>,
     action_note: String,
+    changes: Option<ChangesView>,
     policies: Vec<PolicyView>,
     policies_note: String,
     about: Vec<(&'static str, String)>,
@@ -47,9 +58,18 @@ struct Page {
 
 struct Figure {
     tone: &'static str,
+    word: &'static str,
     count: String,
     title: &'static str,
     meaning: &'static str,
+}
+
+/// A part of the bar that stands for all repositories, in thousandths of its length.
+struct Segment {
+    tone: &'static str,
+    start: usize,
+    length: usize,
+    title: String,
 }
 
 struct GapView {
@@ -60,35 +80,17 @@ struct GapView {
     hint: String,
 }
 
-struct HeatRow {
-    account: String,
-    name: String,
-    fields: Vec<HeatField>,
-    /// The regions without a repository of anybody's.
-    others: HeatField,
+pub(crate) fn write(material: &Material<'_>, out: &mut dyn Write) -> io::Result<()> {
+    page(material)?.render_into(&mut Text(out)).map_err(io::Error::other)
 }
 
-struct HeatField {
-    tone: &'static str,
-    word: String,
-    detail: String,
-}
+/// The template writes text, files take bytes.
+struct Text<'w>(&'w mut dyn Write);
 
-struct ActionRow {
-    tone: &'static str,
-    diagnosis: &'static str,
-    account: String,
-    name: String,
-    region: String,
-    repository: String,
-    why: String,
-    next_step: String,
-    anchor: Option<String>,
-}
-
-pub(crate) fn write(input: &Input<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let page = page(input);
-    out.write_all(page.render().map_err(io::Error::other)?.as_bytes())
+impl std::fmt::Write for Text<'_> {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.0.write_all(text.as_bytes()).map_err(|_| std::fmt::Error)
+    }
 }
 
 fn tone(tone: Tone) -> &'static str {
@@ -106,13 +108,14 @@ fn needs_action(diagnosis: Diagnosis) -> bool {
     diagnosis.info().fails_any || diagnosis == Diagnosis::Unreadable
 }
 
-fn page(input: &Input<'_>) -> Page {
-    let summary = Summary::of(input);
-    let mut rows: Vec<RepositoryRow<'_>> =
-        input.repositories().filter(|row| needs_action(row.assessment.diagnosis)).collect();
-    rows.sort_by_key(|row| row.assessment.diagnosis);
-    let (policies, anchors) = policies::views(input, &rows);
-    let shown = rows.iter().take(ACTIONS_MAX);
+fn hash(text: &str) -> String {
+    BASE64_STANDARD.encode(Sha256::digest(text.as_bytes()))
+}
+
+fn page(material: &Material<'_>) -> io::Result<Page> {
+    let (input, summary) = (&material.input, &material.summary);
+    let shown = policies::shown(material);
+    let Actions { rows, places, note } = action::actions(material, &shown)?;
     let organization = match &input.facts.organization.id {
         Observed::Known(id) => format!("Organization {id}"),
         Observed::Absent => "An account in no organization".to_owned(),
@@ -123,32 +126,82 @@ fn page(input: &Input<'_>) -> Page {
         (false, true) => "Everything in scope was learnt.".to_owned(),
         (false, false) => format!("{} could not be learnt: see what was read.", count(summary.gaps, "fact")),
     };
-    let (regions, heat, map_note) = heat(input);
-    Page {
+    Ok(Page {
         style: STYLE,
-        style_hash: base64(&Sha256::digest(STYLE.as_bytes())),
+        style_hash: hash(STYLE),
+        script: SCRIPT,
+        script_hash: hash(SCRIPT),
         simulated: input.simulated,
         interrupted: input.interrupted,
         organization,
-        as_of: Value::Time(input.as_of).render(),
+        as_of: utc(input.as_of),
         completeness,
-        figures: DIAGNOSES.iter().filter_map(|info| figure(&summary, info)).collect(),
-        reading: reading(&summary),
+        share: share(summary),
+        bar: bar(summary),
+        figures: DIAGNOSES.iter().filter_map(|info| figure(summary, info)).collect(),
+        reading: reading(summary),
         gaps: summary.gap_groups.iter().map(gap).collect(),
-        regions,
-        heat,
-        map_note,
-        actions: shown.map(|row| action(row, &anchors)).collect(),
-        action_note: action_note(rows.len()),
-        policies_note: policies::note(&policies, &anchors),
-        policies,
+        heat: heat::heat(input),
+        data: data::packed(material)?,
+        held_note: held_note(material),
+        actions: rows,
+        action_note: note,
+        changes: input.changes.map(changes::view),
+        policies: policies::views(material, &shown, &places),
+        policies_note: policies::note(material),
         about: about(input),
-    }
+    })
 }
 
-fn figure(summary: &Summary, info: &scangap_model::DiagnosisInfo) -> Option<Figure> {
+fn figure(summary: &Summary, info: &DiagnosisInfo) -> Option<Figure> {
     let number = summary.diagnoses.get(&info.diagnosis)?;
-    Some(Figure { tone: tone(info.tone), count: thousands(*number), title: info.title, meaning: info.meaning })
+    Some(Figure {
+        tone: tone(info.tone),
+        word: info.word,
+        count: thousands(*number),
+        title: info.title,
+        meaning: info.meaning,
+    })
+}
+
+/// The one number that a reader takes away: of how many that were read how many are covered.
+fn share(summary: &Summary) -> String {
+    let covered = summary.diagnoses.get(&Diagnosis::Covered).copied().unwrap_or(0);
+    if summary.repositories == 0 {
+        return if summary.is_complete() { "There are no repositories." } else { "No repository could be read." }
+            .to_owned();
+    }
+    format!("{} of {} are covered", thousands(covered), count(summary.repositories, "repository"))
+}
+
+fn bar(summary: &Summary) -> Vec<Segment> {
+    let all = summary.repositories.max(1);
+    let mut before = 0;
+    let mut segments = Vec::new();
+    // Covered first: the bar fills from the left.
+    for info in DIAGNOSES.iter().rev() {
+        let Some(&number) = summary.diagnoses.get(&info.diagnosis) else { continue };
+        let (start, end) = (before * 1000 / all, (before + number) * 1000 / all);
+        before += number;
+        segments.push(Segment {
+            tone: tone(info.tone),
+            start,
+            length: (end - start).max(1),
+            title: format!("{} {}", info.title, thousands(number)),
+        });
+    }
+    segments
+}
+
+fn held_note(material: &Material<'_>) -> String {
+    match data::held(material) {
+        (_, true) => String::new(),
+        (held, false) => format!(
+            "This page holds {} of {}: those that need action. All of them are in repositories.csv.",
+            thousands(held),
+            count(material.summary.repositories, "repository")
+        ),
+    }
 }
 
 fn reading(summary: &Summary) -> Vec<(&'static str, String)> {
@@ -205,114 +258,6 @@ fn gap(group: &GapGroup) -> GapView {
     }
 }
 
-/// How many repositories an account has in a region, and the worst diagnosis among them.
-type Field = (usize, Diagnosis);
-
-fn heat(input: &Input<'_>) -> (Vec<String>, Vec<HeatRow>, String) {
-    let mut fields: BTreeMap<(AccountId, RegionName), Field> = BTreeMap::new();
-    for row in input.repositories() {
-        let key = (row.repository.account, row.repository.region.clone());
-        let field = fields.entry(key).or_insert((0, row.assessment.diagnosis));
-        field.0 += 1;
-        field.1 = field.1.min(row.assessment.diagnosis);
-    }
-    let mut regions: Vec<&RegionName> = fields.keys().map(|(_, region)| region).collect();
-    regions.sort_unstable();
-    regions.dedup();
-    let mut accounts: Vec<_> = input.facts.accounts.values().collect();
-    // Those with something to do first, when there is not room for all.
-    let worst = |id: AccountId| {
-        let of_account = regions.iter().filter_map(|region| fields.get(&(id, (*region).clone())));
-        of_account.map(|field| field.1).min()
-    };
-    let note = if accounts.len() > ACCOUNTS_MAX {
-        accounts.sort_by_key(|account| (worst(account.id).is_none(), worst(account.id), account.id));
-        format!(
-            "{} accounts are shown, worst first; the rest of {} are in cells.csv.",
-            thousands(ACCOUNTS_MAX),
-            thousands(accounts.len())
-        )
-    } else {
-        String::new()
-    };
-    let rows = accounts.into_iter().take(ACCOUNTS_MAX).map(|account| HeatRow {
-        account: account.id.to_string(),
-        name: account.name.known().map_or_else(|| "not known".to_owned(), |name| sanitize(name)),
-        fields: regions
-            .iter()
-            .map(|region| {
-                let key = (account.id, (*region).clone());
-                heat_field(fields.get(&key), input.facts.cells.get(&key).map(|cell| &cell.outcome))
-            })
-            .collect(),
-        others: others(input, account.id, &regions),
-    });
-    (regions.iter().map(ToString::to_string).collect(), rows.collect(), note)
-}
-
-fn heat_field(field: Option<&Field>, outcome: Option<&CellOutcome>) -> HeatField {
-    if let Some((number, diagnosis)) = field {
-        let info = diagnosis.info();
-        return HeatField { tone: tone(info.tone), word: info.title.to_owned(), detail: count(*number, "repository") };
-    }
-    let (tone, word) = outcome.map_or(("question", "not known"), quiet);
-    HeatField { tone, word: word.to_owned(), detail: String::new() }
-}
-
-/// What a cell without a repository says.
-fn quiet(outcome: &CellOutcome) -> (&'static str, &'static str) {
-    match outcome {
-        CellOutcome::Read => ("", "no repository"),
-        CellOutcome::NotEnabled => ("", "not enabled"),
-        CellOutcome::Skipped { .. } => ("", "skipped"),
-        CellOutcome::Unreadable(_) => ("question", "not readable"),
-        CellOutcome::NotReached => ("question", "not reached"),
-    }
-}
-
-fn others(input: &Input<'_>, account: AccountId, shown: &[&RegionName]) -> HeatField {
-    let mut words: BTreeMap<(&'static str, &'static str), usize> = BTreeMap::new();
-    for ((id, region), cell) in &input.facts.cells {
-        if *id == account && shown.binary_search(&region).is_err() {
-            *words.entry(quiet(&cell.outcome)).or_default() += 1;
-        }
-    }
-    let open = words.keys().any(|(tone, _)| !tone.is_empty());
-    let parts: Vec<String> = words.iter().map(|((_, word), number)| format!("{number} {word}")).collect();
-    HeatField { tone: if open { "question" } else { "" }, word: String::new(), detail: parts.join(", ") }
-}
-
-fn action(row: &RepositoryRow<'_>, anchors: &policies::Anchors) -> ActionRow {
-    let info = row.assessment.diagnosis.info();
-    let statements = row.assessment.responsible_statements.iter().map(|statement| sanitize(statement));
-    let keys = row.assessment.depends_on.iter().map(|key| format!("depends on {}", sanitize(key)));
-    let why: Vec<String> = statements.chain(keys).collect();
-    ActionRow {
-        tone: tone(info.tone),
-        diagnosis: info.title,
-        account: row.repository.account.to_string(),
-        name: row.account.and_then(|account| account.name.known()).map_or_else(String::new, |name| sanitize(name)),
-        region: row.repository.region.to_string(),
-        repository: sanitize(row.repository.name.as_str()),
-        why: if why.is_empty() { info.meaning.to_owned() } else { why.join("; ") },
-        next_step: sanitize(&crate::columns::next_step(row)),
-        anchor: anchors.of(row),
-    }
-}
-
-fn action_note(number: usize) -> String {
-    match number {
-        0 => "No repository that was read needs action.".to_owned(),
-        number if number > ACTIONS_MAX => format!(
-            "{} repositories need action. The worst {} are shown; all of them are in repositories.csv.",
-            thousands(number),
-            thousands(ACTIONS_MAX)
-        ),
-        1 => "One repository needs action.".to_owned(),
-        number => format!("{} need action.", count(number, "repository")),
-    }
-}
-
 fn about(input: &Input<'_>) -> Vec<(&'static str, String)> {
     let organization = &input.facts.organization;
     let shown = |fact: &Observed<AccountId>| match fact {
@@ -328,30 +273,4 @@ fn about(input: &Input<'_>) -> Vec<(&'static str, String)> {
         ("Tool", format!("scangap {}", input.tool_version)),
         ("Facts SHA-256", input.facts_sha256.to_owned()),
     ]
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let digit = |bits: u32| DIGITS.get((bits & 63) as usize).map_or('=', |digit| char::from(*digit));
-    let mut out = String::new();
-    for chunk in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or_default());
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        out.extend([digit(bits >> 18), digit(bits >> 12)]);
-        out.push(if chunk.len() > 1 { digit(bits >> 6) } else { '=' });
-        out.push(if chunk.len() > 2 { digit(bits) } else { '=' });
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn hashes_are_written_as_a_browser_reads_them() {
-        for (bytes, text) in
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("scangap\u{fb}", "c2NhbmdhcMO7")]
-        {
-            assert_eq!(super::base64(bytes.as_bytes()), text);
-        }
-    }
 }

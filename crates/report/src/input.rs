@@ -1,16 +1,26 @@
 //! What a report is made of.
 
+use std::fmt;
+use std::io;
+
 use jiff::Timestamp;
-use scangap_assess::{Assessment, CellAssessment, RepositoryAssessment};
-use scangap_model::{AccountFacts, AccountId, AuditFacts, CellFacts, CoverageRow, Gap, RegionName, RepositoryFacts};
+use scangap_assess::{Assessment, CellAssessment, Coverage, RepositoryAssessment, coverage_of};
+use scangap_model::{
+    AccountFacts, AccountId, Asked, AuditFacts, CellFacts, CellOutcome, CoverageRow, Gap, RegionName, Repositories,
+    RepositoryFacts, RepositoryRecord,
+};
 
 use crate::changes::{Change, Changes};
 use crate::columns::{Table, TableName, tables};
+use crate::policies::{self, PolicyGroup, PolicyRow};
+use crate::summary::Summary;
 
 /// The facts, what they come to, and where they are from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Input<'a> {
     pub facts: &'a AuditFacts,
+    /// Read again by every report that shows them.
+    pub repositories: &'a dyn Repositories,
     pub assessment: &'a Assessment,
     pub simulated: bool,
     /// The audit was interrupted: what was not reached is missing.
@@ -21,6 +31,12 @@ pub struct Input<'a> {
     pub caller_arn: &'a str,
     /// What differs from an earlier audit, where one was named.
     pub changes: Option<&'a Changes>,
+}
+
+impl fmt::Debug for Input<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Input").field("facts_sha256", &self.facts_sha256).finish_non_exhaustive()
+    }
 }
 
 /// What one API cost.
@@ -43,13 +59,14 @@ pub struct RunEvidence {
 }
 
 /// A repository with everything that its row speaks of.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct RepositoryRow<'a> {
-    pub(crate) repository: &'a RepositoryFacts,
+    pub(crate) repository: RepositoryFacts,
     pub(crate) assessment: &'a RepositoryAssessment,
     pub(crate) account: Option<&'a AccountFacts>,
     pub(crate) cell: Option<&'a CellFacts>,
-    pub(crate) coverage: &'a [CoverageRow],
+    pub(crate) coverage_rows: Vec<CoverageRow>,
+    pub(crate) coverage: Coverage,
     pub(crate) simulated: bool,
 }
 
@@ -78,6 +95,33 @@ pub(crate) struct GapRow<'a> {
     pub(crate) simulated: bool,
 }
 
+/// The input, with what several reports share.
+#[derive(Debug)]
+pub(crate) struct Material<'a> {
+    pub(crate) input: Input<'a>,
+    pub(crate) summary: Summary,
+    pub(crate) policies: Vec<PolicyGroup>,
+}
+
+impl<'a> Material<'a> {
+    pub(crate) fn gather(input: &Input<'a>) -> io::Result<Self> {
+        Ok(Self { input: *input, summary: Summary::of(input), policies: policies::groups(input)? })
+    }
+
+    pub(crate) fn policies(&self) -> impl Iterator<Item = PolicyRow<'_>> {
+        self.policies.iter().map(|group| self.policy(group))
+    }
+
+    pub(crate) fn policy<'m>(&'m self, group: &'m PolicyGroup) -> PolicyRow<'m> {
+        PolicyRow {
+            group,
+            account: self.input.facts.accounts.get(&group.key.0),
+            evidence: group.evidence(&self.input),
+            simulated: self.input.simulated,
+        }
+    }
+}
+
 impl<'a> Input<'a> {
     /// The tables that this report has.
     pub(crate) fn tables(&self) -> Vec<Table> {
@@ -89,19 +133,33 @@ impl<'a> Input<'a> {
         self.changes.into_iter().flat_map(|changes| changes.rows.iter().map(move |change| (changes, change)))
     }
 
-    pub(crate) fn repositories(&self) -> impl Iterator<Item = RepositoryRow<'a>> + use<'a> {
+    /// Every repository's row, in order. After an error there is nothing more.
+    pub(crate) fn repositories(&self) -> impl Iterator<Item = io::Result<RepositoryRow<'a>>> + use<'a> {
+        self.repositories_from(0)
+    }
+
+    /// Every row but the first `skip`.
+    pub(crate) fn repositories_from(
+        &self,
+        skip: usize,
+    ) -> impl Iterator<Item = io::Result<RepositoryRow<'a>>> + use<'a> {
         let (facts, simulated) = (self.facts, self.simulated);
-        facts.repositories.iter().zip(&self.assessment.repositories).map(move |(repository, assessment)| {
-            let key = (repository.account, repository.region.clone(), repository.name.clone());
-            RepositoryRow {
-                repository,
-                assessment,
-                account: facts.accounts.get(&repository.account),
-                coverage: facts.coverage.get(&key).map_or(&[], Vec::as_slice),
-                cell: facts.cells.get(&(key.0, key.1)),
-                simulated,
-            }
+        let records = self.repositories.records_from(skip).zip(self.assessment.repositories.iter().skip(skip));
+        records.map(move |(record, assessment)| {
+            let RepositoryRecord { facts: repository, coverage: coverage_rows } = record.map_err(io::Error::other)?;
+            let cell = facts.cells.get(&(repository.account, repository.region.clone()));
+            let coverage = coverage_of(&coverage_rows, cell.map_or(&Asked::NotNeeded, |cell| &cell.coverage));
+            let account = facts.accounts.get(&repository.account);
+            Ok(RepositoryRow { repository, assessment, account, cell, coverage_rows, coverage, simulated })
         })
+    }
+
+    /// The rows of some repositories. The others are not built.
+    pub(crate) fn repositories_where(
+        &self,
+        wanted: impl Fn(&RepositoryAssessment) -> bool,
+    ) -> impl Iterator<Item = io::Result<RepositoryRow<'a>>> {
+        self.repositories().filter(move |row| row.as_ref().map_or(true, |row| wanted(row.assessment)))
     }
 
     pub(crate) fn cells(&self) -> impl Iterator<Item = CellRow<'a>> + use<'a> {
@@ -114,18 +172,20 @@ impl<'a> Input<'a> {
         })
     }
 
+    pub(crate) fn cells_of(&self, account: AccountId) -> impl Iterator<Item = &'a CellFacts> {
+        cells_of(self.facts, account)
+    }
+
     pub(crate) fn accounts(&self) -> impl Iterator<Item = AccountRow<'a>> + use<'a> {
-        let (facts, simulated) = (self.facts, self.simulated);
+        let (facts, assessment, simulated) = (self.facts, self.assessment, self.simulated);
         facts.accounts.values().map(move |account| {
-            let of_account = (account.id, lowest_region())..;
-            let cells = facts.cells.range(of_account).take_while(|((id, _), _)| *id == account.id);
-            let cells_read = cells.filter(|(_, cell)| cell.outcome == scangap_model::CellOutcome::Read).count();
+            let cells_read = cells_of(facts, account.id).filter(|cell| cell.outcome == CellOutcome::Read).count();
             AccountRow {
                 account,
                 is_management: facts.organization.management_account.known() == Some(&account.id),
                 is_inspector_admin: facts.organization.inspector_admin.known() == Some(&account.id),
                 cells_read: u64::try_from(cells_read).unwrap_or(u64::MAX),
-                repositories: repositories_of(facts, account.id),
+                repositories: repositories_of(assessment, account.id),
                 simulated,
             }
         })
@@ -141,17 +201,20 @@ impl<'a> Input<'a> {
     }
 }
 
+fn cells_of(facts: &AuditFacts, account: AccountId) -> impl Iterator<Item = &CellFacts> {
+    let cells = facts.cells.range((account, lowest_region())..);
+    cells.take_while(move |((id, _), _)| *id == account).map(|(_, cell)| cell)
+}
+
 /// Sorts before every region's name.
 fn lowest_region() -> RegionName {
     #[expect(clippy::expect_used, reason = "a constant that is a region name; a test holds it so")]
     "0-0-0".parse().expect("a region name")
 }
 
-/// Repositories are sorted by account, so those of one account stand together.
-fn repositories_of(facts: &AuditFacts, account: AccountId) -> u64 {
-    let start = facts.repositories.partition_point(|repository| repository.account < account);
-    let end = facts.repositories.partition_point(|repository| repository.account <= account);
-    u64::try_from(end - start).unwrap_or(u64::MAX)
+fn repositories_of(assessment: &Assessment, account: AccountId) -> u64 {
+    let cells = assessment.by_cell.range((account, lowest_region())..).take_while(|((id, _), _)| *id == account);
+    u64::try_from(cells.flat_map(|(_, diagnoses)| diagnoses.values()).sum::<usize>()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -126,6 +126,11 @@ pub fn changes_json(changes: &Changes) -> Value {
             "differences": change.differences.iter().map(|one| json!({
                 "column": one.column, "before": one.before, "after": one.after,
             })).collect::<Vec<_>>(),
+            "policy_difference": changes
+                .policy_difference(change)
+                .iter()
+                .map(|line| format!("{} {}", line.sign, line.text))
+                .collect::<Vec<_>>(),
             "note": change.note,
         })
     };

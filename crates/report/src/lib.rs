@@ -5,10 +5,16 @@
 mod changes;
 mod columns;
 mod csv;
+mod difference;
 mod files;
 mod html;
 mod input;
 mod json;
+mod links;
+mod matrix;
+mod ocsf;
+mod owners;
+mod policies;
 mod summary;
 mod terminal;
 mod value;
@@ -18,55 +24,88 @@ mod xlsx;
 pub use changes::{CHANGE_KINDS, Change, ChangeKind, Changes, CompareError, Difference, compare};
 pub use columns::{ColumnInfo, Table, TableName, Type, tables};
 pub use csv::CsvDialect;
-pub use files::{FileError, Written, manifest, write_atomically};
+pub use difference::Line;
+pub use files::{Batch, FileError, Written, manifest, write_atomically};
 pub use input::{ApiCount, Input, RunEvidence};
 pub use json::{audit_schema, changes_json, run_json, summary_json};
+pub use owners::Split;
 pub use summary::{CellCounts, GapGroup, Summary};
 pub use terminal::{acts, count, final_screen, sanitize, thousands};
 pub use verify::{FileState, VerifyError, verify};
+pub use xlsx::{CarriedNotes, CarryOverError};
 
-use std::path::Path;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::files::Fill;
+use crate::input::Material;
 
 /// The files of a comparison alone.
 pub fn write_changes(
     input: &Input<'_>,
     changes: &Changes,
-    options: Options,
+    options: &Options,
     directory: &Path,
 ) -> Result<Vec<Written>, FileError> {
-    Ok(vec![
-        write_atomically(&directory.join("changes.csv"), |out| {
-            csv::write(TableName::Changes, input, options.csv, out)
-        })?,
-        write_atomically(&directory.join("changes.json"), |out| json::write(&changes_json(changes), out))?,
-        write_atomically(&directory.join("changes.xlsx"), |out| xlsx::write_changes(input, out))?,
-    ])
+    let batch = Batch::default();
+    batch.write(&directory.join("changes.csv"), |out| csv::write_changes(input, options.csv, out))?;
+    batch.write(&directory.join("changes.json"), |out| json::write(&changes_json(changes), out))?;
+    batch.write(&directory.join("changes.xlsx"), |out| xlsx::write_changes(input, out))?;
+    batch.commit()
+}
+
+/// `repositories.csv` alone.
+pub fn write_repositories_csv(input: &Input<'_>, dialect: CsvDialect, out: &mut dyn Write) -> io::Result<()> {
+    csv::write_repositories(input, dialect, out)
+}
+
+/// A workbook of the first repositories alone, as a table or as a plain sheet.
+pub fn write_repositories_xlsx(input: &Input<'_>, n_rows: usize, table: bool, out: &mut dyn Write) -> io::Result<()> {
+    xlsx::write_repositories(input, n_rows, table, out)
 }
 
 /// What is up to the reader of the reports.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     pub csv: CsvDialect,
+    /// What auditors wrote into earlier workbooks.
+    pub carried: CarriedNotes,
+    /// Whether to write OCSF findings too.
+    pub ocsf: bool,
+    /// By what to write a pack for each owner.
+    pub split: Option<Split>,
 }
 
-/// Everything an audit hands over, but the snapshot itself. Each file is complete or not there.
+/// Everything an audit hands over, but the snapshot itself, written and without its names: `Batch::commit` gives them.
 pub fn write_all(
     input: &Input<'_>,
     run: &RunEvidence,
-    options: Options,
+    options: &Options,
     directory: &Path,
-) -> Result<Vec<Written>, FileError> {
-    let mut written = Vec::new();
-    for table in input.tables() {
-        written.push(write_atomically(&directory.join(table.file), |out| {
-            csv::write(table.name, input, options.csv, out)
-        })?);
+) -> Result<Batch, FileError> {
+    let of_folder = |source| FileError { path: directory.to_owned(), source };
+    let material = &Material::gather(input).map_err(of_folder)?;
+    let extras = xlsx::Extras { run, carried: &options.carried };
+    // The longest first, so that no core idles at the end.
+    let mut jobs: Vec<(PathBuf, Fill<'_>)> = xlsx::jobs(material, extras, directory);
+    let mut files: Vec<(&str, Fill<'_>)> = vec![
+        ("report.html", Box::new(|out| html::write(material, out))),
+        ("audit.json", Box::new(|out| json::audit::write(material, out))),
+        ("repositories.jsonl", Box::new(|out| json::audit::repositories(input, out))),
+        ("summary.json", Box::new(|out| json::write(&summary_json(input), out))),
+        ("run.json", Box::new(|out| json::write(&run_json(input, run), out))),
+    ];
+    if options.ocsf {
+        files.push(("ocsf.jsonl", Box::new(|out| ocsf::write(input, out))));
     }
-    written.push(write_atomically(&directory.join("audit.xlsx"), |out| xlsx::write(input, out))?);
-    written.push(write_atomically(&directory.join("report.html"), |out| html::write(input, out))?);
-    written.push(write_atomically(&directory.join("audit.json"), |out| json::audit::write(input, out))?);
-    written.push(write_atomically(&directory.join("repositories.jsonl"), |out| json::audit::repositories(input, out))?);
-    written.push(write_atomically(&directory.join("summary.json"), |out| json::write(&summary_json(input), out))?);
-    written.push(write_atomically(&directory.join("run.json"), |out| json::write(&run_json(input, run), out))?);
-    Ok(written)
+    for table in input.tables() {
+        files.push((table.file, Box::new(move |out| csv::write(table.name, material, options.csv, out))));
+    }
+    jobs.extend(files.into_iter().map(|(file, fill)| (directory.join(file), fill)));
+    let batch = Batch::default();
+    batch.write_in_parallel(jobs)?;
+    if let Some(split) = &options.split {
+        owners::write(material, split, directory, &batch)?;
+    }
+    Ok(batch)
 }

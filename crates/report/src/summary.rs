@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use scangap_model::{AccountId, AccountOutcome, Api, Cause, CellOutcome, Diagnosis, GapKind, Verdict};
+use scangap_model::{AccountId, AccountOutcome, Api, Cause, CellOutcome, Diagnosis, GapKind, Observed, Verdict};
 
 use crate::input::Input;
+use crate::value::{NONE, UNKNOWN};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CellCounts {
@@ -74,7 +75,7 @@ impl Summary {
         };
         Self {
             diagnoses: input.assessment.counts(),
-            repositories: facts.repositories.len(),
+            repositories: input.assessment.repositories.len(),
             accounts: facts.accounts.len(),
             accounts_read: outcomes(|outcome| matches!(outcome, AccountOutcome::Read { .. })),
             accounts_skipped: outcomes(|outcome| matches!(outcome, AccountOutcome::Skipped { .. })),
@@ -100,6 +101,43 @@ impl Summary {
     pub fn is_complete(&self) -> bool {
         self.gaps == 0 && self.cells.not_reached == 0 && self.accounts_not_reached == 0
     }
+}
+
+/// Counts of diagnoses.
+pub(crate) type Counts = BTreeMap<Diagnosis, usize>;
+
+/// Accounts that are named as the worst.
+pub(crate) const WORST_ACCOUNTS: usize = 15;
+
+/// Counts by OU path; accounts whose OU is not known stand under `unknown`.
+pub(crate) fn by_ou(input: &Input<'_>) -> BTreeMap<String, Counts> {
+    by(input, |account| match input.facts.accounts.get(&account).map(|account| &account.ou_path) {
+        Some(Observed::Known(path)) => path.clone(),
+        Some(Observed::Absent) => NONE.to_owned(),
+        Some(Observed::Unknown(_)) | None => UNKNOWN.to_owned(),
+    })
+}
+
+/// The accounts with something to do, most first.
+pub(crate) fn worst_accounts(input: &Input<'_>) -> Vec<(AccountId, Counts)> {
+    let to_do = |counts: &Counts| -> usize {
+        counts.iter().filter(|(diagnosis, _)| diagnosis.info().fails_any).map(|(_, number)| number).sum()
+    };
+    let mut accounts: Vec<_> =
+        by(input, |account| account).into_iter().filter(|(_, counts)| to_do(counts) > 0).collect();
+    accounts.sort_by_key(|(account, counts)| (std::cmp::Reverse(to_do(counts)), *account));
+    accounts
+}
+
+fn by<K: Ord>(input: &Input<'_>, key: impl Fn(AccountId) -> K) -> BTreeMap<K, Counts> {
+    let mut groups: BTreeMap<K, Counts> = BTreeMap::new();
+    for ((account, _), counts) in &input.assessment.by_cell {
+        let group = groups.entry(key(*account)).or_default();
+        for (diagnosis, number) in counts {
+            *group.entry(*diagnosis).or_default() += number;
+        }
+    }
+    groups
 }
 
 /// How often one kind of gap was met, in which accounts, and the first one's hint.

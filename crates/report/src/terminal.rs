@@ -1,10 +1,12 @@
 //! The final screen of an audit, as text. Who prints it, and whether in colour, is not decided here.
 
 use std::fmt::Write;
+use std::io;
 
+use scangap_assess::RepositoryAssessment;
 use scangap_model::{DIAGNOSES, Diagnosis, Observed, Tone};
 
-use crate::input::Input;
+use crate::input::{Input, RepositoryRow};
 use crate::summary::Summary;
 
 /// `1,234`.
@@ -52,7 +54,7 @@ pub fn acts(c: char) -> bool {
 const WORST: usize = 5;
 
 /// `paint` colours a word by its tone; plain text is the identity.
-pub fn final_screen(input: &Input<'_>, paint: &dyn Fn(&str, Tone) -> String) -> String {
+pub fn final_screen(input: &Input<'_>, paint: &dyn Fn(&str, Tone) -> String) -> io::Result<String> {
     let summary = Summary::of(input);
     let mut out = String::new();
     if input.simulated {
@@ -108,7 +110,7 @@ pub fn final_screen(input: &Input<'_>, paint: &dyn Fn(&str, Tone) -> String) -> 
         out.push_str(if summary.is_complete() { "  there are none" } else { "  none could be read" });
     }
     out.push('\n');
-    worst(input, &mut out);
+    worst(input, &mut out)?;
     for (number, text) in [
         (summary.registries_denying, "registry policies deny Inspector a registry-level action (cells.csv)"),
         (summary.templates_denying, "creation templates would block Inspector on new repositories (cells.csv)"),
@@ -143,18 +145,23 @@ pub fn final_screen(input: &Input<'_>, paint: &dyn Fn(&str, Tone) -> String) -> 
             )
         );
     }
-    out
+    Ok(out)
 }
 
-fn worst(input: &Input<'_>, out: &mut String) {
-    let mut rows: Vec<_> = input
-        .repositories()
-        .filter(|row| matches!(row.assessment.diagnosis, Diagnosis::Blocked | Diagnosis::AtRisk | Diagnosis::Stale))
-        .collect();
-    rows.sort_by_key(|row| row.assessment.diagnosis);
-    for row in rows.iter().take(WORST) {
+fn worst(input: &Input<'_>, out: &mut String) -> io::Result<()> {
+    let named = |assessment: &RepositoryAssessment| {
+        matches!(assessment.diagnosis, Diagnosis::Blocked | Diagnosis::AtRisk | Diagnosis::Stale)
+    };
+    let mut rows: Vec<RepositoryRow<'_>> = Vec::new();
+    for row in input.repositories_where(named) {
+        rows.push(row?);
+        // The sort is stable: the first of the worst stay.
+        rows.sort_by_key(|row| row.assessment.diagnosis);
+        rows.truncate(WORST);
+    }
+    for row in &rows {
         let name = row.account.and_then(|account| account.name.known()).map_or("", String::as_str);
-        let why = match row.assessment.responsible_statements.first() {
+        let why = match row.assessment.policy.responsible_statements.first() {
             Some(statement) => format!("{} by {statement}", row.assessment.diagnosis.info().title),
             None => format!("{}: {}", row.assessment.diagnosis.info().title, row.assessment.diagnosis.info().meaning),
         };
@@ -168,6 +175,7 @@ fn worst(input: &Input<'_>, out: &mut String) {
             sanitize(&why)
         );
     }
+    Ok(())
 }
 
 #[cfg(test)]

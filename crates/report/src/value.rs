@@ -1,16 +1,18 @@
 //! Values as reports show them. "Not looked", "there is none" and "could not be learnt" each have a word of their own.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use scangap_model::{Asked, Observed};
 
 /// One value of one row, before any format.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Value {
-    Text(String),
+pub(crate) enum Value<'a> {
+    Text(Cow<'a, str>),
     Integer(u64),
     Time(Timestamp),
     /// Shown as a JSON array in every format of one cell.
-    List(Vec<String>),
+    List(Cow<'a, [String]>),
     /// Not applicable. Never "unknown".
     Empty,
 }
@@ -22,9 +24,18 @@ pub(crate) const NONE: &str = "none";
 /// Nothing hung on it, so nobody asked.
 pub(crate) const NOT_NEEDED: &str = "not needed";
 
-impl Value {
-    pub(crate) fn text(text: impl Into<String>) -> Self {
+impl<'a> Value<'a> {
+    pub(crate) fn text(text: impl Into<Cow<'a, str>>) -> Self {
         Self::Text(text.into())
+    }
+
+    pub(crate) fn list(items: &'a [String]) -> Self {
+        Self::List(Cow::Borrowed(items))
+    }
+
+    /// A number of things.
+    pub(crate) fn count(number: usize) -> Self {
+        Self::Integer(u64::try_from(number).unwrap_or(u64::MAX))
     }
 
     pub(crate) fn yes_no(value: bool) -> Self {
@@ -32,18 +43,33 @@ impl Value {
     }
 
     /// The text of a cell, in every format but Excel's typed ones.
-    pub(crate) fn render(&self) -> String {
+    pub(crate) fn render(&self) -> Cow<'_, str> {
         match self {
-            Self::Text(text) => text.clone(),
-            Self::Integer(number) => number.to_string(),
-            Self::Time(time) => time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            Self::List(items) => serde_json::Value::from(items.clone()).to_string(),
-            Self::Empty => String::new(),
+            Self::Text(text) => Cow::Borrowed(text),
+            Self::Integer(number) => Cow::Owned(number.to_string()),
+            Self::Time(time) => Cow::Owned(utc(*time)),
+            Self::List(items) if items.is_empty() => Cow::Borrowed("[]"),
+            Self::List(items) => Cow::Owned(serde_json::Value::from(items.to_vec()).to_string()),
+            Self::Empty => Cow::Borrowed(""),
         }
     }
 }
 
-pub(crate) fn observed<T>(fact: &Observed<T>, show: impl FnOnce(&T) -> Value) -> Value {
+/// `2026-11-23T09:00:00Z`.
+pub(crate) fn utc(time: Timestamp) -> String {
+    let time = jiff::tz::Offset::UTC.to_datetime(time);
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+        time.year(),
+        time.month(),
+        time.day(),
+        time.hour(),
+        time.minute(),
+        time.second()
+    )
+}
+
+pub(crate) fn observed<'a, T>(fact: &'a Observed<T>, show: impl FnOnce(&'a T) -> Value<'a>) -> Value<'a> {
     match fact {
         Observed::Known(value) => show(value),
         Observed::Absent => Value::text(NONE),
@@ -51,13 +77,19 @@ pub(crate) fn observed<T>(fact: &Observed<T>, show: impl FnOnce(&T) -> Value) ->
     }
 }
 
-pub(crate) fn asked<T>(fact: &Asked<T>, show: impl FnOnce(&T) -> Value) -> Value {
+pub(crate) fn asked<'a, T>(fact: &'a Asked<T>, show: impl FnOnce(&'a T) -> Value<'a>) -> Value<'a> {
     match fact {
         Asked::NotNeeded => Value::text(NOT_NEEDED),
         Asked::Answered(fact) => observed(fact, show),
     }
 }
 
-pub(crate) fn text_of<T: ToString>(value: &T) -> Value {
+pub(crate) fn text_of<'a, T: ToString>(value: &T) -> Value<'a> {
     Value::text(value.to_string())
+}
+
+/// A text as it stands. What is asked of a fact is asked of the type that it has.
+#[expect(clippy::ptr_arg, reason = "it is given to functions that hand on a `&String`")]
+pub(crate) fn plain(text: &String) -> Value<'_> {
+    Value::text(text.as_str())
 }

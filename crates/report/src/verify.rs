@@ -1,7 +1,8 @@
 //! Whether what was handed over is still what was handed over: every file of a folder against its manifest.
 
+use std::collections::BTreeSet;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -63,21 +64,32 @@ pub fn verify(directory: &Path) -> Result<Vec<(String, FileState)>, VerifyError>
     }
     let mut states = Vec::new();
     for line in &manifest.files {
-        // A manifest names files of its own folder; a path that leads elsewhere names none.
-        let plain = Path::new(&line.file).file_name().is_some_and(|name| name == line.file.as_str());
-        let state = if plain { compare(&directory.join(&line.file), line)? } else { FileState::Missing };
+        // A manifest names files of its own folder and below; a path that leads elsewhere names none.
+        let below = Path::new(&line.file).components().all(|part| matches!(part, Component::Normal(_)));
+        let state = if below { compare(&directory.join(&line.file), line)? } else { FileState::Missing };
         states.push((line.file.clone(), state));
     }
-    let mut others: Vec<String> = fs_err::read_dir(directory)
-        .and_then(Iterator::collect::<io::Result<Vec<_>>>)
-        .map_err(|source| read(directory, source))?
-        .into_iter()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| name != "manifest.json" && manifest.files.iter().all(|line| line.file != *name))
-        .collect();
+    let listed: BTreeSet<&str> = manifest.files.iter().map(|line| line.file.as_str()).collect();
+    let mut others = Vec::new();
+    files_below(directory, "", &mut others).map_err(|source| read(directory, source))?;
+    others.retain(|name| name != "manifest.json" && !listed.contains(name.as_str()));
     others.sort();
     states.extend(others.into_iter().map(|name| (name, FileState::NotListed)));
     Ok(states)
+}
+
+/// Every file below a folder, by its name from there.
+fn files_below(directory: &Path, prefix: &str, found: &mut Vec<String>) -> io::Result<()> {
+    for entry in fs_err::read_dir(directory)? {
+        let entry = entry?;
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.file_type()?.is_dir() {
+            files_below(&entry.path(), &format!("{name}/"), found)?;
+        } else {
+            found.push(name);
+        }
+    }
+    Ok(())
 }
 
 fn compare(path: &Path, line: &Line) -> Result<FileState, VerifyError> {
@@ -92,17 +104,18 @@ fn compare(path: &Path, line: &Line) -> Result<FileState, VerifyError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::{manifest, write_atomically};
+    use crate::files::{Batch, manifest};
 
     #[test]
     fn every_way_that_a_file_can_differ_is_seen() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| folder.path().join(name);
-        let written: Vec<_> = ["a", "b", "c"]
-            .iter()
-            .map(|name| write_atomically(&file(name), |out| out.write_all(name.as_bytes())).unwrap())
-            .collect();
-        manifest(folder.path(), &written, &[], true, "0").unwrap();
+        let batch = Batch::default();
+        for name in ["a", "b", "c"] {
+            batch.write(&file(name), |out| out.write_all(name.as_bytes())).unwrap();
+        }
+        manifest(&batch, folder.path(), &[], true, "0").unwrap();
+        batch.commit().unwrap();
         fs_err::write(file("b"), "x").unwrap();
         fs_err::remove_file(file("c")).unwrap();
         fs_err::write(file("d"), "d").unwrap();

@@ -1,31 +1,102 @@
-//! The workbook: Cover, Summary, Repositories, Cells, Accounts, Gaps, Data dictionary.
+//! The workbook for auditors, and the smaller ones for owners and comparisons. Beyond a size that Excel opens with comfort
+//! the repositories go on in further workbooks, which are written in parallel.
 
 mod cover;
+mod dictionary;
+mod evidence;
+mod matrix;
+mod notes;
 mod sheet;
+mod style;
+mod summary;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::path::Path;
 
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Workbook, XlsxError};
+use scangap_assess::RepositoryAssessment;
+use scangap_model::Diagnosis;
 
-use crate::columns::{ACCOUNTS, CELLS, CHANGES, GAPS, REPOSITORIES, TableName};
-use crate::input::Input;
+use self::cover::Part;
+pub(crate) use self::notes::NOTE_COLUMNS;
+pub use self::notes::{CarriedNotes, CarryOverError};
+use self::sheet::{Link, Noted, Sheet};
+use crate::columns::{ACCOUNTS, CELLS, CHANGES, GAPS, POLICIES, REPOSITORIES, TableName, UNMATCHED};
+use crate::files::Fill;
+use crate::input::{Input, Material, RepositoryRow, RunEvidence};
+use crate::links::console_url;
+use crate::summary::Summary;
 
-pub(crate) fn write(input: &Input<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let bytes = build(input).map_err(io::Error::other)?;
-    out.write_all(&bytes)
+/// Repositories that one workbook holds.
+const ROWS_PER_WORKBOOK: usize = 200_000;
+
+/// What a workbook is made of beside the audit itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Extras<'a> {
+    pub(crate) run: &'a RunEvidence,
+    pub(crate) carried: &'a CarriedNotes,
+}
+
+/// `audit.xlsx`, and `audit-2.xlsx` and on where one is not enough: each with its own repositories.
+pub(crate) fn jobs<'a>(
+    material: &'a Material<'a>,
+    extras: Extras<'a>,
+    directory: &Path,
+) -> Vec<(std::path::PathBuf, Fill<'a>)> {
+    parts(material.summary.repositories, ROWS_PER_WORKBOOK)
+        .into_iter()
+        .map(|part| {
+            let name = if part.number == 1 { "audit.xlsx".to_owned() } else { format!("audit-{}.xlsx", part.number) };
+            let fill: Fill<'a> = Box::new(move |out| out.write_all(&workbook(material, extras, part)?));
+            (directory.join(name), fill)
+        })
+        .collect()
+}
+
+fn parts(n_rows: usize, at_most: usize) -> Vec<Part> {
+    let of = n_rows.div_ceil(at_most).max(1);
+    (0..of)
+        .map(|at| Part { number: at + 1, of, first: at * at_most, n_rows: at_most.min(n_rows - at * at_most) })
+        .collect()
 }
 
 /// A workbook of the changes alone.
 pub(crate) fn write_changes(input: &Input<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let build = || -> Result<Vec<u8>, XlsxError> {
-        let mut workbook = created(input)?;
-        cover::cover(workbook.add_worksheet(), input)?;
-        for table in input.tables().iter().filter(|table| table.name == TableName::Changes) {
-            sheet::data(&mut workbook, table, CHANGES, input.changes(), input.simulated)?;
-        }
-        workbook.save_to_buffer()
-    };
-    out.write_all(&build().map_err(io::Error::other)?)
+    let mut workbook = created(input).map_err(io::Error::other)?;
+    let whole = Part { number: 1, of: 1, first: 0, n_rows: 0 };
+    cover::write(&mut workbook, input, &Summary::of(input), &["Changes"], whole).map_err(io::Error::other)?;
+    let sheet = Sheet::new("Changes", CHANGES, input.changes().count());
+    sheet.write(&mut workbook, input, input.changes().map(Ok))?;
+    out.write_all(&workbook.save_to_buffer().map_err(io::Error::other)?)
+}
+
+/// A workbook of the first repositories alone.
+pub(crate) fn write_repositories(input: &Input<'_>, n_rows: usize, table: bool, out: &mut dyn Write) -> io::Result<()> {
+    let mut workbook = created(input).map_err(io::Error::other)?;
+    let sheet = Sheet { plain: !table, ..Sheet::new("Repositories", REPOSITORIES, n_rows) };
+    sheet.write(&mut workbook, input, input.repositories().take(n_rows))?;
+    out.write_all(&workbook.save_to_buffer().map_err(io::Error::other)?)
+}
+
+/// A workbook of some repositories alone, for whoever owns them, with the policies that are in their way.
+pub(crate) fn write_owner(material: &Material<'_>, rows: &[RepositoryRow<'_>], out: &mut dyn Write) -> io::Result<()> {
+    let input = &material.input;
+    let mut workbook = created(input).map_err(io::Error::other)?;
+    let link: &Link<'_, _> = &|row: &RepositoryRow<'_>, column| repository_link(input, row, column);
+    let sheet = Sheet { link: Some(link), notes: NOTE_COLUMNS, ..Sheet::new("Repositories", REPOSITORIES, rows.len()) };
+    sheet.write(&mut workbook, input, rows.iter().cloned().map(Ok))?;
+    let mine: BTreeSet<_> =
+        rows.iter().filter_map(|row| Some((row.repository.account, row.repository.policy.known()?.clone()))).collect();
+    let policies: Vec<_> = material
+        .policies
+        .iter()
+        .filter(|group| mine.contains(&group.key))
+        .map(|group| material.policy(group))
+        .collect();
+    let sheet = Sheet { wrapped: Some(120.0), ..Sheet::new("Policies", POLICIES, policies.len()) };
+    sheet.write(&mut workbook, input, policies.into_iter().map(Ok))?;
+    out.write_all(&workbook.save_to_buffer().map_err(io::Error::other)?)
 }
 
 /// An empty workbook with its properties.
@@ -43,21 +114,213 @@ fn created(input: &Input<'_>) -> Result<Workbook, XlsxError> {
     Ok(workbook)
 }
 
-fn build(input: &Input<'_>) -> Result<Vec<u8>, XlsxError> {
-    let mut workbook = created(input)?;
-    cover::cover(workbook.add_worksheet(), input)?;
-    cover::summary(workbook.add_worksheet(), input)?;
-    for table in input.tables() {
-        match table.name {
-            TableName::Repositories => {
-                sheet::data(&mut workbook, &table, REPOSITORIES, input.repositories(), input.simulated)?;
+fn is_undecided(assessment: &RepositoryAssessment) -> bool {
+    assessment.diagnosis == Diagnosis::Undecided
+}
+
+fn is_unreadable(assessment: &RepositoryAssessment) -> bool {
+    assessment.diagnosis == Diagnosis::Unreadable
+}
+
+fn workbook(material: &Material<'_>, extras: Extras<'_>, part: Part) -> io::Result<Vec<u8>> {
+    let input = &material.input;
+    let unmatched = if part.number == 1 { unmatched(material, extras.carried)? } else { Vec::new() };
+    let mut sheets = vec!["Repositories"];
+    if part.number == 1 {
+        sheets.extend([
+            "Summary",
+            "Coverage matrix",
+            "Policies",
+            "Undecided",
+            "Unreadable",
+            "Gaps",
+            "Cells",
+            "Accounts",
+            "Data dictionary",
+            "Evidence",
+        ]);
+        sheets.extend(input.changes.map(|_| "Changes"));
+        sheets.extend((!unmatched.is_empty()).then_some(notes::UNMATCHED));
+    }
+    let mut workbook = created(input).map_err(io::Error::other)?;
+    cover::write(&mut workbook, input, &material.summary, &sheets, part).map_err(io::Error::other)?;
+    if part.number == 1 {
+        summary::write(&mut workbook, material).map_err(io::Error::other)?;
+        matrix::write(&mut workbook, material).map_err(io::Error::other)?;
+    }
+    repositories(&mut workbook, material, extras, part)?;
+    if part.number == 1 {
+        for table in input.tables() {
+            match table.name {
+                TableName::Repositories => {}
+                TableName::Policies => policies(&mut workbook, material)?,
+                TableName::Changes => {
+                    let sheet = Sheet::new(table.sheet, CHANGES, input.changes().count());
+                    sheet.write(&mut workbook, input, input.changes().map(Ok))?;
+                }
+                TableName::Gaps => {
+                    some(&mut workbook, material, "Undecided", UNDECIDED, is_undecided)?;
+                    some(&mut workbook, material, "Unreadable", UNREADABLE, is_unreadable)?;
+                    let sheet = Sheet::new(table.sheet, GAPS, input.assessment.gaps.len());
+                    sheet.write(&mut workbook, input, input.gaps().map(Ok))?;
+                }
+                TableName::Cells => {
+                    let sheet = Sheet::new(table.sheet, CELLS, input.facts.cells.len());
+                    sheet.write(&mut workbook, input, input.cells().map(Ok))?;
+                }
+                TableName::Accounts => {
+                    let sheet = Sheet::new(table.sheet, ACCOUNTS, input.facts.accounts.len());
+                    sheet.write(&mut workbook, input, input.accounts().map(Ok))?;
+                }
             }
-            TableName::Cells => sheet::data(&mut workbook, &table, CELLS, input.cells(), input.simulated)?,
-            TableName::Accounts => sheet::data(&mut workbook, &table, ACCOUNTS, input.accounts(), input.simulated)?,
-            TableName::Gaps => sheet::data(&mut workbook, &table, GAPS, input.gaps(), input.simulated)?,
-            TableName::Changes => sheet::data(&mut workbook, &table, CHANGES, input.changes(), input.simulated)?,
+        }
+        if !unmatched.is_empty() {
+            let noted: &Noted<'_, _> = &|arn: &&String| extras.carried.of(arn);
+            let sheet = Sheet {
+                notes: NOTE_COLUMNS,
+                noted: Some(noted),
+                ..Sheet::new(notes::UNMATCHED, UNMATCHED, unmatched.len())
+            };
+            sheet.write(&mut workbook, input, unmatched.iter().map(Ok))?;
+        }
+        dictionary::write(&mut workbook, input)?;
+        evidence::write(&mut workbook, input, extras.run)?;
+    }
+    workbook.save_to_buffer().map_err(io::Error::other)
+}
+
+/// Where a repository's row stands: its sheet's row, where this workbook has it.
+fn row_of(part: Part, place: usize) -> Option<usize> {
+    (part.first..part.first + part.n_rows).contains(&place).then(|| place - part.first + 2)
+}
+
+fn repositories(workbook: &mut Workbook, material: &Material<'_>, extras: Extras<'_>, part: Part) -> io::Result<()> {
+    let input = &material.input;
+    let of_policy: std::collections::BTreeMap<_, usize> =
+        material.policies.iter().enumerate().map(|(at, group)| (&group.key, at + 2)).collect();
+    let link: &Link<'_, _> = &|row: &RepositoryRow<'_>, column| {
+        if column == "policy_sha256" && part.number == 1 {
+            let key = (row.repository.account, row.repository.policy.known()?.clone());
+            return of_policy.get(&key).map(|at| format!("internal:'Policies'!A{at}"));
+        }
+        repository_link(input, row, column)
+    };
+    let noted: &Noted<'_, _> = &|row: &RepositoryRow<'_>| extras.carried.of(&row.repository.arn);
+    let sheet = Sheet {
+        link: Some(link),
+        notes: NOTE_COLUMNS,
+        noted: (!extras.carried.is_empty()).then_some(noted),
+        ..Sheet::new("Repositories", REPOSITORIES, part.n_rows)
+    };
+    sheet.write(workbook, input, input.repositories_from(part.first).take(part.n_rows))
+}
+
+/// The repository in AWS's console. A simulated one is nowhere.
+fn repository_link(input: &Input<'_>, row: &RepositoryRow<'_>, column: &str) -> Option<String> {
+    if column != "repository" || input.simulated {
+        return None;
+    }
+    let repository = &row.repository;
+    console_url(input.facts.organization.partition, repository.account, &repository.region, repository.name.as_str())
+}
+
+fn policies(workbook: &mut Workbook, material: &Material<'_>) -> io::Result<()> {
+    let first = parts(material.summary.repositories, ROWS_PER_WORKBOOK).into_iter().next();
+    let link: &Link<'_, _> = &|row: &crate::policies::PolicyRow<'_>, column| {
+        let at = row_of(first?, row.group.first)?;
+        (column == "example_repository").then(|| format!("internal:'Repositories'!A{at}"))
+    };
+    let sheet =
+        Sheet { link: Some(link), wrapped: Some(120.0), ..Sheet::new("Policies", POLICIES, material.policies.len()) };
+    sheet.write(workbook, &material.input, material.policies().map(Ok))
+}
+
+const UNDECIDED: &[&str] = &[
+    "account_id",
+    "account_name",
+    "ou_path",
+    "region",
+    "repository",
+    "diagnosis",
+    "depends_on",
+    "responsible_statements",
+    "coverage_status",
+    "coverage_reason",
+    "next_step",
+    "repository_arn",
+    "simulated",
+];
+const UNREADABLE: &[&str] = &[
+    "account_id",
+    "account_name",
+    "ou_path",
+    "region",
+    "repository",
+    "diagnosis",
+    "likely_cause",
+    "policy_verdict",
+    "coverage_status",
+    "coverage_reason",
+    "next_step",
+    "repository_arn",
+    "simulated",
+];
+
+/// The rows of one diagnosis by themselves, each leading to its row among all.
+fn some(
+    workbook: &mut Workbook,
+    material: &Material<'_>,
+    name: &'static str,
+    columns: &[&str],
+    wanted: fn(&RepositoryAssessment) -> bool,
+) -> io::Result<()> {
+    let input = &material.input;
+    let places: Vec<usize> =
+        input.assessment.repositories.iter().enumerate().filter(|(_, one)| wanted(one)).map(|(at, _)| at).collect();
+    let first = parts(material.summary.repositories, ROWS_PER_WORKBOOK).into_iter().next();
+    // Rows come in the order of their places.
+    let at = std::cell::Cell::new(0);
+    let link: &Link<'_, _> = &|_: &RepositoryRow<'_>, column| {
+        if column != "repository" {
+            return None;
+        }
+        let place = places.get(at.replace(at.get() + 1))?;
+        row_of(first?, *place).map(|row| format!("internal:'Repositories'!A{row}"))
+    };
+    let sheet = Sheet { link: Some(link), ..Sheet::new(name, REPOSITORIES, places.len()).only(columns) };
+    sheet.write(workbook, input, input.repositories_where(wanted))
+}
+
+/// The ARNs of carried notes whose repository is not in this audit.
+fn unmatched(material: &Material<'_>, carried: &CarriedNotes) -> io::Result<Vec<String>> {
+    if carried.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut seen = BTreeSet::new();
+    for row in material.input.repositories() {
+        let arn = row?.repository.arn;
+        if carried.holds(&arn) {
+            seen.insert(style::cell(&arn).into_owned());
         }
     }
-    cover::dictionary(workbook.add_worksheet())?;
-    workbook.save_to_buffer()
+    Ok(carried.without(&seen).into_iter().map(|(arn, _)| arn.clone()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repositories_are_split_without_loss() {
+        let shape =
+            |n| parts(n, 10).iter().map(|part| (part.number, part.of, part.first, part.n_rows)).collect::<Vec<_>>();
+        assert_eq!(shape(0), [(1, 1, 0, 0)]);
+        assert_eq!(shape(10), [(1, 1, 0, 10)]);
+        assert_eq!(shape(25), [(1, 3, 0, 10), (2, 3, 10, 10), (3, 3, 20, 5)]);
+        let part = parts(25, 10)[1];
+        assert_eq!(
+            (row_of(part, 9), row_of(part, 10), row_of(part, 19), row_of(part, 20)),
+            (None, Some(2), Some(11), None)
+        );
+    }
 }

@@ -68,6 +68,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 /// Columns back to facts. What does not fit is named by its column.
+#[derive(Debug)]
 pub(crate) struct Decoder {
     pub(crate) gaps: BTreeMap<String, Gap>,
 }
@@ -79,9 +80,9 @@ pub(crate) struct BadValue(pub(crate) String);
 impl Decoder {
     pub(crate) fn asked<T>(
         &self,
-        value: Option<String>,
+        value: Option<&str>,
         state: &str,
-        parse: impl FnOnce(String) -> Option<T>,
+        parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Asked<T>, BadValue> {
         if state == NOT_NEEDED {
             return Ok(Asked::NotNeeded);
@@ -91,15 +92,12 @@ impl Decoder {
 
     pub(crate) fn observed<T>(
         &self,
-        value: Option<String>,
+        value: Option<&str>,
         state: &str,
-        parse: impl FnOnce(String) -> Option<T>,
+        parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Observed<T>, BadValue> {
         match (state, value) {
-            (KNOWN, Some(text)) => {
-                let shown = text.clone();
-                parse(text).map(Observed::Known).ok_or(BadValue(shown))
-            }
+            (KNOWN, Some(text)) => parse(text).map(Observed::Known).ok_or_else(|| BadValue(text.to_owned())),
             (ABSENT, None) => Ok(Observed::Absent),
             (state, None) => {
                 let id = state.strip_prefix(GAP).ok_or_else(|| BadValue(state.to_owned()))?;

@@ -6,9 +6,11 @@
 mod codec;
 mod digest;
 mod read;
+mod repositories;
 mod schema;
 mod write;
 
 pub use read::{FactsHash, Meta, ReadError, RunState, Snapshot};
+pub use repositories::StoredRepositories;
 pub use schema::SCHEMA_VERSION;
 pub use write::{ApiUse, AssessmentRow, Closing, RunStart, SnapshotWriter, WriteError};

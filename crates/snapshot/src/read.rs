@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, Row};
 use scangap_model::{
-    AccountFacts, AccountOutcome, Api, AuditFacts, Cause, CellFacts, CellOutcome, CoverageRow, CoverageSource,
-    CreationTemplate, Gap, GapKind, OrganizationFacts, RegionsSource, RepositoryFacts, ScanRule, Scope,
+    AccountFacts, AccountOutcome, Api, AuditFacts, Cause, CellFacts, CellOutcome, CoverageSource, CreationTemplate,
+    Gap, GapKind, OrganizationFacts, RegionsSource, ScanRule, Scope,
 };
 
 use crate::codec::{BadValue, Decoder, from_json_list};
 use crate::digest::facts_sha256;
+use crate::repositories::StoredRepositories;
 use crate::schema::{APPLICATION_ID, SCHEMA_VERSION};
 use crate::write::ApiUse;
 
@@ -47,16 +49,19 @@ pub struct Meta {
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
     pub as_of: Timestamp,
+    /// Keys of tags that were read of every repository.
+    pub tag_keys: Vec<String>,
     /// `None` in a run that was never closed.
     pub facts_sha256: Option<String>,
     pub api_use: Vec<ApiUse>,
 }
 
-/// A snapshot in memory.
+/// A snapshot: what is few in memory, the repositories where they are.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub meta: Meta,
     pub facts: AuditFacts,
+    pub repositories: StoredRepositories,
 }
 
 /// One table's reading: SQLite's errors and wrong values get the file and the table.
@@ -67,7 +72,7 @@ struct Tables<'a> {
 }
 
 /// What reading a row can run into.
-enum RowError {
+pub(crate) enum RowError {
     Sqlite(rusqlite::Error),
     Bad(BadValue),
 }
@@ -84,12 +89,20 @@ impl From<BadValue> for RowError {
     }
 }
 
-fn bad(value: impl Into<String>) -> RowError {
+pub(crate) fn bad(value: impl Into<String>) -> RowError {
     RowError::Bad(BadValue(value.into()))
 }
 
+/// The error with its file and table.
+pub(crate) fn failed(path: &Path, table: &'static str, error: RowError) -> ReadError {
+    match error {
+        RowError::Sqlite(source) => ReadError::Sqlite { path: path.to_owned(), source },
+        RowError::Bad(BadValue(value)) => ReadError::BadValue { path: path.to_owned(), table, value },
+    }
+}
+
 /// The file, if it is a snapshot of a version that is known here.
-fn connect(path: &Path) -> Result<Connection, ReadError> {
+pub(crate) fn connect(path: &Path) -> Result<Connection, ReadError> {
     let sqlite = |source| ReadError::Sqlite { path: path.to_owned(), source };
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(sqlite)?;
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
@@ -139,35 +152,21 @@ impl Snapshot {
                 Ok(CellFacts::unasked(account, region, CellOutcome::NotReached))
             })?);
         }
-        let repositories = tables.rows(
-            "repositories",
-            "SELECT * FROM repositories ORDER BY account_id, region, repository",
-            repository,
-        )?;
-        let mut coverage: BTreeMap<_, Vec<CoverageRow>> = BTreeMap::new();
-        for row in tables.rows(
-            "coverage",
-            "SELECT * FROM coverage ORDER BY account_id, region, repository, resource_id",
-            covered,
-        )? {
-            coverage.entry((row.account, row.region.clone(), row.repository.clone())).or_default().push(row);
-        }
         let policies = tables.rows("policies", "SELECT * FROM policies", |_, row| {
             let hash: String = row.get("sha256")?;
             Ok((hash.parse().map_err(|_| bad(&hash))?, row.get("text")?))
         })?;
-        let mut gaps: Vec<Gap> = tables.decode.gaps.into_values().collect();
+        let decode = Arc::new(tables.decode);
+        let mut gaps: Vec<Gap> = decode.gaps.values().cloned().collect();
         gaps.sort_by(|a, b| a.key().cmp(&b.key()));
         let facts = AuditFacts {
             organization,
             accounts: accounts.into_iter().map(|account| (account.id, account)).collect(),
             cells: cells.into_iter().map(|cell| ((cell.account, cell.region.clone()), cell)).collect(),
-            repositories,
-            coverage,
             policies: policies.into_iter().collect(),
             gaps,
         };
-        Ok(Self { meta, facts })
+        Ok(Self { meta, facts, repositories: StoredRepositories::new(path, decode) })
     }
 }
 
@@ -187,10 +186,7 @@ impl Tables<'_> {
             }
             Ok(out)
         };
-        all().map_err(|error| match error {
-            RowError::Sqlite(source) => ReadError::Sqlite { path: self.path.to_owned(), source },
-            RowError::Bad(BadValue(value)) => ReadError::BadValue { path: self.path.to_owned(), table, value },
-        })
+        all().map_err(|error| failed(self.path, table, error))
     }
 
     fn meta(&self) -> Result<Meta, ReadError> {
@@ -222,6 +218,8 @@ impl Tables<'_> {
             started_at: time("started_at"),
             finished_at: time("finished_at"),
             as_of: time("as_of").ok_or_else(|| wrong("as_of"))?,
+            // Older files have no such list: nobody could ask for tags.
+            tag_keys: pairs.get("tag_keys").and_then(|text| from_json_list(text)).unwrap_or_default(),
             facts_sha256: pairs.get("facts_sha256").cloned(),
             api_use,
         })
@@ -282,24 +280,31 @@ fn organization(decode: &Decoder, row: &Row<'_>) -> Result<OrganizationFacts, Ro
     })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "every text is a text; other facts are parsed")]
+fn owned(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
 fn observed<T>(
     decode: &Decoder,
     row: &Row<'_>,
     column: &str,
-    parse: impl FnOnce(String) -> Option<T>,
+    parse: impl FnOnce(&str) -> Option<T>,
 ) -> Result<scangap_model::Observed<T>, RowError> {
     let state: String = row.get(format!("{column}_state").as_str())?;
-    Ok(decode.observed(row.get(column)?, &state, parse)?)
+    let value: Option<String> = row.get(column)?;
+    Ok(decode.observed(value.as_deref(), &state, parse)?)
 }
 
 fn asked<T>(
     decode: &Decoder,
     row: &Row<'_>,
     column: &str,
-    parse: impl FnOnce(String) -> Option<T>,
+    parse: impl FnOnce(&str) -> Option<T>,
 ) -> Result<scangap_model::Asked<T>, RowError> {
     let state: String = row.get(format!("{column}_state").as_str())?;
-    Ok(decode.asked(row.get(column)?, &state, parse)?)
+    let value: Option<String> = row.get(column)?;
+    Ok(decode.asked(value.as_deref(), &state, parse)?)
 }
 
 /// The gap whose id stands in `outcome_detail`.
@@ -312,10 +317,10 @@ fn account(decode: &Decoder, row: &Row<'_>) -> Result<AccountFacts, RowError> {
     let outcome: String = row.get("outcome")?;
     Ok(AccountFacts {
         id: parsed(row, "account_id")?,
-        name: observed(decode, row, "name", Some)?,
-        state: observed(decode, row, "state", Some)?,
-        ou_path: observed(decode, row, "ou_path", Some)?,
-        organization_path: observed(decode, row, "organization_path", Some)?,
+        name: observed(decode, row, "name", owned)?,
+        state: observed(decode, row, "state", owned)?,
+        ou_path: observed(decode, row, "ou_path", owned)?,
+        organization_path: observed(decode, row, "organization_path", owned)?,
         outcome: match outcome.as_str() {
             "read" => AccountOutcome::Read { role_name: detail },
             "skipped" => AccountOutcome::Skipped { reason: detail.unwrap_or_default() },
@@ -323,7 +328,7 @@ fn account(decode: &Decoder, row: &Row<'_>) -> Result<AccountFacts, RowError> {
             "not_reached" => AccountOutcome::NotReached,
             other => return Err(bad(other)),
         },
-        regions_source: asked(decode, row, "regions_source", |text| RegionsSource::from_word(&text))?,
+        regions_source: asked(decode, row, "regions_source", RegionsSource::from_word)?,
     })
 }
 
@@ -343,14 +348,14 @@ fn cell(decode: &Decoder, row: &Row<'_>) -> Result<CellFacts, RowError> {
             other => return Err(bad(other)),
         },
         repositories: asked(decode, row, "repositories", |text| text.parse().ok())?,
-        inspector_status: asked(decode, row, "inspector_status", Some)?,
-        inspector_ecr_status: asked(decode, row, "inspector_ecr_status", Some)?,
-        registry_scan_type: asked(decode, row, "registry_scan_type", Some)?,
-        scan_rules: asked(decode, row, "scan_rules", |text| scan_rules(&text))?,
+        inspector_status: asked(decode, row, "inspector_status", owned)?,
+        inspector_ecr_status: asked(decode, row, "inspector_ecr_status", owned)?,
+        registry_scan_type: asked(decode, row, "registry_scan_type", owned)?,
+        scan_rules: asked(decode, row, "scan_rules", scan_rules)?,
         registry_policy: asked(decode, row, "registry_policy", |text| text.parse().ok())?,
-        registry_policy_scope: asked(decode, row, "registry_policy_scope", Some)?,
-        templates: asked(decode, row, "templates", |text| templates(&text))?,
-        coverage: asked(decode, row, "coverage", |text| CoverageSource::from_word(&text))?,
+        registry_policy_scope: asked(decode, row, "registry_policy_scope", owned)?,
+        templates: asked(decode, row, "templates", templates)?,
+        coverage: asked(decode, row, "coverage", CoverageSource::from_word)?,
         coverage_without_repository: count("coverage_without_repository")?,
         vanished: count("vanished")?,
     })
@@ -382,32 +387,4 @@ fn templates(text: &str) -> Option<Vec<CreationTemplate>> {
             Some(CreationTemplate { prefix: template.get("prefix")?.as_str()?.to_owned(), policy })
         })
         .collect()
-}
-
-fn repository(decode: &Decoder, row: &Row<'_>) -> Result<RepositoryFacts, RowError> {
-    Ok(RepositoryFacts {
-        account: parsed(row, "account_id")?,
-        region: parsed(row, "region")?,
-        name: parsed(row, "repository")?,
-        arn: row.get("arn")?,
-        listed: row.get("listed")?,
-        created_at: observed(decode, row, "created_at", |text| text.parse().ok())?,
-        policy: observed(decode, row, "policy", |text| text.parse().ok())?,
-        scan_frequency: observed(decode, row, "scan_frequency", Some)?,
-        has_active_image: asked(decode, row, "has_active_image", |text| text.parse().ok())?,
-        tags: asked(decode, row, "tags", |text| serde_json::from_str(&text).ok())?,
-    })
-}
-
-fn covered(decode: &Decoder, row: &Row<'_>) -> Result<CoverageRow, RowError> {
-    Ok(CoverageRow {
-        account: parsed(row, "account_id")?,
-        region: parsed(row, "region")?,
-        repository: parsed(row, "repository")?,
-        image_digest: row.get("image_digest")?,
-        resource_id: row.get("resource_id")?,
-        status: observed(decode, row, "status", Some)?,
-        reason: observed(decode, row, "reason", Some)?,
-        last_scanned_at: observed(decode, row, "last_scanned_at", |text| text.parse().ok())?,
-    })
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, params};
 use scangap_model::{
-    AccountFacts, AccountOutcome, CellFacts, CellOutcome, CoverageRow, Gap, OrganizationFacts, RegionFact,
+    AccountFacts, AccountOutcome, CellFacts, CellOutcome, CoverageRow, Gap, OrganizationFacts, RecordError, RegionFact,
     RegionStatus, RepositoryFacts, StoredPolicy,
 };
 
@@ -20,6 +20,8 @@ pub enum WriteError {
     Create { path: PathBuf, source: std::io::Error },
     #[error("failed to write the snapshot")]
     Sqlite(#[from] rusqlite::Error),
+    #[error("failed to read the facts back")]
+    ReadBack(#[source] RecordError),
 }
 
 /// What is known when a run starts.
@@ -28,6 +30,8 @@ pub struct RunStart {
     pub tool_version: String,
     pub started_at: jiff::Timestamp,
     pub as_of: jiff::Timestamp,
+    /// Keys of tags that are read of every repository.
+    pub tag_keys: Vec<String>,
     /// The command line, without secrets.
     pub command_line: String,
     /// Whether any answer so far came from a host that is not AWS's.
@@ -101,6 +105,7 @@ impl SnapshotWriter {
             ("tool_version", start.tool_version.clone()),
             ("started_at", start.started_at.to_string()),
             ("as_of", start.as_of.to_string()),
+            ("tag_keys", json_list(&start.tag_keys)),
             ("command_line", start.command_line.clone()),
             ("simulated", if start.simulated { "yes" } else { "no" }.to_owned()),
             // Until it is closed, whatever is in the file is an interrupted run.
@@ -228,10 +233,14 @@ impl SnapshotWriter {
     }
 
     /// Stores what was made of the facts, for the views.
-    pub fn assessments(&mut self, rows: &[AssessmentRow]) -> Result<(), WriteError> {
+    pub fn assessments(
+        &mut self,
+        rows: impl Iterator<Item = Result<AssessmentRow, RecordError>>,
+    ) -> Result<(), WriteError> {
         let transaction = self.connection.transaction()?;
         transaction.execute("DELETE FROM assessments", [])?;
         for row in rows {
+            let row = row.map_err(WriteError::ReadBack)?;
             transaction
                 .prepare_cached("INSERT INTO assessments VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)")?
                 .execute(params![

@@ -17,10 +17,24 @@ fn sheet(audited: &Audited, name: &str) -> Vec<Vec<Data>> {
 fn the_workbook_has_its_sheets_and_says_what_the_csv_says() {
     let audited = demo();
     let workbook: Xlsx<_> = open_workbook(audited.out.join("audit.xlsx")).expect("a workbook");
-    let names = ["Cover", "Summary", "Repositories", "Cells", "Accounts", "Gaps", "Data dictionary"];
+    let names = [
+        "Cover",
+        "Summary",
+        "Coverage matrix",
+        "Repositories",
+        "Policies",
+        "Undecided",
+        "Unreadable",
+        "Gaps",
+        "Cells",
+        "Accounts",
+        "Data dictionary",
+        "Evidence",
+    ];
     assert_eq!(workbook.sheet_names(), names);
     for (name, file) in [
         ("Repositories", "repositories.csv"),
+        ("Policies", "policies.csv"),
         ("Cells", "cells.csv"),
         ("Accounts", "accounts.csv"),
         ("Gaps", "gaps.csv"),
@@ -70,7 +84,7 @@ fn the_manifest_lists_every_file_with_its_hash() {
     let audited = demo();
     let manifest = audited.json("manifest.json");
     let files = manifest["files"].as_array().expect("files");
-    assert_eq!(files.len(), 11);
+    assert_eq!(files.len(), 12);
     for file in files {
         let name = file["file"].as_str().expect("a name");
         let output = std::process::Command::new("sha256sum").arg(audited.out.join(name)).output().expect("sha256sum");
@@ -97,7 +111,7 @@ fn a_folder_can_be_checked_against_its_manifest() {
     fs_err::write(folder.path().join("extra.txt"), "").expect("a file");
     let changed = verify();
     assert_eq!(changed.code, 65);
-    for part in ["changed      gaps.csv", "not listed   extra.txt", "11 files: not what the manifest says"] {
+    for part in ["changed      gaps.csv", "not listed   extra.txt", "12 files: not what the manifest says"] {
         assert!(changed.stdout.contains(part), "`{part}` is missing:\n{}", changed.stdout);
     }
     fs_err::remove_file(folder.path().join("manifest.json")).expect("a file");
@@ -115,14 +129,22 @@ const FACTS: &[&str] = &[
     "repositories.jsonl",
     "report.html",
     "summary.json",
-    "audit.xlsx",
+    "policies.csv",
 ];
+
+/// Every cell of the sheets that hold facts only. Evidence tells how a run went, and two runs are two.
+fn facts_of_workbook(audited: &Audited) -> String {
+    let mut workbook: Xlsx<_> = open_workbook(audited.out.join("audit.xlsx")).expect("a workbook");
+    let names = workbook.sheet_names();
+    let facts = names.iter().filter(|name| *name != "Evidence");
+    facts.map(|name| format!("{name}: {:?}\n", workbook.worksheet_range(name).expect("the sheet"))).collect()
+}
 
 #[test]
 fn audit_json_holds_every_row_and_fits_its_published_schema() {
     let audited = demo();
     let audit = audited.json("audit.json");
-    for table in ["repositories", "cells", "accounts", "gaps"] {
+    for table in ["repositories", "policies", "cells", "accounts", "gaps"] {
         let rows = audit[table].as_array().expect("rows");
         assert_eq!(rows.len(), audited.csv(&format!("{table}.csv")).len(), "{table}");
     }
@@ -161,10 +183,12 @@ fn the_page_is_one_file_that_asks_nobody_for_anything() {
     let audited = demo();
     let page = String::from_utf8(audited.bytes("report.html")).expect("UTF-8");
     // What is read into: the style's hash in the policy is the style's, and nothing else may load or run.
-    python(PAGE, &[&audited.out.join("report.html").to_string_lossy()]);
+    let held = python(PAGE, &[&audited.out.join("report.html").to_string_lossy()]);
+    assert_eq!(held.trim(), r#"{"rows": 21, "policies": 3}"#);
     for part in [
         "SIMULATED: nothing here is evidence",
-        "<b>6</b> covered",
+        "<h1>6 of 21 repositories are covered</h1>",
+        "<b>6</b> <span class=\"name\">covered</span>",
         "repository policy: OfficeOnly (NotIpAddress aws:SourceIp)",
         "+         &#34;ArnNotEquals&#34;: {",
         "<mark>      &#34;Sid&#34;: &#34;OfficeOnly&#34;,</mark>",
@@ -185,7 +209,7 @@ fn hostile_names_are_inert_on_the_page() {
     let audited = Scangap::audit(&simulate(scenario)).into_folder().expect_code(0);
     let page = String::from_utf8(audited.bytes("report.html")).expect("UTF-8");
     assert!(page.contains("&#60;script&#62;alert(1)"), "the name is there, as text");
-    assert!(!page.contains("<script") && !page.contains("<img") && !page.contains('\u{202e}'));
+    assert!(!page.contains("<script>alert") && !page.contains("<img") && !page.contains('\u{202e}'));
     python(PAGE, &[&audited.out.join("report.html").to_string_lossy()]);
 }
 
@@ -197,7 +221,7 @@ fn csv_for_excel_begins_with_a_byte_order_mark() {
     let snapshot = audited.out.join("snapshot.db").to_string_lossy().into_owned();
     let call = Scangap::new(&["report", &snapshot, "--out", "excel", "--csv-dialect", "excel"]).run();
     assert_eq!(call.code, 3);
-    for file in ["repositories.csv", "cells.csv", "accounts.csv", "gaps.csv"] {
+    for file in ["repositories.csv", "policies.csv", "cells.csv", "accounts.csv", "gaps.csv"] {
         let bytes = fs_err::read(call.home.path().join("excel").join(file)).expect("the file");
         let (mark, rest) = bytes.split_at(3);
         assert_eq!(mark, "\u{feff}".as_bytes(), "{file}");
@@ -218,7 +242,7 @@ fn report_gives_the_same_bytes_from_the_snapshot_alone() {
     ])
     .run();
     assert_eq!(finished.code, 3, "{}", finished.stderr);
-    for file in FACTS.iter().chain(&["run.json"]) {
+    for file in FACTS.iter().chain(&["run.json", "audit.xlsx"]) {
         assert!(fs_err::read(again.join(file)).expect("the file") == audited.bytes(file), "{file} differs");
     }
     assert!(audited.bytes("snapshot.db") == snapshot, "reading never changes a snapshot");
@@ -238,6 +262,7 @@ fn the_same_facts_give_the_same_bytes_at_1_or_256_in_flight_in_any_order() {
     for file in FACTS {
         assert!(one.bytes(file) == many.bytes(file), "{file} differs");
     }
+    assert!(facts_of_workbook(&one) == facts_of_workbook(&many), "the workbook's facts differ");
     assert_eq!(one.json("summary.json")["facts_sha256"], many.json("summary.json")["facts_sha256"]);
     assert!(one.csv("repositories.csv").len() > 100);
 }

@@ -46,13 +46,16 @@ pub(super) fn run(command: &Demo, global: &Global) -> Result<Exit, CliError> {
             inspector_admin_role_name: None,
             organization_role_arn: None,
             assume: AssumeOptions { session_name: "scangap".to_owned(), external_id: None },
+            tags: command.run.tags.clone(),
             max_in_flight: usize::from(command.run.max_in_flight),
         },
         as_of: as_of(&command.run, clock)?,
         fail_on: FailOn::parse(&command.run.fail_on)?,
         out: command.run.out.clone(),
         reports: command.run.form.options(),
-        started_at: now,
+        clock: environment::sample_time,
+        // Its port is another every time.
+        endpoint_name: Some("simulated organization on loopback"),
         quiet: global.quiet,
         progress: !global.no_progress,
     })

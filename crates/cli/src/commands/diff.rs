@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use scangap_model::Tone;
 use scangap_report::{CHANGE_KINDS, Change, Changes, Options, Summary, changes_json, count, sanitize, write_changes};
 
 use crate::args::{Diff, Global, Output};
@@ -12,6 +13,8 @@ use crate::terminal;
 
 /// How many rows of one kind the screen shows.
 const SHOWN: usize = 20;
+/// How many lines of a policy's change.
+const LINES: usize = 12;
 
 pub(super) fn run(command: &Diff, global: &Global) -> Result<Exit, CliError> {
     let (old, new) = (Judged::open(&command.old)?, Judged::open(&command.new)?);
@@ -20,7 +23,7 @@ pub(super) fn run(command: &Diff, global: &Global) -> Result<Exit, CliError> {
     if let Some(directory) = &command.out {
         fs_err::create_dir_all(directory).map_err(|source| CliError::Folder { path: directory.clone(), source })?;
         let options: Options = command.form.options();
-        write_changes(&input, &changes, options, directory).map_err(CliError::Report)?;
+        write_changes(&input, &changes, &options, directory).map_err(CliError::Report)?;
     }
     if global.quiet < 2 {
         match command.output {
@@ -48,7 +51,7 @@ fn text(changes: &Changes) -> String {
         }
         let _ = writeln!(out, "\n{}: {meaning}", terminal::paint(&format!("{title} {}", rows.len()), *tone));
         for change in rows.iter().take(SHOWN) {
-            row(&mut out, change);
+            row(&mut out, changes, change);
         }
         if rows.len() > SHOWN {
             let _ = writeln!(out, "  and {} more", rows.len() - SHOWN);
@@ -61,7 +64,7 @@ fn text(changes: &Changes) -> String {
     out
 }
 
-fn row(out: &mut String, change: &Change) {
+fn row(out: &mut String, changes: &Changes, change: &Change) {
     let word = |diagnosis: Option<scangap_model::Diagnosis>| diagnosis.map_or("-", scangap_model::Diagnosis::word);
     let _ = writeln!(
         out,
@@ -79,6 +82,18 @@ fn row(out: &mut String, change: &Change) {
             if text.chars().count() > 60 { text.chars().take(57).chain("...".chars()).collect() } else { text }
         };
         let _ = writeln!(out, "      {}: {} -> {}", one.column, short(&one.before), short(&one.after));
+    }
+    let policy = changes.policy_difference(change);
+    for line in policy.iter().take(LINES) {
+        let tone = match line.sign {
+            "+" => Tone::Good,
+            "-" => Tone::Bad,
+            _ => Tone::Neutral,
+        };
+        let _ = writeln!(out, "        {}", terminal::paint(&format!("{} {}", line.sign, line.text), tone));
+    }
+    if policy.len() > LINES {
+        let _ = writeln!(out, "        and {} more lines (--output json has all)", policy.len() - LINES);
     }
     if !change.note.is_empty() {
         let _ = writeln!(out, "      {}", change.note);

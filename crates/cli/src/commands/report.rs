@@ -1,5 +1,7 @@
 //! `scangap report`: the reports again, from the snapshot alone.
 
+use scangap_report::{CarriedNotes, Options, Split};
+
 use crate::args::{Global, Report};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -18,6 +20,28 @@ pub(super) fn run(command: &Report, global: &Global) -> Result<Exit, CliError> {
         (None, _) => ".".into(),
     };
     fs_err::create_dir_all(&directory).map_err(|source| CliError::Folder { path: directory.clone(), source })?;
-    let options = command.form.options();
-    store::hand_over(&judged, changes.as_ref(), &directory, &FailOn::default(), options, global.quiet)
+    let options = Options {
+        split: command.split_by.as_deref().map(|text| split(text, &judged.snapshot.meta.tag_keys)).transpose()?,
+        carried: CarriedNotes::read(&command.carry_over).map_err(CliError::CarryOver)?,
+        ..command.form.options()
+    };
+    store::hand_over(&judged, changes.as_ref(), &directory, &FailOn::default(), &options, global.quiet)
+}
+
+/// `account`, `ou` or `tag:KEY`. A tag that the audit did not read would make every repository nobody's.
+fn split(text: &str, tag_keys: &[String]) -> Result<Split, CliError> {
+    let wrong = |hint: String| CliError::BadValue {
+        value: text.to_owned(),
+        expected: "what owners can be told apart by here",
+        hint,
+    };
+    match (text, text.strip_prefix("tag:")) {
+        ("account", _) => Ok(Split::Account),
+        ("ou", _) => Ok(Split::OrganizationalUnit),
+        (_, Some(key)) if tag_keys.iter().any(|known| known == key) => Ok(Split::Tag(key.to_owned())),
+        (_, Some(key)) if !key.is_empty() => {
+            Err(wrong(format!("the audit did not read this tag: audit with --tags '{key}'")))
+        }
+        _ => Err(wrong("--split-by takes account, ou or tag:KEY".to_owned())),
+    }
 }

@@ -59,15 +59,23 @@ pub(super) async fn read(
         });
     }
     let registry_names_tags = facts.registry_policy.known().is_some_and(|hash| policies.names_tags(hash));
+    let for_policy = |repository: &RepositoryFacts| {
+        registry_names_tags || repository.policy.known().is_some_and(|hash| policies.names_tags(hash))
+    };
+    let asked = &cell.context.options.tags;
     let wanting_tags: Vec<usize> = repositories
         .iter()
         .enumerate()
-        .filter(|(_, repository)| {
-            registry_names_tags || repository.policy.known().is_some_and(|hash| policies.names_tags(hash))
-        })
+        .filter(|(_, repository)| !asked.is_empty() || for_policy(repository))
         .map(|(at, _)| at)
         .collect();
     tags(cell, &mut repositories, &wanting_tags).await;
+    // Tags are private: of what no policy hangs on only the keys that were asked for are kept.
+    for repository in repositories.iter_mut().filter(|repository| !for_policy(repository)) {
+        if let Asked::Answered(Observed::Known(tags)) = &mut repository.tags {
+            tags.retain(|key, _| asked.contains(key));
+        }
+    }
     images(cell, &mut repositories, facts, coverage).await;
     repositories
 }

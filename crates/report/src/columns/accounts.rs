@@ -4,7 +4,7 @@ use scangap_model::AccountOutcome;
 
 use super::{Column, Kind, Type, column};
 use crate::input::AccountRow;
-use crate::value::{Value, asked, observed, text_of};
+use crate::value::{Value, asked, observed, plain, text_of};
 
 pub(crate) enum Accounts {}
 
@@ -17,11 +17,11 @@ pub(crate) const ACCOUNTS: &[Column<Accounts>] = &[
     column("account_id", "Account", Type::Text, 14, "12-digit account id; text, leading zeros count", "organizations:ListAccounts",
         |row| text_of(&row.account.id)),
     column("account_name", "Account name", Type::Text, 24, "the account's name in the organization", "organizations:ListAccounts",
-        |row| observed(&row.account.name, text_of)),
+        |row| observed(&row.account.name, plain)),
     column("ou_path", "OU", Type::Text, 28, "organizational units from the root down, joined with /", "organizations:ListAccounts",
-        |row| observed(&row.account.ou_path, text_of)),
+        |row| observed(&row.account.ou_path, plain)),
     column("state", "State", Type::Text, 18, "the account's state in the organization, in AWS's word", "organizations:ListAccounts",
-        |row| observed(&row.account.state, text_of)),
+        |row| observed(&row.account.state, plain)),
     column("outcome", "Outcome", Type::Text, 14, "read, skipped, unreadable, or not_reached", "scangap",
         |row| Value::text(match &row.account.outcome {
             AccountOutcome::Read { .. } => "read",
@@ -32,13 +32,13 @@ pub(crate) const ACCOUNTS: &[Column<Accounts>] = &[
     column("why", "Why", Type::Text, 44, "why an account was not read", "scangap",
         |row| match &row.account.outcome {
             AccountOutcome::Read { .. } => Value::Empty,
-            AccountOutcome::Skipped { reason } => Value::text(reason.clone()),
+            AccountOutcome::Skipped { reason } => plain(reason),
             AccountOutcome::Unreadable(gap) => Value::text(format!("{} {}", gap.api, gap.code)),
             AccountOutcome::NotReached => Value::text("the audit was interrupted"),
         }),
     column("role_name", "Role", Type::Text, 32, "the role that was assumed; `own credentials` in the caller's account", "sts:AssumeRole",
         |row| match &row.account.outcome {
-            AccountOutcome::Read { role_name: Some(name) } => Value::text(name.clone()),
+            AccountOutcome::Read { role_name: Some(name) } => plain(name),
             AccountOutcome::Read { role_name: None } => Value::text("own credentials"),
             AccountOutcome::Skipped { .. } | AccountOutcome::Unreadable(_) | AccountOutcome::NotReached => Value::Empty,
         }),

@@ -4,7 +4,7 @@ use scangap_model::{Asked, CellOutcome, ScanRule, Verdict};
 
 use super::{Column, Kind, Type, column};
 use crate::input::CellRow;
-use crate::value::{NOT_NEEDED, UNKNOWN, Value, asked, observed, text_of};
+use crate::value::{NOT_NEEDED, UNKNOWN, Value, asked, observed, plain, text_of};
 
 pub(crate) enum Cells {}
 
@@ -17,7 +17,7 @@ pub(crate) const CELLS: &[Column<Cells>] = &[
     column("account_id", "Account", Type::Text, 14, "12-digit account id; text, leading zeros count", "organizations:ListAccounts",
         |row| text_of(&row.cell.account)),
     column("account_name", "Account name", Type::Text, 24, "the account's name in the organization", "organizations:ListAccounts",
-        |row| row.account.map_or(Value::text(UNKNOWN), |account| observed(&account.name, text_of))),
+        |row| row.account.map_or(Value::text(UNKNOWN), |account| observed(&account.name, plain))),
     column("region", "Region", Type::Text, 15, "the region of the cell", "account:ListRegions", |row| text_of(&row.cell.region)),
     column("outcome", "Outcome", Type::Text, 14, "read, not_enabled, skipped, unreadable, or not_reached", "scangap",
         |row| Value::text(match &row.cell.outcome {
@@ -31,7 +31,7 @@ pub(crate) const CELLS: &[Column<Cells>] = &[
         |row| match &row.cell.outcome {
             CellOutcome::Read => Value::Empty,
             CellOutcome::NotEnabled => Value::text("the region is not enabled for the account"),
-            CellOutcome::Skipped { reason } => Value::text(reason.clone()),
+            CellOutcome::Skipped { reason } => plain(reason),
             CellOutcome::Unreadable(gap) => Value::text(format!("{} {}", gap.api, gap.code)),
             CellOutcome::NotReached => Value::text("the audit was interrupted"),
         }),
@@ -52,13 +52,13 @@ pub(crate) const CELLS: &[Column<Cells>] = &[
     column("registry_verdict", "Registry verdict", Type::Text, 16, "what the registry policy decides for the four registry-level actions of Inspector's role", "scangap",
         |row| Value::text(row.assessment.registry_verdict.map_or(not_looked(row), Verdict::word))),
     column("registry_denied_actions", "Registry denied actions", Type::List, 30, "the registry-level actions that are denied, as a JSON array", "scangap",
-        |row| Value::List(row.assessment.registry_denied_actions.iter().map(ToString::to_string).collect())),
+        |row| Value::List(row.assessment.registry_denied_actions.iter().map(ToString::to_string).collect::<Vec<_>>().into())),
     column("registry_depends_on", "Registry depends on", Type::List, 26, "the keys that a registry-level `depends` hangs on, as a JSON array", "scangap",
-        |row| Value::List(row.assessment.registry_depends_on.clone())),
+        |row| Value::list(&row.assessment.registry_depends_on)),
     column("templates", "Creation templates", Type::Integer, 18, "how many repository creation templates there are", "ecr:DescribeRepositoryCreationTemplates",
         |row| looked(row, &row.cell.templates, |templates| Value::Integer(u64::try_from(templates.len()).unwrap_or(u64::MAX)))),
     column("templates_denying", "Templates denying", Type::List, 24, "prefixes of templates whose policy denies Inspector or may: new repositories will be blocked; a JSON array", "scangap",
-        |row| Value::List(row.assessment.template_prefixes_denying.clone())),
+        |row| Value::list(&row.assessment.template_prefixes_denying)),
     column("coverage_source", "Coverage source", Type::Text, 24, "who told about coverage: the delegated administrator or the account itself", "inspector2:ListCoverage",
         |row| looked(row, &row.cell.coverage, |source| Value::text(source.word()))),
     column("coverage_without_repository", "Coverage without repository", Type::Integer, 16, "coverage rows whose repository ECR does not know", "inspector2:ListCoverage",
@@ -69,8 +69,10 @@ pub(crate) const CELLS: &[Column<Cells>] = &[
         |row| Value::yes_no(row.simulated)),
 ];
 
-pub(crate) fn scan_rules(rules: &[ScanRule]) -> Value {
-    Value::List(rules.iter().map(|rule| format!("{}: {}", rule.frequency, rule.filters.join(" "))).collect())
+pub(crate) fn scan_rules<'r>(rules: &[ScanRule]) -> Value<'r> {
+    Value::List(
+        rules.iter().map(|rule| format!("{}: {}", rule.frequency, rule.filters.join(" "))).collect::<Vec<_>>().into(),
+    )
 }
 
 /// The word for a fact that nobody asked for: nothing hung on it, or nobody got that far.
@@ -81,7 +83,7 @@ fn not_looked(row: &CellRow<'_>) -> &'static str {
     }
 }
 
-fn looked<T>(row: &CellRow<'_>, fact: &Asked<T>, show: impl FnOnce(&T) -> Value) -> Value {
+fn looked<'r, T>(row: &CellRow<'_>, fact: &'r Asked<T>, show: impl FnOnce(&'r T) -> Value<'r>) -> Value<'r> {
     match fact {
         Asked::NotNeeded => Value::text(not_looked(row)),
         Asked::Answered(_) => asked(fact, show),
@@ -89,6 +91,6 @@ fn looked<T>(row: &CellRow<'_>, fact: &Asked<T>, show: impl FnOnce(&T) -> Value)
 }
 
 /// A count where there was something to count.
-fn counted(row: &CellRow<'_>, count: u64) -> Value {
+fn counted<'r>(row: &CellRow<'_>, count: u64) -> Value<'r> {
     if row.cell.outcome == CellOutcome::Read { Value::Integer(count) } else { Value::text(not_looked(row)) }
 }

@@ -2,7 +2,7 @@
 
 use super::{Column, Kind, Type, column};
 use crate::changes::{Change, Changes};
-use crate::value::{Value, text_of};
+use crate::value::{Value, plain, text_of};
 
 pub(crate) enum ChangeRows {}
 
@@ -15,7 +15,7 @@ pub(crate) const CHANGES: &[Column<ChangeRows>] = &[
     column("account_id", "Account", Type::Text, 14, "12-digit account id; text, leading zeros count", "organizations:ListAccounts",
         |(_, change)| text_of(&change.account)),
     column("account_name", "Account name", Type::Text, 24, "the account's name in the organization", "organizations:ListAccounts",
-        |(_, change)| Value::text(change.account_name.clone())),
+        |(_, change)| plain(&change.account_name)),
     column("region", "Region", Type::Text, 15, "the region of the registry", "account:ListRegions",
         |(_, change)| text_of(&change.region)),
     column("repository", "Repository", Type::Text, 36, "the repository's name", "ecr:DescribeRepositories",
@@ -27,13 +27,13 @@ pub(crate) const CHANGES: &[Column<ChangeRows>] = &[
     column("diagnosis", "Diagnosis", Type::Text, 15, "its diagnosis at the later audit; empty where there is none", "scangap",
         |(_, change)| change.after.map_or(Value::Empty, |diagnosis| Value::text(diagnosis.word()))),
     column("differences", "Differences", Type::List, 60, "the columns that differ, with the value before and after, as a JSON array", "scangap",
-        |(_, change)| Value::List(change.differences.iter().map(|one| format!("{}: {} -> {}", one.column, one.before, one.after)).collect())),
+        |(_, change)| Value::List(change.differences.iter().map(|one| format!("{}: {} -> {}", one.column, one.before, one.after)).collect::<Vec<_>>().into())),
     column("note", "Note", Type::Text, 44, "what the two audits together say beyond the difference", "scangap",
-        |(_, change)| if change.note.is_empty() { Value::Empty } else { Value::text(change.note.clone()) }),
+        |(_, change)| if change.note.is_empty() { Value::Empty } else { plain(&change.note) }),
     column("changed_after", "Changed after", Type::Time, 18, "the time of the earlier audit", "scangap", |(changes, _)| Value::Time(changes.since)),
     column("changed_by", "Changed by", Type::Time, 18, "the time of the later audit", "scangap", |(changes, _)| Value::Time(changes.until)),
     column("repository_arn", "Repository ARN", Type::Text, 60, "the repository's ARN: the stable id of this row", "ecr:DescribeRepositories",
-        |(_, change)| Value::text(change.repository_arn.clone())),
+        |(_, change)| plain(&change.repository_arn)),
     column("simulated", "Simulated", Type::Text, 10, "yes where any answer came from a host that is not AWS's", "scangap",
         |(changes, _)| Value::yes_no(changes.simulated)),
 ];

@@ -2,7 +2,7 @@
 
 use super::{Column, Kind, Type, column};
 use crate::input::GapRow;
-use crate::value::{Value, observed, text_of};
+use crate::value::{Value, observed, plain, text_of};
 
 pub(crate) enum Gaps {}
 
@@ -15,7 +15,7 @@ pub(crate) const GAPS: &[Column<Gaps>] = &[
     column("account_id", "Account", Type::Text, 14, "the account whose facts are missing; empty for the organization", "scangap",
         |row| row.gap.account.as_ref().map_or(Value::Empty, text_of)),
     column("account_name", "Account name", Type::Text, 24, "the account's name in the organization", "organizations:ListAccounts",
-        |row| row.account.map_or(Value::Empty, |account| observed(&account.name, text_of))),
+        |row| row.account.map_or(Value::Empty, |account| observed(&account.name, plain))),
     column("region", "Region", Type::Text, 15, "the region; empty for global APIs", "scangap",
         |row| row.gap.region.as_ref().map_or(Value::Empty, text_of)),
     column("api", "API", Type::Text, 44, "the operation that was called", "scangap", |row| text_of(&row.gap.api)),

@@ -1,11 +1,13 @@
 //! Columns of a repository's row.
 
+use std::borrow::Cow;
+
 use scangap_assess::{Coverage, LikelyCause};
 use scangap_model::Diagnosis;
 
 use super::{Column, Kind, Type, column};
 use crate::input::RepositoryRow;
-use crate::value::{NONE, NOT_NEEDED, UNKNOWN, Value, asked, observed, text_of};
+use crate::value::{NONE, NOT_NEEDED, UNKNOWN, Value, asked, observed, plain, text_of};
 
 pub(crate) enum Repositories {}
 
@@ -18,9 +20,9 @@ pub(crate) const REPOSITORIES: &[Column<Repositories>] = &[
     column("account_id", "Account", Type::Text, 14, "12-digit account id; text, leading zeros count", "organizations:ListAccounts",
         |row| text_of(&row.repository.account)),
     column("account_name", "Account name", Type::Text, 24, "the account's name in the organization", "organizations:ListAccounts",
-        |row| row.account.map_or(Value::text(UNKNOWN), |account| observed(&account.name, text_of))),
+        |row| row.account.map_or(Value::text(UNKNOWN), |account| observed(&account.name, plain))),
     column("ou_path", "OU", Type::Text, 28, "organizational units from the root down, joined with /; empty directly under the root", "organizations:ListAccounts",
-        |row| row.account.map_or(Value::text(UNKNOWN), |account| observed(&account.ou_path, text_of))),
+        |row| row.account.map_or(Value::text(UNKNOWN), |account| observed(&account.ou_path, plain))),
     column("region", "Region", Type::Text, 15, "the region of the registry", "account:ListRegions",
         |row| text_of(&row.repository.region)),
     column("repository", "Repository", Type::Text, 36, "the repository's name", "ecr:DescribeRepositories",
@@ -28,31 +30,31 @@ pub(crate) const REPOSITORIES: &[Column<Repositories>] = &[
     column("diagnosis", "Diagnosis", Type::Text, 15, "the one class the repository falls in; see the list of diagnoses", "scangap",
         |row| Value::text(row.assessment.diagnosis.word())),
     column("policy_verdict", "Policy verdict", Type::Text, 14, "what repository and registry policy decide for Inspector's role over its six repository actions: allowed, denied, depends, unknown", "scangap",
-        |row| Value::text(row.assessment.verdict.word())),
+        |row| Value::text(row.assessment.policy.verdict.word())),
     column("denied_actions", "Denied actions", Type::List, 30, "the ECR actions of Inspector's role that are denied, as a JSON array", "scangap",
-        |row| Value::List(row.assessment.denied_actions.iter().map(ToString::to_string).collect())),
+        |row| Value::List(row.assessment.policy.denied_actions.iter().map(ToString::to_string).collect::<Vec<_>>().into())),
     column("responsible_statements", "Responsible statements", Type::List, 44, "the statements that deny, or may deny, with their conditions, as a JSON array", "scangap",
-        |row| Value::List(row.assessment.responsible_statements.clone())),
+        |row| Value::list(&row.assessment.policy.responsible_statements)),
     column("depends_on", "Depends on", Type::List, 28, "the context keys that a `depends` hangs on, as a JSON array", "scangap",
-        |row| Value::List(row.assessment.depends_on.clone())),
+        |row| Value::list(&row.assessment.policy.depends_on)),
     column("inspector_ecr_status", "Inspector ECR status", Type::Text, 20, "whether ECR scanning is enabled for the account in the region", "inspector2:BatchGetAccountStatus",
-        |row| row.cell.map_or(Value::text(UNKNOWN), |cell| asked(&cell.inspector_ecr_status, text_of))),
+        |row| row.cell.map_or(Value::text(UNKNOWN), |cell| asked(&cell.inspector_ecr_status, plain))),
     column("registry_scan_type", "Registry scan type", Type::Text, 18, "BASIC or ENHANCED", "ecr:GetRegistryScanningConfiguration",
-        |row| row.cell.map_or(Value::text(UNKNOWN), |cell| asked(&cell.registry_scan_type, text_of))),
+        |row| row.cell.map_or(Value::text(UNKNOWN), |cell| asked(&cell.registry_scan_type, plain))),
     column("scan_frequency", "Scan frequency", Type::Text, 18, "how often the repository is scanned: CONTINUOUS_SCAN, SCAN_ON_PUSH, MANUAL", "ecr:BatchGetRepositoryScanningConfiguration",
-        |row| observed(&row.repository.scan_frequency, text_of)),
+        |row| observed(&row.repository.scan_frequency, plain)),
     column("coverage_status", "Coverage", Type::Text, 12, "Inspector's coverage status; `none` where Inspector has no row", "inspector2:ListCoverage",
-        |row| match &row.assessment.coverage {
-            Coverage::Row { status, .. } => Value::text(if status.is_empty() { NONE } else { status }),
+        |row| match &row.coverage {
+            Coverage::Row { status, .. } => Value::text(if status.is_empty() { NONE } else { status.as_str() }),
             other => absent_coverage(other),
         }),
     column("coverage_reason", "Coverage reason", Type::Text, 26, "why the coverage status is what it is, in Inspector's word", "inspector2:ListCoverage",
-        |row| match &row.assessment.coverage {
-            Coverage::Row { reason, .. } => Value::text(if reason.is_empty() { NONE } else { reason }),
+        |row| match &row.coverage {
+            Coverage::Row { reason, .. } => Value::text(if reason.is_empty() { NONE } else { reason.as_str() }),
             other => absent_coverage(other),
         }),
     column("last_scanned_at", "Last scanned", Type::Time, 18, "when Inspector last scanned it, in UTC; empty where it says no time", "inspector2:ListCoverage",
-        |row| match &row.assessment.coverage {
+        |row| match &row.coverage {
             Coverage::Row { last_scanned_at: Some(time), .. } => Value::Time(*time),
             Coverage::Row { last_scanned_at: None, .. } | Coverage::NoRow => Value::Empty,
             Coverage::Gap(_) => Value::text(UNKNOWN),
@@ -64,7 +66,7 @@ pub(crate) const REPOSITORIES: &[Column<Repositories>] = &[
         |row| row.cell.map_or(Value::text(UNKNOWN), |cell| asked(&cell.registry_policy, text_of))),
     column("next_step", "Next step", Type::Text, 44, "what to do about it", "scangap", |row| Value::text(next_step(row))),
     column("repository_arn", "Repository ARN", Type::Text, 60, "the repository's ARN: the stable id of this row", "ecr:DescribeRepositories",
-        |row| Value::text(row.repository.arn.clone())),
+        |row| plain(&row.repository.arn)),
     column("likely_cause", "Likely cause", Type::Text, 22, "for unreadable rows: policy_denies_auditor, or blocked_likely where coverage agrees", "scangap",
         |row| row.assessment.likely_cause.map_or(Value::Empty, |cause| Value::text(cause.word()))),
     column("accepted", "Accepted", Type::Text, 10, "whether someone has signed for this diagnosis", "scangap", |_| Value::text("no")),
@@ -77,14 +79,14 @@ pub(crate) const REPOSITORIES: &[Column<Repositories>] = &[
     column("has_active_image", "Has an active image", Type::Text, 18, "asked only where Inspector has no coverage row", "ecr:DescribeImages",
         |row| asked(&row.repository.has_active_image, |yes| Value::yes_no(*yes))),
     column("coverage_rows", "Coverage rows", Type::Integer, 13, "coverage rows read for the repository: its own, and images with ACCESS_DENIED", "inspector2:ListCoverage",
-        |row| match &row.assessment.coverage {
+        |row| match &row.coverage {
             Coverage::Gap(_) => Value::text(UNKNOWN),
             Coverage::NotAsked => Value::text(NOT_NEEDED),
-            Coverage::Row { .. } | Coverage::NoRow => Value::Integer(u64::try_from(row.coverage.len()).unwrap_or(u64::MAX)),
+            Coverage::Row { .. } | Coverage::NoRow => Value::Integer(u64::try_from(row.coverage_rows.len()).unwrap_or(u64::MAX)),
         }),
 ];
 
-fn absent_coverage(coverage: &Coverage) -> Value {
+fn absent_coverage<'r>(coverage: &Coverage) -> Value<'r> {
     match coverage {
         Coverage::NoRow => Value::text(NONE),
         Coverage::NotAsked => Value::text(NOT_NEEDED),
@@ -93,16 +95,16 @@ fn absent_coverage(coverage: &Coverage) -> Value {
 }
 
 /// The diagnosis's own next step, made sharper where the row knows more.
-pub(crate) fn next_step(row: &RepositoryRow<'_>) -> String {
+pub(crate) fn next_step(row: &RepositoryRow<'_>) -> Cow<'static, str> {
     let general = row.assessment.diagnosis.info().next_step;
     match (row.assessment.diagnosis, row.assessment.likely_cause) {
         (Diagnosis::Unreadable, Some(LikelyCause::PolicyDeniesAuditor | LikelyCause::BlockedLikely)) => {
-            "exempt both Inspector's role and the audit role from the denying statement".to_owned()
+            Cow::Borrowed("exempt both Inspector's role and the audit role from the denying statement")
         }
         (Diagnosis::Unreadable, None) => {
             let gap = row.repository.gaps().next().or_else(|| row.cell.and_then(|cell| cell.gaps().next()));
-            gap.map_or_else(|| general.to_owned(), |gap| format!("{} ({})", gap.hint(), gap.api))
+            gap.map_or(Cow::Borrowed(general), |gap| Cow::Owned(format!("{} ({})", gap.hint(), gap.api)))
         }
-        _ => general.to_owned(),
+        _ => Cow::Borrowed(general),
     }
 }

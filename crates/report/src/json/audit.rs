@@ -3,28 +3,29 @@
 
 use std::io::{self, Write};
 
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
-use crate::columns::{ACCOUNTS, CELLS, CHANGES, Column, GAPS, Kind, REPOSITORIES, TableName};
-use crate::input::Input;
-use crate::summary::Summary;
-use crate::value::Value;
+use crate::columns::{ACCOUNTS, CELLS, CHANGES, Column, GAPS, Kind, POLICIES, REPOSITORIES, TableName};
+use crate::input::{Input, Material};
+use crate::value::{Value, utc};
 
-pub(crate) fn write(input: &Input<'_>, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write(material: &Material<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let input = &material.input;
     let head = super::head(input);
     out.write_all(b"{\n")?;
     for (name, value) in head.as_object().into_iter().flatten() {
         writeln!(out, "  {}: {value},", json!(name))?;
     }
-    write!(out, "  \"summary\": {}", super::counts(&Summary::of(input)))?;
+    write!(out, "  \"summary\": {}", super::counts(&material.summary))?;
     for table in input.tables() {
         write!(out, ",\n  {}: [", json!(table.name.word()))?;
         match table.name {
             TableName::Repositories => rows(REPOSITORIES, input.repositories(), out)?,
-            TableName::Cells => rows(CELLS, input.cells(), out)?,
-            TableName::Accounts => rows(ACCOUNTS, input.accounts(), out)?,
-            TableName::Gaps => rows(GAPS, input.gaps(), out)?,
-            TableName::Changes => rows(CHANGES, input.changes(), out)?,
+            TableName::Policies => rows(POLICIES, material.policies().map(Ok), out)?,
+            TableName::Cells => rows(CELLS, input.cells().map(Ok), out)?,
+            TableName::Accounts => rows(ACCOUNTS, input.accounts().map(Ok), out)?,
+            TableName::Gaps => rows(GAPS, input.gaps().map(Ok), out)?,
+            TableName::Changes => rows(CHANGES, input.changes().map(Ok), out)?,
         }
         out.write_all(b"]")?;
     }
@@ -33,7 +34,7 @@ pub(crate) fn write(input: &Input<'_>, out: &mut dyn Write) -> io::Result<()> {
 
 pub(crate) fn repositories(input: &Input<'_>, out: &mut dyn Write) -> io::Result<()> {
     for row in input.repositories() {
-        object(REPOSITORIES, &row, out)?;
+        object(REPOSITORIES, &row?, out)?;
         out.write_all(b"\n")?;
     }
     Ok(())
@@ -41,13 +42,13 @@ pub(crate) fn repositories(input: &Input<'_>, out: &mut dyn Write) -> io::Result
 
 fn rows<'a, K: Kind>(
     columns: &[Column<K>],
-    rows: impl Iterator<Item = K::Row<'a>>,
+    rows: impl Iterator<Item = io::Result<K::Row<'a>>>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let mut comma = "";
     for row in rows {
         write!(out, "{comma}\n    ")?;
-        object(columns, &row, out)?;
+        object(columns, &row?, out)?;
         comma = ",";
     }
     if !comma.is_empty() {
@@ -61,14 +62,13 @@ fn object<K: Kind>(columns: &[Column<K>], row: &K::Row<'_>, out: &mut dyn Write)
     out.write_all(b"{")?;
     for (at, column) in columns.iter().enumerate() {
         write!(out, "{}\"{}\": ", if at == 0 { "" } else { ", " }, column.name)?;
-        let value = match (column.value)(row) {
-            Value::Text(text) => Json::String(text),
-            Value::Integer(number) => Json::from(number),
-            time @ Value::Time(_) => Json::String(time.render()),
-            Value::List(items) => Json::from(items),
-            Value::Empty => Json::Null,
-        };
-        serde_json::to_writer(&mut *out, &value)?;
+        match (column.value)(row) {
+            Value::Text(text) => serde_json::to_writer(&mut *out, &text)?,
+            Value::Integer(number) => write!(out, "{number}")?,
+            Value::Time(time) => write!(out, "\"{}\"", utc(time))?,
+            Value::List(items) => serde_json::to_writer(&mut *out, &items)?,
+            Value::Empty => out.write_all(b"null")?,
+        }
     }
     out.write_all(b"}")
 }

@@ -1,60 +1,188 @@
-//! A data sheet: a real table with frozen header, set widths, rule-based colours and a print setup.
+//! A data sheet: a real table with frozen header, set widths, rule-based colours, links and a print setup. Rows are
+//! written as they come; a sheet of a million of them takes no memory to speak of.
+
+use std::io;
 
 use rust_xlsxwriter::{
-    Color, ConditionalFormatText, ConditionalFormatTextRule, ExcelDateTime, Format, Table as ExcelTable, TableColumn,
-    TableStyle, Workbook, Worksheet, XlsxError,
+    ConditionalFormatText, ConditionalFormatTextRule, ExcelDateTime, Format, FormatAlign, Table as ExcelTable,
+    TableColumn, TableStyle, Url, Workbook, Worksheet, XlsxError,
 };
-use scangap_model::{DIAGNOSES, Tone};
+use scangap_model::{DIAGNOSES, Tone, Verdict};
 
-use crate::columns::{Column, Kind, Table};
+use super::style::{cell, print_setup, tint, title, title_to_fill};
+use crate::changes::CHANGE_KINDS;
+use crate::columns::{Column, Kind};
+use crate::input::Input;
 use crate::value::Value;
 
-/// AWS and users write names longer than Excel's cells: 32,767 characters at most.
-const CELL_MAX: usize = 32_767;
 /// Excel's sheets: 1,048,576 rows, one of them the header.
 const ROWS_MAX: usize = 1_048_575;
+/// Excel's links: 65,530 in a sheet.
+pub(super) const LINKS_MAX: usize = 65_530;
+/// Excel's links: 2,080 characters each.
+const LINK_CHARS_MAX: usize = 2_080;
 
-pub(super) fn data<'a, K: Kind>(
-    workbook: &mut Workbook,
-    table: &Table,
-    columns: &[Column<K>],
-    rows: impl Iterator<Item = K::Row<'a>>,
-    simulated: bool,
-) -> Result<(), XlsxError> {
-    let mut rows = rows.peekable();
-    let mut part = 1;
-    loop {
-        let worksheet = workbook.add_worksheet();
-        // A second sheet says by its name that the first one is not all.
-        let name = if part == 1 { table.sheet.to_owned() } else { format!("{} ({part})", table.sheet) };
-        worksheet.set_name(&name)?;
-        let n_rows = fill(worksheet, columns, rows.by_ref().take(ROWS_MAX))?;
-        finish(worksheet, table, columns, n_rows, part, simulated)?;
-        if rows.peek().is_none() {
-            return Ok(());
-        }
-        part += 1;
-    }
+/// Columns that an auditor fills in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NoteColumn {
+    pub(crate) title: &'static str,
+    pub(crate) width: u16,
+    pub(crate) meaning: &'static str,
+    pub(crate) is_date: bool,
 }
 
-fn fill<'a, K: Kind>(
-    worksheet: &mut Worksheet,
-    columns: &[Column<K>],
-    rows: impl Iterator<Item = K::Row<'a>>,
-) -> Result<u32, XlsxError> {
-    let date = Format::new().set_num_format("yyyy-mm-dd hh:mm");
-    let mut at = 0;
-    for row in rows {
-        at += 1;
-        for (column, index) in columns.iter().zip(0u16..) {
-            match (column.value)(&row) {
+/// What an auditor wrote in a cell of an earlier workbook.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Note {
+    Empty,
+    Text(String),
+    Number(f64),
+    /// Days, as Excel counts them.
+    Date(f64),
+    Yes(bool),
+}
+
+/// What there is to a sheet beside its columns and rows.
+pub(super) struct Sheet<'s, K: Kind> {
+    pub(super) name: String,
+    pub(super) columns: Vec<&'s Column<K>>,
+    /// Exactly as many as will come.
+    pub(super) n_rows: usize,
+    /// Where a value leads. Asked of every value that is a text, while there is room for links.
+    pub(super) link: Option<&'s Link<'s, K>>,
+    pub(super) notes: &'static [NoteColumn],
+    pub(super) noted: Option<&'s Noted<'s, K>>,
+    /// A header and rows, without Excel's table around them.
+    pub(super) plain: bool,
+    /// Wrapped columns, with the height of a row in points.
+    pub(super) wrapped: Option<f64>,
+}
+
+/// A link of a row in the column of that name.
+pub(super) type Link<'s, K> = dyn for<'a> Fn(&<K as Kind>::Row<'a>, &'static str) -> Option<String> + 's;
+/// An auditor's notes on a row.
+pub(super) type Noted<'s, K> = dyn for<'a> Fn(&<K as Kind>::Row<'a>) -> Option<&'s [Note]> + 's;
+
+impl<'s, K: Kind> Sheet<'s, K> {
+    pub(super) fn new(name: impl Into<String>, columns: &'s [Column<K>], n_rows: usize) -> Self {
+        Self {
+            name: name.into(),
+            columns: columns.iter().collect(),
+            n_rows,
+            link: None,
+            notes: &[],
+            noted: None,
+            wrapped: None,
+            plain: false,
+        }
+    }
+
+    /// Only the columns of these names.
+    pub(super) fn only(mut self, names: &[&str]) -> Self {
+        self.columns.retain(|column| names.contains(&column.name));
+        self
+    }
+
+    /// Writes it, in several sheets where one is not enough. A second sheet says by its name that the first is not all.
+    pub(super) fn write<'a>(
+        &self,
+        workbook: &mut Workbook,
+        input: &Input<'_>,
+        rows: impl Iterator<Item = io::Result<K::Row<'a>>>,
+    ) -> io::Result<()> {
+        let mut rows = rows;
+        let mut left = self.n_rows;
+        let mut part = 1;
+        loop {
+            let here = left.min(ROWS_MAX);
+            let name = if part == 1 { self.name.clone() } else { format!("{} ({part})", self.name) };
+            let worksheet = workbook.add_worksheet_with_constant_memory().map_err(io::Error::other)?;
+            worksheet.set_name(&name).map_err(io::Error::other)?;
+            self.frame(worksheet, input, here, part).map_err(io::Error::other)?;
+            self.fill(worksheet, rows.by_ref().take(here))?;
+            left -= here;
+            if left == 0 {
+                return Ok(());
+            }
+            part += 1;
+        }
+    }
+
+    /// Everything but the rows. The table comes first: it writes the header, and rows can only follow.
+    fn frame(&self, worksheet: &mut Worksheet, input: &Input<'_>, n_rows: usize, part: u32) -> Result<(), XlsxError> {
+        let header = |title, format: Format| TableColumn::new().set_header(title).set_header_format(format);
+        let titles = self.columns.iter().map(|column| header(column.title, title()));
+        // The columns that wait for a reader's words look as if they did.
+        let notes = self.notes.iter().map(|note| header(note.title, title_to_fill()));
+        let headers: Vec<TableColumn> = titles.chain(notes).collect();
+        let last_row = u32::try_from(n_rows.max(1)).unwrap_or(u32::MAX);
+        let last = u16::try_from(headers.len().saturating_sub(1)).unwrap_or(u16::MAX);
+        let name = self.name.replace(' ', "_");
+        let table = ExcelTable::new()
+            .set_name(if part == 1 { name } else { format!("{name}_{part}") })
+            .set_columns(&headers)
+            .set_style(TableStyle::Light9);
+        if self.plain {
+            for (column, index) in self.columns.iter().zip(0u16..) {
+                worksheet.write_string_with_format(0, index, column.title, &title())?;
+            }
+        } else {
+            // A table needs a row below its header.
+            worksheet.add_table(0, 0, last_row, last, &table)?;
+        }
+        for (column, index) in self.columns.iter().zip(0u16..) {
+            worksheet.set_column_width(index, f64::from(column.width))?;
+            for (word, tone) in rules(column.name) {
+                let rule = ConditionalFormatText::new()
+                    .set_rule(ConditionalFormatTextRule::BeginsWith(word.to_owned()))
+                    .set_format(tint(tone));
+                worksheet.add_conditional_format(1, index, last_row, index, &rule)?;
+            }
+        }
+        for (note, index) in self.notes.iter().zip(u16::try_from(self.columns.len()).unwrap_or(u16::MAX)..) {
+            worksheet.set_column_width(index, f64::from(note.width))?;
+        }
+        let frozen = self.columns.iter().position(|column| column.name == "repository").map_or(1, |at| at + 1);
+        worksheet.set_freeze_panes(1, u16::try_from(frozen).unwrap_or(1))?;
+        print_setup(worksheet, input);
+        worksheet.set_repeat_rows(0, 0)?;
+        Ok(())
+    }
+
+    fn fill<'a>(
+        &self,
+        worksheet: &mut Worksheet,
+        rows: impl Iterator<Item = io::Result<K::Row<'a>>>,
+    ) -> io::Result<()> {
+        let mut formats = Formats::new(self.wrapped.is_some());
+        let mut links = 0;
+        for (row, at) in rows.zip(1u32..) {
+            let row = row?;
+            self.row(worksheet, &mut formats, &row, at, &mut links).map_err(io::Error::other)?;
+        }
+        Ok(())
+    }
+
+    fn row(
+        &self,
+        worksheet: &mut Worksheet,
+        formats: &mut Formats,
+        row: &K::Row<'_>,
+        at: u32,
+        links: &mut usize,
+    ) -> Result<(), XlsxError> {
+        if let Some(height) = self.wrapped {
+            worksheet.set_row_height(at, height)?;
+        }
+        for (column, index) in self.columns.iter().zip(0u16..) {
+            match (column.value)(row) {
                 Value::Empty => {}
                 Value::Integer(number) => {
-                    worksheet.write_number(at, index, number as f64)?;
+                    worksheet.write_number_with_format(at, index, number as f64, &formats.text)?;
                 }
                 Value::Time(time) => match ExcelDateTime::from_timestamp(time.as_second()) {
                     Ok(time) => {
-                        worksheet.write_datetime_with_format(at, index, &time, &date)?;
+                        worksheet.write_datetime_with_format(at, index, &time, &formats.time)?;
                     }
                     Err(_) => {
                         worksheet.write_string(at, index, Value::Time(time).render())?;
@@ -62,92 +190,92 @@ fn fill<'a, K: Kind>(
                 },
                 // Always as a string: foreign text is never a formula.
                 value @ (Value::Text(_) | Value::List(_)) => {
-                    worksheet.write_string(at, index, cut(value.render()))?;
+                    let text = value.render();
+                    let link = self.link.filter(|_| *links < LINKS_MAX).and_then(|link| link(row, column.name));
+                    match link.filter(|link| link.chars().count() <= LINK_CHARS_MAX) {
+                        Some(link) => {
+                            *links += 1;
+                            let url = Url::new(link).set_text(cell(&text));
+                            worksheet.write_url_with_format(at, index, &url, &formats.link)?;
+                        }
+                        None if self.wrapped.is_some() => {
+                            worksheet.write_string_with_format(at, index, cell(&text), &formats.text)?;
+                        }
+                        None => {
+                            worksheet.write_string(at, index, cell(&text))?;
+                        }
+                    }
                 }
             }
         }
+        let noted = self.noted.and_then(|noted| noted(row)).unwrap_or_default();
+        for (note, index) in noted.iter().zip(u16::try_from(self.columns.len()).unwrap_or(u16::MAX)..) {
+            write_note(worksheet, formats, note, at, index)?;
+        }
+        Ok(())
     }
-    Ok(at)
 }
 
-pub(super) fn cut(text: String) -> String {
-    let length = text.encode_utf16().count();
-    if length <= CELL_MAX {
-        return text;
-    }
-    let note = format!(" … [cut: {length} characters; whole in the CSV]");
-    let mut room = CELL_MAX - note.encode_utf16().count();
-    let kept: String = text
-        .chars()
-        .take_while(|c| {
-            let fits = room >= c.len_utf16();
-            room = room.saturating_sub(c.len_utf16());
-            fits
-        })
-        .collect();
-    kept + &note
-}
-
-fn finish<K: Kind>(
+pub(super) fn write_note(
     worksheet: &mut Worksheet,
-    table: &Table,
-    columns: &[Column<K>],
-    n_rows: u32,
-    part: u32,
-    simulated: bool,
+    formats: &Formats,
+    note: &Note,
+    at: u32,
+    index: u16,
 ) -> Result<(), XlsxError> {
-    let last = u16::try_from(columns.len() - 1).unwrap_or(u16::MAX);
-    let headers: Vec<TableColumn> = columns.iter().map(|column| TableColumn::new().set_header(column.title)).collect();
-    let excel = ExcelTable::new()
-        .set_name(if part == 1 { table.sheet.to_owned() } else { format!("{}_{part}", table.sheet) })
-        .set_columns(&headers)
-        .set_style(TableStyle::Light9);
-    // A table needs a row below its header.
-    worksheet.add_table(0, 0, n_rows.max(1), last, &excel)?;
-    for (column, index) in columns.iter().zip(0u16..) {
-        worksheet.set_column_width(index, f64::from(column.width))?;
-        if matches!(column.name, "diagnosis") {
-            for info in DIAGNOSES {
-                let (font, fill) = colours(info.tone);
-                let rule = ConditionalFormatText::new()
-                    .set_rule(ConditionalFormatTextRule::BeginsWith(info.word.to_owned()))
-                    .set_format(Format::new().set_font_color(Color::RGB(font)).set_background_color(Color::RGB(fill)));
-                worksheet.add_conditional_format(1, index, n_rows.max(1), index, &rule)?;
-            }
+    match note {
+        Note::Empty => {}
+        Note::Text(text) => {
+            worksheet.write_string(at, index, cell(text))?;
+        }
+        Note::Number(number) => {
+            worksheet.write_number(at, index, *number)?;
+        }
+        Note::Date(days) => {
+            worksheet.write_number_with_format(at, index, *days, &formats.day)?;
+        }
+        Note::Yes(yes) => {
+            worksheet.write_boolean(at, index, *yes)?;
         }
     }
-    let frozen = columns.iter().position(|column| column.name == "repository").map_or(1, |at| at + 1);
-    worksheet.set_freeze_panes(1, u16::try_from(frozen).unwrap_or(1))?;
-    print_setup(worksheet, simulated);
-    worksheet.set_repeat_rows(0, 0)?;
     Ok(())
 }
 
-pub(super) fn print_setup(worksheet: &mut Worksheet, simulated: bool) {
-    worksheet.set_landscape().set_paper_size(9).set_print_fit_to_pages(1, 0);
-    worksheet.set_footer(if simulated { "&L&A&CSIMULATED&R&P / &N" } else { "&L&A&R&P / &N" });
+/// Made once for all rows.
+pub(super) struct Formats {
+    text: Format,
+    time: Format,
+    day: Format,
+    link: Format,
 }
 
-/// Font and fill, told apart without red and green too.
-pub(super) const fn colours(tone: Tone) -> (u32, u32) {
-    match tone {
-        Tone::Bad => (0x8A_1C_1C, 0xF9_D6_D5),
-        Tone::Warning => (0x7A_4B_00, 0xFD_EB_C8),
-        Tone::Question => (0x4A_2A_7B, 0xE6_DD_F5),
-        Tone::Neutral => (0x40_40_40, 0xEC_EC_EC),
-        Tone::Good => (0x0B_4F_4A, 0xD3_EE_EA),
+impl Formats {
+    pub(super) fn new(wrapped: bool) -> Self {
+        let text = if wrapped { Format::new().set_text_wrap().set_align(FormatAlign::Top) } else { Format::new() };
+        Self {
+            link: text
+                .clone()
+                .set_font_color(rust_xlsxwriter::Color::RGB(0x0A_4F_8F))
+                .set_underline(rust_xlsxwriter::FormatUnderline::Single),
+            text,
+            time: Format::new().set_num_format("yyyy-mm-dd hh:mm"),
+            day: Format::new().set_num_format("yyyy-mm-dd"),
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cells_that_are_too_long_say_that_they_were_cut() {
-        assert_eq!(cut("x".repeat(CELL_MAX)).chars().count(), CELL_MAX);
-        let long = cut("é😀".repeat(20_000));
-        assert!(long.encode_utf16().count() <= CELL_MAX);
-        assert!(long.ends_with("[cut: 60000 characters; whole in the CSV]"));
+/// Words that are coloured where they begin a value of the column.
+fn rules(column: &str) -> Vec<(&'static str, Tone)> {
+    match column {
+        "diagnosis" | "diagnosis_before" => DIAGNOSES.iter().map(|info| (info.word, info.tone)).collect(),
+        "policy_verdict" | "registry_verdict" => vec![
+            (Verdict::Denied.word(), Tone::Bad),
+            (Verdict::Depends.word(), Tone::Question),
+            (Verdict::Unknown.word(), Tone::Question),
+            (Verdict::Allowed.word(), Tone::Good),
+        ],
+        "outcome" => vec![("unreadable", Tone::Question), ("not_reached", Tone::Question), ("skipped", Tone::Neutral)],
+        "change" => CHANGE_KINDS.iter().map(|row| (row.1, row.4)).collect(),
+        _ => Vec::new(),
     }
 }

@@ -18,15 +18,8 @@ pub(super) fn question(command: &Explain, path: &Path) -> Result<Question, CliEr
     let facts = &snapshot.facts;
     let name = command.repository.clone().unwrap_or_default();
     let missing = || CliError::NoPolicy(name.clone());
-    let found = facts
-        .repositories
-        .iter()
-        .find(|repository| {
-            repository.account == request.account
-                && repository.region == request.region
-                && repository.name.as_str() == name
-        })
-        .ok_or_else(missing)?;
+    let found = snapshot.repositories.find(request.account, &request.region, &name).map_err(CliError::Snapshot)?;
+    let found = found.ok_or_else(missing)?;
     let text_of = |hash| facts.policies.get(hash).cloned();
     let mut policies = Vec::new();
     let mut unread = None;

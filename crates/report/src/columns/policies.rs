@@ -1,0 +1,46 @@
+//! Columns of a policy's row: a text that keeps Inspector out, or may, beside its repair.
+
+use super::{Column, Kind, Type, column};
+use crate::policies::PolicyRow;
+use crate::value::{UNKNOWN, Value, observed, plain, text_of};
+
+pub(crate) enum Policies {}
+
+impl Kind for Policies {
+    type Row<'a> = PolicyRow<'a>;
+}
+
+#[rustfmt::skip]
+pub(crate) const POLICIES: &[Column<Policies>] = &[
+    column("account_id", "Account", Type::Text, 14, "12-digit account id; text, leading zeros count", "organizations:ListAccounts",
+        |row| text_of(&row.group.key.0)),
+    column("account_name", "Account name", Type::Text, 24, "the account's name in the organization", "organizations:ListAccounts",
+        |row| row.account.map_or(Value::text(UNKNOWN), |account| observed(&account.name, plain))),
+    column("policy_sha256", "Policy SHA-256", Type::Text, 20, "SHA-256 of the repository policy's text as AWS returned it", "ecr:GetRepositoryPolicy",
+        |row| text_of(&row.group.key.1)),
+    column("repositories", "Repositories", Type::Integer, 12, "how many repositories of the account carry this text and are kept from Inspector, or may be", "scangap",
+        |row| Value::count(row.group.repositories)),
+    column("example_region", "Region", Type::Text, 15, "the region of the first of them", "account:ListRegions",
+        |row| text_of(&row.group.example.region)),
+    column("example_repository", "Repository", Type::Text, 36, "the first of them", "ecr:DescribeRepositories",
+        |row| text_of(&row.group.example.name)),
+    column("policy_verdict", "Policy verdict", Type::Text, 14, "what repository and registry policy decide for Inspector's role", "scangap",
+        |row| Value::text(row.group.assessment.verdict.word())),
+    column("responsible_statements", "Responsible statements", Type::List, 44, "the statements that deny, or may deny, with their conditions, as a JSON array", "scangap",
+        |row| Value::list(&row.group.assessment.responsible_statements)),
+    column("policy_text", "Policy as it is", Type::Text, 70, "the policy's text as AWS returned it", "ecr:GetRepositoryPolicy",
+        |row| row.evidence.as_ref().map_or(Value::text(UNKNOWN), |evidence| plain(&evidence.text))),
+    column("repaired_text", "Policy repaired", Type::Text, 70, "the text with the smallest repair: Inspector's role of the account is exempted, and nobody else; empty where an exemption cannot repair it", "scangap",
+        |row| match row.evidence.as_ref().map(|evidence| &evidence.repaired) {
+            Some(Ok(text)) => plain(text),
+            Some(Err(_)) => Value::Empty,
+            None => Value::text(UNKNOWN),
+        }),
+    column("no_repair_because", "No repair because", Type::Text, 44, "why an exemption cannot repair it; empty where it can", "scangap",
+        |row| match row.evidence.as_ref().map(|evidence| &evidence.repaired) {
+            Some(Err(why)) => plain(why),
+            Some(Ok(_)) | None => Value::Empty,
+        }),
+    column("simulated", "Simulated", Type::Text, 10, "yes where any answer came from a host that is not AWS's", "scangap",
+        |row| Value::yes_no(row.simulated)),
+];

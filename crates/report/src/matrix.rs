@@ -1,0 +1,35 @@
+//! Accounts and regions as a map: which of them are shown, and in which order.
+
+use scangap_model::{AccountFacts, AccountId, Diagnosis, RegionName};
+
+use crate::input::Input;
+
+/// Regions where anybody has a repository, and the accounts that are shown.
+pub(crate) struct Matrix<'a> {
+    pub(crate) regions: Vec<&'a RegionName>,
+    pub(crate) accounts: Vec<&'a AccountFacts>,
+    pub(crate) left_out: usize,
+}
+
+/// In order; where there is not room for all accounts, those with the worst diagnoses.
+pub(crate) fn matrix<'a>(input: &Input<'a>, accounts_max: usize) -> Matrix<'a> {
+    let by_cell = &input.assessment.by_cell;
+    let mut regions: Vec<&RegionName> = by_cell.keys().map(|(_, region)| region).collect();
+    regions.sort_unstable();
+    regions.dedup();
+    let mut accounts: Vec<&AccountFacts> = input.facts.accounts.values().collect();
+    let left_out = accounts.len().saturating_sub(accounts_max);
+    if left_out > 0 {
+        let mut worst: std::collections::BTreeMap<AccountId, Diagnosis> = std::collections::BTreeMap::new();
+        for ((account, _), diagnoses) in by_cell {
+            let here = diagnoses.keys().min().copied();
+            let sofar = worst.get(account).copied();
+            worst.extend(here.into_iter().chain(sofar).min().map(|diagnosis| (*account, diagnosis)));
+        }
+        let rank =
+            |account: &&AccountFacts| (worst.get(&account.id).copied().unwrap_or(Diagnosis::Covered), account.id);
+        accounts.sort_by_key(rank);
+        accounts.truncate(accounts_max);
+    }
+    Matrix { regions, accounts, left_out }
+}

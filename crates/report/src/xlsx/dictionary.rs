@@ -1,0 +1,32 @@
+//! What every column means, from the column tables.
+
+use std::io;
+
+use rust_xlsxwriter::Workbook;
+
+use super::notes::NOTE_COLUMNS;
+use super::sheet::Sheet;
+use crate::columns::{DICTIONARY, DictionaryRow, tables};
+use crate::input::Input;
+
+pub(super) fn write(workbook: &mut Workbook, input: &Input<'_>) -> io::Result<()> {
+    let of_tables = tables().into_iter().flat_map(|table| {
+        table.columns.into_iter().map(move |column| DictionaryRow {
+            sheet: table.sheet,
+            title: column.title,
+            name: column.name,
+            meaning: column.meaning,
+            source: column.source,
+        })
+    });
+    let notes = NOTE_COLUMNS.iter().map(|note| DictionaryRow {
+        sheet: "Repositories",
+        title: note.title,
+        name: "",
+        meaning: note.meaning,
+        source: "the reader",
+    });
+    let rows: Vec<DictionaryRow> = of_tables.chain(notes).collect();
+    let sheet = Sheet { wrapped: Some(30.0), ..Sheet::new("Data dictionary", DICTIONARY, rows.len()) };
+    sheet.write(workbook, input, rows.into_iter().map(Ok))
+}

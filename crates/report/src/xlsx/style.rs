@@ -1,0 +1,134 @@
+//! How sheets look, and what Excel's limits do to text.
+
+use std::borrow::Cow;
+
+use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder, Worksheet};
+use scangap_model::Tone;
+
+use crate::input::Input;
+use crate::terminal::acts;
+
+/// AWS and users write names longer than Excel's cells: 32,767 characters at most.
+pub(super) const CELL_MAX: usize = 32_767;
+
+pub(super) fn heading() -> Format {
+    Format::new().set_bold().set_font_size(18).set_font_color(Color::RGB(0x1D_21_26))
+}
+
+pub(super) fn subheading() -> Format {
+    Format::new().set_bold().set_font_size(13).set_font_color(Color::RGB(0x1D_21_26))
+}
+
+pub(super) fn bold() -> Format {
+    Format::new().set_bold().set_align(FormatAlign::Top)
+}
+
+pub(super) fn column_title() -> Format {
+    bold().set_background_color(Color::RGB(0xEE_F1_F4)).set_border_bottom(FormatBorder::Thin)
+}
+
+/// The header of a table, in every program: not all of them draw Excel's table styles.
+pub(super) fn title() -> Format {
+    Format::new().set_bold().set_font_color(Color::White).set_background_color(Color::RGB(0x2F_3B_4A))
+}
+
+/// ... of a column that is the reader's to fill.
+pub(super) fn title_to_fill() -> Format {
+    Format::new().set_bold().set_font_color(Color::RGB(0x1D_21_26)).set_background_color(Color::RGB(0xF6_D8_6B))
+}
+
+pub(super) fn wrapped() -> Format {
+    Format::new().set_text_wrap().set_align(FormatAlign::Top).set_indent(1)
+}
+
+pub(super) fn number() -> Format {
+    Format::new().set_num_format("#,##0").set_align(FormatAlign::Top)
+}
+
+pub(super) fn warning() -> Format {
+    Format::new().set_bold().set_font_color(Color::White).set_background_color(Color::RGB(0x8A_1C_1C))
+}
+
+pub(super) fn tint(tone: Tone) -> Format {
+    let (font, fill) = colours(tone);
+    Format::new().set_font_color(Color::RGB(font)).set_background_color(Color::RGB(fill))
+}
+
+/// Font and fill, told apart without red and green too.
+pub(super) const fn colours(tone: Tone) -> (u32, u32) {
+    match tone {
+        Tone::Bad => (0x8A_1C_1C, 0xF9_D6_D5),
+        Tone::Warning => (0x7A_4B_00, 0xFD_EB_C8),
+        Tone::Question => (0x4A_2A_7B, 0xE6_DD_F5),
+        Tone::Neutral => (0x40_40_40, 0xEC_EC_EC),
+        Tone::Good => (0x0B_4F_4A, 0xD3_EE_EA),
+    }
+}
+
+/// Landscape, one page wide, with the sheet, the run and the page below.
+pub(super) fn print_setup(worksheet: &mut Worksheet, input: &Input<'_>) {
+    let run: String = input.facts_sha256.chars().take(12).collect();
+    let simulated = if input.simulated { "SIMULATED " } else { "" };
+    worksheet.set_landscape().set_paper_size(9).set_print_fit_to_pages(1, 0);
+    worksheet.set_footer(format!("&L&A&C{simulated}facts {run}&R&P / &N"));
+}
+
+/// Foreign text as a cell may hold it: what would act on the order or the sight of others is shown, not obeyed, and what
+/// is longer than a cell says so. Line breaks and tabs stay: policies have them.
+pub(super) fn cell(text: &str) -> Cow<'_, str> {
+    let acting = |c: char| acts(c) && !matches!(c, '\n' | '\t');
+    if text.is_ascii() && !text.bytes().any(|byte| acting(char::from(byte))) || !text.chars().any(acting) {
+        return cut(Cow::Borrowed(text));
+    }
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            // A line that ends with both is one line.
+            '\r' => {}
+            c if acting(c) => shown.extend(c.escape_unicode()),
+            c => shown.push(c),
+        }
+    }
+    cut(Cow::Owned(shown))
+}
+
+fn cut(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.len() <= CELL_MAX {
+        return text;
+    }
+    let length = text.encode_utf16().count();
+    if length <= CELL_MAX {
+        return text;
+    }
+    let note = format!(" … [cut: {length} characters; whole in the CSV]");
+    let mut room = CELL_MAX - note.encode_utf16().count();
+    let kept: String = text
+        .chars()
+        .take_while(|c| {
+            let fits = room >= c.len_utf16();
+            room = room.saturating_sub(c.len_utf16());
+            fits
+        })
+        .collect();
+    Cow::Owned(kept + &note)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_that_are_too_long_say_that_they_were_cut() {
+        assert_eq!(cell(&"x".repeat(CELL_MAX)).chars().count(), CELL_MAX);
+        let long = "é😀".repeat(20_000);
+        let long = cell(&long);
+        assert!(long.encode_utf16().count() <= CELL_MAX);
+        assert!(long.ends_with("[cut: 60000 characters; whole in the CSV]"));
+    }
+
+    #[test]
+    fn what_acts_on_sight_is_shown_and_lines_stay_lines() {
+        assert_eq!(cell("a\u{202e}b\u{1b}[1m\r\n\tc日本"), "a\\u{202e}b\\u{1b}[1m\n\tc日本");
+        assert_eq!(cell("plain"), "plain");
+    }
+}

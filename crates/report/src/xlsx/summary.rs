@@ -1,0 +1,234 @@
+//! The counts, with charts: diagnoses over the organization, by OU, the worst accounts.
+
+use std::collections::BTreeMap;
+
+use rust_xlsxwriter::{Chart, ChartFormat, ChartSolidFill, ChartType, Color, Workbook, Worksheet, XlsxError};
+use scangap_model::{AccountId, DIAGNOSES, Diagnosis, Observed, Tone};
+
+use super::style::{cell, column_title, heading, number, print_setup, subheading, tint, warning, wrapped};
+use crate::input::Material;
+use crate::summary::{Summary, WORST_ACCOUNTS, by_ou, worst_accounts};
+
+/// OUs that are shown one by one; the cover of all is the table of diagnoses.
+const OUS_MAX: usize = 40;
+
+pub(super) fn write(workbook: &mut Workbook, material: &Material<'_>) -> Result<(), XlsxError> {
+    let worksheet = workbook.add_worksheet();
+    let (input, summary) = (&material.input, &material.summary);
+    worksheet.set_name("Summary")?;
+    for (index, width) in [(0, 30), (1, 14), (2, 66), (3, 62), (4, 3)] {
+        worksheet.set_column_width(index, width)?;
+    }
+    worksheet.write_string_with_format(0, 0, "Summary", &heading())?;
+    if input.simulated {
+        worksheet.write_string_with_format(0, 1, "SIMULATED", &warning())?;
+    }
+    let mut at = diagnoses(worksheet, summary)?;
+    at = units(worksheet, material, at + 4)?;
+    at = accounts(worksheet, material, at + 2)?;
+    reading(worksheet, summary, at + 2)?;
+    worksheet.set_freeze_panes(3, 1)?;
+    print_setup(worksheet, input);
+    Ok(())
+}
+
+fn titles(worksheet: &mut Worksheet, at: u32, titles: &[&str]) -> Result<(), XlsxError> {
+    for (title, index) in titles.iter().zip(0u16..) {
+        worksheet.write_string_with_format(at, index, *title, &column_title())?;
+    }
+    Ok(())
+}
+
+fn n(number: usize) -> f64 {
+    number as f64
+}
+
+/// The row after the table.
+fn diagnoses(worksheet: &mut Worksheet, summary: &Summary) -> Result<u32, XlsxError> {
+    titles(worksheet, 2, &["Diagnosis", "Repositories", "What it means", "What to do"])?;
+    let mut at = 3;
+    for info in DIAGNOSES {
+        let count = summary.diagnoses.get(&info.diagnosis).copied().unwrap_or(0);
+        worksheet.write_url_with_format(
+            at,
+            0,
+            rust_xlsxwriter::Url::new("internal:'Repositories'!A1").set_text(info.word),
+            &tint(info.tone),
+        )?;
+        worksheet.write_number_with_format(at, 1, n(count), &number())?;
+        worksheet.write_string_with_format(at, 2, info.meaning, &wrapped())?;
+        worksheet.write_string_with_format(at, 3, info.next_step, &wrapped())?;
+        at += 1;
+    }
+    let mut chart = bars("Repositories by diagnosis");
+    let points: Vec<_> = DIAGNOSES.iter().map(|info| point(info.tone)).collect();
+    let series = chart.add_series();
+    series.set_categories(("Summary", 3, 0, at - 1, 0)).set_values(("Summary", 3, 1, at - 1, 1)).set_points(&points);
+    series.set_gap(40);
+    chart.set_width(620).set_height(380);
+    worksheet.insert_chart(2, 5, &chart)?;
+    worksheet.write_string_with_format(at, 0, "All repositories", &super::style::bold())?;
+    worksheet.write_number_with_format(at, 1, n(summary.repositories), &number())?;
+    Ok(at + 1)
+}
+
+fn bars(title: &str) -> Chart {
+    let mut chart = Chart::new(ChartType::Bar);
+    chart.title().set_name(title);
+    chart.legend().set_hidden();
+    // The first row of the table stands at the top.
+    chart.y_axis().set_reverse();
+    chart.x_axis().set_major_gridlines(false);
+    chart
+}
+
+/// Darker than the fill of a cell: a bar has no word in it.
+const fn bar(tone: Tone) -> u32 {
+    match tone {
+        Tone::Bad => 0xB3_3A_36,
+        Tone::Warning => 0xD9_8E_1F,
+        Tone::Question => 0x7A_5A_B5,
+        Tone::Neutral => 0x9A_A1_A9,
+        Tone::Good => 0x2A_8C_82,
+    }
+}
+
+fn point(tone: Tone) -> rust_xlsxwriter::ChartPoint {
+    let fill = ChartSolidFill::new().set_color(Color::RGB(bar(tone))).clone();
+    rust_xlsxwriter::ChartPoint::new().set_format(ChartFormat::new().set_solid_fill(&fill))
+}
+
+/// A title, how it is felt, and which diagnoses it counts.
+type Group = (&'static str, Tone, fn(Diagnosis) -> bool);
+
+/// Columns of the tables below: what has to be done, what is not known, what is neither, what is covered.
+const GROUPS: &[Group] = &[
+    ("Needs action", Tone::Bad, |diagnosis| diagnosis.info().fails_any),
+    ("Not readable", Tone::Question, |diagnosis| diagnosis == Diagnosis::Unreadable),
+    ("Not scanned by choice", Tone::Neutral, |diagnosis| {
+        !diagnosis.info().fails_any && !matches!(diagnosis, Diagnosis::Unreadable | Diagnosis::Covered)
+    }),
+    ("Covered", Tone::Good, |diagnosis| diagnosis == Diagnosis::Covered),
+];
+
+fn in_group(counts: &BTreeMap<Diagnosis, usize>, holds: fn(Diagnosis) -> bool) -> usize {
+    counts.iter().filter(|(diagnosis, _)| holds(**diagnosis)).map(|(_, number)| number).sum()
+}
+
+/// Where the tables with four counts begin: beside the charts there is no room, so they have columns of their own.
+const COUNTS: u16 = 5;
+
+fn units(worksheet: &mut Worksheet, material: &Material<'_>, at: u32) -> Result<u32, XlsxError> {
+    let units = by_ou(&material.input);
+    worksheet.write_string_with_format(at, 0, "By organizational unit", &subheading())?;
+    if units.len() > OUS_MAX {
+        let note = format!("the {OUS_MAX} with most to do of {}; all are in repositories.csv", units.len());
+        worksheet.write_string(at, 2, note)?;
+    }
+    let mut shown: Vec<_> = units.into_iter().collect();
+    shown.sort_by_key(|(name, counts)| (std::cmp::Reverse(in_group(counts, |d| d.info().fails_any)), name.clone()));
+    shown.truncate(OUS_MAX);
+    let names: Vec<(String, BTreeMap<Diagnosis, usize>)> = shown;
+    counted(worksheet, at + 1, "OU", &names, "Repositories by organizational unit")
+}
+
+fn accounts(worksheet: &mut Worksheet, material: &Material<'_>, at: u32) -> Result<u32, XlsxError> {
+    worksheet.write_string_with_format(at, 0, "Accounts with most to do", &subheading())?;
+    let worst = worst_accounts(&material.input);
+    if worst.is_empty() {
+        worksheet.write_string(at + 1, 0, "No repository that was read needs action.")?;
+        return Ok(at + 2);
+    }
+    let name = |id: &AccountId| {
+        let account = material.input.facts.accounts.get(id);
+        match account.map(|account| &account.name) {
+            Some(Observed::Known(name)) => format!("{name} ({id})"),
+            Some(Observed::Absent | Observed::Unknown(_)) | None => id.to_string(),
+        }
+    };
+    let names: Vec<_> = worst.into_iter().take(WORST_ACCOUNTS).map(|(id, counts)| (name(&id), counts)).collect();
+    counted(worksheet, at + 1, "Account", &names, "Accounts with most to do")
+}
+
+/// A table of names with their four counts, and the same as stacked bars beside it.
+fn counted(
+    worksheet: &mut Worksheet,
+    at: u32,
+    title: &str,
+    rows: &[(String, BTreeMap<Diagnosis, usize>)],
+    chart_title: &str,
+) -> Result<u32, XlsxError> {
+    titles(worksheet, at, &[title, "Repositories"])?;
+    for ((group, ..), index) in GROUPS.iter().zip(COUNTS..) {
+        worksheet.set_column_width(index, 22)?;
+        worksheet.write_string_with_format(at, index, *group, &column_title())?;
+    }
+    let first = at + 1;
+    let mut row = first;
+    for (name, counts) in rows {
+        worksheet.write_string_with_format(row, 0, cell(name), &wrapped())?;
+        worksheet.write_number_with_format(row, 1, n(counts.values().sum()), &number())?;
+        for ((_, _, holds), index) in GROUPS.iter().zip(COUNTS..) {
+            worksheet.write_number_with_format(row, index, n(in_group(counts, *holds)), &number())?;
+        }
+        row += 1;
+    }
+    if rows.is_empty() {
+        worksheet.write_string(row, 0, "no repositories were read")?;
+        return Ok(row + 1);
+    }
+    let last = row - 1;
+    let mut chart = Chart::new(ChartType::BarStacked);
+    chart.title().set_name(chart_title);
+    chart.y_axis().set_reverse();
+    chart.x_axis().set_major_gridlines(false);
+    for ((_, tone, _), index) in GROUPS.iter().zip(COUNTS..) {
+        let fill = ChartSolidFill::new().set_color(Color::RGB(bar(*tone))).clone();
+        chart
+            .add_series()
+            .set_name(("Summary", at, index))
+            .set_categories(("Summary", first, 0, last, 0))
+            .set_values(("Summary", first, index, last, index))
+            .set_format(ChartFormat::new().set_solid_fill(&fill))
+            .set_gap(40);
+    }
+    let height = 130 + 26 * u32::try_from(rows.len()).unwrap_or(40);
+    chart.set_width(760).set_height(height.max(260));
+    worksheet.insert_chart(at, 2, &chart)?;
+    // The chart stands beside its table and may be longer than it.
+    Ok((last + 1).max(at + height.max(260) / 20 + 1))
+}
+
+fn reading(worksheet: &mut Worksheet, summary: &Summary, at: u32) -> Result<(), XlsxError> {
+    worksheet.write_string_with_format(at, 0, "What was read, and what was not", &subheading())?;
+    let rows = [
+        ("Accounts in scope", summary.accounts, "accounts of the organization that the audit was to read"),
+        ("Accounts read", summary.accounts_read, "a role let the audit in, or they are the caller's own"),
+        ("Accounts skipped", summary.accounts_skipped, "their state makes AWS refuse every call"),
+        ("Accounts not readable", summary.accounts_unreadable, "the role was refused; see Gaps"),
+        ("Accounts not reached", summary.accounts_not_reached, "the audit was interrupted"),
+        ("Cells", summary.cells.total(), "account x region"),
+        ("Cells read", summary.cells.read, "repositories were listed, or there are none"),
+        ("Cells not enabled", summary.cells.not_enabled, "the region is not enabled for the account"),
+        ("Cells skipped", summary.cells.skipped, "their account was skipped"),
+        ("Cells not readable", summary.cells.unreadable, "see Gaps"),
+        ("Cells not reached", summary.cells.not_reached, "the audit was interrupted"),
+        (
+            "Registries denying",
+            summary.registries_denying,
+            "the registry policy denies Inspector a registry-level action",
+        ),
+        (
+            "Templates denying",
+            summary.templates_denying,
+            "creation templates that would block Inspector on new repositories",
+        ),
+        ("Gaps", summary.gaps, "facts that were asked for and could not be learnt"),
+    ];
+    for ((name, value, meaning), at) in rows.into_iter().zip(at + 1..) {
+        worksheet.write_string_with_format(at, 0, name, &super::style::bold())?;
+        worksheet.write_number_with_format(at, 1, n(value), &number())?;
+        worksheet.write_string_with_format(at, 2, meaning, &wrapped())?;
+    }
+    Ok(())
+}
