@@ -119,6 +119,20 @@ impl Scangap {
         self.run()
     }
 
+    /// Runs it where no file may grow beyond so many kilobytes, which fails a write in the middle as a full disk does.
+    #[must_use]
+    pub fn with_file_limit(self, kilobytes: u32) -> Self {
+        let mut limited = Command::new("bash");
+        // The signal that comes with the error would end the process before it can say what happened.
+        limited.arg("-c").arg(format!("trap '' XFSZ; ulimit -f {kilobytes}; exec \"$0\" \"$@\""));
+        limited.arg(self.command.get_program()).args(self.command.get_args()).env_clear();
+        for (name, value) in self.command.get_envs() {
+            limited.env(name, value.unwrap_or_default());
+        }
+        limited.current_dir(self.home.path()).stdin(Stdio::null());
+        Self { command: limited, home: self.home }
+    }
+
     pub fn run(mut self) -> Finished {
         let output = self.command.output().expect("the binary runs");
         Finished {

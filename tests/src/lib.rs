@@ -21,4 +21,4 @@ mod tools;
 pub use binary::{Audited, Finished, Row, Scangap};
 pub use operator::Operator;
 pub use scenario::{Simulated, organization, simulate};
-pub use tools::{Server, knob, node, python, requires_tools, venv_program};
+pub use tools::{Server, browser, knob, node, python, requires_tools, venv_program};

@@ -52,6 +52,24 @@ pub fn node(program: &str, input: &str) -> String {
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
+/// Drives a page in Chromium through one of the checks of `tests/tools/browser/drive.mjs`; what it printed, or a failure
+/// with everything that it said.
+pub fn browser(check: &str, page: &std::path::Path, more: &str) -> String {
+    let folder =
+        std::env::var_os("SCANGAP_TEST_DRIVER").map_or_else(|| target().join("test-tools-browser"), PathBuf::from);
+    assert!(folder.join("drive.mjs").exists(), "{} is missing: `cargo xtask test-tools` installs it", folder.display());
+    let chromium = std::env::var_os("CHROMIUM").unwrap_or_else(|| "/usr/bin/chromium".into());
+    let output = Command::new("node")
+        .arg(folder.join("drive.mjs"))
+        .args([check.as_ref(), page.as_os_str(), more.as_ref()])
+        .env("CHROMIUM", chromium)
+        .output()
+        .expect("node runs");
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{check}:\n{}{}", said(&output.stdout), said(&output.stderr));
+    said(&output.stdout)
+}
+
 /// Fails early and clearly where the tools are not installed.
 pub fn requires_tools() {
     venv_program("python");

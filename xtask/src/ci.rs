@@ -20,7 +20,9 @@ pub(crate) fn run() -> Result<()> {
             .args(["test", "--workspace", "--no-fail-fast"])
             .env("SCANGAP_BIN", target().join("debug").join("scangap"))
             .env("SCANGAP_TEST_VENV", &tools.venv)
-            .env("SCANGAP_TEST_NODE", &tools.node);
+            .env("SCANGAP_TEST_NODE", &tools.node)
+            .env("SCANGAP_TEST_DRIVER", &tools.driver)
+            .env("CHROMIUM", &tools.chromium);
         run_command(&mut tests)
     })?;
     step("generated documents", || docs::run(true))?;

@@ -1,10 +1,10 @@
-//! What others wrote and the tests run: independent servers and a client in a virtual environment of Python's, an independent
-//! evaluator for Node. All pinned.
+//! What others wrote and the tests run: independent servers, a client and readers in a virtual environment of Python's; an
+//! independent evaluator and a browser's driver for Node, all pinned; and the browser itself.
 
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::shell::{root, run, target};
 
@@ -12,11 +12,39 @@ use crate::shell::{root, run, target};
 pub(crate) struct Tools {
     pub(crate) venv: PathBuf,
     pub(crate) node: PathBuf,
+    /// The driver of the browser, for Node.
+    pub(crate) driver: PathBuf,
+    pub(crate) chromium: PathBuf,
 }
 
 /// Installs what is missing.
 pub(crate) fn install() -> Result<Tools> {
-    Ok(Tools { venv: python()?, node: node()? })
+    Ok(Tools {
+        venv: python()?,
+        node: node("iam-simulate", "test-tools-node", &["evaluate.mjs"])?,
+        driver: node("browser", "test-tools-browser", &["drive.mjs"])?,
+        chromium: chromium()?,
+    })
+}
+
+/// The browser of this machine, or Debian's.
+fn chromium() -> Result<PathBuf> {
+    let found = || {
+        let folders = std::env::var_os("PATH").unwrap_or_default();
+        let names = ["chromium", "chromium-browser", "google-chrome"];
+        std::env::split_paths(&folders)
+            .flat_map(|folder| names.map(|name| folder.join(name)))
+            .find(|path| path.is_file())
+    };
+    if let Some(path) = found() {
+        return Ok(path);
+    }
+    let apt =
+        |arguments: &[&str]| run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"));
+    apt(&["update", "-qq"])
+        .and_then(|()| apt(&["install", "-y", "-qq", "--no-install-recommends", "chromium"]))
+        .context("the tests of report.html need Chromium: install it, or run this once as root on Debian")?;
+    found().context("Chromium was installed and is not in PATH")
 }
 
 fn python() -> Result<PathBuf> {
@@ -36,12 +64,12 @@ fn python() -> Result<PathBuf> {
     Ok(venv)
 }
 
-fn node() -> Result<PathBuf> {
-    const FILES: [&str; 3] = ["package.json", "package-lock.json", "evaluate.mjs"];
-    let from = root().join("tests/tools/iam-simulate");
-    let to = target().join("test-tools-node");
+/// The packages of a folder of `tests/tools`, with its own programs beside them.
+fn node(from: &str, to: &str, programs: &[&str]) -> Result<PathBuf> {
+    let from = root().join("tests/tools").join(from);
+    let to = target().join(to);
     fs_err::create_dir_all(&to)?;
-    for file in FILES {
+    for file in ["package.json", "package-lock.json"].iter().chain(programs) {
         fs_err::copy(from.join(file), to.join(file))?;
     }
     let wanted = fs_err::read_to_string(from.join("package-lock.json"))?;

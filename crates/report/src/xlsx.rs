@@ -3,6 +3,7 @@
 
 mod cover;
 mod dictionary;
+mod disk;
 mod evidence;
 mod matrix;
 mod notes;
@@ -48,7 +49,8 @@ pub(crate) fn jobs<'a>(
         .into_iter()
         .map(|part| {
             let name = if part.number == 1 { "audit.xlsx".to_owned() } else { format!("audit-{}.xlsx", part.number) };
-            let fill: Fill<'a> = Box::new(move |out| out.write_all(&workbook(material, extras, part)?));
+            let fill: Fill<'a> =
+                Box::new(move |out| out.write_all(&disk::guarded(|| workbook(material, extras, part))?));
             (directory.join(name), fill)
         })
         .collect()
@@ -63,12 +65,16 @@ fn parts(n_rows: usize, at_most: usize) -> Vec<Part> {
 
 /// A workbook of the changes alone.
 pub(crate) fn write_changes(input: &Input<'_>, out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(&disk::guarded(|| changes_workbook(input))?)
+}
+
+fn changes_workbook(input: &Input<'_>) -> io::Result<Vec<u8>> {
     let mut workbook = created(input).map_err(io::Error::other)?;
     let whole = Part { number: 1, of: 1, first: 0, n_rows: 0 };
     cover::write(&mut workbook, input, &Summary::of(input), &["Changes"], whole).map_err(io::Error::other)?;
     let sheet = Sheet::new("Changes", CHANGES, input.changes().count());
     sheet.write(&mut workbook, input, input.changes().map(Ok))?;
-    out.write_all(&workbook.save_to_buffer().map_err(io::Error::other)?)
+    workbook.save_to_buffer().map_err(io::Error::other)
 }
 
 /// A workbook of the first repositories alone.
@@ -81,6 +87,10 @@ pub(crate) fn write_repositories(input: &Input<'_>, n_rows: usize, table: bool, 
 
 /// A workbook of some repositories alone, for whoever owns them, with the policies that are in their way.
 pub(crate) fn write_owner(material: &Material<'_>, rows: &[RepositoryRow<'_>], out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(&disk::guarded(|| owner_workbook(material, rows))?)
+}
+
+fn owner_workbook(material: &Material<'_>, rows: &[RepositoryRow<'_>]) -> io::Result<Vec<u8>> {
     let input = &material.input;
     let mut workbook = created(input).map_err(io::Error::other)?;
     let link: &Link<'_, _> = &|row: &RepositoryRow<'_>, column| repository_link(input, row, column);
@@ -96,7 +106,7 @@ pub(crate) fn write_owner(material: &Material<'_>, rows: &[RepositoryRow<'_>], o
         .collect();
     let sheet = Sheet { wrapped: Some(120.0), ..Sheet::new("Policies", POLICIES, policies.len()) };
     sheet.write(&mut workbook, input, policies.into_iter().map(Ok))?;
-    out.write_all(&workbook.save_to_buffer().map_err(io::Error::other)?)
+    workbook.save_to_buffer().map_err(io::Error::other)
 }
 
 /// An empty workbook with its properties.

@@ -1,0 +1,179 @@
+//! An organization whose every text is written by somebody who means harm: nothing acts, and nothing is lost, in any format.
+
+use scangap_simorg::Simulator;
+use scangap_simorg::scenario::FaultSpec;
+use scangap_tests::{Audited, Scangap, browser, organization, python, simulate};
+
+/// Account names: a formula, HTML, a terminal's own words, the order of letters, other scripts, and length.
+fn names() -> Vec<String> {
+    vec![
+        "=cmd|'/c calc'!A1".to_owned(),
+        "+1+1".to_owned(),
+        "@SUM(1)".to_owned(),
+        "-2+3".to_owned(),
+        "<script>window.acted=1</script><img src=x onerror=\"window.acted=1\">".to_owned(),
+        "\"><svg onload=window.acted=1>".to_owned(),
+        "\u{1b}]0;owned\u{7}\u{1b}[2J\u{1b}[31mred".to_owned(),
+        "gnp.\u{202e}exe\u{2066}".to_owned(),
+        "日本語のアカウント 🔐 émigré".to_owned(),
+        "a\tb\r\nc\u{0}d".to_owned(),
+        "${jndi:ldap://x} {{7*7}} `id` $(id)".to_owned(),
+        "長".repeat(32_768),
+        "_x0041_ &amp; &#x41;".to_owned(),
+    ]
+}
+
+fn audited() -> Audited {
+    let mut body = String::from("[[policies]]\nname = \"deny\"\ninspector = \"denied\"\n");
+    let sid = serde_json::json!("</pre><script>window.acted=1</script>\u{202e}=1+1日本`|");
+    let policy = format!(
+        r#"{{"Statement":{{"Sid":{sid},"Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{{"NotIpAddress":{{"aws:SourceIp":"203.0.113.10/32"}}}}}}}}"#
+    );
+    body += &format!("text = {}\n", serde_json::json!(policy));
+    for (at, name) in names().iter().enumerate() {
+        // JSON's escapes are TOML's as well, for these.
+        let name = serde_json::to_string(name).expect("JSON").replace("\\u0000", "\\u0000");
+        body += &format!(
+            "[[accounts]]\nid = \"{:012}\"\nname = {name}\ncells = [{{ region = \"eu-west-1\", repositories = [{{ name = \"repository-{at}\", policy = \"deny\", tags = {{ team = {name} }}, coverage = {{ status = \"INACTIVE\", reason = \"ACCESS_DENIED\" }} }}] }}]\n",
+            300_000_000_000_u64 + at as u64
+        );
+    }
+    let mut scenario = organization(&body);
+    let mut fault = FaultSpec::of("ecr:GetRepositoryPolicy", "AccessDeniedException", 400);
+    fault.resource = Some("repository-3".to_owned());
+    fault.message = "=1+1 <script>window.acted=1</script> \u{1b}[31m\u{202e} 日本 🔐".to_owned();
+    scenario.faults.push(fault);
+    let simulator = simulate(scenario);
+    let key = Simulator::access_key("111111111111");
+    Scangap::audit_at(&simulator.url(), &key)
+        .args(&["--tags", "team", "--ocsf", "--color", "always"])
+        .into_folder()
+        .expect_code(3)
+}
+
+#[test]
+fn nothing_acts_and_nothing_is_lost_in_any_format() {
+    let audited = audited();
+    let names = names();
+    // The terminal: no control character but line ends and our own colours, nothing that turns letters around.
+    for text in [&audited.finished.stdout, &audited.finished.stderr] {
+        let ours = text.replace("\u{1b}[0m", "").replace('\n', "");
+        let ours =
+            ours.split('\u{1b}').skip(1).all(|rest| rest.starts_with('[') && rest.chars().take(8).any(|c| c == 'm'));
+        assert!(ours && !text.contains('\u{202e}') && !text.contains('\u{7}'), "{text:?}");
+        assert!(!text.contains("\u{1b}[2J") && !text.contains("\u{1b}]0"), "{text:?}");
+    }
+    // CSV: every name is there, defused where a spreadsheet would take it for a formula, and no row is broken.
+    let rows = audited.csv("accounts.csv");
+    for (at, name) in names.iter().enumerate() {
+        let row = rows
+            .iter()
+            .find(|row| row["account_id"] == format!("{:012}", 300_000_000_000_u64 + at as u64))
+            .expect("a row");
+        let shown = row["account_name"].strip_prefix('\'').unwrap_or(&row["account_name"]);
+        assert_eq!(shown, name, "whole");
+        assert!(!row["account_name"].starts_with(['=', '+', '-', '@', '\t', '\r']), "{}", row["account_name"]);
+    }
+    // JSON: raw and whole.
+    let audit = audited.json("audit.json");
+    let accounts = audit["accounts"].as_array().expect("rows");
+    for name in &names {
+        assert!(accounts.iter().any(|row| row["account_name"] == *name), "{name:?} is lost");
+    }
+    assert!(audited.csv("gaps.csv").iter().any(|row| row["resource"] == "repository-3"));
+    // The workbook.
+    python(WORKBOOK, &[&audited.out.join("audit.xlsx").to_string_lossy()]);
+    // The page, in a browser: every row and every panel.
+    let page = audited.out.join("report.html");
+    browser("hostile", &page, "=cmd|日本語のアカウント 🔐|gnp.\\u{202e}exe|<script>window.acted=1</script>");
+    browser("network", &page, "");
+    browser("still", &page, "=cmd|日本語のアカウント 🔐|repository-4");
+}
+
+const WORKBOOK: &str = r#"
+import sys, openpyxl
+book = openpyxl.load_workbook(sys.argv[1])
+for sheet in book:
+    for row in sheet.iter_rows():
+        for cell in row:
+            assert cell.data_type != "f", (sheet.title, cell.coordinate)
+            if isinstance(cell.value, str):
+                assert len(cell.value) <= 32767, (sheet.title, cell.coordinate, len(cell.value))
+                assert not any(c in cell.value for c in "\u202e\u2066\x1b\x07\x00"), (sheet.title, cell.coordinate)
+            if cell.hyperlink: assert cell.hyperlink.target is None, cell.hyperlink.target
+# Excel's own escape of what looks like an escape: openpyxl leaves it to its caller.
+from openpyxl.utils.escape import unescape
+names = [unescape(row[1].value) for row in book["Accounts"].iter_rows(min_row=2)]
+for name in ["=cmd|'/c calc'!A1", "日本語のアカウント 🔐 émigré", "gnp.\\u{202e}exe\\u{2066}", "_x0041_ &amp; &#x41;"]:
+    assert name in names, (name, names)
+long = [name for name in names if name.startswith("長長")][0]
+assert long.endswith("[cut: 32768 characters; whole in the CSV]"), long[-60:]
+messages = [row[6].value for row in book["Evidence"].iter_rows(min_row=2) if row[6].value]
+assert any("日本" in message for message in messages), messages
+"#;
+
+#[test]
+fn packs_of_hostile_owners_stay_in_their_folder() {
+    let audited = audited();
+    let snapshot = audited.out.join("snapshot.db").to_string_lossy().into_owned();
+    let call = Scangap::new(&["report", &snapshot, "--out", "packs", "--split-by", "tag:team"]).run();
+    assert_eq!(call.code, 3, "{}", call.stderr);
+    let folder = call.home.path().join("packs").join("owners");
+    let mut n_files = 0;
+    for entry in fs_err::read_dir(&folder).expect("a folder") {
+        let entry = entry.expect("a file");
+        let name = entry.file_name().into_string().expect("plain");
+        assert!(entry.file_type().expect("a type").is_file());
+        assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)), "{name}");
+        if name.ends_with(".md") {
+            let page = fs_err::read_to_string(entry.path()).expect("a page");
+            assert!(!page.contains('\u{202e}') && !page.contains('\u{1b}'));
+            // Foreign words stand in code, where Markdown does nothing with them.
+            let outside: String = outside_of_code(&page);
+            assert!(!outside.contains('<') && !outside.contains("acted"), "{outside}");
+        }
+        n_files += 1;
+    }
+    assert_eq!(n_files, 2 * names().len());
+}
+
+/// What Markdown would read as its own: a page without fenced blocks and code spans.
+fn outside_of_code(page: &str) -> String {
+    let mut out = String::new();
+    let mut fence: Option<String> = None;
+    for line in page.lines() {
+        let ticks: String = line.chars().take_while(|c| *c == '`').collect();
+        match &fence {
+            Some(open) if line == open => fence = None,
+            Some(_) => {}
+            None if ticks.len() >= 3 && !line[ticks.len()..].contains('`') => fence = Some(ticks),
+            None => out += &without_spans(line),
+        }
+        out.push('\n');
+    }
+    out
+}
+
+fn without_spans(line: &str) -> String {
+    let mut out = String::new();
+    let mut rest = line;
+    while let Some(start) = rest.find('`') {
+        out += &rest[..start];
+        let ticks: String = rest[start..].chars().take_while(|c| *c == '`').collect();
+        let after = &rest[start + ticks.len()..];
+        let mut from = 0;
+        let end = loop {
+            let Some(at) = after[from..].find(&ticks).map(|at| from + at) else { break None };
+            let run = after[at..].chars().take_while(|c| *c == '`').count();
+            if run == ticks.len() {
+                break Some(at + run);
+            }
+            from = at + run;
+        };
+        match end {
+            Some(end) => rest = &after[end..],
+            None => return out + rest,
+        }
+    }
+    out + rest
+}

@@ -1,0 +1,162 @@
+//! Owner packs: each owner's own rows, all of them, in files whose names nobody can bend; and OCSF findings.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use calamine::{Reader, Xlsx, open_workbook};
+use scangap_tests::{Audited, Scangap, organization, python, simulate};
+
+use crate::demo::demo;
+
+/// Writes the packs of an audit; the names of the files and the repositories that each workbook holds.
+fn split(audited: &Audited, by: &str, code: i32) -> (tempfile::TempDir, BTreeMap<String, Vec<String>>) {
+    let snapshot = audited.out.join("snapshot.db").to_string_lossy().into_owned();
+    let call = Scangap::new(&["report", &snapshot, "--out", "packs", "--split-by", by]).run();
+    assert_eq!(call.code, code, "{}", call.stderr);
+    let folder = call.home.path().join("packs").join("owners");
+    let mut packs = BTreeMap::new();
+    for entry in fs_err::read_dir(&folder).expect("a folder") {
+        let path = entry.expect("a file").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        if let Some(owner) = name.strip_suffix(".xlsx") {
+            assert!(folder.join(format!("{owner}.md")).exists(), "{owner} has a page");
+            packs.insert(owner.to_owned(), repositories(&path));
+        }
+    }
+    let verified = Scangap::new(&["verify", &call.home.path().join("packs").to_string_lossy()]).run();
+    assert_eq!(verified.code, 0, "{}", verified.stdout);
+    (call.home, packs)
+}
+
+fn repositories(workbook: &Path) -> Vec<String> {
+    let mut workbook: Xlsx<_> = open_workbook(workbook).expect("a workbook");
+    let rows = workbook.worksheet_range("Repositories").expect("the sheet");
+    rows.rows().skip(1).map(|row| row[4].to_string()).collect()
+}
+
+#[test]
+fn each_account_gets_its_own_rows_and_the_exact_change() {
+    let audited = demo();
+    let (home, packs) = split(&audited, "account", 3);
+    let all: usize = packs.values().map(Vec::len).sum();
+    assert_eq!(all, audited.csv("repositories.csv").len(), "no row is lost or doubled");
+    for row in audited.csv("repositories.csv") {
+        let mine: Vec<_> = packs.iter().filter(|(owner, _)| owner.starts_with(&row["account_id"])).collect();
+        assert_eq!(mine.len(), 1, "{}", row["account_id"]);
+        assert!(mine[0].1.contains(&row["repository"]));
+    }
+    let page = packs.keys().find(|owner| owner.starts_with("333333333333")).expect("a pack");
+    let page = fs_err::read_to_string(home.path().join("packs/owners").join(format!("{page}.md"))).expect("a page");
+    for part in [
+        "**SIMULATED",
+        "### `journey/1-blocked`",
+        "- responsible: `repository policy: OfficeOnly (NotIpAddress aws:SourceIp)`",
+        "+         \"ArnNotEquals\": {",
+        "aws ecr set-repository-policy --registry-id 333333333333 --region eu-west-1 --repository-name 'journey/1-blocked'",
+    ] {
+        assert!(page.contains(part), "`{part}` is missing:\n{page}");
+    }
+    assert!(!page.contains("base/mfa-only"), "another account's repository");
+}
+
+#[test]
+fn units_are_told_apart_by_their_path() {
+    let audited = demo();
+    let (_home, packs) = split(&audited, "ou", 3);
+    let mut by_unit: BTreeMap<String, usize> = BTreeMap::new();
+    for row in audited.csv("repositories.csv") {
+        *by_unit.entry(row["ou_path"].clone()).or_default() += 1;
+    }
+    let mut sizes: Vec<usize> = packs.values().map(Vec::len).collect();
+    let mut expected: Vec<usize> = by_unit.into_values().collect();
+    sizes.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(sizes, expected);
+}
+
+const TAGGED: &str = r#"
+[[accounts]]
+id = "333333333333"
+name = "alpha"
+cells = [{ region = "eu-west-1", repositories = [
+  { name = "of-payments", tags = { team = "payments", secret = "s3cr3t" } },
+  { name = "of-web", tags = { team = "../../web" } },
+  { name = "of-nobody", tags = { other = "x" } },
+  { name = "unread", tags = { team = "payments" } },
+  { name = "named-like-nobody", tags = { team = "unknown-owner" } },
+] }]
+"#;
+
+#[test]
+fn tags_tell_owners_apart_where_the_audit_read_them() {
+    let mut scenario = organization(TAGGED);
+    let mut fault = scangap_simorg::scenario::FaultSpec::of("ecr:ListTagsForResource", "AccessDeniedException", 400);
+    fault.resource = Some("unread".to_owned());
+    scenario.faults.push(fault);
+    let simulator = simulate(scenario);
+    let audited = Scangap::audit(&simulator).args(&["--tags", "team"]).into_folder().expect_code(3);
+    let (_home, packs) = split(&audited, "tag:team", 3);
+    assert_eq!(packs["payments"], ["of-payments"]);
+    assert_eq!(packs["no-owner"], ["of-nobody"]);
+    assert_eq!(packs["unknown-owner"], ["unread"], "a tag that was not read is nobody's word");
+    let web = packs.iter().find(|(owner, _)| owner.starts_with("web-")).expect("a plain name");
+    assert_eq!(web.1, &["of-web"]);
+    assert_eq!(packs.len(), 5);
+    // Of the tags only the one that was asked for is kept.
+    let bytes = String::from_utf8_lossy(&audited.bytes("snapshot.db")).into_owned();
+    assert!(bytes.contains("payments") && !bytes.contains("s3cr3t"));
+    // Another key was not read.
+    let snapshot = audited.out.join("snapshot.db").to_string_lossy().into_owned();
+    let call = Scangap::new(&["report", &snapshot, "--out", "x", "--split-by", "tag:cost"]).run();
+    assert_eq!(call.code, 64);
+    assert!(call.stderr.contains("--tags 'cost'"), "{}", call.stderr);
+    let call = Scangap::new(&["report", &snapshot, "--out", "x", "--split-by", "team"]).run();
+    assert_eq!(call.code, 64, "{}", call.stderr);
+}
+
+#[test]
+fn ocsf_findings_fit_the_published_schema_and_nothing_unknown_passes() {
+    let audited = demo();
+    let snapshot = audited.out.join("snapshot.db").to_string_lossy().into_owned();
+    let call = Scangap::new(&["report", &snapshot, "--out", "ocsf", "--ocsf"]).run();
+    assert_eq!(call.code, 3, "{}", call.stderr);
+    let file = call.home.path().join("ocsf").join("ocsf.jsonl");
+    let text = fs_err::read_to_string(&file).expect("the findings");
+    python(OCSF, &[&file.to_string_lossy(), &audited.csv("repositories.csv").len().to_string()]);
+    let by_diagnosis: BTreeMap<String, u64> = text
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"))
+        .map(|finding| {
+            let compliance = &finding["compliance"];
+            let code = compliance["status_code"].as_str().expect("a code").to_owned();
+            (code, compliance["status_id"].as_u64().expect("an id"))
+        })
+        .collect();
+    assert_eq!((by_diagnosis["unreadable"], by_diagnosis["undecided"]), (0, 0), "Unknown");
+    assert_eq!((by_diagnosis["covered"], by_diagnosis["blocked"]), (1, 3), "Pass and Fail");
+    assert!(!text.contains('\u{202e}'));
+}
+
+const OCSF: &str = r#"
+import json, sys
+from jsonschema import Draft202012Validator
+from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
+schema = OcsfJsonSchemaEmbedded(get_ocsf_schema(version="1.5.0")).get_class_schema("compliance_finding", profiles=["cloud"])
+validator = Draft202012Validator(schema)
+findings = [json.loads(line) for line in open(sys.argv[1], encoding="utf-8")]
+assert len(findings) == int(sys.argv[2]) > 0, len(findings)
+for finding in findings:
+    errors = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(finding)]
+    assert not errors, errors
+    # What the schema does not say.
+    assert finding["type_uid"] == finding["class_uid"] * 100 + finding["activity_id"]
+    assert finding["metadata"]["version"] == "1.5.0" and finding["metadata"]["profiles"] == ["cloud"]
+    assert 10**12 <= finding["time"] < 10**13, "milliseconds"
+    compliance = finding["compliance"]
+    captions = {0: "Unknown", 1: "Pass", 3: "Fail", 99: "Not applicable"}
+    assert compliance["status"] == captions[compliance["status_id"]]
+assert len({finding["finding_info"]["uid"] for finding in findings}) == len(findings)
+broken = json.loads(json.dumps(findings[0]))
+del broken["time"]
+assert list(validator.iter_errors(broken)), "a finding without a time fits"
+"#;

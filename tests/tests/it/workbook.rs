@@ -1,0 +1,184 @@
+//! The workbook as other programs read it: calamine here, openpyxl in Python. Sheets, types, tables, filters, rules, links,
+//! and the notes of an auditor from one quarter to the next.
+
+use calamine::{Data, Reader, Xlsx, open_workbook};
+use scangap_tests::{Audited, Scangap, organization, python, simulate};
+
+use crate::demo::demo;
+
+fn snapshot(audited: &Audited) -> String {
+    audited.out.join("snapshot.db").to_string_lossy().into_owned()
+}
+
+#[test]
+fn openpyxl_finds_every_table_filter_rule_link_and_type() {
+    let audited = demo();
+    python(STRUCTURE, &[&audited.out.join("audit.xlsx").to_string_lossy()]);
+}
+
+const STRUCTURE: &str = r#"
+import datetime, re, sys
+import openpyxl
+book = openpyxl.load_workbook(sys.argv[1])
+data = ["Repositories", "Policies", "Undecided", "Unreadable", "Gaps", "Cells", "Accounts", "Data dictionary", "Evidence"]
+for name in data:
+    sheet = book[name]
+    (table,) = sheet.tables.values()
+    assert table.displayName == name.replace(" ", "_"), table.displayName
+    rows = max(sheet.max_row, 2)
+    assert table.ref == f"A1:{openpyxl.utils.get_column_letter(sheet.max_column)}{rows}", (name, table.ref, rows)
+    assert table.autoFilter is not None and table.tableStyleInfo.name == "TableStyleLight9", name
+    header = [cell.value for cell in sheet[1]]
+    assert [column.name for column in table.tableColumns] == header, name
+    assert sheet.freeze_panes and sheet.freeze_panes[-1] == "2", (name, sheet.freeze_panes)
+    assert sheet.print_title_rows == "$1:$1" and sheet.page_setup.orientation == "landscape", name
+    assert sheet.sheet_properties.pageSetUpPr.fitToPage and "SIMULATED" in sheet.oddFooter.center.text, name
+    assert not any(isinstance(cell.value, str) and cell.data_type == "f" for row in sheet.iter_rows() for cell in row), name
+sheet = book["Repositories"]
+header = {cell.value: cell.column for cell in sheet[1]}
+for title in ["Owner", "Decision", "Justification", "Due", "Reviewed by"]:
+    assert title in header and all(sheet.cell(row, header[title]).value is None for row in range(2, sheet.max_row + 1)), title
+for row in range(2, sheet.max_row + 1):
+    assert re.fullmatch(r"\d{12}", sheet.cell(row, header["Account"]).value)
+    scanned = sheet.cell(row, header["Last scanned"]).value
+    assert scanned is None or isinstance(scanned, (datetime.datetime, str)), scanned
+    assert isinstance(sheet.cell(row, header["Created"]).value, (datetime.datetime, str))
+assert any(isinstance(sheet.cell(row, header["Last scanned"]).value, datetime.datetime) for row in range(2, sheet.max_row + 1))
+assert sheet.cell(2, header["Created"]).number_format == "yyyy-mm-dd hh:mm" or isinstance(sheet.cell(2, header["Created"]).value, str)
+words = {rule.text for rules in sheet.conditional_formatting for rule in rules.rules}
+assert {"blocked", "at_risk", "stale", "covered", "unreadable", "denied", "depends"} <= words, words
+# Links, both ways, lead to rows that are what they say.
+policies = book["Policies"]
+columns = {cell.value: cell.column for cell in policies[1]}
+links = 0
+for row in range(2, sheet.max_row + 1):
+    cell = sheet.cell(row, header["Policy SHA-256"])
+    if cell.hyperlink:
+        target = int(re.fullmatch(r"'Policies'!A(\d+)", cell.hyperlink.location).group(1))
+        assert policies.cell(target, columns["Policy SHA-256"]).value == cell.value
+        links += 1
+assert links == 3, links
+for row in range(2, policies.max_row + 1):
+    cell = policies.cell(row, columns["Repository"])
+    target = int(re.fullmatch(r"'Repositories'!A(\d+)", cell.hyperlink.location).group(1))
+    assert sheet.cell(target, header["Repository"]).value == cell.value
+    assert '"Statement"' in policies.cell(row, columns["Policy as it is"]).value
+assert "ArnNotEquals" in policies.cell(2, columns["Policy repaired"]).value
+for name in ["Undecided", "Unreadable"]:
+    part = book[name]
+    at = {cell.value: cell.column for cell in part[1]}
+    for row in range(2, part.max_row + 1):
+        target = int(re.fullmatch(r"'Repositories'!A(\d+)", part.cell(row, at["Repository"]).hyperlink.location).group(1))
+        assert sheet.cell(target, header["Repository ARN"]).value == part.cell(row, at["Repository ARN"]).value
+        assert part.cell(row, at["Diagnosis"]).value == name.lower()
+cover = book["Cover"]
+for row in cover.iter_rows():
+    for cell in row:
+        if cell.hyperlink:
+            assert cell.hyperlink.location == f"'{cell.value}'!A1" and cell.value in book.sheetnames, cell.hyperlink.location
+text = "\n".join(str(cell.value) for row in cover.iter_rows() for cell in row if cell.value)
+for part in ["o-exampleorg", "SIMULATED", "Facts SHA-256", "arn:aws:iam::111111111111:user/auditor", "2026-11-23T09:00:00Z", "scangap 0.1.0 ("]:
+    assert part in text, part
+assert len(book["Summary"]._charts) == 3, len(book["Summary"]._charts)
+matrix = book["Coverage matrix"]
+assert any(rule.type == "colorScale" for rules in matrix.conditional_formatting for rule in rules.rules)
+assert book.properties.created == datetime.datetime(2026, 11, 23, 9, 0), book.properties.created
+"#;
+
+#[test]
+fn notes_are_carried_over_by_the_repository_and_none_is_lost() {
+    let audited = demo();
+    let home = tempfile::tempdir().expect("a folder");
+    let old = home.path().join("old.xlsx");
+    // An auditor opens the workbook, sorts it, moves columns and writes.
+    python(ANNOTATE, &[&audited.out.join("audit.xlsx").to_string_lossy(), &old.to_string_lossy()]);
+    let call =
+        Scangap::new(&["report", &snapshot(&audited), "--out", "new", "--carry-over", &old.to_string_lossy()]).run();
+    assert_eq!(call.code, 3, "{}", call.stderr);
+    let new = call.home.path().join("new").join("audit.xlsx");
+    python(CARRIED, &[&new.to_string_lossy()]);
+    // And once more: what was carried over is carried on.
+    let again =
+        Scangap::new(&["report", &snapshot(&audited), "--out", "third", "--carry-over", &new.to_string_lossy()]).run();
+    python(CARRIED, &[&again.home.path().join("third").join("audit.xlsx").to_string_lossy()]);
+}
+
+const ANNOTATE: &str = r#"
+import datetime, sys
+import openpyxl
+book = openpyxl.load_workbook(sys.argv[1])
+sheet = book["Repositories"]
+header = {cell.value: cell.column for cell in sheet[1]}
+rows = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=2)]
+rows.sort(key=lambda row: row[header["Repository"] - 1], reverse=True)
+titles = [cell.value for cell in sheet[1]]
+place = {title: at for at, title in enumerate(titles)}
+for row in rows:
+    if row[place["Repository"]] == "journey/1-blocked":
+        row[place["Owner"]], row[place["Decision"]], row[place["Due"]] = "=HYPERLINK(\"http://evil\")", "fix 日本", datetime.datetime(2026, 12, 24)
+    if row[place["Repository"]] == "ledger":
+        row[place["Reviewed by"]], row[place["Justification"]] = 42, "x" * 40
+gone = list(rows[0])
+gone[place["Repository ARN"]], gone[place["Owner"]] = "arn:aws:ecr:eu-west-1:333333333333:repository/gone", "somebody"
+rows.append(gone)
+out = openpyxl.Workbook()
+sheet = out.active
+sheet.title = "Repositories"
+order = list(reversed(range(len(titles))))
+sheet.append([titles[at] for at in order])
+for row in rows:
+    sheet.append([None] * len(order))
+    for column, at in enumerate(order, 1):
+        if row[at] is not None:
+            cell = sheet.cell(sheet.max_row, column)
+            cell.value = row[at]
+            if isinstance(row[at], str): cell.data_type = "s"
+out.save(sys.argv[2])
+"#;
+
+const CARRIED: &str = r#"
+import datetime, sys
+import openpyxl
+book = openpyxl.load_workbook(sys.argv[1])
+sheet = book["Repositories"]
+header = {cell.value: cell.column for cell in sheet[1]}
+rows = {sheet.cell(row, header["Repository"]).value: {title: sheet.cell(row, column) for title, column in header.items()} for row in range(2, sheet.max_row + 1)}
+blocked, ledger = rows["journey/1-blocked"], rows["ledger"]
+assert blocked["Owner"].value == '=HYPERLINK("http://evil")' and blocked["Owner"].data_type == "s", blocked["Owner"].data_type
+assert blocked["Decision"].value == "fix 日本"
+assert blocked["Due"].value == datetime.datetime(2026, 12, 24), blocked["Due"].value
+assert ledger["Reviewed by"].value == 42 and ledger["Justification"].value == "x" * 40
+filled = [name for name, row in rows.items() if any(row[title].value for title in ("Owner", "Decision", "Justification", "Due", "Reviewed by"))]
+assert sorted(filled) == ["journey/1-blocked", "ledger"], filled
+rest = book["Notes carried over"]
+assert [cell.value for cell in rest[2]][:2] == ["arn:aws:ecr:eu-west-1:333333333333:repository/gone", "somebody"]
+"#;
+
+#[test]
+fn a_file_that_is_no_workbook_of_ours_carries_nothing_over() {
+    let audited = demo();
+    for (name, content) in [("missing.xlsx", None), ("text.xlsx", Some("not a workbook"))] {
+        let mut call = Scangap::new(&["report", &snapshot(&audited), "--out", "x", "--carry-over", name]);
+        if let Some(content) = content {
+            fs_err::write(call.home().join(name), content).expect("a file");
+        }
+        call = call.args(&[]);
+        let call = call.run();
+        assert_eq!(call.code, 65, "{}", call.stderr);
+        assert!(call.stderr.contains(name) && call.stderr.contains("hint:"), "{}", call.stderr);
+        assert!(!call.home.path().join("x").join("audit.xlsx").exists(), "nothing is written");
+    }
+}
+
+#[test]
+fn an_organization_with_nothing_in_it_has_whole_workbooks_too() {
+    let simulator = simulate(organization(""));
+    let audited = Scangap::audit(&simulator).into_folder().expect_code(0);
+    let mut workbook: Xlsx<_> = open_workbook(audited.out.join("audit.xlsx")).expect("a workbook");
+    let rows = workbook.worksheet_range("Repositories").expect("the sheet");
+    assert_eq!(rows.rows().next().expect("a header")[0], Data::String("Account".into()));
+    python(
+        "import sys, openpyxl; b = openpyxl.load_workbook(sys.argv[1]); assert b['Repositories'].max_row <= 2 and b['Gaps'].tables",
+        &[&audited.out.join("audit.xlsx").to_string_lossy()],
+    );
+}

@@ -1,0 +1,104 @@
+//! Reports that cannot be written: the ones from before stay as they were, whole, and nothing half written has a name.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use scangap_simorg::Generate;
+use scangap_tests::{Audited, Scangap, simulate};
+
+use crate::demo::demo;
+
+fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs_err::read_dir(folder).expect("a folder").map(|entry| entry.expect("a file"));
+    entries
+        .map(|entry| (entry.file_name().to_string_lossy().into_owned(), fs_err::read(entry.path()).expect("bytes")))
+        .collect()
+}
+
+fn copy(audited: &Audited, to: &Path) {
+    for (name, bytes) in contents(&audited.out) {
+        fs_err::write(to.join(name), bytes).expect("a file");
+    }
+}
+
+/// A limit on the size of files stands for a full disk: writing fails in the middle.
+#[test]
+fn a_disk_that_is_full_leaves_the_previous_reports() {
+    let audited = demo();
+    for kilobytes in [1, 8, 20, 40, 60] {
+        let call = Scangap::new(&["report", "snapshot.db", "--csv-dialect", "excel"]);
+        copy(&audited, call.home());
+        let before = contents(call.home());
+        let call = call.with_file_limit(kilobytes).run();
+        assert_eq!(call.code, 1, "{kilobytes} KB: {}{}", call.stdout, call.stderr);
+        assert!(call.stderr.contains("error: failed to write the reports"), "{}", call.stderr);
+        assert!(contents(call.home.path()) == before, "{kilobytes} KB: a file changed, or one was left behind");
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_one_error() {
+    let audited = demo();
+    let snapshot = audited.out.join("snapshot.db").to_string_lossy().into_owned();
+    for place in ["/proc/scangap", "/dev/null/reports"] {
+        let call = Scangap::new(&["report", &snapshot, "--out", place]).run();
+        assert_eq!(call.code, 1, "{}", call.stderr);
+        assert!(call.stderr.contains(place) && call.stderr.contains("hint:"), "{}", call.stderr);
+    }
+}
+
+#[test]
+fn a_killed_process_leaves_the_previous_reports() {
+    let mut scenario = Generate { accounts: 20, regions: 2, repositories: 25, seed: 5 }.scenario();
+    scenario.limits.clear();
+    let key = scangap_simorg::Simulator::access_key(&scenario.organization.management_account);
+    let simulator = simulate(scenario);
+    let audited = Scangap::audit_at(&simulator.url(), &key).into_folder().expect_code(0);
+    // How long it takes when nobody kills it tells when to.
+    let whole = {
+        let call = Scangap::new(&["report", "snapshot.db", "--csv-dialect", "excel"]);
+        copy(&audited, call.home());
+        let started = Instant::now();
+        assert_eq!(call.run().code, 0);
+        started.elapsed()
+    };
+    let mut killed = 0;
+    for part in 1..10 {
+        let call = Scangap::new(&["report", "snapshot.db", "--csv-dialect", "excel"]);
+        copy(&audited, call.home());
+        let before = contents(call.home());
+        let started = Instant::now();
+        let (mut child, home) = call.spawn();
+        while started.elapsed() < whole * part / 10 && child.try_wait().expect("a state").is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let ended = child.try_wait().expect("a state").is_some();
+        child.kill().expect("a kill");
+        child.wait().expect("an end");
+        let after = contents(home.path());
+        let named = |files: &BTreeMap<String, Vec<u8>>| -> Vec<String> {
+            files.keys().filter(|name| !name.starts_with(".scangap-")).cloned().collect()
+        };
+        assert_eq!(named(&after), named(&before));
+        if !ended {
+            killed += 1;
+            // Before the first name is given nothing has changed; after it every file is whole, the old or the new.
+            for (name, bytes) in &before {
+                let now = &after[name];
+                assert!(now == bytes || is_whole(name, now), "{name} is half written after {part}/10");
+            }
+        }
+    }
+    assert!(killed > 0, "the report was always faster than the kill");
+}
+
+fn is_whole(name: &str, bytes: &[u8]) -> bool {
+    match name.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("json") => serde_json::from_slice::<serde_json::Value>(bytes).is_ok(),
+        Some("xlsx") => bytes.windows(4).any(|end| end == b"PK\x05\x06"),
+        Some("html") => bytes.ends_with(b"</html>\n") || bytes.ends_with(b"</html>"),
+        Some("csv" | "jsonl") => bytes.ends_with(b"\n"),
+        _ => false,
+    }
+}

@@ -1,0 +1,281 @@
+// Drives a page of scangap's in Chromium: node drive.mjs CHECK PAGE [MORE]. Fails by throwing; prints what a caller may want.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import puppeteer from 'puppeteer-core';
+
+const [check, file, more] = process.argv.slice(2);
+const browser = await puppeteer.launch({
+  executablePath: process.env.CHROMIUM,
+  // Whatever a page would ask for, no name is found.
+  args: ['--no-sandbox', '--disable-gpu', '--host-resolver-rules=MAP * ~NOTFOUND'],
+});
+
+// A page that was opened, with everything that it asked for and complained of.
+const open = async (hash = '', { script = true, scheme = 'light', width = 1440 } = {}) => {
+  const page = await browser.newPage();
+  page.asked = [];
+  page.said = [];
+  page.on('request', (request) => page.asked.push(request.url()));
+  page.on('pageerror', (error) => page.said.push(String(error)));
+  page.on('console', (message) => page.said.push(message.text()));
+  page.on('dialog', (dialog) => { page.said.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
+  await page.setJavaScriptEnabled(script);
+  await page.setViewport({ width, height: 1000 });
+  await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
+  await page.goto(`file://${file}${hash}`);
+  if (script) await page.waitForSelector('html.ready');
+  return page;
+};
+const texts = (page, selector) => page.$$eval(selector, (found) => found.map((element) => element.textContent.trim()));
+const column = (page, number) => texts(page, `#body tr[data-place] > :nth-child(${number})`);
+const result = (page) => page.$eval('#result', (element) => element.textContent);
+const focused = (page) => page.evaluate(() => document.activeElement.dataset.place ?? document.activeElement.id);
+const tick = (page, name) => page.evaluate((name) => { [...document.querySelectorAll('#facets label')].find((label) => label.querySelector('.what').textContent === name).querySelector('input').click(); }, name);
+const sorted = (values) => [...values].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+
+const checks = {
+  async sort() {
+    const page = await open();
+    const repositories = () => column(page, 5);
+    assert.equal((await column(page, 1))[0], 'blocked', 'the worst stands first');
+    await page.click('#heads [data-column=repository] button');
+    assert.deepEqual(await repositories(), sorted(await repositories()));
+    assert.equal(await page.$eval('#heads [data-column=repository]', (head) => head.ariaSort), 'ascending');
+    assert.equal(await page.$$eval('#heads [aria-sort]', (heads) => heads.length), 1);
+    await page.click('#heads [data-column=repository] button');
+    assert.deepEqual(await repositories(), sorted(await repositories()).reverse());
+    assert.equal(await page.$eval('#heads [data-column=repository]', (head) => head.ariaSort), 'descending');
+  },
+
+  async search() {
+    const page = await open();
+    const all = (await column(page, 5)).length;
+    await page.type('#search', 'OfficeOnly');
+    await page.waitForFunction(() => document.querySelector('#result').textContent.startsWith('1 of'));
+    assert.deepEqual(await column(page, 5), ['journey/1-blocked']);
+    assert.equal(await result(page), `1 of ${all} repositories`);
+    await page.click('#clear');
+    assert.equal((await column(page, 5)).length, all);
+    assert.equal(await page.$eval('#search', (input) => input.value), '');
+  },
+
+  async facets() {
+    const page = await open();
+    await tick(page, 'covered');
+    const covered = await column(page, 1);
+    assert.ok(covered.length > 1 && covered.every((word) => word === 'covered'), covered.join());
+    await tick(page, 'stale');
+    assert.equal((await column(page, 1)).length, covered.length + 1, 'values of one facet are alternatives');
+    await tick(page, 'us-east-1');
+    const regions = await column(page, 4);
+    assert.ok(regions.length > 0 && regions.every((region) => region === 'us-east-1'), 'facets are conditions together');
+    // What another value of a facet would add is counted as if that facet were open.
+    const counts = await page.$$eval('#facets details:first-of-type li', (items) => Object.fromEntries(items.map((item) => [item.querySelector('.what').textContent, item.querySelector('.many').textContent])));
+    assert.equal(counts.stale, '0');
+    await page.click('#needs-action');
+    assert.ok((await column(page, 1)).every((word) => !['covered', 'empty'].includes(word)));
+  },
+
+  async map() {
+    const page = await open();
+    await page.$eval('.heat [data-account="333333333333"] [data-region="us-east-1"] a', (link) => link.click());
+    await page.waitForFunction(() => document.querySelector('#result').textContent.includes(' of '));
+    assert.deepEqual(new Set(await column(page, 3)), new Set(['333333333333']));
+    assert.deepEqual(new Set(await column(page, 4)), new Set(['us-east-1']));
+    await page.$eval('.figures [data-diagnosis=stale] a', (link) => link.click());
+    await page.waitForFunction(() => document.querySelectorAll('#body tr[data-place]').length === 1);
+    assert.deepEqual(await column(page, 1), ['stale']);
+  },
+
+  async address() {
+    const page = await open();
+    await tick(page, 'eu-west-1');
+    await page.click('#heads [data-column=repository] button');
+    await page.type('#search', 'journey');
+    await page.waitForFunction(() => document.querySelector('#result').textContent.startsWith('3 of'));
+    await page.click('#body tr[data-place="1"]');
+    const hash = await page.evaluate(() => location.hash);
+    const again = await open(hash);
+    assert.equal(await result(again), await result(page));
+    assert.deepEqual(await column(again, 5), await column(page, 5));
+    assert.equal(await again.$eval('#panel-title', (title) => title.textContent), 'journey/2-repaired-and-pushed-again');
+    assert.equal(await again.$eval('#panel', (panel) => panel.open), true);
+    // Any address may come from anybody.
+    const hostile = await open('#?q=%3Cimg+src%3Dx+onerror%3Dalert(1)%3E&sort=constructor&columns=__proto__,region&diagnosis=nonsense&open=x');
+    assert.equal((await hostile.$$('img')).length, 0);
+    assert.deepEqual(hostile.said, []);
+    assert.ok((await result(hostile)).startsWith('0 of'));
+  },
+
+  async panel() {
+    const page = await open();
+    await page.click('#body tr[data-place="0"]');
+    const body = await page.$eval('#panel-body', (body) => body.innerText);
+    for (const part of ['the policy denies Inspector', '"Sid": "OfficeOnly"', 'ArnNotEquals', 'aws ecr set-repository-policy --registry-id 333333333333', 'Repository ARN']) assert.ok(body.includes(part), part);
+    assert.ok((await texts(page, '#panel-body mark')).some((line) => line.includes('OfficeOnly')));
+    assert.ok((await texts(page, '#panel-body ins')).some((line) => line.includes('ArnNotEquals')));
+    await browser.defaultBrowserContext().overridePermissions(`file://${file}`, ['clipboard-read', 'clipboard-write', 'clipboard-sanitized-write']);
+    await page.evaluate(() => [...document.querySelectorAll('#panel button')].find((button) => button.textContent === 'Copy the commands').click());
+    await page.waitForFunction(() => [...document.querySelectorAll('#panel button')].some((button) => button.textContent.startsWith('Cop') && button.textContent !== 'Copy the commands' && !button.textContent.startsWith('Copy link')));
+    assert.ok((await page.evaluate(() => navigator.clipboard.readText())).startsWith('scangap explain --snapshot'));
+  },
+
+  async keyboard() {
+    const page = await open();
+    // From the top of the page by Tab alone: the skip link, then on to the table.
+    await page.keyboard.press('Tab');
+    assert.equal(await page.evaluate(() => document.activeElement.className), 'skip');
+    for (let presses = 0; presses < 200 && (await focused(page)) !== '0'; presses++) await page.keyboard.press('Tab');
+    assert.equal(await focused(page), '0', 'the first row is reached');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowUp');
+    assert.equal(await focused(page), '1');
+    const name = (await column(page, 5))[1];
+    await page.keyboard.press('Enter');
+    assert.equal(await page.$eval('#panel', (panel) => panel.open), true);
+    assert.equal(await page.$eval('#panel-title', (title) => title.textContent), name);
+    assert.equal(await page.evaluate(() => document.querySelector('#panel').contains(document.activeElement)), true, 'focus is in the panel');
+    await page.keyboard.press('Escape');
+    assert.equal(await page.$eval('#panel', (panel) => panel.open), false);
+    assert.equal(await focused(page), '1', 'focus is back');
+    await page.keyboard.press('End');
+    assert.equal(Number(await focused(page)), (await column(page, 5)).length - 1);
+    // A button of the header sorts by keyboard and keeps the focus.
+    await page.focus('#heads [data-column=region] button');
+    await page.keyboard.press('Enter');
+    assert.equal(await page.evaluate(() => document.activeElement.closest('th').ariaSort), 'ascending');
+    const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+    assert.notEqual(outline, 'none', 'focus is seen');
+  },
+
+  async columns() {
+    const page = await open();
+    await page.click('#choose summary');
+    await page.evaluate(() => [...document.querySelectorAll('#columns label')].find((label) => label.textContent === 'Next step').querySelector('input').click());
+    assert.ok((await texts(page, '#heads th')).includes('Next step'));
+    assert.ok((await page.evaluate(() => location.hash)).includes('next_step'));
+  },
+
+  // Nothing but the page itself is ever asked for, and the browser has nothing to complain of.
+  async network() {
+    const page = await open();
+    await page.click('#body tr[data-place="0"]');
+    await page.keyboard.press('Escape');
+    await page.type('#search', 'a');
+    assert.deepEqual(page.asked, [`file://${file}`]);
+    assert.deepEqual(page.said, []);
+    // The page's own policy holds: what would be added is not loaded and does not run.
+    await page.evaluate(() => {
+      const image = new Image();
+      image.src = 'https://example.com/x.png';
+      document.body.append(image);
+      const script = document.createElement('script');
+      script.textContent = 'window.ran = true';
+      document.body.append(script);
+    });
+    assert.equal(await page.evaluate(() => window.ran), undefined);
+    assert.ok(page.said.some((line) => /Content Security Policy/.test(line)), page.said.join('\n'));
+  },
+
+  async still() {
+    const page = await open('', { script: false });
+    const text = await page.$eval('body', (body) => body.innerText);
+    for (const part of (more || 'Needs action|journey/1-blocked|OfficeOnly|ArnNotEquals').split('|')) assert.ok(text.includes(part), part);
+    assert.equal(await page.$eval('#explore', (section) => getComputedStyle(section).display), 'none');
+    assert.deepEqual(page.asked, [`file://${file}`]);
+  },
+
+  async print() {
+    const page = await open();
+    const pdf = await page.pdf({ preferCSSPageSize: true, printBackground: true });
+    const pages = Buffer.from(pdf).toString('latin1').match(/\/Type\s*\/Page\b/g).length;
+    assert.ok(pages >= 3 && pages < 40, `${pages} pages`);
+    const counts = await page.evaluate(() => {
+      dispatchEvent(new Event('beforeprint'));
+      const rows = document.querySelectorAll('#body tr[data-place]').length;
+      const shut = document.querySelectorAll('main details:not([open])').length;
+      dispatchEvent(new Event('afterprint'));
+      return { rows, shut, shutAgain: document.querySelectorAll('main details:not([open])').length };
+    });
+    assert.equal(`${counts.rows} repositories`, await result(page), 'every row is printed');
+    assert.equal(counts.shut, 0, 'what is folded is unfolded on paper');
+    assert.ok(counts.shutAgain > 0);
+    await page.emulateMediaType('print');
+    const hidden = await page.evaluate(() => ['nav', '.tools', '#facets'].map((selector) => getComputedStyle(document.querySelector(selector)).display));
+    assert.deepEqual(hidden, ['none', 'none', 'none']);
+  },
+
+  async access() {
+    const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+    for (const options of [{}, { scheme: 'dark' }, { width: 420 }]) {
+      for (const panel of [false, true]) {
+        const page = await open('', options);
+        if (panel) await page.$eval('#body tr[data-place="0"]', (row) => row.click());
+        // Through the debugger: the page's policy would not let it in, and rightly.
+        await page.evaluate(axe);
+        const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }));
+        const found = violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(' ')).slice(0, 3).join(', ')}`);
+        assert.deepEqual(found, [], JSON.stringify(options));
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        assert.ok(wide <= 0, `the page is ${wide} pixels wider than the window at ${options.width}`);
+        await page.close();
+      }
+    }
+  },
+
+  async hostile() {
+    const page = await open();
+    const rows = (await column(page, 5)).length;
+    for (let place = 0; place < rows; place++) {
+      await page.$eval(`#body tr[data-place="${place}"]`, (row) => row.click());
+      assert.equal((await page.$$('#panel img, #panel iframe, #panel a, #panel script, #panel b b')).length, 0);
+      await page.keyboard.press('Escape');
+    }
+    assert.deepEqual(page.asked, [`file://${file}`]);
+    assert.deepEqual(page.said, []);
+    assert.equal(await page.evaluate(() => window.acted), undefined);
+    const text = await page.$eval('body', (body) => body.textContent);
+    assert.ok(!/[\u202a-\u202e\u2066-\u2069\u0000-\u0008\u001b]/.test(text), 'what acts on sight is shown');
+    for (const part of more.split('|')) assert.ok(text.includes(part), part);
+  },
+
+  // How it feels with many rows: milliseconds, for people.
+  async large() {
+    const started = performance.now();
+    const page = await open();
+    const ready = performance.now() - started;
+    const measure = (work) => page.evaluate(`(async () => { const from = performance.now(); ${work}; await new Promise((done) => requestAnimationFrame(() => setTimeout(done))); return performance.now() - from; })()`);
+    const sort = await measure("document.querySelector('#heads [data-column=repository] button').click()");
+    const facet = await measure("document.querySelector('#facets input[type=checkbox]').click()");
+    const scroll = await measure("document.querySelector('#window').scrollTop = 400000");
+    await page.click('#clear');
+    const search = await measure("document.querySelector('#search').value = 'service-00012'; document.querySelector('#search').dispatchEvent(new Event('input')); await new Promise((done) => setTimeout(done, 160))");
+    const drawn = await page.$$eval('#body tr', (rows) => rows.length);
+    assert.ok(drawn < 200, `${drawn} rows are drawn`);
+    const round = Math.round;
+    console.log(`opened in ${round(ready)} ms, sorted in ${round(sort)} ms, narrowed in ${round(facet)} ms, scrolled in ${round(scroll)} ms, searched in ${round(search - 160)} ms; ${await result(page)}, ${drawn} rows drawn`);
+  },
+
+  // Pictures, for eyes: light, dark, narrow, without the script, and the panel.
+  async pictures() {
+    for (const [name, options, width] of [['light', {}, 1440], ['dark', { scheme: 'dark' }, 1440], ['narrow', { width: 420 }, 420], ['still', { script: false }, 1440]]) {
+      const page = await open('', { width, ...options });
+      await page.screenshot({ path: `${more}/${name}.png`, fullPage: true });
+    }
+    const page = await open();
+    await page.screenshot({ path: `${more}/first.png` });
+    await page.$eval('#explore', (section) => section.scrollIntoView());
+    await page.click('#body tr[data-place="0"]');
+    await page.screenshot({ path: `${more}/panel.png` });
+    await (await open()).pdf({ path: `${more}/print.pdf`, preferCSSPageSize: true, printBackground: true });
+  },
+};
+
+try {
+  assert.ok(checks[check], `no check is called ${check}`);
+  await checks[check]();
+} finally {
+  await browser.close();
+}
