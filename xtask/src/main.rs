@@ -6,12 +6,17 @@ mod bench;
 mod ci;
 mod docs;
 mod full;
+mod pictures;
 mod samples;
 mod shell;
 mod tidy;
 mod tools;
 
 use clap::{Parser, Subcommand};
+
+/// As in the binary that is measured.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Debug, Parser)]
 #[command(about = "Tasks on the scangap repository")]
@@ -33,6 +38,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Makes the README's pictures of the sample reports again; needs LibreOffice, poppler and ImageMagick
+    Pictures,
     /// Regenerates docs/reference.md; with --check, fails where it is stale
     Docs {
         #[arg(long)]
@@ -60,6 +67,7 @@ fn main() -> anyhow::Result<()> {
         Task::TestTools => tools::install().map(drop),
         Task::Tidy => tidy::run(),
         Task::SampleReports { check } => samples::run(check),
+        Task::Pictures => pictures::make(),
         Task::Docs { check } => docs::run(check),
         Task::Bench(Bench::Collect(size)) => bench::collect::run(&size),
         Task::Bench(Bench::Policy) => bench::policy::run(),

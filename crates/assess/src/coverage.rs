@@ -7,7 +7,7 @@ use scangap_model::{Asked, CoverageRow, CoverageSource, Gap, Observed};
 pub enum Coverage {
     /// Nobody was asked: an earlier layer ended it, or the account was never opened.
     NotAsked,
-    Gap(Gap),
+    Gap(Box<Gap>),
     NoRow,
     Row {
         status: String,

@@ -153,7 +153,7 @@ mod tests {
 
     fn word(text: &str) -> Asked<String> {
         match text {
-            "gap" => Asked::Answered(Observed::Unknown(gap())),
+            "gap" => Asked::Answered(Observed::unknown(gap())),
             "absent" => Asked::Answered(Observed::Absent),
             "not needed" => Asked::NotNeeded,
             text => Asked::Answered(Observed::Known(text.to_owned())),
@@ -167,14 +167,14 @@ mod tests {
             Some((status, reason)) => {
                 Coverage::Row { status: status.into(), reason: reason.into(), last_scanned_at: None }
             }
-            None if parts[4] == "gap" => Coverage::Gap(gap()),
+            None if parts[4] == "gap" => Coverage::Gap(gap().into()),
             None if parts[4] == "none" => Coverage::NoRow,
             None => Coverage::NotAsked,
         };
         let images = match parts[5] {
             "yes" => Asked::Answered(Observed::Known(true)),
             "no" => Asked::Answered(Observed::Known(false)),
-            "gap" => Asked::Answered(Observed::Unknown(gap())),
+            "gap" => Asked::Answered(Observed::unknown(gap())),
             _ => Asked::NotNeeded,
         };
         let found = diagnose(&Layers {
@@ -246,7 +246,7 @@ mod tests {
                 filters: filters.iter().map(ToString::to_string).collect(),
             }]))
         };
-        let unknown = Observed::Unknown(gap());
+        let unknown = Observed::unknown(gap());
         assert_eq!(selection(&Observed::Known("MANUAL".into()), &rules(&["*"]), "app"), Selection::NotSelected);
         for (filter, name, selected) in [
             ("*", "app", true),
@@ -259,6 +259,6 @@ mod tests {
             let expected = if selected { Selection::Selected } else { Selection::NotSelected };
             assert_eq!(selection(&unknown, &rules(&[filter]), name), expected, "{filter} {name}");
         }
-        assert_eq!(selection(&unknown, &Asked::Answered(Observed::Unknown(gap())), "app"), Selection::Unknown);
+        assert_eq!(selection(&unknown, &Asked::Answered(Observed::unknown(gap())), "app"), Selection::Unknown);
     }
 }

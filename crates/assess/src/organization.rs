@@ -1,6 +1,7 @@
-//! The whole organization: repositories stream by and are judged in parallel, a batch at a time, in order.
+//! The whole organization: repositories stream by and are judged in parallel, a range at a time, and kept in order.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -43,10 +44,8 @@ impl Assessment {
     }
 }
 
-/// Records that are judged together. Enough for every core, few enough that memory is not felt.
-const BATCH: usize = 4096;
-/// Records that one task judges.
-const TASK: usize = 256;
+/// Repositories that one task reads and judges. Few enough that memory is not felt, enough that reading them is one go.
+const TASK: usize = 4096;
 
 /// Judges every repository and cell. Each distinct policy is parsed once.
 pub fn assess(
@@ -56,27 +55,32 @@ pub fn assess(
 ) -> Result<Assessment, RecordError> {
     let policies = policies::parse_all(&facts.policies);
     let judge = Judge { facts, policies: &policies, as_of, shared: Mutex::default(), judged: AtomicUsize::new(0) };
+    let count = repositories.count()?;
     let mut assessment = Assessment {
-        repositories: Vec::new(),
+        repositories: Vec::with_capacity(count),
         cells: Vec::new(),
         gaps: facts.gaps.clone(),
         by_cell: BTreeMap::new(),
         judged: 0,
     };
+    // Each task reads its own range: nothing is handed from thread to thread but what is kept.
+    let tasks: Vec<Range<usize>> = (0..count).step_by(TASK).map(|start| start..count.min(start + TASK)).collect();
+    let done: Vec<Task> =
+        tasks.into_par_iter().map(|places| judge.task(repositories, places)).collect::<Result<_, _>>()?;
     let mut interned = HashSet::new();
-    let mut records = repositories.records();
-    loop {
-        let batch: Vec<RepositoryRecord> = records.by_ref().take(BATCH).collect::<Result<_, _>>()?;
-        let Some(last) = batch.last() else { break };
-        let judged: Vec<Vec<Judged>> = batch.par_chunks(TASK).map(|task| judge.all(task)).collect();
-        for (record, (mut repository, gap)) in batch.iter().zip(judged.into_iter().flatten()) {
+    for task in done {
+        for mut repository in task.repositories {
             // What is equal is kept once, whichever cell it is from.
             repository.policy = intern(&mut interned, repository.policy);
-            count(&mut assessment.by_cell, record, repository.diagnosis);
             assessment.repositories.push(repository);
-            assessment.gaps.extend(gap);
         }
-        judge.forget_all_but(&key(last));
+        for (cell, diagnoses) in task.by_cell {
+            let of_cell = assessment.by_cell.entry(cell).or_default();
+            for (diagnosis, number) in diagnoses {
+                *of_cell.entry(diagnosis).or_default() += number;
+            }
+        }
+        assessment.gaps.extend(task.gaps);
     }
     assessment.judged = judge.judged.into_inner();
     let cells = facts
@@ -102,59 +106,82 @@ fn intern(known: &mut HashSet<Arc<PolicyAssessment>>, policy: Arc<PolicyAssessme
     policy
 }
 
-fn count(by_cell: &mut BTreeMap<CellKey, BTreeMap<Diagnosis, usize>>, record: &RepositoryRecord, diagnosis: Diagnosis) {
-    *by_cell.entry(key(record)).or_default().entry(diagnosis).or_default() += 1;
+/// What a task found of its range.
+#[derive(Default)]
+struct Task {
+    repositories: Vec<RepositoryAssessment>,
+    by_cell: BTreeMap<CellKey, BTreeMap<Diagnosis, usize>>,
+    gaps: Vec<Gap>,
 }
 
-type Judged = (RepositoryAssessment, Option<Gap>);
+/// What decides repositories of one cell alike: their own policy, or that it could not be read.
+type PolicyKey = (Option<PolicyHash>, bool);
 
-/// What decides repositories of one cell alike: the cell and their own policy; `None`: no policy, or one that is not read.
-type SharedKey = (CellKey, Option<PolicyHash>, bool);
+/// Filled once, outside the lock under which it was taken.
+type Place = Arc<OnceLock<Arc<PolicyAssessment>>>;
 
-/// What the tasks of a batch share.
+/// What the tasks share.
 struct Judge<'a> {
     facts: &'a AuditFacts,
     policies: &'a Policies,
     as_of: Timestamp,
-    /// Verdicts of the cells that are passing. A place is taken under the lock, and filled outside it, once.
-    shared: Mutex<HashMap<SharedKey, Arc<OnceLock<Arc<PolicyAssessment>>>>>,
+    /// Verdicts of the cells that two tasks meet in. A cell within one task is that task's own affair.
+    shared: Mutex<HashMap<(CellKey, PolicyKey), Place>>,
     judged: AtomicUsize,
 }
 
 impl Judge<'_> {
-    fn all(&self, records: &[RepositoryRecord]) -> Vec<Judged> {
-        let mut out = Vec::with_capacity(records.len());
-        for of_cell in records.chunk_by(|a, b| a.facts.account == b.facts.account && a.facts.region == b.facts.region) {
-            let Some(first) = of_cell.first() else { continue };
-            let key = key(first);
-            let unasked;
-            let cell = if let Some(cell) = self.facts.cells.get(&key) {
-                cell
-            } else {
-                unasked = CellFacts::unasked(key.0, key.1.clone(), CellOutcome::NotReached);
-                &unasked
-            };
-            let view = CellView { facts: self.facts, policies: self.policies, cell, as_of: self.as_of };
-            // The task's own memory saves the lock.
-            let mut mine: HashMap<(Option<PolicyHash>, bool), Arc<PolicyAssessment>> = HashMap::new();
-            for record in of_cell {
-                let own = &record.facts.policy;
-                let policy = if view.shares(own) {
-                    let short = (own.known().cloned(), own.gap().is_some());
-                    if let Some(policy) = mine.get(&short) {
-                        Arc::clone(policy)
-                    } else {
-                        let policy = self.once((key.clone(), short.0.clone(), short.1), || self.judge(&view, record));
-                        mine.insert(short, Arc::clone(&policy));
-                        policy
-                    }
-                } else {
-                    self.judge(&view, record)
-                };
-                out.push(view.assess(record, policy));
-            }
+    fn task(&self, repositories: &dyn Repositories, places: Range<usize>) -> Result<Task, RecordError> {
+        let mut records: Vec<RepositoryRecord> = Vec::with_capacity(places.len());
+        repositories.visit(places, &mut |record| {
+            records.push(record);
+            Ok(())
+        })?;
+        let mut task = Task::default();
+        let of_cells: Vec<&[RepositoryRecord]> =
+            records.chunk_by(|a, b| a.facts.account == b.facts.account && a.facts.region == b.facts.region).collect();
+        let last = of_cells.len().saturating_sub(1);
+        for (at, of_cell) in of_cells.into_iter().enumerate() {
+            self.cell(of_cell, at == 0 || at == last, &mut task);
         }
-        out
+        Ok(task)
+    }
+
+    /// `goes_on`: the cell may have repositories in another task's range too.
+    fn cell(&self, records: &[RepositoryRecord], goes_on: bool, task: &mut Task) {
+        let Some(first) = records.first() else { return };
+        let key = key(first);
+        let unasked;
+        let cell = if let Some(cell) = self.facts.cells.get(&key) {
+            cell
+        } else {
+            unasked = CellFacts::unasked(key.0, key.1.clone(), CellOutcome::NotReached);
+            &unasked
+        };
+        let view = CellView { facts: self.facts, policies: self.policies, cell, as_of: self.as_of };
+        let mut known: HashMap<PolicyKey, Arc<PolicyAssessment>> = HashMap::new();
+        let mut diagnoses = BTreeMap::new();
+        for record in records {
+            let own = &record.facts.policy;
+            let policy = if view.shares(own) {
+                let policy = (own.known().cloned(), own.gap().is_some());
+                if let Some(known) = known.get(&policy) {
+                    Arc::clone(known)
+                } else {
+                    let judge = || self.judge(&view, record);
+                    let judged = if goes_on { self.once((key.clone(), policy.clone()), judge) } else { judge() };
+                    known.insert(policy, Arc::clone(&judged));
+                    judged
+                }
+            } else {
+                self.judge(&view, record)
+            };
+            let (repository, gap) = view.assess(record, policy);
+            *diagnoses.entry(repository.diagnosis).or_default() += 1;
+            task.repositories.push(repository);
+            task.gaps.extend(gap);
+        }
+        task.by_cell.insert(key, diagnoses);
     }
 
     fn judge(&self, view: &CellView<'_>, record: &RepositoryRecord) -> Arc<PolicyAssessment> {
@@ -163,13 +190,8 @@ impl Judge<'_> {
     }
 
     /// Judges unless another task has.
-    fn once(&self, key: SharedKey, judge: impl FnOnce() -> Arc<PolicyAssessment>) -> Arc<PolicyAssessment> {
+    fn once(&self, key: (CellKey, PolicyKey), judge: impl FnOnce() -> Arc<PolicyAssessment>) -> Arc<PolicyAssessment> {
         let place = Arc::clone(self.shared.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
         Arc::clone(place.get_or_init(judge))
-    }
-
-    /// Cells that have passed do not come again.
-    fn forget_all_but(&self, cell: &CellKey) {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner).retain(|(key, ..), _| key == cell);
     }
 }

@@ -213,7 +213,8 @@ pub(crate) fn without_password(text: &str) -> String {
 
 /// What was made of each repository, for the snapshot's views.
 fn rows(judged: &Judged) -> impl Iterator<Item = Result<AssessmentRow, RecordError>> {
-    let records = judged.snapshot.repositories.records().zip(&judged.assessment.repositories);
+    let assessments = &judged.assessment.repositories;
+    let records = judged.snapshot.repositories.records(0..assessments.len()).zip(assessments);
     records.map(|(record, assessment)| {
         let record = record?;
         let repository = record.facts;

@@ -103,7 +103,7 @@ async fn read_cell(cell: &Cell<'_>, probing: bool, view: &AdminView) -> CellHarv
     let mut facts = CellFacts::unasked(cell.account, cell.region.clone(), outcome);
     facts.repositories = match &list_gap {
         None => Observed::Known(u64::try_from(listed.len()).unwrap_or(u64::MAX)).into(),
-        Some(gap) => Observed::Unknown(gap.clone()).into(),
+        Some(gap) => Observed::unknown(gap.clone()).into(),
     };
 
     let something = !listed.is_empty() || list_gap.is_some();
@@ -172,7 +172,7 @@ async fn missing_from_list(
     for name in missing {
         let unlisted = |created_at| Target { arn: arn_of(cell, &name), name: name.clone(), created_at, listed: false };
         if let Some(gap) = list_gap {
-            targets.insert(name.clone(), unlisted(Observed::Unknown(gap.clone())));
+            targets.insert(name.clone(), unlisted(Observed::unknown(gap.clone())));
             continue;
         }
         let asked = cell
@@ -194,7 +194,7 @@ async fn missing_from_list(
             }
             Err(error) => {
                 let gap = cell.gap(error, name.as_str());
-                targets.insert(name.clone(), unlisted(Observed::Unknown(gap)));
+                targets.insert(name.clone(), unlisted(Observed::unknown(gap)));
             }
         }
     }
@@ -223,7 +223,7 @@ pub(crate) async fn seen_from_outside(
                 facts.inspector_ecr_status = Observed::from_answer(status.ecr_status.clone()).into();
                 facts.coverage = match &seen.coverage_gap {
                     None => Observed::Known(CoverageSource::DelegatedAdministrator).into(),
-                    Some(gap) => Observed::Unknown(gap.clone()).into(),
+                    Some(gap) => Observed::unknown(gap.clone()).into(),
                 };
             }
             coverage = seen.coverage.get(&account).cloned().unwrap_or_default();
@@ -237,9 +237,9 @@ pub(crate) async fn seen_from_outside(
                 arn: repository_arn(context.identity.partition, &region, account, &name),
                 name,
                 listed: false,
-                created_at: Observed::Unknown(refusal.clone()),
-                policy: Observed::Unknown(refusal.clone()),
-                scan_frequency: Observed::Unknown(refusal.clone()),
+                created_at: Observed::unknown(refusal.clone()),
+                policy: Observed::unknown(refusal.clone()),
+                scan_frequency: Observed::unknown(refusal.clone()),
                 has_active_image: Asked::NotNeeded,
                 tags: Asked::NotNeeded,
             })

@@ -76,7 +76,7 @@ pub(crate) async fn discover(context: &Context) -> Result<Discovered, CollectErr
     let described = match asked.await {
         Ok(Some(organization)) => Observed::Known(organization),
         Ok(None) => Observed::Absent,
-        Err(error) => Observed::Unknown(error.at(None, None, "")),
+        Err(error) => Observed::unknown(error.at(None, None, "")),
     };
     let malformed = |what: &str| {
         CallError::malformed(Api::DescribeOrganization, "NoOrganizationId", format!("the answer holds no {what}"))
@@ -143,7 +143,7 @@ pub(crate) async fn discover(context: &Context) -> Result<Discovered, CollectErr
     }
     facts.n_accounts = match &list_gap {
         None => Observed::Known(u64::try_from(accounts.len()).unwrap_or(u64::MAX)),
-        Some(gap) => Observed::Unknown(gap.clone()),
+        Some(gap) => Observed::unknown(gap.clone()),
     };
     let named = names(context, &reader, &accounts, &mut gaps).await;
     let targets = in_scope(context, accounts, &named, list_gap.as_ref())?;
@@ -163,9 +163,9 @@ impl<T> OrUnknown<T> for Observed<Option<T>> {
     fn or_unknown(self, gap: impl FnOnce() -> Gap) -> Observed<T> {
         match self {
             Self::Known(Some(value)) => Observed::Known(value),
-            Self::Known(None) => Observed::Unknown(gap()),
+            Self::Known(None) => Observed::unknown(gap()),
             Self::Absent => Observed::Absent,
-            Self::Unknown(gap) => Observed::Unknown(gap),
+            Self::Unknown(gap) => Observed::unknown(gap),
         }
     }
 }
@@ -260,13 +260,13 @@ impl Tree {
     /// `Production/Payments`; empty for an account directly under the root.
     fn ou_path(&self, account: AccountId) -> Observed<String> {
         let Some(path) = self.paths.get(&account) else {
-            return self.gap.clone().map_or(Observed::Absent, Observed::Unknown);
+            return self.gap.clone().map_or(Observed::Absent, Observed::unknown);
         };
         let mut parts = Vec::new();
         for id in path.split('/').filter(|id| id.starts_with("ou-")) {
             match (self.ou_names.get(id), &self.gap) {
                 (Some(name), _) => parts.push(name.as_str()),
-                (None, Some(gap)) => return Observed::Unknown(gap.clone()),
+                (None, Some(gap)) => return Observed::unknown(gap.clone()),
                 (None, None) => parts.push(id),
             }
         }
@@ -277,7 +277,7 @@ impl Tree {
         match self.paths.get(&account) {
             Some(path) if path.starts_with("o-") => Observed::Known(path.clone()),
             Some(path) => Observed::from_answer(organization.map(|id| format!("{id}/{path}"))),
-            None => self.gap.clone().map_or(Observed::Absent, Observed::Unknown),
+            None => self.gap.clone().map_or(Observed::Absent, Observed::unknown),
         }
     }
 
@@ -324,7 +324,7 @@ fn in_scope(
         .collect();
     if let Some(gap) = list_gap {
         for id in &scope.accounts {
-            let unknown = || Observed::Unknown(gap.clone());
+            let unknown = || Observed::unknown(gap.clone());
             targets.entry(*id).or_insert_with(|| Target {
                 id: *id,
                 name: unknown(),
@@ -370,7 +370,7 @@ async fn administrator(context: &Context, reader: &OrganizationReader) -> Observ
         (None, None) => return Observed::Absent,
         (None, Some(error)) => error,
     };
-    let Some(region) = context.connection.default_region() else { return Observed::Unknown(error.at(None, None, "")) };
+    let Some(region) = context.connection.default_region() else { return Observed::unknown(error.at(None, None, "")) };
     let own = context.connection.account(context.identity.account, None).region(&region);
     let answer = context
         .caller
@@ -378,6 +378,6 @@ async fn administrator(context: &Context, reader: &OrganizationReader) -> Observ
     match answer.await {
         Ok(Some(admin)) => Observed::Known(admin),
         Ok(None) => Observed::Absent,
-        Err(_) => Observed::Unknown(error.at(None, None, "")),
+        Err(_) => Observed::unknown(error.at(None, None, "")),
     }
 }

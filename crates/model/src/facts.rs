@@ -1,6 +1,7 @@
 //! The facts of one audit, as collected and as stored.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use jiff::Timestamp;
 
@@ -282,20 +283,37 @@ pub type RecordError = Box<dyn std::error::Error + Send + Sync>;
 pub type Records<'a> = Box<dyn Iterator<Item = Result<RepositoryRecord, RecordError>> + Send + 'a>;
 
 /// The repositories of one audit, sorted by account, region and name. There may be millions: nobody holds them all, and
-/// whoever needs them reads them again.
+/// whoever needs them reads them again, all or a range of their places.
 pub trait Repositories: Sync {
-    /// All but the first `skip`.
-    fn records_from(&self, skip: usize) -> Records<'_>;
+    fn count(&self) -> Result<usize, RecordError>;
 
-    fn records(&self) -> Records<'_> {
-        self.records_from(0)
-    }
+    /// One after the other. What comes next may be read ahead.
+    fn records(&self, places: Range<usize>) -> Records<'_>;
+
+    /// On the caller's own thread: for those who read several ranges side by side.
+    fn visit(
+        &self,
+        places: Range<usize>,
+        each: &mut dyn FnMut(RepositoryRecord) -> Result<(), RecordError>,
+    ) -> Result<(), RecordError>;
 }
 
 /// Records that are held after all: few, and made by hand.
 impl Repositories for Vec<RepositoryRecord> {
-    fn records_from(&self, skip: usize) -> Records<'_> {
-        Box::new(self.iter().skip(skip).cloned().map(Ok))
+    fn count(&self) -> Result<usize, RecordError> {
+        Ok(self.len())
+    }
+
+    fn records(&self, places: Range<usize>) -> Records<'_> {
+        Box::new(self.iter().take(places.end).skip(places.start).cloned().map(Ok))
+    }
+
+    fn visit(
+        &self,
+        places: Range<usize>,
+        each: &mut dyn FnMut(RepositoryRecord) -> Result<(), RecordError>,
+    ) -> Result<(), RecordError> {
+        self.records(places).try_for_each(|record| each(record?))
     }
 }
 

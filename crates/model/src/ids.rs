@@ -32,9 +32,22 @@ impl FromStr for AccountId {
     }
 }
 
+impl AccountId {
+    pub fn as_str(&self) -> &str {
+        // INVARIANT: only digits pass `from_str`.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl AsRef<str> for AccountId {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
 impl fmt::Display for AccountId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|&digit| fmt::Write::write_char(f, char::from(digit)))
+        f.write_str(self.as_str())
     }
 }
 
@@ -52,6 +65,12 @@ macro_rules! text_id {
 
         impl $name {
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
                 &self.0
             }
         }

@@ -8,10 +8,15 @@ pub enum Observed<T> {
     Known(T),
     /// AWS answered that there is none.
     Absent,
-    Unknown(Gap),
+    /// Boxed: gaps are large and few, facts are small and many.
+    Unknown(Box<Gap>),
 }
 
 impl<T> Observed<T> {
+    pub fn unknown(gap: impl Into<Box<Gap>>) -> Self {
+        Self::Unknown(gap.into())
+    }
+
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Observed<U> {
         match self {
             Self::Known(value) => Observed::Known(f(value)),

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use crate::columns::{ACCOUNTS, CELLS, CHANGES, Column, GAPS, Kind, POLICIES, REPOSITORIES, TableName};
 use crate::input::{Input, Material};
+use crate::parallel::write_in_order;
 use crate::value::Value;
 
 /// Who will read the file.
@@ -26,7 +27,7 @@ pub(crate) fn write(
     let input = &material.input;
     mark(dialect, out)?;
     match table {
-        TableName::Repositories => rows(REPOSITORIES, input.repositories(), out),
+        TableName::Repositories => repositories(input, out),
         TableName::Policies => rows(POLICIES, material.policies().map(Ok), out),
         TableName::Cells => rows(CELLS, input.cells().map(Ok), out),
         TableName::Accounts => rows(ACCOUNTS, input.accounts().map(Ok), out),
@@ -38,7 +39,17 @@ pub(crate) fn write(
 /// The table of repositories alone.
 pub(crate) fn write_repositories(input: &Input<'_>, dialect: CsvDialect, out: &mut dyn Write) -> io::Result<()> {
     mark(dialect, out)?;
-    rows(REPOSITORIES, input.repositories(), out)
+    repositories(input, out)
+}
+
+/// The one table that may be long: made in parallel.
+fn repositories(input: &Input<'_>, out: &mut dyn Write) -> io::Result<()> {
+    header(REPOSITORIES, &mut writer(&mut *out))?;
+    write_in_order(input.assessment.repositories.len(), out, |places, buffer| {
+        let mut writer = writer(buffer);
+        input.visit_repositories(places, |of_repository| row(REPOSITORIES, of_repository, &mut writer))?;
+        writer.flush()
+    })
 }
 
 /// The table of changes alone.
@@ -59,17 +70,28 @@ fn rows<'a, K: Kind>(
     rows: impl Iterator<Item = io::Result<K::Row<'a>>>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
-    writer.write_record(columns.iter().map(|column| column.name)).map_err(io::Error::other)?;
-    for row in rows {
-        let row = row?;
-        for column in columns {
-            let value = (column.value)(&row);
-            writer.write_field(safe(&value).as_bytes()).map_err(io::Error::other)?;
-        }
-        writer.write_record(None::<&[u8]>).map_err(io::Error::other)?;
+    let mut writer = writer(out);
+    header(columns, &mut writer)?;
+    for of_row in rows {
+        row(columns, &of_row?, &mut writer)?;
     }
     writer.flush()
+}
+
+fn writer<W: Write>(out: W) -> csv::Writer<W> {
+    csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out)
+}
+
+fn header<K: Kind, W: Write>(columns: &[Column<K>], writer: &mut csv::Writer<W>) -> io::Result<()> {
+    writer.write_record(columns.iter().map(|column| column.name)).map_err(io::Error::other)?;
+    writer.flush()
+}
+
+fn row<K: Kind, W: Write>(columns: &[Column<K>], row: &K::Row<'_>, writer: &mut csv::Writer<W>) -> io::Result<()> {
+    for column in columns {
+        writer.write_field(safe(&(column.value)(row)).as_bytes()).map_err(io::Error::other)?;
+    }
+    writer.write_record(None::<&[u8]>).map_err(io::Error::other)
 }
 
 /// OWASP ASVS 1.2.10: what a spreadsheet would take for a formula gets a leading apostrophe. Names, tags and Sids are

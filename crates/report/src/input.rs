@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::ops::Range;
 
 use jiff::Timestamp;
 use scangap_assess::{Assessment, CellAssessment, Coverage, RepositoryAssessment, coverage_of};
@@ -135,23 +136,40 @@ impl<'a> Input<'a> {
 
     /// Every repository's row, in order. After an error there is nothing more.
     pub(crate) fn repositories(&self) -> impl Iterator<Item = io::Result<RepositoryRow<'a>>> + use<'a> {
-        self.repositories_from(0)
+        self.repositories_at(0..self.assessment.repositories.len())
     }
 
-    /// Every row but the first `skip`.
-    pub(crate) fn repositories_from(
+    /// The rows at these places.
+    pub(crate) fn repositories_at(
         &self,
-        skip: usize,
+        places: Range<usize>,
     ) -> impl Iterator<Item = io::Result<RepositoryRow<'a>>> + use<'a> {
-        let (facts, simulated) = (self.facts, self.simulated);
-        let records = self.repositories.records_from(skip).zip(self.assessment.repositories.iter().skip(skip));
-        records.map(move |(record, assessment)| {
-            let RepositoryRecord { facts: repository, coverage: coverage_rows } = record.map_err(io::Error::other)?;
-            let cell = facts.cells.get(&(repository.account, repository.region.clone()));
-            let coverage = coverage_of(&coverage_rows, cell.map_or(&Asked::NotNeeded, |cell| &cell.coverage));
-            let account = facts.accounts.get(&repository.account);
-            Ok(RepositoryRow { repository, assessment, account, cell, coverage_rows, coverage, simulated })
-        })
+        let input = *self;
+        let assessments = self.assessment.repositories.get(places.clone()).unwrap_or_default();
+        let records = self.repositories.records(places).zip(assessments);
+        records.map(move |(record, assessment)| Ok(input.row(record.map_err(io::Error::other)?, assessment)))
+    }
+
+    /// The same, on the caller's own thread.
+    pub(crate) fn visit_repositories(
+        &self,
+        places: Range<usize>,
+        mut each: impl FnMut(&RepositoryRow<'a>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut assessments = self.assessment.repositories.get(places.clone()).unwrap_or_default().iter();
+        let visited = self.repositories.visit(places, &mut |record| {
+            let assessment = assessments.next().ok_or("more repositories than were judged")?;
+            Ok(each(&self.row(record, assessment))?)
+        });
+        visited.map_err(io::Error::other)
+    }
+
+    fn row(&self, record: RepositoryRecord, assessment: &'a RepositoryAssessment) -> RepositoryRow<'a> {
+        let RepositoryRecord { facts: repository, coverage: coverage_rows } = record;
+        let cell = self.facts.cells.get(&(repository.account, repository.region.clone()));
+        let coverage = coverage_of(&coverage_rows, cell.map_or(&Asked::NotNeeded, |cell| &cell.coverage));
+        let account = self.facts.accounts.get(&repository.account);
+        RepositoryRow { repository, assessment, account, cell, coverage_rows, coverage, simulated: self.simulated }
     }
 
     /// The rows of some repositories. The others are not built.

@@ -14,6 +14,7 @@ mod links;
 mod matrix;
 mod ocsf;
 mod owners;
+mod parallel;
 mod policies;
 mod summary;
 mod terminal;

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::columns::{REPOSITORIES, next_step};
 use crate::input::{Input, RepositoryRow};
+use crate::parallel::write_in_order;
 use crate::value::Value;
 
 /// The version of the schema that findings are written by.
@@ -66,11 +67,13 @@ const fn judged(diagnosis: Diagnosis) -> (Status, Severity) {
 }
 
 pub(crate) fn write(input: &Input<'_>, out: &mut dyn Write) -> io::Result<()> {
-    for row in input.repositories() {
-        serde_json::to_writer(&mut *out, &finding(input, &row?))?;
-        out.write_all(b"\n")?;
-    }
-    Ok(())
+    write_in_order(input.assessment.repositories.len(), out, |places, buffer| {
+        input.visit_repositories(places, |row| {
+            serde_json::to_writer(&mut *buffer, &finding(input, row))?;
+            buffer.push(b'\n');
+            Ok(())
+        })
+    })
 }
 
 fn finding(input: &Input<'_>, row: &RepositoryRow<'_>) -> Json {

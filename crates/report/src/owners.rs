@@ -170,7 +170,7 @@ fn rows_of<'a>(
     let mut held: Vec<Vec<RepositoryRow<'a>>> = owners.iter().map(|_| Vec::new()).collect();
     let from = owners.iter().map(|owner| owner.first).min().unwrap_or(0);
     let to = owners.iter().map(|owner| owner.last + 1).max().unwrap_or(0);
-    for (row, owner) in input.repositories_from(from).zip(of_row.get(from..to).unwrap_or_default()) {
+    for (row, owner) in input.repositories_at(from..to).zip(of_row.get(from..to).unwrap_or_default()) {
         let row = row?;
         if let Some(rows) = (*owner as usize).checked_sub(first_owner).and_then(|at| held.get_mut(at)) {
             rows.push(row);

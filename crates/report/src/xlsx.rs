@@ -81,7 +81,7 @@ fn changes_workbook(input: &Input<'_>) -> io::Result<Vec<u8>> {
 pub(crate) fn write_repositories(input: &Input<'_>, n_rows: usize, table: bool, out: &mut dyn Write) -> io::Result<()> {
     let mut workbook = created(input).map_err(io::Error::other)?;
     let sheet = Sheet { plain: !table, ..Sheet::new("Repositories", REPOSITORIES, n_rows) };
-    sheet.write(&mut workbook, input, input.repositories().take(n_rows))?;
+    sheet.write(&mut workbook, input, input.repositories_at(0..n_rows))?;
     out.write_all(&workbook.save_to_buffer().map_err(io::Error::other)?)
 }
 
@@ -222,7 +222,7 @@ fn repositories(workbook: &mut Workbook, material: &Material<'_>, extras: Extras
         noted: (!extras.carried.is_empty()).then_some(noted),
         ..Sheet::new("Repositories", REPOSITORIES, part.n_rows)
     };
-    sheet.write(workbook, input, input.repositories_from(part.first).take(part.n_rows))
+    sheet.write(workbook, input, input.repositories_at(part.first..part.first + part.n_rows))
 }
 
 /// The repository in AWS's console. A simulated one is nowhere.

@@ -101,7 +101,7 @@ impl Decoder {
             (ABSENT, None) => Ok(Observed::Absent),
             (state, None) => {
                 let id = state.strip_prefix(GAP).ok_or_else(|| BadValue(state.to_owned()))?;
-                self.gaps.get(id).cloned().map(Observed::Unknown).ok_or_else(|| BadValue(state.to_owned()))
+                self.gaps.get(id).cloned().map(Observed::unknown).ok_or_else(|| BadValue(state.to_owned()))
             }
             (state, Some(text)) => Err(BadValue(format!("{state} {text}"))),
         }

@@ -27,6 +27,8 @@ pub enum ReadError {
     Newer { path: PathBuf, found: i64 },
     #[error("`{path}` holds `{value}` in {table}, which no scangap writes")]
     BadValue { path: PathBuf, table: &'static str, value: String },
+    #[error("`{path}` cannot be read beside other work")]
+    Thread { path: PathBuf, source: std::io::Error },
     #[error("`{0}` ends before the organization was read")]
     Empty(PathBuf),
 }
@@ -104,7 +106,9 @@ pub(crate) fn failed(path: &Path, table: &'static str, error: RowError) -> ReadE
 /// The file, if it is a snapshot of a version that is known here.
 pub(crate) fn connect(path: &Path) -> Result<Connection, ReadError> {
     let sqlite = |source| ReadError::Sqlite { path: path.to_owned(), source };
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(sqlite)?;
+    // Every thread has a connection of its own: SQLite's locks would guard nothing.
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let application = pragma("application_id").map_err(|_| ReadError::NotASnapshot(path.to_owned()))?;
     if application != APPLICATION_ID {

@@ -1,50 +1,81 @@
-//! Repositories as they stream out of the file, each with its coverage: two sorted tables, read side by side.
+//! Repositories as they come out of the file, each with its coverage: two sorted tables, read side by side.
 //!
-//! A million records pass here, so columns are read by position, and what repeats from row to row is parsed once.
+//! A million records pass here, so columns are read by position, a state is read only where there is no value, and what
+//! repeats from row to row is parsed once.
 
 use std::collections::HashMap;
+use std::fmt::Write;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, Rows};
+use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row, Rows, params};
 use scangap_model::{
-    AccountId, Asked, CoverageRow, Observed, PolicyHash, Records, RegionName, Repositories, RepositoryFacts,
-    RepositoryName, RepositoryRecord,
+    AccountId, Asked, CoverageRow, Observed, PolicyHash, RecordError, Records, RegionName, Repositories,
+    RepositoryFacts, RepositoryName, RepositoryRecord,
 };
 
-use crate::codec::{BadValue, Decoder};
+use crate::codec::{BadValue, Decoder, KNOWN};
 use crate::read::{ReadError, RowError, bad, connect, failed};
 
-const REPOSITORIES: &str =
-    "SELECT account_id, region, repository, arn, listed, created_at, created_at_state, policy, policy_state,
-    scan_frequency, scan_frequency_state, has_active_image, has_active_image_state, tags, tags_state
-    FROM repositories ORDER BY account_id, region, repository LIMIT -1 OFFSET ?1";
-const ONE_REPOSITORY: &str =
-    "SELECT account_id, region, repository, arn, listed, created_at, created_at_state, policy, policy_state,
-    scan_frequency, scan_frequency_state, has_active_image, has_active_image_state, tags, tags_state
-    FROM repositories WHERE account_id = ?1 AND region = ?2 AND repository = ?3";
-const COVERAGE: &str = "SELECT account_id, region, repository, resource_id, image_digest, status, status_state, reason, reason_state,
-    last_scanned_at, last_scanned_at_state
-    FROM coverage WHERE (account_id, region, repository) >= (?1, ?2, ?3) ORDER BY account_id, region, repository, resource_id";
+/// A fact's value is text; where there is none, its state comes as a blob, so that no text can pass for one.
+const REPOSITORIES: &str = "SELECT account_id, region, repository, arn, listed,
+    ifnull(created_at, CAST(created_at_state AS BLOB)), ifnull(policy, CAST(policy_state AS BLOB)),
+    ifnull(scan_frequency, CAST(scan_frequency_state AS BLOB)), ifnull(has_active_image, CAST(has_active_image_state AS BLOB)),
+    ifnull(tags, CAST(tags_state AS BLOB))
+    FROM repositories WHERE (account_id, region, repository) >= (?1, ?2, ?3)
+    ORDER BY account_id, region, repository LIMIT ?4 OFFSET ?5";
+const COVERAGE: &str = "SELECT account_id, region, repository, resource_id, image_digest,
+    ifnull(status, CAST(status_state AS BLOB)), ifnull(reason, CAST(reason_state AS BLOB)),
+    ifnull(last_scanned_at, CAST(last_scanned_at_state AS BLOB))
+    FROM coverage WHERE (account_id, region, repository) >= (?1, ?2, ?3)
+    ORDER BY account_id, region, repository, resource_id";
+/// The key some places after another.
+const MARK: &str = "SELECT account_id, region, repository FROM repositories
+    WHERE (account_id, region, repository) >= (?1, ?2, ?3)
+    ORDER BY account_id, region, repository LIMIT 1 OFFSET ?4";
+const COUNT_FROM: &str = "SELECT count(*) FROM repositories WHERE (account_id, region, repository) >= (?1, ?2, ?3)";
 
+/// Places between two marks.
+const MARK_EVERY: usize = 4096;
 /// Records that one message carries, and messages that wait: what is read ahead is bounded.
-const BATCH: usize = 512;
+const BATCH: usize = 256;
 const WAITING: usize = 4;
 
-/// The repositories of a snapshot. Each reading opens the file anew, on a thread of its own that stays a little ahead.
+/// The repositories of a snapshot. Each reading opens the file anew.
 #[derive(Debug, Clone)]
 pub struct StoredRepositories {
     path: PathBuf,
     decode: Arc<Decoder>,
+    marks: Arc<OnceLock<Marks>>,
+}
+
+/// A repository's key as it is stored.
+type Key = (String, String, String);
+
+/// Keys at every so many places: a range is found without passing over all that is before it.
+#[derive(Debug)]
+struct Marks {
+    keys: Vec<Key>,
+    count: usize,
 }
 
 type Batch = Result<Vec<RepositoryRecord>, ReadError>;
 
+/// What ends a visit.
+enum VisitError {
+    Read(ReadError),
+    /// The visitor had enough.
+    Visitor(RecordError),
+}
+
 impl StoredRepositories {
     pub(crate) fn new(path: &Path, decode: Arc<Decoder>) -> Self {
-        Self { path: path.to_owned(), decode }
+        Self { path: path.to_owned(), decode, marks: Arc::default() }
     }
 
     /// One repository by its key.
@@ -55,82 +86,137 @@ impl StoredRepositories {
         repository: &str,
     ) -> Result<Option<RepositoryFacts>, ReadError> {
         let connection = connect(&self.path)?;
-        let mut known = Known::default();
-        let mut one = || -> Result<Option<RepositoryFacts>, RowError> {
-            let mut statement = connection.prepare(ONE_REPOSITORY)?;
-            let mut rows = statement.query([&account.to_string(), region.as_str(), repository])?;
-            rows.next()?.map(|row| repository_facts(&self.decode, &mut known, row)).transpose()
+        let one = || -> Result<Option<RepositoryFacts>, RowError> {
+            let mut statement = connection.prepare(REPOSITORIES)?;
+            let mut rows = statement.query(params![account.to_string(), region.as_str(), repository, 1, 0])?;
+            let found =
+                rows.next()?.map(|row| repository_facts(&self.decode, &mut Known::default(), row)).transpose()?;
+            let wanted = |facts: &RepositoryFacts| {
+                (facts.account, &facts.region, facts.name.as_str()) == (account, region, repository)
+            };
+            Ok(found.filter(wanted))
         };
         one().map_err(|error| failed(&self.path, "repositories", error))
+    }
+
+    fn marks(&self) -> Result<&Marks, ReadError> {
+        if let Some(marks) = self.marks.get() {
+            return Ok(marks);
+        }
+        let connection = connect(&self.path)?;
+        let find = || -> Result<Marks, RowError> {
+            let mut next = connection.prepare(MARK)?;
+            let mut keys: Vec<Key> = Vec::new();
+            loop {
+                let first = Key::default();
+                let (last, skip) = keys.last().map_or((&first, 0), |key| (key, MARK_EVERY));
+                let skip = i64::try_from(skip).unwrap_or(i64::MAX);
+                let mut rows = next.query(params![last.0, last.1, last.2, skip])?;
+                let Some(row) = rows.next()? else { break };
+                let key = (row.get(0)?, row.get(1)?, row.get(2)?);
+                drop(rows);
+                keys.push(key);
+            }
+            let rest: i64 = match keys.last() {
+                Some(last) => connection.query_row(COUNT_FROM, params![last.0, last.1, last.2], |row| row.get(0))?,
+                None => 0,
+            };
+            let rest = usize::try_from(rest).unwrap_or(0);
+            Ok(Marks { count: keys.len().saturating_sub(1) * MARK_EVERY + rest, keys })
+        };
+        let marks = find().map_err(|error| failed(&self.path, "repositories", error))?;
+        Ok(self.marks.get_or_init(|| marks))
+    }
+
+    /// Reads a range on this thread.
+    fn read(
+        &self,
+        places: Range<usize>,
+        each: &mut dyn FnMut(RepositoryRecord) -> Result<(), RecordError>,
+    ) -> Result<(), VisitError> {
+        let marks = self.marks().map_err(VisitError::Read)?;
+        let Some(start) = marks.keys.get(places.start / MARK_EVERY).filter(|_| !places.is_empty()) else {
+            return Ok(());
+        };
+        let connection = connect(&self.path).map_err(VisitError::Read)?;
+        self.merge(&connection, start, places, each)
+    }
+
+    fn merge(
+        &self,
+        connection: &Connection,
+        start: &Key,
+        places: Range<usize>,
+        each: &mut dyn FnMut(RepositoryRecord) -> Result<(), RecordError>,
+    ) -> Result<(), VisitError> {
+        let of = |table: &'static str| move |error: RowError| VisitError::Read(failed(&self.path, table, error));
+        let repositories = |error: rusqlite::Error| of("repositories")(error.into());
+        let of_coverage = |error: rusqlite::Error| of("coverage")(error.into());
+        let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let mut statement = connection.prepare(REPOSITORIES).map_err(repositories)?;
+        let (limit, offset) = (number(places.len()), number(places.start % MARK_EVERY));
+        let mut rows = statement.query(params![start.0, start.1, start.2, limit, offset]).map_err(repositories)?;
+        let mut coverage = connection.prepare(COVERAGE).map_err(of_coverage)?;
+        let mut coverage = Coverage {
+            rows: coverage.query(params![start.0, start.1, start.2]).map_err(of_coverage)?,
+            started: false,
+            decode: &self.decode,
+            account: String::new(),
+        };
+        let mut known = Known::default();
+        while let Some(row) = rows.next().map_err(repositories)? {
+            let facts = repository_facts(&self.decode, &mut known, row).map_err(of("repositories"))?;
+            let coverage = coverage.of(&facts).map_err(of("coverage"))?;
+            each(RepositoryRecord { facts, coverage }).map_err(VisitError::Visitor)?;
+        }
+        Ok(())
+    }
+
+    /// Sends a range in batches. Ends early where nobody listens any more.
+    fn send(&self, places: Range<usize>, sender: &SyncSender<Batch>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        let done = self.read(places, &mut |record| {
+            batch.push(record);
+            if batch.len() < BATCH {
+                return Ok(());
+            }
+            let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
+            sender.send(Ok(full)).map_err(|_| "nobody listens".into())
+        });
+        let last = match done {
+            Ok(()) => Ok(batch),
+            Err(VisitError::Read(error)) => Err(error),
+            Err(VisitError::Visitor(_)) => return,
+        };
+        let _ = sender.send(last);
     }
 }
 
 impl Repositories for StoredRepositories {
-    fn records_from(&self, skip: usize) -> Records<'_> {
+    fn count(&self) -> Result<usize, RecordError> {
+        Ok(self.marks()?.count)
+    }
+
+    fn records(&self, places: Range<usize>) -> Records<'_> {
         let (sender, receiver) = sync_channel(WAITING);
         let source = self.clone();
-        // The thread ends with the file, or when nobody listens any more.
-        std::thread::spawn(move || source.read(skip, &sender));
+        let thread = std::thread::Builder::new().name("scangap-reader".to_owned());
+        let failed = sender.clone();
+        if let Err(source) = thread.spawn(move || source.send(places, &sender)) {
+            let _ = failed.send(Err(ReadError::Thread { path: self.path.clone(), source }));
+        }
         Box::new(Stream { receiver, batch: Vec::new().into_iter() })
     }
-}
 
-impl StoredRepositories {
-    fn read(&self, skip: usize, sender: &SyncSender<Batch>) {
-        let outcome = connect(&self.path).and_then(|connection| {
-            self.merge(&connection, skip, sender).map_err(|(table, error)| failed(&self.path, table, error))
-        });
-        if let Err(error) = outcome {
-            let _ = sender.send(Err(error));
-        }
-    }
-
-    /// `Ok` also where the listener went away.
-    fn merge(
+    fn visit(
         &self,
-        connection: &Connection,
-        skip: usize,
-        sender: &SyncSender<Batch>,
-    ) -> Result<(), (&'static str, RowError)> {
-        let repositories = |error: rusqlite::Error| ("repositories", RowError::from(error));
-        let of_coverage = |error: rusqlite::Error| ("coverage", RowError::from(error));
-        let skip = i64::try_from(skip).unwrap_or(i64::MAX);
-        let mut statement = connection.prepare(REPOSITORIES).map_err(repositories)?;
-        let mut rows = statement.query([skip]).map_err(repositories)?;
-        let mut coverage_statement = connection.prepare(COVERAGE).map_err(of_coverage)?;
-        let mut known = Known::default();
-        let Some(first) = rows.next().map_err(repositories)? else { return Ok(()) };
-        let mut next =
-            Some(repository_facts(&self.decode, &mut known, first).map_err(|error| ("repositories", error))?);
-        let start = next.iter().flat_map(|facts: &RepositoryFacts| {
-            [facts.account.to_string(), facts.region.to_string(), facts.name.to_string()]
-        });
-        let mut coverage = Coverage {
-            rows: coverage_statement.query(rusqlite::params_from_iter(start)).map_err(of_coverage)?,
-            ahead: None,
-            started: false,
-            decode: &self.decode,
-            known: Known::default(),
-        };
-        let mut batch = Vec::with_capacity(BATCH);
-        while let Some(facts) = next {
-            let coverage = coverage.of(&facts).map_err(|error| ("coverage", error))?;
-            batch.push(RepositoryRecord { facts, coverage });
-            if batch.len() == BATCH {
-                let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
-                if sender.send(Ok(full)).is_err() {
-                    return Ok(());
-                }
-            }
-            next = match rows.next().map_err(repositories)? {
-                Some(row) => {
-                    Some(repository_facts(&self.decode, &mut known, row).map_err(|error| ("repositories", error))?)
-                }
-                None => None,
-            };
-        }
-        let _ = sender.send(Ok(batch));
-        Ok(())
+        places: Range<usize>,
+        each: &mut dyn FnMut(RepositoryRecord) -> Result<(), RecordError>,
+    ) -> Result<(), RecordError> {
+        self.read(places, each).map_err(|error| match error {
+            VisitError::Read(error) => error.into(),
+            VisitError::Visitor(error) => error,
+        })
     }
 }
 
@@ -140,7 +226,7 @@ struct Stream {
 }
 
 impl Iterator for Stream {
-    type Item = Result<RepositoryRecord, scangap_model::RecordError>;
+    type Item = Result<RepositoryRecord, RecordError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -159,38 +245,32 @@ impl Iterator for Stream {
 /// Coverage rows, taken as their repositories come by. Rows whose repository is not stored are passed over: the cell
 /// counts them.
 struct Coverage<'a, 'c> {
+    /// Stands at the next row that nobody has taken.
     rows: Rows<'c>,
-    ahead: Option<CoverageRow>,
     started: bool,
     decode: &'a Decoder,
-    known: Known,
+    account: String,
 }
 
 impl Coverage<'_, '_> {
-    fn advance(&mut self) -> Result<(), RowError> {
-        self.started = true;
-        self.ahead = match self.rows.next()? {
-            Some(row) => Some(coverage_row(self.decode, &mut self.known, row)?),
-            None => None,
-        };
-        Ok(())
-    }
-
+    /// Keys are compared as the texts that they are stored as: most rows are of the repository that is asked for, and need
+    /// no key of their own.
     fn of(&mut self, facts: &RepositoryFacts) -> Result<Vec<CoverageRow>, RowError> {
         if !self.started {
-            self.advance()?;
+            self.started = true;
+            self.rows.advance()?;
         }
-        let wanted = (facts.account, &facts.region, &facts.name);
         let mut found = Vec::new();
-        while let Some(row) = &self.ahead {
-            match (row.account, &row.region, &row.repository).cmp(&wanted) {
+        self.account.clear();
+        let _ = write!(self.account, "{}", facts.account);
+        let wanted = (self.account.as_str(), facts.region.as_str(), facts.name.as_str());
+        while let Some(row) = self.rows.get() {
+            match (text(row, 0)?, text(row, 1)?, text(row, 2)?).cmp(&wanted) {
                 std::cmp::Ordering::Greater => break,
-                std::cmp::Ordering::Equal => {
-                    found.extend(self.ahead.take());
-                    self.advance()?;
-                }
-                std::cmp::Ordering::Less => self.advance()?,
+                std::cmp::Ordering::Equal => found.push(coverage_row(self.decode, facts, row)?),
+                std::cmp::Ordering::Less => {}
             }
+            self.rows.advance()?;
         }
         Ok(found)
     }
@@ -255,24 +335,24 @@ fn repository_facts(decode: &Decoder, known: &mut Known, row: &Row<'_>) -> Resul
         arn: text(row, 3)?.to_owned(),
         listed: row.get(4)?,
         created_at: observed(decode, row, 5, time)?,
-        policy: observed(decode, row, 7, |text| known.hash(text))?,
-        scan_frequency: observed(decode, row, 9, |text| Some(text.to_owned()))?,
-        has_active_image: asked(decode, row, 11, |text| text.parse().ok())?,
-        tags: asked(decode, row, 13, |text| serde_json::from_str(text).ok())?,
+        policy: observed(decode, row, 6, |text| known.hash(text))?,
+        scan_frequency: observed(decode, row, 7, |text| Some(text.to_owned()))?,
+        has_active_image: asked(decode, row, 8, |text| text.parse().ok())?,
+        tags: asked(decode, row, 9, |text| serde_json::from_str(text).ok())?,
     })
 }
 
-fn coverage_row(decode: &Decoder, known: &mut Known, row: &Row<'_>) -> Result<CoverageRow, RowError> {
-    let name = text(row, 2)?;
+/// A row of this repository.
+fn coverage_row(decode: &Decoder, facts: &RepositoryFacts, row: &Row<'_>) -> Result<CoverageRow, RowError> {
     Ok(CoverageRow {
-        account: known.account(text(row, 0)?)?,
-        region: known.region(text(row, 1)?)?,
-        repository: name.parse().map_err(|_| bad(name))?,
+        account: facts.account,
+        region: facts.region.clone(),
+        repository: facts.name.clone(),
         resource_id: text(row, 3)?.to_owned(),
         image_digest: row.get(4)?,
         status: observed(decode, row, 5, |text| Some(text.to_owned()))?,
-        reason: observed(decode, row, 7, |text| Some(text.to_owned()))?,
-        last_scanned_at: observed(decode, row, 9, time)?,
+        reason: observed(decode, row, 6, |text| Some(text.to_owned()))?,
+        last_scanned_at: observed(decode, row, 7, time)?,
     })
 }
 
@@ -280,10 +360,14 @@ fn time(text: &str) -> Option<Timestamp> {
     text.parse().ok()
 }
 
-/// The value in a column, and how it is known in the next.
+/// A value, or how it is known that there is none.
 fn parts<'r>(row: &'r Row<'_>, at: usize) -> Result<(Option<&'r str>, &'r str), RowError> {
-    let value = row.get_ref(at)?.as_str_or_null().map_err(|_| bad("a value that is no text"))?;
-    Ok((value, text(row, at + 1)?))
+    let read = |bytes| std::str::from_utf8(bytes).map_err(|_| bad("a value that is no text"));
+    match row.get_ref(at)? {
+        ValueRef::Text(bytes) => Ok((Some(read(bytes)?), KNOWN)),
+        ValueRef::Blob(bytes) => Ok((None, read(bytes)?)),
+        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => Err(bad("a value that is no text")),
+    }
 }
 
 fn observed<T>(

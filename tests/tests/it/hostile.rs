@@ -1,5 +1,7 @@
 //! An organization whose every text is written by somebody who means harm: nothing acts, and nothing is lost, in any format.
 
+use std::fmt::Write as _;
+
 use scangap_simorg::Simulator;
 use scangap_simorg::scenario::FaultSpec;
 use scangap_tests::{Audited, Scangap, browser, organization, python, simulate};
@@ -29,19 +31,20 @@ fn audited() -> Audited {
     let policy = format!(
         r#"{{"Statement":{{"Sid":{sid},"Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{{"NotIpAddress":{{"aws:SourceIp":"203.0.113.10/32"}}}}}}}}"#
     );
-    body += &format!("text = {}\n", serde_json::json!(policy));
+    let _ = writeln!(body, "text = {}", serde_json::json!(policy));
     for (at, name) in names().iter().enumerate() {
         // JSON's escapes are TOML's as well, for these.
-        let name = serde_json::to_string(name).expect("JSON").replace("\\u0000", "\\u0000");
-        body += &format!(
-            "[[accounts]]\nid = \"{:012}\"\nname = {name}\ncells = [{{ region = \"eu-west-1\", repositories = [{{ name = \"repository-{at}\", policy = \"deny\", tags = {{ team = {name} }}, coverage = {{ status = \"INACTIVE\", reason = \"ACCESS_DENIED\" }} }}] }}]\n",
+        let name = serde_json::to_string(name).expect("JSON");
+        let _ = writeln!(
+            body,
+            "[[accounts]]\nid = \"{:012}\"\nname = {name}\ncells = [{{ region = \"eu-west-1\", repositories = [{{ name = \"repository-{at}\", policy = \"deny\", tags = {{ team = {name} }}, coverage = {{ status = \"INACTIVE\", reason = \"ACCESS_DENIED\" }} }}] }}]",
             300_000_000_000_u64 + at as u64
         );
     }
     let mut scenario = organization(&body);
     let mut fault = FaultSpec::of("ecr:GetRepositoryPolicy", "AccessDeniedException", 400);
     fault.resource = Some("repository-3".to_owned());
-    fault.message = "=1+1 <script>window.acted=1</script> \u{1b}[31m\u{202e} 日本 🔐".to_owned();
+    fault.message.push_str("=1+1 <script>window.acted=1</script> \u{1b}[31m\u{202e} 日本 🔐");
     scenario.faults.push(fault);
     let simulator = simulate(scenario);
     let key = Simulator::access_key("111111111111");
@@ -125,55 +128,27 @@ fn packs_of_hostile_owners_stay_in_their_folder() {
         let name = entry.file_name().into_string().expect("plain");
         assert!(entry.file_type().expect("a type").is_file());
         assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)), "{name}");
-        if name.ends_with(".md") {
-            let page = fs_err::read_to_string(entry.path()).expect("a page");
-            assert!(!page.contains('\u{202e}') && !page.contains('\u{1b}'));
-            // Foreign words stand in code, where Markdown does nothing with them.
-            let outside: String = outside_of_code(&page);
-            assert!(!outside.contains('<') && !outside.contains("acted"), "{outside}");
-        }
         n_files += 1;
     }
     assert_eq!(n_files, 2 * names().len());
+    // Foreign words stand in code, where Markdown does nothing with them: an independent reader finds no element of theirs.
+    python(MARKDOWN, &[&folder.to_string_lossy(), &names().len().to_string()]);
 }
 
-/// What Markdown would read as its own: a page without fenced blocks and code spans.
-fn outside_of_code(page: &str) -> String {
-    let mut out = String::new();
-    let mut fence: Option<String> = None;
-    for line in page.lines() {
-        let ticks: String = line.chars().take_while(|c| *c == '`').collect();
-        match &fence {
-            Some(open) if line == open => fence = None,
-            Some(_) => {}
-            None if ticks.len() >= 3 && !line[ticks.len()..].contains('`') => fence = Some(ticks),
-            None => out += &without_spans(line),
-        }
-        out.push('\n');
-    }
-    out
-}
-
-fn without_spans(line: &str) -> String {
-    let mut out = String::new();
-    let mut rest = line;
-    while let Some(start) = rest.find('`') {
-        out += &rest[..start];
-        let ticks: String = rest[start..].chars().take_while(|c| *c == '`').collect();
-        let after = &rest[start + ticks.len()..];
-        let mut from = 0;
-        let end = loop {
-            let Some(at) = after[from..].find(&ticks).map(|at| from + at) else { break None };
-            let run = after[at..].chars().take_while(|c| *c == '`').count();
-            if run == ticks.len() {
-                break Some(at + run);
-            }
-            from = at + run;
-        };
-        match end {
-            Some(end) => rest = &after[end..],
-            None => return out + rest,
-        }
-    }
-    out + rest
-}
+const MARKDOWN: &str = r#"
+import pathlib, sys
+from html.parser import HTMLParser
+from markdown_it import MarkdownIt
+class Page(HTMLParser):
+    def handle_starttag(self, tag, attributes):
+        assert tag in {"h1", "h2", "h3", "p", "ul", "li", "code", "pre", "strong", "table", "thead", "tbody", "tr", "th", "td"}, tag
+        assert all(name == "class" and value.startswith("language-") for name, value in attributes), attributes
+pages = list(pathlib.Path(sys.argv[1]).glob("*.md"))
+for page in pages:
+    text = page.read_text(encoding="utf-8")
+    assert not any(c in text for c in "\u202e\x1b\x07"), page
+    html = MarkdownIt("commonmark").enable("table").render(text)
+    Page().feed(html)
+    assert html.startswith("<h1>"), page
+assert len(pages) == int(sys.argv[2]), len(pages)
+"#;

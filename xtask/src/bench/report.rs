@@ -32,6 +32,9 @@ const WORKBOOK: usize = 200_000;
 pub(crate) struct Size {
     #[arg(long, default_value_t = 1_000_000)]
     repositories: u32,
+    /// Keep the snapshot and the reports in this folder
+    #[arg(long)]
+    keep: Option<PathBuf>,
 }
 
 pub(crate) fn run(size: &Size) -> Result<()> {
@@ -39,12 +42,15 @@ pub(crate) fn run(size: &Size) -> Result<()> {
         let mut again = cargo();
         again.args(["run", "--release", "--quiet", "--package", "xtask", "--", "bench", "report"]);
         again.args(["--repositories", &size.repositories.to_string()]);
+        again.args(size.keep.iter().flat_map(|folder| ["--keep".as_ref(), folder.as_os_str()]));
         return run_command(&mut again);
     }
     let venv = tools::install()?.venv;
     run_command(cargo().args(["build", "--release", "--quiet", "--package", "scangap"]))?;
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join("snapshot.db");
+    let temporary = tempfile::tempdir()?;
+    let folder = size.keep.as_deref().unwrap_or(temporary.path());
+    fs_err::create_dir_all(folder)?;
+    let path = folder.join("snapshot.db");
     let started = Instant::now();
     generate(&path, size.repositories)?;
     let cores = std::thread::available_parallelism()?;
@@ -55,9 +61,9 @@ pub(crate) fn run(size: &Size) -> Result<()> {
         fs_err::metadata(&path)?.len(),
         started.elapsed().as_secs_f64()
     );
-    stages(&path, folder.path(), size.repositories as usize)?;
-    python(&venv, folder.path(), size.repositories as usize)?;
-    whole(&venv, &path, folder.path())
+    stages(&path, folder, size.repositories as usize)?;
+    python(&venv, folder, size.repositories as usize)?;
+    whole(&venv, &path, folder)
 }
 
 fn rate(name: &str, rows: usize, started: Instant) -> f64 {
@@ -70,7 +76,7 @@ fn rate(name: &str, rows: usize, started: Instant) -> f64 {
 fn stages(path: &Path, folder: &Path, n_rows: usize) -> Result<()> {
     let snapshot = Snapshot::open(path)?;
     let started = Instant::now();
-    let records = snapshot.repositories.records().try_fold(0, |n, record| record.map(|_| n + 1));
+    let records = snapshot.repositories.records(0..n_rows).try_fold(0, |n, record| record.map(|_| n + 1));
     ensure!(records.map_err(anyhow::Error::from_boxed)? == n_rows, "rows were lost");
     rate("read the facts, nothing else", n_rows, started);
     let started = Instant::now();
@@ -79,8 +85,11 @@ fn stages(path: &Path, folder: &Path, n_rows: usize) -> Result<()> {
     rate("assess: read, judge, count", n_rows, started);
     println!("{:<58} {:>7} policies judged, {} distinct texts", "", assessment.judged, snapshot.facts.policies.len());
     // What is held, judged alone: the reading is taken out.
-    let held: Vec<_> =
-        snapshot.repositories.records().take(200_000).collect::<Result<_, _>>().map_err(anyhow::Error::from_boxed)?;
+    let held: Vec<_> = snapshot
+        .repositories
+        .records(0..n_rows.min(200_000))
+        .collect::<Result<_, _>>()
+        .map_err(anyhow::Error::from_boxed)?;
     let started = Instant::now();
     assess(&snapshot.facts, &held, as_of).map_err(anyhow::Error::from_boxed)?;
     rate("judge 200,000 that are held already", held.len(), started);

@@ -39,7 +39,7 @@ pub(super) async fn read(cell: &Cell<'_>, view: &AdminView, something: bool) -> 
             answers.source = seen
                 .coverage_gap
                 .clone()
-                .map_or(Observed::Known(CoverageSource::DelegatedAdministrator), Observed::Unknown)
+                .map_or(Observed::Known(CoverageSource::DelegatedAdministrator), Observed::unknown)
                 .into();
             answers.rows = seen.coverage.get(&cell.account).cloned().unwrap_or_default();
         }
@@ -59,7 +59,7 @@ pub(super) async fn read(cell: &Cell<'_>, view: &AdminView, something: bool) -> 
                     if let Some(seen) = seen {
                         answers.rows = seen.coverage.get(&cell.account).cloned().unwrap_or_default();
                     }
-                    Observed::Unknown(gap).into()
+                    Observed::unknown(gap).into()
                 }
             };
         }
@@ -68,7 +68,7 @@ pub(super) async fn read(cell: &Cell<'_>, view: &AdminView, something: bool) -> 
 }
 
 fn known_or_gap(cell: &Cell<'_>, word: Option<String>) -> Observed<String> {
-    word.map_or_else(|| Observed::Unknown(not_in_the_answer(cell)), Observed::Known)
+    word.map_or_else(|| Observed::unknown(not_in_the_answer(cell)), Observed::Known)
 }
 
 fn not_in_the_answer(cell: &Cell<'_>) -> scangap_model::Gap {
@@ -105,5 +105,5 @@ async fn own_status(cell: &Cell<'_>) -> (Observed<String>, Observed<String>) {
         },
         Err(error) => cell.gap(error, ""),
     };
-    (Observed::Unknown(gap.clone()), Observed::Unknown(gap))
+    (Observed::unknown(gap.clone()), Observed::unknown(gap))
 }

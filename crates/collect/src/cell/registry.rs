@@ -22,11 +22,11 @@ pub(super) async fn read(cell: &Cell<'_>, facts: &mut CellFacts, policies: &mut 
     );
     facts.registry_policy = match policy {
         Ok(text) => Observed::from_answer(text.and_then(|text| policies.keep(text))).into(),
-        Err(error) => Observed::Unknown(cell.gap(error, "")).into(),
+        Err(error) => Observed::unknown(cell.gap(error, "")).into(),
     };
     facts.registry_policy_scope = match scope {
         Ok(word) => Observed::from_answer(word).into(),
-        Err(error) => Observed::Unknown(cell.gap(error, "")).into(),
+        Err(error) => Observed::unknown(cell.gap(error, "")).into(),
     };
     match configuration {
         Ok(configuration) => {
@@ -35,8 +35,8 @@ pub(super) async fn read(cell: &Cell<'_>, facts: &mut CellFacts, policies: &mut 
         }
         Err(error) => {
             let gap: Gap = cell.gap(error, "");
-            facts.registry_scan_type = Observed::Unknown(gap.clone()).into();
-            facts.scan_rules = Observed::Unknown(gap).into();
+            facts.registry_scan_type = Observed::unknown(gap.clone()).into();
+            facts.scan_rules = Observed::unknown(gap).into();
         }
     }
     facts.templates = match templates.error {
@@ -52,6 +52,6 @@ pub(super) async fn read(cell: &Cell<'_>, facts: &mut CellFacts, policies: &mut 
             found.sort();
             Asked::Answered(Observed::Known(found))
         }
-        Some(error) => Observed::Unknown(cell.gap(error, "")).into(),
+        Some(error) => Observed::unknown(cell.gap(error, "")).into(),
     };
 }

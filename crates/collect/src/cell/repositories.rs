@@ -34,7 +34,7 @@ pub(super) async fn read(
                 facts.vanished += 1;
                 continue;
             }
-            Err(error) => Observed::Unknown(cell.gap(error, target.name.as_str())),
+            Err(error) => Observed::unknown(cell.gap(error, target.name.as_str())),
         };
         let scan_frequency = match frequencies.get(&target.name) {
             Some(Ok(Some(word))) => Observed::Known(word.clone()),
@@ -42,8 +42,8 @@ pub(super) async fn read(
                 facts.vanished += 1;
                 continue;
             }
-            Some(Err(gap)) => Observed::Unknown(gap.clone()),
-            None => Observed::Unknown(missing_from_batch(cell, &target.name)),
+            Some(Err(gap)) => Observed::unknown(gap.clone()),
+            None => Observed::unknown(missing_from_batch(cell, &target.name)),
         };
         repositories.push(RepositoryFacts {
             account: cell.account,
@@ -181,7 +181,7 @@ async fn tags(cell: &Cell<'_>, repositories: &mut [RepositoryFacts], wanting: &[
         .await;
     for (at, answer) in asked {
         if let Some(repository) = repositories.get_mut(at) {
-            repository.tags = answer.map_or_else(Observed::Unknown, Observed::Known).into();
+            repository.tags = answer.map_or_else(Observed::unknown, Observed::Known).into();
         }
     }
 }
@@ -232,11 +232,11 @@ async fn has_active_image(cell: &Cell<'_>, name: &RepositoryName) -> Observed<bo
                         "RepeatedPageToken",
                         "the service gave the same page token twice",
                     );
-                    return Observed::Unknown(cell.gap(error, name.as_str()));
+                    return Observed::unknown(cell.gap(error, name.as_str()));
                 }
                 Some(next) => token = Some(next),
             },
-            Err(error) => return Observed::Unknown(cell.gap(error, name.as_str())),
+            Err(error) => return Observed::unknown(cell.gap(error, name.as_str())),
         }
     }
 }

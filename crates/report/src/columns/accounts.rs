@@ -4,7 +4,7 @@ use scangap_model::AccountOutcome;
 
 use super::{Column, Kind, Type, column};
 use crate::input::AccountRow;
-use crate::value::{Value, asked, observed, plain, text_of};
+use crate::value::{Value, asked, id, observed, plain};
 
 pub(crate) enum Accounts {}
 
@@ -15,7 +15,7 @@ impl Kind for Accounts {
 #[rustfmt::skip]
 pub(crate) const ACCOUNTS: &[Column<Accounts>] = &[
     column("account_id", "Account", Type::Text, 14, "12-digit account id; text, leading zeros count", "organizations:ListAccounts",
-        |row| text_of(&row.account.id)),
+        |row| id(&row.account.id)),
     column("account_name", "Account name", Type::Text, 24, "the account's name in the organization", "organizations:ListAccounts",
         |row| observed(&row.account.name, plain)),
     column("ou_path", "OU", Type::Text, 28, "organizational units from the root down, joined with /", "organizations:ListAccounts",

@@ -4,7 +4,7 @@ use scangap_model::{Asked, CellOutcome, ScanRule, Verdict};
 
 use super::{Column, Kind, Type, column};
 use crate::input::CellRow;
-use crate::value::{NOT_NEEDED, UNKNOWN, Value, asked, observed, plain, text_of};
+use crate::value::{NOT_NEEDED, UNKNOWN, Value, asked, id, observed, plain};
 
 pub(crate) enum Cells {}
 
@@ -15,10 +15,10 @@ impl Kind for Cells {
 #[rustfmt::skip]
 pub(crate) const CELLS: &[Column<Cells>] = &[
     column("account_id", "Account", Type::Text, 14, "12-digit account id; text, leading zeros count", "organizations:ListAccounts",
-        |row| text_of(&row.cell.account)),
+        |row| id(&row.cell.account)),
     column("account_name", "Account name", Type::Text, 24, "the account's name in the organization", "organizations:ListAccounts",
         |row| row.account.map_or(Value::text(UNKNOWN), |account| observed(&account.name, plain))),
-    column("region", "Region", Type::Text, 15, "the region of the cell", "account:ListRegions", |row| text_of(&row.cell.region)),
+    column("region", "Region", Type::Text, 15, "the region of the cell", "account:ListRegions", |row| id(&row.cell.region)),
     column("outcome", "Outcome", Type::Text, 14, "read, not_enabled, skipped, unreadable, or not_reached", "scangap",
         |row| Value::text(match &row.cell.outcome {
             CellOutcome::Read => "read",
@@ -38,17 +38,17 @@ pub(crate) const CELLS: &[Column<Cells>] = &[
     column("repositories", "Repositories", Type::Integer, 12, "how many repositories ECR listed", "ecr:DescribeRepositories",
         |row| looked(row, &row.cell.repositories, |count| Value::Integer(*count))),
     column("inspector_status", "Inspector status", Type::Text, 17, "Inspector's status for the account as a whole; `none` where Inspector does not exist in the region", "inspector2:BatchGetAccountStatus",
-        |row| looked(row, &row.cell.inspector_status, text_of)),
+        |row| looked(row, &row.cell.inspector_status, plain)),
     column("inspector_ecr_status", "Inspector ECR status", Type::Text, 20, "whether ECR scanning is enabled", "inspector2:BatchGetAccountStatus",
-        |row| looked(row, &row.cell.inspector_ecr_status, text_of)),
+        |row| looked(row, &row.cell.inspector_ecr_status, plain)),
     column("registry_scan_type", "Registry scan type", Type::Text, 18, "BASIC or ENHANCED", "ecr:GetRegistryScanningConfiguration",
-        |row| looked(row, &row.cell.registry_scan_type, text_of)),
+        |row| looked(row, &row.cell.registry_scan_type, plain)),
     column("scan_rules", "Scan rules", Type::List, 36, "frequency and filters of each scan rule, as a JSON array", "ecr:GetRegistryScanningConfiguration",
         |row| looked(row, &row.cell.scan_rules, |rules| scan_rules(rules))),
     column("registry_policy_sha256", "Registry policy SHA-256", Type::Text, 20, "SHA-256 of the registry policy's text", "ecr:GetRegistryPolicy",
-        |row| looked(row, &row.cell.registry_policy, text_of)),
+        |row| looked(row, &row.cell.registry_policy, id)),
     column("registry_policy_scope", "Registry policy scope", Type::Text, 20, "V1: inert for Inspector; V2: enforced for every request", "ecr:GetAccountSetting",
-        |row| looked(row, &row.cell.registry_policy_scope, text_of)),
+        |row| looked(row, &row.cell.registry_policy_scope, plain)),
     column("registry_verdict", "Registry verdict", Type::Text, 16, "what the registry policy decides for the four registry-level actions of Inspector's role", "scangap",
         |row| Value::text(row.assessment.registry_verdict.map_or(not_looked(row), Verdict::word))),
     column("registry_denied_actions", "Registry denied actions", Type::List, 30, "the registry-level actions that are denied, as a JSON array", "scangap",

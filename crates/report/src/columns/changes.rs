@@ -2,7 +2,7 @@
 
 use super::{Column, Kind, Type, column};
 use crate::changes::{Change, Changes};
-use crate::value::{Value, plain, text_of};
+use crate::value::{Value, id, plain};
 
 pub(crate) enum ChangeRows {}
 
@@ -13,13 +13,13 @@ impl Kind for ChangeRows {
 #[rustfmt::skip]
 pub(crate) const CHANGES: &[Column<ChangeRows>] = &[
     column("account_id", "Account", Type::Text, 14, "12-digit account id; text, leading zeros count", "organizations:ListAccounts",
-        |(_, change)| text_of(&change.account)),
+        |(_, change)| id(&change.account)),
     column("account_name", "Account name", Type::Text, 24, "the account's name in the organization", "organizations:ListAccounts",
         |(_, change)| plain(&change.account_name)),
     column("region", "Region", Type::Text, 15, "the region of the registry", "account:ListRegions",
-        |(_, change)| text_of(&change.region)),
+        |(_, change)| id(&change.region)),
     column("repository", "Repository", Type::Text, 36, "the repository's name", "ecr:DescribeRepositories",
-        |(_, change)| text_of(&change.repository)),
+        |(_, change)| id(&change.repository)),
     column("change", "Change", Type::Text, 18, "regressed, new, no_longer_visible, no_longer_readable, changed, still_stale, or fixed; a gap is never fixed", "scangap",
         |(_, change)| Value::text(change.kind.word())),
     column("diagnosis_before", "Diagnosis before", Type::Text, 17, "its diagnosis at the earlier audit; empty where there is none", "scangap",

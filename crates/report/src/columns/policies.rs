@@ -2,7 +2,7 @@
 
 use super::{Column, Kind, Type, column};
 use crate::policies::PolicyRow;
-use crate::value::{UNKNOWN, Value, observed, plain, text_of};
+use crate::value::{UNKNOWN, Value, id, observed, plain};
 
 pub(crate) enum Policies {}
 
@@ -13,17 +13,17 @@ impl Kind for Policies {
 #[rustfmt::skip]
 pub(crate) const POLICIES: &[Column<Policies>] = &[
     column("account_id", "Account", Type::Text, 14, "12-digit account id; text, leading zeros count", "organizations:ListAccounts",
-        |row| text_of(&row.group.key.0)),
+        |row| id(&row.group.key.0)),
     column("account_name", "Account name", Type::Text, 24, "the account's name in the organization", "organizations:ListAccounts",
         |row| row.account.map_or(Value::text(UNKNOWN), |account| observed(&account.name, plain))),
     column("policy_sha256", "Policy SHA-256", Type::Text, 20, "SHA-256 of the repository policy's text as AWS returned it", "ecr:GetRepositoryPolicy",
-        |row| text_of(&row.group.key.1)),
+        |row| id(&row.group.key.1)),
     column("repositories", "Repositories", Type::Integer, 12, "how many repositories of the account carry this text and are kept from Inspector, or may be", "scangap",
         |row| Value::count(row.group.repositories)),
     column("example_region", "Region", Type::Text, 15, "the region of the first of them", "account:ListRegions",
-        |row| text_of(&row.group.example.region)),
+        |row| id(&row.group.example.region)),
     column("example_repository", "Repository", Type::Text, 36, "the first of them", "ecr:DescribeRepositories",
-        |row| text_of(&row.group.example.name)),
+        |row| id(&row.group.example.name)),
     column("policy_verdict", "Policy verdict", Type::Text, 14, "what repository and registry policy decide for Inspector's role", "scangap",
         |row| Value::text(row.group.assessment.verdict.word())),
     column("responsible_statements", "Responsible statements", Type::List, 44, "the statements that deny, or may deny, with their conditions, as a JSON array", "scangap",

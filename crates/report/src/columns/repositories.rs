@@ -7,7 +7,7 @@ use scangap_model::Diagnosis;
 
 use super::{Column, Kind, Type, column};
 use crate::input::RepositoryRow;
-use crate::value::{NONE, NOT_NEEDED, UNKNOWN, Value, asked, observed, plain, text_of};
+use crate::value::{NONE, NOT_NEEDED, UNKNOWN, Value, asked, id, observed, plain};
 
 pub(crate) enum Repositories {}
 
@@ -18,15 +18,15 @@ impl Kind for Repositories {
 #[rustfmt::skip]
 pub(crate) const REPOSITORIES: &[Column<Repositories>] = &[
     column("account_id", "Account", Type::Text, 14, "12-digit account id; text, leading zeros count", "organizations:ListAccounts",
-        |row| text_of(&row.repository.account)),
+        |row| id(&row.repository.account)),
     column("account_name", "Account name", Type::Text, 24, "the account's name in the organization", "organizations:ListAccounts",
         |row| row.account.map_or(Value::text(UNKNOWN), |account| observed(&account.name, plain))),
     column("ou_path", "OU", Type::Text, 28, "organizational units from the root down, joined with /; empty directly under the root", "organizations:ListAccounts",
         |row| row.account.map_or(Value::text(UNKNOWN), |account| observed(&account.ou_path, plain))),
     column("region", "Region", Type::Text, 15, "the region of the registry", "account:ListRegions",
-        |row| text_of(&row.repository.region)),
+        |row| id(&row.repository.region)),
     column("repository", "Repository", Type::Text, 36, "the repository's name", "ecr:DescribeRepositories",
-        |row| text_of(&row.repository.name)),
+        |row| id(&row.repository.name)),
     column("diagnosis", "Diagnosis", Type::Text, 15, "the one class the repository falls in; see the list of diagnoses", "scangap",
         |row| Value::text(row.assessment.diagnosis.word())),
     column("policy_verdict", "Policy verdict", Type::Text, 14, "what repository and registry policy decide for Inspector's role over its six repository actions: allowed, denied, depends, unknown", "scangap",
@@ -61,9 +61,9 @@ pub(crate) const REPOSITORIES: &[Column<Repositories>] = &[
             Coverage::NotAsked => Value::text(NOT_NEEDED),
         }),
     column("policy_sha256", "Policy SHA-256", Type::Text, 20, "SHA-256 of the repository policy's text as AWS returned it; the text is in the snapshot", "ecr:GetRepositoryPolicy",
-        |row| observed(&row.repository.policy, text_of)),
+        |row| observed(&row.repository.policy, id)),
     column("registry_policy_sha256", "Registry policy SHA-256", Type::Text, 20, "SHA-256 of the registry policy's text", "ecr:GetRegistryPolicy",
-        |row| row.cell.map_or(Value::text(UNKNOWN), |cell| asked(&cell.registry_policy, text_of))),
+        |row| row.cell.map_or(Value::text(UNKNOWN), |cell| asked(&cell.registry_policy, id))),
     column("next_step", "Next step", Type::Text, 44, "what to do about it", "scangap", |row| Value::text(next_step(row))),
     column("repository_arn", "Repository ARN", Type::Text, 60, "the repository's ARN: the stable id of this row", "ecr:DescribeRepositories",
         |row| plain(&row.repository.arn)),

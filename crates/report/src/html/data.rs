@@ -3,13 +3,13 @@
 //! A column holds each of its values once, and a row says which; the whole is JSON, compressed, in base64. None of those
 //! characters can end the element that it stands in.
 
-use std::collections::HashMap;
 use std::io::{self, Write};
 
 use base64::prelude::BASE64_STANDARD;
 use base64::write::EncoderWriter;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use indexmap::IndexSet;
 use scangap_assess::PolicyEvidence;
 use scangap_model::DIAGNOSES;
 use serde_json::json;
@@ -22,7 +22,7 @@ use crate::terminal::sanitize;
 use crate::value::Value;
 
 /// Repositories that a page holds. Beyond it only those that need action are in the page, and it says so.
-pub(super) const ROWS_MAX: usize = 100_000;
+pub(super) const ROWS_MAX: usize = 60_000;
 /// Characters of policies that a page holds, each text with its repair.
 const POLICY_CHARS_MAX: usize = 24_000_000;
 
@@ -43,9 +43,9 @@ pub(super) const SHOWN: &[&str] = &[
 /// One column, packed.
 #[derive(Default)]
 struct Packed {
-    places: HashMap<String, u32>,
-    /// JSON texts, in the order of their places.
-    values: Vec<String>,
+    /// JSON texts, each once.
+    values: IndexSet<String>,
+    /// The place of each row's value.
     rows: Vec<u32>,
 }
 
@@ -57,17 +57,9 @@ impl Packed {
             Value::Time(_) => json!(value.render()),
             Value::List(items) => json!(items.iter().map(|item| sanitize(item)).collect::<Vec<_>>()),
             Value::Empty => json!(null),
-        }
-        .to_string();
-        let place = if let Some(place) = self.places.get(&text) {
-            *place
-        } else {
-            let place = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
-            self.places.insert(text.clone(), place);
-            self.values.push(text);
-            place
         };
-        self.rows.push(place);
+        let (place, _) = self.values.insert_full(text.to_string());
+        self.rows.push(u32::try_from(place).unwrap_or(u32::MAX));
     }
 }
 

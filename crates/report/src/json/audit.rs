@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::columns::{ACCOUNTS, CELLS, CHANGES, Column, GAPS, Kind, POLICIES, REPOSITORIES, TableName};
 use crate::input::{Input, Material};
+use crate::parallel::write_in_order;
 use crate::value::{Value, utc};
 
 pub(crate) fn write(material: &Material<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -20,7 +21,12 @@ pub(crate) fn write(material: &Material<'_>, out: &mut dyn Write) -> io::Result<
     for table in input.tables() {
         write!(out, ",\n  {}: [", json!(table.name.word()))?;
         match table.name {
-            TableName::Repositories => rows(REPOSITORIES, input.repositories(), out)?,
+            TableName::Repositories => {
+                // Every row but the first stands after a comma.
+                let before = |place| if place == 0 { "\n    " } else { ",\n    " };
+                in_order(input, before, "", out)?;
+                out.write_all(if input.assessment.repositories.is_empty() { b"" } else { b"\n  " })?;
+            }
             TableName::Policies => rows(POLICIES, material.policies().map(Ok), out)?,
             TableName::Cells => rows(CELLS, input.cells().map(Ok), out)?,
             TableName::Accounts => rows(ACCOUNTS, input.accounts().map(Ok), out)?,
@@ -33,11 +39,26 @@ pub(crate) fn write(material: &Material<'_>, out: &mut dyn Write) -> io::Result<
 }
 
 pub(crate) fn repositories(input: &Input<'_>, out: &mut dyn Write) -> io::Result<()> {
-    for row in input.repositories() {
-        object(REPOSITORIES, &row?, out)?;
-        out.write_all(b"\n")?;
-    }
-    Ok(())
+    in_order(input, |_| "", "\n", out)
+}
+
+/// The one table that may be long: made in parallel.
+fn in_order(
+    input: &Input<'_>,
+    before: impl Fn(usize) -> &'static str + Sync,
+    after: &str,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    write_in_order(input.assessment.repositories.len(), out, |places, buffer| {
+        let mut place = places.start;
+        input.visit_repositories(places, |row| {
+            buffer.extend_from_slice(before(place).as_bytes());
+            object(REPOSITORIES, row, buffer)?;
+            buffer.extend_from_slice(after.as_bytes());
+            place += 1;
+            Ok(())
+        })
+    })
 }
 
 fn rows<'a, K: Kind>(

@@ -91,7 +91,7 @@ impl Builder<'_> {
         let partition = Partition::of_region(region.as_str());
         let text = spec
             .text
-            .replace("{{account}}", &account.to_string())
+            .replace("{{account}}", account.as_str())
             .replace("{{region}}", region.as_str())
             .replace("{{organization}}", &self.scenario.organization.id)
             .replace("{{inspector_role}}", &inspector_role_arn(partition, account));

@@ -1,0 +1,80 @@
+//! Bytes that are made in parallel and written in order.
+
+use std::io::{self, Write};
+use std::ops::Range;
+use std::sync::mpsc::{Receiver, sync_channel};
+
+/// Rows that one buffer holds.
+const ROWS: usize = 2048;
+/// Buffers that wait for those before them, for each thread.
+const WAITING: usize = 2;
+
+/// Fills a buffer for each range of rows with as many threads as there are cores, and writes them one after the other.
+pub(crate) fn write_in_order(
+    n_rows: usize,
+    out: &mut dyn Write,
+    fill: impl Fn(Range<usize>, &mut Vec<u8>) -> io::Result<()> + Sync,
+) -> io::Result<()> {
+    let ranges: Vec<Range<usize>> = (0..n_rows).step_by(ROWS).map(|start| start..n_rows.min(start + ROWS)).collect();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(ranges.len());
+    std::thread::scope(|scope| {
+        // Thread `n` makes every `threads`th buffer: whose turn it is needs no word between them.
+        let receivers: Vec<Receiver<io::Result<Vec<u8>>>> = (0..threads)
+            .map(|n| {
+                let (sender, receiver) = sync_channel(WAITING);
+                let (ranges, fill) = (&ranges, &fill);
+                scope.spawn(move || {
+                    for range in ranges.iter().skip(n).step_by(threads) {
+                        let mut buffer = Vec::new();
+                        let filled = fill(range.clone(), &mut buffer).map(|()| buffer);
+                        let failed = filled.is_err();
+                        // Nobody listens after an error.
+                        if sender.send(filled).is_err() || failed {
+                            return;
+                        }
+                    }
+                });
+                receiver
+            })
+            .collect();
+        for receiver in receivers.iter().cycle().take(ranges.len()) {
+            let buffer = receiver.recv().map_err(|_| io::Error::other("a thread ended without its rows"))??;
+            out.write_all(&buffer)?;
+        }
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(n_rows: usize, fails_at: Option<usize>) -> io::Result<Vec<u8>> {
+        let mut out = Vec::new();
+        write_in_order(n_rows, &mut out, |range, buffer| {
+            for at in range {
+                if Some(at) == fails_at {
+                    return Err(io::Error::other("broken"));
+                }
+                writeln!(buffer, "{at}")?;
+            }
+            Ok(())
+        })?;
+        Ok(out)
+    }
+
+    #[test]
+    fn rows_come_in_order_whatever_their_number() {
+        for n_rows in [0, 1, ROWS, ROWS + 1, 7 * ROWS + 3] {
+            let text = String::from_utf8(numbers(n_rows, None).unwrap()).unwrap();
+            assert!(text.lines().map(|line| line.parse::<usize>().unwrap()).eq(0..n_rows), "{n_rows}");
+        }
+    }
+
+    #[test]
+    fn an_error_in_any_range_is_the_end() {
+        for at in [0, ROWS + 5, 4 * ROWS] {
+            assert_eq!(numbers(5 * ROWS, Some(at)).unwrap_err().to_string(), "broken");
+        }
+    }
+}
