@@ -38,7 +38,7 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
-    /// Makes the README's pictures of the sample reports again; needs LibreOffice, poppler and ImageMagick
+    /// Makes the README's pictures of the sample reports again; needs `LibreOffice`, poppler and `ImageMagick`
     Pictures,
     /// Regenerates docs/reference.md; with --check, fails where it is stale
     Docs {

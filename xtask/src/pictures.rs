@@ -1,4 +1,4 @@
-//! Pictures of the sample reports for the README: the page in Chromium, the workbook as LibreOffice prints it. Made by hand
+//! Pictures of the sample reports for the README: the page in Chromium, the workbook as `LibreOffice` prints it. Made by hand
 //! when the reports change their looks: browsers and fonts differ, so nothing compares them.
 
 use std::path::Path;

@@ -33,11 +33,16 @@ fn audited() -> Audited {
     );
     let _ = writeln!(body, "text = {}", serde_json::json!(policy));
     for (at, name) in names().iter().enumerate() {
+        // OU paths are made of names too.
+        let _ =
+            writeln!(body, "[[organizational_units]]\nid = \"ou-test-{at:08}\"\nname = {}", serde_json::json!(name));
+    }
+    for (at, name) in names().iter().enumerate() {
         // JSON's escapes are TOML's as well, for these.
         let name = serde_json::to_string(name).expect("JSON");
         let _ = writeln!(
             body,
-            "[[accounts]]\nid = \"{:012}\"\nname = {name}\ncells = [{{ region = \"eu-west-1\", repositories = [{{ name = \"repository-{at}\", policy = \"deny\", tags = {{ team = {name} }}, coverage = {{ status = \"INACTIVE\", reason = \"ACCESS_DENIED\" }} }}] }}]",
+            "[[accounts]]\nid = \"{:012}\"\nname = {name}\nou = \"ou-test-{at:08}\"\ncells = [{{ region = \"eu-west-1\", repositories = [{{ name = \"repository-{at}\", policy = \"deny\", tags = {{ team = {name} }}, coverage = {{ status = \"INACTIVE\", reason = \"ACCESS_DENIED\" }} }}] }}]",
             300_000_000_000_u64 + at as u64
         );
     }
@@ -75,6 +80,7 @@ fn nothing_acts_and_nothing_is_lost_in_any_format() {
             .expect("a row");
         let shown = row["account_name"].strip_prefix('\'').unwrap_or(&row["account_name"]);
         assert_eq!(shown, name, "whole");
+        assert_eq!(row["ou_path"].strip_prefix('\'').unwrap_or(&row["ou_path"]), name, "whole");
         assert!(!row["account_name"].starts_with(['=', '+', '-', '@', '\t', '\r']), "{}", row["account_name"]);
     }
     // JSON: raw and whole.

@@ -18,7 +18,7 @@ use scangap_model::{
 use scangap_report::{CsvDialect, Input, write_repositories_csv, write_repositories_xlsx};
 use scangap_snapshot::{Closing, RunStart, Snapshot, SnapshotWriter};
 
-use crate::shell::{cargo, root, run as run_command, target};
+use crate::shell::{cargo, output, root, run as run_command, target};
 use crate::tools;
 
 const ACCOUNTS: u32 = 372;
@@ -63,7 +63,24 @@ pub(crate) fn run(size: &Size) -> Result<()> {
     );
     stages(&path, folder, size.repositories as usize)?;
     python(&venv, folder, size.repositories as usize)?;
-    whole(&venv, &path, folder)
+    whole(&venv, &path, folder)?;
+    page(folder)
+}
+
+/// The page of an organization of 50,000 repositories, in a browser.
+fn page(folder: &Path) -> Result<()> {
+    let tools = tools::install()?;
+    let path = folder.join("snapshot-50000.db");
+    generate(&path, 50_000)?;
+    let out = folder.join("page");
+    let mut report = Command::new(target().join("release").join("scangap"));
+    run_command(report.args(["report", "-qq"]).arg(&path).arg("--out").arg(&out))?;
+    let page = out.join("report.html");
+    let bytes = fs_err::metadata(&page)?.len();
+    let mut drive = Command::new("node");
+    drive.arg(tools.driver.join("drive.mjs")).arg("large").arg(&page).env("CHROMIUM", &tools.chromium);
+    println!("\nreport.html of 50,000 repositories, {bytes} bytes: {}", output(&mut drive)?.trim());
+    Ok(())
 }
 
 fn rate(name: &str, rows: usize, started: Instant) -> f64 {
