@@ -28,6 +28,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("scangap-collect", &["scangap-model", "scangap-aws"]),
     ("scangap-snapshot", &["scangap-model"]),
     ("scangap-assess", &["scangap-model", "scangap-policy"]),
+    ("scangap-plan", &["scangap-model", "scangap-assess", "scangap-policy"]),
     ("scangap-report", &["scangap-model", "scangap-assess", "scangap-policy"]),
     ("scangap-simorg", &["scangap-model"]),
 ];

@@ -1,10 +1,11 @@
 //! A repository's own policy as a reader wants to see it: what in it decides, and how it would be repaired.
 
 use jiff::Timestamp;
-use scangap_model::{AuditFacts, RepositoryFacts, Verdict};
+use scangap_model::{AuditFacts, CellFacts, CellOutcome, RepositoryFacts, Verdict};
 use scangap_policy::{Context, PolicyDocument, REPOSITORY_ACTIONS, decide, exempt};
 
-use crate::policies;
+use crate::policies::{self, Found};
+use crate::repository;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyEvidence {
@@ -42,4 +43,22 @@ pub fn policy_evidence(facts: &AuditFacts, repository: &RepositoryFacts, as_of: 
         statements: indices,
         repaired: exempt(text, REPOSITORY_ACTIONS, &request).map_err(|error| error.to_string()),
     })
+}
+
+/// What the policies together would decide about a repository if its own had this text.
+pub fn verdict_with_policy(facts: &AuditFacts, repository: &RepositoryFacts, text: &str, as_of: Timestamp) -> Verdict {
+    let unasked;
+    let (account, region) = (repository.account, &repository.region);
+    let cell = if let Some(cell) = facts.cells.get(&(account, region.clone())) {
+        cell
+    } else {
+        unasked = CellFacts::unasked(account, region.clone(), CellOutcome::NotReached);
+        &unasked
+    };
+    let registry =
+        cell.registry_policy.known().and_then(|hash| Some((hash.clone(), facts.policies.get(hash)?.clone())));
+    let policies = policies::parse_all(&registry.into_iter().collect());
+    let Ok(own) = PolicyDocument::parse(text) else { return Verdict::Unknown };
+    let request = policies::request(facts, account, region, Some(&repository.name), &repository.tags, as_of);
+    repository::judge(&policies, &Found::Document(&own), cell, &request).verdict
 }

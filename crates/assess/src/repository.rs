@@ -73,7 +73,7 @@ impl CellView<'_> {
         let (account, region) = (repository.account, &repository.region);
         let request =
             policies::request(self.facts, account, region, Some(&repository.name), &repository.tags, self.as_of);
-        judge(self.policies, &repository.policy, self.cell, &request)
+        judge(self.policies, &policies::find(self.policies, &repository.policy), self.cell, &request)
     }
 
     pub(crate) fn assess(
@@ -102,8 +102,7 @@ impl CellView<'_> {
 }
 
 /// Denied if any action is; else unknown if a policy is unread; else depends if any does; else allowed.
-fn judge(policies: &Policies, own: &Observed<PolicyHash>, cell: &CellFacts, request: &Request) -> PolicyAssessment {
-    let own = policies::find(policies, own);
+pub(crate) fn judge(policies: &Policies, own: &Found<'_>, cell: &CellFacts, request: &Request) -> PolicyAssessment {
     let scope = policies::scope(cell);
     let registry = match (&cell.registry_policy, scope) {
         (_, Scope::V1) => Found::None,

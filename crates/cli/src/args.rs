@@ -54,6 +54,11 @@ pub enum Command {
         after_help = "Example:\n  scangap diff runs/2026-08-20/snapshot.db runs/2026-11-23/snapshot.db --out changes"
     )]
     Diff(Diff),
+    /// Plan repairs of policies from a snapshot: what would change, how, and the way back. Changes nothing
+    #[command(
+        after_help = "Examples:\n  scangap plan runs/2026-11-23/snapshot.db --out plan\n  scangap plan runs/2026-11-23/snapshot.db --fix --accounts 111122223333 --out plan\n  scangap plan runs/2026-11-23/snapshot.db --resync --previous runs/2026-11-20/snapshot.db"
+    )]
+    Plan(Box<Plan>),
     /// Check a folder of reports against its manifest
     #[command(after_help = "Example:\n  scangap verify runs/2026-11-23-o-exampleorg")]
     Verify(Verify),
@@ -269,6 +274,47 @@ pub struct Simulate {
 }
 
 #[derive(Debug, Args)]
+pub struct Plan {
+    /// The snapshot of an audit
+    pub snapshot: PathBuf,
+    /// Folder for the plan: plan.json, a runbook, a script, and each policy before and after
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Plan repairs of policies; with neither this nor --resync, both
+    #[arg(long)]
+    pub fix: bool,
+    /// Plan turning ECR scanning off and on again where repositories are stale
+    #[arg(long)]
+    pub resync: bool,
+    /// Only these accounts
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub accounts: Vec<String>,
+    /// Only accounts in these OUs and below, by path
+    #[arg(long, value_name = "OU", value_delimiter = ',')]
+    pub ou: Vec<String>,
+    /// Only these regions
+    #[arg(long, value_name = "REGION", value_delimiter = ',')]
+    pub regions: Vec<String>,
+    /// Only these diagnoses: blocked, `at_risk`, undecided, stale; undecided ones are changed only where they are named here
+    #[arg(long, value_name = "DIAGNOSIS", value_delimiter = ',')]
+    pub diagnoses: Vec<String>,
+    /// Never plan anything in these accounts
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub blocklist: Vec<String>,
+    /// How long a repository must have been stale before a re-sync: it may refresh by itself
+    #[arg(long, value_name = "DURATION", default_value = "24h")]
+    pub min_age: String,
+    /// An earlier snapshot: since when a repository is stale
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub previous: Option<PathBuf>,
+    /// Exit 2 where the plan has steps
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    #[arg(long, value_enum, default_value_t = Output::Text, value_name = "FORM")]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
 pub struct Verify {
     /// The folder, with its manifest.json
     #[arg(value_name = "DIR")]
@@ -367,6 +413,8 @@ pub enum SchemaKind {
     Diagnoses,
     /// The JSON Schema of audit.json
     Audit,
+    /// The JSON Schema of plan.json
+    Plan,
     /// The mistakes that `explain` looks for, as JSON
     Lints,
     /// Condition keys and what is known of them in Inspector's request, as JSON

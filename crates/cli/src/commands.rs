@@ -4,6 +4,7 @@ mod audit;
 mod demo;
 mod diff;
 mod explain;
+mod plan;
 mod report;
 mod schema;
 mod simulate;
@@ -20,6 +21,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CliError> {
         Command::Demo(command) => demo::run(command, &arguments.global),
         Command::Simulate(command) => simulate::run(command),
         Command::Diff(command) => diff::run(command, &arguments.global),
+        Command::Plan(command) => plan::run(command, &arguments.global),
         Command::Verify(command) => verify::run(command, &arguments.global),
         Command::Explain(command) => explain::run(command),
         Command::Schema(command) => {

@@ -20,7 +20,11 @@ pub enum Exit {
 pub const EXIT_CODES: &[(Exit, u8, &str)] = &[
     (Exit::Finished, 0, "finished and complete"),
     (Exit::Unexpected, 1, "unexpected error"),
-    (Exit::Reached, 2, "a diagnosis named by --fail-on was met; explain: denied"),
+    (
+        Exit::Reached,
+        2,
+        "a diagnosis named by --fail-on was met; plan --detailed-exitcode: there are steps; explain: denied",
+    ),
     (Exit::Incomplete, 3, "finished but incomplete: something could not be read (outranks 2)"),
     (Exit::UndecidedReached, 4, "only undecided repositories reached --fail-on; explain: depends or unknown"),
     (Exit::Usage, 64, "wrong usage"),

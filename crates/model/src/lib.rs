@@ -10,6 +10,7 @@ mod gap;
 mod ids;
 mod observed;
 mod partition;
+mod text;
 mod verdict;
 
 pub use api::{APIS, Api, ApiInfo, Limit, Reader, SESSION_POLICY_MAX_CHARS, session_policy};
@@ -24,4 +25,5 @@ pub use gap::{Cause, Gap, GapKind};
 pub use ids::{AccountId, IdError, OrganizationId, PolicyHash, RegionName, RepositoryName};
 pub use observed::{Asked, Observed};
 pub use partition::{Partition, REGIONS, RegionInfo, nearest_region, region_info};
+pub use text::{acts, code_block, code_span, plain_name, sanitize};
 pub use verdict::Verdict;

@@ -1,8 +1,7 @@
 //! Texts line by line: what goes, what comes, what stays.
 
+use scangap_model::sanitize;
 use similar::{ChangeTag, TextDiff};
-
-use crate::terminal::sanitize;
 
 /// A line of a difference: `+`, `-` or a space, and the text as it may be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use std::io::{self, Write};
 
 use askama::Template;
 use base64::prelude::{BASE64_STANDARD, Engine};
-use scangap_model::{AccountId, DIAGNOSES, Diagnosis, DiagnosisInfo, Observed, Tone};
+use scangap_model::{AccountId, DIAGNOSES, Diagnosis, DiagnosisInfo, Observed, Tone, sanitize};
 use sha2::{Digest, Sha256};
 
 pub(crate) use self::action::Place;
@@ -22,7 +22,7 @@ use self::heat::Heat;
 use self::policies::PolicyView;
 use crate::input::{Input, Material};
 use crate::summary::{GapGroup, Summary};
-use crate::terminal::{count, sanitize, thousands};
+use crate::terminal::{count, thousands};
 use crate::value::utc;
 
 const STYLE: &str = include_str!("../templates/report.css");

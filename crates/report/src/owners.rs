@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use scangap_model::{Asked, DIAGNOSES, Diagnosis, Observed};
+use scangap_model::{Asked, DIAGNOSES, Diagnosis, Observed, code_block, code_span, plain_name};
 use sha2::{Digest, Sha256};
 
 use crate::columns::next_step;
@@ -14,7 +14,7 @@ use crate::difference;
 use crate::files::{Batch, FileError, Fill};
 use crate::input::{Input, Material, RepositoryRow};
 use crate::policies::PolicyKey;
-use crate::terminal::{count, sanitize};
+use crate::terminal::count;
 use crate::xlsx;
 
 /// What makes rows belong together.
@@ -142,18 +142,9 @@ fn slug(label: &Label) -> String {
         Label::Nobody(text) => return (*text).to_owned(),
         Label::Named(text) => text,
     };
-    let mut plain = String::new();
-    for c in text.chars().take(60) {
-        match c {
-            'a'..='z' | '0'..='9' | '_' | '.' => plain.push(c),
-            'A'..='Z' => plain.push(c.to_ascii_lowercase()),
-            _ if plain.ends_with('-') => {}
-            _ => plain.push('-'),
-        }
-    }
-    let plain = plain.trim_matches(['-', '.']);
-    if plain == text && ![NO_OWNER, UNKNOWN_OWNER, ""].contains(&plain) {
-        return plain.to_owned();
+    let plain = plain_name(text);
+    if plain == *text && ![NO_OWNER, UNKNOWN_OWNER, ""].contains(&plain.as_str()) {
+        return plain;
     }
     let hash =
         Sha256::digest(text.as_bytes()).iter().take(4).fold(String::new(), |hash, byte| format!("{hash}{byte:02x}"));
@@ -181,7 +172,7 @@ fn rows_of<'a>(
 
 fn page(material: &Material<'_>, owner: &Owner, rows: &[RepositoryRow<'_>], out: &mut dyn Write) -> io::Result<()> {
     let input = &material.input;
-    let mut text = format!("# Amazon Inspector coverage: {}\n\n", code(&owner.label));
+    let mut text = format!("# Amazon Inspector coverage: {}\n\n", code_span(&owner.label));
     if input.simulated {
         text.push_str("**SIMULATED: nothing here is evidence about a real organization.**\n\n");
     }
@@ -220,16 +211,16 @@ fn repository(
 ) {
     let info = row.assessment.diagnosis.info();
     let facts = &row.repository;
-    let name = code(facts.name.as_str());
+    let name = code_span(facts.name.as_str());
     let _ =
         writeln!(text, "### {name}\n\n{} in {} in {}: {}.\n", info.title, facts.account, facts.region, info.meaning);
     for statement in &row.assessment.policy.responsible_statements {
-        let _ = writeln!(text, "- responsible: {}", code(statement));
+        let _ = writeln!(text, "- responsible: {}", code_span(statement));
     }
     for key in &row.assessment.policy.depends_on {
-        let _ = writeln!(text, "- depends on {}", code(key));
+        let _ = writeln!(text, "- depends on {}", code_span(key));
     }
-    let _ = writeln!(text, "- what to do: {}\n", code(&next_step(row)));
+    let _ = writeln!(text, "- what to do: {}\n", code_span(&next_step(row)));
     let Some(hash) = facts.policy.known() else { return };
     let key = (facts.account, hash.clone());
     if let Some(first) = shown.get(&key) {
@@ -244,35 +235,20 @@ fn repository(
                     .map(|line| format!("{} {}", line.sign, line.text))
                     .collect();
                 text.push_str("The change: it exempts Inspector's role of the account, and nobody else.\n\n");
-                fenced(text, "diff", &lines.join("\n"));
+                text.push_str(&code_block("diff", &lines.join("\n")));
+                text.push('\n');
                 shown.insert(key, name);
             }
             Err(why) => {
-                let _ = writeln!(text, "No repair by an exemption: {}\n", code(why));
+                let _ = writeln!(text, "No repair by an exemption: {}\n", code_span(why));
                 return;
             }
         }
     } else {
         return;
     }
-    fenced(text, "sh", &crate::html::Place::of(facts).commands());
-}
-
-/// Foreign text in Markdown: in a code span, where nothing acts, fenced by more backticks than it holds.
-fn code(text: &str) -> String {
-    let text = sanitize(text).replace('|', "\\|");
-    let fence = "`".repeat(longest_run(&text) + 1);
-    let space = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
-    format!("{fence}{space}{text}{space}{fence}")
-}
-
-fn fenced(out: &mut String, language: &str, text: &str) {
-    let fence = "`".repeat(longest_run(text).max(2) + 1);
-    let _ = writeln!(out, "{fence}{language}\n{text}\n{fence}\n");
-}
-
-fn longest_run(text: &str) -> usize {
-    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
+    text.push_str(&code_block("sh", &crate::html::Place::of(facts).commands()));
+    text.push('\n');
 }
 
 #[cfg(test)]
@@ -294,16 +270,5 @@ mod tests {
             assert!(!slug.starts_with(['.', '-']) && slug != UNKNOWN_OWNER, "{hostile}: {slug}");
         }
         assert_eq!(super::slug(&Label::Nobody(UNKNOWN_OWNER)), "unknown-owner");
-    }
-
-    #[test]
-    fn nothing_leaves_its_code_span() {
-        assert_eq!(code("plain"), "`plain`");
-        assert_eq!(code("a`b``c"), "```a`b``c```");
-        assert_eq!(code("`x`"), "`` `x` ``");
-        assert_eq!(code("a|b\u{1b}[1m\n"), "`a\\|b\\u{1b}[1m\\u{a}`");
-        let mut text = String::new();
-        fenced(&mut text, "diff", "a\n```\n<script>");
-        assert_eq!(text, "````diff\na\n```\n<script>\n````\n\n");
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::io;
 
 use scangap_assess::RepositoryAssessment;
-use scangap_model::{DIAGNOSES, Diagnosis, Observed, Tone};
+use scangap_model::{DIAGNOSES, Diagnosis, Observed, Tone, sanitize};
 
 use crate::input::{Input, RepositoryRow};
 use crate::summary::Summary;
@@ -29,25 +29,6 @@ pub fn count(number: usize, noun: &str) -> String {
         (_, Some(stem)) => format!("{} {stem}ies", thousands(number)),
         (_, None) => format!("{} {noun}s", thousands(number)),
     }
-}
-
-/// Foreign text on a terminal: control characters and direction overrides are shown, not obeyed.
-pub fn sanitize(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if acts(c) {
-            out.extend(c.escape_unicode());
-        } else {
-            out.push(c);
-        }
-    }
-    out
-}
-
-/// Whether a character does something to a terminal, or to the order and the sight of others.
-pub fn acts(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// How many of the worst rows the screen shows.
@@ -189,10 +170,5 @@ mod tests {
         assert_eq!(count(1, "repository"), "1 repository");
         assert_eq!(count(1_204, "repository"), "1,204 repositories");
         assert_eq!(count(0, "gap"), "0 gaps");
-    }
-
-    #[test]
-    fn foreign_text_cannot_move_the_cursor() {
-        assert_eq!(sanitize("a\u{1b}[31mb\u{202e}c日本"), "a\\u{1b}[31mb\\u{202e}c日本");
     }
 }

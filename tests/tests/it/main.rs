@@ -15,6 +15,7 @@ mod interrupt;
 mod journey;
 mod owners;
 mod page;
+mod plan;
 mod reach;
 mod reports;
 mod scope;

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use scangap_model::{AccountId, Diagnosis, RegionName, RepositoryFacts};
+use scangap_model::{AccountId, Diagnosis, RegionName, RepositoryFacts, sanitize};
 
 use super::{needs_action, policies, tone};
 use crate::columns::next_step;
 use crate::input::{Material, RepositoryRow};
 use crate::policies::PolicyKey;
-use crate::terminal::{count, sanitize, thousands};
+use crate::terminal::{count, thousands};
 
 /// Rows that the page shows without the script; the rest are in the CSV, and the page says so.
 pub(super) const ACTIONS_MAX: usize = 5_000;

@@ -1,9 +1,11 @@
 //! What changed since the earlier audit, on the page.
 
+use scangap_model::sanitize;
+
 use super::tone;
 use crate::changes::{CHANGE_KINDS, Change, Changes};
 use crate::difference::Line;
-use crate::terminal::{count, sanitize, thousands};
+use crate::terminal::{count, thousands};
 use crate::value::utc;
 
 /// Changes that the page shows; the rest are in changes.csv, and the page says so.

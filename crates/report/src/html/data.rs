@@ -11,14 +11,13 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use indexmap::IndexSet;
 use scangap_assess::PolicyEvidence;
-use scangap_model::DIAGNOSES;
+use scangap_model::{DIAGNOSES, sanitize};
 use serde_json::json;
 
 use super::policies::{lines, repair};
 use super::tone;
 use crate::columns::REPOSITORIES;
 use crate::input::{Material, RepositoryRow};
-use crate::terminal::sanitize;
 use crate::value::Value;
 
 /// Repositories that a page holds. Beyond it only those that need action are in the page, and it says so.

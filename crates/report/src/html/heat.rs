@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use scangap_model::{AccountId, CellOutcome, Diagnosis, RegionName};
+use scangap_model::{AccountId, CellOutcome, Diagnosis, RegionName, sanitize};
 
 use super::tone;
 use crate::input::Input;
 use crate::matrix::{Matrix, matrix};
-use crate::terminal::{count, sanitize, thousands};
+use crate::terminal::{count, thousands};
 
 /// Accounts that the map shows; the rest are in cells.csv, and the page says so.
 const ACCOUNTS_MAX: usize = 1_000;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use scangap_assess::PolicyEvidence;
+use scangap_model::sanitize;
 use scangap_policy::PolicyDocument;
 use sha2::{Digest, Sha256};
 
@@ -10,7 +11,7 @@ use super::action::Place;
 use crate::difference::{self, Line, readable};
 use crate::input::Material;
 use crate::policies::{PolicyKey, PolicyRow};
-use crate::terminal::{count, sanitize};
+use crate::terminal::count;
 
 /// Policies that the page shows; the rest are in policies.csv, and the page says so.
 const POLICIES_MAX: usize = 500;

@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 
 use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder, Worksheet};
-use scangap_model::Tone;
+use scangap_model::{Tone, acts};
 
 use crate::input::Input;
-use crate::terminal::acts;
 
 /// AWS and users write names longer than Excel's cells: 32,767 characters at most.
 pub(super) const CELL_MAX: usize = 32_767;

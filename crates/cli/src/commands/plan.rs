@@ -1,0 +1,207 @@
+//! `scangap plan`: what would be changed, from the snapshot alone. It changes nothing, anywhere but in its own folder.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+use scangap_model::{Diagnosis, Repositories, Tone, Verdict};
+use scangap_plan::{Plan as Planned, Source, Wishes, files, plan, plan_json};
+use scangap_report::{Batch, Summary, manifest, sanitize};
+use scangap_snapshot::RunState;
+
+use super::audit::{account, known_region};
+use crate::args::{Global, Output, Plan};
+use crate::error::{CliError, Unreadable};
+use crate::exit::Exit;
+use crate::judged::Judged;
+use crate::terminal;
+
+/// How many rows of one kind the screen shows.
+const SHOWN: usize = 20;
+
+pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
+    let wishes = wishes(command)?;
+    let judged = Judged::open(&command.snapshot)?;
+    let stale_since = match &command.previous {
+        Some(path) => stale_since(&Judged::open(path)?, &judged)?,
+        None => BTreeMap::new(),
+    };
+    let input = judged.input(None);
+    let summary = Summary::of(&input);
+    let complete = summary.is_complete() && judged.snapshot.meta.state == RunState::Complete;
+    let source = Source {
+        facts: &judged.snapshot.facts,
+        repositories: &judged.snapshot.repositories,
+        assessment: &judged.assessment,
+        facts_sha256: judged.facts_sha256(),
+        as_of: judged.snapshot.meta.as_of,
+        tool_version: &judged.snapshot.meta.tool_version,
+        simulated: judged.snapshot.meta.simulated,
+        complete,
+        stale_since: &stale_since,
+    };
+    let planned = plan(&source, &wishes).map_err(|error| CliError::Facts(Unreadable(error)))?;
+    if let Some(directory) = &command.out {
+        write(&planned, directory)?;
+    }
+    if global.quiet < 2 {
+        match command.output {
+            Output::Json => terminal::out(&format!("{:#}\n", plan_json(&planned))),
+            Output::Text => terminal::out(&text(&planned, command.out.as_deref())),
+        }
+    }
+    Ok(match (complete, command.detailed_exitcode && !planned.policies.is_empty()) {
+        (false, _) => Exit::Incomplete,
+        (true, true) => Exit::Reached,
+        (true, false) => Exit::Finished,
+    })
+}
+
+fn wishes(command: &Plan) -> Result<Wishes, CliError> {
+    let accounts = |texts: &[String]| texts.iter().map(|text| account(text)).collect::<Result<Vec<_>, _>>();
+    let diagnosis = |word: &String| {
+        Diagnosis::from_word(word)
+            .filter(|one| {
+                matches!(one, Diagnosis::Blocked | Diagnosis::AtRisk | Diagnosis::Undecided | Diagnosis::Stale)
+            })
+            .ok_or_else(|| CliError::BadValue {
+                value: word.clone(),
+                expected: "a diagnosis that a plan can do something about",
+                hint: "--diagnoses takes blocked, at_risk, undecided, stale".to_owned(),
+            })
+    };
+    // Neither means both.
+    let both = command.fix == command.resync;
+    Ok(Wishes {
+        fix: command.fix || both,
+        resync: command.resync || both,
+        accounts: accounts(&command.accounts)?,
+        organizational_units: command.ou.clone(),
+        regions: command.regions.iter().map(|text| known_region(text)).collect::<Result<_, _>>()?,
+        diagnoses: command.diagnoses.iter().map(diagnosis).collect::<Result<_, _>>()?,
+        blocklist: accounts(&command.blocklist)?,
+        min_age: min_age(&command.min_age)?,
+        min_age_text: command.min_age.clone(),
+    })
+}
+
+/// `24h`, `90m`, `2d`.
+fn min_age(text: &str) -> Result<SignedDuration, CliError> {
+    let hours = |unit: char, factor: i64| {
+        text.strip_suffix(unit).and_then(|number| number.parse::<u16>().ok()).map(|number| i64::from(number) * factor)
+    };
+    hours('m', 60)
+        .or_else(|| hours('h', 3600))
+        .or_else(|| hours('d', 86_400))
+        .map(SignedDuration::from_secs)
+        .ok_or_else(|| CliError::BadValue {
+            value: text.to_owned(),
+            expected: "a duration",
+            hint: "write it as 24h, 90m or 2d".to_owned(),
+        })
+}
+
+/// Repositories that are stale now and whose policy let Inspector in at the earlier audit already: since then.
+fn stale_since(old: &Judged, new: &Judged) -> Result<BTreeMap<String, Timestamp>, CliError> {
+    // That the two are of one organization, in this order, is the comparison's to check.
+    new.changes_since(old)?;
+    let since = old.snapshot.meta.as_of;
+    let all = 0..old.assessment.repositories.len();
+    let mut known = BTreeMap::new();
+    for (record, assessment) in old.snapshot.repositories.records(all).zip(&old.assessment.repositories) {
+        let record = record.map_err(|error| CliError::Facts(Unreadable(error)))?;
+        if assessment.policy.verdict == Verdict::Allowed && assessment.diagnosis == Diagnosis::Stale {
+            known.insert(record.facts.arn, since);
+        }
+    }
+    Ok(known)
+}
+
+fn write(planned: &Planned, directory: &Path) -> Result<(), CliError> {
+    if directory.join("plan.json").exists() {
+        return Err(CliError::AlreadyPlanned(directory.to_owned()));
+    }
+    let batch = Batch::default();
+    for file in files(planned) {
+        let path = directory.join(&file.path);
+        if let Some(folder) = path.parent() {
+            fs_err::create_dir_all(folder).map_err(|source| CliError::Folder { path: folder.to_owned(), source })?;
+        }
+        batch.write(&path, |out| out.write_all(file.text.as_bytes())).map_err(CliError::Report)?;
+    }
+    manifest(&batch, directory, &[], planned.simulated, &planned.tool_version).map_err(CliError::Report)?;
+    batch.commit().map_err(CliError::Report)?;
+    Ok(())
+}
+
+fn text(planned: &Planned, directory: Option<&Path>) -> String {
+    let mut out = String::new();
+    if planned.simulated {
+        let line = "SIMULATED: a plan of an organization that does not exist; it is refused at AWS.";
+        let _ = writeln!(out, "{}", terminal::paint(line, Tone::Warning));
+    }
+    for step in planned.policies.iter().take(SHOWN) {
+        let _ = writeln!(
+            out,
+            "  {}  {}  {} {}  {}  {}",
+            terminal::paint("change ", Tone::Good),
+            step.id,
+            step.account,
+            step.region,
+            sanitize(step.repository.as_str()),
+            sanitize(&step.responsible_statements.join("; "))
+        );
+        for source in &step.sources {
+            let _ = writeln!(out, "           also written by {}: repair it there too", sanitize(source));
+        }
+    }
+    more(&mut out, planned.policies.len());
+    for refused in planned.refused.iter().take(SHOWN) {
+        let _ = writeln!(
+            out,
+            "  {}  {} {} {}  {}: {}",
+            terminal::paint("refused", Tone::Question),
+            if refused.what == "resync" { "re-sync" } else { "repair" },
+            refused.account,
+            refused.region,
+            sanitize(&refused.repositories.join(", ")),
+            sanitize(&refused.refusal.sentence())
+        );
+    }
+    more(&mut out, planned.refused.len());
+    for one in planned.undecided.iter().take(SHOWN) {
+        let _ = writeln!(
+            out,
+            "  {}  {} {}  {}: depends on {}",
+            terminal::paint("decide ", Tone::Question),
+            one.account,
+            one.region,
+            sanitize(one.repository.as_str()),
+            sanitize(&one.depends_on.join(", "))
+        );
+    }
+    more(&mut out, planned.undecided.len());
+    if let Some(nothing) = planned.nothing() {
+        let _ = writeln!(out, "{nothing}");
+    }
+    if !planned.complete {
+        let line = "Some facts could not be learnt, and what they hide is not in this plan: the exit code is 3.";
+        let _ = writeln!(out, "{}", terminal::paint(line, Tone::Warning));
+    }
+    let _ = writeln!(out, "{}", planned.summary());
+    if let Some(directory) = directory {
+        let _ = writeln!(
+            out,
+            "Written  {}: plan.json  plan.md  plan.sh  resync.csv  policies/  manifest.json",
+            directory.display()
+        );
+    }
+    out
+}
+
+fn more(out: &mut String, number: usize) {
+    if number > SHOWN {
+        let _ = writeln!(out, "           and {} more", number - SHOWN);
+    }
+}

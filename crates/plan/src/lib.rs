@@ -1,0 +1,17 @@
+//! From diagnoses to a plan: what would be changed, where, and how it is taken back. A plan is data, the same for the same
+//! snapshot and the same wishes, hashed, and naming its snapshot; nothing here changes anything.
+
+mod files;
+mod json;
+mod planner;
+mod refusal;
+mod runbook;
+mod script;
+mod step;
+mod terraform;
+
+pub use files::{PlanFile, files};
+pub use json::{PLAN_SCHEMA_VERSION, plan_json, plan_schema};
+pub use planner::{Source, Wishes, plan};
+pub use refusal::{Refusal, Refused};
+pub use step::{Counted, Losses, Plan, PolicyStep, Undecided};

@@ -1,0 +1,239 @@
+//! The planner: repositories stream by, and what can be repaired becomes a step.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use scangap_assess::{Assessment, RepositoryAssessment, policy_evidence, verdict_with_policy};
+use scangap_model::{
+    AccountFacts, AccountId, Asked, AuditFacts, CellFacts, Diagnosis, Observed, RecordError, RegionName, Repositories,
+    RepositoryFacts, Verdict,
+};
+
+use crate::refusal::{Refusal, Refused};
+use crate::step::{Losses, Plan, PolicyStep, Undecided};
+
+/// What a plan is made from.
+#[derive(Clone, Copy)]
+pub struct Source<'a> {
+    pub facts: &'a AuditFacts,
+    pub repositories: &'a dyn Repositories,
+    pub assessment: &'a Assessment,
+    pub facts_sha256: &'a str,
+    pub as_of: Timestamp,
+    pub tool_version: &'a str,
+    pub simulated: bool,
+    pub complete: bool,
+    /// Since when each repository that is stale now is known to be: from an earlier snapshot. Others: since this one.
+    pub stale_since: &'a BTreeMap<String, Timestamp>,
+}
+
+impl std::fmt::Debug for Source<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source").field("facts_sha256", &self.facts_sha256).finish_non_exhaustive()
+    }
+}
+
+/// What somebody wants planned. Empty lists mean all.
+#[derive(Debug, Clone)]
+pub struct Wishes {
+    pub fix: bool,
+    pub resync: bool,
+    pub accounts: Vec<AccountId>,
+    pub organizational_units: Vec<String>,
+    pub regions: Vec<RegionName>,
+    pub diagnoses: Vec<Diagnosis>,
+    pub blocklist: Vec<AccountId>,
+    pub min_age: SignedDuration,
+    /// The same as it was written.
+    pub min_age_text: String,
+}
+
+impl Wishes {
+    fn include(&self, facts: &RepositoryFacts, account: Option<&AccountFacts>) -> bool {
+        let in_units = || {
+            let path = account.and_then(|account| account.ou_path.known()).map_or("", String::as_str);
+            self.organizational_units.iter().any(|unit| {
+                path.strip_prefix(unit.trim_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
+        };
+        (self.accounts.is_empty() || self.accounts.contains(&facts.account))
+            && (self.regions.is_empty() || self.regions.contains(&facts.region))
+            && (self.organizational_units.is_empty() || in_units())
+    }
+
+    /// Whether this diagnosis is to be repaired. What a person must decide is changed only where somebody names it.
+    fn repairs(&self, diagnosis: Diagnosis) -> bool {
+        let usual = matches!(diagnosis, Diagnosis::Blocked | Diagnosis::AtRisk);
+        let named = self.diagnoses.contains(&diagnosis);
+        self.fix && (named && (usual || diagnosis == Diagnosis::Undecided) || usual && self.diagnoses.is_empty())
+    }
+
+    fn resyncs(&self) -> bool {
+        self.resync && (self.diagnoses.is_empty() || self.diagnoses.contains(&Diagnosis::Stale))
+    }
+}
+
+/// The same plan for the same source and wishes.
+pub fn plan(source: &Source<'_>, wishes: &Wishes) -> Result<Plan, RecordError> {
+    let mut plan = Plan {
+        organization_id: source.facts.organization.id.known().map(ToString::to_string),
+        partition: source.facts.organization.partition,
+        facts_sha256: source.facts_sha256.to_owned(),
+        as_of: source.as_of,
+        tool_version: source.tool_version.to_owned(),
+        simulated: source.simulated,
+        complete: source.complete,
+        repositories: 0,
+        policies: Vec::new(),
+        refused: Vec::new(),
+        undecided: Vec::new(),
+        losses: Losses::NONE,
+    };
+    let mut stale: BTreeMap<(AccountId, RegionName), Vec<RepositoryFacts>> = BTreeMap::new();
+    let all = 0..source.assessment.repositories.len();
+    for (record, assessment) in source.repositories.records(all).zip(&source.assessment.repositories) {
+        let facts = record?.facts;
+        if !wishes.include(&facts, source.facts.accounts.get(&facts.account)) {
+            continue;
+        }
+        plan.repositories += 1;
+        let diagnosis = assessment.diagnosis;
+        if wishes.repairs(diagnosis) {
+            match repair(source, wishes, &facts, assessment, plan.policies.len() + 1) {
+                Ok(step) => plan.policies.push(step),
+                Err(refusal) => plan.refused.push(refused("repair", &facts, diagnosis, refusal)),
+            }
+        } else if wishes.fix && diagnosis == Diagnosis::Undecided {
+            plan.undecided.push(Undecided {
+                account: facts.account,
+                region: facts.region,
+                repository: facts.name,
+                depends_on: assessment.policy.depends_on.clone(),
+            });
+        } else if wishes.fix && diagnosis == Diagnosis::Unreadable && assessment.likely_cause.is_some() {
+            plan.refused.push(refused("repair", &facts, diagnosis, Refusal::PolicyUnread));
+        } else if wishes.resyncs() && diagnosis == Diagnosis::Stale {
+            stale.entry((facts.account, facts.region.clone())).or_default().push(facts);
+        }
+    }
+    if !stale.is_empty() {
+        plan.losses = Losses::NOT_COUNTED;
+    }
+    for ((account, region), repositories) in stale {
+        plan.refused.push(resync(source, wishes, account, region, &repositories));
+    }
+    Ok(plan)
+}
+
+fn refused(what: &'static str, facts: &RepositoryFacts, diagnosis: Diagnosis, refusal: Refusal) -> Refused {
+    Refused {
+        what,
+        account: facts.account,
+        region: facts.region.clone(),
+        repositories: vec![facts.name.to_string()],
+        diagnosis,
+        refusal,
+    }
+}
+
+fn repair(
+    source: &Source<'_>,
+    wishes: &Wishes,
+    facts: &RepositoryFacts,
+    assessment: &RepositoryAssessment,
+    number: usize,
+) -> Result<PolicyStep, Refusal> {
+    if wishes.blocklist.contains(&facts.account) {
+        return Err(Refusal::Blocklisted);
+    }
+    let evidence = policy_evidence(source.facts, facts, source.as_of).ok_or(Refusal::RegistryPolicyDenies)?;
+    let after = evidence.repaired.map_err(Refusal::NoExemption)?;
+    let verdict_after = verdict_with_policy(source.facts, facts, &after, source.as_of);
+    if verdict_after == Verdict::Denied {
+        return Err(Refusal::StillDenied);
+    }
+    let account = source.facts.accounts.get(&facts.account);
+    let cell = source.facts.cells.get(&(facts.account, facts.region.clone()));
+    Ok(PolicyStep {
+        id: format!("policy-{number:04}"),
+        account: facts.account,
+        account_name: account.and_then(|account| account.name.known().cloned()),
+        region: facts.region.clone(),
+        repository: facts.name.clone(),
+        repository_arn: facts.arn.clone(),
+        diagnosis: assessment.diagnosis,
+        responsible_statements: assessment.policy.responsible_statements.clone(),
+        before: evidence.text,
+        after,
+        verdict_after,
+        sources: sources(facts, cell),
+    })
+}
+
+/// Who else writes the policy, as far as it is known: a creation template with the same text, or a stack that owns the
+/// repository. AWS sets the tag on what `CloudFormation` creates.
+fn sources(facts: &RepositoryFacts, cell: Option<&CellFacts>) -> Vec<String> {
+    let mut sources = Vec::new();
+    for template in cell.and_then(|cell| cell.templates.known()).into_iter().flatten() {
+        let applies = template.prefix == "ROOT" || facts.name.as_str().starts_with(&template.prefix);
+        if applies && template.policy.as_ref() == facts.policy.known() {
+            sources.push(format!("repository creation template `{}`", template.prefix));
+        }
+    }
+    if let Asked::Answered(Observed::Known(tags)) = &facts.tags
+        && let Some(stack) = tags.get("aws:cloudformation:stack-name")
+    {
+        sources.push(format!("CloudFormation stack `{stack}`"));
+    }
+    sources
+}
+
+/// What stands against turning scanning off and on for a cell. Something always does until losses are counted.
+fn resync(
+    source: &Source<'_>,
+    wishes: &Wishes,
+    account: AccountId,
+    region: RegionName,
+    repositories: &[RepositoryFacts],
+) -> Refused {
+    let refusal = against(source, wishes, account, &region, repositories).unwrap_or(Refusal::LossesNotCounted);
+    let names: BTreeSet<String> = repositories.iter().map(|facts| facts.name.to_string()).collect();
+    Refused {
+        what: "resync",
+        account,
+        region,
+        repositories: names.into_iter().collect(),
+        diagnosis: Diagnosis::Stale,
+        refusal,
+    }
+}
+
+fn against(
+    source: &Source<'_>,
+    wishes: &Wishes,
+    account: AccountId,
+    region: &RegionName,
+    repositories: &[RepositoryFacts],
+) -> Option<Refusal> {
+    if wishes.blocklist.contains(&account) {
+        return Some(Refusal::Blocklisted);
+    }
+    if source.facts.organization.inspector_admin.known() == Some(&account) {
+        return Some(Refusal::DelegatedAdministrator);
+    }
+    let of_cell = source.facts.cells.keys().position(|key| *key == (account, region.clone()));
+    let of_cell = of_cell.and_then(|at| source.assessment.cells.get(at));
+    match of_cell.and_then(|cell| cell.registry_verdict) {
+        Some(Verdict::Allowed) => {}
+        Some(Verdict::Denied) => {
+            let actions = of_cell.map(|cell| cell.registry_denied_actions.iter().map(ToString::to_string).collect());
+            return Some(Refusal::RegistryPolicyForbids(actions.unwrap_or_default()));
+        }
+        Some(Verdict::Depends | Verdict::Unknown) | None => return Some(Refusal::RegistryPolicyUnknown),
+    }
+    // The one that is known longest speaks for the cell: a re-sync helps all of them.
+    let since = |facts: &RepositoryFacts| source.stale_since.get(&facts.arn).copied().unwrap_or(source.as_of);
+    let stale_since = repositories.iter().map(since).min().unwrap_or(source.as_of);
+    let old_enough = source.as_of.duration_since(stale_since) >= wishes.min_age;
+    (!old_enough).then(|| Refusal::TooYoung { stale_since, min_age: wishes.min_age_text.clone() })
+}

@@ -1,0 +1,93 @@
+//! What is not planned, and why, in a sentence that a person understands.
+
+use jiff::Timestamp;
+use scangap_model::{AccountId, Diagnosis, RegionName};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    Blocklisted,
+    /// The exemption cannot be written, in the repairer's words.
+    NoExemption(String),
+    /// The repaired policy would still not let Inspector in: another one denies too.
+    StillDenied,
+    /// Only the registry's policy is in the way.
+    RegistryPolicyDenies,
+    /// The policy could not be read, so nothing can be said of its repair.
+    PolicyUnread,
+    /// A re-sync destroys history, and how much was not counted.
+    LossesNotCounted,
+    /// The status may refresh by itself.
+    TooYoung {
+        stale_since: Timestamp,
+        min_age: String,
+    },
+    /// AWS: the delegated administrator cannot disable itself while it has members.
+    DelegatedAdministrator,
+    /// Inspector could not put the scanning configuration back.
+    RegistryPolicyForbids(Vec<String>),
+    /// Whether it could is not known.
+    RegistryPolicyUnknown,
+}
+
+impl Refusal {
+    /// A word for machines.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Blocklisted => "blocklisted",
+            Self::NoExemption(_) => "no_exemption",
+            Self::StillDenied => "still_denied",
+            Self::RegistryPolicyDenies => "registry_policy_denies",
+            Self::PolicyUnread => "policy_unread",
+            Self::LossesNotCounted => "losses_not_counted",
+            Self::TooYoung { .. } => "too_young",
+            Self::DelegatedAdministrator => "delegated_administrator",
+            Self::RegistryPolicyForbids(_) => "registry_policy_forbids",
+            Self::RegistryPolicyUnknown => "registry_policy_unknown",
+        }
+    }
+
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Blocklisted => "the account is on the blocklist, which always wins".to_owned(),
+            Self::NoExemption(why) => format!("no exemption repairs the policy: {why}"),
+            Self::StillDenied => {
+                "the repaired policy would not be enough: the registry's policy denies Inspector too".to_owned()
+            }
+            Self::RegistryPolicyDenies => {
+                "the repository's own policy lets Inspector in, the registry's policy does not: repair that one (scangap explain --kind registry --fix)".to_owned()
+            }
+            Self::PolicyUnread => {
+                "the policy could not be read: let the auditor in first, and audit again".to_owned()
+            }
+            Self::LossesNotCounted => {
+                "a re-sync deletes every ECR finding of the account in the region, and how many there are was not counted".to_owned()
+            }
+            Self::TooYoung { stale_since, min_age } => format!(
+                "the policy lets Inspector in since {stale_since:.0} or later, and the status may refresh by itself: audit again after {min_age}, and name the earlier snapshot with --previous"
+            ),
+            Self::DelegatedAdministrator => {
+                "it is Inspector's delegated administrator, which AWS does not let disable itself while it has members".to_owned()
+            }
+            Self::RegistryPolicyForbids(actions) => format!(
+                "the registry's policy denies Inspector {}: after a disable it could not put the scanning configuration back",
+                actions.join(", ")
+            ),
+            Self::RegistryPolicyUnknown => {
+                "whether the registry's policy lets Inspector put the scanning configuration back is not known".to_owned()
+            }
+        }
+    }
+}
+
+/// One thing that is not planned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// `repair` or `resync`.
+    pub what: &'static str,
+    pub account: AccountId,
+    pub region: RegionName,
+    /// The repositories it is about.
+    pub repositories: Vec<String>,
+    pub diagnosis: Diagnosis,
+    pub refusal: Refusal,
+}

@@ -1,0 +1,106 @@
+//! `plan.md`: the plan for a person who would rather do it by hand.
+
+use std::fmt::Write;
+
+use scangap_model::{code_block, code_span};
+
+use crate::files::{difference, folder};
+use crate::json::plan_json;
+use crate::step::{Plan, PolicyStep};
+
+pub(crate) fn runbook(plan: &Plan) -> String {
+    let mut text = String::from("# Plan: let Amazon Inspector in\n\n");
+    if plan.simulated {
+        text.push_str("**SIMULATED: the plan is of an organization that does not exist, and is refused at AWS.**\n\n");
+    }
+    if !plan.complete {
+        text.push_str("**Some facts could not be learnt: what they hide is not in this plan.**\n\n");
+    }
+    let hash = plan_json(plan);
+    let hash = hash.get("plan_sha256").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let _ = writeln!(text, "- organization: {}", code_span(plan.organization_id.as_deref().unwrap_or("none")));
+    let _ = writeln!(text, "- judged as of: {:.0}", plan.as_of);
+    let _ = writeln!(text, "- snapshot: facts `{}`", plan.facts_sha256);
+    let _ = writeln!(text, "- plan: `{hash}`\n\n{}\n", plan.summary());
+    if let Some(nothing) = plan.nothing() {
+        let _ = writeln!(text, "{nothing}\n");
+    }
+    if !plan.policies.is_empty() {
+        text.push_str(HOW);
+        for step in &plan.policies {
+            policy(step, &mut text);
+        }
+    }
+    if plan.refused.iter().any(|refused| refused.what == "resync") {
+        text.push_str(RESYNC);
+    }
+    if !plan.refused.is_empty() {
+        text.push_str("## Not planned\n\n");
+        for refused in &plan.refused {
+            let names: Vec<String> = refused.repositories.iter().map(|name| code_span(name)).collect();
+            let _ = writeln!(
+                text,
+                "- {} in {} {}, {}: {}",
+                if refused.what == "resync" { "re-sync" } else { "repair" },
+                refused.account,
+                refused.region,
+                names.join(", "),
+                code_span(&refused.refusal.sentence())
+            );
+        }
+        text.push('\n');
+    }
+    if !plan.undecided.is_empty() {
+        text.push_str("## For a person to decide\n\n");
+        for one in &plan.undecided {
+            let keys: Vec<String> = one.depends_on.iter().map(|key| code_span(key)).collect();
+            let name = code_span(one.repository.as_str());
+            let _ = writeln!(text, "- {} {} {name}: depends on {}", one.account, one.region, keys.join(", "));
+        }
+    }
+    text
+}
+
+const HOW: &str = "## Policies to change
+
+Each step adds one condition to the statements that deny: Inspector's role of that account is exempted, and nobody else. Each
+can be taken back with the file `before.json` beside it. `plan.sh` does all of them with the aws CLI, after asking; where a
+policy is written by Terraform or CloudFormation, change it there (`policy.tf` is the same as Terraform), or it comes back.
+
+";
+
+const RESYNC: &str = "## Stale repositories
+
+The policy lets Inspector in, and coverage still says ACCESS_DENIED. What may help, the gentlest first:
+
+1. Wait. Nothing that AWS publishes promises that the status refreshes, and nothing says that it does not.
+2. Push an image to the repository. A push starts a scan; that it refreshes the status is likely, and not documented.
+3. Take the repository out of the registry's scan filters and put it back. This touches one repository; not documented.
+4. Turn ECR scanning off and on for the account in the region. **This deletes every ECR finding there, suppressed ones and
+   their dates too, and images that were pushed longer ago than Inspector's window lose coverage until they are pushed
+   again.** scangap plans it only where what is lost was counted.
+
+";
+
+fn policy(step: &PolicyStep, text: &mut String) {
+    let _ = writeln!(
+        text,
+        "### {}: {}\n\nAccount {} {}, region {}. {}.\n",
+        step.id,
+        code_span(step.repository.as_str()),
+        step.account,
+        step.account_name.as_deref().map(code_span).unwrap_or_default(),
+        step.region,
+        step.diagnosis.info().meaning
+    );
+    for statement in &step.responsible_statements {
+        let _ = writeln!(text, "- responsible: {}", code_span(statement));
+    }
+    let _ = writeln!(text, "- decided with the new policy: {}", step.verdict_after.word());
+    for source in &step.sources {
+        let _ = writeln!(text, "- also written by {}: repair it there too", code_span(source));
+    }
+    let _ = writeln!(text, "- files: `{}`\n", folder(step));
+    text.push_str(&code_block("diff", &difference(step)));
+    text.push('\n');
+}
