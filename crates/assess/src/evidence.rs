@@ -1,8 +1,8 @@
 //! A repository's own policy as a reader wants to see it: what in it decides, and how it would be repaired.
 
 use jiff::Timestamp;
-use scangap_model::{AuditFacts, CellFacts, CellOutcome, RepositoryFacts, Verdict};
-use scangap_policy::{Context, PolicyDocument, REPOSITORY_ACTIONS, decide, exempt};
+use scangap_model::{AccountId, Asked, AuditFacts, CellFacts, CellOutcome, RegionName, RepositoryFacts, Verdict};
+use scangap_policy::{ALL_ACTIONS, Action, Context, PolicyDocument, REPOSITORY_ACTIONS, Request, decide, exempt};
 
 use crate::policies::{self, Found};
 use crate::repository;
@@ -21,28 +21,43 @@ pub struct PolicyEvidence {
 /// `None` where the repository's own policy was not read, is none, or lets Inspector through.
 pub fn policy_evidence(facts: &AuditFacts, repository: &RepositoryFacts, as_of: Timestamp) -> Option<PolicyEvidence> {
     let text = repository.policy.known().and_then(|hash| facts.policies.get(hash))?;
-    let document = PolicyDocument::parse(text).ok()?;
     let (account, region) = (repository.account, &repository.region);
     let request = policies::request(facts, account, region, Some(&repository.name), &repository.tags, as_of);
-    let context = Context::new(&request);
-    let decisions = REPOSITORY_ACTIONS.iter().map(|&action| decide(&[&document], action, &context));
-    let mut indices: Vec<usize> = decisions
+    evidence(text, REPOSITORY_ACTIONS, &request)
+}
+
+fn evidence(text: &str, actions: &[Action], request: &Request) -> Option<PolicyEvidence> {
+    let document = PolicyDocument::parse(text).ok()?;
+    let context = Context::new(request);
+    let decisions = actions.iter().map(|&action| decide(&[&document], action, &context));
+    let mut statements: Vec<usize> = decisions
         .filter(|decision| decision.verdict != Verdict::Allowed)
         .flat_map(|decision| decision.statements.into_iter().map(|statement| statement.index))
         .collect();
-    indices.sort_unstable();
-    indices.dedup();
-    if indices.is_empty() {
+    statements.sort_unstable();
+    statements.dedup();
+    if statements.is_empty() {
         return None;
     }
-    let spans = indices.iter().filter_map(|&index| document.statements().get(index)).map(|statement| statement.span);
-    let responsible = spans.collect();
-    Some(PolicyEvidence {
-        text: text.clone(),
-        responsible,
-        statements: indices,
-        repaired: exempt(text, REPOSITORY_ACTIONS, &request).map_err(|error| error.to_string()),
-    })
+    let spans = statements.iter().filter_map(|&index| document.statements().get(index));
+    let responsible = spans.map(|statement| statement.span).collect();
+    let repaired = exempt(text, actions, request).map_err(|error| error.to_string());
+    Some(PolicyEvidence { text: text.to_owned(), statements, responsible, repaired })
+}
+
+/// The registry's policy of an account in a region, the same way: over all of Inspector's actions, the registry's own too.
+pub fn registry_policy_evidence(
+    facts: &AuditFacts,
+    account: AccountId,
+    region: &RegionName,
+    example: Option<&RepositoryFacts>,
+    as_of: Timestamp,
+) -> Option<PolicyEvidence> {
+    let cell = facts.cells.get(&(account, region.clone()))?;
+    let text = cell.registry_policy.known().and_then(|hash| facts.policies.get(hash))?;
+    let tags = example.map_or(&Asked::NotNeeded, |repository| &repository.tags);
+    let name = example.map(|repository| &repository.name);
+    evidence(text, ALL_ACTIONS, &policies::request(facts, account, region, name, tags, as_of))
 }
 
 /// What the policies together would decide about a repository if its own had this text.

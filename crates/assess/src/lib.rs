@@ -11,6 +11,6 @@ mod repository;
 pub use cell::CellAssessment;
 pub use coverage::{Coverage, of as coverage_of};
 pub use diagnose::{Layers, Selection, diagnose};
-pub use evidence::{PolicyEvidence, policy_evidence, verdict_with_policy};
-pub use organization::{Assessment, CellKey, assess};
+pub use evidence::{PolicyEvidence, policy_evidence, registry_policy_evidence, verdict_with_policy};
+pub use organization::{Assessment, CellKey, JudgedRecord, assess};
 pub use repository::{LikelyCause, PolicyAssessment, RepositoryAssessment};

@@ -34,7 +34,48 @@ pub struct Assessment {
     pub judged: usize,
 }
 
+/// A record with what was made of it.
+pub type JudgedRecord<'a> = (RepositoryRecord, &'a RepositoryAssessment);
+
 impl Assessment {
+    /// The records at these places, read again, each with what was made of it. Whatever is not what was judged, or is
+    /// missing, is an error: a file that changes while it is read must not put one repository's diagnosis on another.
+    pub fn join<'a>(
+        &'a self,
+        repositories: &'a dyn Repositories,
+        places: Range<usize>,
+    ) -> impl Iterator<Item = Result<JudgedRecord<'a>, RecordError>> + use<'a> {
+        let mut judged = self.repositories.get(places.clone()).unwrap_or_default().iter();
+        let mut records = repositories.records(places);
+        let mut ended = false;
+        std::iter::from_fn(move || {
+            let next = match (records.next(), judged.next()) {
+                _ if ended => return None,
+                (Some(Ok(record)), Some(assessment)) if assessment.is_of(&record.facts) => Ok((record, assessment)),
+                (None, None) => return None,
+                (Some(Err(error)), _) => Err(error),
+                (Some(Ok(_)) | None, _) => Err(Changed.into()),
+            };
+            ended = next.is_err();
+            Some(next)
+        })
+    }
+
+    /// The same, on the caller's own thread.
+    pub fn visit<'a>(
+        &'a self,
+        repositories: &dyn Repositories,
+        places: Range<usize>,
+        each: &mut dyn FnMut(JudgedRecord<'a>) -> Result<(), RecordError>,
+    ) -> Result<(), RecordError> {
+        let mut judged = self.repositories.get(places.clone()).unwrap_or_default().iter();
+        repositories.visit(places, &mut |record| match judged.next() {
+            Some(assessment) if assessment.is_of(&record.facts) => each((record, assessment)),
+            Some(_) | None => Err(Changed.into()),
+        })?;
+        if judged.next().is_some() { Err(Changed.into()) } else { Ok(()) }
+    }
+
     pub fn counts(&self) -> BTreeMap<Diagnosis, usize> {
         let mut counts = BTreeMap::new();
         for (diagnosis, number) in self.by_cell.values().flatten() {
@@ -43,6 +84,11 @@ impl Assessment {
         counts
     }
 }
+
+/// The repositories are not those that were judged a moment ago.
+#[derive(Debug, thiserror::Error)]
+#[error("the snapshot was changed while it was read")]
+struct Changed;
 
 /// Repositories that one task reads and judges. Few enough that memory is not felt, enough that reading them is one go.
 const TASK: usize = 4096;

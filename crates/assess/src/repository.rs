@@ -1,6 +1,7 @@
 //! One repository: its verdict, its coverage, its diagnosis.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -42,15 +43,33 @@ pub struct PolicyAssessment {
     /// `repository policy: OfficeOnly (NotIpAddress aws:SourceIp)`.
     pub responsible_statements: Vec<String>,
     pub depends_on: Vec<String>,
+    /// Whether the repository's own policy is among what is responsible, and whether the registry's is.
+    pub own_is_responsible: bool,
+    pub registry_is_responsible: bool,
 }
 
 /// What is kept of a repository while its facts are read again as often as they are needed.
 #[derive(Debug, Clone)]
 pub struct RepositoryAssessment {
+    /// Which repository it is of: facts are read again, and what is read then must be what was judged.
+    identity: u64,
     pub diagnosis: Diagnosis,
     pub selection: Selection,
     pub likely_cause: Option<LikelyCause>,
     pub policy: Arc<PolicyAssessment>,
+}
+
+impl RepositoryAssessment {
+    /// Whether these facts are those that were judged.
+    pub fn is_of(&self, repository: &RepositoryFacts) -> bool {
+        self.identity == identity(repository)
+    }
+}
+
+fn identity(repository: &RepositoryFacts) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (repository.account, &repository.region, &repository.name, repository.policy.known()).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// What is known of a cell while its repositories pass.
@@ -97,7 +116,8 @@ impl CellView<'_> {
             policies::malformed(self.policies, hash, Api::GetRepositoryPolicy, place, repository.name.as_str())
         });
         let likely_cause = likely_cause(diagnosis, repository, &coverage);
-        (RepositoryAssessment { diagnosis, selection, likely_cause, policy }, malformed)
+        let identity = identity(repository);
+        (RepositoryAssessment { identity, diagnosis, selection, likely_cause, policy }, malformed)
     }
 }
 
@@ -111,6 +131,7 @@ pub(crate) fn judge(policies: &Policies, own: &Found<'_>, cell: &CellFacts, requ
     };
     let mut denied_actions = Vec::new();
     let mut responsible_statements = Vec::new();
+    let mut responsible = [false; 2];
     let mut depends_on = BTreeSet::new();
     let mut verdicts = Vec::new();
     let context = Context::new(request);
@@ -121,10 +142,12 @@ pub(crate) fn judge(policies: &Policies, own: &Found<'_>, cell: &CellFacts, requ
         if verdict == Verdict::Denied {
             denied_actions.push(action);
         }
-        for (label, decision) in [("repository policy", &mine), ("registry policy", &theirs)] {
+        let labelled = [("repository policy", &mine), ("registry policy", &theirs)];
+        for ((label, decision), is_responsible) in labelled.into_iter().zip(&mut responsible) {
             let relevant =
                 decision.as_ref().filter(|decision| verdict != Verdict::Denied || decision.verdict == Verdict::Denied);
             for statement in relevant.iter().flat_map(|decision| &decision.statements) {
+                *is_responsible = true;
                 let text = format!("{label}: {}", statement.label());
                 if !responsible_statements.contains(&text) {
                     responsible_statements.push(text);
@@ -137,7 +160,15 @@ pub(crate) fn judge(policies: &Policies, own: &Found<'_>, cell: &CellFacts, requ
     if verdict != Verdict::Depends {
         depends_on.clear();
     }
-    PolicyAssessment { verdict, denied_actions, responsible_statements, depends_on: depends_on.into_iter().collect() }
+    let [own_is_responsible, registry_is_responsible] = responsible.map(|yes| yes && verdict != Verdict::Allowed);
+    PolicyAssessment {
+        verdict,
+        denied_actions,
+        responsible_statements,
+        depends_on: depends_on.into_iter().collect(),
+        own_is_responsible,
+        registry_is_responsible,
+    }
 }
 
 impl Found<'_> {

@@ -184,6 +184,9 @@ pub struct Report {
     /// into the new one
     #[arg(long, value_name = "XLSX", value_delimiter = ',')]
     pub carry_over: Vec<PathBuf>,
+    /// A plan of this snapshot: what it would do and destroy stands in a sheet of the workbook
+    #[arg(long, value_name = "PLAN_JSON")]
+    pub plan: Option<PathBuf>,
     /// Also write a workbook and a page for each owner, into `owners`: `account`, `ou`, or `tag:KEY`
     #[arg(long, value_name = "WHAT")]
     pub split_by: Option<String>,
@@ -197,13 +200,14 @@ pub struct Diff {
     pub old: PathBuf,
     /// The snapshot of the later audit
     pub new: PathBuf,
-    /// Also write changes.csv, changes.json and changes.xlsx there
+    /// Also write changes.html, changes.csv, changes.json and changes.xlsx there
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t = Output::Text, value_name = "FORM")]
     pub output: Output,
-    #[command(flatten)]
-    pub form: Form,
+    /// For whom changes.csv is written: `excel` puts a byte order mark first
+    #[arg(long, value_enum, default_value_t = CsvDialect::Rfc4180, value_name = "DIALECT")]
+    pub csv_dialect: CsvDialect,
 }
 
 /// How reports are written.
@@ -219,10 +223,7 @@ pub struct Form {
 
 impl Form {
     pub(crate) fn options(&self) -> scangap_report::Options {
-        let csv = match self.csv_dialect {
-            CsvDialect::Rfc4180 => scangap_report::CsvDialect::Rfc4180,
-            CsvDialect::Excel => scangap_report::CsvDialect::Excel,
-        };
+        let csv = self.csv_dialect.into();
         scangap_report::Options { csv, ocsf: self.ocsf, ..scangap_report::Options::default() }
     }
 }
@@ -231,6 +232,15 @@ impl Form {
 pub enum CsvDialect {
     Rfc4180,
     Excel,
+}
+
+impl From<CsvDialect> for scangap_report::CsvDialect {
+    fn from(dialect: CsvDialect) -> Self {
+        match dialect {
+            CsvDialect::Rfc4180 => Self::Rfc4180,
+            CsvDialect::Excel => Self::Excel,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

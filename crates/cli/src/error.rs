@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use scangap_aws::ConnectError;
 use scangap_collect::CollectError;
 use scangap_model::{Gap, GapKind};
+use scangap_plan::PlanReadError;
 use scangap_policy::SyntaxError;
 use scangap_report::{CarryOverError, CompareError, FileError, VerifyError, sanitize};
 use scangap_simorg::{ScenarioError, StartError};
@@ -40,8 +41,14 @@ pub(crate) enum CliError {
     Store(#[source] WriteError),
     #[error("failed to read the snapshot")]
     Snapshot(#[source] ReadError),
+    #[error("the facts of `{0}` are not those that its hash names")]
+    Tampered(PathBuf),
     #[error("failed to read the facts of the snapshot")]
     Facts(#[source] Unreadable),
+    #[error("failed to read the plan `{path}`")]
+    PlanFile { path: PathBuf, source: std::io::Error },
+    #[error("`{path}` is not a plan of this snapshot")]
+    NotThePlan { path: PathBuf, source: PlanReadError },
     #[error("the earlier workbook cannot be used")]
     CarryOver(#[source] CarryOverError),
     #[error("the snapshots cannot be compared")]
@@ -101,6 +108,9 @@ impl CliError {
             }
             Self::Snapshot(_)
             | Self::Facts(_)
+            | Self::Tampered(_)
+            | Self::PlanFile { .. }
+            | Self::NotThePlan { .. }
             | Self::CarryOver(_)
             | Self::Verify(_)
             | Self::Compare(_)
@@ -159,6 +169,10 @@ impl CliError {
             Self::Folder { .. } => "name a folder that you may write to with --out".to_owned(),
             Self::Compare(CompareError::Order { .. }) => "name the earlier snapshot first".to_owned(),
             Self::Compare(_) => "name two snapshots of one organization".to_owned(),
+            Self::Tampered(_) => "it was changed after the audit: use the one that the audit wrote, or audit again".to_owned(),
+            Self::PlanFile { .. } | Self::NotThePlan { .. } => {
+                "name the plan.json that `scangap plan` made from this snapshot".to_owned()
+            }
             Self::CarryOver(_) => "name an audit.xlsx that scangap wrote, with the notes in its sheet Repositories".to_owned(),
             Self::Verify(_) => "name a folder that scangap wrote, with its manifest.json".to_owned(),
             Self::NoPolicy(_) => "see repositories.csv for the accounts, regions and names that were read".to_owned(),

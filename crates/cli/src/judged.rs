@@ -15,6 +15,15 @@ pub(crate) struct Judged {
 }
 
 impl Judged {
+    /// A snapshot that comes from anywhere: its facts must be those that its hash names. An interrupted run has none.
+    pub(crate) fn open_checked(path: &Path) -> Result<Self, CliError> {
+        let hash = Snapshot::hash_facts(path).map_err(CliError::Snapshot)?;
+        match hash.stored {
+            Some(stored) if stored != hash.computed => Err(CliError::Tampered(path.to_owned())),
+            Some(_) | None => Self::open(path),
+        }
+    }
+
     pub(crate) fn open(path: &Path) -> Result<Self, CliError> {
         let snapshot = Snapshot::open(path).map_err(CliError::Snapshot)?;
         let assessment = assess(&snapshot.facts, &snapshot.repositories, snapshot.meta.as_of)

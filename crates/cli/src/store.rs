@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use scangap_assess::{Assessment, Coverage, coverage_of};
 use scangap_aws::Meter;
 use scangap_collect::Event;
-use scangap_model::{Asked, DIAGNOSES, Diagnosis, Observed, OrganizationFacts, RecordError, Repositories, Verdict};
+use scangap_model::{Asked, DIAGNOSES, Diagnosis, Observed, OrganizationFacts, RecordError, Verdict};
 use scangap_report::{
     ApiCount, Changes, Input, Options, RunEvidence, Summary, count, final_screen, manifest, write_all,
 };
@@ -213,10 +213,9 @@ pub(crate) fn without_password(text: &str) -> String {
 
 /// What was made of each repository, for the snapshot's views.
 fn rows(judged: &Judged) -> impl Iterator<Item = Result<AssessmentRow, RecordError>> {
-    let assessments = &judged.assessment.repositories;
-    let records = judged.snapshot.repositories.records(0..assessments.len()).zip(assessments);
-    records.map(|(record, assessment)| {
-        let record = record?;
+    let all = 0..judged.assessment.repositories.len();
+    judged.assessment.join(&judged.snapshot.repositories, all).map(|joined| {
+        let (record, assessment) = joined?;
         let repository = record.facts;
         let cell = judged.snapshot.facts.cells.get(&(repository.account, repository.region.clone()));
         let source = cell.map_or(&Asked::NotNeeded, |cell| &cell.coverage);
@@ -295,7 +294,7 @@ pub(crate) fn hand_over(
     let beside = real(&judged.path).is_some_and(|path| path.parent().map(Path::to_owned) == real(directory));
     let others: Vec<PathBuf> = beside.then(|| judged.path.clone()).into_iter().collect();
     manifest(&batch, directory, &others, meta.simulated, &meta.tool_version).map_err(CliError::Report)?;
-    batch.commit().map_err(CliError::Report)?;
+    batch.commit_in_place_of_former(directory).map_err(CliError::Report)?;
     if quiet < 2 {
         let mut screen =
             final_screen(&input, &terminal::paint).map_err(|error| CliError::Facts(Unreadable(Box::new(error))))?;

@@ -4,6 +4,7 @@
 mod files;
 mod json;
 mod planner;
+mod read;
 mod refusal;
 mod runbook;
 mod script;
@@ -13,5 +14,6 @@ mod terraform;
 pub use files::{PlanFile, files};
 pub use json::{PLAN_SCHEMA_VERSION, plan_json, plan_schema};
 pub use planner::{Source, Wishes, plan};
+pub use read::{PlanReadError, PlanSummary, PlanSummaryRow, plan_summary};
 pub use refusal::{Refusal, Refused};
 pub use step::{Counted, Losses, Plan, PolicyStep, Undecided};

@@ -91,8 +91,9 @@ pub fn plan(source: &Source<'_>, wishes: &Wishes) -> Result<Plan, RecordError> {
     };
     let mut stale: BTreeMap<(AccountId, RegionName), Vec<RepositoryFacts>> = BTreeMap::new();
     let all = 0..source.assessment.repositories.len();
-    for (record, assessment) in source.repositories.records(all).zip(&source.assessment.repositories) {
-        let facts = record?.facts;
+    for joined in source.assessment.join(source.repositories, all) {
+        let (record, assessment) = joined?;
+        let facts = record.facts;
         if !wishes.include(&facts, source.facts.accounts.get(&facts.account)) {
             continue;
         }

@@ -210,7 +210,7 @@ pub fn compare(old: &Input<'_>, new: &Input<'_>) -> Result<Changes, CompareError
             changes.rows.push(vanished(new, row));
         }
         if let (Some(was), Some(is), Ordering::Equal) = (&was, &is, order) {
-            match both(was, is) {
+            match both(was, is, new.as_of > old.as_of) {
                 Some(change) => {
                     changes.keep_texts(&change, old, new);
                     changes.rows.push(change);
@@ -269,13 +269,14 @@ fn vanished(new: &Input<'_>, before: &RepositoryRow<'_>) -> Change {
     }
 }
 
-fn both(before: &RepositoryRow<'_>, after: &RepositoryRow<'_>) -> Option<Change> {
+/// `later`: the second audit is not of the same moment, which would confirm nothing.
+fn both(before: &RepositoryRow<'_>, after: &RepositoryRow<'_>, later: bool) -> Option<Change> {
     let (was, is) = (before.assessment.diagnosis, after.assessment.diagnosis);
     let differences = differences(before, after);
     let good = |diagnosis: Diagnosis| matches!(diagnosis, Diagnosis::Covered | Diagnosis::Empty);
     // What is unread or under way says neither that it got better nor that it got worse.
     let says = |diagnosis: Diagnosis| !matches!(diagnosis, Diagnosis::Unreadable | Diagnosis::Changing);
-    let kind = if is_stale_still(before, after) {
+    let kind = if later && is_stale_still(before, after) {
         ChangeKind::StillStale
     } else if was == is {
         if differences.is_empty() {

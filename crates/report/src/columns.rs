@@ -6,6 +6,7 @@ mod changes;
 mod dictionary;
 mod evidence;
 mod gaps;
+mod planned;
 mod policies;
 mod repositories;
 mod unmatched;
@@ -16,6 +17,8 @@ pub(crate) use changes::CHANGES;
 pub(crate) use dictionary::{DICTIONARY, DictionaryRow};
 pub(crate) use evidence::{EVIDENCE, EvidenceRow};
 pub(crate) use gaps::GAPS;
+pub(crate) use planned::PLANNED;
+pub use planned::PlanRow;
 pub(crate) use policies::POLICIES;
 pub(crate) use repositories::{REPOSITORIES, next_step};
 pub(crate) use unmatched::UNMATCHED;
@@ -144,6 +147,16 @@ pub fn tables() -> Vec<Table> {
     ]
 }
 
+/// Sheets of the workbook that have no file of their own: their names and columns.
+pub(crate) fn sheets_alone() -> Vec<(&'static str, Vec<ColumnInfo>)> {
+    vec![
+        ("Re-sync and losses", infos(PLANNED)),
+        ("Notes carried over", infos(UNMATCHED)),
+        ("Data dictionary", infos(DICTIONARY)),
+        ("Evidence", infos(EVIDENCE)),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -152,11 +165,12 @@ mod tests {
 
     #[test]
     fn every_column_says_what_it_means_and_where_it_is_from() {
-        for table in tables() {
-            let names: BTreeSet<_> = table.columns.iter().map(|column| column.name).collect();
-            assert_eq!(names.len(), table.columns.len(), "{} repeats a column", table.file);
-            for column in table.columns {
-                assert!(column.meaning.len() > 10 && !column.source.is_empty(), "{} {}", table.file, column.name);
+        let of_files = tables().into_iter().map(|table| (table.file, table.columns));
+        for (table, columns) in of_files.chain(sheets_alone()) {
+            let names: BTreeSet<_> = columns.iter().map(|column| column.name).collect();
+            assert_eq!(names.len(), columns.len(), "{table} repeats a column");
+            for column in columns {
+                assert!(column.meaning.len() > 10 && !column.source.is_empty(), "{table} {}", column.name);
                 assert!(column.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'));
             }
         }

@@ -88,6 +88,18 @@ impl Batch {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(_, written)| written.clone()).collect()
     }
 
+    /// Gives the files their names as `commit` does, and takes away what a former report in the folder had and this one has
+    /// not: it would be handed over as if it were of this one.
+    pub fn commit_in_place_of_former(self, directory: &Path) -> Result<Vec<Written>, FileError> {
+        let keep = self.written().iter().map(|written| name(directory, &written.path)).collect();
+        let former = crate::verify::left_over(directory, &keep);
+        let written = self.commit()?;
+        for path in former {
+            fs_err::remove_file(&path).map_err(|source| FileError { path, source })?;
+        }
+        Ok(written)
+    }
+
     /// Gives the files their names, in the order in which they were added.
     pub fn commit(self) -> Result<Vec<Written>, FileError> {
         let pending = self.pending.into_inner().unwrap_or_else(PoisonError::into_inner);

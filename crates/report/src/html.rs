@@ -20,6 +20,7 @@ use self::action::{ActionRow, Actions};
 use self::changes::ChangesView;
 use self::heat::Heat;
 use self::policies::PolicyView;
+use crate::changes::Changes;
 use crate::input::{Input, Material};
 use crate::summary::{GapGroup, Summary};
 use crate::terminal::{count, thousands};
@@ -84,6 +85,28 @@ pub(crate) fn write(material: &Material<'_>, out: &mut dyn Write) -> io::Result<
     page(material)?.render_into(&mut Text(out)).map_err(io::Error::other)
 }
 
+#[derive(Template)]
+#[template(path = "changes.html")]
+struct ChangesPage {
+    style: &'static str,
+    style_hash: String,
+    simulated: bool,
+    organization: String,
+    changes: ChangesView,
+}
+
+/// The page of a comparison alone.
+pub(crate) fn write_changes(input: &Input<'_>, changes: &Changes, out: &mut dyn Write) -> io::Result<()> {
+    let page = ChangesPage {
+        style: STYLE,
+        style_hash: hash(STYLE),
+        simulated: input.simulated,
+        organization: organization(input),
+        changes: changes::view(changes),
+    };
+    page.render_into(&mut Text(out)).map_err(io::Error::other)
+}
+
 /// The template writes text, files take bytes.
 struct Text<'w>(&'w mut dyn Write);
 
@@ -116,11 +139,6 @@ fn page(material: &Material<'_>) -> io::Result<Page> {
     let (input, summary) = (&material.input, &material.summary);
     let shown = policies::shown(material);
     let Actions { rows, places, note } = action::actions(material, &shown)?;
-    let organization = match &input.facts.organization.id {
-        Observed::Known(id) => format!("Organization {id}"),
-        Observed::Absent => "An account in no organization".to_owned(),
-        Observed::Unknown(_) => "An organization that could not be described".to_owned(),
-    };
     let completeness = match (input.interrupted, summary.is_complete()) {
         (true, _) => "The audit was interrupted.".to_owned(),
         (false, true) => "Everything in scope was learnt.".to_owned(),
@@ -133,7 +151,7 @@ fn page(material: &Material<'_>) -> io::Result<Page> {
         script_hash: hash(SCRIPT),
         simulated: input.simulated,
         interrupted: input.interrupted,
-        organization,
+        organization: organization(input),
         as_of: utc(input.as_of),
         completeness,
         share: share(summary),
@@ -153,6 +171,14 @@ fn page(material: &Material<'_>) -> io::Result<Page> {
     })
 }
 
+fn organization(input: &Input<'_>) -> String {
+    match &input.facts.organization.id {
+        Observed::Known(id) => format!("Organization {id}"),
+        Observed::Absent => "An account in no organization".to_owned(),
+        Observed::Unknown(_) => "An organization that could not be described".to_owned(),
+    }
+}
+
 fn figure(summary: &Summary, info: &DiagnosisInfo) -> Option<Figure> {
     let number = summary.diagnoses.get(&info.diagnosis)?;
     Some(Figure {
@@ -168,8 +194,12 @@ fn figure(summary: &Summary, info: &DiagnosisInfo) -> Option<Figure> {
 fn share(summary: &Summary) -> String {
     let covered = summary.diagnoses.get(&Diagnosis::Covered).copied().unwrap_or(0);
     if summary.repositories == 0 {
-        return if summary.is_complete() { "There are no repositories." } else { "No repository could be read." }
-            .to_owned();
+        return if summary.is_complete() {
+            "There are no repositories."
+        } else {
+            "No repositories were found; not everything could be read."
+        }
+        .to_owned();
     }
     format!("{} of {} are covered", thousands(covered), count(summary.repositories, "repository"))
 }
@@ -194,14 +224,16 @@ fn bar(summary: &Summary) -> Vec<Segment> {
 }
 
 fn held_note(material: &Material<'_>) -> String {
-    match data::held(material) {
-        (_, true) => String::new(),
-        (held, false) => format!(
-            "This page holds {} of {}: those that need action. All of them are in repositories.csv.",
-            thousands(held),
-            count(material.summary.repositories, "repository")
-        ),
+    let held = data::Held::of(material);
+    if held.left_out == 0 {
+        return String::new();
     }
+    format!(
+        "This page holds {} of {}, the worst diagnoses first. {} are not in this table: all of them are in repositories.csv.",
+        thousands(held.rows),
+        count(material.summary.repositories, "repository"),
+        thousands(held.left_out)
+    )
 }
 
 fn reading(summary: &Summary) -> Vec<(&'static str, String)> {

@@ -1,5 +1,6 @@
 //! What a report is made of.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::ops::Range;
@@ -7,13 +8,13 @@ use std::ops::Range;
 use jiff::Timestamp;
 use scangap_assess::{Assessment, CellAssessment, Coverage, RepositoryAssessment, coverage_of};
 use scangap_model::{
-    AccountFacts, AccountId, Asked, AuditFacts, CellFacts, CellOutcome, CoverageRow, Gap, RegionName, Repositories,
-    RepositoryFacts, RepositoryRecord,
+    AccountFacts, AccountId, Asked, AuditFacts, CellFacts, CellOutcome, CoverageRow, Gap, Observed, RegionName,
+    Repositories, RepositoryFacts, RepositoryRecord,
 };
 
 use crate::changes::{Change, Changes};
 use crate::columns::{Table, TableName, tables};
-use crate::policies::{self, PolicyGroup, PolicyRow};
+use crate::policies::{self, PolicyGroup, PolicyKey, PolicyRow};
 use crate::summary::Summary;
 
 /// The facts, what they come to, and where they are from.
@@ -79,11 +80,12 @@ pub(crate) struct CellRow<'a> {
     pub(crate) simulated: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct AccountRow<'a> {
     pub(crate) account: &'a AccountFacts,
-    pub(crate) is_management: bool,
-    pub(crate) is_inspector_admin: bool,
+    /// `Unknown`: who it is could not be read.
+    pub(crate) is_management: Observed<bool>,
+    pub(crate) is_inspector_admin: Observed<bool>,
     pub(crate) cells_read: u64,
     pub(crate) repositories: u64,
     pub(crate) simulated: bool,
@@ -102,11 +104,18 @@ pub(crate) struct Material<'a> {
     pub(crate) input: Input<'a>,
     pub(crate) summary: Summary,
     pub(crate) policies: Vec<PolicyGroup>,
+    /// Where each stands among them.
+    policy_places: BTreeMap<PolicyKey, usize>,
 }
 
 impl<'a> Material<'a> {
     pub(crate) fn gather(input: &Input<'a>) -> io::Result<Self> {
-        Ok(Self { input: *input, summary: Summary::of(input), policies: policies::groups(input)? })
+        let (policies, policy_places) = policies::groups(input)?;
+        Ok(Self { input: *input, summary: Summary::of(input), policies, policy_places })
+    }
+
+    pub(crate) fn policy_place(&self, key: &PolicyKey) -> Option<usize> {
+        self.policy_places.get(key).copied()
     }
 
     pub(crate) fn policies(&self) -> impl Iterator<Item = PolicyRow<'_>> {
@@ -116,7 +125,7 @@ impl<'a> Material<'a> {
     pub(crate) fn policy<'m>(&'m self, group: &'m PolicyGroup) -> PolicyRow<'m> {
         PolicyRow {
             group,
-            account: self.input.facts.accounts.get(&group.key.0),
+            account: self.input.facts.accounts.get(&group.key.account),
             evidence: group.evidence(&self.input),
             simulated: self.input.simulated,
         }
@@ -145,9 +154,11 @@ impl<'a> Input<'a> {
         places: Range<usize>,
     ) -> impl Iterator<Item = io::Result<RepositoryRow<'a>>> + use<'a> {
         let input = *self;
-        let assessments = self.assessment.repositories.get(places.clone()).unwrap_or_default();
-        let records = self.repositories.records(places).zip(assessments);
-        records.map(move |(record, assessment)| Ok(input.row(record.map_err(io::Error::other)?, assessment)))
+        let records = self.assessment.join(self.repositories, places);
+        records.map(move |record| {
+            let (record, assessment) = record.map_err(io::Error::other)?;
+            Ok(input.row(record, assessment))
+        })
     }
 
     /// The same, on the caller's own thread.
@@ -156,11 +167,9 @@ impl<'a> Input<'a> {
         places: Range<usize>,
         mut each: impl FnMut(&RepositoryRow<'a>) -> io::Result<()>,
     ) -> io::Result<()> {
-        let mut assessments = self.assessment.repositories.get(places.clone()).unwrap_or_default().iter();
-        let visited = self.repositories.visit(places, &mut |record| {
-            let assessment = assessments.next().ok_or("more repositories than were judged")?;
-            Ok(each(&self.row(record, assessment))?)
-        });
+        let visited = self
+            .assessment
+            .visit(self.repositories, places, &mut |(record, assessment)| Ok(each(&self.row(record, assessment))?));
         visited.map_err(io::Error::other)
     }
 
@@ -200,8 +209,8 @@ impl<'a> Input<'a> {
             let cells_read = cells_of(facts, account.id).filter(|cell| cell.outcome == CellOutcome::Read).count();
             AccountRow {
                 account,
-                is_management: facts.organization.management_account.known() == Some(&account.id),
-                is_inspector_admin: facts.organization.inspector_admin.known() == Some(&account.id),
+                is_management: is(&facts.organization.management_account, account.id),
+                is_inspector_admin: is(&facts.organization.inspector_admin, account.id),
                 cells_read: u64::try_from(cells_read).unwrap_or(u64::MAX),
                 repositories: repositories_of(assessment, account.id),
                 simulated,
@@ -216,6 +225,15 @@ impl<'a> Input<'a> {
             account: gap.account.and_then(|id| facts.accounts.get(&id)),
             simulated,
         })
+    }
+}
+
+/// Whether an account is the one that is looked for.
+fn is(wanted: &Observed<AccountId>, account: AccountId) -> Observed<bool> {
+    match wanted {
+        Observed::Known(id) => Observed::Known(*id == account),
+        Observed::Absent => Observed::Known(false),
+        Observed::Unknown(gap) => Observed::Unknown(gap.clone()),
     }
 }
 

@@ -23,7 +23,7 @@ mod verify;
 mod xlsx;
 
 pub use changes::{CHANGE_KINDS, Change, ChangeKind, Changes, CompareError, Difference, compare};
-pub use columns::{ColumnInfo, Table, TableName, Type, tables};
+pub use columns::{ColumnInfo, PlanRow, Table, TableName, Type, tables};
 pub use csv::CsvDialect;
 pub use difference::Line;
 pub use files::{Batch, FileError, Written, manifest, write_atomically};
@@ -46,14 +46,16 @@ use crate::input::Material;
 pub fn write_changes(
     input: &Input<'_>,
     changes: &Changes,
-    options: &Options,
+    dialect: CsvDialect,
     directory: &Path,
 ) -> Result<Vec<Written>, FileError> {
     let batch = Batch::default();
-    batch.write(&directory.join("changes.csv"), |out| csv::write_changes(input, options.csv, out))?;
+    batch.write(&directory.join("changes.html"), |out| html::write_changes(input, changes, out))?;
+    batch.write(&directory.join("changes.csv"), |out| csv::write_changes(input, dialect, out))?;
     batch.write(&directory.join("changes.json"), |out| json::write(&changes_json(changes), out))?;
     batch.write(&directory.join("changes.xlsx"), |out| xlsx::write_changes(input, out))?;
-    batch.commit()
+    manifest(&batch, directory, &[], input.simulated, input.tool_version)?;
+    batch.commit_in_place_of_former(directory)
 }
 
 /// `repositories.csv` alone.
@@ -72,6 +74,8 @@ pub struct Options {
     pub csv: CsvDialect,
     /// What auditors wrote into earlier workbooks.
     pub carried: CarriedNotes,
+    /// What a plan for this snapshot would do and lose, for a sheet of the workbook.
+    pub plan: Option<Vec<PlanRow>>,
     /// Whether to write OCSF findings too.
     pub ocsf: bool,
     /// By what to write a pack for each owner.
@@ -87,7 +91,7 @@ pub fn write_all(
 ) -> Result<Batch, FileError> {
     let of_folder = |source| FileError { path: directory.to_owned(), source };
     let material = &Material::gather(input).map_err(of_folder)?;
-    let extras = xlsx::Extras { run, carried: &options.carried };
+    let extras = xlsx::Extras { run, carried: &options.carried, plan: options.plan.as_deref() };
     // The longest first, so that no core idles at the end.
     let mut jobs: Vec<(PathBuf, Fill<'_>)> = xlsx::jobs(material, extras, directory);
     let mut files: Vec<(&str, Fill<'_>)> = vec![
@@ -107,7 +111,7 @@ pub fn write_all(
     let batch = Batch::default();
     batch.write_in_parallel(jobs)?;
     if let Some(split) = &options.split {
-        owners::write(material, split, directory, &batch)?;
+        owners::write(material, split, &options.carried, directory, &batch)?;
     }
     Ok(batch)
 }

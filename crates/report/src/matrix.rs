@@ -1,6 +1,6 @@
 //! Accounts and regions as a map: which of them are shown, and in which order.
 
-use scangap_model::{AccountFacts, AccountId, Diagnosis, RegionName};
+use scangap_model::{AccountFacts, AccountId, AccountOutcome, CellOutcome, Diagnosis, RegionName};
 
 use crate::input::Input;
 
@@ -26,9 +26,19 @@ pub(crate) fn matrix<'a>(input: &Input<'a>, accounts_max: usize) -> Matrix<'a> {
             let sofar = worst.get(account).copied();
             worst.extend(here.into_iter().chain(sofar).min().map(|diagnosis| (*account, diagnosis)));
         }
-        let rank =
-            |account: &&AccountFacts| (worst.get(&account.id).copied().unwrap_or(Diagnosis::Covered), account.id);
-        accounts.sort_by_key(rank);
+        // What could not be read may hide anything: it stands with what could not be read, not with what is well.
+        let unread = |account: &AccountFacts| {
+            !matches!(account.outcome, AccountOutcome::Read { .. } | AccountOutcome::Skipped { .. })
+                || input
+                    .cells_of(account.id)
+                    .any(|cell| matches!(cell.outcome, CellOutcome::Unreadable(_) | CellOutcome::NotReached))
+        };
+        let rank = |account: &&AccountFacts| {
+            let worst = worst.get(&account.id).copied();
+            let unread = unread(account).then_some(Diagnosis::Unreadable);
+            (worst.into_iter().chain(unread).min().unwrap_or(Diagnosis::Covered), account.id)
+        };
+        accounts.sort_by_cached_key(rank);
         accounts.truncate(accounts_max);
     }
     Matrix { regions, accounts, left_out }

@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use scangap_model::{Diagnosis, Observed};
+use scangap_model::{AccountId, AccountOutcome, CellOutcome, Diagnosis, Gap, RegionName, Verdict};
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest, Sha256};
 
@@ -67,6 +67,11 @@ const fn judged(diagnosis: Diagnosis) -> (Status, Severity) {
 }
 
 pub(crate) fn write(input: &Input<'_>, out: &mut dyn Write) -> io::Result<()> {
+    // What nobody saw is a finding too: whoever counts only repositories would count it as none.
+    for place in places(input) {
+        serde_json::to_writer(&mut *out, &event(input, &place))?;
+        out.write_all(b"\n")?;
+    }
     write_in_order(input.assessment.repositories.len(), out, |places, buffer| {
         input.visit_repositories(places, |row| {
             serde_json::to_writer(&mut *buffer, &finding(input, row))?;
@@ -76,30 +81,134 @@ pub(crate) fn write(input: &Input<'_>, out: &mut dyn Write) -> io::Result<()> {
     })
 }
 
+/// What a finding is about, and what it says.
+struct Finding<'f> {
+    /// The same for the same resource at every audit.
+    resource_uid: String,
+    resource_name: String,
+    resource_type: &'static str,
+    account: AccountId,
+    account_name: Option<&'f str>,
+    region: Option<&'f str>,
+    judged: (Status, Severity),
+    code: &'static str,
+    title: &'static str,
+    meaning: String,
+    details: Vec<String>,
+    next_step: String,
+    data: Option<Map<String, Json>>,
+}
+
 fn finding(input: &Input<'_>, row: &RepositoryRow<'_>) -> Json {
     let info = row.assessment.diagnosis.info();
-    let (status, (severity_id, severity)) = judged(row.assessment.diagnosis);
-    let repository = &row.repository;
+    let policy = &row.assessment.policy;
+    let keys = policy.depends_on.iter().map(|key| format!("depends on {key}"));
+    event(
+        input,
+        &Finding {
+            resource_uid: row.repository.arn.clone(),
+            resource_name: row.repository.name.to_string(),
+            resource_type: "AwsEcrRepository",
+            account: row.repository.account,
+            account_name: row.account.and_then(|account| account.name.known()).map(String::as_str),
+            region: Some(row.repository.region.as_str()),
+            judged: judged(row.assessment.diagnosis),
+            code: info.word,
+            title: info.title,
+            meaning: info.meaning.to_owned(),
+            details: policy.responsible_statements.iter().cloned().chain(keys).collect(),
+            next_step: next_step(row).into_owned(),
+            data: Some(data(row)),
+        },
+    )
+}
+
+/// Accounts and regions that could not be read, and registries that deny Inspector what it asks of them.
+fn places<'f>(input: &Input<'f>) -> Vec<Finding<'f>> {
+    let partition = input.facts.organization.partition;
+    let place =
+        |account: AccountId, region: Option<&'f RegionName>, code, title, meaning: String, next_step: String| {
+            let facts = input.facts.accounts.get(&account);
+            let region = region.map(RegionName::as_str);
+            Finding {
+                resource_uid: format!("arn:{partition}:ecr:{}:{account}:registry", region.unwrap_or_default()),
+                resource_name: region.map_or_else(|| account.to_string(), |region| format!("{account} {region}")),
+                resource_type: "AwsAccount",
+                account,
+                account_name: facts.and_then(|account| account.name.known()).map(String::as_str),
+                region,
+                judged: (Status::Unknown, UNKNOWN),
+                code,
+                title,
+                meaning,
+                details: Vec::new(),
+                next_step,
+                data: None,
+            }
+        };
+    let unread = |gap: &Gap| format!("{} {}", gap.api, gap.code);
+    let mut found = Vec::new();
+    for account in input.facts.accounts.values() {
+        let (why, help) = match &account.outcome {
+            AccountOutcome::Unreadable(gap) => (unread(gap), gap.hint()),
+            AccountOutcome::NotReached => ("the audit was interrupted".to_owned(), "audit again".to_owned()),
+            AccountOutcome::Read { .. } | AccountOutcome::Skipped { .. } => continue,
+        };
+        found.push(place(account.id, None, "account_unreadable", "an account that could not be read", why, help));
+    }
+    for row in input.cells() {
+        let of_account = row.account.map(|account| &account.outcome);
+        let (account, region) = (row.cell.account, Some(&row.cell.region));
+        if matches!(of_account, Some(AccountOutcome::Read { .. }) | None) {
+            let (why, help) = match &row.cell.outcome {
+                CellOutcome::Unreadable(gap) => (unread(gap), gap.hint()),
+                CellOutcome::NotReached => ("the audit was interrupted".to_owned(), "audit again".to_owned()),
+                CellOutcome::Read | CellOutcome::NotEnabled | CellOutcome::Skipped { .. } => {
+                    (String::new(), String::new())
+                }
+            };
+            if !why.is_empty() {
+                found.push(place(account, region, "region_unreadable", "a region that could not be read", why, help));
+            }
+        }
+        if row.assessment.registry_verdict == Some(Verdict::Denied) {
+            let denied: Vec<String> = row.assessment.registry_denied_actions.iter().map(ToString::to_string).collect();
+            let meaning = format!("the registry's policy denies Inspector {}", denied.join(", "));
+            let help = "repair the registry's policy: exempt Inspector's role from the denying statement".to_owned();
+            let finding = place(account, region, "registry_denies", "a registry that denies Inspector", meaning, help);
+            found.push(Finding { judged: (Status::Fail, HIGH), ..finding });
+        }
+    }
+    found
+}
+
+fn event(input: &Input<'_>, finding: &Finding<'_>) -> Json {
+    let (status, (severity_id, severity)) = finding.judged;
     let partition = input.facts.organization.partition.to_string();
-    let mut account = json!({"uid": repository.account.to_string(), "type_id": 10, "type": "AWS Account"});
-    if let (Some(name), Some(members)) = (row.account.and_then(|account| account.name.known()), account.as_object_mut())
-    {
-        members.insert("name".to_owned(), json!(name));
-    }
-    let mut cloud = json!({
-        "provider": "AWS",
+    let with = |mut value: Json, name: &str, member: Option<Json>| {
+        if let (Some(member), Some(members)) = (member, value.as_object_mut()) {
+            members.insert(name.to_owned(), member);
+        }
+        value
+    };
+    let account = json!({"uid": finding.account.as_str(), "type_id": 10, "type": "AWS Account"});
+    let account = with(account, "name", finding.account_name.map(|name| json!(name)));
+    let cloud = json!({"provider": "AWS", "cloud_partition": partition, "account": account});
+    let cloud = with(cloud, "region", finding.region.map(|region| json!(region)));
+    let organization = input.facts.organization.id.known().map(|id| json!({"uid": id.to_string()}));
+    let cloud = with(cloud, "org", organization);
+    let resource = json!({
+        "uid": finding.resource_uid,
+        "name": finding.resource_name,
+        "type": finding.resource_type,
         "cloud_partition": partition,
-        "region": repository.region.as_str(),
-        "account": account,
+        "owner": {"account": account},
     });
-    if let (Observed::Known(id), Some(members)) = (&input.facts.organization.id, cloud.as_object_mut()) {
-        members.insert("org".to_owned(), json!({"uid": id.to_string()}));
-    }
+    let resource = with(resource, "region", finding.region.map(|region| json!(region)));
+    let resource = with(resource, "data", finding.data.clone().map(Json::Object));
     let simulated = if input.simulated { "SIMULATED: " } else { "" };
     let time = input.as_of.as_millisecond();
-    let details = row.assessment.policy.responsible_statements.iter().cloned();
-    let details = details.chain(row.assessment.policy.depends_on.iter().map(|key| format!("depends on {key}")));
-    let details: Vec<String> = std::iter::once(info.meaning.to_owned()).chain(details).collect();
+    let details: Vec<&String> = std::iter::once(&finding.meaning).chain(&finding.details).collect();
     json!({
         "activity_id": 1,
         "activity_name": "Create",
@@ -114,16 +223,18 @@ fn finding(input: &Input<'_>, row: &RepositoryRow<'_>) -> Json {
         "status_id": 1,
         "status": "New",
         "time": time,
-        "message": format!("{simulated}{} is {}: {}", repository.name, info.title, info.meaning),
+        "message": format!("{simulated}{} is {}: {}", finding.resource_name, finding.title, finding.meaning),
         "metadata": {
             "version": SCHEMA_VERSION,
             "profiles": ["cloud"],
-            "uid": event_uid(input, &repository.arn),
+            "uid": event_uid(input, &format!("{} {}", finding.code, finding.resource_uid)),
             "product": {"name": "scangap", "vendor_name": "scangap", "version": input.tool_version},
         },
         "finding_info": {
-            // The same for the same repository at every audit.
-            "uid": format!("scangap/{}", repository.arn),
+            "uid": match finding.data {
+                Some(_) => format!("scangap/{}", finding.resource_uid),
+                None => format!("scangap/{}/{}", finding.code, finding.resource_uid),
+            },
             "title": "Amazon Inspector can scan the ECR repository",
             "desc": "Whether Amazon Inspector can scan the images of an Amazon ECR repository, and if not, why.",
             "types": ["Software and Configuration Checks"],
@@ -134,21 +245,13 @@ fn finding(input: &Input<'_>, row: &RepositoryRow<'_>) -> Json {
             "standards": ["scangap"],
             "status_id": status.id(),
             "status": status.word(),
-            "status_code": info.word,
+            "status_code": finding.code,
             "status_details": details,
         },
         "cloud": cloud,
-        "resources": [{
-            "uid": repository.arn,
-            "name": repository.name.as_str(),
-            "type": "AwsEcrRepository",
-            "region": repository.region.as_str(),
-            "cloud_partition": partition,
-            "owner": {"account": account},
-            "data": data(row),
-        }],
+        "resources": [resource],
         "remediation": {
-            "desc": next_step(row),
+            "desc": finding.next_step,
             "references": ["https://docs.aws.amazon.com/inspector/latest/user/scanning-ecr.html"],
         },
         "unmapped": {"facts_sha256": input.facts_sha256, "simulated": input.simulated},

@@ -1,12 +1,16 @@
 //! Owner packs: for each account, OU or value of a tag a small workbook and a Markdown page, with only the rows that are
-//! its own and the exact change to make.
+//! its own and the exact change to make. What of theirs could not be read is said first: an owner who hears nothing must be
+//! able to tell "nothing to do" from "nobody saw".
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use scangap_model::{Asked, DIAGNOSES, Diagnosis, Observed, code_block, code_span, plain_name};
+use scangap_model::{
+    AccountFacts, AccountId, AccountOutcome, Asked, CellOutcome, DIAGNOSES, Diagnosis, Observed, code_block, code_span,
+    plain_name,
+};
 use sha2::{Digest, Sha256};
 
 use crate::columns::next_step;
@@ -15,7 +19,7 @@ use crate::files::{Batch, FileError, Fill};
 use crate::input::{Input, Material, RepositoryRow};
 use crate::policies::PolicyKey;
 use crate::terminal::count;
-use crate::xlsx;
+use crate::xlsx::{self, CarriedNotes};
 
 /// What makes rows belong together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +37,10 @@ const UNKNOWN_OWNER: &str = "unknown-owner";
 /// Whoever has no such tag.
 const NO_OWNER: &str = "no-owner";
 
-/// Rows that are held at once while packs are written.
+/// Accounts that stand in no unit.
+const ROOT: &str = "organization-root";
+
+/// Rows that are held at once while packs are written. An owner with more is read again for each file.
 const ROWS_AT_ONCE: usize = 20_000;
 
 /// One who gets a pack.
@@ -44,10 +51,41 @@ struct Owner {
     rows: usize,
     first: usize,
     last: usize,
+    /// The accounts that are all theirs; none where tags tell owners apart.
+    accounts: BTreeSet<AccountId>,
 }
 
-/// Writes the packs into a batch. Owners are taken a few at a time, so that memory is bounded by a pack's size.
-pub(crate) fn write(material: &Material<'_>, split: &Split, directory: &Path, batch: &Batch) -> Result<(), FileError> {
+/// An owner's rows, in memory or on their way.
+struct Rows<'m> {
+    input: Input<'m>,
+    held: Option<Vec<RepositoryRow<'m>>>,
+    owner: u32,
+    first: usize,
+    last: usize,
+    of_row: &'m [u32],
+}
+
+impl<'m> Rows<'m> {
+    fn iter(&self) -> Box<dyn Iterator<Item = io::Result<RepositoryRow<'m>>> + '_> {
+        if let Some(held) = &self.held {
+            return Box::new(held.iter().cloned().map(Ok));
+        }
+        let places = self.first..self.last + 1;
+        let owners = self.of_row.get(places.clone()).unwrap_or_default();
+        let rows = self.input.repositories_at(places).zip(owners);
+        // An error is everybody's.
+        Box::new(rows.filter(|(row, owner)| row.is_err() || **owner == self.owner).map(|(row, _)| row))
+    }
+}
+
+/// Writes the packs into a batch. Owners are taken a few at a time, so that memory is bounded.
+pub(crate) fn write(
+    material: &Material<'_>,
+    split: &Split,
+    carried: &CarriedNotes,
+    directory: &Path,
+    batch: &Batch,
+) -> Result<(), FileError> {
     let folder = directory.join(FOLDER);
     let failed = |source| FileError { path: folder.clone(), source };
     fs_err::create_dir_all(&folder).map_err(failed)?;
@@ -55,17 +93,19 @@ pub(crate) fn write(material: &Material<'_>, split: &Split, directory: &Path, ba
     let mut from = 0;
     while from < owners.len() {
         let mut to = from;
-        let mut rows = 0;
-        while let Some(owner) = owners.get(to).filter(|owner| to == from || rows + owner.rows <= ROWS_AT_ONCE) {
-            rows += owner.rows;
+        let mut n_rows = 0;
+        while let Some(owner) = owners.get(to).filter(|owner| to == from || n_rows + owner.rows <= ROWS_AT_ONCE) {
+            n_rows += owner.rows;
             to += 1;
         }
         let some = owners.get(from..to).unwrap_or_default();
-        let held = rows_of(&material.input, some, from, &of_row).map_err(failed)?;
+        let rows = rows_of(&material.input, some, from, &of_row, n_rows <= ROWS_AT_ONCE).map_err(failed)?;
         let mut jobs: Vec<(PathBuf, Fill<'_>)> = Vec::new();
-        for (owner, rows) in some.iter().zip(&held) {
+        for (owner, rows) in some.iter().zip(&rows) {
             let path = |suffix: &str| folder.join(format!("{}.{suffix}", owner.slug));
-            jobs.push((path("xlsx"), Box::new(move |out| xlsx::write_owner(material, rows, out))));
+            let workbook =
+                move |out: &mut dyn Write| xlsx::write_owner(material, carried, owner.rows, &|| rows.iter(), out);
+            jobs.push((path("xlsx"), Box::new(workbook)));
             jobs.push((path("md"), Box::new(move |out| page(material, owner, rows, out))));
         }
         batch.write_in_parallel(jobs)?;
@@ -74,24 +114,37 @@ pub(crate) fn write(material: &Material<'_>, split: &Split, directory: &Path, ba
     Ok(())
 }
 
-/// Every owner, in the order of their first rows, and whose each row is.
+/// Every owner, in the order of their first rows, those without rows last; and whose each row is.
 fn owners(input: &Input<'_>, split: &Split) -> io::Result<(Vec<Owner>, Vec<u32>)> {
     let mut owners: Vec<Owner> = Vec::new();
     let mut known: BTreeMap<Label, u32> = BTreeMap::new();
     let mut of_row = Vec::new();
-    for (at, row) in input.repositories().enumerate() {
-        let label = label(&row?, split);
+    let mut place_of = |owners: &mut Vec<Owner>, label: Label, at: usize| {
         let next = u32::try_from(owners.len()).unwrap_or(u32::MAX);
-        let place = *known.entry(label.clone()).or_insert(next);
+        let slug = slug(&label);
+        let text = label.text().to_owned();
+        let place = *known.entry(label).or_insert(next);
         if place == next {
-            let slug = slug(&label);
-            owners.push(Owner { label: label.text().to_owned(), slug, rows: 0, first: at, last: at });
+            owners.push(Owner { label: text, slug, rows: 0, first: at, last: at, accounts: BTreeSet::new() });
         }
+        place
+    };
+    for (at, row) in input.repositories().enumerate() {
+        let place = place_of(&mut owners, label(&row?, split), at);
         if let Some(owner) = owners.get_mut(place as usize) {
             owner.rows += 1;
             owner.last = at;
         }
         of_row.push(place);
+    }
+    // An account of which nothing was seen has an owner all the same.
+    for (id, account) in &input.facts.accounts {
+        if let Some(label) = label_of_account(*id, Some(account), split) {
+            let place = place_of(&mut owners, label, 0);
+            if let Some(owner) = owners.get_mut(place as usize) {
+                owner.accounts.insert(*id);
+            }
+        }
     }
     Ok((owners, of_row))
 }
@@ -113,37 +166,44 @@ impl Label {
 }
 
 fn label(row: &RepositoryRow<'_>, split: &Split) -> Label {
-    match split {
-        Split::Account => {
-            let id = row.repository.account;
-            match row.account.and_then(|account| account.name.known()) {
-                Some(name) => Label::Named(format!("{id} {name}")),
-                None => Label::Named(id.to_string()),
-            }
-        }
-        Split::OrganizationalUnit => match row.account.map(|account| &account.ou_path) {
-            Some(Observed::Known(path)) => Label::Named(path.clone()),
-            Some(Observed::Absent) => Label::Nobody(NO_OWNER),
-            Some(Observed::Unknown(_)) | None => Label::Nobody(UNKNOWN_OWNER),
-        },
-        Split::Tag(key) => match &row.repository.tags {
-            Asked::Answered(Observed::Known(tags)) => {
-                tags.get(key).cloned().map_or(Label::Nobody(NO_OWNER), Label::Named)
-            }
-            Asked::Answered(Observed::Absent) => Label::Nobody(NO_OWNER),
-            Asked::NotNeeded | Asked::Answered(Observed::Unknown(_)) => Label::Nobody(UNKNOWN_OWNER),
-        },
+    if let Some(label) = label_of_account(row.repository.account, row.account, split) {
+        return label;
+    }
+    let (Split::Tag(key), Asked::Answered(tags)) = (split, &row.repository.tags) else {
+        return Label::Nobody(UNKNOWN_OWNER);
+    };
+    match tags {
+        Observed::Known(tags) => tags.get(key).cloned().map_or(Label::Nobody(NO_OWNER), Label::Named),
+        Observed::Absent => Label::Nobody(NO_OWNER),
+        Observed::Unknown(_) => Label::Nobody(UNKNOWN_OWNER),
     }
 }
 
-/// A file name for any text: what is not plain is left out, and then a hash keeps two texts apart.
+/// Where the whole account has one owner.
+fn label_of_account(id: AccountId, account: Option<&AccountFacts>, split: &Split) -> Option<Label> {
+    match split {
+        Split::Account => Some(Label::Named(match account.and_then(|account| account.name.known()) {
+            Some(name) => format!("{id} {name}"),
+            None => id.to_string(),
+        })),
+        Split::OrganizationalUnit => Some(match account.map(|account| &account.ou_path) {
+            Some(Observed::Known(path)) if path.is_empty() => Label::Nobody(ROOT),
+            Some(Observed::Known(path)) => Label::Named(path.clone()),
+            Some(Observed::Absent) => Label::Nobody(NO_OWNER),
+            Some(Observed::Unknown(_)) | None => Label::Nobody(UNKNOWN_OWNER),
+        }),
+        Split::Tag(_) => None,
+    }
+}
+
+/// A file name for any text: where something had to be left out, a hash keeps two texts apart.
 fn slug(label: &Label) -> String {
     let text = match label {
         Label::Nobody(text) => return (*text).to_owned(),
         Label::Named(text) => text,
     };
     let plain = plain_name(text);
-    if plain == *text && ![NO_OWNER, UNKNOWN_OWNER, ""].contains(&plain.as_str()) {
+    if plain == *text && ![NO_OWNER, UNKNOWN_OWNER, ROOT, ""].contains(&plain.as_str()) {
         return plain;
     }
     let hash =
@@ -152,55 +212,126 @@ fn slug(label: &Label) -> String {
 }
 
 /// The rows of some owners that follow each other.
-fn rows_of<'a>(
-    input: &Input<'a>,
+fn rows_of<'m>(
+    input: &Input<'m>,
     owners: &[Owner],
     first_owner: usize,
-    of_row: &[u32],
-) -> io::Result<Vec<Vec<RepositoryRow<'a>>>> {
-    let mut held: Vec<Vec<RepositoryRow<'a>>> = owners.iter().map(|_| Vec::new()).collect();
-    let from = owners.iter().map(|owner| owner.first).min().unwrap_or(0);
-    let to = owners.iter().map(|owner| owner.last + 1).max().unwrap_or(0);
+    of_row: &'m [u32],
+    hold: bool,
+) -> io::Result<Vec<Rows<'m>>> {
+    let mut all: Vec<Rows<'m>> = owners
+        .iter()
+        .zip(first_owner..)
+        .map(|(owner, at)| Rows {
+            input: *input,
+            held: (hold || owner.rows == 0).then(Vec::new),
+            owner: u32::try_from(at).unwrap_or(u32::MAX),
+            first: owner.first,
+            last: owner.last,
+            of_row,
+        })
+        .collect();
+    if !hold {
+        return Ok(all);
+    }
+    let with_rows = || owners.iter().filter(|owner| owner.rows > 0);
+    let from = with_rows().map(|owner| owner.first).min().unwrap_or(0);
+    let to = with_rows().map(|owner| owner.last + 1).max().unwrap_or(0);
     for (row, owner) in input.repositories_at(from..to).zip(of_row.get(from..to).unwrap_or_default()) {
         let row = row?;
-        if let Some(rows) = (*owner as usize).checked_sub(first_owner).and_then(|at| held.get_mut(at)) {
-            rows.push(row);
+        let place = (*owner as usize).checked_sub(first_owner);
+        if let Some(held) = place.and_then(|at| all.get_mut(at)).and_then(|rows| rows.held.as_mut()) {
+            held.push(row);
         }
     }
-    Ok(held)
+    Ok(all)
 }
 
-fn page(material: &Material<'_>, owner: &Owner, rows: &[RepositoryRow<'_>], out: &mut dyn Write) -> io::Result<()> {
+fn page(material: &Material<'_>, owner: &Owner, rows: &Rows<'_>, out: &mut dyn Write) -> io::Result<()> {
     let input = &material.input;
     let mut text = format!("# Amazon Inspector coverage: {}\n\n", code_span(&owner.label));
     if input.simulated {
         text.push_str("**SIMULATED: nothing here is evidence about a real organization.**\n\n");
     }
     let mut counts: BTreeMap<Diagnosis, usize> = BTreeMap::new();
-    for row in rows {
-        *counts.entry(row.assessment.diagnosis).or_default() += 1;
+    for row in rows.iter() {
+        *counts.entry(row?.assessment.diagnosis).or_default() += 1;
     }
-    let _ = writeln!(text, "{}, as of {}.\n", count(rows.len(), "repository"), crate::value::utc(input.as_of));
-    text.push_str("| diagnosis | repositories | what it means |\n|---|---|---|\n");
-    for info in DIAGNOSES {
-        if let Some(number) = counts.get(&info.diagnosis) {
-            let _ = writeln!(text, "| {} | {number} | {} |", info.title, info.meaning);
+    let _ = writeln!(text, "{}, as of {}.\n", count(owner.rows, "repository"), crate::value::utc(input.as_of));
+    let not_read = not_read(material, owner);
+    if !not_read.is_empty() {
+        text.push_str("## What could not be read\n\n");
+        for line in &not_read {
+            let _ = writeln!(text, "- {line}");
+        }
+        text.push_str("\nWhat that hides is not in this page.\n\n");
+    }
+    if owner.rows > 0 {
+        text.push_str("| diagnosis | repositories | what it means | what to do |\n|---|---|---|---|\n");
+        for info in DIAGNOSES {
+            if let Some(number) = counts.get(&info.diagnosis) {
+                let _ = writeln!(text, "| {} | {number} | {} | {} |", info.title, info.meaning, info.next_step);
+            }
+        }
+        let _ = writeln!(text, "\nEvery row, with every column, is in `{}.xlsx` beside this page.\n", owner.slug);
+    }
+    text.push_str("## What to do\n\n");
+    let asks = |diagnosis: &Diagnosis| diagnosis.info().next_step != "none" && *diagnosis != Diagnosis::Changing;
+    if !counts.keys().any(asks) {
+        text.push_str(if not_read.is_empty() {
+            "Nothing: every repository of yours is covered, or has nothing to scan.\n"
+        } else {
+            "Nothing is known to be wrong with what was read.\n"
+        });
+    }
+    out.write_all(text.as_bytes())?;
+    let mut shown: BTreeMap<PolicyKey, String> = BTreeMap::new();
+    for row in rows.iter() {
+        let row = row?;
+        if asks(&row.assessment.diagnosis) {
+            let mut text = String::new();
+            repository(material, &row, &mut shown, &mut text);
+            out.write_all(text.as_bytes())?;
         }
     }
-    let _ = writeln!(text, "\nEvery row, with every column, is in `{}.xlsx` beside this page.\n", owner.slug);
-    text.push_str("## What to do\n\n");
-    let needing: Vec<&RepositoryRow<'_>> = rows
-        .iter()
-        .filter(|row| row.assessment.diagnosis.info().fails_any || row.assessment.diagnosis == Diagnosis::Unreadable)
-        .collect();
-    if needing.is_empty() {
-        text.push_str("No repository of yours that was read needs action.\n");
+    Ok(())
+}
+
+/// Accounts, regions and facts of an owner that nobody saw.
+fn not_read(material: &Material<'_>, owner: &Owner) -> Vec<String> {
+    let input = &material.input;
+    let mut lines = Vec::new();
+    if owner.accounts.is_empty() && !material.summary.is_complete() {
+        lines.push(format!("{} of the whole audit: whose they are is not known", count(material.summary.gaps, "gap")));
     }
-    let mut shown: BTreeMap<PolicyKey, String> = BTreeMap::new();
-    for row in needing {
-        repository(material, row, &mut shown, &mut text);
+    for account in &owner.accounts {
+        match input.facts.accounts.get(account).map(|account| &account.outcome) {
+            Some(AccountOutcome::Unreadable(gap)) => {
+                lines.push(format!("account {account}, all of it: {} {}", gap.api, code_span(&gap.code)));
+                continue;
+            }
+            Some(AccountOutcome::NotReached) => {
+                lines.push(format!("account {account}, all of it: the audit was interrupted"));
+                continue;
+            }
+            Some(AccountOutcome::Skipped { reason }) => {
+                lines.push(format!("account {account}, all of it: {}", code_span(reason)));
+                continue;
+            }
+            Some(AccountOutcome::Read { .. }) | None => {}
+        }
+        let unread = input
+            .cells_of(*account)
+            .filter(|cell| matches!(cell.outcome, CellOutcome::Unreadable(_) | CellOutcome::NotReached));
+        for cell in unread {
+            lines.push(format!("account {account} in {}", cell.region));
+        }
+        let gaps = input.assessment.gaps.iter().filter(|gap| gap.account == Some(*account)).count();
+        if gaps > 0 {
+            lines.push(format!("account {account}: {} (gaps.csv)", count(gaps, "gap")));
+        }
     }
-    out.write_all(text.as_bytes())
+    lines
 }
 
 fn repository(
@@ -221,34 +352,40 @@ fn repository(
         let _ = writeln!(text, "- depends on {}", code_span(key));
     }
     let _ = writeln!(text, "- what to do: {}\n", code_span(&next_step(row)));
-    let Some(hash) = facts.policy.known() else { return };
-    let key = (facts.account, hash.clone());
-    if let Some(first) = shown.get(&key) {
-        let _ = writeln!(text, "The change is the one of {first}: the policies are the same.\n");
-    } else if let Some(group) = material.policies.iter().find(|group| group.key == key)
-        && let Some(evidence) = group.evidence(&material.input)
-    {
+    let mut change = |key: Option<PolicyKey>, whose: &str| -> bool {
+        let Some(key) = key else { return false };
+        if let Some(first) = shown.get(&key) {
+            let _ = writeln!(text, "The change of {whose} is the one of {first}: the policies are the same.\n");
+            return true;
+        }
+        let group = material.policy_place(&key).and_then(|at| material.policies.get(at));
+        let Some(evidence) = group.and_then(|group| group.evidence(&material.input)) else { return false };
         match &evidence.repaired {
             Ok(after) => {
                 let lines: Vec<String> = difference::lines(&evidence.text, after)
                     .iter()
                     .map(|line| format!("{} {}", line.sign, line.text))
                     .collect();
-                text.push_str("The change: it exempts Inspector's role of the account, and nobody else.\n\n");
+                let _ = writeln!(
+                    text,
+                    "The change of {whose}: it exempts Inspector's role of the account, and nobody else.\n"
+                );
                 text.push_str(&code_block("diff", &lines.join("\n")));
                 text.push('\n');
-                shown.insert(key, name);
+                shown.insert(key, name.clone());
+                true
             }
             Err(why) => {
-                let _ = writeln!(text, "No repair by an exemption: {}\n", code_span(why));
-                return;
+                let _ = writeln!(text, "No repair of {whose} by an exemption: {}\n", code_span(why));
+                false
             }
         }
-    } else {
-        return;
+    };
+    change(PolicyKey::registry(row), "the registry's policy, which is not yours alone");
+    if change(PolicyKey::own(row), "the policy") {
+        text.push_str(&code_block("sh", &crate::html::Place::of(facts).commands()));
+        text.push('\n');
     }
-    text.push_str(&code_block("sh", &crate::html::Place::of(facts).commands()));
-    text.push('\n');
 }
 
 #[cfg(test)]

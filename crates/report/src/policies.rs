@@ -1,33 +1,58 @@
-//! Policies that keep Inspector out, or may: each text once an account, however many repositories carry it.
+//! Policies that keep Inspector out, or may: each text once where it is repaired, however many repositories it hits. A
+//! repository's own text is repaired with the role of one account; a registry's text stands in one account and region.
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
 
-use scangap_assess::{PolicyAssessment, PolicyEvidence, RepositoryAssessment, policy_evidence};
-use scangap_model::{AccountFacts, AccountId, Diagnosis, PolicyHash, RepositoryFacts, Verdict};
+use scangap_assess::{PolicyEvidence, RepositoryAssessment, policy_evidence, registry_policy_evidence};
+use scangap_model::{AccountFacts, AccountId, Diagnosis, PolicyHash, RegionName, RepositoryFacts, Verdict};
 
-use crate::input::Input;
+use crate::input::{Input, RepositoryRow};
 
-/// A repair is for the role of one account, so a text that stands in two accounts is two rows.
-pub(crate) type PolicyKey = (AccountId, PolicyHash);
+/// Where a text is, and so where its repair is made.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct PolicyKey {
+    pub(crate) account: AccountId,
+    pub(crate) hash: PolicyHash,
+    /// The region of the registry that has it; `None`: repositories of the account have it.
+    pub(crate) registry: Option<RegionName>,
+}
 
-/// One text in one account. Its evidence is made where it is shown: the texts are many.
+impl PolicyKey {
+    /// The repository's own text, where it is to blame.
+    pub(crate) fn own(row: &RepositoryRow<'_>) -> Option<Self> {
+        let hash = row.repository.policy.known().filter(|_| row.assessment.policy.own_is_responsible)?;
+        Some(Self { account: row.repository.account, hash: hash.clone(), registry: None })
+    }
+
+    /// The registry's text, where it is to blame.
+    pub(crate) fn registry(row: &RepositoryRow<'_>) -> Option<Self> {
+        let hash = row.cell?.registry_policy.known().filter(|_| row.assessment.policy.registry_is_responsible)?;
+        let registry = Some(row.repository.region.clone());
+        Some(Self { account: row.repository.account, hash: hash.clone(), registry })
+    }
+}
+
+/// One text. Its evidence is made where it is shown: the texts are many.
 #[derive(Debug, Clone)]
 pub(crate) struct PolicyGroup {
     pub(crate) key: PolicyKey,
-    /// The first repository that carries it, by its place among all.
-    pub(crate) first: usize,
-    pub(crate) example: RepositoryFacts,
+    /// The first repository that it hits, by its place among all. A registry's text may hit none, and be there all the same.
+    pub(crate) first: Option<(usize, RepositoryFacts)>,
     pub(crate) repositories: usize,
     /// The worst diagnosis among its repositories.
-    pub(crate) worst: Diagnosis,
-    pub(crate) assessment: Arc<PolicyAssessment>,
+    pub(crate) worst: Option<Diagnosis>,
+    pub(crate) verdict: Verdict,
+    pub(crate) responsible_statements: Vec<String>,
 }
 
 impl PolicyGroup {
     pub(crate) fn evidence(&self, input: &Input<'_>) -> Option<PolicyEvidence> {
-        policy_evidence(input.facts, &self.example, input.as_of)
+        let example = self.first.as_ref().map(|(_, facts)| facts);
+        match &self.key.registry {
+            None => policy_evidence(input.facts, example?, input.as_of),
+            Some(region) => registry_policy_evidence(input.facts, self.key.account, region, example, input.as_of),
+        }
     }
 }
 
@@ -41,45 +66,75 @@ pub(crate) struct PolicyRow<'a> {
 }
 
 /// Whether the policies of a repository keep Inspector out, or may.
-pub(crate) fn stands_in_the_way(assessment: &RepositoryAssessment) -> bool {
+fn stands_in_the_way(assessment: &RepositoryAssessment) -> bool {
     matches!(assessment.policy.verdict, Verdict::Denied | Verdict::Depends)
 }
 
-/// In the order of the first repository that carries each.
-pub(crate) fn groups(input: &Input<'_>) -> io::Result<Vec<PolicyGroup>> {
-    let mut groups: Vec<PolicyGroup> = Vec::new();
-    // `None`: the registry's policy alone is in the way, the repository's own is not to blame.
-    let mut places: BTreeMap<PolicyKey, Option<usize>> = BTreeMap::new();
-    if !input.assessment.repositories.iter().any(stands_in_the_way) {
-        return Ok(groups);
-    }
-    for (at, row) in input.repositories().enumerate() {
-        let row = row?;
-        if !stands_in_the_way(row.assessment) {
-            continue;
-        }
-        let Some(hash) = row.repository.policy.known() else { continue };
-        let key = (row.repository.account, hash.clone());
-        if let Some(place) = places.get(&key) {
-            if let Some(group) = place.and_then(|place| groups.get_mut(place)) {
-                group.repositories += 1;
-                group.worst = group.worst.min(row.assessment.diagnosis);
+/// In the order of the first repository that each hits; registries that hit none come last.
+pub(crate) fn groups(input: &Input<'_>) -> io::Result<(Vec<PolicyGroup>, BTreeMap<PolicyKey, usize>)> {
+    let mut groups = Groups::default();
+    if input.assessment.repositories.iter().any(stands_in_the_way) {
+        for (at, row) in input.repositories().enumerate() {
+            let row = row?;
+            if stands_in_the_way(row.assessment) {
+                groups.add(PolicyKey::own(&row), at, &row, "repository policy: ");
+                groups.add(PolicyKey::registry(&row), at, &row, "registry policy: ");
             }
+        }
+    }
+    // A registry's policy may deny what is asked of the registry itself, with no repository in its way.
+    for row in input.cells() {
+        let verdict =
+            row.assessment.registry_verdict.filter(|verdict| matches!(verdict, Verdict::Denied | Verdict::Depends));
+        let (Some(verdict), Some(hash)) = (verdict, row.cell.registry_policy.known()) else { continue };
+        let key = PolicyKey { account: row.cell.account, hash: hash.clone(), registry: Some(row.cell.region.clone()) };
+        let place = groups.places.get(&key).copied();
+        if let Some(group) = place.and_then(|place| groups.groups.get_mut(place)) {
+            group.verdict = Verdict::fold([group.verdict, verdict]);
             continue;
         }
-        if policy_evidence(input.facts, &row.repository, input.as_of).is_none() {
-            places.insert(key, None);
-            continue;
-        }
-        places.insert(key.clone(), Some(groups.len()));
-        groups.push(PolicyGroup {
+        groups.places.insert(key.clone(), groups.groups.len());
+        groups.groups.push(PolicyGroup {
             key,
-            first: at,
-            example: row.repository,
-            repositories: 1,
-            worst: row.assessment.diagnosis,
-            assessment: Arc::clone(&row.assessment.policy),
+            first: None,
+            repositories: 0,
+            worst: None,
+            verdict,
+            responsible_statements: Vec::new(),
         });
     }
-    Ok(groups)
+    Ok((groups.groups, groups.places))
+}
+
+#[derive(Default)]
+struct Groups {
+    groups: Vec<PolicyGroup>,
+    places: BTreeMap<PolicyKey, usize>,
+}
+
+impl Groups {
+    fn add(&mut self, key: Option<PolicyKey>, at: usize, row: &RepositoryRow<'_>, label: &str) {
+        let Some(key) = key else { return };
+        let (diagnosis, policy) = (row.assessment.diagnosis, &row.assessment.policy);
+        let place = *self.places.entry(key.clone()).or_insert(self.groups.len());
+        if place == self.groups.len() {
+            self.groups.push(PolicyGroup {
+                key,
+                first: Some((at, row.repository.clone())),
+                repositories: 0,
+                worst: None,
+                verdict: policy.verdict,
+                responsible_statements: Vec::new(),
+            });
+        }
+        let Some(group) = self.groups.get_mut(place) else { return };
+        group.repositories += 1;
+        group.worst = group.worst.into_iter().chain([diagnosis]).min();
+        group.verdict = Verdict::fold([group.verdict, policy.verdict]);
+        for statement in policy.responsible_statements.iter().filter(|statement| statement.starts_with(label)) {
+            if !group.responsible_statements.contains(statement) {
+                group.responsible_statements.push(statement.clone());
+            }
+        }
+    }
 }

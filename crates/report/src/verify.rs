@@ -52,6 +52,21 @@ struct Line {
     sha256: String,
 }
 
+/// Files of a former report that the manifest lists and that are still as they were written, but for those that are kept.
+/// Nothing else is named: what somebody changed, or put there, is theirs.
+pub(crate) fn left_over(directory: &Path, keep: &BTreeSet<String>) -> Vec<PathBuf> {
+    let text = fs_err::read(directory.join("manifest.json")).ok();
+    let manifest: Option<Manifest> = text.and_then(|text| serde_json::from_slice(&text).ok());
+    let lines =
+        manifest.filter(|manifest| manifest.schema_version == 1).into_iter().flat_map(|manifest| manifest.files);
+    lines
+        .filter(|line| !keep.contains(&line.file) && Path::new(&line.file).extension().is_none_or(|kind| kind != "db"))
+        .filter(|line| Path::new(&line.file).components().all(|part| matches!(part, Component::Normal(_))))
+        .filter(|line| matches!(compare(&directory.join(&line.file), line), Ok(FileState::Same)))
+        .map(|line| directory.join(&line.file))
+        .collect()
+}
+
 /// Every file that the manifest lists, then those beside it that it does not.
 pub fn verify(directory: &Path) -> Result<Vec<(String, FileState)>, VerifyError> {
     let path = directory.join("manifest.json");

@@ -23,20 +23,25 @@ use self::cover::Part;
 pub(crate) use self::notes::NOTE_COLUMNS;
 pub use self::notes::{CarriedNotes, CarryOverError};
 use self::sheet::{Link, Noted, Sheet};
-use crate::columns::{ACCOUNTS, CELLS, CHANGES, GAPS, POLICIES, REPOSITORIES, TableName, UNMATCHED};
+use crate::columns::{ACCOUNTS, CELLS, CHANGES, GAPS, PLANNED, POLICIES, PlanRow, REPOSITORIES, TableName, UNMATCHED};
 use crate::files::Fill;
 use crate::input::{Input, Material, RepositoryRow, RunEvidence};
 use crate::links::console_url;
+use crate::policies::PolicyKey;
 use crate::summary::Summary;
 
 /// Repositories that one workbook holds.
 const ROWS_PER_WORKBOOK: usize = 200_000;
+
+/// What a plan would destroy, and what it would not.
+const RESYNC: &str = "Re-sync and losses";
 
 /// What a workbook is made of beside the audit itself.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Extras<'a> {
     pub(crate) run: &'a RunEvidence,
     pub(crate) carried: &'a CarriedNotes,
+    pub(crate) plan: Option<&'a [PlanRow]>,
 }
 
 /// `audit.xlsx`, and `audit-2.xlsx` and on where one is not enough: each with its own repositories.
@@ -85,25 +90,45 @@ pub(crate) fn write_repositories(input: &Input<'_>, n_rows: usize, table: bool, 
     out.write_all(&workbook.save_to_buffer().map_err(io::Error::other)?)
 }
 
+/// Rows that can be asked for again.
+pub(crate) type Again<'m, 'r> = dyn Fn() -> Box<dyn Iterator<Item = io::Result<RepositoryRow<'m>>> + 'r> + 'r;
+
 /// A workbook of some repositories alone, for whoever owns them, with the policies that are in their way.
-pub(crate) fn write_owner(material: &Material<'_>, rows: &[RepositoryRow<'_>], out: &mut dyn Write) -> io::Result<()> {
-    out.write_all(&disk::guarded(|| owner_workbook(material, rows))?)
+pub(crate) fn write_owner<'r>(
+    material: &Material<'_>,
+    carried: &CarriedNotes,
+    n_rows: usize,
+    rows: &'r Again<'_, 'r>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    out.write_all(&disk::guarded(|| owner_workbook(material, carried, n_rows, rows))?)
 }
 
-fn owner_workbook(material: &Material<'_>, rows: &[RepositoryRow<'_>]) -> io::Result<Vec<u8>> {
+fn owner_workbook<'r>(
+    material: &Material<'_>,
+    carried: &CarriedNotes,
+    n_rows: usize,
+    rows: &'r Again<'_, 'r>,
+) -> io::Result<Vec<u8>> {
     let input = &material.input;
     let mut workbook = created(input).map_err(io::Error::other)?;
     let link: &Link<'_, _> = &|row: &RepositoryRow<'_>, column| repository_link(input, row, column);
-    let sheet = Sheet { link: Some(link), notes: NOTE_COLUMNS, ..Sheet::new("Repositories", REPOSITORIES, rows.len()) };
-    sheet.write(&mut workbook, input, rows.iter().cloned().map(Ok))?;
-    let mine: BTreeSet<_> =
-        rows.iter().filter_map(|row| Some((row.repository.account, row.repository.policy.known()?.clone()))).collect();
-    let policies: Vec<_> = material
-        .policies
-        .iter()
-        .filter(|group| mine.contains(&group.key))
-        .map(|group| material.policy(group))
-        .collect();
+    let noted: &Noted<'_, _> = &|row: &RepositoryRow<'_>| carried.of(&row.repository.arn);
+    let sheet = Sheet {
+        link: Some(link),
+        notes: NOTE_COLUMNS,
+        noted: (!carried.is_empty()).then_some(noted),
+        ..Sheet::new("Repositories", REPOSITORIES, n_rows)
+    };
+    sheet.write(&mut workbook, input, rows())?;
+    let mut mine = BTreeSet::new();
+    for row in rows() {
+        let row = row?;
+        let keys = [PolicyKey::own(&row), PolicyKey::registry(&row)];
+        mine.extend(keys.into_iter().flatten().filter_map(|key| material.policy_place(&key)));
+    }
+    let policies: Vec<_> =
+        mine.into_iter().filter_map(|at| material.policies.get(at)).map(|group| material.policy(group)).collect();
     let sheet = Sheet { wrapped: Some(120.0), ..Sheet::new("Policies", POLICIES, policies.len()) };
     sheet.write(&mut workbook, input, policies.into_iter().map(Ok))?;
     workbook.save_to_buffer().map_err(io::Error::other)
@@ -150,6 +175,7 @@ fn workbook(material: &Material<'_>, extras: Extras<'_>, part: Part) -> io::Resu
             "Evidence",
         ]);
         sheets.extend(input.changes.map(|_| "Changes"));
+        sheets.extend(extras.plan.map(|_| RESYNC));
         sheets.extend((!unmatched.is_empty()).then_some(notes::UNMATCHED));
     }
     let mut workbook = created(input).map_err(io::Error::other)?;
@@ -163,7 +189,13 @@ fn workbook(material: &Material<'_>, extras: Extras<'_>, part: Part) -> io::Resu
         for table in input.tables() {
             match table.name {
                 TableName::Repositories => {}
-                TableName::Policies => policies(&mut workbook, material)?,
+                TableName::Policies => {
+                    policies(&mut workbook, material)?;
+                    if let Some(rows) = extras.plan {
+                        let sheet = Sheet::new(RESYNC, PLANNED, rows.len());
+                        sheet.write(&mut workbook, input, rows.iter().cloned().map(Ok))?;
+                    }
+                }
                 TableName::Changes => {
                     let sheet = Sheet::new(table.sheet, CHANGES, input.changes().count());
                     sheet.write(&mut workbook, input, input.changes().map(Ok))?;
@@ -206,12 +238,14 @@ fn row_of(part: Part, place: usize) -> Option<usize> {
 
 fn repositories(workbook: &mut Workbook, material: &Material<'_>, extras: Extras<'_>, part: Part) -> io::Result<()> {
     let input = &material.input;
-    let of_policy: std::collections::BTreeMap<_, usize> =
-        material.policies.iter().enumerate().map(|(at, group)| (&group.key, at + 2)).collect();
     let link: &Link<'_, _> = &|row: &RepositoryRow<'_>, column| {
-        if column == "policy_sha256" && part.number == 1 {
-            let key = (row.repository.account, row.repository.policy.known()?.clone());
-            return of_policy.get(&key).map(|at| format!("internal:'Policies'!A{at}"));
+        let key = match column {
+            "policy_sha256" => PolicyKey::own(row),
+            "registry_policy_sha256" => PolicyKey::registry(row),
+            _ => None,
+        };
+        if let Some(at) = key.filter(|_| part.number == 1).and_then(|key| material.policy_place(&key)) {
+            return Some(format!("internal:'Policies'!A{}", at + 2));
         }
         repository_link(input, row, column)
     };
@@ -237,7 +271,7 @@ fn repository_link(input: &Input<'_>, row: &RepositoryRow<'_>, column: &str) -> 
 fn policies(workbook: &mut Workbook, material: &Material<'_>) -> io::Result<()> {
     let first = parts(material.summary.repositories, ROWS_PER_WORKBOOK).into_iter().next();
     let link: &Link<'_, _> = &|row: &crate::policies::PolicyRow<'_>, column| {
-        let at = row_of(first?, row.group.first)?;
+        let at = row_of(first?, row.group.first.as_ref()?.0)?;
         (column == "example_repository").then(|| format!("internal:'Repositories'!A{at}"))
     };
     let sheet =

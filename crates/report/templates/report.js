@@ -121,7 +121,11 @@
   const port = $('window');
   const body = $('body');
   let active = 0;
-  const spacer = (rows) => make('tr', { 'aria-hidden': 'true', class: 'spacer' }, make('td', { colspan: view.columns.length, height: rows * HEIGHT }));
+  const spacer = (rows) => {
+    const cell = make('td', { colspan: view.columns.length });
+    cell.style.height = `${rows * HEIGHT}px`;
+    return make('tr', { 'aria-hidden': 'true', class: 'spacer' }, cell);
+  };
   const drawRow = (place) => {
     const row = matches[place];
     const line = make('tr', { 'aria-rowindex': place + 2, tabindex: place === active ? 0 : -1, 'data-place': place });
@@ -274,6 +278,15 @@
     for (const [kind, line] of lines) pre.append(...(typeof kind === 'string' ? [make(kind, {}, line)] : [line]), '\n');
     return pre;
   };
+  const policyParts = (policy, title, row) => {
+    const parts = [make('h3', {}, title), block(policy.lines.map(([line, marked]) => [marked ? 'mark' : null, line]))];
+    if (!policy.repair) return [...parts, make('p', {}, `No repair by an exemption: ${policy.no_repair}`)];
+    parts.push(make('h3', {}, "The repair: it exempts Inspector's role of the account, and nobody else"));
+    parts.push(block(policy.repair.map(([sign, line]) => [sign === '+' ? 'ins' : sign === '-' ? 'del' : null, `${sign} ${line}`])));
+    if (row === null) return [...parts, make('p', {}, 'It is the policy of the registry: `aws ecr put-registry-policy` changes it, for every repository of the account in the region.')];
+    parts.push(make('h3', {}, 'The commands that make it'), block([[null, commands(row)]]));
+    return [...parts, make('p', {}, copier('Copy the commands', () => commands(row)))];
+  };
   const openPanel = (row) => {
     view.open = value('repository_arn', row);
     history.replaceState(null, '', toAddress());
@@ -281,20 +294,16 @@
     $('panel-title').textContent = value('repository', row);
     const parts = [make('p', {}, make('span', { class: `tag ${diagnosis.tone}` }, diagnosis.title), ` ${diagnosis.meaning}`)];
     parts.push(make('p', {}, make('b', {}, 'What to do: '), text(value('next_step', row))));
-    const policy = data.policies[`${value('account_id', row)} ${value('policy_sha256', row)}`];
+    const [account, region] = [value('account_id', row), value('region', row)];
+    const own = data.policies[`${account} ${value('policy_sha256', row)}`];
+    const registry = data.policies[`${account} ${region} ${value('registry_policy_sha256', row)}`];
+    const blamed = (label) => value('responsible_statements', row).some((statement) => statement.startsWith(label));
+    const policy = blamed('repository policy: ') ? own : null;
+    if (registry && blamed('registry policy: ')) parts.push(...policyParts(registry, 'The policy of the whole registry, with what is responsible marked', null));
     if (policy) {
-      parts.push(make('h3', {}, 'The policy, with what is responsible marked'));
-      parts.push(block(policy.lines.map(([line, marked]) => [marked ? 'mark' : null, line])));
-      if (policy.repair) {
-        parts.push(make('h3', {}, "The repair: it exempts Inspector's role of the account, and nobody else"));
-        parts.push(block(policy.repair.map(([sign, line]) => [sign === '+' ? 'ins' : sign === '-' ? 'del' : null, `${sign} ${line}`])));
-        parts.push(make('h3', {}, 'The commands that make it'), block([[null, commands(row)]]));
-        parts.push(make('p', {}, copier('Copy the commands', () => commands(row))));
-      } else {
-        parts.push(make('p', {}, `No repair by an exemption: ${policy.no_repair}`));
-      }
-    } else if (['denied', 'depends'].includes(value('policy_verdict', row))) {
-      parts.push(make('p', {}, "The policy's text is not in this page: policies.csv has it, and `scangap explain --snapshot` shows it."));
+      parts.push(...policyParts(policy, 'The policy, with what is responsible marked', row));
+    } else if (!registry && ['denied', 'depends'].includes(value('policy_verdict', row))) {
+      parts.push(make('p', {}, 'The text of what is responsible is not in this page: policies.csv has it, and `scangap explain --snapshot` shows it.'));
     }
     const list = make('dl');
     for (const column of data.columns) {
@@ -362,9 +371,10 @@
     element.classList.add('leads');
   };
   for (const figure of document.querySelectorAll('.figures [data-diagnosis]')) {
-    linked(figure, { diagnosis: [figure.dataset.diagnosis] }, figure.querySelector('.name'));
+    // A page that holds a part leads to what it holds whole, and to nothing that it would have to call none.
+    if (data.whole.includes(figure.dataset.diagnosis)) linked(figure, { diagnosis: [figure.dataset.diagnosis] }, figure.querySelector('.name'));
   }
-  for (const field of document.querySelectorAll('.heat [data-region]')) {
+  for (const field of data.all ? document.querySelectorAll('.heat [data-region]') : []) {
     linked(field, { account_id: [field.parentElement.dataset.account], region: [field.dataset.region] }, field);
   }
   const follow = (move) => {

@@ -116,7 +116,7 @@ names = [unescape(row[1].value) for row in book["Accounts"].iter_rows(min_row=2)
 for name in ["=cmd|'/c calc'!A1", "日本語のアカウント 🔐 émigré", "gnp.\\u{202e}exe\\u{2066}", "_x0041_ &amp; &#x41;"]:
     assert name in names, (name, names)
 long = [name for name in names if name.startswith("長長")][0]
-assert long.endswith("[cut: 32768 characters; whole in the CSV]"), long[-60:]
+assert long.endswith("[cut: 32768 characters; whole in the CSV and the snapshot]"), long[-60:]
 messages = [row[6].value for row in book["Evidence"].iter_rows(min_row=2) if row[6].value]
 assert any("日本" in message for message in messages), messages
 "#;

@@ -67,7 +67,9 @@ fn units_are_told_apart_by_their_path() {
     for row in audited.csv("repositories.csv") {
         *by_unit.entry(row["ou_path"].clone()).or_default() += 1;
     }
-    let mut sizes: Vec<usize> = packs.values().map(Vec::len).collect();
+    // The management account stands in no unit, and has no repositories: its pack says so.
+    assert!(packs.contains_key("organization-root"), "{:?}", packs.keys());
+    let mut sizes: Vec<usize> = packs.values().map(Vec::len).filter(|n_rows| *n_rows > 0).collect();
     let mut expected: Vec<usize> = by_unit.into_values().collect();
     sizes.sort_unstable();
     expected.sort_unstable();
@@ -122,7 +124,8 @@ fn ocsf_findings_fit_the_published_schema_and_nothing_unknown_passes() {
     assert_eq!(call.code, 3, "{}", call.stderr);
     let file = call.home.path().join("ocsf").join("ocsf.jsonl");
     let text = fs_err::read_to_string(&file).expect("the findings");
-    python(OCSF, &[&file.to_string_lossy(), &audited.csv("repositories.csv").len().to_string()]);
+    python(OCSF, &[&file.to_string_lossy(), &text.lines().count().to_string()]);
+    assert!(text.lines().count() > audited.csv("repositories.csv").len(), "what was not read is a finding too");
     let by_diagnosis: BTreeMap<String, u64> = text
         .lines()
         .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"))
@@ -160,3 +163,97 @@ broken = json.loads(json.dumps(findings[0]))
 del broken["time"]
 assert list(validator.iter_errors(broken)), "a finding without a time fits"
 "#;
+
+/// The registry's policy denies one account's repositories; the other account cannot be read.
+const REGISTRY: &str = r#"
+[[policies]]
+name = "registry"
+inspector = "denied"
+text = '{"Statement":{"Sid":"Freeze","Effect":"Deny","Principal":"*","Action":["ecr:BatchGetImage","ecr:PutRegistryScanningConfiguration"],"Resource":"*"}}'
+[[policies]]
+name = "region"
+inspector = "allowed"
+text = '{"Statement":{"Sid":"OnlyUs","Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"StringEquals":{"aws:RequestedRegion":"us-east-1"}}}}'
+[[accounts]]
+id = "333333333333"
+name = "alpha"
+[[accounts.cells]]
+region = "eu-west-1"
+registry_policy = "registry"
+repositories = [{ name = "kept-out", policy = "region", coverage = { status = "INACTIVE", reason = "ACCESS_DENIED" } }]
+[[accounts.cells]]
+region = "us-east-1"
+repositories = [{ name = "of-the-region", policy = "region" }]
+[[accounts]]
+id = "444444444444"
+name = "beta"
+roles = []
+[[accounts]]
+id = "555555555555"
+name = "gamma"
+[[accounts.cells]]
+region = "eu-west-1"
+ecr_scanning = "DISABLED"
+repositories = [{ name = "off" }]
+[[accounts]]
+id = "666666666666"
+name = "delta"
+[[accounts.cells]]
+region = "eu-west-1"
+repositories = [{ name = "fine" }]
+"#;
+
+#[test]
+fn a_registrys_policy_has_its_row_its_repair_and_its_name_in_what_to_do() {
+    let audited = Scangap::audit(&simulate(organization(REGISTRY))).into_folder().expect_code(3);
+    let row = audited.repository("kept-out");
+    assert_eq!(row["diagnosis"], "blocked");
+    assert!(row["next_step"].starts_with("repair the registry's policy"), "{}", row["next_step"]);
+    let policies = audited.csv("policies.csv");
+    let registry = policies.iter().find(|row| row["attached_to"] == "registry").expect("the registry's text");
+    assert_eq!((registry["example_repository"].as_str(), registry["repositories"].as_str()), ("kept-out", "1"));
+    assert_eq!(registry["responsible_statements"], r#"["registry policy: Freeze (no condition)"]"#);
+    assert!(registry["repaired_text"].contains("AWSServiceRoleForAmazonInspector2"), "{}", registry["repaired_text"]);
+    // The repository's text denies in one region alone: there it has its row, though its first repository is elsewhere.
+    let own: Vec<_> = policies.iter().filter(|row| row["attached_to"] == "repository").collect();
+    assert_eq!(own.len(), 1);
+    assert_eq!((own[0]["example_repository"].as_str(), own[0]["repositories"].as_str()), ("of-the-region", "1"));
+}
+
+#[test]
+fn an_owner_can_tell_nothing_to_do_from_nothing_seen() {
+    let audited = Scangap::audit(&simulate(organization(REGISTRY))).into_folder().expect_code(3);
+    let (home, packs) = split(&audited, "account", 3);
+    let page = |account: &str| {
+        let name = packs.keys().find(|owner| owner.starts_with(account)).expect("a pack");
+        fs_err::read_to_string(home.path().join("packs/owners").join(format!("{name}.md"))).expect("a page")
+    };
+    assert!(page("666666666666").contains("Nothing: every repository of yours is covered"));
+    let unread = page("444444444444");
+    assert!(unread.contains("account 444444444444, all of it: sts:AssumeRole"), "{unread}");
+    assert!(!unread.contains("Nothing: every"), "{unread}");
+    let off = page("555555555555");
+    assert!(off.contains("what to do: `enable ECR scanning in Inspector, or accept`"), "{off}");
+    let kept_out = page("333333333333");
+    assert!(kept_out.contains("The change of the registry's policy, which is not yours alone"), "{kept_out}");
+    assert!(kept_out.contains("The change of the policy: "), "{kept_out}");
+    // Findings say of the account that could not be read that it could not.
+    let snapshot = audited.out.join("snapshot.db").to_string_lossy().into_owned();
+    let call = Scangap::new(&["report", &snapshot, "--out", "ocsf", "--ocsf"]).run();
+    let file = call.home.path().join("ocsf").join("ocsf.jsonl");
+    let text = fs_err::read_to_string(&file).expect("the findings");
+    python(OCSF, &[&file.to_string_lossy(), &text.lines().count().to_string()]);
+    let codes: Vec<String> = text
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"))
+        .map(|finding| {
+            format!(
+                "{} {}",
+                finding["compliance"]["status_code"].as_str().unwrap_or_default(),
+                finding["compliance"]["status"]
+            )
+        })
+        .collect();
+    assert!(codes.contains(&"account_unreadable \"Unknown\"".to_owned()), "{codes:?}");
+    assert!(codes.contains(&"registry_denies \"Fail\"".to_owned()), "{codes:?}");
+}

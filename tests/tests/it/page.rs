@@ -1,7 +1,8 @@
 //! `report.html` in a real browser: what the script adds, that the page is whole without it, and that it asks nobody for
 //! anything. What is checked stands in `tests/tools/browser/drive.mjs`.
 
-use scangap_tests::browser;
+use scangap_simorg::{Generate, Simulator};
+use scangap_tests::{Scangap, browser, simulate};
 
 use crate::demo::demo;
 
@@ -67,4 +68,14 @@ fn on_paper_every_row_stands_and_nothing_is_folded() {
 #[test]
 fn axe_finds_nothing_in_light_dark_or_narrow() {
     check("access");
+}
+
+#[test]
+fn every_row_of_a_long_table_can_be_reached() {
+    let scenario = Generate { accounts: 14, regions: 2, repositories: 12, seed: 2 }.scenario();
+    let key = Simulator::access_key(&scenario.organization.management_account);
+    let simulator = simulate(scenario);
+    let audited = Scangap::audit_at(&simulator.url(), &key).into_folder().expect_code(0);
+    let rows = audited.csv("repositories.csv").len();
+    browser("long", &audited.out.join("report.html"), &rows.to_string());
 }

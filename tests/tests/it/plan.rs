@@ -309,3 +309,41 @@ fn a_template_that_writes_the_same_policy_is_named() {
     assert_eq!(plan["steps"][0]["also_written_by"], json!(["repository creation template `cache/`"]));
     assert_eq!(plan["steps"][1]["also_written_by"], json!([]));
 }
+
+#[test]
+fn a_plan_has_its_sheet_in_the_workbook_if_it_is_of_the_snapshot() {
+    let audited = demo();
+    let call = plan(&audited, &["--out", "plan"]);
+    let file = call.home.path().join("plan").join("plan.json");
+    let report = |plan: &Path| {
+        Scangap::new(&["report", &snapshot(&audited), "--out", "report", "--plan", &plan.to_string_lossy()]).run()
+    };
+    let made = report(&file);
+    assert_eq!(made.code, 3, "{}", made.stderr);
+    python(SHEET, &[&made.home.path().join("report").join("audit.xlsx").to_string_lossy()]);
+    let text = fs_err::read_to_string(&file).expect("the plan");
+    let other = call.home.path().join("other.json");
+    fs_err::write(&other, text.replace("journey/1-blocked", "journey/2-blocked")).expect("a file");
+    let changed = report(&other);
+    assert_eq!(changed.code, 65);
+    assert!(changed.stderr.contains("it was changed after it was made"), "{}", changed.stderr);
+    let of_another = alpha(&in_region(&format!("{{ name = \"app\", {BLOCKED} }}")));
+    let of_another = plan(&Scangap::audit(&of_another).into_folder().expect_code(0), &["--out", "plan"]);
+    let refused = report(&of_another.home.path().join("plan").join("plan.json"));
+    assert_eq!(refused.code, 65);
+    assert!(refused.stderr.contains("it was made from another snapshot"), "{}", refused.stderr);
+}
+
+const SHEET: &str = r#"
+import sys, openpyxl
+book = openpyxl.load_workbook(sys.argv[1])
+sheet = book["Re-sync and losses"]
+rows = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=2)]
+header = [cell.value for cell in sheet[1]]
+decisions = sorted((row[0], row[4]) for row in rows)
+assert decisions == [("re-sync", "refused"), ("repair", "planned"), ("repair", "planned"), ("repair", "refused")], decisions
+(resync,) = [dict(zip(header, row)) for row in rows if row[0] == "re-sync"]
+assert resync["Findings lost"] == "not counted" and "audit again after 24h" in resync["Why"], resync
+assert all(row[header.index("Findings lost")] is None for row in rows if row[0] == "repair")
+assert any(cell.value == "Re-sync and losses" and cell.hyperlink for row in book["Cover"].iter_rows() for cell in row)
+"#;

@@ -60,6 +60,9 @@ for row in range(2, sheet.max_row + 1):
 assert links == 3, links
 for row in range(2, policies.max_row + 1):
     cell = policies.cell(row, columns["Repository"])
+    if policies.cell(row, columns["Attached to"]).value == "registry":
+        assert cell.value is None and "Resource" in policies.cell(row, columns["Policy as it is"]).value
+        continue
     target = int(re.fullmatch(r"'Repositories'!A(\d+)", cell.hyperlink.location).group(1))
     assert sheet.cell(target, header["Repository"]).value == cell.value
     assert '"Statement"' in policies.cell(row, columns["Policy as it is"]).value
@@ -182,3 +185,59 @@ fn an_organization_with_nothing_in_it_has_whole_workbooks_too() {
         &[&audited.out.join("audit.xlsx").to_string_lossy()],
     );
 }
+
+#[test]
+fn two_people_who_wrote_about_one_repository_both_stand() {
+    let audited = demo();
+    let home = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| home.path().join(name).to_string_lossy().into_owned();
+    python(
+        TWO,
+        &[
+            &audited.out.join("audit.xlsx").to_string_lossy(),
+            &path("one.xlsx"),
+            &path("two.xlsx"),
+            &path("renamed.xlsx"),
+        ],
+    );
+    let both = format!("{},{}", path("one.xlsx"), path("two.xlsx"));
+    let call =
+        Scangap::new(&["report", &snapshot(&audited), "--out", "new", "--carry-over", &both, "--split-by", "account"])
+            .run();
+    assert_eq!(call.code, 3, "{}", call.stderr);
+    let folder = call.home.path().join("new");
+    let pack = fs_err::read_dir(folder.join("owners")).expect("packs").map(|entry| entry.expect("a file").path());
+    let pack = pack.into_iter().find(|path| {
+        path.to_string_lossy().contains("333333333333") && path.extension().is_some_and(|kind| kind == "xlsx")
+    });
+    for file in [folder.join("audit.xlsx"), pack.expect("the pack")] {
+        python(BOTH, &[&file.to_string_lossy()]);
+    }
+    let call =
+        Scangap::new(&["report", &snapshot(&audited), "--out", "x", "--carry-over", &path("renamed.xlsx")]).run();
+    assert_eq!(call.code, 65);
+    assert!(call.stderr.contains("has no column `Owner`"), "{}", call.stderr);
+}
+
+const TWO: &str = r#"
+import sys, openpyxl
+for source, target, notes in [(1, 2, {"Owner": "Alice", "Decision": "fix"}), (1, 3, {"Owner": "Bob", "Justification": "why"})]:
+    book = openpyxl.load_workbook(sys.argv[source])
+    sheet = book["Repositories"]
+    header = {cell.value: cell.column for cell in sheet[1]}
+    for row in range(2, sheet.max_row + 1):
+        if sheet.cell(row, header["Repository"]).value == "ledger":
+            for title, text in notes.items(): sheet.cell(row, header[title]).value = text
+    book.save(sys.argv[target])
+sheet.cell(1, header["Owner"]).value = "Owner (team)"
+book.save(sys.argv[4])
+"#;
+
+const BOTH: &str = r#"
+import sys, openpyxl
+sheet = openpyxl.load_workbook(sys.argv[1])["Repositories"]
+header = {cell.value: cell.column for cell in sheet[1]}
+(row,) = [row for row in range(2, sheet.max_row + 1) if sheet.cell(row, header["Repository"]).value == "ledger"]
+found = {title: sheet.cell(row, header[title]).value for title in ("Owner", "Decision", "Justification")}
+assert found == {"Owner": "Alice | Bob", "Decision": "fix", "Justification": "why"}, found
+"#;

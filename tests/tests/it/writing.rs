@@ -26,12 +26,14 @@ fn copy(audited: &Audited, to: &Path) {
 #[test]
 fn a_disk_that_is_full_leaves_the_previous_reports() {
     let audited = demo();
-    for kilobytes in [1, 8, 20, 40, 60] {
+    // The largest sheet has some 270 KB: its last block is written in another place than the others.
+    for kilobytes in [1, 8, 20, 40, 60, 100, 150, 200, 250, 260] {
         let call = Scangap::new(&["report", "snapshot.db", "--csv-dialect", "excel"]);
         copy(&audited, call.home());
         let before = contents(call.home());
         let call = call.with_file_limit(kilobytes).run();
         assert_eq!(call.code, 1, "{kilobytes} KB: {}{}", call.stdout, call.stderr);
+        assert!(!call.stderr.contains("panicked"), "{}", call.stderr);
         assert!(call.stderr.contains("error: failed to write the reports"), "{}", call.stderr);
         assert!(contents(call.home.path()) == before, "{kilobytes} KB: a file changed, or one was left behind");
     }
@@ -100,5 +102,50 @@ fn is_whole(name: &str, bytes: &[u8]) -> bool {
         Some("html") => bytes.ends_with(b"</html>\n") || bytes.ends_with(b"</html>"),
         Some("csv" | "jsonl") => bytes.ends_with(b"\n"),
         _ => false,
+    }
+}
+
+#[test]
+fn what_a_former_report_had_and_this_one_has_not_goes_with_it() {
+    let audited = demo();
+    let home = tempfile::tempdir().expect("a folder");
+    copy(&audited, home.path());
+    let report = |more: &[&str]| {
+        let snapshot = home.path().join("snapshot.db").to_string_lossy().into_owned();
+        let call = Scangap::new(&[&["report", snapshot.as_str()], more].concat()).run();
+        assert_eq!(call.code, 3, "{}", call.stderr);
+    };
+    report(&["--split-by", "account", "--ocsf"]);
+    let pack = || fs_err::read_dir(home.path().join("owners")).expect("a folder").count();
+    let n_files = pack();
+    assert!(n_files > 5 && home.path().join("ocsf.jsonl").exists());
+    // What somebody wrote into, or put there, is theirs.
+    let theirs =
+        fs_err::read_dir(home.path().join("owners")).expect("a folder").next().expect("a pack").expect("a file").path();
+    fs_err::write(&theirs, "notes").expect("a file");
+    fs_err::write(home.path().join("owners/mine.txt"), "mine").expect("a file");
+    report(&[]);
+    assert!(!home.path().join("ocsf.jsonl").exists());
+    assert_eq!(pack(), 2, "of {n_files}");
+    assert_eq!(fs_err::read_to_string(&theirs).expect("the file"), "notes");
+    let verified = Scangap::new(&["verify", &home.path().to_string_lossy()]).run();
+    assert_eq!(verified.code, 0, "{}", verified.stdout);
+    assert!(verified.stdout.contains("2 files beside them that the manifest does not know"), "{}", verified.stdout);
+}
+
+#[test]
+fn a_snapshot_that_somebody_changed_is_no_evidence() {
+    let audited = demo();
+    for command in ["report", "plan"] {
+        let call = Scangap::new(&[command, "snapshot.db"]);
+        copy(&audited, call.home());
+        let database = rusqlite::Connection::open(call.home().join("snapshot.db")).expect("a database");
+        database.execute("UPDATE repositories SET policy = NULL, policy_state = 'absent'", []).expect("a change");
+        drop(database);
+        let before = contents(call.home());
+        let call = call.run();
+        assert_eq!(call.code, 65, "{}", call.stderr);
+        assert!(call.stderr.contains("are not those that its hash names"), "{}", call.stderr);
+        assert!(contents(call.home.path()) == before, "nothing is written");
     }
 }

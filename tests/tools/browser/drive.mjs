@@ -241,6 +241,28 @@ const checks = {
     for (const part of more.split('|')) assert.ok(text.includes(part), part);
   },
 
+  // A table that is longer than the window: every row can be reached, by the wheel and by keyboard.
+  async long() {
+    const page = await open();
+    const count = Number(more);
+    assert.ok(count > 200);
+    const last = () => page.$$eval('#body tr[data-place]', (rows) => Number(rows.at(-1).dataset.place));
+    await page.$eval('#window', (port) => { port.scrollTop = port.scrollHeight; });
+    await page.waitForFunction((place) => document.querySelector(`#body [data-place="${place}"]`), {}, count - 1);
+    const seen = await page.$eval(`#body [data-place="${count - 1}"]`, (row) => { const box = row.getBoundingClientRect(); const port = document.querySelector('#window').getBoundingClientRect(); return box.bottom <= port.bottom + 1 && box.top >= port.top; });
+    assert.ok(seen, 'the last row is in sight');
+    assert.equal(await last(), count - 1);
+    await page.$eval('#window', (port) => { port.scrollTop = 0; });
+    await page.waitForSelector('#body [data-place="0"]');
+    await page.focus('#body [data-place="0"]');
+    await page.keyboard.press('End');
+    assert.equal(await focused(page), String(count - 1));
+    await page.keyboard.press('Home');
+    assert.equal(await focused(page), '0');
+    const drawn = await page.$$eval('#body tr[data-place]', (rows) => rows.length);
+    assert.ok(drawn < 100, `${drawn} rows are drawn`);
+  },
+
   // How it feels with many rows: milliseconds, for people.
   async large() {
     const started = performance.now();
@@ -248,8 +270,10 @@ const checks = {
     const ready = performance.now() - started;
     const measure = (work) => page.evaluate(`(async () => { const from = performance.now(); ${work}; await new Promise((done) => requestAnimationFrame(() => setTimeout(done))); return performance.now() - from; })()`);
     const sort = await measure("document.querySelector('#heads [data-column=repository] button').click()");
-    const facet = await measure("document.querySelector('#facets input[type=checkbox]').click()");
     const scroll = await measure("document.querySelector('#window').scrollTop = 400000");
+    const there = await page.$eval('#body tr[data-place]', (row) => Number(row.dataset.place));
+    assert.ok(there > 5000, `row ${there} stands at the top after scrolling`);
+    const facet = await measure("document.querySelector('#facets input[type=checkbox]').click()");
     await page.click('#clear');
     const search = await measure("document.querySelector('#search').value = 'service-00012'; document.querySelector('#search').dispatchEvent(new Event('input')); await new Promise((done) => setTimeout(done, 160))");
     const drawn = await page.$$eval('#body tr', (rows) => rows.length);

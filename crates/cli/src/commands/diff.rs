@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use scangap_model::Tone;
-use scangap_report::{CHANGE_KINDS, Change, Changes, Options, Summary, changes_json, count, sanitize, write_changes};
+use scangap_report::{CHANGE_KINDS, Change, Changes, Summary, changes_json, count, sanitize, write_changes};
 
 use crate::args::{Diff, Global, Output};
 use crate::error::CliError;
@@ -17,13 +17,13 @@ const SHOWN: usize = 20;
 const LINES: usize = 12;
 
 pub(super) fn run(command: &Diff, global: &Global) -> Result<Exit, CliError> {
-    let (old, new) = (Judged::open(&command.old)?, Judged::open(&command.new)?);
+    let (old, new) = (Judged::open_checked(&command.old)?, Judged::open_checked(&command.new)?);
     let changes = new.changes_since(&old)?;
     let input = new.input(Some(&changes));
     if let Some(directory) = &command.out {
         fs_err::create_dir_all(directory).map_err(|source| CliError::Folder { path: directory.clone(), source })?;
-        let options: Options = command.form.options();
-        write_changes(&input, &changes, &options, directory).map_err(CliError::Report)?;
+        let dialect = command.csv_dialect.into();
+        write_changes(&input, &changes, dialect, directory).map_err(CliError::Report)?;
     }
     if global.quiet < 2 {
         match command.output {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
-use scangap_model::{Diagnosis, Repositories, Tone, Verdict};
+use scangap_model::{Diagnosis, Tone, Verdict};
 use scangap_plan::{Plan as Planned, Source, Wishes, files, plan, plan_json};
 use scangap_report::{Batch, Summary, manifest, sanitize};
 use scangap_snapshot::RunState;
@@ -22,9 +22,9 @@ const SHOWN: usize = 20;
 
 pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
     let wishes = wishes(command)?;
-    let judged = Judged::open(&command.snapshot)?;
+    let judged = Judged::open_checked(&command.snapshot)?;
     let stale_since = match &command.previous {
-        Some(path) => stale_since(&Judged::open(path)?, &judged)?,
+        Some(path) => stale_since(&Judged::open_checked(path)?, &judged)?,
         None => BTreeMap::new(),
     };
     let input = judged.input(None);
@@ -109,8 +109,8 @@ fn stale_since(old: &Judged, new: &Judged) -> Result<BTreeMap<String, Timestamp>
     let since = old.snapshot.meta.as_of;
     let all = 0..old.assessment.repositories.len();
     let mut known = BTreeMap::new();
-    for (record, assessment) in old.snapshot.repositories.records(all).zip(&old.assessment.repositories) {
-        let record = record.map_err(|error| CliError::Facts(Unreadable(error)))?;
+    for joined in old.assessment.join(&old.snapshot.repositories, all) {
+        let (record, assessment) = joined.map_err(|error| CliError::Facts(Unreadable(error)))?;
         if assessment.policy.verdict == Verdict::Allowed && assessment.diagnosis == Diagnosis::Stale {
             known.insert(record.facts.arn, since);
         }

@@ -1,6 +1,9 @@
 //! `scangap report`: the reports again, from the snapshot alone.
 
-use scangap_report::{CarriedNotes, Options, Split};
+use std::path::Path;
+
+use scangap_plan::{PlanReadError, PlanSummary, plan_summary};
+use scangap_report::{CarriedNotes, Options, PlanRow, Split};
 
 use crate::args::{Global, Report};
 use crate::error::CliError;
@@ -9,9 +12,9 @@ use crate::judged::Judged;
 use crate::store::{self, FailOn};
 
 pub(super) fn run(command: &Report, global: &Global) -> Result<Exit, CliError> {
-    let judged = Judged::open(&command.snapshot)?;
+    let judged = Judged::open_checked(&command.snapshot)?;
     let changes = match &command.previous {
-        Some(path) => Some(judged.changes_since(&Judged::open(path)?)?),
+        Some(path) => Some(judged.changes_since(&Judged::open_checked(path)?)?),
         None => None,
     };
     let directory = match (&command.out, command.snapshot.parent()) {
@@ -22,10 +25,40 @@ pub(super) fn run(command: &Report, global: &Global) -> Result<Exit, CliError> {
     fs_err::create_dir_all(&directory).map_err(|source| CliError::Folder { path: directory.clone(), source })?;
     let options = Options {
         split: command.split_by.as_deref().map(|text| split(text, &judged.snapshot.meta.tag_keys)).transpose()?,
+        plan: command.plan.as_deref().map(|path| planned(path, judged.facts_sha256())).transpose()?,
         carried: CarriedNotes::read(&command.carry_over).map_err(CliError::CarryOver)?,
         ..command.form.options()
     };
     store::hand_over(&judged, changes.as_ref(), &directory, &FailOn::default(), &options, global.quiet)
+}
+
+/// The rows of a plan, if it is whole and of this snapshot.
+fn planned(path: &Path, facts_sha256: &str) -> Result<Vec<PlanRow>, CliError> {
+    let text = fs_err::read_to_string(path).map_err(|source| CliError::PlanFile { path: path.to_owned(), source })?;
+    let unusable = |source| CliError::NotThePlan { path: path.to_owned(), source };
+    let plan: PlanSummary = plan_summary(&text).map_err(unusable)?;
+    if plan.facts_sha256 != facts_sha256 {
+        return Err(unusable(PlanReadError::OtherSnapshot));
+    }
+    Ok(plan
+        .rows
+        .into_iter()
+        .map(|row| {
+            // A repair loses nothing.
+            let lost = |text: &str| if row.what == "re-sync" { text.to_owned() } else { String::new() };
+            PlanRow {
+                findings_lost: lost(&plan.findings),
+                images_lost: lost(&plan.images),
+                images_not_rescanned: lost(&plan.images_not_rescanned),
+                what: row.what,
+                account_id: row.account_id,
+                region: row.region,
+                repositories: row.repositories,
+                decision: row.decision,
+                why: row.why,
+            }
+        })
+        .collect())
 }
 
 /// `account`, `ou` or `tag:KEY`. A tag that the audit did not read would make every repository nobody's.

@@ -37,6 +37,10 @@ pub(super) fn run(command: &Verify, global: &Global) -> Result<Exit, CliError> {
     let listed = states.iter().filter(|(_, state)| *state != FileState::NotListed).count();
     let verdict = if wrong == 0 { "every file is what the manifest says" } else { "not what the manifest says" };
     let _ = writeln!(out, "{}: {verdict}", count(listed, "file"));
+    let others = states.len() - listed;
+    if others > 0 {
+        let _ = writeln!(out, "{} beside them that the manifest does not know", count(others, "file"));
+    }
     if global.quiet < 2 {
         terminal::out(&out);
     }

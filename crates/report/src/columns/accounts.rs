@@ -4,7 +4,7 @@ use scangap_model::AccountOutcome;
 
 use super::{Column, Kind, Type, column};
 use crate::input::AccountRow;
-use crate::value::{Value, asked, id, observed, plain};
+use crate::value::{NOT_NEEDED, UNKNOWN, Value, asked, id, observed, plain};
 
 pub(crate) enum Accounts {}
 
@@ -43,13 +43,23 @@ pub(crate) const ACCOUNTS: &[Column<Accounts>] = &[
             AccountOutcome::Skipped { .. } | AccountOutcome::Unreadable(_) | AccountOutcome::NotReached => Value::Empty,
         }),
     column("management", "Management", Type::Text, 12, "whether it is the organization's management account", "organizations:DescribeOrganization",
-        |row| Value::yes_no(row.is_management)),
+        |row| observed(&row.is_management, |yes| Value::yes_no(*yes))),
     column("inspector_administrator", "Inspector administrator", Type::Text, 22, "whether it is Inspector's delegated administrator", "organizations:ListDelegatedAdministrators",
-        |row| Value::yes_no(row.is_inspector_admin)),
+        |row| observed(&row.is_inspector_admin, |yes| Value::yes_no(*yes))),
     column("regions_source", "Regions from", Type::Text, 18, "what told which regions are enabled", "account:ListRegions",
         |row| asked(&row.account.regions_source, |source| Value::text(source.word()))),
-    column("cells_read", "Regions read", Type::Integer, 12, "how many regions of the account were read", "scangap", |row| Value::Integer(row.cells_read)),
-    column("repositories", "Repositories", Type::Integer, 12, "rows in repositories.csv for the account", "scangap", |row| Value::Integer(row.repositories)),
+    column("cells_read", "Regions read", Type::Integer, 12, "how many regions of the account were read", "scangap", |row| counted(row, row.cells_read)),
+    column("repositories", "Repositories", Type::Integer, 12, "rows in repositories.csv for the account", "scangap", |row| counted(row, row.repositories)),
     column("simulated", "Simulated", Type::Text, 10, "yes where any answer came from a host that is not AWS's", "scangap",
         |row| Value::yes_no(row.simulated)),
 ];
+
+/// A count where somebody looked, or where something was seen from elsewhere all the same.
+fn counted<'r>(row: &AccountRow<'_>, number: u64) -> Value<'r> {
+    match row.account.outcome {
+        AccountOutcome::Read { .. } => Value::Integer(number),
+        _ if number > 0 => Value::Integer(number),
+        AccountOutcome::Skipped { .. } => Value::text(NOT_NEEDED),
+        AccountOutcome::Unreadable(_) | AccountOutcome::NotReached => Value::text(UNKNOWN),
+    }
+}

@@ -52,13 +52,13 @@ pub(crate) const CELLS: &[Column<Cells>] = &[
     column("registry_verdict", "Registry verdict", Type::Text, 16, "what the registry policy decides for the four registry-level actions of Inspector's role", "scangap",
         |row| Value::text(row.assessment.registry_verdict.map_or(not_looked(row), Verdict::word))),
     column("registry_denied_actions", "Registry denied actions", Type::List, 30, "the registry-level actions that are denied, as a JSON array", "scangap",
-        |row| Value::List(row.assessment.registry_denied_actions.iter().map(ToString::to_string).collect::<Vec<_>>().into())),
+        |row| judged(row, || Value::List(row.assessment.registry_denied_actions.iter().map(ToString::to_string).collect::<Vec<_>>().into()))),
     column("registry_depends_on", "Registry depends on", Type::List, 26, "the keys that a registry-level `depends` hangs on, as a JSON array", "scangap",
-        |row| Value::list(&row.assessment.registry_depends_on)),
+        |row| judged(row, || Value::list(&row.assessment.registry_depends_on))),
     column("templates", "Creation templates", Type::Integer, 18, "how many repository creation templates there are", "ecr:DescribeRepositoryCreationTemplates",
         |row| looked(row, &row.cell.templates, |templates| Value::Integer(u64::try_from(templates.len()).unwrap_or(u64::MAX)))),
     column("templates_denying", "Templates denying", Type::List, 24, "prefixes of templates whose policy denies Inspector or may: new repositories will be blocked; a JSON array", "scangap",
-        |row| Value::list(&row.assessment.template_prefixes_denying)),
+        |row| looked(row, &row.cell.templates, |_| Value::list(&row.assessment.template_prefixes_denying))),
     column("coverage_source", "Coverage source", Type::Text, 24, "who told about coverage: the delegated administrator or the account itself", "inspector2:ListCoverage",
         |row| looked(row, &row.cell.coverage, |source| Value::text(source.word()))),
     column("coverage_without_repository", "Coverage without repository", Type::Integer, 16, "coverage rows whose repository ECR does not know", "inspector2:ListCoverage",
@@ -93,4 +93,13 @@ fn looked<'r, T>(row: &CellRow<'_>, fact: &'r Asked<T>, show: impl FnOnce(&'r T)
 /// A count where there was something to count.
 fn counted<'r>(row: &CellRow<'_>, count: u64) -> Value<'r> {
     if row.cell.outcome == CellOutcome::Read { Value::Integer(count) } else { Value::text(not_looked(row)) }
+}
+
+/// What was judged of a registry policy, where there was something to judge.
+fn judged<'r>(row: &CellRow<'_>, show: impl FnOnce() -> Value<'r>) -> Value<'r> {
+    match row.assessment.registry_verdict {
+        None => Value::text(not_looked(row)),
+        Some(Verdict::Unknown) => Value::text(UNKNOWN),
+        Some(Verdict::Allowed | Verdict::Denied | Verdict::Depends) => show(),
+    }
 }

@@ -36,4 +36,6 @@ pub(crate) const CHANGES: &[Column<ChangeRows>] = &[
         |(_, change)| plain(&change.repository_arn)),
     column("simulated", "Simulated", Type::Text, 10, "yes where any answer came from a host that is not AWS's", "scangap",
         |(changes, _)| Value::yes_no(changes.simulated)),
+    column("policy_difference", "Policy difference", Type::List, 70, "what changed in the repository policy's text, line by line as JSON is printed; a JSON array", "ecr:GetRepositoryPolicy",
+        |(changes, change)| Value::List(changes.policy_difference(change).iter().map(|line| format!("{} {}", line.sign, line.text)).collect::<Vec<_>>().into())),
 ];

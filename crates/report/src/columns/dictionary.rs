@@ -25,6 +25,6 @@ pub(crate) const DICTIONARY: &[Column<Dictionary>] = &[
     column("title", "Column", Type::Text, 28, "the column's title in the workbook", "scangap", |row| Value::text(row.title)),
     column("name", "Name in CSV and JSON", Type::Text, 28, "the column's name in the other files", "scangap",
         |row| if row.name.is_empty() { Value::Empty } else { Value::text(row.name) }),
-    column("meaning", "Meaning", Type::Text, 84, "what it says", "scangap", |row| Value::text(row.meaning)),
+    column("meaning", "Meaning", Type::Text, 84, "what the column says", "scangap", |row| Value::text(row.meaning)),
     column("source", "Source", Type::Text, 46, "the AWS API it comes from", "scangap", |row| Value::text(row.source)),
 ];

@@ -105,6 +105,13 @@ pub(crate) fn next_step(row: &RepositoryRow<'_>) -> Cow<'static, str> {
             let gap = row.repository.gaps().next().or_else(|| row.cell.and_then(|cell| cell.gaps().next()));
             gap.map_or(Cow::Borrowed(general), |gap| Cow::Owned(format!("{} ({})", gap.hint(), gap.api)))
         }
+        (Diagnosis::Blocked | Diagnosis::AtRisk, _) if row.assessment.policy.registry_is_responsible => {
+            Cow::Borrowed(if row.assessment.policy.own_is_responsible {
+                "repair the repository's policy and the registry's: exempt Inspector's role from the denying statements"
+            } else {
+                "repair the registry's policy: exempt Inspector's role from the denying statement; the repository's own lets it in"
+            })
+        }
         _ => Cow::Borrowed(general),
     }
 }

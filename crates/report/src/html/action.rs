@@ -69,10 +69,10 @@ pub(super) fn actions(material: &Material<'_>, policies_shown: &[usize]) -> io::
         if rows.len() >= ACTIONS_MAX {
             continue;
         }
-        let key = row.repository.policy.known().map(|hash| (row.repository.account, hash.clone()));
-        let key = key.filter(|key| shown.contains(key));
-        rows.push(action(&row, key.as_ref()));
-        if let Some(key) = key {
+        let keys = [PolicyKey::own(&row), PolicyKey::registry(&row)];
+        let keys: Vec<PolicyKey> = keys.into_iter().flatten().filter(|key| shown.contains(key)).collect();
+        rows.push(action(&row, keys.first()));
+        for key in keys {
             places.entry(key).or_default().push(Place::of(&row.repository));
         }
     }

@@ -3,6 +3,7 @@
 //! A column holds each of its values once, and a row says which; the whole is JSON, compressed, in base64. None of those
 //! characters can end the element that it stands in.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use base64::prelude::BASE64_STANDARD;
@@ -11,7 +12,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use indexmap::IndexSet;
 use scangap_assess::PolicyEvidence;
-use scangap_model::{DIAGNOSES, sanitize};
+use scangap_model::{DIAGNOSES, Diagnosis, sanitize};
 use serde_json::json;
 
 use super::policies::{lines, repair};
@@ -62,23 +63,38 @@ impl Packed {
     }
 }
 
-/// How many repositories the page holds.
-pub(super) fn held(material: &Material<'_>) -> (usize, bool) {
-    let all = material.summary.repositories;
-    if all <= ROWS_MAX {
-        return (all, true);
+/// What the page holds: all there is, or the worst as far as there is room.
+pub(super) struct Held {
+    /// How many of each diagnosis, in the order of the rows.
+    room: BTreeMap<Diagnosis, usize>,
+    /// The words of the diagnoses of which none is missing.
+    whole: Vec<&'static str>,
+    pub(super) rows: usize,
+    pub(super) left_out: usize,
+}
+
+impl Held {
+    pub(super) fn of(material: &Material<'_>) -> Self {
+        let mut held = Self { room: BTreeMap::new(), whole: Vec::new(), rows: 0, left_out: 0 };
+        // Diagnoses are in order of how much they ask for.
+        for (diagnosis, &number) in &material.summary.diagnoses {
+            let taken = number.min(ROWS_MAX - held.rows);
+            held.room.insert(*diagnosis, taken);
+            held.rows += taken;
+            held.left_out += number - taken;
+            held.whole.extend((taken == number).then_some(diagnosis.word()));
+        }
+        held
     }
-    let needing =
-        material.input.assessment.repositories.iter().filter(|one| super::needs_action(one.diagnosis)).count();
-    (needing.min(ROWS_MAX), false)
 }
 
 pub(super) fn packed(material: &Material<'_>) -> io::Result<String> {
-    let all = held(material).1;
     let mut columns: Vec<Packed> = REPOSITORIES.iter().map(|_| Packed::default()).collect();
-    let rows = material.input.repositories_where(|one| all || super::needs_action(one.diagnosis)).take(ROWS_MAX);
-    for row in rows {
+    let mut room = Held::of(material).room;
+    for row in material.input.repositories() {
         let row: RepositoryRow<'_> = row?;
+        let Some(left) = room.get_mut(&row.assessment.diagnosis).filter(|left| **left > 0) else { continue };
+        *left -= 1;
         for (packed, column) in columns.iter_mut().zip(REPOSITORIES) {
             packed.push(&(column.value)(&row));
         }
@@ -95,17 +111,20 @@ pub(super) fn packed(material: &Material<'_>) -> io::Result<String> {
 fn write(material: &Material<'_>, columns: &[Packed], out: &mut dyn Write) -> io::Result<()> {
     let diagnoses: Vec<_> =
         DIAGNOSES.iter().map(|info| json!([info.word, info.title, tone(info.tone), info.meaning])).collect();
+    let held = Held::of(material);
     write!(
         out,
-        r#"{{"diagnoses":{},"facets":{},"shown":{},"columns":["#,
+        r#"{{"diagnoses":{},"facets":{},"shown":{},"all":{},"whole":{},"columns":["#,
         json!(diagnoses),
         json!(FACETS),
-        json!(SHOWN)
+        json!(SHOWN),
+        held.left_out == 0,
+        json!(held.whole)
     )?;
     for (at, (packed, column)) in columns.iter().zip(REPOSITORIES).enumerate() {
-        let head = (json!(column.name), json!(column.title), json!(column.meaning));
+        let (name, title, meaning) = (json!(column.name), json!(column.title), json!(column.meaning));
         let comma = if at == 0 { "" } else { "," };
-        write!(out, r#"{comma}{{"name":{},"title":{},"meaning":{},"values":["#, head.0, head.1, head.2)?;
+        write!(out, r#"{comma}{{"name":{name},"title":{title},"meaning":{meaning},"values":["#)?;
         joined(out, packed.values.iter())?;
         out.write_all(br#"],"rows":["#)?;
         joined(out, packed.rows.iter())?;
@@ -121,7 +140,8 @@ fn write(material: &Material<'_>, columns: &[Packed], out: &mut dyn Write) -> io
             continue;
         }
         room -= chars;
-        let key = json!(format!("{} {}", row.group.key.0, row.group.key.1));
+        let place = row.group.key.registry.as_ref().map_or_else(String::new, |region| format!("{region} "));
+        let key = json!(format!("{} {place}{}", row.group.key.account, row.group.key.hash));
         write!(out, "{comma}{key}:{}", policy(evidence))?;
         comma = ",";
     }

@@ -35,14 +35,14 @@ pub(super) struct LineView {
 
 /// Where a policy stands on the page.
 pub(super) fn anchor(key: &PolicyKey) -> String {
-    let digest = Sha256::digest(format!("{} {}", key.0, key.1));
+    let digest = Sha256::digest(format!("{} {} {:?}", key.account, key.hash, key.registry));
     digest.iter().take(8).fold("policy-".to_owned(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// The policies that are shown, those with the worst diagnoses first.
 pub(super) fn shown(material: &Material<'_>) -> Vec<usize> {
     let mut order: Vec<usize> = (0..material.policies.len()).collect();
-    order.sort_by_key(|&at| material.policies.get(at).map(|group| (group.worst, group.first)));
+    order.sort_by_key(|&at| material.policies.get(at).map(|group| (group.worst.is_none(), group.worst, at)));
     order.truncate(POLICIES_MAX);
     order
 }
@@ -76,9 +76,10 @@ pub(super) fn note(material: &Material<'_>) -> String {
 
 fn view(row: &PolicyRow<'_>, named: &[Place]) -> Option<PolicyView> {
     let evidence = row.evidence.as_ref()?;
+    let key = &row.group.key;
     let name = row.account.and_then(|account| account.name.known()).map_or("", String::as_str);
-    let first = Place::of(&row.group.example);
-    let places = if named.is_empty() { std::slice::from_ref(&first) } else { named };
+    let first: Vec<Place> = row.group.first.iter().map(|(_, repository)| Place::of(repository)).collect();
+    let places = if named.is_empty() { first.as_slice() } else { named };
     let shown: Vec<String> = places
         .iter()
         .take(NAMED_MAX)
@@ -86,13 +87,27 @@ fn view(row: &PolicyRow<'_>, named: &[Place]) -> Option<PolicyView> {
         .collect();
     let more = row.group.repositories.saturating_sub(shown.len());
     let more = if more == 0 { String::new() } else { format!(", and {more} more (repositories.csv)") };
+    let number = count(row.group.repositories, "repository");
+    let (heading, command) = match &key.registry {
+        None => (
+            format!("{} ({}): {number}", sanitize(name), key.account),
+            places.iter().take(NAMED_MAX).map(Place::commands).collect::<Vec<_>>().join("\n"),
+        ),
+        Some(region) => (
+            format!("{} ({}), the registry in {region}: {number}", sanitize(name), key.account),
+            format!(
+                "# as account {}, with the repaired text of policies.csv\naws ecr put-registry-policy --region {region} --policy-text file://repaired.json",
+                key.account
+            ),
+        ),
+    };
     Some(PolicyView {
-        anchor: anchor(&row.group.key),
-        heading: format!("{} ({}): {}", sanitize(name), row.group.key.0, count(row.group.repositories, "repository")),
+        anchor: anchor(key),
+        heading,
         repositories: format!("{}{more}", shown.join(", ")),
         lines: lines(evidence),
         repair: evidence.repaired.as_ref().map(|after| repair(evidence, after)).map_err(|why| sanitize(why)),
-        command: places.iter().take(NAMED_MAX).map(Place::commands).collect::<Vec<_>>().join("\n"),
+        command,
     })
 }
 

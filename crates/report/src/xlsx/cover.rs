@@ -26,6 +26,10 @@ const HOW_TO_READ: &[(&str, &str)] = &[
         "one row per repository: its diagnosis, the responsible statement, what to do, and columns for your own notes",
     ),
     ("Policies", "each policy that keeps Inspector out, or may, beside its repair"),
+    (
+        "Re-sync and losses",
+        "what the plan would do and refuses, and the history that turning scanning off and on would delete",
+    ),
     ("Changes", "what changed since the earlier audit; what could not be read is never `fixed`"),
     ("Undecided", "repositories whose verdict hangs on something that a person must settle"),
     ("Unreadable", "repositories of which a fact that decides could not be read, and what helps"),
@@ -92,7 +96,7 @@ pub(super) fn write(
 
 const NOTES: &[&str] = &[
     "`unknown`: it was asked for and could not be learnt. `none`: AWS answered that there is none. `not needed`: nothing hung on it, so nobody asked. Empty: not applicable.",
-    "Characters that act on others (direction overrides, control characters) are shown by their number in this workbook, and stand as they are in the CSV and JSON files.",
+    "Characters that act on others (direction overrides, control characters) are shown by their number in this workbook, a carriage return before a line's end is left out, and they stand as they are in the CSV and JSON files.",
     "Excel's limits: the first 65,530 links of a sheet are links, the rest is text; a cell holds 32,767 characters, and says so where more were there; a sheet that is full goes on in one with a number.",
 ];
 

@@ -6,13 +6,14 @@ use rust_xlsxwriter::Workbook;
 
 use super::notes::NOTE_COLUMNS;
 use super::sheet::Sheet;
-use crate::columns::{DICTIONARY, DictionaryRow, tables};
+use crate::columns::{DICTIONARY, DictionaryRow, sheets_alone, tables};
 use crate::input::Input;
 
 pub(super) fn write(workbook: &mut Workbook, input: &Input<'_>) -> io::Result<()> {
-    let of_tables = tables().into_iter().flat_map(|table| {
-        table.columns.into_iter().map(move |column| DictionaryRow {
-            sheet: table.sheet,
+    let sheets = tables().into_iter().map(|table| (table.sheet, table.columns)).chain(sheets_alone());
+    let of_tables = sheets.flat_map(|(sheet, columns)| {
+        columns.into_iter().map(move |column| DictionaryRow {
+            sheet,
             title: column.title,
             name: column.name,
             meaning: column.meaning,

@@ -4,10 +4,12 @@ use rust_xlsxwriter::{
     Color, ConditionalFormat3ColorScale, ConditionalFormatText, ConditionalFormatTextRule, ConditionalFormatType,
     Format, Workbook, XlsxError,
 };
-use scangap_model::{CellOutcome, Diagnosis, Tone};
+use std::collections::BTreeMap;
+
+use scangap_model::{AccountId, CellOutcome, Diagnosis, RegionName, Tone};
 
 use super::style::{cell, column_title, print_setup, tint};
-use crate::input::Material;
+use crate::input::{Input, Material};
 use crate::matrix::{Matrix, matrix};
 
 /// Accounts that are shown, those with most to do first when there are more.
@@ -15,19 +17,24 @@ const ACCOUNTS_MAX: usize = 5_000;
 /// Excel's columns are many more; a reader's are not.
 const REGIONS_MAX: usize = 100;
 
-const WHAT: &str = "The share of an account's repositories in a region that are covered; where there are none, what is known of the region.";
+const WHAT: &str = "The share of an account's repositories in a region that are covered, of those that were read and have something to scan; else what is known of the region.";
 
 pub(super) fn write(workbook: &mut Workbook, material: &Material<'_>) -> Result<(), XlsxError> {
     let worksheet = workbook.add_worksheet();
     worksheet.set_name("Coverage matrix")?;
     let input = &material.input;
     let Matrix { regions, accounts, left_out } = matrix(input, ACCOUNTS_MAX);
+    let n_regions = regions.len();
     let regions: Vec<_> = regions.into_iter().take(REGIONS_MAX).collect();
     let left_out = match left_out {
         0 => String::new(),
         number => format!(" {number} accounts with less to do are left out: cells.csv has all."),
     };
-    worksheet.write_string(0, 0, format!("{WHAT}{left_out}"))?;
+    let cut = match n_regions.saturating_sub(REGIONS_MAX) {
+        0 => String::new(),
+        number => format!(" {number} regions more have no column of their own: cells.csv has all."),
+    };
+    worksheet.write_string(0, 0, format!("{WHAT}{left_out}{cut}"))?;
     for (title, index) in ["Account", "Account name"].into_iter().zip(0u16..) {
         worksheet.write_string_with_format(2, index, title, &column_title())?;
     }
@@ -37,6 +44,9 @@ pub(super) fn write(workbook: &mut Workbook, material: &Material<'_>) -> Result<
         worksheet.write_string_with_format(2, index, region.as_str(), &column_title())?;
         worksheet.set_column_width(index, 15)?;
     }
+    let others = u16::try_from(regions.len() + 2).unwrap_or(u16::MAX);
+    worksheet.write_string_with_format(2, others, "Other regions", &column_title())?;
+    worksheet.set_column_width(others, 40)?;
     let percent = Format::new().set_num_format("0%");
     let mut at = 2;
     for account in accounts {
@@ -47,14 +57,16 @@ pub(super) fn write(workbook: &mut Workbook, material: &Material<'_>) -> Result<
         for (region, index) in regions.iter().zip(2u16..) {
             let key = (account.id, (*region).clone());
             if let Some(counts) = input.assessment.by_cell.get(&key) {
-                let covered = counts.get(&Diagnosis::Covered).copied().unwrap_or(0);
-                let share = covered as f64 / counts.values().sum::<usize>().max(1) as f64;
-                worksheet.write_number_with_format(at, index, share, &percent)?;
+                match share(counts) {
+                    Share::Of(share) => worksheet.write_number_with_format(at, index, share, &percent)?,
+                    Share::Word(word) => worksheet.write_string(at, index, word)?,
+                };
             } else {
                 let word = input.facts.cells.get(&key).map_or("not known", |cell| quiet(&cell.outcome));
                 worksheet.write_string(at, index, word)?;
             }
         }
+        worksheet.write_string(at, others, elsewhere(input, account.id, &regions))?;
     }
     let last = u16::try_from(regions.len() + 1).unwrap_or(2);
     if at > 2 && last > 1 {
@@ -86,5 +98,50 @@ fn quiet(outcome: &CellOutcome) -> &'static str {
         CellOutcome::Skipped { .. } => "skipped",
         CellOutcome::Unreadable(_) => "not readable",
         CellOutcome::NotReached => "not reached",
+    }
+}
+
+/// What a field says of the repositories in it.
+enum Share {
+    Of(f64),
+    Word(&'static str),
+}
+
+/// Repositories that could not be read, or have nothing to scan, say nothing about coverage.
+fn share(counts: &BTreeMap<Diagnosis, usize>) -> Share {
+    let number = |diagnosis| counts.get(&diagnosis).copied().unwrap_or(0);
+    let all: usize = counts.values().sum();
+    let (unreadable, empty) = (number(Diagnosis::Unreadable), number(Diagnosis::Empty));
+    match all - unreadable - empty {
+        0 if unreadable > 0 => Share::Word("not readable"),
+        0 => Share::Word("empty"),
+        said => Share::Of(number(Diagnosis::Covered) as f64 / said as f64),
+    }
+}
+
+/// The regions without a column, by what is known of them.
+fn elsewhere(input: &Input<'_>, account: AccountId, shown: &[&RegionName]) -> String {
+    let mut words: BTreeMap<&'static str, usize> = BTreeMap::new();
+    for cell in input.cells_of(account).filter(|cell| shown.binary_search(&&cell.region).is_err()) {
+        *words.entry(quiet(&cell.outcome)).or_default() += 1;
+    }
+    words.iter().map(|(word, number)| format!("{number} {word}")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_read_is_no_share() {
+        let of = |counts: &[(Diagnosis, usize)]| match share(&counts.iter().copied().collect()) {
+            Share::Of(share) => format!("{share}"),
+            Share::Word(word) => word.to_owned(),
+        };
+        assert_eq!(of(&[(Diagnosis::Unreadable, 2)]), "not readable");
+        assert_eq!(of(&[(Diagnosis::Empty, 1)]), "empty");
+        assert_eq!(of(&[(Diagnosis::Covered, 1), (Diagnosis::Unreadable, 9)]), "1");
+        assert_eq!(of(&[(Diagnosis::Covered, 1), (Diagnosis::InspectorOff, 1)]), "0.5");
+        assert_eq!(of(&[(Diagnosis::Blocked, 1)]), "0");
     }
 }

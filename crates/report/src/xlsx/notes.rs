@@ -33,6 +33,8 @@ pub enum CarryOverError {
     NotAWorkbook { path: PathBuf, source: XlsxError },
     #[error("`{path}` has no sheet `Repositories` with a column `Repository ARN`")]
     NoRepositories { path: PathBuf },
+    #[error("`{path}` has no column `{column}` in its sheet `{sheet}`")]
+    NoColumn { path: PathBuf, sheet: String, column: &'static str },
 }
 
 /// Notes by the ARN of their repository, as a cell shows it.
@@ -42,7 +44,7 @@ pub struct CarriedNotes {
 }
 
 impl CarriedNotes {
-    /// The notes of earlier workbooks. Where two speak of one repository, the later one counts.
+    /// The notes of earlier workbooks. Where two say different things in one column of a repository, both stand there.
     pub fn read(paths: &[PathBuf]) -> Result<Self, CarryOverError> {
         let mut carried = Self::default();
         for path in paths {
@@ -66,8 +68,15 @@ impl CarriedNotes {
                 let (row, column) = cell.get_position();
                 sheet.cell(row, column, cell.get_value());
             }
-            found |= sheet.has_key();
-            self.notes.extend(sheet.finish());
+            if sheet.has_key() {
+                found = true;
+                if let Some(column) = sheet.missing() {
+                    return Err(CarryOverError::NoColumn { path: path.to_owned(), sheet: name, column });
+                }
+            }
+            for (arn, notes) in sheet.finish() {
+                merge(self.notes.entry(arn).or_default(), notes);
+            }
         }
         if found { Ok(()) } else { Err(CarryOverError::NoRepositories { path: path.to_owned() }) }
     }
@@ -141,8 +150,13 @@ impl SheetReader {
     fn flush(&mut self) {
         let (arn, found) = (std::mem::take(&mut self.arn), std::mem::take(&mut self.found));
         if !arn.is_empty() && found.iter().any(|note| *note != Note::Empty) {
-            self.done.insert(arn, found);
+            merge(self.done.entry(arn).or_default(), found);
         }
+    }
+
+    /// A column of notes that the header lacks: what stood in it under another name would be lost in silence.
+    fn missing(&self) -> Option<&'static str> {
+        self.notes.iter().zip(NOTE_COLUMNS).find(|(place, _)| place.is_none()).map(|(_, note)| note.title)
     }
 
     fn has_key(&self) -> bool {
@@ -153,6 +167,39 @@ impl SheetReader {
         self.flush();
         self.done
     }
+}
+
+/// Column by column: nothing that somebody wrote gives way to what somebody else wrote.
+fn merge(into: &mut Vec<Note>, notes: Vec<Note>) {
+    into.resize(NOTE_COLUMNS.len(), Note::Empty);
+    for (old, new) in into.iter_mut().zip(notes) {
+        *old = match (std::mem::replace(old, Note::Empty), new) {
+            (old, Note::Empty) => old,
+            (Note::Empty, new) => new,
+            (old, new) if old == new => old,
+            (old, new) => Note::Text(format!("{} | {}", shown(&old), shown(&new))),
+        };
+    }
+}
+
+fn shown(note: &Note) -> String {
+    match note {
+        Note::Empty => String::new(),
+        Note::Text(text) => text.clone(),
+        Note::Number(number) => number.to_string(),
+        Note::Date(days) => day(*days).map_or_else(|| days.to_string(), |day| day.to_string()),
+        Note::Yes(yes) => yes.to_string(),
+    }
+}
+
+/// Excel counts days from the end of 1899.
+fn day(days: f64) -> Option<jiff::civil::Date> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the time of day is not wanted, and a day out of range is none"
+    )]
+    let span = jiff::Span::new().try_days(days as i64).ok()?;
+    jiff::civil::date(1899, 12, 30).checked_add(span).ok()
 }
 
 fn text(value: &DataRef<'_>) -> String {

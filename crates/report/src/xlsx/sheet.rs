@@ -117,7 +117,7 @@ impl<'s, K: Kind> Sheet<'s, K> {
         let headers: Vec<TableColumn> = titles.chain(notes).collect();
         let last_row = u32::try_from(n_rows.max(1)).unwrap_or(u32::MAX);
         let last = u16::try_from(headers.len().saturating_sub(1)).unwrap_or(u16::MAX);
-        let name = self.name.replace(' ', "_");
+        let name = self.name.replace([' ', '-'], "_");
         let table = ExcelTable::new()
             .set_name(if part == 1 { name } else { format!("{name}_{part}") })
             .set_columns(&headers)

@@ -80,10 +80,11 @@ pub(super) fn cell(text: &str) -> Cow<'_, str> {
         return cut(Cow::Borrowed(text));
     }
     let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
         match c {
             // A line that ends with both is one line.
-            '\r' => {}
+            '\r' if rest.peek() == Some(&'\n') => {}
             c if acting(c) => shown.extend(c.escape_unicode()),
             c => shown.push(c),
         }
@@ -99,7 +100,7 @@ fn cut(text: Cow<'_, str>) -> Cow<'_, str> {
     if length <= CELL_MAX {
         return text;
     }
-    let note = format!(" … [cut: {length} characters; whole in the CSV]");
+    let note = format!(" … [cut: {length} characters; whole in the CSV and the snapshot]");
     let mut room = CELL_MAX - note.encode_utf16().count();
     let kept: String = text
         .chars()
@@ -122,7 +123,7 @@ mod tests {
         let long = "é😀".repeat(20_000);
         let long = cell(&long);
         assert!(long.encode_utf16().count() <= CELL_MAX);
-        assert!(long.ends_with("[cut: 60000 characters; whole in the CSV]"));
+        assert!(long.ends_with("[cut: 60000 characters; whole in the CSV and the snapshot]"));
     }
 
     #[test]

@@ -105,7 +105,7 @@ type Group = (&'static str, Tone, fn(Diagnosis) -> bool);
 const GROUPS: &[Group] = &[
     ("Needs action", Tone::Bad, |diagnosis| diagnosis.info().fails_any),
     ("Not readable", Tone::Question, |diagnosis| diagnosis == Diagnosis::Unreadable),
-    ("Off, empty or changing", Tone::Neutral, |diagnosis| {
+    ("Off, not selected, empty, changing", Tone::Neutral, |diagnosis| {
         !diagnosis.info().fails_any && !matches!(diagnosis, Diagnosis::Unreadable | Diagnosis::Covered)
     }),
     ("Covered", Tone::Good, |diagnosis| diagnosis == Diagnosis::Covered),

@@ -1,0 +1,50 @@
+//! Columns of the sheet "Re-sync and losses": what a plan would do, what it refuses, and what would be lost.
+
+use super::{Column, Kind, Type, column};
+use crate::value::{Value, plain};
+
+pub(crate) enum Planned {}
+
+/// One step of a plan, or one thing that it refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanRow {
+    /// `re-sync` or `repair`.
+    pub what: String,
+    pub account_id: String,
+    pub region: String,
+    pub repositories: Vec<String>,
+    /// `planned` or `refused`.
+    pub decision: String,
+    /// Why it is refused.
+    pub why: String,
+    /// Numbers, or `not counted`; empty where nothing is lost by it.
+    pub findings_lost: String,
+    pub images_lost: String,
+    pub images_not_rescanned: String,
+}
+
+impl Kind for Planned {
+    type Row<'a> = PlanRow;
+}
+
+/// A count as a number, a word as a word.
+fn counted(text: &str) -> Value<'_> {
+    match text.parse() {
+        Ok(number) => Value::Integer(number),
+        Err(_) if text.is_empty() => Value::Empty,
+        Err(_) => Value::text(text),
+    }
+}
+
+#[rustfmt::skip]
+pub(crate) const PLANNED: &[Column<Planned>] = &[
+    column("what", "What", Type::Text, 10, "re-sync: turning ECR scanning off and on for the account in the region, which deletes its findings; repair: changing a policy, which loses nothing", "scangap", |row| plain(&row.what)),
+    column("account_id", "Account", Type::Text, 14, "12-digit account id; text, leading zeros count", "organizations:ListAccounts", |row| plain(&row.account_id)),
+    column("region", "Region", Type::Text, 15, "the region of the registry", "account:ListRegions", |row| plain(&row.region)),
+    column("repositories", "Repositories", Type::List, 44, "the repositories it is for, as a JSON array", "ecr:DescribeRepositories", |row| Value::list(&row.repositories)),
+    column("decision", "Decision", Type::Text, 12, "planned or refused", "scangap", |row| plain(&row.decision)),
+    column("why", "Why", Type::Text, 70, "why it is refused", "scangap", |row| if row.why.is_empty() { Value::Empty } else { plain(&row.why) }),
+    column("findings_lost", "Findings lost", Type::Integer, 16, "findings that would be deleted; `not counted` where nobody counted them; empty where nothing is lost", "inspector2:ListFindings", |row| counted(&row.findings_lost)),
+    column("images_lost", "Images scanned anew", Type::Integer, 20, "images whose scans would be lost and made anew", "inspector2:ListCoverage", |row| counted(&row.images_lost)),
+    column("images_not_rescanned", "Images that lose coverage", Type::Integer, 24, "images that were pushed too long ago to be scanned again before they are pushed again", "ecr:DescribeImages", |row| counted(&row.images_not_rescanned)),
+];
