@@ -4,10 +4,10 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, sync_channel};
 
-/// Rows that one buffer holds.
-const ROWS: usize = 2048;
+/// Rows that one buffer holds: enough that opening the snapshot for each is not felt.
+const ROWS: usize = 8192;
 /// Buffers that wait for those before them, for each thread.
-const WAITING: usize = 2;
+const WAITING: usize = 1;
 
 /// Fills a buffer for each range of rows with as many threads as there are cores, and writes them one after the other.
 pub(crate) fn write_in_order(
@@ -24,9 +24,12 @@ pub(crate) fn write_in_order(
                 let (sender, receiver) = sync_channel(WAITING);
                 let (ranges, fill) = (&ranges, &fill);
                 scope.spawn(move || {
+                    let mut size = 0;
                     for range in ranges.iter().skip(n).step_by(threads) {
-                        let mut buffer = Vec::new();
+                        // As large as the one before: a buffer that grows is copied again and again.
+                        let mut buffer = Vec::with_capacity(size);
                         let filled = fill(range.clone(), &mut buffer).map(|()| buffer);
+                        size = filled.as_ref().map_or(0, |buffer| buffer.len() + buffer.len() / 16);
                         let failed = filled.is_err();
                         // Nobody listens after an error.
                         if sender.send(filled).is_err() || failed {

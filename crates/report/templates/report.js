@@ -12,7 +12,9 @@
 
   let data;
   try {
-    const bytes = Uint8Array.from(atob($('data').textContent), (character) => character.charCodeAt(0));
+    const packed = atob($('data').textContent);
+    const bytes = new Uint8Array(packed.length);
+    for (let at = 0; at < bytes.length; at++) bytes[at] = packed.charCodeAt(at);
     const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
     data = JSON.parse(await new Response(unpacked).text());
   } catch {

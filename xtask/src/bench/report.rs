@@ -26,7 +26,7 @@ const REGIONS: [&str; 3] = ["eu-central-1", "eu-west-1", "us-east-1"];
 /// Distinct policies in each cell: about 20,000 in all.
 const POLICIES_PER_CELL: u32 = 18;
 /// Rows of the comparison with Python, and of one workbook.
-const WORKBOOK: usize = 200_000;
+const WORKBOOK: usize = 100_000;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Size {
@@ -146,7 +146,7 @@ fn stages(path: &Path, folder: &Path, n_rows: usize) -> Result<()> {
 
 /// The same rows, read from the CSV as Python's csv reads them, by `XlsxWriter` in constant memory.
 fn python(venv: &Path, folder: &Path, n_rows: usize) -> Result<()> {
-    let rows = n_rows.min(WORKBOOK / 4);
+    let rows = n_rows.min(WORKBOOK / 2);
     let started = Instant::now();
     let mut command = Command::new(venv.join("bin/python"));
     command.arg(root().join("xtask/src/bench/xlsxwriter_reference.py"));
