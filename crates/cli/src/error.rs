@@ -33,8 +33,10 @@ pub(crate) enum CliError {
     BadValue { value: String, expected: &'static str, hint: String },
     #[error("`{0}` already holds a snapshot")]
     AlreadyAudited(PathBuf),
-    #[error("`{0}` already holds a plan")]
-    AlreadyPlanned(PathBuf),
+    #[error("`{0}` is not empty")]
+    FolderInUse(PathBuf),
+    #[error("the audit of `{0}` was never closed, so its facts have no hash that a plan could name")]
+    NeverClosed(PathBuf),
     #[error("failed to create the folder `{path}`")]
     Folder { path: PathBuf, source: std::io::Error },
     #[error("failed to store the facts")]
@@ -103,12 +105,13 @@ impl CliError {
                 | CollectError::ListenerGone => Exit::Unexpected,
                 CollectError::Interrupted => Exit::Interrupted,
             },
-            Self::UnknownRegion(..) | Self::BadValue { .. } | Self::AlreadyAudited(_) | Self::AlreadyPlanned(_) => {
+            Self::UnknownRegion(..) | Self::BadValue { .. } | Self::AlreadyAudited(_) | Self::FolderInUse(_) => {
                 Exit::Usage
             }
             Self::Snapshot(_)
             | Self::Facts(_)
             | Self::Tampered(_)
+            | Self::NeverClosed(_)
             | Self::PlanFile { .. }
             | Self::NotThePlan { .. }
             | Self::CarryOver(_)
@@ -165,7 +168,8 @@ impl CliError {
             Self::UnknownRegion(_, None) => "name regions like `eu-west-1`".to_owned(),
             Self::BadValue { hint, .. } => hint.clone(),
             Self::AlreadyAudited(_) => "name another folder with --out; a snapshot is evidence and is never overwritten".to_owned(),
-            Self::AlreadyPlanned(_) => "name another folder with --out; a plan is never changed".to_owned(),
+            Self::FolderInUse(_) => "name a new folder with --out: a plan has its own, and is never changed".to_owned(),
+            Self::NeverClosed(_) => "audit again".to_owned(),
             Self::Folder { .. } => "name a folder that you may write to with --out".to_owned(),
             Self::Compare(CompareError::Order { .. }) => "name the earlier snapshot first".to_owned(),
             Self::Compare(_) => "name two snapshots of one organization".to_owned(),

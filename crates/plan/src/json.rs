@@ -1,5 +1,6 @@
 //! `plan.json`: the plan itself. Everything else is made of it for people.
 
+use scangap_model::{Observed, Verdict};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -34,11 +35,21 @@ fn body(plan: &Plan) -> Value {
     let mut members = Map::new();
     let mut put = |name: &str, value: Value| members.insert(name.to_owned(), value);
     put("schema_version", json!(PLAN_SCHEMA_VERSION));
-    put("organization_id", json!(plan.organization_id));
+    put(
+        "organization_id",
+        match &plan.organization_id {
+            Observed::Known(id) => json!(id),
+            Observed::Absent => Value::Null,
+            Observed::Unknown(_) => json!("unknown"),
+        },
+    );
     put("partition", json!(plan.partition.as_str()));
     put("facts_sha256", json!(plan.facts_sha256));
     put("as_of", json!(plan.as_of.to_string()));
     put("tool_version", json!(plan.tool_version));
+    put("planned_by", json!(plan.planned_by));
+    put("previous_facts_sha256", json!(plan.previous_facts_sha256));
+    put("wishes", plan.wishes.clone());
     put("simulated", json!(plan.simulated));
     put("complete", json!(plan.complete));
     put(
@@ -106,7 +117,7 @@ fn policy(step: &PolicyStep) -> Value {
         "after_sha256": sha256(&step.after),
         "before_file": format!("{folder}/before.json"),
         "after_file": format!("{folder}/after.json"),
-        "policy_verdict_after": step.verdict_after.word(),
+        "policy_verdict_after": Verdict::Allowed.word(),
         "also_written_by": step.sources,
         "way_back": format!("ecr:SetRepositoryPolicy with {folder}/before.json"),
     })
@@ -124,15 +135,18 @@ pub fn plan_schema() -> Value {
         "type": "object",
         "required": [
             "schema_version", "organization_id", "partition", "facts_sha256", "as_of", "tool_version", "simulated",
-            "complete", "losses", "steps", "refused", "undecided", "plan_sha256"
+            "planned_by", "wishes", "complete", "losses", "steps", "refused", "undecided", "plan_sha256"
         ],
         "properties": {
             "schema_version": {"const": PLAN_SCHEMA_VERSION},
-            "organization_id": {"type": ["string", "null"], "description": "null: the account is in no organization, or it could not be described"},
+            "organization_id": {"type": ["string", "null"], "description": "null: the account is in no organization; unknown: it could not be described"},
             "partition": text,
             "facts_sha256": {"type": "string", "description": "the snapshot that the plan was made from"},
             "as_of": {"type": "string", "format": "date-time"},
-            "tool_version": text,
+            "tool_version": {"type": "string", "description": "the program that audited"},
+            "planned_by": {"type": "string", "description": "the program that made the plan"},
+            "previous_facts_sha256": {"type": ["string", "null"], "description": "the earlier snapshot that was named"},
+            "wishes": {"type": "object", "description": "what was asked for; empty lists mean all", "required": ["fix", "resync", "accounts", "organizational_units", "regions", "diagnoses", "blocklist", "min_age"]},
             "simulated": {"type": "boolean", "description": "whether any answer came from a host that is not AWS's; such a plan is refused at AWS"},
             "complete": {"type": "boolean", "description": "whether everything in scope was learnt"},
             "losses": {
@@ -149,7 +163,7 @@ pub fn plan_schema() -> Value {
                     "account_name": {"type": ["string", "null"]}, "region": text, "repository": text, "repository_arn": text,
                     "diagnosis": text, "responsible_statements": texts, "call": {"type": "object"},
                     "before_sha256": sha, "after_sha256": sha, "before_file": text, "after_file": text,
-                    "policy_verdict_after": {"enum": ["allowed", "depends", "unknown"]}, "also_written_by": texts, "way_back": text,
+                    "policy_verdict_after": {"const": "allowed"}, "also_written_by": texts, "way_back": text,
                 },
             }},
             "refused": {"type": "array", "items": {
@@ -162,7 +176,7 @@ pub fn plan_schema() -> Value {
                 "required": ["account_id", "region", "repository", "depends_on"],
                 "properties": {"depends_on": texts},
             }},
-            "plan_sha256": sha,
+            "plan_sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "SHA-256 over this object without this member, as JSON in UTF-8 in one line: no space after commas and colons, members in this order, nothing escaped that need not be"},
         },
     })
 }

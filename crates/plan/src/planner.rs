@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use scangap_assess::{Assessment, RepositoryAssessment, policy_evidence, verdict_with_policy};
+use scangap_assess::{Assessment, CellAssessment, RepositoryAssessment, policy_evidence, verdict_with_policy};
 use scangap_model::{
     AccountFacts, AccountId, Asked, AuditFacts, CellFacts, Diagnosis, Observed, RecordError, RegionName, Repositories,
     RepositoryFacts, Verdict,
@@ -21,6 +21,8 @@ pub struct Source<'a> {
     pub facts_sha256: &'a str,
     pub as_of: Timestamp,
     pub tool_version: &'a str,
+    pub planned_by: &'a str,
+    pub previous_facts_sha256: Option<&'a str>,
     pub simulated: bool,
     pub complete: bool,
     /// Since when each repository that is stale now is known to be: from an earlier snapshot. Others: since this one.
@@ -50,15 +52,52 @@ pub struct Wishes {
 
 impl Wishes {
     fn include(&self, facts: &RepositoryFacts, account: Option<&AccountFacts>) -> bool {
-        let in_units = || {
-            let path = account.and_then(|account| account.ou_path.known()).map_or("", String::as_str);
-            self.organizational_units.iter().any(|unit| {
-                path.strip_prefix(unit.trim_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            })
-        };
         (self.accounts.is_empty() || self.accounts.contains(&facts.account))
             && (self.regions.is_empty() || self.regions.contains(&facts.region))
-            && (self.organizational_units.is_empty() || in_units())
+            && (self.organizational_units.is_empty() || account.is_some_and(|account| self.covers(account)))
+    }
+
+    /// Whether an account stands in one of the units or below, by path or by id.
+    fn covers(&self, account: &AccountFacts) -> bool {
+        let ids = account.organization_path.known().map_or("", String::as_str);
+        self.organizational_units.iter().map(|unit| unit.trim_matches('/')).any(|unit| {
+            let below =
+                |path: &String| path.strip_prefix(unit).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+            unit.is_empty() || ids.split('/').any(|id| id == unit) || account.ou_path.known().is_some_and(below)
+        })
+    }
+
+    /// Whether the diagnosis is among those that were asked about.
+    fn names(&self, diagnosis: Diagnosis) -> bool {
+        self.diagnoses.is_empty() || self.diagnoses.contains(&diagnosis)
+    }
+
+    /// The account, unit or region that the audit knows nothing of, if there is one: a plan for it would be of nothing, and
+    /// say that all is well.
+    pub fn unknown_in(&self, facts: &AuditFacts) -> Option<String> {
+        let account = self.accounts.iter().find(|id| !facts.accounts.contains_key(id)).map(ToString::to_string);
+        let region = self.regions.iter().find(|region| !facts.cells.keys().any(|(_, known)| known == *region));
+        let one =
+            |unit: &String| Self { organizational_units: vec![unit.clone()], accounts: Vec::new(), ..self.clone() };
+        let unit = self.organizational_units.iter().find(|unit| {
+            let one = one(unit);
+            !facts.accounts.values().any(|account| one.covers(account))
+        });
+        account.or_else(|| unit.cloned()).or_else(|| region.map(ToString::to_string))
+    }
+
+    /// What was asked for, as the plan keeps it.
+    fn json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "fix": self.fix,
+            "resync": self.resync,
+            "accounts": self.accounts.iter().map(AccountId::as_str).collect::<Vec<_>>(),
+            "organizational_units": self.organizational_units,
+            "regions": self.regions.iter().map(RegionName::as_str).collect::<Vec<_>>(),
+            "diagnoses": self.diagnoses.iter().map(|diagnosis| diagnosis.word()).collect::<Vec<_>>(),
+            "blocklist": self.blocklist.iter().map(AccountId::as_str).collect::<Vec<_>>(),
+            "min_age": self.min_age_text,
+        })
     }
 
     /// Whether this diagnosis is to be repaired. What a person must decide is changed only where somebody names it.
@@ -76,7 +115,10 @@ impl Wishes {
 /// The same plan for the same source and wishes.
 pub fn plan(source: &Source<'_>, wishes: &Wishes) -> Result<Plan, RecordError> {
     let mut plan = Plan {
-        organization_id: source.facts.organization.id.known().map(ToString::to_string),
+        organization_id: source.facts.organization.id.clone().map(|id| id.to_string()),
+        wishes: wishes.json(),
+        planned_by: source.planned_by.to_owned(),
+        previous_facts_sha256: source.previous_facts_sha256.map(str::to_owned),
         partition: source.facts.organization.partition,
         facts_sha256: source.facts_sha256.to_owned(),
         as_of: source.as_of,
@@ -88,6 +130,7 @@ pub fn plan(source: &Source<'_>, wishes: &Wishes) -> Result<Plan, RecordError> {
         refused: Vec::new(),
         undecided: Vec::new(),
         losses: Losses::NONE,
+        not_asked: 0,
     };
     let mut stale: BTreeMap<(AccountId, RegionName), Vec<RepositoryFacts>> = BTreeMap::new();
     let all = 0..source.assessment.repositories.len();
@@ -104,26 +147,35 @@ pub fn plan(source: &Source<'_>, wishes: &Wishes) -> Result<Plan, RecordError> {
                 Ok(step) => plan.policies.push(step),
                 Err(refusal) => plan.refused.push(refused("repair", &facts, diagnosis, refusal)),
             }
-        } else if wishes.fix && diagnosis == Diagnosis::Undecided {
+        } else if wishes.fix && wishes.names(diagnosis) && diagnosis == Diagnosis::Undecided {
             plan.undecided.push(Undecided {
                 account: facts.account,
                 region: facts.region,
                 repository: facts.name,
                 depends_on: assessment.policy.depends_on.clone(),
             });
-        } else if wishes.fix && diagnosis == Diagnosis::Unreadable && assessment.likely_cause.is_some() {
+        } else if wishes.fix && wishes.diagnoses.is_empty() && facts.policy.gap().is_some() {
             plan.refused.push(refused("repair", &facts, diagnosis, Refusal::PolicyUnread));
         } else if wishes.resyncs() && diagnosis == Diagnosis::Stale {
             stale.entry((facts.account, facts.region.clone())).or_default().push(facts);
+        } else if diagnosis.info().fails_any && can_help(diagnosis) {
+            plan.not_asked += 1;
         }
     }
+    let cells: BTreeMap<_, _> = source.facts.cells.keys().zip(&source.assessment.cells).collect();
     if !stale.is_empty() {
         plan.losses = Losses::NOT_COUNTED;
     }
     for ((account, region), repositories) in stale {
-        plan.refused.push(resync(source, wishes, account, region, &repositories));
+        let cell = cells.get(&(account, region.clone())).copied();
+        plan.refused.push(resync(source, wishes, (account, region), cell, &repositories));
     }
     Ok(plan)
+}
+
+/// Diagnoses that a plan knows something about.
+fn can_help(diagnosis: Diagnosis) -> bool {
+    matches!(diagnosis, Diagnosis::Blocked | Diagnosis::AtRisk | Diagnosis::Undecided | Diagnosis::Stale)
 }
 
 fn refused(what: &'static str, facts: &RepositoryFacts, diagnosis: Diagnosis, refusal: Refusal) -> Refused {
@@ -147,11 +199,21 @@ fn repair(
     if wishes.blocklist.contains(&facts.account) {
         return Err(Refusal::Blocklisted);
     }
-    let evidence = policy_evidence(source.facts, facts, source.as_of).ok_or(Refusal::RegistryPolicyDenies)?;
+    if facts.policy.gap().is_some() {
+        return Err(Refusal::PolicyUnread);
+    }
+    let evidence = policy_evidence(source.facts, facts, source.as_of);
+    let evidence = evidence.filter(|_| assessment.policy.own_is_responsible);
+    let evidence = evidence.ok_or(match assessment.policy.verdict {
+        Verdict::Denied => Refusal::RegistryPolicyDenies,
+        Verdict::Depends | Verdict::Unknown | Verdict::Allowed => Refusal::RegistryPolicyDepends,
+    })?;
     let after = evidence.repaired.map_err(Refusal::NoExemption)?;
     let verdict_after = verdict_with_policy(source.facts, facts, &after, source.as_of);
-    if verdict_after == Verdict::Denied {
-        return Err(Refusal::StillDenied);
+    match verdict_after {
+        Verdict::Allowed => {}
+        Verdict::Denied => return Err(Refusal::StillDenied),
+        Verdict::Depends | Verdict::Unknown => return Err(Refusal::NotProven(verdict_after)),
     }
     let account = source.facts.accounts.get(&facts.account);
     let cell = source.facts.cells.get(&(facts.account, facts.region.clone()));
@@ -166,7 +228,6 @@ fn repair(
         responsible_statements: assessment.policy.responsible_statements.clone(),
         before: evidence.text,
         after,
-        verdict_after,
         sources: sources(facts, cell),
     })
 }
@@ -193,11 +254,11 @@ fn sources(facts: &RepositoryFacts, cell: Option<&CellFacts>) -> Vec<String> {
 fn resync(
     source: &Source<'_>,
     wishes: &Wishes,
-    account: AccountId,
-    region: RegionName,
+    (account, region): (AccountId, RegionName),
+    cell: Option<&CellAssessment>,
     repositories: &[RepositoryFacts],
 ) -> Refused {
-    let refusal = against(source, wishes, account, &region, repositories).unwrap_or(Refusal::LossesNotCounted);
+    let refusal = against(source, wishes, account, cell, repositories).unwrap_or(Refusal::LossesNotCounted);
     let names: BTreeSet<String> = repositories.iter().map(|facts| facts.name.to_string()).collect();
     Refused {
         what: "resync",
@@ -213,7 +274,7 @@ fn against(
     source: &Source<'_>,
     wishes: &Wishes,
     account: AccountId,
-    region: &RegionName,
+    cell: Option<&CellAssessment>,
     repositories: &[RepositoryFacts],
 ) -> Option<Refusal> {
     if wishes.blocklist.contains(&account) {
@@ -222,12 +283,10 @@ fn against(
     if source.facts.organization.inspector_admin.known() == Some(&account) {
         return Some(Refusal::DelegatedAdministrator);
     }
-    let of_cell = source.facts.cells.keys().position(|key| *key == (account, region.clone()));
-    let of_cell = of_cell.and_then(|at| source.assessment.cells.get(at));
-    match of_cell.and_then(|cell| cell.registry_verdict) {
+    match cell.and_then(|cell| cell.registry_verdict) {
         Some(Verdict::Allowed) => {}
         Some(Verdict::Denied) => {
-            let actions = of_cell.map(|cell| cell.registry_denied_actions.iter().map(ToString::to_string).collect());
+            let actions = cell.map(|cell| cell.registry_denied_actions.iter().map(ToString::to_string).collect());
             return Some(Refusal::RegistryPolicyForbids(actions.unwrap_or_default()));
         }
         Some(Verdict::Depends | Verdict::Unknown) | None => return Some(Refusal::RegistryPolicyUnknown),

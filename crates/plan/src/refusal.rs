@@ -1,7 +1,7 @@
 //! What is not planned, and why, in a sentence that a person understands.
 
 use jiff::Timestamp;
-use scangap_model::{AccountId, Diagnosis, RegionName};
+use scangap_model::{AccountId, Diagnosis, RegionName, Verdict};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
@@ -12,6 +12,10 @@ pub enum Refusal {
     StillDenied,
     /// Only the registry's policy is in the way.
     RegistryPolicyDenies,
+    /// The same, and whether it is hangs on context keys.
+    RegistryPolicyDepends,
+    /// With the repaired text it is still not certain that Inspector gets in.
+    NotProven(Verdict),
     /// The policy could not be read, so nothing can be said of its repair.
     PolicyUnread,
     /// A re-sync destroys history, and how much was not counted.
@@ -37,6 +41,8 @@ impl Refusal {
             Self::NoExemption(_) => "no_exemption",
             Self::StillDenied => "still_denied",
             Self::RegistryPolicyDenies => "registry_policy_denies",
+            Self::RegistryPolicyDepends => "registry_policy_depends",
+            Self::NotProven(_) => "not_proven",
             Self::PolicyUnread => "policy_unread",
             Self::LossesNotCounted => "losses_not_counted",
             Self::TooYoung { .. } => "too_young",
@@ -56,6 +62,13 @@ impl Refusal {
             Self::RegistryPolicyDenies => {
                 "the repository's own policy lets Inspector in, the registry's policy does not: repair that one (scangap explain --kind registry --fix)".to_owned()
             }
+            Self::RegistryPolicyDepends => {
+                "the repository's own policy is not in the way; what the registry's policy decides hangs on context keys, for a person to settle".to_owned()
+            }
+            Self::NotProven(verdict) => format!(
+                "the repair is not proven to help: with it the policies together still say `{}`, because of the registry's policy",
+                verdict.word()
+            ),
             Self::PolicyUnread => {
                 "the policy could not be read: let the auditor in first, and audit again".to_owned()
             }
@@ -63,7 +76,7 @@ impl Refusal {
                 "a re-sync deletes every ECR finding of the account in the region, and how many there are was not counted".to_owned()
             }
             Self::TooYoung { stale_since, min_age } => format!(
-                "the policy lets Inspector in since {stale_since:.0} or later, and the status may refresh by itself: audit again after {min_age}, and name the earlier snapshot with --previous"
+                "the policy is known to let Inspector in since {stale_since:.0}, and the status may refresh by itself for {min_age}: audit again then, and name the earliest snapshot that shows it with --previous"
             ),
             Self::DelegatedAdministrator => {
                 "it is Inspector's delegated administrator, which AWS does not let disable itself while it has members".to_owned()

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use scangap_model::{code_block, code_span};
+use scangap_model::{Observed, code_block, code_span, sanitize};
 
 use crate::files::{difference, folder};
 use crate::json::plan_json;
@@ -18,7 +18,15 @@ pub(crate) fn runbook(plan: &Plan) -> String {
     }
     let hash = plan_json(plan);
     let hash = hash.get("plan_sha256").and_then(serde_json::Value::as_str).unwrap_or_default();
-    let _ = writeln!(text, "- organization: {}", code_span(plan.organization_id.as_deref().unwrap_or("none")));
+    let _ = writeln!(
+        text,
+        "- organization: {}",
+        match &plan.organization_id {
+            Observed::Known(id) => code_span(id),
+            Observed::Absent => "none".to_owned(),
+            Observed::Unknown(_) => "could not be read".to_owned(),
+        }
+    );
     let _ = writeln!(text, "- judged as of: {:.0}", plan.as_of);
     let _ = writeln!(text, "- snapshot: facts `{}`", plan.facts_sha256);
     let _ = writeln!(text, "- plan: `{hash}`\n\n{}\n", plan.summary());
@@ -64,8 +72,12 @@ pub(crate) fn runbook(plan: &Plan) -> String {
 const HOW: &str = "## Policies to change
 
 Each step adds one condition to the statements that deny: Inspector's role of that account is exempted, and nobody else. Each
-can be taken back with the file `before.json` beside it. `plan.sh` does all of them with the aws CLI, after asking; where a
-policy is written by Terraform or CloudFormation, change it there (`policy.tf` is the same as Terraform), or it comes back.
+can be taken back with the file `before.json` beside it. `plan.sh` does all of them with the aws CLI, after asking, and
+`plan.sh --back` takes them back; where a policy is written by Terraform or CloudFormation, change it there (`policy.tf` is the
+same as Terraform), or it comes back.
+
+Who makes a change must get through the policy as it is: one that denies everybody but the office denies the write role too,
+from anywhere else. ECR refuses a policy that would keep its author from changing it again, unless told `--force`.
 
 ";
 
@@ -96,11 +108,26 @@ fn policy(step: &PolicyStep, text: &mut String) {
     for statement in &step.responsible_statements {
         let _ = writeln!(text, "- responsible: {}", code_span(statement));
     }
-    let _ = writeln!(text, "- decided with the new policy: {}", step.verdict_after.word());
+    text.push_str("- decided with the new policy: allowed\n");
     for source in &step.sources {
         let _ = writeln!(text, "- also written by {}: repair it there too", code_span(source));
     }
     let _ = writeln!(text, "- files: `{}`\n", folder(step));
     text.push_str(&code_block("diff", &difference(step)));
+    let command = |file: &str| {
+        let name = format!("'{}'", sanitize(step.repository.as_str()).replace('\'', r"'\''"));
+        format!(
+            "aws ecr set-repository-policy --registry-id {} --region {} --repository-name {name} --policy-text file://{}/{file}.json",
+            step.account,
+            step.region,
+            folder(step)
+        )
+    };
+    let _ = writeln!(
+        text,
+        "\nBy hand, as account {}, after looking that the policy is still `before.json`; and the way back:\n",
+        step.account
+    );
+    text.push_str(&code_block("sh", &format!("{}\n{}", command("after"), command("before"))));
     text.push('\n');
 }

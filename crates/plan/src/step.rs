@@ -3,7 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use scangap_model::{AccountId, Diagnosis, Partition, RegionName, RepositoryName, Verdict};
+use scangap_model::{AccountId, Diagnosis, Observed, Partition, RegionName, RepositoryName};
 
 use crate::refusal::Refused;
 
@@ -64,8 +64,6 @@ pub struct PolicyStep {
     /// The text as it was read, and as it would be.
     pub before: String,
     pub after: String,
-    /// What the policies together decide with the new text. Never denied: such a step would help nobody.
-    pub verdict_after: Verdict,
     /// Who else writes this policy: it must be repaired there too, or it comes back.
     pub sources: Vec<String>,
 }
@@ -81,7 +79,13 @@ pub struct Undecided {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    pub organization_id: Option<String>,
+    /// `Absent`: the account is in none.
+    pub organization_id: Observed<String>,
+    /// What was asked for, as JSON.
+    pub wishes: serde_json::Value,
+    /// The program that made the plan; `tool_version` is the one that audited.
+    pub planned_by: String,
+    pub previous_facts_sha256: Option<String>,
     pub partition: Partition,
     /// The snapshot that it was made from.
     pub facts_sha256: String,
@@ -96,6 +100,8 @@ pub struct Plan {
     pub refused: Vec<Refused>,
     pub undecided: Vec<Undecided>,
     pub losses: Losses,
+    /// Repositories in scope that something could be done about, and that nobody asked about.
+    pub not_asked: usize,
 }
 
 impl Plan {
@@ -113,21 +119,33 @@ impl Plan {
     }
 
     /// Why there is nothing to do, where there is not: "all is well" and "nobody could see" are two things.
-    pub fn nothing(&self) -> Option<&'static str> {
+    pub fn nothing(&self) -> Option<String> {
         if !self.policies.is_empty() {
             return None;
         }
-        Some(match (self.refused.is_empty(), self.undecided.is_empty(), self.repositories, self.complete) {
-            (false, ..) => "Nothing is planned: what would help is refused, for the reasons above.",
-            (true, false, ..) => "Nothing is planned: what is left must be decided by a person.",
-            (true, true, 0, true) => "Nothing to do: there are no repositories in scope.",
-            (true, true, 0, false) => "Nothing was evaluated: no repository could be read.",
-            (true, true, _, false) => {
+        let (refused, undecided) = (!self.refused.is_empty(), !self.undecided.is_empty());
+        let text = match (refused, undecided, self.not_asked, self.repositories, self.complete) {
+            (true, ..) => "Nothing is planned: what would help is refused, for the reasons named.".to_owned(),
+            (false, true, ..) => "Nothing is planned: what is left must be decided by a person.".to_owned(),
+            (false, false, 1.., ..) => format!(
+                "Nothing is planned for what was asked; {} in scope could be helped and was not asked about.",
+                match self.not_asked {
+                    1 => "1 repository".to_owned(),
+                    number => format!("{number} repositories"),
+                }
+            ),
+            (false, false, 0, 0, true) => "Nothing to do: there are no repositories in scope.".to_owned(),
+            (false, false, 0, 0, false) => {
+                "Nothing was evaluated: no repository in scope was found, and not everything could be read.".to_owned()
+            }
+            (false, false, 0, _, false) => {
                 "Nothing to do among what was read; some facts could not be learnt, and may hide more (gaps.csv)."
+                    .to_owned()
             }
-            (true, true, _, true) => {
-                "Nothing to do: no policy in scope keeps Inspector out, and no repository is stale."
+            (false, false, 0, _, true) => {
+                "Nothing to do: no policy in scope keeps Inspector out, and no repository is stale.".to_owned()
             }
-        })
+        };
+        Some(text)
     }
 }

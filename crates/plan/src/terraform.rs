@@ -7,11 +7,27 @@ use crate::step::PolicyStep;
 pub(crate) fn snippet(step: &PolicyStep) -> String {
     let name = step.id.replace('-', "_");
     let (repository, region) = (quoted(step.repository.as_str()), quoted(step.region.as_str()));
+    // Without its region an import takes what has the name in the provider's region, and would then replace it.
+    let import = quoted(&format!("{}@{}", step.repository, step.region));
     format!(
-        "# Account {}: a provider with a role there. `region` needs version 6 of the AWS provider; before, it is the provider's.
+        "terraform {{
+  required_providers {{
+    aws = {{
+      source  = \"hashicorp/aws\"
+      version = \">= 6.0\"
+    }}
+  }}
+}}
+
+# Refuses any other account. Put a role there into it.
+provider \"aws\" {{
+  region              = {region}
+  allowed_account_ids = [\"{}\"]
+}}
+
 import {{
   to = aws_ecr_repository_policy.{name}
-  id = {repository}
+  id = {import}
 }}
 
 resource \"aws_ecr_repository_policy\" \"{name}\" {{

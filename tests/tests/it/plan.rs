@@ -83,7 +83,7 @@ fn a_plan_is_the_same_bytes_fits_its_schema_and_is_what_its_hash_says() {
     let schema = Scangap::new(&["schema", "plan"]).run();
     python(CHECK, &[&folder(&one).to_string_lossy(), &schema.stdout]);
     assert!(
-        one.stdout.contains("Plan: 2 policies to change, 0 cells to re-sync, 2 refused, 1 undecided"),
+        one.stdout.contains("Plan: 2 policies to change, 0 cells to re-sync, 4 refused, 1 undecided"),
         "{}",
         one.stdout
     );
@@ -91,7 +91,7 @@ fn a_plan_is_the_same_bytes_fits_its_schema_and_is_what_its_hash_says() {
     let home = folder(&one).to_string_lossy().into_owned();
     let again = plan(&audited, &["--out", &home]);
     assert_eq!(again.code, 64);
-    assert!(again.stderr.contains("already holds a plan"), "{}", again.stderr);
+    assert!(again.stderr.contains("is not empty"), "{}", again.stderr);
 }
 
 const CHECK: &str = r#"
@@ -124,7 +124,6 @@ fn what_is_wished_narrows_the_plan_and_the_blocklist_always_wins() {
     assert_eq!(steps(&["--resync"]), 0);
     assert_eq!(steps(&["--accounts", "444444444444"]), 0);
     assert_eq!(steps(&["--ou", "Workloads"]), 2, "and what is below");
-    assert_eq!(steps(&["--ou", "Work"]), 0, "a unit, not the beginning of its name");
     assert_eq!(steps(&["--regions", "us-east-1"]), 0);
     assert_eq!(steps(&["--diagnoses", "at_risk"]), 1);
     assert_eq!(steps(&["--diagnoses", "undecided"]), 1, "where somebody names it");
@@ -133,8 +132,22 @@ fn what_is_wished_narrows_the_plan_and_the_blocklist_always_wins() {
     let codes: Vec<&str> =
         blocked["refused"].as_array().expect("rows").iter().map(|row| row["code"].as_str().expect("a code")).collect();
     assert_eq!(codes, ["blocklisted", "blocklisted", "policy_unread", "blocklisted"]);
-    let wrong = plan(&audited, &["--diagnoses", "covered"]);
-    assert_eq!(wrong.code, 64, "{}", wrong.stderr);
+    let wrong = |wish: &[&str], why: &str| {
+        let call = plan(&audited, wish);
+        assert_eq!(call.code, 64, "{}", call.stderr);
+        assert!(call.stderr.contains(why), "{}", call.stderr);
+    };
+    wrong(&["--diagnoses", "covered"], "covered");
+    wrong(&["--ou", "Work"], "Work"); // A unit, not the beginning of its name.
+    wrong(&["--accounts", "999999999999"], "999999999999");
+    // A list of an earlier year may name who has left, and a typing error must not pass in silence.
+    let left = plan(&audited, &["--blocklist", "999999999999"]);
+    assert!(
+        left.code == 3 && left.stderr.contains("999999999999 is not an account of the snapshot"),
+        "{}",
+        left.stderr
+    );
+    wrong(&["--regions", "eu-west-99"], "eu-west-99");
 }
 
 /// The one refusal of a plan, by its code and its sentence.
@@ -153,7 +166,7 @@ fn every_refusal_says_why_in_a_sentence() {
     let day = "2026-11-23T09:00:00Z";
     let stale = alpha(&in_region(&format!("{{ name = \"app\", {STALE} }}")));
     let audited = audit_as_of(&stale, day).expect_code(0);
-    refusal(&audited, &[], "too_young", "audit again after 24h");
+    refusal(&audited, &[], "too_young", "may refresh by itself for 24h: audit again then");
     refusal(&audited, &["--min-age", "0h"], "losses_not_counted", "deletes every ECR finding");
     refusal(&audited, &["--min-age", "0h", "--blocklist", "333333333333"], "blocklisted", "blocklist");
     let plan = plan_json(&audited, &["--min-age", "0h"]);
@@ -208,7 +221,7 @@ fn nothing_to_do_is_said_in_as_many_words_as_there_are_reasons() {
     says(&alpha(&in_region(&format!("{{ name = \"app\", {STALE} }}"))), 0, "what would help is refused");
     says(&alpha(&in_region(&format!("{{ name = \"app\", {BLOCKED} }}"))), 2, "Plan: 1 policy to change");
     let refused = alpha("roles = []\n");
-    says(&refused, 3, "Nothing was evaluated: no repository could be read.");
+    says(&refused, 3, "Nothing was evaluated: no repository in scope was found, and not everything could be read.");
     let partly = alpha(&format!(
         "{}[[accounts]]\nid = \"444444444444\"\nname = \"beta\"\nroles = []\n",
         in_region("{ name = \"fine\" }")
@@ -219,10 +232,16 @@ fn nothing_to_do_is_said_in_as_many_words_as_there_are_reasons() {
 /// Runs plan.sh as a person would, with the real aws CLI.
 fn run_script(folder: &Path, simulator: &Simulator, more: &[(&str, &str)]) -> Output {
     let tools = venv_program("aws");
-    let path = format!("{}:/usr/bin:/bin", tools.parent().expect("a folder").display());
+    let tools = tools.parent().expect("a folder").to_owned();
+    run_with(&tools, folder, &[], simulator, more)
+}
+
+fn run_with(tools: &Path, folder: &Path, arguments: &[&str], simulator: &Simulator, more: &[(&str, &str)]) -> Output {
+    let path = format!("{}:/usr/bin:/bin", tools.display());
     let mut command = Command::new("bash");
     command
         .arg(folder.join("plan.sh"))
+        .args(arguments)
         .env_clear()
         .env("PATH", path)
         .env("HOME", folder)
@@ -257,7 +276,7 @@ fn the_script_asks_looks_and_does_what_the_plan_says() {
         assert_eq!(simulator.mutating_calls().len(), 0, "{why}: nothing is changed");
     };
     fails(&[], "nobody to ask: set SCANGAP_CONFIRM to the id of the organization, o-testing");
-    fails(&[("SCANGAP_CONFIRM", "o-another")], "that is not the organization of this plan");
+    fails(&[("SCANGAP_CONFIRM", "o-another")], "that is not the id of the organization, o-testing");
     fails(&[("SCANGAP_CONFIRM", "o-testing"), ("AWS_ENDPOINT_URL", "")], "this plan is simulated: it is not for AWS");
     fails(
         &[("SCANGAP_CONFIRM", "o-testing"), ("WRITE_ROLE_NAME", "Nobody")],
@@ -297,6 +316,59 @@ fn the_script_stops_at_a_policy_that_somebody_changed_meanwhile() {
     assert!(!output.status.success() && said.contains("the plan is stale"), "{said}");
     assert_eq!(simulator.mutating_calls().len(), before);
 }
+
+/// ECR gives a policy back in a form of its own: members in another order, one value for a list of one, other spaces. And
+/// what a script changed, it takes back.
+#[test]
+fn the_script_knows_a_policy_that_ecr_wrote_anew_and_takes_its_change_back() {
+    let simulator = alpha(&in_region(&format!("{{ name = \"app\", {BLOCKED} }}")));
+    let audited = Scangap::audit(&simulator).into_folder().expect_code(0);
+    let call = plan(&audited, &["--out", "plan"]);
+    let folder = call.home.path().join("plan");
+    let tools = call.home.path().join("bin");
+    fs_err::create_dir(&tools).expect("a folder");
+    let aws = tools.join("aws");
+    let text = REFORMATS.replace("@AWS@", &venv_program("aws").to_string_lossy());
+    fs_err::write(&aws, text.replace("@PYTHON@", &venv_program("python").to_string_lossy())).expect("a file");
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs_err::set_permissions(&aws, executable).expect("a mode");
+    let run = |arguments: &[&str], says: &str, calls: usize| {
+        let output = run_with(&tools, &folder, arguments, &simulator, &[("SCANGAP_CONFIRM", "o-testing")]);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(said.trim_end().ends_with(says), "{said}");
+        assert_eq!(simulator.mutating_calls().len(), calls, "{says}");
+    };
+    run(&[], "repository app: done", 1);
+    run(&[], "repository app: already done", 1);
+    run(&["--back"], "repository app: done", 2);
+    run(&["--back"], "repository app: already done", 2);
+    let back = Scangap::audit(&simulator).into_folder().expect_code(0);
+    assert_eq!(back.repository("app")["policy_verdict"], "denied");
+    // A file that is not the plan's any more is not written anywhere.
+    fs_err::write(folder.join("policies/policy-0001-333333333333-app/after.json"), OPEN).expect("a file");
+    let output = run_script(&folder, &simulator, &[("SCANGAP_CONFIRM", "o-testing")]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("after.json is not the plan's"), "{said}");
+    assert_eq!(simulator.mutating_calls().len(), 2);
+}
+
+const REFORMATS: &str = r#"#!/usr/bin/env bash
+set -euo pipefail
+case " $* " in
+  *" get-repository-policy "*) exec @PYTHON@ -c '
+import json, subprocess, sys
+def form(value):
+    if isinstance(value, dict):
+        return {name: form(value[name]) for name in sorted(value, reverse=True)}
+    return [form(item) for item in reversed(value)] if isinstance(value, list) else value
+text = json.loads(subprocess.run([sys.argv[1], *sys.argv[2:]], check=True, capture_output=True, text=True).stdout)
+text["Statement"] = [text["Statement"]] if isinstance(text["Statement"], dict) else text["Statement"]
+print(json.dumps(form(text), indent=2))
+' @AWS@ "$@" ;;
+  *) exec @AWS@ "$@" ;;
+esac
+"#;
 
 #[test]
 fn a_template_that_writes_the_same_policy_is_named() {
@@ -341,9 +413,9 @@ sheet = book["Re-sync and losses"]
 rows = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=2)]
 header = [cell.value for cell in sheet[1]]
 decisions = sorted((row[0], row[4]) for row in rows)
-assert decisions == [("re-sync", "refused"), ("repair", "planned"), ("repair", "planned"), ("repair", "refused")], decisions
+assert decisions == [("re-sync", "refused")] + 2 * [("repair", "planned")] + 3 * [("repair", "refused")], decisions
 (resync,) = [dict(zip(header, row)) for row in rows if row[0] == "re-sync"]
-assert resync["Findings lost"] == "not counted" and "audit again after 24h" in resync["Why"], resync
+assert resync["Findings lost"] == "not counted" and "may refresh by itself for 24h: audit again then" in resync["Why"], resync
 assert all(row[header.index("Findings lost")] is None for row in rows if row[0] == "repair")
 assert any(cell.value == "Re-sync and losses" and cell.hyperlink for row in book["Cover"].iter_rows() for cell in row)
 "#;

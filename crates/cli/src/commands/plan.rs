@@ -7,7 +7,7 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 use scangap_model::{Diagnosis, Tone, Verdict};
 use scangap_plan::{Plan as Planned, Source, Wishes, files, plan, plan_json};
-use scangap_report::{Batch, Summary, manifest, sanitize};
+use scangap_report::{Batch, Summary, acts, manifest, sanitize};
 use scangap_snapshot::RunState;
 
 use super::audit::{account, known_region};
@@ -23,8 +23,24 @@ const SHOWN: usize = 20;
 pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
     let wishes = wishes(command)?;
     let judged = Judged::open_checked(&command.snapshot)?;
-    let stale_since = match &command.previous {
-        Some(path) => stale_since(&Judged::open_checked(path)?, &judged)?,
+    if judged.snapshot.meta.facts_sha256.is_none() {
+        return Err(CliError::NeverClosed(command.snapshot.clone()));
+    }
+    if let Some(value) = wishes.unknown_in(&judged.snapshot.facts) {
+        return Err(CliError::BadValue {
+            value,
+            expected: "an account, OU or region of the snapshot",
+            hint: "see accounts.csv and cells.csv; a plan of nothing would say that all is well".to_owned(),
+        });
+    }
+    for id in wishes.blocklist.iter().filter(|id| !judged.snapshot.facts.accounts.contains_key(id)) {
+        terminal::note(&format!(
+            "--blocklist: {id} is not an account of the snapshot, and keeps nothing out of the plan"
+        ));
+    }
+    let previous = command.previous.as_deref().map(Judged::open_checked).transpose()?;
+    let stale_since = match &previous {
+        Some(previous) => stale_since(previous, &judged)?,
         None => BTreeMap::new(),
     };
     let input = judged.input(None);
@@ -37,6 +53,8 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
         facts_sha256: judged.facts_sha256(),
         as_of: judged.snapshot.meta.as_of,
         tool_version: &judged.snapshot.meta.tool_version,
+        planned_by: crate::environment::VERSION,
+        previous_facts_sha256: previous.as_ref().map(Judged::facts_sha256),
         simulated: judged.snapshot.meta.simulated,
         complete,
         stale_since: &stale_since,
@@ -47,7 +65,8 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
     }
     if global.quiet < 2 {
         match command.output {
-            Output::Json => terminal::out(&format!("{:#}\n", plan_json(&planned))),
+            Output::Json => terminal::out(&escaped(&format!("{:#}\n", plan_json(&planned)))),
+            Output::Text if global.quiet > 0 => terminal::out(&format!("{}\n", planned.summary())),
             Output::Text => terminal::out(&text(&planned, command.out.as_deref())),
         }
     }
@@ -55,6 +74,21 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
         (false, _) => Exit::Incomplete,
         (true, true) => Exit::Reached,
         (true, false) => Exit::Finished,
+    })
+}
+
+/// JSON for a terminal: what would act is escaped as JSON escapes it, so that the text says the same.
+fn escaped(json: &str) -> String {
+    json.chars().fold(String::with_capacity(json.len()), |mut out, c| {
+        if acts(c) && c != '\n' {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+        out
     })
 }
 
@@ -119,8 +153,10 @@ fn stale_since(old: &Judged, new: &Judged) -> Result<BTreeMap<String, Timestamp>
 }
 
 fn write(planned: &Planned, directory: &Path) -> Result<(), CliError> {
-    if directory.join("plan.json").exists() {
-        return Err(CliError::AlreadyPlanned(directory.to_owned()));
+    // A plan is never changed, and its manifest never takes the place of another's.
+    let in_use = fs_err::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some());
+    if in_use {
+        return Err(CliError::FolderInUse(directory.to_owned()));
     }
     let batch = Batch::default();
     for file in files(planned) {
