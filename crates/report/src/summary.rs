@@ -109,13 +109,34 @@ pub(crate) type Counts = BTreeMap<Diagnosis, usize>;
 /// Accounts that are named as the worst.
 pub(crate) const WORST_ACCOUNTS: usize = 15;
 
-/// Counts by OU path; accounts whose OU is not known stand under `unknown`.
-pub(crate) fn by_ou(input: &Input<'_>) -> BTreeMap<String, Counts> {
-    by(input, |account| match input.facts.accounts.get(&account).map(|account| &account.ou_path) {
+/// An OU as the accounts directly in it are.
+#[derive(Debug, Default)]
+pub(crate) struct Unit {
+    pub counts: Counts,
+    pub accounts: usize,
+    /// Accounts of which something could not be learnt: their counts may not be all there is.
+    pub accounts_with_gaps: usize,
+}
+
+/// Every OU by path, those too of whose accounts nothing was read; accounts whose OU is not known stand under `unknown`.
+pub(crate) fn by_ou(input: &Input<'_>) -> BTreeMap<String, Unit> {
+    let with_gaps: BTreeSet<_> = input.assessment.gaps.iter().filter_map(|gap| gap.account).collect();
+    let path = |account: AccountId| match input.facts.accounts.get(&account).map(|account| &account.ou_path) {
         Some(Observed::Known(path)) => path.clone(),
         Some(Observed::Absent) => NONE.to_owned(),
         Some(Observed::Unknown(_)) | None => UNKNOWN.to_owned(),
-    })
+    };
+    let mut units: BTreeMap<String, Unit> = BTreeMap::new();
+    for (id, account) in &input.facts.accounts {
+        let unit = units.entry(path(*id)).or_default();
+        unit.accounts += 1;
+        unit.accounts_with_gaps +=
+            usize::from(with_gaps.contains(id) || matches!(account.outcome, AccountOutcome::NotReached));
+    }
+    for (name, counts) in by(input, path) {
+        units.entry(name).or_default().counts = counts;
+    }
+    units
 }
 
 /// The accounts with something to do, most first.

@@ -187,6 +187,49 @@ fn an_organization_with_nothing_in_it_has_whole_workbooks_too() {
 }
 
 #[test]
+fn an_ou_of_which_nothing_was_read_is_in_the_summary() {
+    let simulator = simulate(organization(
+        r#"
+[[organizational_units]]
+id = "ou-test-dark0001"
+name = "Dark"
+[[organizational_units]]
+id = "ou-test-lit00001"
+name = "Lit"
+[[accounts]]
+id = "333333333333"
+name = "alpha"
+ou = "ou-test-dark0001"
+roles = []
+[[accounts]]
+id = "444444444444"
+name = "beta"
+ou = "ou-test-lit00001"
+[[accounts.cells]]
+region = "eu-west-1"
+repositories = [{ name = "app" }]
+"#,
+    ));
+    let audited = Scangap::audit(&simulator).into_folder().expect_code(3);
+    python(UNITS, &[&audited.out.join("audit.xlsx").to_string_lossy()]);
+}
+
+const UNITS: &str = r#"
+import sys, openpyxl
+rows = [[cell.value for cell in row] for row in openpyxl.load_workbook(sys.argv[1])["Summary"].iter_rows()]
+at = next(number for number, row in enumerate(rows) if row[0] == "OU")
+table = {}
+for row in rows[at + 1:]:
+    if row[0] is None or row[1] is None:
+        break
+    table[row[0]] = tuple(row[rows[at].index(title)] for title in ("Repositories", "Accounts", "Accounts with gaps"))
+assert table["Dark"] == (0, 1, 1), table
+assert table["Lit"] == (1, 1, 0), table
+assert sum(accounts for _, accounts, _ in table.values()) == 4, table
+assert list(table)[0] == "Dark", "what is not known stands before what is well"
+"#;
+
+#[test]
 fn two_people_who_wrote_about_one_repository_both_stand() {
     let audited = demo();
     let home = tempfile::tempdir().expect("a folder");

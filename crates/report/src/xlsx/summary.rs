@@ -1,5 +1,6 @@
 //! The counts, with charts: diagnoses over the organization, by OU, the worst accounts.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use rust_xlsxwriter::{Chart, ChartFormat, ChartSolidFill, ChartType, Color, Workbook, Worksheet, XlsxError};
@@ -7,7 +8,7 @@ use scangap_model::{AccountId, DIAGNOSES, Diagnosis, Observed, Tone};
 
 use super::style::{cell, column_title, heading, number, print_setup, subheading, tint, warning, wrapped};
 use crate::input::Material;
-use crate::summary::{Summary, WORST_ACCOUNTS, by_ou, worst_accounts};
+use crate::summary::{Summary, Unit, WORST_ACCOUNTS, by_ou, worst_accounts};
 
 /// OUs that are shown one by one; the cover of all is the table of diagnoses.
 const OUS_MAX: usize = 40;
@@ -126,11 +127,26 @@ fn units(worksheet: &mut Worksheet, material: &Material<'_>, at: u32) -> Result<
         worksheet.write_string(at, 2, note)?;
     }
     let mut shown: Vec<_> = units.into_iter().collect();
-    shown.sort_by_key(|(name, counts)| (std::cmp::Reverse(in_group(counts, |d| d.info().fails_any)), name.clone()));
+    let to_do = |unit: &Unit| in_group(&unit.counts, |d| d.info().fails_any);
+    shown.sort_by_key(|(name, unit)| (Reverse((to_do(unit), unit.accounts_with_gaps)), name.clone()));
     shown.truncate(OUS_MAX);
-    let names: Vec<(String, BTreeMap<Diagnosis, usize>)> = shown;
-    counted(worksheet, at + 1, "OU", &names, "Repositories by organizational unit")
+    let after = COUNTS + u16::try_from(GROUPS.len()).unwrap_or(0);
+    for ((title, count), index) in UNIT_ACCOUNTS.iter().zip(after..) {
+        worksheet.set_column_width(index, 22)?;
+        worksheet.write_string_with_format(at + 1, index, *title, &column_title())?;
+        for ((_, unit), row) in shown.iter().zip(at + 2..) {
+            worksheet.write_number_with_format(row, index, n(count(unit)), &number())?;
+        }
+    }
+    let name = |path: String| if path.is_empty() { "(directly under the root)".to_owned() } else { path };
+    let rows: Vec<_> = shown.into_iter().map(|(path, unit)| (name(path), unit.counts)).collect();
+    counted(worksheet, at + 1, "OU", &rows, "Repositories by organizational unit")
 }
+
+/// What only OUs have beside the counts of repositories.
+type UnitCount = (&'static str, fn(&Unit) -> usize);
+const UNIT_ACCOUNTS: [UnitCount; 2] =
+    [("Accounts", |unit| unit.accounts), ("Accounts with gaps", |unit| unit.accounts_with_gaps)];
 
 fn accounts(worksheet: &mut Worksheet, material: &Material<'_>, at: u32) -> Result<u32, XlsxError> {
     worksheet.write_string_with_format(at, 0, "Accounts with most to do", &subheading())?;
