@@ -26,6 +26,11 @@ pub(super) fn column_title() -> Format {
     bold().set_background_color(Color::RGB(0xEE_F1_F4)).set_border_bottom(FormatBorder::Thin)
 }
 
+/// The same over a column of numbers.
+pub(super) fn over_numbers() -> Format {
+    column_title().set_align(FormatAlign::Right).set_text_wrap()
+}
+
 /// The header of a table, in every program: not all of them draw Excel's table styles.
 pub(super) fn title() -> Format {
     Format::new().set_bold().set_font_color(Color::White).set_background_color(Color::RGB(0x2F_3B_4A))
@@ -38,6 +43,11 @@ pub(super) fn title_to_fill() -> Format {
 
 pub(super) fn wrapped() -> Format {
     Format::new().set_text_wrap().set_align(FormatAlign::Top).set_indent(1)
+}
+
+/// One line that may go on over empty cells.
+pub(super) fn sentence() -> Format {
+    Format::new().set_align(FormatAlign::Top).set_indent(1)
 }
 
 pub(super) fn number() -> Format {

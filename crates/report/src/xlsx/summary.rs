@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use rust_xlsxwriter::{Chart, ChartFormat, ChartSolidFill, ChartType, Color, Workbook, Worksheet, XlsxError};
 use scangap_model::{AccountId, DIAGNOSES, Diagnosis, Observed, Tone};
 
-use super::style::{cell, column_title, heading, number, print_setup, subheading, tint, warning, wrapped};
+use super::style::{
+    cell, column_title, heading, number, over_numbers, print_setup, sentence, subheading, tint, warning, wrapped,
+};
 use crate::input::Material;
 use crate::summary::{Summary, Unit, WORST_ACCOUNTS, by_ou, worst_accounts};
 
@@ -17,8 +19,10 @@ pub(super) fn write(workbook: &mut Workbook, material: &Material<'_>) -> Result<
     let worksheet = workbook.add_worksheet();
     let (input, summary) = (&material.input, &material.summary);
     worksheet.set_name("Summary")?;
-    for (index, width) in [(0, 30), (1, 14), (2, 66), (3, 62), (4, 3)] {
-        worksheet.set_column_width(index, width)?;
+    worksheet.set_column_width(0, 34)?;
+    worksheet.set_column_width(1, 14)?;
+    for index in MEANING..STEP + 2 {
+        worksheet.set_column_width(index, 18)?;
     }
     worksheet.write_string_with_format(0, 0, "Summary", &heading())?;
     if input.simulated {
@@ -33,6 +37,12 @@ pub(super) fn write(workbook: &mut Workbook, material: &Material<'_>) -> Result<
     Ok(())
 }
 
+/// Sentences begin here and go on over the empty cells to their right; in the tables below these are columns of numbers.
+const MEANING: u16 = 2;
+const STEP: u16 = 6;
+/// Charts stand to the right of everything.
+const CHARTS: u16 = 11;
+
 fn titles(worksheet: &mut Worksheet, at: u32, titles: &[&str]) -> Result<(), XlsxError> {
     for (title, index) in titles.iter().zip(0u16..) {
         worksheet.write_string_with_format(at, index, *title, &column_title())?;
@@ -46,7 +56,8 @@ fn n(number: usize) -> f64 {
 
 /// The row after the table.
 fn diagnoses(worksheet: &mut Worksheet, summary: &Summary) -> Result<u32, XlsxError> {
-    titles(worksheet, 2, &["Diagnosis", "Repositories", "What it means", "What to do"])?;
+    titles(worksheet, 2, &["Diagnosis", "Repositories", "What it means", "", "", "", "What to do", "", "", "", ""])?;
+    worksheet.write_string_with_format(2, 1, "Repositories", &over_numbers())?;
     let mut at = 3;
     for info in DIAGNOSES {
         let count = summary.diagnoses.get(&info.diagnosis).copied().unwrap_or(0);
@@ -57,8 +68,8 @@ fn diagnoses(worksheet: &mut Worksheet, summary: &Summary) -> Result<u32, XlsxEr
             &tint(info.tone),
         )?;
         worksheet.write_number_with_format(at, 1, n(count), &number())?;
-        worksheet.write_string_with_format(at, 2, info.meaning, &wrapped())?;
-        worksheet.write_string_with_format(at, 3, info.next_step, &wrapped())?;
+        worksheet.write_string_with_format(at, MEANING, info.meaning, &sentence())?;
+        worksheet.write_string_with_format(at, STEP, info.next_step, &sentence())?;
         at += 1;
     }
     let mut chart = bars("Repositories by diagnosis");
@@ -67,7 +78,7 @@ fn diagnoses(worksheet: &mut Worksheet, summary: &Summary) -> Result<u32, XlsxEr
     series.set_categories(("Summary", 3, 0, at - 1, 0)).set_values(("Summary", 3, 1, at - 1, 1)).set_points(&points);
     series.set_gap(40);
     chart.set_width(620).set_height(380);
-    worksheet.insert_chart(2, 5, &chart)?;
+    worksheet.insert_chart(2, CHARTS, &chart)?;
     worksheet.write_string_with_format(at, 0, "All repositories", &super::style::bold())?;
     worksheet.write_number_with_format(at, 1, n(summary.repositories), &number())?;
     Ok(at + 1)
@@ -116,8 +127,8 @@ fn in_group(counts: &BTreeMap<Diagnosis, usize>, holds: fn(Diagnosis) -> bool) -
     counts.iter().filter(|(diagnosis, _)| holds(**diagnosis)).map(|(_, number)| number).sum()
 }
 
-/// Where the tables with four counts begin: beside the charts there is no room, so they have columns of their own.
-const COUNTS: u16 = 5;
+/// Where the four counts begin.
+const COUNTS: u16 = 2;
 
 fn units(worksheet: &mut Worksheet, material: &Material<'_>, at: u32) -> Result<u32, XlsxError> {
     let units = by_ou(&material.input);
@@ -132,8 +143,7 @@ fn units(worksheet: &mut Worksheet, material: &Material<'_>, at: u32) -> Result<
     shown.truncate(OUS_MAX);
     let after = COUNTS + u16::try_from(GROUPS.len()).unwrap_or(0);
     for ((title, count), index) in UNIT_ACCOUNTS.iter().zip(after..) {
-        worksheet.set_column_width(index, 22)?;
-        worksheet.write_string_with_format(at + 1, index, *title, &column_title())?;
+        worksheet.write_string_with_format(at + 1, index, *title, &over_numbers())?;
         for ((_, unit), row) in shown.iter().zip(at + 2..) {
             worksheet.write_number_with_format(row, index, n(count(unit)), &number())?;
         }
@@ -174,10 +184,11 @@ fn counted(
     rows: &[(String, BTreeMap<Diagnosis, usize>)],
     chart_title: &str,
 ) -> Result<u32, XlsxError> {
-    titles(worksheet, at, &[title, "Repositories"])?;
+    titles(worksheet, at, &[title])?;
+    worksheet.write_string_with_format(at, 1, "Repositories", &over_numbers())?;
+    worksheet.set_row_height(at, 30)?;
     for ((group, ..), index) in GROUPS.iter().zip(COUNTS..) {
-        worksheet.set_column_width(index, 22)?;
-        worksheet.write_string_with_format(at, index, *group, &column_title())?;
+        worksheet.write_string_with_format(at, index, *group, &over_numbers())?;
     }
     let first = at + 1;
     let mut row = first;
@@ -210,7 +221,7 @@ fn counted(
     }
     let height = 130 + 26 * u32::try_from(rows.len()).unwrap_or(40);
     chart.set_width(760).set_height(height.max(260));
-    worksheet.insert_chart(at, 2, &chart)?;
+    worksheet.insert_chart(at, CHARTS, &chart)?;
     // The chart stands beside its table and may be longer than it.
     Ok((last + 1).max(at + height.max(260) / 20 + 1))
 }
@@ -244,7 +255,7 @@ fn reading(worksheet: &mut Worksheet, summary: &Summary, at: u32) -> Result<(), 
     for ((name, value, meaning), at) in rows.into_iter().zip(at + 1..) {
         worksheet.write_string_with_format(at, 0, name, &super::style::bold())?;
         worksheet.write_number_with_format(at, 1, n(value), &number())?;
-        worksheet.write_string_with_format(at, 2, meaning, &wrapped())?;
+        worksheet.write_string_with_format(at, MEANING, meaning, &sentence())?;
     }
     Ok(())
 }
