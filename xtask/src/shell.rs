@@ -41,11 +41,13 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
+/// The command as evidence may keep it: a path of this checkout is the same everywhere.
 fn shown(command: &Command) -> String {
+    let here = format!("{}/", root().display());
     let program =
         Path::new(command.get_program()).file_name().unwrap_or(command.get_program()).to_string_lossy().into_owned();
     std::iter::once(program)
-        .chain(command.get_args().map(|word| word.to_string_lossy().into_owned()))
+        .chain(command.get_args().map(|word| word.to_string_lossy().replace(&here, "")))
         .collect::<Vec<_>>()
         .join(" ")
 }
