@@ -4,6 +4,8 @@ use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
 use scangap_model::Tone;
+use scangap_report::acts;
+use serde_json::Value;
 
 use crate::args::ColorChoice;
 
@@ -24,6 +26,25 @@ pub(crate) fn out(text: &str) {
 /// Results for machines: every byte as it is.
 pub(crate) fn raw(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// One JSON document, that acts on no terminal.
+pub(crate) fn json(value: &Value) {
+    raw(&inert(&format!("{value:#}\n")));
+}
+
+/// JSON in which what would act on a terminal is written as an escape, which reads as the same character.
+pub(crate) fn inert(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && acts(c) {
+            let mut units = [0; 2];
+            out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 /// Everything that is not a result.

@@ -99,6 +99,25 @@ fn nothing_acts_and_nothing_is_lost_in_any_format() {
     browser("still", &page, "=cmd|日本語のアカウント 🔐|repository-4");
 }
 
+/// What is printed as JSON may be looked at, too.
+#[test]
+fn json_on_a_terminal_acts_on_nothing_and_reads_the_same() {
+    let new = audited();
+    let empty = simulate(organization(""));
+    let key = Simulator::access_key("111111111111");
+    let old = Scangap::audit_as_of("2026-11-22T09:00:00Z", &empty.url(), &key).into_folder().expect_code(0);
+    let path = |audited: &Audited| audited.out.join("snapshot.db").to_string_lossy().into_owned();
+    let (old, new) = (path(&old), path(&new));
+    for arguments in [vec!["diff", &old, &new, "--output", "json"], vec!["plan", &new, "--output", "json"]] {
+        let call = Scangap::new(&arguments).run();
+        let acts = |c: &char| (c.is_control() && *c != '\n') || ('\u{202a}'..='\u{202e}').contains(c);
+        assert_eq!(call.stdout.chars().find(acts), None, "{arguments:?}");
+        let value: serde_json::Value = serde_json::from_str(&call.stdout).expect("JSON");
+        let text = value.to_string();
+        assert!(text.contains("gnp.\u{202e}exe") || text.contains("\u{202e}=1+1"), "{arguments:?}: nothing is lost");
+    }
+}
+
 const WORKBOOK: &str = r#"
 import sys, openpyxl
 book = openpyxl.load_workbook(sys.argv[1])

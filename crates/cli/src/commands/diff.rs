@@ -27,7 +27,7 @@ pub(super) fn run(command: &Diff, global: &Global) -> Result<Exit, CliError> {
     }
     if global.quiet < 2 {
         match command.output {
-            Output::Json => terminal::out(&format!("{:#}\n", changes_json(&changes))),
+            Output::Json => terminal::json(&changes_json(&changes)),
             Output::Text => terminal::out(&text(&changes)),
         }
     }

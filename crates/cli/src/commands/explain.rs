@@ -32,7 +32,7 @@ pub(super) fn run(command: &Explain) -> Result<Exit, CliError> {
     match command.output {
         Output::Json => {
             let answer = json::explained(&question, &answer, repair.as_ref());
-            terminal::raw(&json::plain(&format!("{answer:#}\n")));
+            terminal::json(&answer);
         }
         Output::Text => {
             terminal::out(&text::explained(&question, &answer));

@@ -7,7 +7,7 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 use scangap_model::{Diagnosis, Tone, Verdict};
 use scangap_plan::{Plan as Planned, Source, Wishes, files, plan, plan_json};
-use scangap_report::{Batch, Summary, acts, manifest, sanitize};
+use scangap_report::{Batch, Summary, manifest, sanitize};
 use scangap_snapshot::RunState;
 
 use super::audit::{account, known_region};
@@ -65,7 +65,7 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
     }
     if global.quiet < 2 {
         match command.output {
-            Output::Json => terminal::out(&escaped(&format!("{:#}\n", plan_json(&planned)))),
+            Output::Json => terminal::json(&plan_json(&planned)),
             Output::Text if global.quiet > 0 => terminal::out(&format!("{}\n", planned.summary())),
             Output::Text => terminal::out(&text(&planned, command.out.as_deref())),
         }
@@ -74,21 +74,6 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
         (false, _) => Exit::Incomplete,
         (true, true) => Exit::Reached,
         (true, false) => Exit::Finished,
-    })
-}
-
-/// JSON for a terminal: what would act is escaped as JSON escapes it, so that the text says the same.
-fn escaped(json: &str) -> String {
-    json.chars().fold(String::with_capacity(json.len()), |mut out, c| {
-        if acts(c) && c != '\n' {
-            let mut units = [0; 2];
-            for unit in c.encode_utf16(&mut units) {
-                let _ = write!(out, "\\u{unit:04x}");
-            }
-        } else {
-            out.push(c);
-        }
-        out
     })
 }
 

@@ -24,7 +24,7 @@ pub(super) fn run(command: &Schema) {
             CONDITION_KEYS.iter().map(|row| json!({"key": row.name, "for_inspector": row.for_inspector})).collect()
         }
     };
-    terminal::out(&format!("{value:#}\n"));
+    terminal::json(&value);
 }
 
 fn columns() -> Value {

@@ -17,6 +17,7 @@ use super::request::{self, Wrong};
 use crate::environment;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::terminal;
 
 /// What is read ahead and decided at once: enough for every core, little enough to keep memory flat.
 const READ_AHEAD: usize = 4 << 20;
@@ -84,7 +85,8 @@ pub(super) fn run() -> Result<Exit, CliError> {
         if lines.is_empty() {
             return Ok(Exit::Finished);
         }
-        let answers: Vec<String> = lines.par_iter().map(|line| json::plain(&answer(line, now).to_string())).collect();
+        let answers: Vec<String> =
+            lines.par_iter().map(|line| terminal::inert(&answer(line, now).to_string())).collect();
         let written = answers.iter().try_for_each(|answer| writeln!(out, "{answer}")).and_then(|()| out.flush());
         if written.is_err() {
             // A reader that goes away ends quietly.

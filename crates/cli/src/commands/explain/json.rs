@@ -1,28 +1,9 @@
 //! An answer for machines.
 
-use std::fmt::Write;
-
 use scangap_policy::{Action, Context, Decision, Element, Lint, Responsible, Truth, why};
-use scangap_report::acts;
 use serde_json::{Map, Value, json};
 
 use super::question::{Answer, Question, Repair};
-
-/// Nothing in it acts on a terminal: what could is written as an escape, which JSON reads as the same character.
-pub(super) fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c != '\n' && acts(c) {
-            let mut units = [0; 2];
-            for unit in c.encode_utf16(&mut units) {
-                let _ = write!(out, "\\u{unit:04x}");
-            }
-        } else {
-            out.push(c);
-        }
-    }
-    out
-}
 
 /// The whole answer, with every element of the responsible statements.
 pub(super) fn explained(question: &Question, answer: &Answer, repair: Option<&Result<Repair, String>>) -> Value {
