@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::faults::Faults;
 use crate::log::{CallRecord, is_mutating};
 use crate::scenario::{FaultKind, FaultSpec, LatencySpec, Scenario, ScenarioError};
-use crate::services::{Answer, allows, answer};
+use crate::services::{Answer, allows, allows_somewhere, answer};
 use crate::throttle::Throttle;
 use crate::truth::Judge;
 use crate::wire::{Incoming, Protocol, WireError, parse, xml_error};
@@ -145,7 +145,7 @@ impl Simulator {
 
     /// Whether any session that was handed out may do this.
     pub fn sessions_may(&self, action: &str) -> bool {
-        self.shared.lock().world.sessions.values().any(|session| allows(session.allowed.as_ref(), action))
+        self.shared.lock().world.sessions.values().any(|session| allows_somewhere(session.allowed.as_ref(), action))
     }
 
     pub fn add_fault(&self, fault: FaultSpec) {
@@ -229,8 +229,10 @@ impl Body for Reply {
 async fn respond(shared: Arc<Shared>, request: Request<HttpBody>) -> Result<Response<Reply>, Reset> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    if parts.uri.path() == "/_simorg/calls" {
-        return Ok(plain(200, "application/jsonl", call_log(&shared)));
+    match parts.uri.path() {
+        "/_simorg/calls" => return Ok(plain(200, "application/jsonl", call_log(&shared))),
+        "/_simorg/losses" => return Ok(plain(200, "application/jsonl", loss_log(&shared))),
+        _ => {}
     }
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let incoming = match parse(parts.uri.path(), header, &body) {
@@ -370,6 +372,14 @@ impl State {
             }
             FaultKind::Reset => Outcome::Reset,
             FaultKind::Hang => Outcome::Hang,
+            FaultKind::ResetAfter => {
+                self.serve(incoming, permission, caller);
+                Outcome::Reset
+            }
+            FaultKind::HangAfter => {
+                self.serve(incoming, permission, caller);
+                Outcome::Hang
+            }
             FaultKind::Html => Outcome::Raw {
                 status: fault.http_status,
                 body: "<!doctype html><html><title>error</title></html>".to_owned(),
@@ -426,7 +436,9 @@ impl State {
                 "The security token included in the request is invalid.",
             ));
         }
-        if permission != "sts:GetCallerIdentity" && !allows(caller.allowed.as_ref(), permission) {
+        if permission != "sts:GetCallerIdentity"
+            && !allows(caller.allowed.as_ref(), permission, &incoming.target(caller.account))
+        {
             let tail = format!("because no session policy allows the {permission} action");
             return Outcome::Failure(WireError::access_denied("AccessDeniedException", &caller.arn, permission, &tail));
         }
@@ -470,6 +482,20 @@ fn call_log(shared: &Shared) -> String {
     let state = shared.lock();
     state.log.iter().filter_map(|call| serde_json::to_string(call).ok()).fold(String::new(), |mut text, line| {
         text.push_str(&line);
+        text.push('\n');
+        text
+    })
+}
+
+/// What each disable destroyed, in order.
+fn loss_log(shared: &Shared) -> String {
+    let state = shared.lock();
+    state.world.losses.iter().fold(String::new(), |mut text, loss| {
+        let line = json!({
+            "account": loss.account.to_string(), "region": loss.region.to_string(),
+            "findings": loss.findings, "images": loss.images,
+        });
+        text.push_str(&line.to_string());
         text.push('\n');
         text
     })

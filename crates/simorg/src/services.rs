@@ -4,6 +4,7 @@ mod account;
 mod ecr;
 mod ecr_write;
 mod inspector;
+mod inspector_history;
 mod organizations;
 mod pages;
 mod session_policy;
@@ -14,7 +15,7 @@ use serde_json::Value;
 use crate::wire::{Incoming, WireError};
 use crate::world::{Caller, World};
 
-pub(crate) use session_policy::allows;
+pub(crate) use session_policy::{Allowed, allows, allows_somewhere};
 
 /// A JSON answer, or STS's finished XML.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use scangap_model::{AccountId, RegionName};
 use serde::Deserialize;
+use serde_json::Value;
 
 /// What a policy does to one caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -43,9 +44,30 @@ pub(crate) struct Truth {
     pub(crate) auditor: Standing,
 }
 
+/// What two texts of one policy share: ECR gives back what it stored in a form of its own.
+fn meaning(text: &str) -> String {
+    fn form(value: &Value) -> Value {
+        match value {
+            Value::Object(members) => {
+                let sorted: BTreeMap<&String, Value> =
+                    members.iter().map(|(name, member)| (name, form(member))).collect();
+                serde_json::json!(sorted)
+            }
+            Value::Array(items) => {
+                let mut items: Vec<Value> = items.iter().map(form).collect();
+                items.sort_by_key(Value::to_string);
+                if items.len() == 1 { items.remove(0) } else { Value::Array(items) }
+            }
+            other => other.clone(),
+        }
+    }
+    serde_json::from_str::<Value>(text).map_or_else(|_| text.to_owned(), |value| form(&value).to_string())
+}
+
 /// What is true of each text that is known.
 #[derive(Debug, Default)]
 pub(crate) struct PolicyTruth {
+    /// By meaning.
     listed: BTreeMap<String, Truth>,
     judge: Option<Judge>,
     /// Texts that nobody could judge: a test that meets one fails by name.
@@ -58,11 +80,11 @@ impl PolicyTruth {
     }
 
     pub(crate) fn list(&mut self, text: &str, truth: Truth) {
-        self.listed.insert(text.to_owned(), truth);
+        self.listed.insert(meaning(text), truth);
     }
 
     pub(crate) fn about(&mut self, question: &Question<'_>) -> Option<Truth> {
-        if let Some(truth) = self.listed.get(question.policy) {
+        if let Some(truth) = self.listed.get(&meaning(question.policy)) {
             return Some(*truth);
         }
         let judged = self.judge.as_ref().and_then(|judge| (judge.0)(question));

@@ -13,7 +13,7 @@ use scangap_model::{AccountId, RegionName};
 use crate::scenario::{DelaySpec, OrganizationSpec, OuSpec};
 use crate::truth::PolicyTruth;
 
-pub(crate) use build::digest_of;
+pub(crate) use build::{digest_of, findings};
 pub(crate) use sessions::{Caller, LONG_LIVED, Rejected, Session};
 
 #[derive(Debug)]
@@ -46,6 +46,7 @@ pub(crate) struct Account {
     pub(crate) external_id: Option<String>,
     pub(crate) regions: BTreeSet<RegionName>,
     pub(crate) inspector_member: bool,
+    pub(crate) inspector_policy: bool,
     pub(crate) cells: BTreeMap<RegionName, Cell>,
 }
 
@@ -60,6 +61,8 @@ pub(crate) struct Cell {
     pub(crate) templates: Vec<Template>,
     pub(crate) repositories: BTreeMap<String, Repository>,
     pub(crate) orphaned_coverage: Vec<String>,
+    pub(crate) suppression_rules: Vec<String>,
+    pub(crate) rescan_duration: String,
 }
 
 impl Default for Cell {
@@ -75,6 +78,8 @@ impl Default for Cell {
             templates: Vec::new(),
             repositories: BTreeMap::new(),
             orphaned_coverage: Vec::new(),
+            suppression_rules: Vec::new(),
+            rescan_duration: "DAYS_14".to_owned(),
         }
     }
 }
@@ -108,8 +113,18 @@ pub(crate) struct Image {
     pub(crate) digest: String,
     pub(crate) pushed_at: Timestamp,
     pub(crate) status: String,
-    pub(crate) findings: u64,
+    /// How many active findings a scan of it makes.
+    pub(crate) vulnerabilities: u32,
+    pub(crate) findings: Vec<Finding>,
     pub(crate) coverage: Option<Coverage>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Finding {
+    pub(crate) arn: String,
+    pub(crate) severity: &'static str,
+    pub(crate) status: &'static str,
+    pub(crate) first_observed_at: Timestamp,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +140,7 @@ pub(crate) struct Loss {
     pub(crate) account: AccountId,
     pub(crate) region: RegionName,
     pub(crate) findings: u64,
+    /// Images that were being scanned.
     pub(crate) images: u64,
 }
 

@@ -66,6 +66,9 @@ pub struct OrganizationSpec {
     pub regions: Option<Vec<String>>,
     /// How long sessions of AssumeRole last; default: as asked, or AWS's hour.
     pub session_seconds: Option<i64>,
+    /// Whether the registry's scan rules survive turning ECR scanning off and on. AWS does not say.
+    #[serde(default)]
+    pub rules_survive_disable: bool,
     /// Operations that answer that they do not exist, such as `account:ListRegions`.
     #[serde(default)]
     pub not_implemented: Vec<String>,
@@ -123,6 +126,9 @@ pub struct AccountSpec {
     /// Whether Inspector's delegated administrator sees the account.
     #[serde(default = "yes")]
     pub inspector_member: bool,
+    /// Whether an Inspector policy of the organization governs the account: nobody turns anything off or on by hand.
+    #[serde(default)]
+    pub inspector_policy: bool,
     #[serde(default)]
     pub cells: Vec<CellSpec>,
 }
@@ -150,6 +156,8 @@ pub struct CellSpec {
     #[serde(default = "every_repository")]
     pub rules: Vec<RuleSpec>,
     pub registry_policy: Option<String>,
+    /// The registry policy's text, where it has no name in the scenario: the judge decides it.
+    pub registry_policy_text: Option<String>,
     #[serde(default = "scope_v2")]
     pub registry_policy_scope: String,
     #[serde(default)]
@@ -159,6 +167,16 @@ pub struct CellSpec {
     /// Repositories that Inspector's coverage names and ECR does not have.
     #[serde(default)]
     pub orphaned_coverage: Vec<String>,
+    /// Names of suppression rules.
+    #[serde(default)]
+    pub suppression_rules: Vec<String>,
+    /// How long images are scanned again after a push: `DAYS_14`, `LIFETIME`, ...
+    #[serde(default = "days_14")]
+    pub rescan_duration: String,
+}
+
+fn days_14() -> String {
+    "DAYS_14".to_owned()
 }
 
 fn enabled() -> String {
@@ -189,6 +207,8 @@ pub struct RuleSpec {
 pub struct TemplateSpec {
     pub prefix: String,
     pub policy: Option<String>,
+    /// The policy's text, where it has no name in the scenario.
+    pub policy_text: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -196,6 +216,8 @@ pub struct TemplateSpec {
 pub struct RepositorySpec {
     pub name: String,
     pub policy: Option<String>,
+    /// The policy's text, where it has no name in the scenario: the judge decides it.
+    pub policy_text: Option<String>,
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
     #[serde(default = "one_image")]
@@ -214,8 +236,14 @@ fn one_image() -> Vec<ImageSpec> {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ImageSpec {
+    /// Default: made up from its place.
+    pub digest: Option<String>,
     pub pushed_days_ago: u32,
+    /// Active findings.
     pub findings: u32,
+    /// Findings that a suppression rule hides, and findings that were closed: they are history too.
+    pub suppressed: u32,
+    pub closed: u32,
     pub status: String,
     /// Overrides the image's own coverage row.
     pub coverage: Option<CoverageSpec>,
@@ -223,7 +251,15 @@ pub struct ImageSpec {
 
 impl Default for ImageSpec {
     fn default() -> Self {
-        Self { pushed_days_ago: 3, findings: 2, status: "ACTIVE".to_owned(), coverage: None }
+        Self {
+            digest: None,
+            pushed_days_ago: 3,
+            findings: 2,
+            suppressed: 0,
+            closed: 0,
+            status: "ACTIVE".to_owned(),
+            coverage: None,
+        }
     }
 }
 
@@ -252,8 +288,12 @@ pub enum FaultKind {
     Error,
     /// The connection closes without an answer.
     Reset,
-    /// No answer ever comes.
+    /// No answer ever comes, and nothing was done.
     Hang,
+    /// What was asked is done, and no answer ever comes.
+    HangAfter,
+    /// What was asked is done, and the connection closes without an answer.
+    ResetAfter,
     /// The body ends in the middle.
     Truncate,
     /// The body is not JSON.

@@ -85,6 +85,7 @@ impl Generate {
                     external_id: None,
                     opt_in_regions: Vec::new(),
                     inspector_member: true,
+                    inspector_policy: false,
                     cells,
                 }
             })
@@ -100,6 +101,7 @@ impl Generate {
                 audit_role: "OrganizationAccountAccessRole".to_owned(),
                 regions: None,
                 session_seconds: None,
+                rules_survive_disable: false,
                 not_implemented: Vec::new(),
             },
             organizational_units: ous,
@@ -122,6 +124,7 @@ impl Generate {
                     2..8 => Some("pull".to_owned()),
                     _ => None,
                 },
+                policy_text: None,
                 tags: std::collections::BTreeMap::new(),
                 images: (0..random.below(3)).map(|_| ImageSpec::default()).collect(),
                 coverage: None,
@@ -135,10 +138,13 @@ impl Generate {
             scan_type: "ENHANCED".to_owned(),
             rules: vec![RuleSpec { frequency: "CONTINUOUS_SCAN".to_owned(), filters: vec!["*".to_owned()] }],
             registry_policy: None,
+            registry_policy_text: None,
             registry_policy_scope: "V2".to_owned(),
             templates: Vec::<TemplateSpec>::new(),
             repositories,
             orphaned_coverage: Vec::new(),
+            suppression_rules: Vec::new(),
+            rescan_duration: "DAYS_14".to_owned(),
         }
     }
 }

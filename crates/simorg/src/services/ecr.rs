@@ -121,6 +121,8 @@ impl RegistryLevel for Option<&Cell> {
             templates: cell.templates.clone(),
             repositories: std::collections::BTreeMap::new(),
             orphaned_coverage: Vec::new(),
+            suppression_rules: Vec::new(),
+            rescan_duration: cell.rescan_duration.clone(),
         })
     }
 }

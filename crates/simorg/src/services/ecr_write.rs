@@ -67,13 +67,22 @@ fn policy_text(place: &Place<'_>) -> Result<String, WireError> {
     Ok(text)
 }
 
+/// ECR gives back what it stored in a form of its own: its spaces, and statements always in a list.
+fn as_stored(text: &str) -> String {
+    let Ok(mut value) = serde_json::from_str::<Value>(text) else { return text.to_owned() };
+    if let Some(statement) = value.get_mut("Statement").filter(|statement| statement.is_object()) {
+        *statement = json!([statement.take()]);
+    }
+    format!("{value:#}").lines().map(|line| line.replacen("\": ", "\" : ", 1)).collect::<Vec<_>>().join("\n")
+}
+
 fn set_repository_policy(world: &mut World, place: &Place<'_>) -> Result<Value, WireError> {
     let name = place.request.text("repositoryName").unwrap_or_default().to_owned();
     place.check(world, &name)?;
     let text = policy_text(place)?;
     let cell = touched(world, place)?;
     if let Some(repository) = cell.repositories.get_mut(&name) {
-        repository.policy = Some(text.clone());
+        repository.policy = Some(as_stored(&text));
     }
     spread(world, place, &name);
     Ok(json!({"registryId": place.account.to_string(), "repositoryName": name, "policyText": text}))
@@ -119,6 +128,13 @@ fn put_scanning_configuration(world: &mut World, place: &Place<'_>) -> Result<Va
     if rules.len() > 2 {
         return Err(WireError::new(400, "ValidationException", "Invalid number of rules provided"));
     }
+    if world.accounts.get(&place.account).is_some_and(|account| account.inspector_policy) {
+        return Err(WireError::new(
+            400,
+            "BlockedByOrganizationPolicyException",
+            "The operation is blocked by an organization policy",
+        ));
+    }
     let cell = touched(world, place)?;
     scan_type.clone_into(&mut cell.scan_type);
     cell.rules = rules;
@@ -138,7 +154,8 @@ fn put_image(world: &mut World, place: &Place<'_>) -> Result<Value, WireError> {
         digest: digest.clone(),
         pushed_at,
         status: "ACTIVE".to_owned(),
-        findings: 1,
+        vulnerabilities: 1,
+        findings: Vec::new(),
         coverage: None,
     });
     let delay = world.delays.scan_ms;

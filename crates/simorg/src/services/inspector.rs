@@ -4,7 +4,7 @@ use scangap_model::{AccountId, RegionName};
 use serde_json::{Value, json};
 
 use super::pages::{page, size};
-use super::unknown_operation;
+use super::{inspector_history, unknown_operation};
 use crate::wire::{Incoming, WireError};
 use crate::world::{Caller, Cell, Coverage, Transition, World};
 
@@ -22,12 +22,13 @@ pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> 
             }
             None => Err(WireError::new(404, "ResourceNotFoundException", "There is no delegated administrator")),
         },
-        _ => Err(unknown_operation(request)),
+        _ => inspector_history::answer(world, caller, request, &region)
+            .unwrap_or_else(|| Err(unknown_operation(request))),
     }
 }
 
 /// AWS: the delegated administrator sees itself and its members; everyone else only themselves.
-fn sees(world: &World, caller: &Caller, account: AccountId) -> bool {
+pub(super) fn sees(world: &World, caller: &Caller, account: AccountId) -> bool {
     account == caller.account
         || (world.inspector_admin == Some(caller.account)
             && world.accounts.get(&account).is_some_and(|a| a.inspector_member))
@@ -80,7 +81,7 @@ fn statuses(world: &World, caller: &Caller, request: &Incoming, region: &RegionN
     Ok(json!({"accounts": accounts, "failedAccounts": failed}))
 }
 
-fn wanted<'a>(request: &'a Incoming, filter: &str) -> Option<Vec<&'a str>> {
+pub(super) fn wanted<'a>(request: &'a Incoming, filter: &str) -> Option<Vec<&'a str>> {
     let filters = request.input.get("filterCriteria")?.get(filter)?.as_array()?;
     Some(filters.iter().filter_map(|filter| filter.get("value")?.as_str()).collect())
 }
@@ -199,6 +200,23 @@ fn toggle(
                 "AccessDeniedException",
                 format!("Member account {id} is not authorized to disable itself."),
             ));
+        }
+        if world.accounts.get(&account).is_some_and(|account| account.inspector_policy) {
+            failed.push(json!({
+                "accountId": id,
+                "errorCode": "BLOCKED_BY_ORGANIZATION_POLICY",
+                "errorMessage": "The account is managed by an organization policy",
+            }));
+            continue;
+        }
+        let has_members = world.accounts.iter().any(|(id, other)| *id != account && other.inspector_member);
+        if !enable && world.inspector_admin == Some(account) && has_members {
+            failed.push(json!({
+                "accountId": id,
+                "errorCode": "DISASSOCIATE_ALL_MEMBERS",
+                "errorMessage": "Disassociate all members before deactivating the delegated administrator",
+            }));
+            continue;
         }
         let delay = world.delays.toggle_ms;
         let Some(cell) = world.cell(account, region) else { continue };

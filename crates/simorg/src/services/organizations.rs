@@ -10,6 +10,30 @@ use crate::world::{Account, Caller, World};
 
 const PAGE: usize = 20;
 
+/// AWS: anybody may ask for their own account; the management account and delegated administrators for any.
+fn effective_policy(world: &World, caller: &Caller, request: &Incoming) -> Result<Value, WireError> {
+    let target = request.text("TargetId").and_then(|id| id.parse::<AccountId>().ok()).unwrap_or(caller.account);
+    if request.text("PolicyType") != Some("INSPECTOR_POLICY") {
+        return Err(WireError::new(400, "InvalidInputException", "only INSPECTOR_POLICY is simulated"));
+    }
+    if target != caller.account && caller.account != world.management && Some(caller.account) != world.inspector_admin {
+        return Err(WireError::new(
+            400,
+            "AccessDeniedException",
+            "You don't have permissions to access this resource.",
+        ));
+    }
+    if world.accounts.get(&target).is_some_and(|account| account.inspector_policy) {
+        return Ok(json!({"EffectivePolicy": {
+            "PolicyContent": r#"{"inspector":{"enablement":{"ecr_scanning":{"enable_in_regions":["ALL_SUPPORTED"]}}}}"#,
+            "PolicyType": "INSPECTOR_POLICY",
+            "TargetId": target.to_string(),
+            "LastUpdatedTimestamp": 0,
+        }}));
+    }
+    Err(WireError::new(400, "EffectivePolicyNotFoundException", "The effective policy was not found"))
+}
+
 pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> Result<Value, WireError> {
     if request.operation == "DescribeOrganization" {
         return Ok(json!({"Organization": {
@@ -20,6 +44,9 @@ pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> 
             "MasterAccountArn": format!("arn:aws:organizations::{0}:account/{1}/{0}", world.management, world.organization.id),
             "MasterAccountEmail": "management@example.com",
         }}));
+    }
+    if request.operation == "DescribeEffectivePolicy" {
+        return effective_policy(world, caller, request);
     }
     // AWS: the rest is for the management account and for delegated administrators of any service.
     if caller.account != world.management && Some(caller.account) != world.inspector_admin {

@@ -1,5 +1,6 @@
 //! What a request asks for, in whichever protocol it speaks.
 
+use scangap_model::AccountId;
 use serde_json::{Map, Value};
 
 use super::{WireError, parse_form};
@@ -31,6 +32,11 @@ const INSPECTOR_PATHS: &[(&str, &str)] = &[
     ("/enable", "Enable"),
     ("/disable", "Disable"),
     ("/delegatedadminaccounts/get", "GetDelegatedAdminAccount"),
+    ("/findings/list", "ListFindings"),
+    ("/filters/list", "ListFilters"),
+    ("/configuration/get", "GetConfiguration"),
+    ("/accountpermissions/list", "ListAccountPermissions"),
+    ("/usage/list", "ListUsageTotals"),
 ];
 
 const ACCOUNT_PATHS: &[(&str, &str)] =
@@ -106,6 +112,14 @@ impl Incoming {
             names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")
         } else {
             String::new()
+        }
+    }
+
+    /// The ARN that IAM would be asked about, where the operation has one; else empty.
+    pub(crate) fn target(&self, account: AccountId) -> String {
+        match self.text("repositoryName").filter(|_| self.service == "ecr") {
+            Some(name) => format!("arn:aws:ecr:{}:{account}:repository/{name}", self.region),
+            None => String::new(),
         }
     }
 

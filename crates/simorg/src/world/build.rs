@@ -6,8 +6,8 @@ use std::time::Instant;
 use jiff::Timestamp;
 use scangap_model::{AccountId, Partition, REGIONS, RegionName, inspector_role_arn};
 
-use super::{Account, Cell, Coverage, Image, Repository, Rule, Template, World};
-use crate::scenario::{CellSpec, CoverageSpec, PolicySpec, RepositorySpec, Scenario, ScenarioError};
+use super::{Account, Cell, Coverage, Finding, Image, Repository, Rule, Template, World};
+use crate::scenario::{CellSpec, CoverageSpec, ImageSpec, PolicySpec, RepositorySpec, Scenario, ScenarioError};
 use crate::truth::{Judge, PolicyTruth, Standing, Truth};
 
 /// Policies are stored as text; the truth about each text is listed as it is placed.
@@ -52,6 +52,7 @@ impl World {
                     external_id: spec.external_id.clone(),
                     regions,
                     inspector_member: spec.inspector_member,
+                    inspector_policy: spec.inspector_policy,
                     cells,
                 },
             );
@@ -111,7 +112,10 @@ impl Builder<'_> {
             .iter()
             .map(|template| Template {
                 prefix: template.prefix.clone(),
-                policy: self.policy(template.policy.as_ref(), account, region).map(|(text, _)| text),
+                policy: template
+                    .policy_text
+                    .clone()
+                    .or_else(|| self.policy(template.policy.as_ref(), account, region).map(|(text, _)| text)),
             })
             .collect();
         let mut cell = Cell {
@@ -128,11 +132,16 @@ impl Builder<'_> {
             templates,
             repositories: BTreeMap::new(),
             orphaned_coverage: spec.orphaned_coverage.clone(),
+            suppression_rules: spec.suppression_rules.clone(),
+            rescan_duration: spec.rescan_duration.clone(),
         };
         let registry_denies = spec.registry_policy_scope == "V2"
             && self
                 .policy(spec.registry_policy.as_ref(), account, region)
                 .is_some_and(|(_, truth)| truth.inspector == Standing::Denied);
+        if spec.registry_policy_text.is_some() {
+            cell.registry_policy.clone_from(&spec.registry_policy_text);
+        }
         for repository in &spec.repositories {
             let built = self.repository(account, region, &cell, registry_denies, repository);
             cell.repositories.insert(repository.name.clone(), built);
@@ -172,30 +181,73 @@ impl Builder<'_> {
             .images
             .iter()
             .enumerate()
-            .map(|(i, image)| Image {
-                digest: digest(account, region, &spec.name, u64::try_from(i).unwrap_or(0)),
-                pushed_at: self
-                    .clock
-                    .saturating_sub(jiff::SignedDuration::from_hours(24 * i64::from(image.pushed_days_ago)))
-                    .unwrap_or(self.clock),
-                status: image.status.clone(),
-                findings: u64::from(image.findings),
-                coverage: match &image.coverage {
+            .map(|(i, image)| {
+                let covered = match &image.coverage {
                     Some(given) => stated(given),
                     None => coverage.clone().filter(|coverage| coverage.status == "ACTIVE" && image.status == "ACTIVE"),
-                },
+                };
+                Image {
+                    digest: image
+                        .digest
+                        .clone()
+                        .unwrap_or_else(|| digest(account, region, &spec.name, u64::try_from(i).unwrap_or(0))),
+                    pushed_at: self
+                        .clock
+                        .saturating_sub(jiff::SignedDuration::from_hours(24 * i64::from(image.pushed_days_ago)))
+                        .unwrap_or(self.clock),
+                    status: image.status.clone(),
+                    vulnerabilities: image.findings,
+                    // What was never scanned has no findings.
+                    findings: match covered {
+                        Some(_) => self.findings(account, region, &format!("{}/{i}", spec.name), image),
+                        None => Vec::new(),
+                    },
+                    coverage: covered,
+                }
             })
             .collect();
         Repository {
             created_at: self.clock.saturating_sub(jiff::SignedDuration::from_hours(24 * 90)).unwrap_or(self.clock),
-            policy: policy.as_ref().map(|(text, _)| text.clone()),
-            effective: policy.map(|(text, _)| text),
+            policy: spec.policy_text.clone().or_else(|| policy.as_ref().map(|(text, _)| text.clone())),
+            effective: spec.policy_text.clone().or_else(|| policy.map(|(text, _)| text)),
             tags: spec.tags.clone(),
             images,
             coverage,
             sticky: spec.sticky,
         }
     }
+}
+
+impl Builder<'_> {
+    /// What scans found in an image up to now, the first on the day it was pushed.
+    fn findings(&self, account: AccountId, region: &RegionName, place: &str, image: &ImageSpec) -> Vec<Finding> {
+        let since = self.clock.saturating_sub(jiff::SignedDuration::from_hours(24 * i64::from(image.pushed_days_ago)));
+        let since = since.unwrap_or(self.clock);
+        [("ACTIVE", image.findings), ("SUPPRESSED", image.suppressed), ("CLOSED", image.closed)]
+            .into_iter()
+            .flat_map(|(status, count)| findings(account, region, &format!("{place}/{status}"), count, status, since))
+            .collect()
+    }
+}
+
+/// So many findings of one image, of one status. The place tells them from others.
+pub(crate) fn findings(
+    account: AccountId,
+    region: &RegionName,
+    place: &str,
+    count: u32,
+    status: &'static str,
+    since: Timestamp,
+) -> Vec<Finding> {
+    let arn = |number: u32| {
+        let digest = digest_of(&format!("{account}/{region}/{place}/{number}"));
+        let id: String = digest.chars().skip("sha256:".len()).take(32).collect();
+        format!("arn:aws:inspector2:{region}:{account}:finding/{id}")
+    };
+    (0..count)
+        .zip(["CRITICAL", "HIGH", "MEDIUM", "LOW"].into_iter().cycle())
+        .map(|(number, severity)| Finding { arn: arn(number), severity, status, first_observed_at: since })
+        .collect()
 }
 
 /// A digest that looks like one and is the same in every run.

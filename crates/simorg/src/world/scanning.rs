@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use scangap_model::{AccountId, RegionName};
 
-use super::{Cell, Coverage, Loss, Transition, World};
+use super::{Cell, Coverage, Image, Loss, Transition, World, findings};
 use crate::truth::{Question, Standing};
 
 /// AWS: on activation, images pushed in the last 14 days are eligible.
@@ -39,6 +39,15 @@ impl Cell {
         } else {
             "MANUAL"
         }
+    }
+}
+
+impl Image {
+    /// A first scan: everything it finds is new.
+    fn scanned(&mut self, (account, region, repository): (AccountId, &RegionName, &str), now: Timestamp) {
+        let place = format!("{repository}/{}/{now}", self.digest);
+        self.findings = findings(account, region, &place, self.vulnerabilities, "ACTIVE", now);
+        self.coverage = Some(Coverage::active(now));
     }
 }
 
@@ -111,28 +120,34 @@ impl World {
         } else if !stuck {
             found.coverage = Some(Coverage::active(now));
             for image in found.images.iter_mut().filter(|image| image.status == "ACTIVE" && image.coverage.is_none()) {
-                image.coverage = Some(Coverage::active(now));
+                image.scanned((account, region, repository), now);
             }
         }
     }
 
-    /// AWS: "Deactivating a scan type": findings are lost, and the registry goes from ENHANCED to BASIC.
+    /// AWS: "Deactivating a scan type": findings are lost, and the registry goes from ENHANCED to BASIC. Where it was the
+    /// only scan type, everything of Inspector goes: settings and suppression rules too.
     fn disabled(&mut self, account: AccountId, region: &RegionName) {
+        let rules_survive = self.organization.rules_survive_disable;
         let Some(cell) = self.cell(account, region) else { return };
         let (mut findings, mut images) = (0, 0);
         for repository in cell.repositories.values_mut() {
             repository.coverage = None;
             for image in &mut repository.images {
-                if image.coverage.take().is_some() {
-                    findings += image.findings;
-                    images += 1;
-                }
-                image.findings = 0;
+                images += u64::from(image.coverage.take().is_some_and(|coverage| coverage.status == "ACTIVE"));
+                findings += image.findings.len() as u64;
+                image.findings.clear();
             }
         }
         "DISABLED".clone_into(&mut cell.ecr_scanning);
         "BASIC".clone_into(&mut cell.scan_type);
-        cell.rules.clear();
+        if !rules_survive {
+            cell.rules.clear();
+        }
+        if !cell.ec2_scanning {
+            cell.suppression_rules.clear();
+            "DAYS_14".clone_into(&mut cell.rescan_duration);
+        }
         self.losses.push(Loss { account, region: region.clone(), findings, images });
     }
 
@@ -162,8 +177,11 @@ impl World {
             for image in found.images.iter_mut().filter(|image| image.status == "ACTIVE") {
                 any = true;
                 let fresh = now.duration_since(image.pushed_at) <= SignedDuration::from_hours(24 * ELIGIBLE_DAYS);
-                image.coverage =
-                    Some(if fresh { Coverage::active(now) } else { Coverage::inactive("SCAN_ELIGIBILITY_EXPIRED") });
+                if fresh {
+                    image.scanned((account, region, &name), now);
+                } else {
+                    image.coverage = Some(Coverage::inactive("SCAN_ELIGIBILITY_EXPIRED"));
+                }
             }
             found.coverage = any.then(|| Coverage::active(now));
         }

@@ -3,6 +3,7 @@
 use scangap_model::AccountId;
 
 use super::World;
+use crate::services::Allowed;
 
 /// `AKIASIMU` and the account id: an administrator's key, for every account of the scenario.
 pub(crate) const LONG_LIVED: &str = "AKIASIMU";
@@ -15,8 +16,8 @@ pub(crate) struct Session {
     pub(crate) role: String,
     pub(crate) name: String,
     pub(crate) token: String,
-    /// Action patterns that the session policy allows; `None`: no session policy.
-    pub(crate) allowed: Option<Vec<String>>,
+    /// What the session policy allows; `None`: no session policy.
+    pub(crate) allowed: Option<Vec<Allowed>>,
     pub(crate) expires: jiff::Timestamp,
 }
 
@@ -24,7 +25,7 @@ pub(crate) struct Session {
 pub(crate) struct Caller {
     pub(crate) account: AccountId,
     pub(crate) arn: String,
-    pub(crate) allowed: Option<Vec<String>>,
+    pub(crate) allowed: Option<Vec<Allowed>>,
 }
 
 /// Why a credential is not accepted.

@@ -1,0 +1,154 @@
+//! Amazon Inspector: what a re-sync destroys and what it depends on: findings, suppression rules, durations, permissions.
+
+use scangap_model::{AccountId, RegionName};
+use serde_json::{Value, json};
+
+use super::inspector::{sees, wanted};
+use super::pages::{page, size};
+use crate::wire::{Incoming, WireError};
+use crate::world::{Caller, Finding, World};
+
+/// `None`: not one of these operations.
+pub(super) fn answer(
+    world: &World,
+    caller: &Caller,
+    request: &Incoming,
+    region: &RegionName,
+) -> Option<Result<Value, WireError>> {
+    Some(match request.operation.as_str() {
+        "ListFindings" => findings(world, caller, request, region),
+        "ListFilters" => filters(world, caller, request, region),
+        "GetConfiguration" => Ok(configuration(world, caller, request, region)),
+        "ListAccountPermissions" => Ok(permissions(world, caller)),
+        "ListUsageTotals" => Ok(usage(request)),
+        _ => return None,
+    })
+}
+
+/// Only the filters that are simulated are accepted, so that none is ignored in silence.
+fn check_filters(request: &Incoming) -> Result<(), WireError> {
+    let filters = request.input.get("filterCriteria").and_then(Value::as_object).into_iter().flatten();
+    for (name, entries) in filters {
+        let known = ["resourceType", "awsAccountId", "findingStatus"].contains(&name.as_str());
+        let entries = entries.as_array().map(Vec::as_slice).unwrap_or_default();
+        let plain = entries.iter().all(|entry| entry.get("comparison").and_then(Value::as_str) == Some("EQUALS"));
+        if !known || !plain || !(1..=10).contains(&entries.len()) {
+            return Err(WireError::new(
+                400,
+                "ValidationException",
+                format!("filterCriteria.{name} is not simulated so"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn findings(world: &World, caller: &Caller, request: &Incoming, region: &RegionName) -> Result<Value, WireError> {
+    check_filters(request)?;
+    let (accounts, statuses) = (wanted(request, "awsAccountId"), wanted(request, "findingStatus"));
+    let types = wanted(request, "resourceType");
+    let passes = |filter: &Option<Vec<&str>>, value: &str| filter.as_ref().is_none_or(|values| values.contains(&value));
+    let mut rows = Vec::new();
+    for (id, account) in &world.accounts {
+        let id_text = id.to_string();
+        let Some(cell) = account.cells.get(region) else { continue };
+        if !sees(world, caller, *id) || !passes(&accounts, &id_text) || !passes(&types, "AWS_ECR_CONTAINER_IMAGE") {
+            continue;
+        }
+        for (name, repository) in &cell.repositories {
+            for image in &repository.images {
+                let resource = format!("arn:aws:ecr:{region}:{id}:repository/{name}/{}", image.digest);
+                let kept = image.findings.iter().filter(|finding| passes(&statuses, finding.status));
+                rows.extend(kept.map(|finding| row(*id, name, &image.digest, &resource, finding)));
+            }
+        }
+    }
+    let asked = request.input.get("maxResults").and_then(Value::as_u64);
+    let page =
+        page(rows, request.page_token(), size(asked, 50, 100, "ValidationException")?, false, "ValidationException")?;
+    Ok(json!({"findings": page.items, "nextToken": page.next}))
+}
+
+fn row(account: AccountId, repository: &str, digest: &str, resource: &str, finding: &Finding) -> Value {
+    json!({
+        "findingArn": finding.arn,
+        "awsAccountId": account.to_string(),
+        "type": "PACKAGE_VULNERABILITY",
+        "title": "CVE-2026-0001 - simulated",
+        "description": "A vulnerability of the simulated organization",
+        "remediation": {"recommendation": {"text": "None Provided"}},
+        "severity": finding.severity,
+        "status": finding.status,
+        "firstObservedAt": finding.first_observed_at.as_second(),
+        "lastObservedAt": finding.first_observed_at.as_second(),
+        "updatedAt": finding.first_observed_at.as_second(),
+        "resources": [{
+            "type": "AWS_ECR_CONTAINER_IMAGE",
+            "id": resource,
+            "partition": "aws",
+            "details": {"awsEcrContainerImage": {
+                "repositoryName": repository, "registry": account.to_string(), "imageHash": digest,
+            }},
+        }],
+    })
+}
+
+fn filters(world: &World, caller: &Caller, request: &Incoming, region: &RegionName) -> Result<Value, WireError> {
+    let rules = world.cell_ref(caller.account, region).map(|cell| cell.suppression_rules.clone()).unwrap_or_default();
+    let rows: Vec<Value> = rules
+        .iter()
+        .map(|name| {
+            json!({
+                "arn": format!("arn:aws:inspector2:{region}:{0}:owner/{0}/filter/{name}", caller.account),
+                "ownerId": caller.account.to_string(),
+                "name": name,
+                "action": "SUPPRESS",
+                "criteria": {"severity": [{"comparison": "EQUALS", "value": "LOW"}]},
+                "createdAt": 0,
+                "updatedAt": 0,
+            })
+        })
+        .collect();
+    let asked = request.input.get("maxResults").and_then(Value::as_u64);
+    let page =
+        page(rows, request.page_token(), size(asked, 100, 100, "ValidationException")?, false, "ValidationException")?;
+    Ok(json!({"filters": page.items, "nextToken": page.next}))
+}
+
+fn configuration(world: &World, caller: &Caller, request: &Incoming, region: &RegionName) -> Value {
+    let account = request.text("accountId").and_then(|id| id.parse().ok()).unwrap_or(caller.account);
+    let duration = world.cell_ref(account, region).map_or("DAYS_14", |cell| cell.rescan_duration.as_str());
+    json!({"ecrConfiguration": {"rescanDurationState": {
+        "rescanDuration": duration, "status": "SUCCESS", "updatedAt": 0,
+        "pullDateRescanDuration": "DAYS_14", "pullDateRescanMode": "LAST_IN_USE_AT",
+    }}})
+}
+
+/// AWS: fewer where the account is a member or governed by an organization policy.
+fn permissions(world: &World, caller: &Caller) -> Value {
+    let governed = world.accounts.get(&caller.account).is_some_and(|account| account.inspector_policy);
+    let member = world.inspector_admin.is_some_and(|admin| admin != caller.account)
+        && world.accounts.get(&caller.account).is_some_and(|account| account.inspector_member);
+    let operations: &[&str] = match (governed, member) {
+        (true, _) => &["ENABLE_REPOSITORY", "DISABLE_REPOSITORY"],
+        (false, true) => &["ENABLE_SCANNING", "ENABLE_REPOSITORY", "DISABLE_REPOSITORY"],
+        (false, false) => &["ENABLE_SCANNING", "DISABLE_SCANNING", "ENABLE_REPOSITORY", "DISABLE_REPOSITORY"],
+    };
+    let rows: Vec<Value> =
+        operations.iter().map(|operation| json!({"service": "ECR", "operation": operation})).collect();
+    json!({"permissions": rows})
+}
+
+/// A hundred initial scans at nine cents each.
+fn usage(request: &Incoming) -> Value {
+    let ids = request.input.get("accountIds").and_then(Value::as_array).cloned().unwrap_or_default();
+    let totals: Vec<Value> = ids
+        .iter()
+        .map(|id| {
+            json!({"accountId": id, "usage": [
+                {"type": "ECR_INITIAL_SCAN", "total": 100.0, "estimatedMonthlyCost": 9.0, "currency": "USD"},
+            ]})
+        })
+        .collect();
+    json!({"totals": totals})
+}
