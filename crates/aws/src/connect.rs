@@ -214,7 +214,7 @@ impl Connection {
         .await
     }
 
-    fn credentialed(&self, role: Option<&AssumedRole>) -> SdkConfig {
+    pub(crate) fn credentialed(&self, role: Option<&AssumedRole>) -> SdkConfig {
         match role {
             Some(role) => {
                 self.base.to_builder().credentials_provider(SharedCredentialsProvider::new(role.clone())).build()

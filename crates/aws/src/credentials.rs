@@ -10,7 +10,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 use jiff::{SignedDuration, Timestamp};
-use scangap_model::{Api, session_policy};
+use scangap_model::Api;
 use tokio::sync::Mutex;
 
 use crate::classify::CallError;
@@ -24,6 +24,8 @@ const RENEW_BEFORE: Duration = Duration::from_mins(5);
 #[derive(Debug, Clone)]
 pub struct AssumeOptions {
     pub session_name: String,
+    /// What the session may do at most.
+    pub session_policy: String,
     /// Kept out of `Debug` output of anything that is printed: it never leaves this crate.
     pub external_id: Option<String>,
 }
@@ -103,7 +105,7 @@ async fn request(
         .role_arn(role_arn)
         .role_session_name(&options.session_name)
         .set_external_id(options.external_id.clone())
-        .policy(session_policy())
+        .policy(&options.session_policy)
         .customize()
         .interceptor(call.watch())
         .send()

@@ -2,11 +2,13 @@
 
 mod account;
 mod ecr;
+mod history;
 mod inspector;
 mod organization;
 
 pub use account::{AccountReader, OptStatus, RegionReader};
 pub use ecr::{ImageSummary, PolicyAnswer, RepositoryAnswer, ScanFrequencies, ScanningConfiguration, TemplateSummary};
+pub use history::{Finding, SuppressionRule};
 pub use inspector::{AccountStatus, AccountStatuses, CoverageFilter, CoveredResource};
 pub use organization::{AccountSummary, OrganizationReader, OrganizationSummary, OuSummary};
 

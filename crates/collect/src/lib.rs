@@ -10,7 +10,9 @@ mod event;
 mod gate;
 mod organization;
 mod pages;
+mod resync;
 mod run;
 
 pub use event::{CellHarvest, Event};
+pub use resync::collect_resyncs;
 pub use run::{CollectError, CollectOptions, Collected, collect};

@@ -1,10 +1,10 @@
-//! The API table: every call an audit makes, its permission, its rate and who needs the answer.
+//! The API table: every call that is made, by which command, its permission, its rate and who needs the answer.
 //!
-//! The narrowing session policy, the limiters, the gaps' hints and the permission documents all come from here.
+//! The narrowing session policies, the limiters, the gaps' hints and the permission documents all come from here.
 
 use std::fmt;
 
-/// An AWS operation that an audit may call. All of them read.
+/// An AWS operation. What audits and plans call only reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Api {
     GetCallerIdentity,
@@ -29,6 +29,26 @@ pub enum Api {
     BatchGetAccountStatus,
     ListCoverage,
     GetDelegatedAdminAccount,
+    DescribeEffectivePolicy,
+    ListFindings,
+    ListFilters,
+    GetConfiguration,
+    ListAccountPermissions,
+    ListUsageTotals,
+    SetRepositoryPolicy,
+    PutRegistryScanningConfiguration,
+    Disable,
+    Enable,
+}
+
+/// Which command needs an operation first; the later ones need what the earlier ones need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    Audit,
+    /// Counting what a re-sync destroys, and saving it.
+    Plan,
+    /// Changing something.
+    Apply,
 }
 
 /// Whose credentials make the call.
@@ -40,6 +60,8 @@ pub enum Reader {
     Organization,
     /// The audit role in each account.
     Account,
+    /// The write role in each account.
+    Writer,
 }
 
 /// A token bucket: calls per second and the burst on top.
@@ -68,28 +90,31 @@ pub struct ApiInfo {
     pub permission: &'static str,
     pub limit: Limit,
     pub reader: Reader,
+    pub phase: Phase,
     /// What hangs on the answer.
     pub needed_for: &'static str,
 }
 
 macro_rules! apis {
-    ($($service:literal $api:ident $limit:expr, $reader:ident, $why:literal;)*) => {
+    ($($phase:ident: $($service:literal $api:ident $limit:expr, $reader:ident, $why:literal;)*)*) => {
         /// One row per operation, in the order of `Api`.
-        pub const APIS: &[ApiInfo] = &[$(ApiInfo {
+        pub const APIS: &[ApiInfo] = &[$($(ApiInfo {
             api: Api::$api,
             service: $service,
             operation: stringify!($api),
             permission: concat!($service, ":", stringify!($api)),
             limit: $limit,
             reader: Reader::$reader,
+            phase: Phase::$phase,
             needed_for: $why,
-        }),*];
+        },)*)*];
     };
 }
 
 // AWS: rates of Organizations from "Quotas for AWS Organizations"; STS from "IAM and AWS STS quotas" (600 a second for
 // the calling account). ECR and Inspector publish none for these calls: conservative starts that adapt.
 apis! {
+  Audit:
     "sts" GetCallerIdentity unpublished(50.0, 50.0), Caller, "who is auditing";
     "sts" AssumeRole published(300.0, 300.0), Caller, "every account but the caller's own";
     "organizations" DescribeOrganization published(1.0, 2.0), Organization, "organization id and management account";
@@ -112,6 +137,18 @@ apis! {
     "inspector2" BatchGetAccountStatus unpublished(10.0, 20.0), Account, "whether ECR scanning is on";
     "inspector2" ListCoverage unpublished(10.0, 20.0), Account, "what Inspector says it covers, and why not";
     "inspector2" GetDelegatedAdminAccount unpublished(10.0, 20.0), Account, "the delegated administrator, where Organizations does not say";
+  Plan:
+    "organizations" DescribeEffectivePolicy published(5.0, 8.0), Organization, "whether an organization policy forbids a re-sync";
+    "inspector2" ListFindings unpublished(10.0, 20.0), Account, "findings that a re-sync would delete, and their backup";
+    "inspector2" ListFilters unpublished(5.0, 10.0), Account, "suppression rules";
+    "inspector2" GetConfiguration unpublished(5.0, 10.0), Account, "how long images are scanned again after a push";
+    "inspector2" ListAccountPermissions unpublished(5.0, 10.0), Account, "whether scanning may be turned off and on from there";
+    "inspector2" ListUsageTotals unpublished(5.0, 10.0), Account, "what an initial scan costs";
+  Apply:
+    "ecr" SetRepositoryPolicy unpublished(5.0, 10.0), Writer, "repairing a policy";
+    "ecr" PutRegistryScanningConfiguration unpublished(1.0, 2.0), Writer, "putting the scanning configuration back after a re-sync";
+    "inspector2" Disable unpublished(1.0, 2.0), Writer, "the first half of a re-sync";
+    "inspector2" Enable unpublished(1.0, 2.0), Writer, "the second half of a re-sync";
 }
 
 impl Api {
@@ -136,17 +173,39 @@ impl fmt::Display for Api {
 /// AWS: AssumeRole refuses an inline session policy over 2,048 characters.
 pub const SESSION_POLICY_MAX_CHARS: usize = 2048;
 
-/// The session policy that narrows any role, however powerful, to the reads of the API table.
-pub fn session_policy() -> String {
-    let actions: Vec<String> = APIS
+/// The session policy that narrows any role, however powerful, to the reads of the API table that a command needs.
+pub fn session_policy(phase: Phase) -> String {
+    let actions: Vec<&str> = APIS
         .iter()
-        .filter(|info| info.reader != Reader::Caller)
-        .map(|info| format!("\"{}\"", info.permission))
+        .filter(|info| info.phase <= phase && !matches!(info.reader, Reader::Caller | Reader::Writer))
+        .map(|info| info.permission)
         .collect();
-    format!(
-        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":[{}],"Resource":"*"}}]}}"#,
-        actions.join(",")
-    )
+    session_policy_of(&[Allowance { actions, resources: Vec::new() }])
+}
+
+/// What a session may do. No resources: on any.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allowance {
+    pub actions: Vec<&'static str>,
+    pub resources: Vec<String>,
+}
+
+/// A session policy that allows this and nothing else.
+pub fn session_policy_of(allowances: &[Allowance]) -> String {
+    let list =
+        |texts: &mut dyn Iterator<Item = &str>| texts.map(|text| format!("\"{text}\"")).collect::<Vec<_>>().join(",");
+    let statements: Vec<String> = allowances
+        .iter()
+        .map(|one| {
+            let actions = list(&mut one.actions.iter().copied());
+            let resources = match one.resources.as_slice() {
+                [] => "\"*\"".to_owned(),
+                arns => format!("[{}]", list(&mut arns.iter().map(String::as_str))),
+            };
+            format!(r#"{{"Effect":"Allow","Action":[{actions}],"Resource":{resources}}}"#)
+        })
+        .collect();
+    format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, statements.join(","))
 }
 
 #[cfg(test)]
@@ -161,17 +220,20 @@ mod tests {
             assert_eq!(Api::from_permission(info.permission), Some(info.api));
             assert!(!info.needed_for.is_empty());
         }
-        assert_eq!(APIS.len(), Api::GetDelegatedAdminAccount as usize + 1);
+        assert_eq!(APIS.len(), Api::Enable as usize + 1);
     }
 
     #[test]
     fn the_session_policy_fits_and_names_reads_only() {
-        let policy = session_policy();
-        assert!(policy.len() <= SESSION_POLICY_MAX_CHARS, "{}", policy.len());
-        for info in APIS.iter().filter(|info| info.reader != Reader::Caller) {
-            let reads = ["Get", "List", "Describe", "BatchGet"].iter().any(|verb| info.operation.starts_with(verb));
-            assert!(reads, "{} is not a read", info.permission);
-            assert!(policy.contains(&format!("\"{}\"", info.permission)));
+        for phase in [Phase::Audit, Phase::Plan, Phase::Apply] {
+            let policy = session_policy(phase);
+            assert!(policy.len() <= SESSION_POLICY_MAX_CHARS, "{}", policy.len());
+            for info in APIS.iter().filter(|info| info.reader != Reader::Caller) {
+                let reads = ["Get", "List", "Describe", "BatchGet"].iter().any(|verb| info.operation.starts_with(verb));
+                assert_eq!(reads, info.phase != Phase::Apply, "{}", info.permission);
+                let needed = reads && info.phase <= phase;
+                assert_eq!(policy.contains(&format!("\"{}\"", info.permission)), needed, "{}", info.permission);
+            }
         }
     }
 }

@@ -10,10 +10,13 @@ mod gap;
 mod ids;
 mod observed;
 mod partition;
+mod resync;
 mod text;
 mod verdict;
 
-pub use api::{APIS, Api, ApiInfo, Limit, Reader, SESSION_POLICY_MAX_CHARS, session_policy};
+pub use api::{
+    APIS, Allowance, Api, ApiInfo, Limit, Phase, Reader, SESSION_POLICY_MAX_CHARS, session_policy, session_policy_of,
+};
 pub use arn::{Arn, ArnError, inspector_role_arn, repository_arn};
 pub use diagnosis::{DIAGNOSES, Diagnosis, DiagnosisInfo, Tone};
 pub use facts::{
@@ -25,5 +28,6 @@ pub use gap::{Cause, Gap, GapKind};
 pub use ids::{AccountId, IdError, OrganizationId, PolicyHash, RegionName, RepositoryName};
 pub use observed::{Asked, Observed};
 pub use partition::{Partition, REGIONS, RegionInfo, nearest_region, region_info};
+pub use resync::{CoveredImage, FindingCount, RescanDurations, ResyncFacts, UnitPrice};
 pub use text::{acts, code_block, code_span, plain_name, sanitize};
 pub use verdict::Verdict;

@@ -19,8 +19,13 @@ const FACTS: &[(&str, &str)] = &[
 ];
 
 pub(crate) fn facts_sha256(connection: &Connection) -> rusqlite::Result<String> {
+    sha256_of_tables(connection, FACTS)
+}
+
+/// Of tables, each with its key's order.
+pub(crate) fn sha256_of_tables(connection: &Connection, tables: &[(&str, &str)]) -> rusqlite::Result<String> {
     let mut hash = Sha256::new();
-    for (table, order) in FACTS {
+    for (table, order) in tables {
         let mut statement = connection.prepare(&format!("SELECT * FROM {table} ORDER BY {order}"))?;
         let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
         hash.update(format!("table {table}\n"));

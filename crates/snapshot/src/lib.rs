@@ -5,11 +5,13 @@
 
 mod codec;
 mod digest;
+mod losses;
 mod read;
 mod repositories;
 mod schema;
 mod write;
 
+pub use losses::{LossesMeta, StoredLosses};
 pub use read::{FactsHash, Meta, ReadError, RunState, Snapshot};
 pub use repositories::StoredRepositories;
 pub use schema::SCHEMA_VERSION;

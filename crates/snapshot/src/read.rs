@@ -233,14 +233,14 @@ impl Tables<'_> {
 const CELLS_AHEAD: &str = "SELECT account_id, region FROM account_regions r WHERE NOT EXISTS
     (SELECT 1 FROM cells c WHERE c.account_id = r.account_id AND c.region = r.region)";
 
-const GAPS: &str = "SELECT g.*, e.message, e.attempts FROM gaps g LEFT JOIN gap_evidence e USING (gap_id)";
+pub(crate) const GAPS: &str = "SELECT g.*, e.message, e.attempts FROM gaps g LEFT JOIN gap_evidence e USING (gap_id)";
 
 fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: &str) -> Result<T, RowError> {
     let text: String = row.get(column)?;
     text.parse().map_err(|_| bad(format!("{column} {text}")))
 }
 
-fn gap(_: &Decoder, row: &Row<'_>) -> Result<(String, Gap), RowError> {
+pub(crate) fn gap(_: &Decoder, row: &Row<'_>) -> Result<(String, Gap), RowError> {
     let optional = |column: &str| row.get::<_, Option<String>>(column);
     let api: String = row.get("api")?;
     let kind: String = row.get("kind")?;

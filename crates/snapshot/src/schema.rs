@@ -6,6 +6,18 @@ pub const SCHEMA_VERSION: i64 = 1;
 /// SQLite's application id: `sgap`.
 pub(crate) const APPLICATION_ID: i64 = 0x7367_6170;
 
+/// What could not be learnt, in a snapshot and in its children.
+pub(crate) const GAP_TABLES: &str = "
+CREATE TABLE gaps (
+    gap_id TEXT PRIMARY KEY,
+    account_id TEXT, region TEXT, api TEXT NOT NULL, resource TEXT NOT NULL,
+    kind TEXT NOT NULL, code TEXT NOT NULL, cause TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Evidence: how it went. Not part of the facts' hash.
+CREATE TABLE gap_evidence (gap_id TEXT PRIMARY KEY, message TEXT NOT NULL, attempts INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+";
+
 /// `*_state` is `known`, `absent`, `not needed` or `gap:<gap_id>`.
 pub(crate) const TABLES: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -74,14 +86,7 @@ CREATE TABLE coverage (
 
 CREATE TABLE policies (sha256 TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
-CREATE TABLE gaps (
-    gap_id TEXT PRIMARY KEY,
-    account_id TEXT, region TEXT, api TEXT NOT NULL, resource TEXT NOT NULL,
-    kind TEXT NOT NULL, code TEXT NOT NULL, cause TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-
 -- Evidence: how it went. Not part of the facts' hash.
-CREATE TABLE gap_evidence (gap_id TEXT PRIMARY KEY, message TEXT NOT NULL, attempts INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE api_use (
     api TEXT PRIMARY KEY, calls INTEGER NOT NULL, attempts INTEGER NOT NULL, throttled INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

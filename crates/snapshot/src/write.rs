@@ -10,7 +10,7 @@ use scangap_model::{
 
 use crate::codec::{Encoder, gap_id, json_list};
 use crate::digest::facts_sha256;
-use crate::schema::{APPLICATION_ID, SCHEMA_VERSION, TABLES};
+use crate::schema::{APPLICATION_ID, GAP_TABLES, SCHEMA_VERSION, TABLES};
 
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
@@ -83,23 +83,14 @@ pub struct SnapshotWriter {
 impl SnapshotWriter {
     /// Creates the file, private to its owner. Refuses to touch one that exists.
     pub fn create(path: &Path, start: &RunStart) -> Result<Self, WriteError> {
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(path).map_err(|source| {
-            if source.kind() == std::io::ErrorKind::AlreadyExists {
-                WriteError::Exists(path.to_owned())
-            } else {
-                WriteError::Create { path: path.to_owned(), source }
-            }
-        })?;
+        create_private(path)?;
         let connection = Connection::open(path)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.pragma_update(None, "application_id", APPLICATION_ID)?;
         connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
         connection.execute_batch(TABLES)?;
+        connection.execute_batch(GAP_TABLES)?;
         let writer = Self { connection, path: path.to_owned() };
         for (key, value) in [
             ("tool_version", start.tool_version.clone()),
@@ -150,13 +141,13 @@ impl SnapshotWriter {
         )?;
         // Who called is evidence: a session's name differs between runs.
         transaction.execute("INSERT OR REPLACE INTO meta VALUES ('caller_arn', ?1)", [&facts.caller_arn])?;
-        gaps(&transaction, encode.gaps.values())?;
+        write_gaps(&transaction, encode.gaps.values())?;
         transaction.commit()?;
         Ok(())
     }
 
     pub fn gap(&mut self, gap: &Gap) -> Result<(), WriteError> {
-        gaps(&self.connection, std::iter::once(gap))
+        write_gaps(&self.connection, std::iter::once(gap))
     }
 
     pub fn account(&mut self, facts: &AccountFacts, regions: &[RegionFact]) -> Result<(), WriteError> {
@@ -200,7 +191,7 @@ impl SnapshotWriter {
                 .prepare_cached("INSERT OR REPLACE INTO account_regions VALUES (?1, ?2, ?3)")?
                 .execute(params![facts.id.to_string(), fact.region.as_str(), status])?;
         }
-        gaps(&transaction, encode.gaps.values())?;
+        write_gaps(&transaction, encode.gaps.values())?;
         transaction.commit()?;
         Ok(())
     }
@@ -227,7 +218,7 @@ impl SnapshotWriter {
                 .prepare_cached("INSERT OR IGNORE INTO policies VALUES (?1, ?2)")?
                 .execute([policy.hash.as_str(), &policy.text])?;
         }
-        gaps(&transaction, encode.gaps.values())?;
+        write_gaps(&transaction, encode.gaps.values())?;
         transaction.commit()?;
         Ok(())
     }
@@ -304,7 +295,25 @@ impl SnapshotWriter {
     }
 }
 
-fn gaps<'a>(connection: &Connection, gaps: impl Iterator<Item = &'a Gap>) -> Result<(), WriteError> {
+/// An empty file, private to its owner. Refuses to touch one that exists.
+pub(crate) fn create_private(path: &Path) -> Result<(), WriteError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+        .open(path)
+        .map_err(|source| {
+            if source.kind() == std::io::ErrorKind::AlreadyExists {
+                WriteError::Exists(path.to_owned())
+            } else {
+                WriteError::Create { path: path.to_owned(), source }
+            }
+        })
+        .map(drop)
+}
+
+pub(crate) fn write_gaps<'a>(connection: &Connection, gaps: impl Iterator<Item = &'a Gap>) -> Result<(), WriteError> {
     for gap in gaps {
         let id = gap_id(gap);
         connection.prepare_cached("INSERT OR IGNORE INTO gaps VALUES (?1,?2,?3,?4,?5,?6,?7,?8)")?.execute(params![

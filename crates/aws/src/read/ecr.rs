@@ -35,11 +35,24 @@ pub struct ScanFrequencies {
     pub failed: Vec<(String, String)>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanningConfiguration {
     /// BASIC, ENHANCED or a word not known here.
     pub scan_type: String,
+    /// In AWS's order.
     pub rules: Vec<ScanRule>,
+}
+
+impl ScanningConfiguration {
+    /// The rules in an order of our own: AWS's may differ between two answers.
+    pub fn sorted_rules(&self) -> Vec<ScanRule> {
+        let mut rules = self.rules.clone();
+        for rule in &mut rules {
+            rule.filters.sort();
+        }
+        rules.sort();
+        rules
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -53,6 +66,7 @@ pub struct ImageSummary {
     pub digest: String,
     /// ACTIVE unless AWS says otherwise.
     pub status: String,
+    pub pushed_at: Option<Timestamp>,
 }
 
 impl RegionReader {
@@ -137,17 +151,14 @@ impl RegionReader {
         let configuration = output
             .scanning_configuration()
             .ok_or_else(|| call.malformed("NoConfiguration", "the answer holds no configuration"))?;
-        let mut rules: Vec<ScanRule> = configuration
+        let rules: Vec<ScanRule> = configuration
             .rules()
             .iter()
-            .map(|rule| {
-                let mut filters: Vec<String> =
-                    rule.repository_filters().iter().map(|filter| filter.filter().to_owned()).collect();
-                filters.sort();
-                ScanRule { frequency: rule.scan_frequency().as_str().to_owned(), filters }
+            .map(|rule| ScanRule {
+                frequency: rule.scan_frequency().as_str().to_owned(),
+                filters: rule.repository_filters().iter().map(|filter| filter.filter().to_owned()).collect(),
             })
             .collect();
-        rules.sort();
         // AWS: no configuration set means BASIC.
         let scan_type = configuration.scan_type().map_or("BASIC", |scan_type| scan_type.as_str()).to_owned();
         Ok(ScanningConfiguration { scan_type, rules })
@@ -191,6 +202,7 @@ impl RegionReader {
             .map(|image| ImageSummary {
                 digest: image.image_digest().unwrap_or_default().to_owned(),
                 status: image.image_status().map_or("ACTIVE", |status| status.as_str()).to_owned(),
+                pushed_at: image.image_pushed_at().and_then(timestamp),
             })
             .collect();
         Ok(Page { items, next: output.next_token().map(str::to_owned) })

@@ -1,5 +1,6 @@
 //! Amazon Inspector, read only.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_sdk_inspector2::types::{CoverageFilterCriteria, CoverageStringComparison, CoverageStringFilter};
@@ -17,8 +18,8 @@ pub enum CoverageFilter {
     Repositories,
     /// Image rows that say `ACCESS_DENIED`.
     DeniedImages,
-    /// Every image row.
-    Images,
+    /// Every image row of an account.
+    ImagesOf(AccountId),
 }
 
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ pub struct CoveredResource {
 pub struct AccountStatus {
     pub status: Option<String>,
     pub ecr_status: Option<String>,
+    /// By scan type: `ecr`, `ec2`, ...
+    pub scan_types: BTreeMap<String, String>,
 }
 
 /// AWS answers 200 even where it refuses single accounts.
@@ -63,6 +66,7 @@ impl RegionReader {
                 let status = AccountStatus {
                     status: word(account.state()),
                     ecr_status: word(account.resource_state().and_then(|resources| resources.ecr())),
+                    scan_types: account.resource_state().into_iter().flat_map(scan_types).collect(),
                 };
                 Some((account.account_id().parse().ok()?, status))
             })
@@ -100,8 +104,10 @@ impl RegionReader {
                     .set_resource_type(equals("AWS_ECR_CONTAINER_IMAGE").map(|f| vec![f]))
                     .set_scan_status_reason(equals("ACCESS_DENIED").map(|f| vec![f]));
             }
-            CoverageFilter::Images => {
-                criteria = criteria.set_resource_type(equals("AWS_ECR_CONTAINER_IMAGE").map(|f| vec![f]));
+            CoverageFilter::ImagesOf(account) => {
+                criteria = criteria
+                    .set_resource_type(equals("AWS_ECR_CONTAINER_IMAGE").map(|f| vec![f]))
+                    .set_account_id(equals(account.as_str()).map(|f| vec![f]));
             }
         }
         let output = send!(
@@ -132,4 +138,18 @@ impl RegionReader {
         };
         Ok(output.delegated_admin().and_then(|admin| admin.account_id()).and_then(|id| id.parse().ok()))
     }
+}
+
+fn scan_types(resources: &aws_sdk_inspector2::types::ResourceState) -> Vec<(String, String)> {
+    [
+        ("ecr", resources.ecr()),
+        ("ec2", resources.ec2()),
+        ("lambda", resources.lambda()),
+        ("lambda_code", resources.lambda_code()),
+        ("code_repository", resources.code_repository()),
+        ("ami", resources.ami()),
+    ]
+    .into_iter()
+    .filter_map(|(name, state)| Some((name.to_owned(), state?.status().as_str().to_owned())))
+    .collect()
 }

@@ -105,6 +105,30 @@ impl OrganizationReader {
         Ok(Page { items, next: output.next_token().map(str::to_owned) })
     }
 
+    /// The Inspector policy that governs an account. `None`: there is none.
+    pub async fn inspector_policy(&self, call: &Arc<Call>, account: AccountId) -> Result<Option<String>, CallError> {
+        let request = self
+            .client
+            .describe_effective_policy()
+            .policy_type(aws_sdk_organizations::types::EffectivePolicyType::InspectorPolicy)
+            .target_id(account.as_str());
+        match send!(call, request) {
+            Ok(output) => {
+                let content = output.effective_policy().and_then(|policy| policy.policy_content());
+                Ok(content.filter(|content| !content.is_empty()).map(str::to_owned))
+            }
+            Err(error)
+                if matches!(
+                    error.code.as_str(),
+                    "EffectivePolicyNotFoundException" | "AWSOrganizationsNotInUseException"
+                ) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Account ids of the delegated administrators for Inspector.
     pub async fn inspector_administrators(
         &self,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use scangap_aws::{AssumeOptions, ConnectOptions};
 use scangap_collect::CollectOptions;
-use scangap_model::{AccountId, RegionName, Scope, nearest_region, region_info};
+use scangap_model::{AccountId, Phase, RegionName, Scope, nearest_region, region_info, session_policy};
 
 use crate::args::{Audit, Global, Run, ScopeArguments};
 use crate::audit::{self, Job};
@@ -55,6 +55,7 @@ pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
             organization_role_arn: command.roles.organization_role_arn.clone(),
             assume: AssumeOptions {
                 session_name: "scangap".to_owned(),
+                session_policy: session_policy(Phase::Audit),
                 external_id: command.roles.external_id.clone(),
             },
             tags: command.run.tags.clone(),

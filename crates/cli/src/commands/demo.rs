@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use scangap_aws::{AssumeOptions, ConnectOptions, SimulatedEndpoint};
 use scangap_collect::CollectOptions;
-use scangap_model::Scope;
+use scangap_model::{Phase, Scope, session_policy};
 use scangap_simorg::Simulator;
 
 use super::{audit::as_of, simulate};
@@ -45,7 +45,11 @@ pub(super) fn run(command: &Demo, global: &Global) -> Result<Exit, CliError> {
             role_names: vec![role],
             inspector_admin_role_name: None,
             organization_role_arn: None,
-            assume: AssumeOptions { session_name: "scangap".to_owned(), external_id: None },
+            assume: AssumeOptions {
+                session_name: "scangap".to_owned(),
+                session_policy: session_policy(Phase::Audit),
+                external_id: None,
+            },
             tags: command.run.tags.clone(),
             max_in_flight: usize::from(command.run.max_in_flight),
         },

@@ -30,8 +30,8 @@ pub(super) async fn read(cell: &Cell<'_>, facts: &mut CellFacts, policies: &mut 
     };
     match configuration {
         Ok(configuration) => {
+            facts.scan_rules = Observed::Known(configuration.sorted_rules()).into();
             facts.registry_scan_type = Observed::Known(configuration.scan_type).into();
-            facts.scan_rules = Observed::Known(configuration.rules).into();
         }
         Err(error) => {
             let gap: Gap = cell.gap(error, "");

@@ -1,0 +1,313 @@
+//! What re-syncs of some cells would destroy, and what they depend on. Reads only, and only in the cells in question.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt};
+use scangap_aws::read::{AccountStatus, CoverageFilter, Finding, OrganizationReader, RegionReader};
+use scangap_aws::{CallError, Connection, Identity};
+use scangap_model::{AccountId, Api, CoveredImage, FindingCount, Gap, GapKind, Observed, RegionName, ResyncFacts};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::account::{self, OpenedAccount, Opening};
+use crate::gate::{Gate, Place};
+use crate::pages::{Listed, list};
+use crate::run::{CollectError, CollectOptions, Context};
+
+/// Cells read at once. Each may list many findings.
+const CELLS_AT_ONCE: usize = 16;
+/// Repositories whose images are listed at once, in one cell.
+const REPOSITORIES_AT_ONCE: usize = 16;
+
+/// Reads the cells, sorted. What cannot be read is a gap in its place.
+pub async fn collect_resyncs(
+    connection: Connection,
+    identity: Identity,
+    options: CollectOptions,
+    cells: BTreeSet<(AccountId, RegionName)>,
+    inspector_admin: Observed<AccountId>,
+    cancel: CancellationToken,
+) -> Result<Vec<ResyncFacts>, CollectError> {
+    let gate = Gate::new(options.max_in_flight, Arc::clone(connection.meter()), cancel.clone());
+    let caller = gate.place();
+    let (events, _unheard) = mpsc::channel(1);
+    let context = Context { connection, identity, options, gate, caller, events };
+    let organization = organization_reader(&context).await?;
+    let mut opened: BTreeMap<AccountId, Opening> = BTreeMap::new();
+    let administrator = inspector_admin.known().copied();
+    if let Some(id) = administrator {
+        opened.insert(id, account::open_admin(&context, id).await);
+    }
+    for (id, _) in &cells {
+        if !opened.contains_key(id) {
+            opened.insert(*id, account::open(&context, *id, &context.options.role_names).await);
+        }
+    }
+    let all = Cells { context: &context, opened: &opened, organization, inspector_admin };
+    let reads = stream::iter(cells).map(|(account, region)| all.read(account, region));
+    let mut facts: Vec<ResyncFacts> = reads.buffer_unordered(CELLS_AT_ONCE).collect().await;
+    facts.sort_by(|a, b| (a.account, &a.region).cmp(&(b.account, &b.region)));
+    if cancel.is_cancelled() { Err(CollectError::Interrupted) } else { Ok(facts) }
+}
+
+async fn organization_reader(context: &Context) -> Result<OrganizationReader, CollectError> {
+    let Some(arn) = &context.options.organization_role_arn else { return Ok(context.connection.organization(None)) };
+    let assumed = context.caller.call(Api::AssumeRole, |call| async move {
+        context.connection.assume(arn, &context.options.assume, &call).await
+    });
+    match assumed.await {
+        Ok(role) => Ok(context.connection.organization(Some(&role))),
+        Err(error) => Err(CollectError::OrganizationRole(Box::new(error.at(None, None, arn)))),
+    }
+}
+
+struct Cells<'a> {
+    context: &'a Context,
+    opened: &'a BTreeMap<AccountId, Opening>,
+    organization: OrganizationReader,
+    inspector_admin: Observed<AccountId>,
+}
+
+/// Somewhere to ask: an account in the region of the cell.
+struct Asked {
+    account: AccountId,
+    reader: RegionReader,
+    place: Place,
+}
+
+impl Cells<'_> {
+    fn open(&self, account: AccountId, region: &RegionName) -> Result<Asked, Gap> {
+        let place = self.context.gate.place();
+        let of = |opened: &Arc<OpenedAccount>| Asked { account, reader: opened.reader.region(region), place };
+        match self.opened.get(&account) {
+            Some(Opening::Opened(opened)) => Ok(of(opened)),
+            Some(Opening::Refused(gap)) => Err(gap.clone()),
+            Some(Opening::Skipped { .. }) | None => {
+                let error = CallError::malformed(Api::AssumeRole, "NoRole", "no role name was given");
+                Err(error.at(Some(account), Some(region), ""))
+            }
+        }
+    }
+
+    async fn read(&self, account: AccountId, region: RegionName) -> ResyncFacts {
+        let own = match self.open(account, &region) {
+            Ok(own) => own,
+            Err(gap) => return ResyncFacts::unread(account, region, &gap),
+        };
+        let from = match self.toggled_from(&own, account, &region).await {
+            Ok(from) => from,
+            Err(gap) => return ResyncFacts::unread(account, region, &gap),
+        };
+        let (toggling, status) = from;
+        let toggling = toggling.as_ref().unwrap_or(&own);
+        let own_reader = &own.reader;
+        let gap = |error: CallError, of: AccountId| error.at(Some(of), Some(&region), "");
+        let only_ecr = status.scan_types.iter().any(|(name, status)| name != "ecr" && status != "DISABLED");
+        let (permissions, policy, durations, rules, findings, images, price) = tokio::join!(
+            list(Api::ListAccountPermissions, |token| {
+                toggling.place.call(Api::ListAccountPermissions, |call| async move {
+                    toggling.reader.permissions(&call, token).await
+                })
+            }),
+            self.context.caller.call(Api::DescribeEffectivePolicy, |call| async move {
+                self.organization.inspector_policy(&call, account).await
+            }),
+            own.place.call(Api::GetConfiguration, |call| async move { own_reader.rescan_durations(&call).await }),
+            list(Api::ListFilters, |token| {
+                own.place.call(Api::ListFilters, |call| async move { own_reader.suppression_rules(&call, token).await })
+            }),
+            findings(toggling, account, only_ecr),
+            images(&own, toggling, account, &region),
+            toggling.place.call(Api::ListUsageTotals, |call| async move {
+                toggling.reader.initial_scan_price(&call, account).await
+            }),
+        );
+        let whole = |listed: Listed<String>, of: AccountId| match listed.error {
+            Some(error) => Observed::unknown(gap(error, of)),
+            None => {
+                let mut items = listed.items;
+                items.sort();
+                items.dedup();
+                Observed::Known(items)
+            }
+        };
+        let names = Listed { items: rules.items.into_iter().map(|rule| rule.name).collect(), error: rules.error };
+        ResyncFacts {
+            account,
+            toggled_from: Observed::Known(toggling.account),
+            permissions: whole(permissions, toggling.account),
+            organization_policy: match policy {
+                Ok(policy) => Observed::from_answer(policy),
+                Err(error) => Observed::unknown(error.at(Some(account), None, "")),
+            },
+            scan_types: Observed::Known(status.scan_types),
+            rescan_durations: match durations {
+                Ok(durations) => Observed::from_answer(durations),
+                Err(error) => Observed::unknown(gap(error, account)),
+            },
+            suppression_rules: whole(names, account),
+            findings: match findings {
+                Ok(findings) => Observed::Known(findings),
+                Err(error) => Observed::unknown(gap(error, toggling.account)),
+            },
+            images: match images {
+                Ok(images) => Observed::Known(images),
+                Err(gap) => Observed::unknown(gap),
+            },
+            unit_price: match price {
+                Ok(price) => Observed::from_answer(price),
+                Err(error) => Observed::unknown(gap(error, toggling.account)),
+            },
+            region,
+        }
+    }
+
+    /// AWS: a member cannot turn itself off; the delegated administrator does it. An account that it does not see does it
+    /// itself. The administrator is given where it is another account.
+    async fn toggled_from(
+        &self,
+        own: &Asked,
+        account: AccountId,
+        region: &RegionName,
+    ) -> Result<(Option<Asked>, AccountStatus), Gap> {
+        let administrator = match &self.inspector_admin {
+            Observed::Known(id) => Some(*id),
+            Observed::Absent => None,
+            Observed::Unknown(gap) => return Err((**gap).clone()),
+        };
+        if let Some(id) = administrator.filter(|id| *id != account) {
+            let asked = self.open(id, region)?;
+            let answer = asked
+                .place
+                .call(Api::BatchGetAccountStatus, |call| {
+                    let reader = &asked.reader;
+                    async move { reader.account_statuses(&call, &[account]).await }
+                })
+                .await
+                .map_err(|error| error.at(Some(id), Some(region), ""))?;
+            if let Some((_, status)) = answer.accounts.into_iter().find(|(of, _)| *of == account) {
+                return Ok((Some(asked), status));
+            }
+            // Not one of its members: the account rules itself.
+            if !answer.failed.iter().any(|(of, code, _)| *of == account && code == "ACCESS_DENIED") {
+                let (code, message) = answer.failed.into_iter().next().map_or_else(
+                    || ("AccountNotInAnswer".to_owned(), "the answer holds no status of the account".to_owned()),
+                    |(_, code, message)| (code, message),
+                );
+                let mut error = CallError::malformed(Api::BatchGetAccountStatus, &code, message);
+                error.kind = GapKind::Refused;
+                return Err(error.at(Some(id), Some(region), ""));
+            }
+        }
+        let answer = own
+            .place
+            .call(Api::BatchGetAccountStatus, |call| {
+                let reader = &own.reader;
+                async move { reader.account_statuses(&call, &[account]).await }
+            })
+            .await
+            .map_err(|error| error.at(Some(account), Some(region), ""))?;
+        let status = answer.accounts.into_iter().find(|(of, _)| *of == account).map(|(_, status)| status);
+        status.map(|status| (None, status)).ok_or_else(|| {
+            CallError::malformed(
+                Api::BatchGetAccountStatus,
+                "AccountNotInAnswer",
+                "the answer holds no status of the account",
+            )
+            .at(Some(account), Some(region), "")
+        })
+    }
+}
+
+/// Findings that are alike, counted page by page: nobody holds them all.
+async fn findings(from: &Asked, account: AccountId, only_ecr: bool) -> Result<Vec<FindingCount>, CallError> {
+    let mut counts: BTreeMap<(String, String, String), (u64, Option<jiff::Timestamp>)> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    let mut token: Option<String> = None;
+    loop {
+        let page = from
+            .place
+            .call(Api::ListFindings, |call| {
+                let (reader, token) = (&from.reader, token.take());
+                async move { reader.findings(&call, account, only_ecr, token).await }
+            })
+            .await?;
+        for Finding { repository, severity, status, first_observed_at, .. } in page.items {
+            let (count, oldest) = counts.entry((repository, severity, status)).or_default();
+            *count += 1;
+            *oldest = (*oldest).into_iter().chain(first_observed_at).min();
+        }
+        let Some(next) = page.next else { break };
+        if !seen.insert(next.clone()) {
+            return Err(CallError::malformed(
+                Api::ListFindings,
+                "RepeatedPageToken",
+                "the service gave the same page token twice",
+            ));
+        }
+        token = Some(next);
+    }
+    Ok(counts
+        .into_iter()
+        .map(|((repository, severity, status), (count, oldest_first_observed))| FindingCount {
+            repository,
+            severity,
+            status,
+            count,
+            oldest_first_observed,
+        })
+        .collect())
+}
+
+/// Images with a coverage row, and when each was pushed.
+async fn images(own: &Asked, from: &Asked, account: AccountId, region: &RegionName) -> Result<Vec<CoveredImage>, Gap> {
+    let reader = &from.reader;
+    let listed = list(Api::ListCoverage, |token| {
+        from.place.call(Api::ListCoverage, |call| async move {
+            reader.coverage(&call, CoverageFilter::ImagesOf(account), token).await
+        })
+    })
+    .await;
+    if let Some(error) = listed.error {
+        return Err(error.at(Some(from.account), Some(region), ""));
+    }
+    let mut covered: BTreeMap<String, BTreeMap<String, (String, String)>> = BTreeMap::new();
+    for resource in listed.items {
+        let image = resource.resource_id.parse::<scangap_model::Arn>().ok().and_then(|arn| arn.ecr_repository());
+        let Some((repository, Some(digest))) = image else { continue };
+        let status = resource.status.unwrap_or_else(|| "none".to_owned());
+        let reason = resource.reason.unwrap_or_else(|| "none".to_owned());
+        covered.entry(repository.to_string()).or_default().insert(digest, (status, reason));
+    }
+    let reads = stream::iter(covered).map(|(repository, images)| async move {
+        let name = repository.as_str();
+        let pushed = list(Api::DescribeImages, |token| {
+            own.place.call(Api::DescribeImages, |call| async move { own.reader.images(&call, name, token).await })
+        })
+        .await;
+        let gone = pushed.error.as_ref().is_some_and(|error| error.code == "RepositoryNotFoundException");
+        if let Some(error) = pushed.error.filter(|_| !gone) {
+            return Err(error.at(Some(account), Some(region), name));
+        }
+        let times: BTreeMap<String, Option<jiff::Timestamp>> =
+            pushed.items.into_iter().map(|image| (image.digest, image.pushed_at)).collect();
+        Ok(images
+            .into_iter()
+            .map(|(digest, (status, reason))| CoveredImage {
+                pushed_at: Observed::from_answer(times.get(&digest).copied().flatten()),
+                repository: repository.clone(),
+                digest,
+                status,
+                reason,
+            })
+            .collect::<Vec<_>>())
+    });
+    let mut reads = reads.buffer_unordered(REPOSITORIES_AT_ONCE);
+    let mut all = Vec::new();
+    while let Some(read) = reads.next().await {
+        all.extend(read?);
+    }
+    all.sort_by(|a, b| (&a.repository, &a.digest).cmp(&(&b.repository, &b.digest)));
+    Ok(all)
+}
