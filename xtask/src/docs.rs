@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use anyhow::{Result, ensure};
-use scangap_model::{APIS, DIAGNOSES, Reader, session_policy};
+use scangap_model::{APIS, DIAGNOSES, Phase, Reader, session_policy};
 use scangap_policy::{CONDITION_KEYS, LINT_RULES};
 use scangap_report::tables;
 
@@ -55,21 +55,33 @@ fn page() -> Result<String> {
     }
     writeln!(
         page,
-        "\n## Calls\n\nEvery call an audit makes. All of them read.\n\n| operation | asked for | calls a second | burst | rate |\n|---|---|---|---|---|"
+        "\n## Calls\n\nEvery call, and the first command that makes it. What audits and plans call only reads.\n\n| operation | command | asked for | calls a second | burst | rate |\n|---|---|---|---|---|---|"
     )?;
     for info in APIS {
         let source = if info.limit.published { "published by AWS" } else { "not published: a start that adapts" };
         writeln!(
             page,
-            "| `{}` | {} | {} | {} | {source} |",
-            info.permission, info.needed_for, info.limit.per_second, info.limit.burst
+            "| `{}` | {} | {} | {} | {} | {source} |",
+            info.permission,
+            command(info.phase),
+            info.needed_for,
+            info.limit.per_second,
+            info.limit.burst
         )?;
     }
-    let narrowed = APIS.iter().filter(|info| info.reader != Reader::Caller).count();
+    let narrowed = APIS.iter().filter(|info| info.reader != Reader::Caller && info.phase == Phase::Audit).count();
     writeln!(
         page,
         "\n## Session policy\n\nEvery role is assumed with this inline session policy, {narrowed} reads and nothing else, so that even an administrator role cannot change anything during an audit.\n\n```json\n{}\n```",
-        session_policy()
+        session_policy(Phase::Audit)
     )?;
     Ok(page)
+}
+
+fn command(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Audit => "audit",
+        Phase::Plan => "plan --collect",
+        Phase::Apply => "apply",
+    }
 }

@@ -311,6 +311,13 @@ pub struct Plan {
     /// Never plan anything in these accounts
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub blocklist: Vec<String>,
+    /// Re-sync these cells (ACCOUNT:REGION) even though ECR is their only scan type, so that everything of Inspector there is
+    /// deleted
+    #[arg(long, value_name = "CELL", value_delimiter = ',')]
+    pub only_scan_type: Vec<String>,
+    /// Count what re-syncs would delete: findings, images and more are read from AWS, and stored beside the snapshot
+    #[arg(long)]
+    pub collect: bool,
     /// How long a repository must have been stale before a re-sync: it may refresh by itself
     #[arg(long, value_name = "DURATION", default_value = "24h")]
     pub min_age: String,
@@ -322,6 +329,10 @@ pub struct Plan {
     pub detailed_exitcode: bool,
     #[arg(long, value_enum, default_value_t = Output::Text, value_name = "FORM")]
     pub output: Output,
+    #[command(flatten)]
+    pub aws: Aws,
+    #[command(flatten)]
+    pub roles: Roles,
 }
 
 #[derive(Debug, Args)]

@@ -71,6 +71,12 @@ pub(crate) enum CliError {
     NoPolicy(String),
     #[error("failed to start the simulated organization")]
     Simulator(#[source] StartError),
+    #[error("the {what} is {}, and the endpoint is {}", if *.simulated { "simulated" } else { "real" }, if *.simulated { "AWS's" } else { "not AWS's" })]
+    Crossed { what: &'static str, simulated: bool },
+    #[error("the organization is `{found}`, and not `{expected}`")]
+    OtherOrganization { expected: String, found: String },
+    #[error("the organization could not be described, to see that it is the same")]
+    Organization(#[source] scangap_aws::CallError),
     #[error("failed to start the asynchronous runtime")]
     Runtime(#[source] std::io::Error),
 }
@@ -120,12 +126,15 @@ impl CliError {
             | Self::PolicyFile { .. }
             | Self::NotAPolicy { .. }
             | Self::NoPolicy(_)
+            | Self::Crossed { .. }
+            | Self::OtherOrganization { .. }
             | Self::Scenario { .. }
             | Self::ScenarioFile { .. }
             | Self::Simulator(StartError::Scenario(_)) => Exit::Data,
             Self::Folder { .. }
             | Self::Store(_)
             | Self::Report(_)
+            | Self::Organization(_)
             | Self::Simulator(StartError::Listen { .. })
             | Self::Runtime(_) => Exit::Unexpected,
         }
@@ -180,6 +189,14 @@ impl CliError {
             Self::CarryOver(_) => "name an audit.xlsx that scangap wrote, with the notes in its sheet Repositories".to_owned(),
             Self::Verify(_) => "name a folder that scangap wrote, with its manifest.json".to_owned(),
             Self::NoPolicy(_) => "see repositories.csv for the accounts, regions and names that were read".to_owned(),
+            Self::Crossed { simulated: true, .. } => {
+                "name the simulation with --endpoint-url or AWS_ENDPOINT_URL: what is simulated never reaches AWS".to_owned()
+            }
+            Self::Crossed { simulated: false, .. } => {
+                "leave out --endpoint-url and AWS_ENDPOINT_URL: what is real is not tried on a simulation".to_owned()
+            }
+            Self::OtherOrganization { .. } => "use credentials of the organization that was audited".to_owned(),
+            Self::Organization(error) => error.clone().at(None, None, "").hint(),
             Self::Scenario { .. } => "`scangap simulate --print-scenario` prints an example".to_owned(),
             Self::Simulator(StartError::Listen { .. }) => "name another port with --port, or 0 for any".to_owned(),
             Self::Collect(CollectError::ListenerGone | CollectError::Interrupted)

@@ -3,6 +3,7 @@
 pub mod args;
 mod audit;
 mod commands;
+mod counting;
 mod environment;
 mod error;
 mod exit;

@@ -123,14 +123,14 @@ impl Cells<'_> {
                 toggling.reader.initial_scan_price(&call, account).await
             }),
         );
-        let whole = |listed: Listed<String>, of: AccountId| match listed.error {
-            Some(error) => Observed::unknown(gap(error, of)),
-            None => {
-                let mut items = listed.items;
-                items.sort();
-                items.dedup();
-                Observed::Known(items)
+        let whole = |listed: Listed<String>, of: AccountId| {
+            if let Some(error) = listed.error {
+                return Observed::unknown(gap(error, of));
             }
+            let mut items = listed.items;
+            items.sort();
+            items.dedup();
+            Observed::Known(items)
         };
         let names = Listed { items: rules.items.into_iter().map(|rule| rule.name).collect(), error: rules.error };
         ResyncFacts {

@@ -1,5 +1,6 @@
 //! A plan as a folder: what a person reads, what a shell runs, what Terraform takes, and each policy before and after.
 
+use scangap_assess::CellLosses;
 use scangap_model::plain_name;
 use similar::TextDiff;
 
@@ -50,26 +51,48 @@ pub(crate) fn difference(step: &PolicyStep) -> String {
         .to_string()
 }
 
-/// Cells with stale repositories, and why none of them is re-synced. RFC 4180.
+const RESYNC_COLUMNS: &str = "account_id,region,stale_repositories,decision,code,why,findings_lost,suppressed_findings_lost,oldest_first_observed,images_lost,images_not_rescanned,repositories_fine,only_scan_type,rescan_cost,price_source,warning\r\n";
+
+/// Cells with stale repositories: what a re-sync would destroy, and why it is refused where it is. RFC 4180.
 fn resync_csv(plan: &Plan) -> String {
-    let mut text =
-        "account_id,region,stale_repositories,decision,code,why,findings_lost,images_lost,images_not_rescanned\r\n"
-            .to_owned();
+    let mut text = RESYNC_COLUMNS.to_owned();
+    for step in &plan.resyncs {
+        let start =
+            [step.account.as_str(), step.region.as_str(), &step.repositories.len().to_string(), "planned", "", ""];
+        row(&mut text, start, Some(&step.losses));
+    }
     for refused in plan.refused.iter().filter(|refused| refused.what == "resync") {
-        let fields = [
-            refused.account.to_string(),
-            refused.region.to_string(),
-            refused.repositories.len().to_string(),
-            "refused".to_owned(),
-            refused.refusal.code().to_owned(),
-            refused.refusal.sentence(),
-            plan.losses.findings.to_string(),
-            plan.losses.images.to_string(),
-            plan.losses.images_not_rescanned.to_string(),
+        let start = [
+            refused.account.as_str(),
+            refused.region.as_str(),
+            &refused.repositories.len().to_string(),
+            "refused",
+            refused.refusal.code(),
+            &refused.refusal.sentence(),
         ];
-        let quoted = fields.map(|field| format!("\"{}\"", field.replace('"', "\"\"")));
-        text.push_str(&quoted.join(","));
-        text.push_str("\r\n");
+        row(&mut text, start, refused.losses.as_ref());
     }
     text
+}
+
+fn row(text: &mut String, start: [&str; 6], losses: Option<&CellLosses>) {
+    let mut fields: Vec<String> = start.map(str::to_owned).to_vec();
+    match losses {
+        None => fields.extend(std::iter::repeat_n("not counted".to_owned(), 10)),
+        Some(losses) => fields.extend([
+            losses.findings.to_string(),
+            losses.suppressed.to_string(),
+            losses.oldest_first_observed.map_or_else(|| "none".to_owned(), |time| format!("{time:.0}")),
+            losses.images.to_string(),
+            losses.not_rescanned.len().to_string(),
+            losses.repositories.to_string(),
+            if losses.only_scan_type { "yes" } else { "no" }.to_owned(),
+            format!("{:.2} {}", losses.rescan_cost.amount, losses.rescan_cost.currency),
+            losses.rescan_cost.price_source.clone(),
+            if start.contains(&"planned") { "what is listed here is deleted for good" } else { "" }.to_owned(),
+        ]),
+    }
+    let quoted: Vec<String> = fields.iter().map(|field| format!("\"{}\"", field.replace('"', "\"\""))).collect();
+    text.push_str(&quoted.join(","));
+    text.push_str("\r\n");
 }

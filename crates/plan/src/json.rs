@@ -1,10 +1,12 @@
 //! `plan.json`: the plan itself. Everything else is made of it for people.
 
-use scangap_model::{Observed, Verdict};
+use scangap_assess::{CellLosses, ELIGIBLE_DAYS, LostImage};
+use scangap_model::{Observed, ScanRule, Verdict};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::files::folder;
+use crate::resync::ResyncStep;
 use crate::step::{Counted, Plan, PolicyStep};
 
 /// Raised when a reader of the old form would misunderstand the new one.
@@ -48,6 +50,9 @@ fn body(plan: &Plan) -> Value {
     put("as_of", json!(plan.as_of.to_string()));
     put("tool_version", json!(plan.tool_version));
     put("planned_by", json!(plan.planned_by));
+    put("losses_sha256", json!(plan.losses_sha256));
+    put("losses_counted_at", json!(plan.counted_at.map(|time| time.to_string())));
+    put("warning", json!(plan.warning()));
     put("previous_facts_sha256", json!(plan.previous_facts_sha256));
     put("wishes", plan.wishes.clone());
     put("simulated", json!(plan.simulated));
@@ -61,7 +66,7 @@ fn body(plan: &Plan) -> Value {
             "repositories": counted(plan.losses.repositories),
         }),
     );
-    put("steps", plan.policies.iter().map(policy).collect());
+    put("steps", plan.policies.iter().map(policy).chain(plan.resyncs.iter().map(resync)).collect());
     put(
         "refused",
         plan.refused
@@ -75,6 +80,7 @@ fn body(plan: &Plan) -> Value {
                     "diagnosis": refused.diagnosis.word(),
                     "code": refused.refusal.code(),
                     "why": refused.refusal.sentence(),
+                    "losses": refused.losses.as_ref().map(losses),
                 })
             })
             .collect(),
@@ -119,64 +125,111 @@ fn policy(step: &PolicyStep) -> Value {
         "after_file": format!("{folder}/after.json"),
         "policy_verdict_after": Verdict::Allowed.word(),
         "also_written_by": step.sources,
+        // A policy that has another source is repaired there, or it comes back.
+        "made_by": if step.sources.is_empty() { "apply, plan.sh, or its owner" } else { "its owner, at the source: also_written_by" },
         "way_back": format!("ecr:SetRepositoryPolicy with {folder}/before.json"),
     })
 }
 
-/// The JSON Schema of `plan.json`.
-pub fn plan_schema() -> Value {
-    let count = json!({"oneOf": [{"type": "integer", "minimum": 0}, {"const": "not counted"}]});
-    let text = json!({"type": "string"});
-    let texts = json!({"type": "array", "items": {"type": "string"}});
-    let sha = json!({"type": "string", "pattern": "^[0-9a-f]{64}$"});
+/// The configuration of a registry as its hash is made of: rules and filters in an order of our own.
+pub(crate) fn scanning_json(scan_type: &str, rules: &[ScanRule]) -> Value {
+    let rule = |rule: &ScanRule| json!({"frequency": rule.frequency, "filters": rule.filters});
+    json!({"scan_type": scan_type, "rules": rules.iter().map(rule).collect::<Vec<_>>()})
+}
+
+fn resync(step: &ResyncStep) -> Value {
+    let before = scanning_json(&step.before.scan_type, &step.before.rules);
+    let toggle = |api: &str| {
+        json!({
+            "api": api,
+            "as_account": step.toggled_from.as_str(),
+            "region": step.region.as_str(),
+            "accountIds": [step.account.as_str()],
+            "resourceTypes": ["ECR"],
+        })
+    };
     json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "scangap plan",
-        "type": "object",
-        "required": [
-            "schema_version", "organization_id", "partition", "facts_sha256", "as_of", "tool_version", "simulated",
-            "planned_by", "wishes", "complete", "losses", "steps", "refused", "undecided", "plan_sha256"
-        ],
-        "properties": {
-            "schema_version": {"const": PLAN_SCHEMA_VERSION},
-            "organization_id": {"type": ["string", "null"], "description": "null: the account is in no organization; unknown: it could not be described"},
-            "partition": text,
-            "facts_sha256": {"type": "string", "description": "the snapshot that the plan was made from"},
-            "as_of": {"type": "string", "format": "date-time"},
-            "tool_version": {"type": "string", "description": "the program that audited"},
-            "planned_by": {"type": "string", "description": "the program that made the plan"},
-            "previous_facts_sha256": {"type": ["string", "null"], "description": "the earlier snapshot that was named"},
-            "wishes": {"type": "object", "description": "what was asked for; empty lists mean all", "required": ["fix", "resync", "accounts", "organizational_units", "regions", "diagnoses", "blocklist", "min_age"]},
-            "simulated": {"type": "boolean", "description": "whether any answer came from a host that is not AWS's; such a plan is refused at AWS"},
-            "complete": {"type": "boolean", "description": "whether everything in scope was learnt"},
-            "losses": {
-                "type": "object",
-                "description": "what the plan's re-syncs destroy",
-                "required": ["findings", "images", "images_not_rescanned", "repositories"],
-                "properties": {"findings": count, "images": count, "images_not_rescanned": count, "repositories": count},
+        "id": step.id,
+        "kind": "resync_cell",
+        "account_id": step.account.as_str(),
+        "account_name": step.account_name,
+        "region": step.region.as_str(),
+        "repositories": step.repositories,
+        "diagnosis": "stale",
+        "stale_since": step.stale_since.to_string(),
+        "toggled_from": step.toggled_from.as_str(),
+        "losses": losses(&step.losses),
+        "losses_counted_at": step.counted_at.to_string(),
+        "calls": [
+            toggle("inspector2:Disable"),
+            toggle("inspector2:Enable"),
+            {
+                "api": "ecr:PutRegistryScanningConfiguration",
+                "as_account": step.account.as_str(),
+                "region": step.region.as_str(),
+                "only_if": "enabling did not put it back",
             },
-            "steps": {"type": "array", "items": {
-                "type": "object",
-                "required": ["id", "kind", "account_id", "region", "repository", "before_sha256", "after_sha256", "before_file", "after_file", "call", "way_back"],
-                "properties": {
-                    "id": text, "kind": {"const": "repair_policy"}, "account_id": {"type": "string", "pattern": "^[0-9]{12}$"},
-                    "account_name": {"type": ["string", "null"]}, "region": text, "repository": text, "repository_arn": text,
-                    "diagnosis": text, "responsible_statements": texts, "call": {"type": "object"},
-                    "before_sha256": sha, "after_sha256": sha, "before_file": text, "after_file": text,
-                    "policy_verdict_after": {"const": "allowed"}, "also_written_by": texts, "way_back": text,
-                },
-            }},
-            "refused": {"type": "array", "items": {
-                "type": "object",
-                "required": ["what", "account_id", "region", "repositories", "diagnosis", "code", "why"],
-                "properties": {"what": {"enum": ["repair", "resync"]}, "repositories": texts, "code": text, "why": text},
-            }},
-            "undecided": {"type": "array", "items": {
-                "type": "object",
-                "required": ["account_id", "region", "repository", "depends_on"],
-                "properties": {"depends_on": texts},
-            }},
-            "plan_sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "SHA-256 over this object without this member, as JSON in UTF-8 in one line: no space after commas and colons, members in this order, nothing escaped that need not be"},
+        ],
+        "preconditions": {
+            "organization_policy": "none governs the account",
+            "permissions": ["DISABLE_SCANNING", "ENABLE_SCANNING"],
+            "registry_policy": "lets Inspector put the scanning configuration back",
+            "change_under_way": "none",
+        },
+        "gentler_first": GENTLER.iter().map(|(what, known)| json!({"what": what, "known": known})).collect::<Vec<_>>(),
+        "before_sha256": sha256(&before.to_string()),
+        "before": before,
+        "way_back": format!(
+            "none for what is deleted; scanning is turned on again with inspector2:Enable, and {} is put back",
+            "the registry's scanning configuration"
+        ),
+    })
+}
+
+/// What may help without a re-sync, and what is known of it.
+pub(crate) const GENTLER: [(&str, &str); 3] = [
+    ("wait", "nothing that AWS publishes promises that the status refreshes, and nothing says that it does not"),
+    (
+        "push an image to the repository",
+        "a push starts a scan; that it refreshes the status is likely, and not documented",
+    ),
+    (
+        "take the repository out of the registry's scan filters and put it back",
+        "touches one repository; not documented",
+    ),
+];
+
+pub(crate) fn losses(losses: &CellLosses) -> Value {
+    let by = |((severity, status), count): (&(String, String), &u64)| json!({"severity": severity, "status": status, "count": count});
+    let image = |image: &LostImage| {
+        json!({
+            "repository": image.repository,
+            "digest": image.digest,
+            "pushed_at": image.pushed_at.map(|time| time.to_string()),
+        })
+    };
+    json!({
+        "findings": losses.findings,
+        "findings_by": losses.findings_by.iter().map(by).collect::<Vec<_>>(),
+        "suppressed": losses.suppressed,
+        "oldest_first_observed": losses.oldest_first_observed.map(|time| time.to_string()),
+        "images": losses.images,
+        "images_not_rescanned": losses.not_rescanned.len(),
+        "not_rescanned": losses.not_rescanned.iter().map(image).collect::<Vec<_>>(),
+        "windows": {
+            "fixed_days": ELIGIBLE_DAYS,
+            "beyond_fixed": losses.beyond_fixed_window,
+            "configured": losses.configured_window,
+            "beyond_configured": losses.beyond_configured_window,
+        },
+        "repositories": losses.repositories,
+        "only_scan_type": losses.only_scan_type,
+        "suppression_rules": losses.suppression_rules,
+        "rescan_cost": {
+            "images": losses.rescan_cost.images,
+            "amount": format!("{:.2}", losses.rescan_cost.amount),
+            "currency": losses.rescan_cost.currency,
+            "price_source": losses.rescan_cost.price_source,
         },
     })
 }

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Made by scangap from a snapshot. Read it first: it changes repository policies. `plan.sh --back` takes the changes back.
+# Made by scangap from a snapshot. Read it first: it changes repository policies, and where the plan says so it turns ECR
+# scanning off and on, which deletes history. `plan.sh --back` takes changes of policies back; what is deleted stays deleted.
 #
 # WRITE_ROLE_NAME names a role in each account that may call ecr:GetRepositoryPolicy and ecr:SetRepositoryPolicy; without
-# it the caller's own credentials are used, and must be the account's. SCANGAP_CONFIRM may hold the word that is asked for,
-# for those who cannot type it. Needs the aws CLI and python3.
+# it the caller's own credentials are used, and must be the account's. SCANGAP_CONFIRM and
+# SCANGAP_ACCEPT_HISTORY_LOSS may hold the words that are asked for, for those who cannot type them. Needs the aws CLI and python3.
 set -euo pipefail
 
 fail() { printf 'plan.sh: %s\n' "$1" >&2; exit 1; }
@@ -38,10 +39,19 @@ prepare() {
   local answer="${SCANGAP_CONFIRM:-}"
   if [ -z "$answer" ]; then
     [ -t 0 ] || fail "nobody to ask: set SCANGAP_CONFIRM to $CONFIRM_WHAT, $CONFIRM_WORD"
-    printf 'Type %s to change %s policies: ' "$CONFIRM_WHAT" "$STEPS"
+    printf 'Type %s to change %s policies and re-sync %s cells: ' "$CONFIRM_WHAT" "$POLICIES" "$RESYNCS"
     read -r answer
   fi
   [ "$answer" = "$CONFIRM_WORD" ] || fail "that is not $CONFIRM_WHAT, $CONFIRM_WORD: nothing was changed"
+  [ "$RESYNCS" != 0 ] && [ "$BACK" = no ] || return 0
+  printf '\033[1;31m%s\033[0m\n' "$WARNING" >&2
+  answer="${SCANGAP_ACCEPT_HISTORY_LOSS:-}"
+  if [ -z "$answer" ]; then
+    [ -t 0 ] || fail "nobody to ask: set SCANGAP_ACCEPT_HISTORY_LOSS to the number of findings that will be lost, $FINDINGS_LOST"
+    printf 'Type the number of findings that will be lost: '
+    read -r answer
+  fi
+  [ "$answer" = "$FINDINGS_LOST" ] || fail "that is not $FINDINGS_LOST, the number of findings that will be lost: nothing was changed"
 }
 
 call() { aws ${ENDPOINT[@]+"${ENDPOINT[@]}"} "$@"; }
@@ -114,4 +124,120 @@ step() { # id, account, region, repository, folder, sha256 of before.json, sha25
   fi
   printf '%s: account %s, %s, repository %s: ' "$1" "$2" "$3" "$4"
   in_account "$2" repair "$2" "$3" "$4" "$from" "$to"
+}
+
+# The registry's scanning configuration in an order of its own, as the plan hashed it.
+scanning_form() { # file as the aws CLI gives it
+  python3 -c '
+import json, sys
+with open(sys.argv[1], encoding="utf-8") as file:
+    configuration = json.load(file)["scanningConfiguration"]
+rules = sorted(
+    ({"frequency": rule["scanFrequency"], "filters": sorted(one["filter"] for one in rule["repositoryFilters"])}
+     for rule in configuration.get("rules", [])),
+    key=lambda rule: (rule["frequency"], rule["filters"]),
+)
+form = {"scan_type": configuration.get("scanType", "BASIC"), "rules": rules}
+print(json.dumps(form, separators=(",", ":"), ensure_ascii=False), end="")
+' "$1"
+}
+
+scanning() { # region, file to write
+  call ecr get-registry-scanning-configuration --region "$1" --output json >"$2.partial" && mv "$2.partial" "$2"
+}
+
+put_back() { # region, file
+  call ecr put-registry-scanning-configuration --region "$1" \
+    --scan-type "$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["scanningConfiguration"].get("scanType", "BASIC"))' "$2")" \
+    --rules "$(python3 -c 'import json, sys; print(json.dumps(json.load(open(sys.argv[1]))["scanningConfiguration"].get("rules", [])))' "$2")" >/dev/null
+}
+
+ecr_status() { # region, account
+  call inspector2 batch-get-account-status --region "$1" --account-ids "$2" \
+    --query 'accounts[0].resourceState.ecr.status' --output text
+}
+
+wait_for() { # region, account, account that toggles, status
+  local now waited=0
+  until now="$(in_account "$3" ecr_status "$1" "$2")" && [ "$now" = "$4" ]; do
+    [ "$waited" -lt 300 ] || fail "ECR scanning of account $2 in $1 is $now, and not $4 after five minutes"
+    sleep 2
+    waited=$((waited + 2))
+  done
+}
+
+toggle() { # disable or enable, region, account
+  local failed
+  failed="$(call inspector2 "$1" --region "$2" --account-ids "$3" --resource-types ECR \
+    --query 'failedAccounts[].errorCode' --output text)" || fail "aws inspector2 $1 failed for account $3 in $2"
+  [ -z "$failed" ] || fail "Inspector refused to $1 ECR scanning of account $3 in $2: $failed"
+}
+
+save() { # region, account, folder: what will be gone, as the account that toggles sees it
+  local all='{"awsAccountId":[{"comparison":"EQUALS","value":"'"$2"'"}],"resourceType":[{"comparison":"EQUALS","value":"AWS_ECR_CONTAINER_IMAGE"}],"findingStatus":[{"comparison":"EQUALS","value":"ACTIVE"},{"comparison":"EQUALS","value":"SUPPRESSED"},{"comparison":"EQUALS","value":"CLOSED"}]}'
+  call inspector2 list-findings --region "$1" --filter-criteria "$all" --output json >"$3/findings.json"
+  call inspector2 list-coverage --region "$1" --output json \
+    --filter-criteria '{"accountId":[{"comparison":"EQUALS","value":"'"$2"'"}]}' >"$3/coverage.json"
+}
+
+save_own() { # region, folder: what the account itself has set
+  call inspector2 list-filters --region "$1" --output json >"$2/filters.json"
+  call inspector2 get-configuration --region "$1" --output json >"$2/configuration.json"
+  scanning "$1" "$2/registry-scanning-configuration.json"
+}
+
+# From here on the cell is unscanned until it is enabled, whatever stops the script.
+open_cell() { # account, region, account that toggles
+  OPEN=("$@")
+  trap 'printf "plan.sh: account %s in %s may be unscanned: run this script again, or, as account %s: aws inspector2 enable --region %s --account-ids %s --resource-types ECR\n" "${OPEN[0]}" "${OPEN[1]}" "${OPEN[2]}" "${OPEN[1]}" "${OPEN[0]}" >&2' EXIT
+}
+
+resync() { # id, account, region, account that toggles, findings lost, sha256 of the scanning configuration
+  [ "$BACK" = no ] || return 0
+  local folder="backup/plan-sh-$2-$3" now status
+  printf '%s: account %s, %s: ' "$1" "$2" "$3"
+  if [ -e "$folder/done" ]; then
+    printf 'already done\n'
+    return
+  fi
+  if [ ! -e "$folder/disabling" ]; then
+    umask 077
+    mkdir -p "$folder"
+    status="$(in_account "$4" ecr_status "$3" "$2")"
+    [ "$status" = ENABLED ] || fail "ECR scanning of account $2 in $3 is $status, and not ENABLED: the plan is stale, make a new one"
+    in_account "$2" save_own "$3" "$folder"
+    [ "$(scanning_form "$folder/registry-scanning-configuration.json" | sha256sum | cut -d' ' -f1)" = "$6" ] \
+      || fail "the scanning configuration of account $2 in $3 is not the one that the plan saw: the plan is stale, make a new one"
+    in_account "$4" save "$3" "$2" "$folder"
+    now="$(python3 -c 'import json, sys; print(len(json.load(open(sys.argv[1]))["findings"]))' "$folder/findings.json")"
+    [ "$now" -le "$5" ] || fail "there are $now findings now, and the plan says $5: count again with scangap plan --collect"
+    : >"$folder/disabling"
+    sync "$folder"
+    open_cell "$2" "$3" "$4"
+    in_account "$4" toggle disable "$3" "$2"
+  else
+    open_cell "$2" "$3" "$4"
+    status="$(in_account "$4" ecr_status "$3" "$2")"
+    # A run that ended before its disable came through begins again there.
+    if [ ! -e "$folder/enabling" ] && [ "$status" = ENABLED ]; then
+      in_account "$4" toggle disable "$3" "$2"
+    fi
+  fi
+  if [ ! -e "$folder/enabling" ]; then
+    wait_for "$3" "$2" "$4" DISABLED
+    : >"$folder/enabling"
+  fi
+  status="$(in_account "$4" ecr_status "$3" "$2")"
+  [ "$status" != DISABLED ] || in_account "$4" toggle enable "$3" "$2"
+  wait_for "$3" "$2" "$4" ENABLED
+  in_account "$2" scanning "$3" "$folder/registry-scanning-configuration.after.json"
+  if [ "$(scanning_form "$folder/registry-scanning-configuration.after.json" | sha256sum | cut -d' ' -f1)" != "$6" ]; then
+    in_account "$2" put_back "$3" "$folder/registry-scanning-configuration.json"
+    in_account "$2" scanning "$3" "$folder/registry-scanning-configuration.after.json"
+    [ "$(scanning_form "$folder/registry-scanning-configuration.after.json" | sha256sum | cut -d' ' -f1)" = "$6" ] \
+      || fail "the scanning configuration of account $2 in $3 was put back, and is not what was put"
+  fi
+  trap - EXIT
+  : >"$folder/done"
+  printf 'done\n'
 }

@@ -3,14 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use scangap_assess::{Assessment, CellAssessment, RepositoryAssessment, policy_evidence, verdict_with_policy};
+use scangap_assess::{Assessment, RepositoryAssessment, policy_evidence, verdict_with_policy};
 use scangap_model::{
     AccountFacts, AccountId, Asked, AuditFacts, CellFacts, Diagnosis, Observed, RecordError, RegionName, Repositories,
-    RepositoryFacts, Verdict,
+    RepositoryFacts, ResyncFacts, Verdict,
 };
 
 use crate::refusal::{Refusal, Refused};
+use crate::resync::{Stale, resync};
 use crate::step::{Losses, Plan, PolicyStep, Undecided};
+
+/// What was counted for re-syncs, later than the snapshot.
+#[derive(Debug, Clone)]
+pub struct CountedResyncs {
+    pub cells: Vec<ResyncFacts>,
+    pub counted_at: Timestamp,
+    pub losses_sha256: String,
+}
 
 /// What a plan is made from.
 #[derive(Clone, Copy)]
@@ -27,6 +36,8 @@ pub struct Source<'a> {
     pub complete: bool,
     /// Since when each repository that is stale now is known to be: from an earlier snapshot. Others: since this one.
     pub stale_since: &'a BTreeMap<String, Timestamp>,
+    /// `None`: nobody counted.
+    pub resyncs: Option<&'a CountedResyncs>,
 }
 
 impl std::fmt::Debug for Source<'_> {
@@ -45,6 +56,8 @@ pub struct Wishes {
     pub regions: Vec<RegionName>,
     pub diagnoses: Vec<Diagnosis>,
     pub blocklist: Vec<AccountId>,
+    /// Cells that may be re-synced although ECR is their only scan type, so that everything of Inspector there goes.
+    pub only_scan_type: Vec<(AccountId, RegionName)>,
     pub min_age: SignedDuration,
     /// The same as it was written.
     pub min_age_text: String,
@@ -96,6 +109,11 @@ impl Wishes {
             "regions": self.regions.iter().map(RegionName::as_str).collect::<Vec<_>>(),
             "diagnoses": self.diagnoses.iter().map(|diagnosis| diagnosis.word()).collect::<Vec<_>>(),
             "blocklist": self.blocklist.iter().map(AccountId::as_str).collect::<Vec<_>>(),
+            "only_scan_type": self
+                .only_scan_type
+                .iter()
+                .map(|(account, region)| format!("{account}:{region}"))
+                .collect::<Vec<_>>(),
             "min_age": self.min_age_text,
         })
     }
@@ -127,6 +145,9 @@ pub fn plan(source: &Source<'_>, wishes: &Wishes) -> Result<Plan, RecordError> {
         complete: source.complete,
         repositories: 0,
         policies: Vec::new(),
+        resyncs: Vec::new(),
+        losses_sha256: source.resyncs.map(|counted| counted.losses_sha256.clone()),
+        counted_at: source.resyncs.map(|counted| counted.counted_at),
         refused: Vec::new(),
         undecided: Vec::new(),
         losses: Losses::NONE,
@@ -163,14 +184,33 @@ pub fn plan(source: &Source<'_>, wishes: &Wishes) -> Result<Plan, RecordError> {
         }
     }
     let cells: BTreeMap<_, _> = source.facts.cells.keys().zip(&source.assessment.cells).collect();
-    if !stale.is_empty() {
-        plan.losses = Losses::NOT_COUNTED;
-    }
+    let uncounted = !stale.is_empty() && source.resyncs.is_none();
     for ((account, region), repositories) in stale {
-        let cell = cells.get(&(account, region.clone())).copied();
-        plan.refused.push(resync(source, wishes, (account, region), cell, &repositories));
+        let key = (account, region);
+        let cell = Stale {
+            account,
+            facts: source.facts.cells.get(&key),
+            assessment: cells.get(&key).copied(),
+            region: key.1,
+            repositories,
+        };
+        match resync(source, wishes, &cell, plan.resyncs.len() + 1) {
+            Ok(step) => plan.resyncs.push(step),
+            Err(refused) => plan.refused.push(*refused),
+        }
     }
+    plan.losses = if uncounted { Losses::NOT_COUNTED } else { Losses::of(&plan.resyncs) };
     Ok(plan)
+}
+
+/// The cells that a plan would re-sync if nothing else stood against it: those that losses are to be counted of.
+pub fn resync_candidates(
+    source: &Source<'_>,
+    wishes: &Wishes,
+) -> Result<BTreeSet<(AccountId, RegionName)>, RecordError> {
+    let plan = plan(&Source { resyncs: None, ..*source }, wishes)?;
+    let uncounted = plan.refused.into_iter().filter(|refused| refused.refusal == Refusal::LossesNotCounted);
+    Ok(uncounted.map(|refused| (refused.account, refused.region)).collect())
 }
 
 /// Diagnoses that a plan knows something about.
@@ -186,6 +226,7 @@ fn refused(what: &'static str, facts: &RepositoryFacts, diagnosis: Diagnosis, re
         repositories: vec![facts.name.to_string()],
         diagnosis,
         refusal,
+        losses: None,
     }
 }
 
@@ -248,52 +289,4 @@ fn sources(facts: &RepositoryFacts, cell: Option<&CellFacts>) -> Vec<String> {
         sources.push(format!("CloudFormation stack `{stack}`"));
     }
     sources
-}
-
-/// What stands against turning scanning off and on for a cell. Something always does until losses are counted.
-fn resync(
-    source: &Source<'_>,
-    wishes: &Wishes,
-    (account, region): (AccountId, RegionName),
-    cell: Option<&CellAssessment>,
-    repositories: &[RepositoryFacts],
-) -> Refused {
-    let refusal = against(source, wishes, account, cell, repositories).unwrap_or(Refusal::LossesNotCounted);
-    let names: BTreeSet<String> = repositories.iter().map(|facts| facts.name.to_string()).collect();
-    Refused {
-        what: "resync",
-        account,
-        region,
-        repositories: names.into_iter().collect(),
-        diagnosis: Diagnosis::Stale,
-        refusal,
-    }
-}
-
-fn against(
-    source: &Source<'_>,
-    wishes: &Wishes,
-    account: AccountId,
-    cell: Option<&CellAssessment>,
-    repositories: &[RepositoryFacts],
-) -> Option<Refusal> {
-    if wishes.blocklist.contains(&account) {
-        return Some(Refusal::Blocklisted);
-    }
-    if source.facts.organization.inspector_admin.known() == Some(&account) {
-        return Some(Refusal::DelegatedAdministrator);
-    }
-    match cell.and_then(|cell| cell.registry_verdict) {
-        Some(Verdict::Allowed) => {}
-        Some(Verdict::Denied) => {
-            let actions = cell.map(|cell| cell.registry_denied_actions.iter().map(ToString::to_string).collect());
-            return Some(Refusal::RegistryPolicyForbids(actions.unwrap_or_default()));
-        }
-        Some(Verdict::Depends | Verdict::Unknown) | None => return Some(Refusal::RegistryPolicyUnknown),
-    }
-    // The one that is known longest speaks for the cell: a re-sync helps all of them.
-    let since = |facts: &RepositoryFacts| source.stale_since.get(&facts.arn).copied().unwrap_or(source.as_of);
-    let stale_since = repositories.iter().map(since).min().unwrap_or(source.as_of);
-    let old_enough = source.as_of.duration_since(stale_since) >= wishes.min_age;
-    (!old_enough).then(|| Refusal::TooYoung { stale_since, min_age: wishes.min_age_text.clone() })
 }

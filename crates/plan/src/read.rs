@@ -21,10 +21,7 @@ pub enum PlanReadError {
 pub struct PlanSummary {
     pub facts_sha256: String,
     pub plan_sha256: String,
-    /// Numbers, or `not counted`.
-    pub findings: String,
-    pub images: String,
-    pub images_not_rescanned: String,
+    pub warning: Option<String>,
     pub rows: Vec<PlanSummaryRow>,
 }
 
@@ -36,9 +33,19 @@ pub struct PlanSummaryRow {
     pub repositories: Vec<String>,
     pub decision: String,
     pub why: String,
+    /// Numbers, or `not counted`; empty where nothing is lost by it.
+    pub findings: String,
+    pub images: String,
+    pub images_not_rescanned: String,
 }
 
 pub fn plan_summary(text: &str) -> Result<PlanSummary, PlanReadError> {
+    let (value, hash) = whole(text)?;
+    summary(&value, &hash).ok_or(PlanReadError::NotAPlan)
+}
+
+/// The plan without its hash, which it was compared with, and the hash.
+pub(crate) fn whole(text: &str) -> Result<(Value, String), PlanReadError> {
     let mut value: Value = serde_json::from_str(text).map_err(|_| PlanReadError::NotAPlan)?;
     let version = value.get("schema_version").and_then(Value::as_u64).ok_or(PlanReadError::NotAPlan)?;
     if version != PLAN_SCHEMA_VERSION {
@@ -49,44 +56,60 @@ pub fn plan_summary(text: &str) -> Result<PlanSummary, PlanReadError> {
     if sha256(&value.to_string()) != said {
         return Err(PlanReadError::Changed);
     }
-    summary(&value, said).ok_or(PlanReadError::NotAPlan)
+    Ok((value, said.to_owned()))
 }
 
 fn summary(value: &Value, plan_sha256: &str) -> Option<PlanSummary> {
     let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-    let loss = |name: &str| match value.get("losses")?.get(name)? {
-        Value::Number(number) => Some(number.to_string()),
-        Value::String(word) => Some(word.clone()),
-        _ => None,
-    };
     let mut rows = Vec::new();
     for step in value.get("steps")?.as_array()? {
-        rows.push(PlanSummaryRow {
-            what: "repair".to_owned(),
-            account_id: text(step, "account_id")?,
-            region: text(step, "region")?,
-            repositories: vec![text(step, "repository")?],
-            decision: "planned".to_owned(),
-            why: String::new(),
-        });
+        let resync = text(step, "kind")? == "resync_cell";
+        let names = if resync { texts(step, "repositories")? } else { vec![text(step, "repository")?] };
+        let lost = resync.then(|| step.get("losses")).flatten();
+        rows.push(row(step, if resync { "re-sync" } else { "repair" }, names, "planned", String::new(), lost)?);
     }
     for refused in value.get("refused")?.as_array()? {
-        let names = refused.get("repositories")?.as_array()?.iter().filter_map(Value::as_str);
-        rows.push(PlanSummaryRow {
-            what: if text(refused, "what")? == "resync" { "re-sync" } else { "repair" }.to_owned(),
-            account_id: text(refused, "account_id")?,
-            region: text(refused, "region")?,
-            repositories: names.map(str::to_owned).collect(),
-            decision: "refused".to_owned(),
-            why: text(refused, "why")?,
-        });
+        let resync = text(refused, "what")? == "resync";
+        let what = if resync { "re-sync" } else { "repair" };
+        let lost = resync.then(|| refused.get("losses")).flatten();
+        rows.push(row(refused, what, texts(refused, "repositories")?, "refused", text(refused, "why")?, lost)?);
     }
     Some(PlanSummary {
         facts_sha256: text(value, "facts_sha256")?,
         plan_sha256: plan_sha256.to_owned(),
-        findings: loss("findings")?,
-        images: loss("images")?,
-        images_not_rescanned: loss("images_not_rescanned")?,
+        warning: text(value, "warning"),
         rows,
+    })
+}
+
+fn texts(value: &Value, name: &str) -> Option<Vec<String>> {
+    value.get(name)?.as_array()?.iter().map(|text| text.as_str().map(str::to_owned)).collect()
+}
+
+/// `lost`: of a re-sync, what it destroys, or null where nobody counted.
+fn row(
+    of: &Value,
+    what: &str,
+    repositories: Vec<String>,
+    decision: &str,
+    why: String,
+    lost: Option<&Value>,
+) -> Option<PlanSummaryRow> {
+    let number = |name: &str| match lost {
+        None => String::new(),
+        Some(Value::Null) => "not counted".to_owned(),
+        Some(losses) => losses.get(name).map(Value::to_string).unwrap_or_default(),
+    };
+    let text = |name: &str| of.get(name).and_then(Value::as_str).map(str::to_owned);
+    Some(PlanSummaryRow {
+        what: what.to_owned(),
+        account_id: text("account_id")?,
+        region: text("region")?,
+        repositories,
+        decision: decision.to_owned(),
+        why,
+        findings: number("findings"),
+        images: number("images"),
+        images_not_rescanned: number("images_not_rescanned"),
     })
 }

@@ -1,6 +1,7 @@
 //! What is not planned, and why, in a sentence that a person understands.
 
 use jiff::Timestamp;
+use scangap_assess::CellLosses;
 use scangap_model::{AccountId, Diagnosis, RegionName, Verdict};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,24 @@ pub enum Refusal {
     RegistryPolicyForbids(Vec<String>),
     /// Whether it could is not known.
     RegistryPolicyUnknown,
+    /// What must be put back afterwards is not known.
+    ScanningConfigurationUnknown,
+    /// A fact that the losses or the way back hang on could not be read.
+    LossesUnread {
+        api: String,
+        code: String,
+    },
+    /// AWS: an Inspector policy of the organization decides what is on.
+    OrganizationPolicy,
+    /// Inspector itself does not let the account toggle scanning.
+    NotPermitted {
+        account: AccountId,
+        missing: Vec<String>,
+    },
+    ChangeUnderWay(String),
+    NotEnabled(String),
+    /// AWS: disabling the last scan type deactivates Inspector, and deletes everything of it.
+    OnlyScanType,
 }
 
 impl Refusal {
@@ -49,6 +68,13 @@ impl Refusal {
             Self::DelegatedAdministrator => "delegated_administrator",
             Self::RegistryPolicyForbids(_) => "registry_policy_forbids",
             Self::RegistryPolicyUnknown => "registry_policy_unknown",
+            Self::ScanningConfigurationUnknown => "scanning_configuration_unknown",
+            Self::LossesUnread { .. } => "losses_unread",
+            Self::OrganizationPolicy => "organization_policy",
+            Self::NotPermitted { .. } => "not_permitted",
+            Self::ChangeUnderWay(_) => "change_under_way",
+            Self::NotEnabled(_) => "not_enabled",
+            Self::OnlyScanType => "only_scan_type",
         }
     }
 
@@ -73,7 +99,7 @@ impl Refusal {
                 "the policy could not be read: let the auditor in first, and audit again".to_owned()
             }
             Self::LossesNotCounted => {
-                "a re-sync deletes every ECR finding of the account in the region, and how many there are was not counted".to_owned()
+                "a re-sync deletes every ECR finding of the account in the region, and how many there are was not counted (plan --collect)".to_owned()
             }
             Self::TooYoung { stale_since, min_age } => format!(
                 "the policy is known to let Inspector in since {stale_since:.0}, and the status may refresh by itself for {min_age}: audit again then, and name the earliest snapshot that shows it with --previous"
@@ -85,6 +111,23 @@ impl Refusal {
                 "the registry's policy denies Inspector {}: after a disable it could not put the scanning configuration back",
                 actions.join(", ")
             ),
+            Self::ScanningConfigurationUnknown => {
+                "the registry's scanning configuration could not be read, and would have to be put back".to_owned()
+            }
+            Self::LossesUnread { api, code } => format!(
+                "what a re-sync would delete, or what it depends on, could not be read: {api} answered {code}"
+            ),
+            Self::OrganizationPolicy => {
+                "an Inspector policy of the organization governs the account: scanning is turned off and on there, not by hand".to_owned()
+            }
+            Self::NotPermitted { account, missing } => {
+                format!("Inspector does not let account {account} do this: ListAccountPermissions lacks {}", missing.join(" and "))
+            }
+            Self::ChangeUnderWay(what) => format!("another change is under way: {what}"),
+            Self::NotEnabled(status) => format!("ECR scanning is not on any more: its status was {status} when losses were counted"),
+            Self::OnlyScanType => {
+                "ECR is the only scan type that is on: disabling it deactivates Inspector there, and deletes its settings, suppression rules and findings; name the cell with --only-scan-type if that is meant".to_owned()
+            }
             Self::RegistryPolicyUnknown => {
                 "whether the registry's policy lets Inspector put the scanning configuration back is not known".to_owned()
             }
@@ -103,4 +146,6 @@ pub struct Refused {
     pub repositories: Vec<String>,
     pub diagnosis: Diagnosis,
     pub refusal: Refusal,
+    /// What it would have destroyed, where that was counted.
+    pub losses: Option<CellLosses>,
 }

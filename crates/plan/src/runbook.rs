@@ -2,10 +2,12 @@
 
 use std::fmt::Write;
 
+use scangap_assess::ELIGIBLE_DAYS;
 use scangap_model::{Observed, code_block, code_span, sanitize};
 
 use crate::files::{difference, folder};
-use crate::json::plan_json;
+use crate::json::{plan_json, scanning_json, sha256};
+use crate::resync::ResyncStep;
 use crate::step::{Plan, PolicyStep};
 
 pub(crate) fn runbook(plan: &Plan) -> String {
@@ -30,6 +32,9 @@ pub(crate) fn runbook(plan: &Plan) -> String {
     let _ = writeln!(text, "- judged as of: {:.0}", plan.as_of);
     let _ = writeln!(text, "- snapshot: facts `{}`", plan.facts_sha256);
     let _ = writeln!(text, "- plan: `{hash}`\n\n{}\n", plan.summary());
+    if let Some(warning) = plan.warning() {
+        let _ = writeln!(text, "**{warning}**\n");
+    }
     if let Some(nothing) = plan.nothing() {
         let _ = writeln!(text, "{nothing}\n");
     }
@@ -39,8 +44,11 @@ pub(crate) fn runbook(plan: &Plan) -> String {
             policy(step, &mut text);
         }
     }
-    if plan.refused.iter().any(|refused| refused.what == "resync") {
+    if !plan.resyncs.is_empty() || plan.refused.iter().any(|refused| refused.what == "resync") {
         text.push_str(RESYNC);
+    }
+    for step in &plan.resyncs {
+        resync(step, &mut text);
     }
     if !plan.refused.is_empty() {
         text.push_str("## Not planned\n\n");
@@ -90,9 +98,109 @@ The policy lets Inspector in, and coverage still says ACCESS_DENIED. What may he
 3. Take the repository out of the registry's scan filters and put it back. This touches one repository; not documented.
 4. Turn ECR scanning off and on for the account in the region. **This deletes every ECR finding there, suppressed ones and
    their dates too, and images that were pushed longer ago than Inspector's window lose coverage until they are pushed
-   again.** scangap plans it only where what is lost was counted.
+   again.** scangap plans it only where what is lost was counted (`plan --collect`).
 
 ";
+
+const BY_HAND: &str = "\nBy hand, after everything in the list above is still so. First save what will be gone: `aws inspector2 list-findings` for
+the account with every status, `list-coverage`, `list-filters`, `get-configuration`, and
+`aws ecr get-registry-scanning-configuration`. Then, each only when the one before has come true:\n\n";
+
+fn resync(step: &ResyncStep, text: &mut String) {
+    let losses = &step.losses;
+    let _ = writeln!(
+        text,
+        "### {}: account {} {}, region {}\n\nStale since {:.0}: {}.\n",
+        step.id,
+        step.account,
+        step.account_name.as_deref().map(code_span).unwrap_or_default(),
+        step.region,
+        step.stale_since,
+        step.repositories.iter().map(|name| code_span(name)).collect::<Vec<_>>().join(", ")
+    );
+    let _ = writeln!(text, "What goes, counted at {:.0}:\n", step.counted_at);
+    let _ = writeln!(text, "| what | how many |\n|---|---|");
+    let _ = writeln!(text, "| findings, of every status | {} |", losses.findings);
+    for ((severity, status), count) in &losses.findings_by {
+        let _ = writeln!(text, "| - {} {} | {count} |", sanitize(severity), sanitize(status));
+    }
+    if let Some(oldest) = losses.oldest_first_observed {
+        let _ = writeln!(text, "| the oldest was first observed | {oldest:.0} |");
+    }
+    let _ = writeln!(text, "| images that are scanned now | {} |", losses.images);
+    let _ = writeln!(
+        text,
+        "| of them pushed more than {ELIGIBLE_DAYS} days ago (AWS's window at activation) | {} |",
+        losses.beyond_fixed_window
+    );
+    let _ = writeln!(
+        text,
+        "| of them beyond the configured duration, {} | {} |",
+        sanitize(losses.configured_window.as_deref().unwrap_or("none stated")),
+        losses.beyond_configured_window
+    );
+    let _ = writeln!(
+        text,
+        "| images that lose coverage until they are pushed again (the larger) | {} |",
+        losses.not_rescanned.len()
+    );
+    let _ = writeln!(text, "| repositories that were fine | {} |", losses.repositories);
+    if losses.only_scan_type {
+        let _ = writeln!(
+            text,
+            "| ECR is the only scan type: Inspector is deactivated there, and its suppression rules go | {} |",
+            losses.suppression_rules.len()
+        );
+    }
+    let cost = &losses.rescan_cost;
+    let _ = writeln!(
+        text,
+        "| estimated cost of scanning {} images anew | {:.2} {} ({}) |\n",
+        cost.images,
+        cost.amount,
+        sanitize(&cost.currency),
+        sanitize(&cost.price_source)
+    );
+    if !losses.not_rescanned.is_empty() {
+        text.push_str("Images that lose coverage until they are pushed again:\n\n");
+        for image in losses.not_rescanned.iter().take(LISTED) {
+            let pushed = image.pushed_at.map_or("not in ECR any more".to_owned(), |time| format!("pushed {time:.0}"));
+            let _ = writeln!(text, "- {} {}: {pushed}", code_span(&image.repository), code_span(&image.digest));
+        }
+        if losses.not_rescanned.len() > LISTED {
+            let _ = writeln!(text, "- and {} more, all in plan.json", losses.not_rescanned.len() - LISTED);
+        }
+        text.push('\n');
+    }
+    let _ = writeln!(
+        text,
+        "Must be so: ECR scanning is ENABLED and nothing is under way; the registry's scanning configuration is {} with {} rules, hash `{}`; no Inspector policy of the organization governs the account; the findings and images are not more than above.",
+        sanitize(&step.before.scan_type),
+        step.before.rules.len(),
+        sha256(&scanning_json(&step.before.scan_type, &step.before.rules).to_string()),
+    );
+    text.push_str(BY_HAND);
+    let toggle = |verb: &str| {
+        format!("aws inspector2 {verb} --region {} --account-ids {} --resource-types ECR", step.region, step.account)
+    };
+    let look =
+        format!("aws inspector2 batch-get-account-status --region {} --account-ids {}", step.region, step.account);
+    text.push_str(&code_block(
+        "sh",
+        &format!(
+            "# as account {from}\n{}\n{look}   # until resourceState.ecr is DISABLED\n{}\n{look}   # until it is ENABLED\n# as account {own}\naws ecr get-registry-scanning-configuration --region {region}   # as before, or put it back",
+            toggle("disable"),
+            toggle("enable"),
+            from = step.toggled_from,
+            own = step.account,
+            region = step.region,
+        ),
+    ));
+    text.push('\n');
+}
+
+/// Images that are listed one by one in the runbook.
+const LISTED: usize = 200;
 
 fn policy(step: &PolicyStep, text: &mut String) {
     let _ = writeln!(

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use scangap_model::Observed;
 
 use crate::files::folder;
-use crate::json::{plan_json, sha256};
+use crate::json::{plan_json, scanning_json, sha256};
 use crate::step::Plan;
 
 const HEAD: &str = include_str!("plan.sh");
@@ -23,12 +23,20 @@ pub(crate) fn script(plan: &Plan) -> String {
     };
     let mut text = HEAD.to_owned();
     let _ = writeln!(text, "\n# Plan {hash}, from the snapshot with facts {}", plan.facts_sha256);
-    let region = plan.policies.first().map_or("us-east-1", |step| step.region.as_str());
+    let first = plan.policies.first().map(|step| &step.region).or(plan.resyncs.first().map(|step| &step.region));
+    let region = first.map_or("us-east-1", |region| region.as_str());
+    if let Some(warning) = plan.warning() {
+        let _ = writeln!(text, "# {warning}");
+    }
     for (name, value) in [
         ("CONFIRM_WHAT", what),
         ("CONFIRM_WORD", &word),
         ("PARTITION", plan.partition.as_str()),
-        ("STEPS", &plan.policies.len().to_string()),
+        ("STEPS", &(plan.policies.len() + plan.resyncs.len()).to_string()),
+        ("POLICIES", &plan.policies.len().to_string()),
+        ("RESYNCS", &plan.resyncs.len().to_string()),
+        ("FINDINGS_LOST", &plan.losses.findings.to_string()),
+        ("WARNING", &plan.warning().unwrap_or_default()),
         ("SIMULATED", if plan.simulated { "yes" } else { "no" }),
         ("HOME_REGION", region),
     ] {
@@ -46,6 +54,18 @@ pub(crate) fn script(plan: &Plan) -> String {
             sha256(&step.after),
         ];
         let _ = writeln!(text, "step {}", words.map(|word| quoted(&word)).join(" "));
+    }
+    for step in &plan.resyncs {
+        let before = scanning_json(&step.before.scan_type, &step.before.rules);
+        let words = [
+            step.id.clone(),
+            step.account.to_string(),
+            step.region.to_string(),
+            step.toggled_from.to_string(),
+            step.losses.findings.to_string(),
+            sha256(&before.to_string()),
+        ];
+        let _ = writeln!(text, "resync {}", words.map(|word| quoted(&word)).join(" "));
     }
     text
 }

@@ -1,11 +1,12 @@
 //! What a plan is made of.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use jiff::Timestamp;
 use scangap_model::{AccountId, Diagnosis, Observed, Partition, RegionName, RepositoryName};
 
 use crate::refusal::Refused;
+use crate::resync::ResyncStep;
 
 /// A number, or the word for one that nobody counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,17 @@ impl Losses {
         images_not_rescanned: Counted::NotCounted,
         repositories: Counted::NotCounted,
     };
+
+    /// What these destroy together.
+    pub(crate) fn of(steps: &[ResyncStep]) -> Self {
+        let sum = |number: fn(&ResyncStep) -> u64| Counted::Number(steps.iter().map(number).sum());
+        Self {
+            findings: sum(|step| step.losses.findings),
+            images: sum(|step| step.losses.images),
+            images_not_rescanned: sum(|step| step.losses.not_rescanned.len() as u64),
+            repositories: sum(|step| step.losses.repositories),
+        }
+    }
 }
 
 /// One repository's policy, repaired.
@@ -96,7 +108,10 @@ pub struct Plan {
     pub complete: bool,
     pub repositories: usize,
     pub policies: Vec<PolicyStep>,
-    /// Cells that would be re-synced. None can be until their losses are counted.
+    pub resyncs: Vec<ResyncStep>,
+    /// What was counted for them, and when; `None` where nobody counted.
+    pub losses_sha256: Option<String>,
+    pub counted_at: Option<Timestamp>,
     pub refused: Vec<Refused>,
     pub undecided: Vec<Undecided>,
     pub losses: Losses,
@@ -108,19 +123,62 @@ impl Plan {
     /// The last line on the terminal.
     pub fn summary(&self) -> String {
         format!(
-            "Plan: {}, 0 cells to re-sync, {} refused, {} undecided",
+            "Plan: {}, {}, {} refused, {} undecided",
             match self.policies.len() {
                 1 => "1 policy to change".to_owned(),
                 number => format!("{number} policies to change"),
+            },
+            match self.resyncs.len() {
+                1 => "1 cell to re-sync".to_owned(),
+                number => format!("{number} cells to re-sync"),
             },
             self.refused.len(),
             self.undecided.len()
         )
     }
 
+    pub fn has_steps(&self) -> bool {
+        !self.policies.is_empty() || !self.resyncs.is_empty()
+    }
+
+    /// What re-syncs destroy, in words, wherever the plan is shown. `None` where there is none.
+    pub fn warning(&self) -> Option<String> {
+        if self.resyncs.is_empty() {
+            return None;
+        }
+        let oldest = self.resyncs.iter().filter_map(|step| step.losses.oldest_first_observed).min();
+        let suppressed: u64 = self.resyncs.iter().map(|step| step.losses.suppressed).sum();
+        let whole = self.resyncs.iter().filter(|step| step.losses.only_scan_type).count();
+        let of = |number: Counted, one: &str, more: &str| match number {
+            Counted::Number(1) => format!("1 {one}"),
+            number => format!("{number} {more}"),
+        };
+        let cells = Counted::Number(u64::try_from(self.resyncs.len()).unwrap_or(u64::MAX));
+        let mut text = format!(
+            "WARNING: re-syncing {} DELETES {} for good ({suppressed} of them suppressed{}), and with them their dates; the scans of {} go and are made anew where that is possible; {} LOSES COVERAGE until it is pushed again; {} fine now, and scanned anew with the others.",
+            of(cells, "cell", "cells"),
+            of(self.losses.findings, "finding", "findings"),
+            oldest.map_or_else(String::new, |oldest| format!(", the oldest first seen {oldest:.0}")),
+            of(self.losses.images, "image", "images"),
+            of(self.losses.images_not_rescanned, "image", "images"),
+            of(self.losses.repositories, "repository is", "repositories are"),
+        );
+        if self.losses.images_not_rescanned != Counted::Number(1) {
+            text = text.replace("LOSES COVERAGE until it is", "LOSE COVERAGE until they are");
+        }
+        if whole > 0 {
+            let _ = write!(
+                text,
+                " In {} ECR is the only scan type: Inspector's settings and suppression rules go too.",
+                of(Counted::Number(u64::try_from(whole).unwrap_or(u64::MAX)), "cell", "cells")
+            );
+        }
+        Some(text)
+    }
+
     /// Why there is nothing to do, where there is not: "all is well" and "nobody could see" are two things.
     pub fn nothing(&self) -> Option<String> {
-        if !self.policies.is_empty() {
+        if self.has_steps() {
             return None;
         }
         let (refused, undecided) = (!self.refused.is_empty(), !self.undecided.is_empty());

@@ -18,7 +18,7 @@ pub(crate) use dictionary::{DICTIONARY, DictionaryRow};
 pub(crate) use evidence::{EVIDENCE, EvidenceRow};
 pub(crate) use gaps::GAPS;
 pub(crate) use planned::PLANNED;
-pub use planned::PlanRow;
+pub use planned::{PlanRow, PlanView};
 pub(crate) use policies::POLICIES;
 pub(crate) use repositories::{REPOSITORIES, next_step};
 pub(crate) use unmatched::UNMATCHED;

@@ -21,6 +21,7 @@ use self::changes::ChangesView;
 use self::heat::Heat;
 use self::policies::PolicyView;
 use crate::changes::Changes;
+use crate::columns::PlanView;
 use crate::input::{Input, Material};
 use crate::summary::{GapGroup, Summary};
 use crate::terminal::{count, thousands};
@@ -52,6 +53,7 @@ struct Page {
     actions: Vec<ActionRow>,
     action_note: String,
     changes: Option<ChangesView>,
+    plan: Option<PlanView>,
     policies: Vec<PolicyView>,
     policies_note: String,
     about: Vec<(&'static str, String)>,
@@ -81,8 +83,8 @@ struct GapView {
     hint: String,
 }
 
-pub(crate) fn write(material: &Material<'_>, out: &mut dyn Write) -> io::Result<()> {
-    page(material)?.render_into(&mut Text(out)).map_err(io::Error::other)
+pub(crate) fn write(material: &Material<'_>, plan: Option<&PlanView>, out: &mut dyn Write) -> io::Result<()> {
+    page(material, plan)?.render_into(&mut Text(out)).map_err(io::Error::other)
 }
 
 #[derive(Template)]
@@ -135,7 +137,7 @@ fn hash(text: &str) -> String {
     BASE64_STANDARD.encode(Sha256::digest(text.as_bytes()))
 }
 
-fn page(material: &Material<'_>) -> io::Result<Page> {
+fn page(material: &Material<'_>, plan: Option<&PlanView>) -> io::Result<Page> {
     let (input, summary) = (&material.input, &material.summary);
     let shown = policies::shown(material);
     let Actions { rows, places, note } = action::actions(material, &shown)?;
@@ -165,10 +167,21 @@ fn page(material: &Material<'_>) -> io::Result<Page> {
         actions: rows,
         action_note: note,
         changes: input.changes.map(changes::view),
+        plan: plan.map(inert),
         policies: policies::views(material, &shown, &places),
         policies_note: policies::note(material),
         about: about(input),
     })
+}
+
+/// A plan's texts, in which nothing acts on the order of characters.
+fn inert(plan: &PlanView) -> PlanView {
+    let mut plan = plan.clone();
+    for row in &mut plan.rows {
+        row.repositories = row.repositories.iter().map(|name| sanitize(name)).collect();
+        row.why = sanitize(&row.why);
+    }
+    plan
 }
 
 fn organization(input: &Input<'_>) -> String {

@@ -23,7 +23,7 @@ mod verify;
 mod xlsx;
 
 pub use changes::{CHANGE_KINDS, Change, ChangeKind, Changes, CompareError, Difference, compare};
-pub use columns::{ColumnInfo, PlanRow, Table, TableName, Type, tables};
+pub use columns::{ColumnInfo, PlanRow, PlanView, Table, TableName, Type, tables};
 pub use csv::CsvDialect;
 pub use difference::Line;
 pub use files::{Batch, FileError, Written, manifest, write_atomically};
@@ -74,8 +74,8 @@ pub struct Options {
     pub csv: CsvDialect,
     /// What auditors wrote into earlier workbooks.
     pub carried: CarriedNotes,
-    /// What a plan for this snapshot would do and lose, for a sheet of the workbook.
-    pub plan: Option<Vec<PlanRow>>,
+    /// What a plan for this snapshot would do and lose, for a sheet of the workbook and a part of the page.
+    pub plan: Option<PlanView>,
     /// Whether to write OCSF findings too.
     pub ocsf: bool,
     /// By what to write a pack for each owner.
@@ -91,11 +91,11 @@ pub fn write_all(
 ) -> Result<Batch, FileError> {
     let of_folder = |source| FileError { path: directory.to_owned(), source };
     let material = &Material::gather(input).map_err(of_folder)?;
-    let extras = xlsx::Extras { run, carried: &options.carried, plan: options.plan.as_deref() };
+    let extras = xlsx::Extras { run, carried: &options.carried, plan: options.plan.as_ref() };
     // The longest first, so that no core idles at the end.
     let mut jobs: Vec<(PathBuf, Fill<'_>)> = xlsx::jobs(material, extras, directory);
     let mut files: Vec<(&str, Fill<'_>)> = vec![
-        ("report.html", Box::new(|out| html::write(material, out))),
+        ("report.html", Box::new(|out| html::write(material, options.plan.as_ref(), out))),
         ("audit.json", Box::new(|out| json::audit::write(material, out))),
         ("repositories.jsonl", Box::new(|out| json::audit::repositories(input, out))),
         ("summary.json", Box::new(|out| json::write(&summary_json(input), out))),

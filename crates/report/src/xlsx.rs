@@ -23,7 +23,7 @@ use self::cover::Part;
 pub(crate) use self::notes::NOTE_COLUMNS;
 pub use self::notes::{CarriedNotes, CarryOverError};
 use self::sheet::{Link, Noted, Sheet};
-use crate::columns::{ACCOUNTS, CELLS, CHANGES, GAPS, PLANNED, POLICIES, PlanRow, REPOSITORIES, TableName, UNMATCHED};
+use crate::columns::{ACCOUNTS, CELLS, CHANGES, GAPS, PLANNED, POLICIES, PlanView, REPOSITORIES, TableName, UNMATCHED};
 use crate::files::Fill;
 use crate::input::{Input, Material, RepositoryRow, RunEvidence};
 use crate::links::console_url;
@@ -41,7 +41,7 @@ const RESYNC: &str = "Re-sync and losses";
 pub(crate) struct Extras<'a> {
     pub(crate) run: &'a RunEvidence,
     pub(crate) carried: &'a CarriedNotes,
-    pub(crate) plan: Option<&'a [PlanRow]>,
+    pub(crate) plan: Option<&'a PlanView>,
 }
 
 /// `audit.xlsx`, and `audit-2.xlsx` and on where one is not enough: each with its own repositories.
@@ -191,9 +191,10 @@ fn workbook(material: &Material<'_>, extras: Extras<'_>, part: Part) -> io::Resu
                 TableName::Repositories => {}
                 TableName::Policies => {
                     policies(&mut workbook, material)?;
-                    if let Some(rows) = extras.plan {
+                    if let Some(plan) = extras.plan {
+                        let rows = plan.sheet_rows();
                         let sheet = Sheet::new(RESYNC, PLANNED, rows.len());
-                        sheet.write(&mut workbook, input, rows.iter().cloned().map(Ok))?;
+                        sheet.write(&mut workbook, input, rows.into_iter().map(Ok))?;
                     }
                 }
                 TableName::Changes => {

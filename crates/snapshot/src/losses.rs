@@ -59,13 +59,13 @@ fn child(snapshot: &Path, number: u32) -> PathBuf {
 impl StoredLosses {
     /// Writes the next child of a snapshot. It is there whole, or not at all.
     pub fn add(snapshot: &Path, meta: &LossesMeta, cells: &[ResyncFacts]) -> Result<PathBuf, WriteError> {
-        let number = (1..).find(|number| !child(snapshot, *number).exists()).unwrap_or(u32::MAX);
+        let number = (1..u32::MAX).find(|number| !child(snapshot, *number).exists()).unwrap_or(u32::MAX);
         let path = child(snapshot, number);
         let partial = path.with_extension("db.partial");
         let failed = |source| WriteError::Create { path: path.clone(), source };
         if partial.exists() {
             // Of a run that was killed.
-            std::fs::remove_file(&partial).map_err(failed)?;
+            fs_err::remove_file(&partial).map_err(failed)?;
         }
         create_private(&partial)?;
         let connection = Connection::open(&partial)?;
@@ -94,14 +94,14 @@ impl StoredLosses {
             connection.execute("INSERT INTO meta VALUES (?1, ?2)", [key, value])?;
         }
         connection.close().map_err(|(_, error)| error)?;
-        std::fs::File::open(&partial).and_then(|file| file.sync_all()).map_err(failed)?;
-        std::fs::rename(&partial, &path).map_err(failed)?;
+        fs_err::File::open(&partial).and_then(|file| file.sync_all()).map_err(failed)?;
+        fs_err::rename(&partial, &path).map_err(failed)?;
         Ok(path)
     }
 
     /// The last child of a snapshot, if there is one of its facts.
     pub fn latest(snapshot: &Path, facts_sha256: &str) -> Result<Option<Self>, ReadError> {
-        let known = (1..).map(|number| child(snapshot, number)).take_while(|path| path.exists());
+        let known = (1..u32::MAX).map(|number| child(snapshot, number)).take_while(|path| path.exists());
         for path in known.collect::<Vec<_>>().into_iter().rev() {
             let stored = Self::open(&path)?;
             if stored.meta.parent_facts_sha256 == facts_sha256 {
@@ -272,10 +272,11 @@ fn texts(value: &Value) -> Option<Vec<String>> {
     value.as_array()?.iter().map(|text| text.as_str().map(str::to_owned)).collect()
 }
 
-fn time(value: Option<&Value>) -> Option<Option<Timestamp>> {
+/// A time, or null for none.
+fn time(value: Option<&Value>) -> Option<Observed<Timestamp>> {
     match value? {
-        Value::Null => Some(None),
-        value => value.as_str()?.parse().ok().map(Some),
+        Value::Null => Some(Observed::Absent),
+        value => value.as_str()?.parse().ok().map(Observed::Known),
     }
 }
 
@@ -286,7 +287,7 @@ fn finding_count(row: &Value) -> Option<FindingCount> {
         severity: text(1)?,
         status: text(2)?,
         count: row.get(3)?.as_u64()?,
-        oldest_first_observed: time(row.get(4))?,
+        oldest_first_observed: time(row.get(4))?.known().copied(),
     })
 }
 
@@ -297,6 +298,6 @@ fn covered_image(row: &Value) -> Option<CoveredImage> {
         digest: text(1)?,
         status: text(2)?,
         reason: text(3)?,
-        pushed_at: Observed::from_answer(time(row.get(4))?),
+        pushed_at: time(row.get(4))?,
     })
 }

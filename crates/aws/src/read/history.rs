@@ -168,7 +168,7 @@ impl RegionReader {
         account: AccountId,
     ) -> Result<Option<UnitPrice>, CallError> {
         let output = send!(call, self.inspector.list_usage_totals().account_ids(account.as_str()))?;
-        let usage = output.totals().iter().flat_map(|total| total.usage());
+        let usage = output.totals().iter().flat_map(aws_sdk_inspector2::types::UsageTotal::usage);
         let initial =
             usage.filter(|usage| usage.r#type() == Some(&UsageType::EcrInitialScan)).find(|usage| usage.total() > 0.0);
         Ok(initial.map(|usage| UnitPrice {

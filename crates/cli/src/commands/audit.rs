@@ -7,7 +7,7 @@ use scangap_aws::{AssumeOptions, ConnectOptions};
 use scangap_collect::CollectOptions;
 use scangap_model::{AccountId, Phase, RegionName, Scope, nearest_region, region_info, session_policy};
 
-use crate::args::{Audit, Global, Run, ScopeArguments};
+use crate::args::{Audit, Aws, Global, Roles, Run, ScopeArguments};
 use crate::audit::{self, Job};
 use crate::environment;
 use crate::error::CliError;
@@ -17,11 +17,6 @@ use crate::store::{FailOn, without_password};
 pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
     let scope = scope(&command.scope)?;
     let now = environment::now();
-    let region = match &command.aws.region {
-        Some(region) => Some(known_region(region)?.to_string()),
-        None => None,
-    };
-    let ca_bundle = command.aws.ca_bundle.clone().or_else(|| environment::variable("AWS_CA_BUNDLE").map(Into::into));
     let role_names = command.roles.role_name.clone();
     let endpoint = command
         .aws
@@ -39,27 +34,12 @@ pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
     );
     audit::run(&Job {
         introduction,
-        connect: ConnectOptions {
-            profile: command.aws.profile.clone(),
-            region,
-            endpoint_url: command.aws.endpoint_url.clone(),
-            ca_bundle,
-            attempt_timeout: Duration::from_secs(command.aws.timeout),
-            now,
-            simulated: None,
-        },
+        connect: connect_options(&command.aws, now)?,
         collect: CollectOptions {
             scope,
-            role_names,
-            inspector_admin_role_name: command.roles.inspector_admin_role_name.clone(),
-            organization_role_arn: command.roles.organization_role_arn.clone(),
-            assume: AssumeOptions {
-                session_name: "scangap".to_owned(),
-                session_policy: session_policy(Phase::Audit),
-                external_id: command.roles.external_id.clone(),
-            },
             tags: command.run.tags.clone(),
             max_in_flight: usize::from(command.run.max_in_flight),
+            ..collect_options(&command.roles, Phase::Audit)
         },
         as_of: as_of(&command.run, now)?,
         fail_on: FailOn::parse(&command.run.fail_on)?,
@@ -70,6 +50,35 @@ pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
         quiet: global.quiet,
         progress: !global.no_progress,
     })
+}
+
+pub(super) fn connect_options(aws: &Aws, now: Timestamp) -> Result<ConnectOptions, CliError> {
+    Ok(ConnectOptions {
+        profile: aws.profile.clone(),
+        region: aws.region.as_deref().map(known_region).transpose()?.map(|region| region.to_string()),
+        endpoint_url: aws.endpoint_url.clone(),
+        ca_bundle: aws.ca_bundle.clone().or_else(|| environment::variable("AWS_CA_BUNDLE").map(Into::into)),
+        attempt_timeout: Duration::from_secs(aws.timeout),
+        now,
+        simulated: None,
+    })
+}
+
+/// Everything in scope, through these roles, narrowed to what the command needs.
+pub(super) fn collect_options(roles: &Roles, phase: Phase) -> CollectOptions {
+    CollectOptions {
+        scope: Scope::default(),
+        role_names: roles.role_name.clone(),
+        inspector_admin_role_name: roles.inspector_admin_role_name.clone(),
+        organization_role_arn: roles.organization_role_arn.clone(),
+        assume: AssumeOptions {
+            session_name: "scangap".to_owned(),
+            session_policy: session_policy(phase),
+            external_id: roles.external_id.clone(),
+        },
+        tags: Vec::new(),
+        max_in_flight: 256,
+    }
 }
 
 fn profile_variable() -> Option<String> {

@@ -1,21 +1,22 @@
-//! `scangap plan`: what would be changed, from the snapshot alone. It changes nothing, anywhere but in its own folder.
+//! `scangap plan`: what would be changed, from the snapshot and what was counted for it. It changes nothing, anywhere but in
+//! its own folder; with `--collect` it reads.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
-use scangap_model::{Diagnosis, Tone, Verdict};
-use scangap_plan::{Plan as Planned, Source, Wishes, files, plan, plan_json};
+use scangap_model::{AccountId, Diagnosis, Phase, RegionName, Tone, Verdict};
+use scangap_plan::{CountedResyncs, Plan as Planned, Source, Wishes, files, plan, plan_json, resync_candidates};
 use scangap_report::{Batch, Summary, manifest, sanitize};
-use scangap_snapshot::RunState;
+use scangap_snapshot::{RunState, StoredLosses};
 
-use super::audit::{account, known_region};
+use super::audit::{account, collect_options, connect_options, known_region};
 use crate::args::{Global, Output, Plan};
 use crate::error::{CliError, Unreadable};
 use crate::exit::Exit;
 use crate::judged::Judged;
-use crate::terminal;
+use crate::{counting, environment, terminal};
 
 /// How many rows of one kind the screen shows.
 const SHOWN: usize = 20;
@@ -46,7 +47,7 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
     let input = judged.input(None);
     let summary = Summary::of(&input);
     let complete = summary.is_complete() && judged.snapshot.meta.state == RunState::Complete;
-    let source = Source {
+    let mut source = Source {
         facts: &judged.snapshot.facts,
         repositories: &judged.snapshot.repositories,
         assessment: &judged.assessment,
@@ -58,23 +59,53 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
         simulated: judged.snapshot.meta.simulated,
         complete,
         stale_since: &stale_since,
+        resyncs: None,
     };
-    let planned = plan(&source, &wishes).map_err(|error| CliError::Facts(Unreadable(error)))?;
+    let unreadable = |error| CliError::Facts(Unreadable(error));
+    if command.collect {
+        let cells = resync_candidates(&source, &wishes).map_err(unreadable)?;
+        if cells.is_empty() {
+            terminal::note("--collect: no cell would be re-synced, so nothing is counted");
+        } else {
+            let connect = connect_options(&command.aws, environment::now())?;
+            counting::count(&judged, cells, &connect, collect_options(&command.roles, Phase::Plan), global.quiet)?;
+        }
+    }
+    let counted = counted(&judged)?;
+    source.resyncs = counted.as_ref();
+    let planned = plan(&source, &wishes).map_err(unreadable)?;
     if let Some(directory) = &command.out {
         write(&planned, directory)?;
     }
     if global.quiet < 2 {
         match command.output {
             Output::Json => terminal::json(&plan_json(&planned)),
-            Output::Text if global.quiet > 0 => terminal::out(&format!("{}\n", planned.summary())),
+            Output::Text if global.quiet > 0 => terminal::out(&format!(
+                "{}\n{}",
+                planned.summary(),
+                planned
+                    .warning()
+                    .map(|warning| format!("{}\n", terminal::paint(&warning, Tone::Bad)))
+                    .unwrap_or_default()
+            )),
             Output::Text => terminal::out(&text(&planned, command.out.as_deref())),
         }
     }
-    Ok(match (complete, command.detailed_exitcode && !planned.policies.is_empty()) {
+    Ok(match (complete, command.detailed_exitcode && planned.has_steps()) {
         (false, _) => Exit::Incomplete,
         (true, true) => Exit::Reached,
         (true, false) => Exit::Finished,
     })
+}
+
+/// What was counted for this snapshot last, if anything was.
+fn counted(judged: &Judged) -> Result<Option<CountedResyncs>, CliError> {
+    let stored = StoredLosses::latest(&judged.path, judged.facts_sha256()).map_err(CliError::Snapshot)?;
+    Ok(stored.map(|stored| CountedResyncs {
+        cells: stored.cells,
+        counted_at: stored.meta.counted_at,
+        losses_sha256: stored.losses_sha256,
+    }))
 }
 
 fn wishes(command: &Plan) -> Result<Wishes, CliError> {
@@ -100,9 +131,20 @@ fn wishes(command: &Plan) -> Result<Wishes, CliError> {
         regions: command.regions.iter().map(|text| known_region(text)).collect::<Result<_, _>>()?,
         diagnoses: command.diagnoses.iter().map(diagnosis).collect::<Result<_, _>>()?,
         blocklist: accounts(&command.blocklist)?,
+        only_scan_type: command.only_scan_type.iter().map(|text| cell(text)).collect::<Result<_, _>>()?,
         min_age: min_age(&command.min_age)?,
         min_age_text: command.min_age.clone(),
     })
+}
+
+/// `ACCOUNT:REGION`.
+fn cell(text: &str) -> Result<(AccountId, RegionName), CliError> {
+    let (id, region) = text.split_once(':').ok_or_else(|| CliError::BadValue {
+        value: text.to_owned(),
+        expected: "a cell",
+        hint: "write it as 111122223333:eu-west-1".to_owned(),
+    })?;
+    Ok((account(id)?, known_region(region)?))
 }
 
 /// `24h`, `90m`, `2d`.
@@ -178,6 +220,21 @@ fn text(planned: &Planned, directory: Option<&Path>) -> String {
         }
     }
     more(&mut out, planned.policies.len());
+    for step in planned.resyncs.iter().take(SHOWN) {
+        let _ = writeln!(
+            out,
+            "  {}  {}  {} {}  {}: {} findings, {} images, {} of them not scanned again",
+            terminal::paint("re-sync", Tone::Bad),
+            step.id,
+            step.account,
+            step.region,
+            sanitize(&step.repositories.join(", ")),
+            step.losses.findings,
+            step.losses.images,
+            step.losses.not_rescanned.len()
+        );
+    }
+    more(&mut out, planned.resyncs.len());
     for refused in planned.refused.iter().take(SHOWN) {
         let _ = writeln!(
             out,
@@ -210,7 +267,14 @@ fn text(planned: &Planned, directory: Option<&Path>) -> String {
         let line = "Some facts could not be learnt, and what they hide is not in this plan: the exit code is 3.";
         let _ = writeln!(out, "{}", terminal::paint(line, Tone::Warning));
     }
+    if !planned.resyncs.is_empty() {
+        let line = "A re-sync is the last resort: wait, push an image, or toggle one repository's scan filter first (plan.md).";
+        let _ = writeln!(out, "{line}");
+    }
     let _ = writeln!(out, "{}", planned.summary());
+    if let Some(warning) = planned.warning() {
+        let _ = writeln!(out, "{}", terminal::paint(&warning, Tone::Bad));
+    }
     if let Some(directory) = directory {
         let _ = writeln!(
             out,

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use scangap_plan::{PlanReadError, PlanSummary, plan_summary};
-use scangap_report::{CarriedNotes, Options, PlanRow, Split};
+use scangap_plan::{PlanReadError, PlanSummary, PlanSummaryRow, plan_summary};
+use scangap_report::{CarriedNotes, Options, PlanRow, PlanView, Split};
 
 use crate::args::{Global, Report};
 use crate::error::CliError;
@@ -32,33 +32,26 @@ pub(super) fn run(command: &Report, global: &Global) -> Result<Exit, CliError> {
     store::hand_over(&judged, changes.as_ref(), &directory, &FailOn::default(), &options, global.quiet)
 }
 
-/// The rows of a plan, if it is whole and of this snapshot.
-fn planned(path: &Path, facts_sha256: &str) -> Result<Vec<PlanRow>, CliError> {
+/// A plan, if it is whole and of this snapshot.
+fn planned(path: &Path, facts_sha256: &str) -> Result<PlanView, CliError> {
     let text = fs_err::read_to_string(path).map_err(|source| CliError::PlanFile { path: path.to_owned(), source })?;
     let unusable = |source| CliError::NotThePlan { path: path.to_owned(), source };
     let plan: PlanSummary = plan_summary(&text).map_err(unusable)?;
     if plan.facts_sha256 != facts_sha256 {
         return Err(unusable(PlanReadError::OtherSnapshot));
     }
-    Ok(plan
-        .rows
-        .into_iter()
-        .map(|row| {
-            // A repair loses nothing.
-            let lost = |text: &str| if row.what == "re-sync" { text.to_owned() } else { String::new() };
-            PlanRow {
-                findings_lost: lost(&plan.findings),
-                images_lost: lost(&plan.images),
-                images_not_rescanned: lost(&plan.images_not_rescanned),
-                what: row.what,
-                account_id: row.account_id,
-                region: row.region,
-                repositories: row.repositories,
-                decision: row.decision,
-                why: row.why,
-            }
-        })
-        .collect())
+    let row = |row: PlanSummaryRow| PlanRow {
+        what: row.what,
+        account_id: row.account_id,
+        region: row.region,
+        repositories: row.repositories,
+        decision: row.decision,
+        why: row.why,
+        findings_lost: row.findings,
+        images_lost: row.images,
+        images_not_rescanned: row.images_not_rescanned,
+    };
+    Ok(PlanView { warning: plan.warning, rows: plan.rows.into_iter().map(row).collect() })
 }
 
 /// `account`, `ou` or `tag:KEY`. A tag that the audit did not read would make every repository nobody's.

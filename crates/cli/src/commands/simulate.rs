@@ -20,7 +20,9 @@ pub(super) fn run(command: &Simulate) -> Result<Exit, CliError> {
         terminal::out(scangap_simorg::scenario::DEMO);
         return Ok(Exit::Finished);
     }
-    let scenario = scenario(&command.organization)?;
+    let mut scenario = scenario(&command.organization)?;
+    // It is now in the simulation too: whoever audits it judges by the same clock.
+    scenario.clock = environment::now().to_string();
     let management = scenario.organization.management_account.clone();
     let name = scenario.organization.id.clone();
     let simulator = start(scenario, command.port, environment::now())?;

@@ -6,7 +6,7 @@ use crate::value::{Value, plain};
 pub(crate) enum Planned {}
 
 /// One step of a plan, or one thing that it refuses.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlanRow {
     /// `re-sync` or `repair`.
     pub what: String,
@@ -23,8 +23,33 @@ pub struct PlanRow {
     pub images_not_rescanned: String,
 }
 
+/// A plan as reports show it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PlanView {
+    /// What its re-syncs destroy, in words. `None`: there is none.
+    pub warning: Option<String>,
+    pub rows: Vec<PlanRow>,
+}
+
+impl PlanView {
+    /// The rows of the sheet: what is destroyed stands first.
+    pub(crate) fn sheet_rows(&self) -> Vec<PlanRow> {
+        let warning = self.warning.iter().map(|text| PlanRow {
+            what: "warning".to_owned(),
+            why: text.clone(),
+            ..PlanRow::default()
+        });
+        warning.chain(self.rows.iter().cloned()).collect()
+    }
+}
+
 impl Kind for Planned {
     type Row<'a> = PlanRow;
+}
+
+/// What a row may lack.
+fn word(text: &String) -> Value<'_> {
+    if text.is_empty() { Value::Empty } else { plain(text) }
 }
 
 /// A count as a number, a word as a word.
@@ -38,12 +63,12 @@ fn counted(text: &str) -> Value<'_> {
 
 #[rustfmt::skip]
 pub(crate) const PLANNED: &[Column<Planned>] = &[
-    column("what", "What", Type::Text, 10, "re-sync: turning ECR scanning off and on for the account in the region, which deletes its findings; repair: changing a policy, which loses nothing", "scangap", |row| plain(&row.what)),
-    column("account_id", "Account", Type::Text, 14, "12-digit account id; text, leading zeros count", "organizations:ListAccounts", |row| plain(&row.account_id)),
-    column("region", "Region", Type::Text, 15, "the region of the registry", "account:ListRegions", |row| plain(&row.region)),
-    column("repositories", "Repositories", Type::List, 44, "the repositories it is for, as a JSON array", "ecr:DescribeRepositories", |row| Value::list(&row.repositories)),
-    column("decision", "Decision", Type::Text, 12, "planned or refused", "scangap", |row| plain(&row.decision)),
-    column("why", "Why", Type::Text, 70, "why it is refused", "scangap", |row| if row.why.is_empty() { Value::Empty } else { plain(&row.why) }),
+    column("what", "What", Type::Text, 10, "re-sync: turning ECR scanning off and on for the account in the region, which deletes its findings; repair: changing a policy, which loses nothing; warning: what the plan's re-syncs delete together", "scangap", |row| plain(&row.what)),
+    column("account_id", "Account", Type::Text, 14, "12-digit account id; text, leading zeros count", "organizations:ListAccounts", |row| word(&row.account_id)),
+    column("region", "Region", Type::Text, 15, "the region of the registry", "account:ListRegions", |row| word(&row.region)),
+    column("repositories", "Repositories", Type::List, 44, "the repositories it is for, as a JSON array", "ecr:DescribeRepositories", |row| if row.repositories.is_empty() { Value::Empty } else { Value::list(&row.repositories) }),
+    column("decision", "Decision", Type::Text, 12, "planned or refused", "scangap", |row| word(&row.decision)),
+    column("why", "Why", Type::Text, 70, "why it is refused; the warning's words", "scangap", |row| word(&row.why)),
     column("findings_lost", "Findings lost", Type::Integer, 16, "findings that would be deleted; `not counted` where nobody counted them; empty where nothing is lost", "inspector2:ListFindings", |row| counted(&row.findings_lost)),
     column("images_lost", "Images scanned anew", Type::Integer, 20, "images whose scans would be lost and made anew", "inspector2:ListCoverage", |row| counted(&row.images_lost)),
     column("images_not_rescanned", "Images that lose coverage", Type::Integer, 24, "images that were pushed too long ago to be scanned again before they are pushed again", "ecr:DescribeImages", |row| counted(&row.images_not_rescanned)),

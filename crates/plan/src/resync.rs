@@ -1,0 +1,193 @@
+//! Re-syncs: turning ECR scanning off and on for a cell, only where it can help, where nothing stands against it, and where
+//! what it destroys was counted.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use scangap_assess::{CellAssessment, CellLosses, cell_losses};
+use scangap_model::{
+    AccountId, CellFacts, Diagnosis, Observed, RegionName, RepositoryFacts, ResyncFacts, ScanRule, Verdict,
+};
+
+use crate::planner::{Source, Wishes};
+use crate::refusal::{Refusal, Refused};
+
+/// What Inspector must let the account do that scanning is toggled from.
+const NEEDED: [&str; 2] = ["DISABLE_SCANNING", "ENABLE_SCANNING"];
+
+/// The registry's scanning configuration, as it must be again afterwards. Rules in an order of our own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanningBefore {
+    pub scan_type: String,
+    pub rules: Vec<ScanRule>,
+}
+
+/// One cell, re-synced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResyncStep {
+    /// `resync-0001`: its place in the plan.
+    pub id: String,
+    pub account: AccountId,
+    pub account_name: Option<String>,
+    pub region: RegionName,
+    /// The stale repositories that it is for.
+    pub repositories: Vec<String>,
+    pub stale_since: Timestamp,
+    /// Who disables and enables: the delegated administrator for its members, else the account itself.
+    pub toggled_from: AccountId,
+    pub before: ScanningBefore,
+    pub losses: CellLosses,
+    pub counted_at: Timestamp,
+}
+
+/// A cell with stale repositories.
+pub(crate) struct Stale<'a> {
+    pub(crate) account: AccountId,
+    pub(crate) region: RegionName,
+    pub(crate) facts: Option<&'a CellFacts>,
+    pub(crate) assessment: Option<&'a CellAssessment>,
+    pub(crate) repositories: Vec<RepositoryFacts>,
+}
+
+impl Stale<'_> {
+    fn names(&self) -> Vec<String> {
+        let names: BTreeSet<String> = self.repositories.iter().map(|facts| facts.name.to_string()).collect();
+        names.into_iter().collect()
+    }
+}
+
+/// A step, or what stands against it.
+pub(crate) fn resync(
+    source: &Source<'_>,
+    wishes: &Wishes,
+    stale: &Stale<'_>,
+    number: usize,
+) -> Result<ResyncStep, Box<Refused>> {
+    let counted = source.resyncs.and_then(|counted| {
+        let of = |facts: &&ResyncFacts| facts.account == stale.account && facts.region == stale.region;
+        Some((counted.cells.iter().find(of)?, counted.counted_at))
+    });
+    let losses = counted.map(|(facts, at)| losses(source, stale, facts, at));
+    let refuse = |refusal: Refusal| {
+        Box::new(Refused {
+            what: "resync",
+            account: stale.account,
+            region: stale.region.clone(),
+            repositories: stale.names(),
+            diagnosis: Diagnosis::Stale,
+            refusal,
+            losses: losses.clone().and_then(Result::ok),
+        })
+    };
+    let stale_since = before_counting(source, wishes, stale).map_err(&refuse)?;
+    let before = scanning_before(stale).ok_or_else(|| refuse(Refusal::ScanningConfigurationUnknown))?;
+    let (Some((facts, counted_at)), Some(counted)) = (counted, losses.clone()) else {
+        return Err(refuse(Refusal::LossesNotCounted));
+    };
+    let losses = counted.map_err(&refuse)?;
+    let toggled_from = preconditions(facts, wishes, &losses).map_err(&refuse)?;
+    let account = source.facts.accounts.get(&stale.account);
+    Ok(ResyncStep {
+        id: format!("resync-{number:04}"),
+        account: stale.account,
+        account_name: account.and_then(|account| account.name.known().cloned()),
+        region: stale.region.clone(),
+        repositories: stale.names(),
+        stale_since,
+        toggled_from,
+        before,
+        losses,
+        counted_at,
+    })
+}
+
+/// What the snapshot alone can say. Gives back since when the cell is known to be stale.
+fn before_counting(source: &Source<'_>, wishes: &Wishes, stale: &Stale<'_>) -> Result<Timestamp, Refusal> {
+    if wishes.blocklist.contains(&stale.account) {
+        return Err(Refusal::Blocklisted);
+    }
+    if source.facts.organization.inspector_admin.known() == Some(&stale.account) {
+        return Err(Refusal::DelegatedAdministrator);
+    }
+    match stale.assessment.and_then(|cell| cell.registry_verdict) {
+        Some(Verdict::Allowed) => {}
+        Some(Verdict::Denied) => {
+            let denied = stale.assessment.map(|cell| cell.registry_denied_actions.as_slice()).unwrap_or_default();
+            return Err(Refusal::RegistryPolicyForbids(denied.iter().map(ToString::to_string).collect()));
+        }
+        Some(Verdict::Depends | Verdict::Unknown) | None => return Err(Refusal::RegistryPolicyUnknown),
+    }
+    // The one that is known longest speaks for the cell: a re-sync helps all of them.
+    let since = |facts: &RepositoryFacts| source.stale_since.get(&facts.arn).copied().unwrap_or(source.as_of);
+    let stale_since = stale.repositories.iter().map(since).min().unwrap_or(source.as_of);
+    if source.as_of.duration_since(stale_since) < wishes.min_age {
+        return Err(Refusal::TooYoung { stale_since, min_age: wishes.min_age_text.clone() });
+    }
+    Ok(stale_since)
+}
+
+fn scanning_before(stale: &Stale<'_>) -> Option<ScanningBefore> {
+    let facts = stale.facts?;
+    Some(ScanningBefore {
+        scan_type: facts.registry_scan_type.known()?.clone(),
+        rules: facts.scan_rules.known()?.clone(),
+    })
+}
+
+fn losses(
+    source: &Source<'_>,
+    stale: &Stale<'_>,
+    facts: &ResyncFacts,
+    counted_at: Timestamp,
+) -> Result<CellLosses, Refusal> {
+    let covered = source
+        .assessment
+        .by_cell
+        .get(&(stale.account, stale.region.clone()))
+        .and_then(|diagnoses| diagnoses.get(&Diagnosis::Covered));
+    let covered = u64::try_from(covered.copied().unwrap_or(0)).unwrap_or(u64::MAX);
+    cell_losses(facts, covered, counted_at)
+        .map_err(|gap| Refusal::LossesUnread { api: gap.api.to_string(), code: gap.code.clone() })
+}
+
+/// What was read for the plan, and must be so for a re-sync to end well.
+fn preconditions(facts: &ResyncFacts, wishes: &Wishes, losses: &CellLosses) -> Result<AccountId, Refusal> {
+    let unread = |gap: &scangap_model::Gap| Refusal::LossesUnread { api: gap.api.to_string(), code: gap.code.clone() };
+    match &facts.organization_policy {
+        Observed::Absent => {}
+        Observed::Known(_) => return Err(Refusal::OrganizationPolicy),
+        Observed::Unknown(gap) => return Err(unread(gap)),
+    }
+    let types = facts.scan_types.known().cloned().unwrap_or_default();
+    if let Some((name, status)) = types.iter().find(|(_, status)| status.ends_with("ING")) {
+        return Err(Refusal::ChangeUnderWay(format!("{name} is {status}")));
+    }
+    if types.get("ecr").map(String::as_str) != Some("ENABLED") {
+        let status = types.get("ecr").cloned().unwrap_or_else(|| "not known".to_owned());
+        return Err(Refusal::NotEnabled(status));
+    }
+    let permissions = match &facts.permissions {
+        Observed::Known(permissions) => permissions.clone(),
+        Observed::Absent => Vec::new(),
+        Observed::Unknown(gap) => return Err(unread(gap)),
+    };
+    let missing: Vec<String> = NEEDED
+        .iter()
+        .filter(|need| !permissions.iter().any(|has| has == *need))
+        .map(|need| (*need).to_owned())
+        .collect();
+    let toggled_from = match &facts.toggled_from {
+        Observed::Known(account) => *account,
+        Observed::Absent => facts.account,
+        Observed::Unknown(gap) => return Err(unread(gap)),
+    };
+    if !missing.is_empty() {
+        return Err(Refusal::NotPermitted { account: toggled_from, missing });
+    }
+    let named =
+        wishes.only_scan_type.iter().any(|(account, region)| *account == facts.account && *region == facts.region);
+    if losses.only_scan_type && !named {
+        return Err(Refusal::OnlyScanType);
+    }
+    Ok(toggled_from)
+}
