@@ -18,6 +18,7 @@ mod page;
 mod plan;
 mod reach;
 mod reports;
+mod resync;
 mod scope;
 mod workbook;
 mod writing;

@@ -1,0 +1,217 @@
+//! Re-syncs as they are planned: what they destroy is counted, and what stands against them is said.
+
+use scangap_tests::{Audited, Finished, Scangap, Simulated, organization, simulate};
+use serde_json::{Value, json};
+
+pub(crate) const OPEN: &str = r#"{"Statement":{"Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"ecr:*"}}"#;
+
+/// The usual stale cell: one repository that is stuck, one that is fine with an old image and suppressed findings.
+pub(crate) const STALE_CELL: &str = r#"
+[[accounts.cells]]
+region = "eu-west-1"
+suppression_rules = ["noise"]
+rules = [{ frequency = "SCAN_ON_PUSH", filters = ["zeta*", "a*"] }, { frequency = "CONTINUOUS_SCAN", filters = ["*"] }]
+[[accounts.cells.repositories]]
+name = "app"
+policy = "open"
+coverage = { status = "INACTIVE", reason = "ACCESS_DENIED" }
+sticky = true
+[[accounts.cells.repositories]]
+name = "fine"
+images = [{ pushed_days_ago = 3, findings = 120, suppressed = 2 }, { pushed_days_ago = 40, findings = 5, closed = 1 }]
+"#;
+
+/// An organization that lives now, with `body` in account alpha, 333333333333.
+pub(crate) fn stale(account: &str, cells: &str, organization_members: &str) -> Simulated {
+    let mut scenario = organization(&format!(
+        "[[policies]]\nname = \"open\"\ninspector = \"allowed\"\ntext = {}\n[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\n{account}\n{cells}",
+        json!(OPEN)
+    ));
+    scenario.clock = jiff::Timestamp::now().to_string();
+    if organization_members == "no administrator" {
+        scenario.organization.inspector_administrator = None;
+    }
+    simulate(scenario)
+}
+
+pub(crate) fn audit(simulator: &Simulated) -> Audited {
+    let now = jiff::Timestamp::now().to_string();
+    let key = scangap_simorg::Simulator::access_key("111111111111");
+    Scangap::audit_as_of(&now, &simulator.url(), &key).into_folder()
+}
+
+/// A command at the simulation, called from the management account.
+pub(crate) fn at(simulator: &Simulated, arguments: &[&str]) -> Scangap {
+    Scangap::new(arguments)
+        .env("AWS_ENDPOINT_URL", &simulator.url())
+        .env("AWS_ACCESS_KEY_ID", &scangap_simorg::Simulator::access_key("111111111111"))
+        .env("AWS_SECRET_ACCESS_KEY", "simulated")
+        .env("AWS_REGION", "us-east-1")
+}
+
+pub(crate) fn snapshot(audited: &Audited) -> String {
+    audited.out.join("snapshot.db").to_string_lossy().into_owned()
+}
+
+fn plan(simulator: &Simulated, audited: &Audited, more: &[&str]) -> Finished {
+    let snapshot = snapshot(audited);
+    let mut arguments = vec!["plan", snapshot.as_str(), "--resync", "--min-age", "0h"];
+    arguments.extend(more);
+    at(simulator, &arguments).run()
+}
+
+fn planned(simulator: &Simulated, audited: &Audited, more: &[&str]) -> Value {
+    let call = plan(simulator, audited, &[&["--output", "json"], more].concat());
+    serde_json::from_str(&call.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", call.stdout, call.stderr))
+}
+
+#[test]
+fn losses_are_counted_and_the_snapshot_is_not_touched() {
+    let simulator = stale("", STALE_CELL, "");
+    let audited = audit(&simulator).expect_code(0);
+    let before = audited.bytes("snapshot.db");
+    let uncounted = planned(&simulator, &audited, &[]);
+    assert_eq!(uncounted["losses"]["findings"], "not counted");
+    assert_eq!(uncounted["refused"][0]["code"], "losses_not_counted");
+    let plan_of = planned(&simulator, &audited, &["--collect"]);
+    assert_eq!(audited.bytes("snapshot.db"), before, "evidence is never changed");
+    assert_eq!(
+        plan_of["losses"],
+        json!({"findings": 128, "images": 2, "images_not_rescanned": 1, "repositories": 1}),
+        "active, suppressed and closed ones"
+    );
+    let step = &plan_of["steps"][0];
+    assert_eq!((&step["kind"], &step["account_id"]), (&json!("resync_cell"), &json!("333333333333")));
+    assert_eq!(step["toggled_from"], "222222222222", "a member cannot disable itself");
+    assert_eq!(step["calls"][0]["resourceTypes"], json!(["ECR"]), "never without the type");
+    assert_eq!(step["repositories"], json!(["app"]));
+    assert_eq!(step["losses"]["suppressed"], 2);
+    assert_eq!(step["losses"]["not_rescanned"][0]["repository"], "fine");
+    assert_eq!(step["losses"]["suppression_rules"], json!([]), "they stay, where other scan types are on");
+    assert!(step["losses"]["oldest_first_observed"].is_string());
+    let by: u64 = step["losses"]["findings_by"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .map(|row| row["count"].as_u64().expect("a number"))
+        .sum();
+    assert_eq!(by, 128);
+    // What was counted stays with the snapshot: the same plan comes without asking again.
+    let calls = simulator.calls().len();
+    assert_eq!(planned(&simulator, &audited, &[]), plan_of);
+    assert_eq!(simulator.calls().len(), calls);
+    assert_eq!(simulator.mutating_calls(), [], "planning reads");
+    // Sessions for counting may read and nothing else.
+    assert!(!simulator.sessions_may("inspector2:Disable") && !simulator.sessions_may("ecr:SetRepositoryPolicy"));
+}
+
+#[test]
+fn the_warning_stands_everywhere_with_its_numbers() {
+    let simulator = stale("", STALE_CELL, "");
+    let audited = audit(&simulator).expect_code(0);
+    let call = plan(&simulator, &audited, &["--collect", "--out", "plan", "--color", "always"]);
+    assert_eq!(call.code, 0, "{}", call.stderr);
+    assert!(
+        call.stdout.contains("Plan: 0 policies to change, 1 cell to re-sync, 0 refused, 0 undecided"),
+        "{}",
+        call.stdout
+    );
+    assert!(
+        call.stdout.contains("\u{1b}[31mWARNING") || call.stdout.contains("\u{1b}[1m\u{1b}[31mWARNING"),
+        "{}",
+        call.stdout
+    );
+    let folder = call.home.path().join("plan");
+    let read = |file: &str| fs_err::read_to_string(folder.join(file)).expect("a file");
+    for file in ["plan.json", "plan.md", "plan.sh"] {
+        let text = read(file);
+        assert!(text.contains("DELETES 128 findings for good"), "{file}");
+        assert!(text.contains("1 image LOSES COVERAGE until it is pushed again"), "{file}");
+    }
+    let csv = read("resync.csv");
+    assert!(csv.contains("\"planned\"") && csv.contains("\"128\",\"2\"") && csv.contains("deleted for good"), "{csv}");
+    // The reports of the snapshot, with the plan.
+    let plan_json = folder.join("plan.json").to_string_lossy().into_owned();
+    let report = Scangap::new(&["report", &snapshot(&audited), "--plan", &plan_json, "--out", "reports", "-q"]).run();
+    assert_eq!(report.code, 0, "{}", report.stderr);
+    let page = fs_err::read_to_string(report.home.path().join("reports/report.html")).expect("the page");
+    assert!(page.contains("DELETES 128 findings for good") && page.contains("<td>128</td>"), "in HTML");
+    let mut workbook: calamine::Xlsx<_> =
+        calamine::open_workbook(report.home.path().join("reports/audit.xlsx")).expect("a workbook");
+    let sheet = calamine::Reader::worksheet_range(&mut workbook, "Re-sync and losses").expect("the sheet");
+    let text: Vec<String> = sheet.rows().flatten().map(ToString::to_string).collect();
+    assert!(
+        text.iter().any(|cell| cell.contains("DELETES 128 findings")) && text.contains(&"128".to_owned()),
+        "{text:?}"
+    );
+    // The schema knows re-syncs.
+    let schema = Scangap::new(&["schema", "plan"]).run();
+    scangap_tests::python(
+        "import json, sys, jsonschema\njsonschema.validate(json.load(open(sys.argv[1])), json.loads(sys.argv[2]))",
+        &[&plan_json, &schema.stdout],
+    );
+}
+
+/// The one refusal, by code and sentence.
+fn refused(simulator: &Simulated, more: &[&str], code: &str, sentence: &str) {
+    let audited = audit(simulator).expect_code(0);
+    let plan = planned(simulator, &audited, &[&["--collect"], more].concat());
+    assert_eq!(plan["steps"], json!([]));
+    assert_eq!(plan["refused"][0]["code"], code, "{plan:#}");
+    let why = plan["refused"][0]["why"].as_str().expect("a sentence");
+    assert!(why.contains(sentence), "{why}");
+}
+
+#[test]
+fn what_aws_would_refuse_or_what_goes_too_far_is_refused_in_a_sentence() {
+    let only = STALE_CELL.replace("region =", "ec2_scanning = false\nregion =");
+    let simulator = stale("", &only, "");
+    refused(&simulator, &[], "only_scan_type", "ECR is the only scan type that is on");
+    let audited = audit(&simulator).expect_code(0);
+    let named = planned(&simulator, &audited, &["--collect", "--only-scan-type", "333333333333:eu-west-1"]);
+    assert_eq!(named["steps"][0]["losses"]["suppression_rules"], json!(["noise"]), "{named:#}");
+    assert!(named["warning"].as_str().expect("a text").contains("In 1 cell ECR is the only scan type"));
+    refused(
+        &stale("inspector_policy = true", STALE_CELL, ""),
+        &[],
+        "organization_policy",
+        "Inspector policy of the organization governs the account",
+    );
+    let hidden = stale("", STALE_CELL, "");
+    hidden.add_fault(scangap_simorg::scenario::FaultSpec::of("inspector2:ListFindings", "AccessDeniedException", 403));
+    refused(&hidden, &[], "losses_unread", "inspector2:ListFindings answered AccessDeniedException");
+    let images = stale("", STALE_CELL, "");
+    images.add_fault(scangap_simorg::scenario::FaultSpec::of("ecr:DescribeImages", "AccessDeniedException", 403));
+    refused(&images, &[], "losses_unread", "ecr:DescribeImages answered AccessDeniedException");
+    let silent = stale("", STALE_CELL, "");
+    silent.add_fault(scangap_simorg::scenario::FaultSpec::of(
+        "organizations:DescribeEffectivePolicy",
+        "AccessDeniedException",
+        403,
+    ));
+    refused(&silent, &[], "losses_unread", "organizations:DescribeEffectivePolicy");
+}
+
+#[test]
+fn an_account_that_nobody_administers_is_toggled_by_itself() {
+    let simulator = stale("", STALE_CELL, "no administrator");
+    let audited = audit(&simulator).expect_code(0);
+    let plan = planned(&simulator, &audited, &["--collect"]);
+    assert_eq!(plan["steps"][0]["toggled_from"], "333333333333", "{plan:#}");
+    let apart = stale("inspector_member = false", STALE_CELL, "");
+    let audited = audit(&apart).expect_code(0);
+    let plan = planned(&apart, &audited, &["--collect"]);
+    assert_eq!(plan["steps"][0]["toggled_from"], "333333333333", "{plan:#}");
+}
+
+#[test]
+fn what_is_simulated_and_what_is_another_organization_is_not_counted_here() {
+    let simulator = stale("", STALE_CELL, "");
+    let audited = audit(&simulator).expect_code(0);
+    let mut other = organization("[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\n");
+    other.organization.id = "o-another1".to_owned();
+    let other = simulate(other);
+    let call = plan(&other, &audited, &["--collect"]);
+    assert_eq!(call.code, 65, "{}", call.stderr);
+    assert!(call.stderr.contains("the organization is `o-another1`, and not `o-testing`"), "{}", call.stderr);
+}
