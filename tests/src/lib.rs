@@ -20,5 +20,5 @@ mod tools;
 
 pub use binary::{Audited, Finished, Row, Scangap};
 pub use operator::Operator;
-pub use scenario::{Simulated, organization, simulate};
+pub use scenario::{Simulated, now, organization, simulate};
 pub use tools::{Server, browser, knob, node, python, requires_tools, venv_program};

@@ -30,6 +30,11 @@ name = "security"
     Scenario::parse(&text).unwrap_or_else(|error| panic!("the scenario is wrong: {error}\n{text}"))
 }
 
+/// For organizations that live now, and for what is judged now.
+pub fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
 /// A simulator without a judge. A policy text that the scenario does not list fails the test by name, at the latest
 /// when the simulator is dropped: the code under test never judges itself.
 #[derive(Debug)]

@@ -170,20 +170,14 @@ impl Connection {
     }
 
     pub async fn identity(&self, call: &Arc<Call>) -> Result<Identity, ConnectError> {
-        let output = self
-            .sts
-            .get_caller_identity()
-            .customize()
-            .interceptor(call.watch())
-            .send()
-            .await
-            .map_err(|error| ConnectError::Identity(call.error(&error)))?;
-        let text = output.arn().unwrap_or_default().to_owned();
-        let bad = || ConnectError::BadIdentity(text.clone());
-        let arn: Arn = text.parse().map_err(|_| bad())?;
-        let account = output.account().unwrap_or(&arn.account).parse().map_err(|_| bad())?;
-        let partition = arn.partition.parse().map_err(ConnectError::Partition)?;
-        Ok(Identity { account, arn: text, partition })
+        identity(&self.sts, call).await
+    }
+
+    /// Who a role is, once it is assumed.
+    pub async fn identity_of(&self, role: &AssumedRole, call: &Arc<Call>) -> Result<Identity, ConnectError> {
+        let config = aws_sdk_sts::config::Builder::from(&self.credentialed(Some(role)))
+            .identity_cache(aws_sdk_sts::config::IdentityCache::no_cache());
+        identity(&aws_sdk_sts::Client::from_conf(config.build()), call).await
     }
 
     /// Organizations as the caller, or through a role.
@@ -231,6 +225,22 @@ impl Connection {
     pub fn default_region(&self) -> Option<RegionName> {
         self.base.region().and_then(|region| region.as_ref().parse().ok())
     }
+}
+
+async fn identity(sts: &aws_sdk_sts::Client, call: &Arc<Call>) -> Result<Identity, ConnectError> {
+    let output = sts
+        .get_caller_identity()
+        .customize()
+        .interceptor(call.watch())
+        .send()
+        .await
+        .map_err(|error| ConnectError::Identity(call.error(&error)))?;
+    let text = output.arn().unwrap_or_default().to_owned();
+    let bad = || ConnectError::BadIdentity(text.clone());
+    let arn: Arn = text.parse().map_err(|_| bad())?;
+    let account = output.account().unwrap_or(&arn.account).parse().map_err(|_| bad())?;
+    let partition = arn.partition.parse().map_err(ConnectError::Partition)?;
+    Ok(Identity { account, arn: text, partition })
 }
 
 /// One pool and one trust store for every client. The wrapper keeps `Client::new` from building a TLS connector only to

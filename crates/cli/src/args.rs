@@ -59,6 +59,11 @@ pub enum Command {
         after_help = "Examples:\n  scangap plan runs/2026-11-23/snapshot.db --out plan\n  scangap plan runs/2026-11-23/snapshot.db --fix --accounts 111122223333 --out plan\n  scangap plan runs/2026-11-23/snapshot.db --resync --previous runs/2026-11-20/snapshot.db"
     )]
     Plan(Box<Plan>),
+    /// Carry out a plan: a dry run, until the organization is confirmed and the loss of history accepted
+    #[command(
+        after_help = "Examples:\n  scangap apply plan --write-role-name scangap-write\n  scangap apply plan --write-role-name scangap-write --confirm o-exampleorg\n  scangap apply plan --write-role-name scangap-write --confirm o-exampleorg --accept-history-loss 1204\n  scangap apply plan --write-role-name scangap-write --resume"
+    )]
+    Apply(Box<Apply>),
     /// Check a folder of reports against its manifest
     #[command(after_help = "Example:\n  scangap verify runs/2026-11-23-o-exampleorg")]
     Verify(Verify),
@@ -329,6 +334,40 @@ pub struct Plan {
     pub detailed_exitcode: bool,
     #[arg(long, value_enum, default_value_t = Output::Text, value_name = "FORM")]
     pub output: Output,
+    #[command(flatten)]
+    pub aws: Aws,
+    #[command(flatten)]
+    pub roles: Roles,
+}
+
+#[derive(Debug, Args)]
+pub struct Apply {
+    /// The plan's folder, or its plan.json
+    pub plan: PathBuf,
+    /// The id of the organization, which confirms that the plan is meant; asked for at a terminal
+    #[arg(long, value_name = "ORG_ID")]
+    pub confirm: Option<String>,
+    /// The number of findings that the plan says will be lost; asked for at a terminal
+    #[arg(long, value_name = "N")]
+    pub accept_history_loss: Option<u64>,
+    /// Role to write with, in each account that the plan touches; narrowed to the calls of the plan
+    #[arg(long, value_name = "NAME")]
+    pub write_role_name: Option<String>,
+    /// Never change anything in these accounts, whatever the plan says
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub blocklist: Vec<String>,
+    /// Steps at once, after the first one alone
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub batch: u16,
+    /// How long a status or coverage may take to come true
+    #[arg(long, value_name = "DURATION", default_value = "10m")]
+    pub wait: String,
+    /// Go on with an apply that was begun: what is disabled is enabled first
+    #[arg(long)]
+    pub resume: bool,
+    /// Look whether everything is as the plan saw it, and end
+    #[arg(long, conflicts_with_all = ["confirm", "resume"])]
+    pub dry_run: bool,
     #[command(flatten)]
     pub aws: Aws,
     #[command(flatten)]

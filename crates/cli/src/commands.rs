@@ -1,5 +1,6 @@
 //! One file per command: from its arguments to what the rooms below are asked.
 
+mod apply;
 mod audit;
 mod demo;
 mod diff;
@@ -22,6 +23,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CliError> {
         Command::Simulate(command) => simulate::run(command),
         Command::Diff(command) => diff::run(command, &arguments.global),
         Command::Plan(command) => plan::run(command, &arguments.global),
+        Command::Apply(command) => apply::run(command, &arguments.global),
         Command::Verify(command) => verify::run(command, &arguments.global),
         Command::Explain(command) => explain::run(command),
         Command::Schema(command) => {

@@ -8,6 +8,7 @@ use scangap_aws::ConnectError;
 use scangap_collect::CollectError;
 use scangap_model::{Gap, GapKind};
 use scangap_plan::PlanReadError;
+use scangap_plan::execute::{DocumentError, JournalError, Stop};
 use scangap_policy::SyntaxError;
 use scangap_report::{CarryOverError, CompareError, FileError, VerifyError, sanitize};
 use scangap_simorg::{ScenarioError, StartError};
@@ -77,6 +78,20 @@ pub(crate) enum CliError {
     OtherOrganization { expected: String, found: String },
     #[error("the organization could not be described, to see that it is the same")]
     Organization(#[source] scangap_aws::CallError),
+    #[error("the plan cannot be applied")]
+    Document(#[source] DocumentError),
+    #[error("the plan was not applied to its end")]
+    Apply(#[source] Box<Stop>),
+    #[error("ECR scanning could not be turned on again everywhere")]
+    LeftDisabled(#[source] Box<Stop>),
+    #[error("`{given}` is not `{expected}`: nothing was changed")]
+    NotConfirmed { given: String, expected: String },
+    #[error("the plan deletes {lost} findings, and not {given}: nothing was changed")]
+    OtherLoss { given: u64, lost: u64 },
+    #[error("nothing was changed: there is no terminal to ask at, and the flags do not say it")]
+    NobodyToAsk { confirm: Option<String>, lost: Option<u64> },
+    #[error("there is no role to write with")]
+    NoWriteRole,
     #[error("failed to start the asynchronous runtime")]
     Runtime(#[source] std::io::Error),
 }
@@ -111,9 +126,33 @@ impl CliError {
                 | CollectError::ListenerGone => Exit::Unexpected,
                 CollectError::Interrupted => Exit::Interrupted,
             },
-            Self::UnknownRegion(..) | Self::BadValue { .. } | Self::AlreadyAudited(_) | Self::FolderInUse(_) => {
-                Exit::Usage
-            }
+            Self::UnknownRegion(..)
+            | Self::BadValue { .. }
+            | Self::AlreadyAudited(_)
+            | Self::FolderInUse(_)
+            | Self::OtherLoss { .. }
+            | Self::NobodyToAsk { .. }
+            | Self::NoWriteRole => Exit::Usage,
+            Self::Apply(stop) => match &**stop {
+                Stop::Stale(_)
+                | Stop::OtherOrganization { .. }
+                | Stop::Crossed { .. }
+                | Stop::LossesGrew { .. }
+                | Stop::Journal(JournalError::OtherPlan(_) | JournalError::Damaged { .. }) => Exit::Data,
+                Stop::Blocklisted { .. } | Stop::Begun(_) | Stop::NothingToResume(_) => Exit::Usage,
+                Stop::Role { .. } | Stop::WrongAccount { .. } | Stop::Identity(_) | Stop::OtherCaller { .. } => {
+                    Exit::NoPermission
+                }
+                Stop::Interrupted => Exit::Interrupted,
+                Stop::Organization(_)
+                | Stop::SessionPolicyTooLong { .. }
+                | Stop::Backup { .. }
+                | Stop::Refused { .. }
+                | Stop::Call { .. }
+                | Stop::Slow { .. }
+                | Stop::Surprise { .. }
+                | Stop::Journal(_) => Exit::Unexpected,
+            },
             Self::Snapshot(_)
             | Self::Facts(_)
             | Self::Tampered(_)
@@ -127,6 +166,8 @@ impl CliError {
             | Self::NotAPolicy { .. }
             | Self::NoPolicy(_)
             | Self::Crossed { .. }
+            | Self::Document(_)
+            | Self::NotConfirmed { .. }
             | Self::OtherOrganization { .. }
             | Self::Scenario { .. }
             | Self::ScenarioFile { .. }
@@ -135,6 +176,7 @@ impl CliError {
             | Self::Store(_)
             | Self::Report(_)
             | Self::Organization(_)
+            | Self::LeftDisabled(_)
             | Self::Simulator(StartError::Listen { .. })
             | Self::Runtime(_) => Exit::Unexpected,
         }
@@ -195,6 +237,37 @@ impl CliError {
             Self::Crossed { simulated: false, .. } => {
                 "leave out --endpoint-url and AWS_ENDPOINT_URL: what is real is not tried on a simulation".to_owned()
             }
+            Self::Document(_) => "name the folder that `scangap plan --out` wrote, as it wrote it".to_owned(),
+            Self::Apply(stop) => match &**stop {
+                Stop::Stale(_) => "audit again, and make a new plan: nothing more was changed".to_owned(),
+                Stop::LossesGrew { .. } => "count again with scangap plan --collect: nothing more was changed".to_owned(),
+                Stop::Blocklisted { .. } => "make a plan without that account, or take it off the blocklist".to_owned(),
+                Stop::OtherOrganization { .. } => "use credentials of the plan's organization".to_owned(),
+                Stop::Crossed { plan_is_simulated: true } => {
+                    "name the simulation with --endpoint-url or AWS_ENDPOINT_URL: what is simulated never reaches AWS".to_owned()
+                }
+                Stop::Crossed { plan_is_simulated: false } => {
+                    "leave out --endpoint-url and AWS_ENDPOINT_URL: what is real is not tried on a simulation".to_owned()
+                }
+                Stop::Role { .. } | Stop::WrongAccount { .. } => {
+                    "name roles that exist in each account with --role-name and --write-role-name; they must trust this caller".to_owned()
+                }
+                Stop::Begun(_) => "go on with it: --resume".to_owned(),
+                Stop::NothingToResume(_) => "leave out --resume".to_owned(),
+                Stop::Backup { .. } => "what would be lost must be saved first: see the cause, and run it again with --resume".to_owned(),
+                Stop::Journal(JournalError::Locked(_)) => "wait for it".to_owned(),
+                Stop::Identity(_) => "renew the credentials, and run it again with --resume".to_owned(),
+                _ => "see the cause, and run it again with --resume: what is done stays done".to_owned(),
+            },
+            Self::LeftDisabled(_) => "run it again with --resume, or the command below".to_owned(),
+            Self::NotConfirmed { .. } => "type it, or give it with --confirm and --accept-history-loss, exactly as it is asked for".to_owned(),
+            Self::OtherLoss { .. } => "read the plan's warning, and give its number with --accept-history-loss".to_owned(),
+            Self::NobodyToAsk { confirm, lost } => {
+                let confirm = confirm.as_ref().map(|word| format!("--confirm {word}"));
+                let lost = lost.map(|number| format!("--accept-history-loss {number}"));
+                format!("to apply it: {}", confirm.into_iter().chain(lost).collect::<Vec<_>>().join(" "))
+            }
+            Self::NoWriteRole => "name one with --write-role-name: it is narrowed to the calls of the plan".to_owned(),
             Self::OtherOrganization { .. } => "use credentials of the organization that was audited".to_owned(),
             Self::Organization(error) => error.clone().at(None, None, "").hint(),
             Self::Scenario { .. } => "`scangap simulate --print-scenario` prints an example".to_owned(),

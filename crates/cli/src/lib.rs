@@ -4,6 +4,7 @@ pub mod args;
 mod audit;
 mod commands;
 mod counting;
+mod disabled;
 mod environment;
 mod error;
 mod exit;
@@ -26,8 +27,10 @@ pub fn main() -> ExitCode {
     };
     terminal::set_color(arguments.global.color);
     let outcome = commands::run(&arguments);
-    match outcome {
+    let code = match outcome {
         Ok(exit) => exit.into(),
         Err(error) => error.render(),
-    }
+    };
+    // Whatever else was done: a cell that an apply left without scanning outranks it.
+    if disabled::warn() { Exit::Unexpected.into() } else { code }
 }

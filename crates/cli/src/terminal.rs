@@ -64,6 +64,11 @@ pub(crate) fn paint(text: &str, tone: Tone) -> String {
     format!("{style}{text}{style:#}")
 }
 
+pub(crate) fn stdin_is_terminal() -> bool {
+    use std::io::IsTerminal;
+    std::io::stdin().is_terminal()
+}
+
 pub(crate) fn stderr_is_terminal() -> bool {
     use std::io::IsTerminal;
     std::io::stderr().is_terminal()

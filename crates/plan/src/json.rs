@@ -2,6 +2,7 @@
 
 use scangap_assess::{CellLosses, ELIGIBLE_DAYS, LostImage};
 use scangap_model::{Observed, ScanRule, Verdict};
+use scangap_policy::canonical;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -21,6 +22,11 @@ fn counted(number: Counted) -> Value {
 
 pub(crate) fn sha256(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+}
+
+/// Of a policy in the one form of all texts that mean it; of the text itself where it is no policy.
+pub(crate) fn canonical_sha256(policy: &str) -> String {
+    sha256(&canonical(policy).unwrap_or_else(|_| policy.to_owned()))
 }
 
 /// The plan with its own hash: SHA-256 over the same JSON without `plan_sha256`, in one line.
@@ -119,6 +125,7 @@ fn policy(step: &PolicyStep) -> Value {
             "registryId": step.account.as_str(),
             "repositoryName": step.repository.as_str(),
         },
+        "before_canonical_sha256": canonical_sha256(&step.before),
         "before_sha256": sha256(&step.before),
         "after_sha256": sha256(&step.after),
         "before_file": format!("{folder}/before.json"),
@@ -179,6 +186,7 @@ fn resync(step: &ResyncStep) -> Value {
         "gentler_first": GENTLER.iter().map(|(what, known)| json!({"what": what, "known": known})).collect::<Vec<_>>(),
         "before_sha256": sha256(&before.to_string()),
         "before": before,
+        "registry_policy_sha256": step.registry_policy.as_deref().map(canonical_sha256),
         "way_back": format!(
             "none for what is deleted; scanning is turned on again with inspector2:Enable, and {} is put back",
             "the registry's scanning configuration"

@@ -56,22 +56,27 @@ prepare() {
 
 call() { aws ${ENDPOINT[@]+"${ENDPOINT[@]}"} "$@"; }
 
-# Two policies that mean the same: ECR gives back what it stored in a form of its own.
-same_policy() { # text, file
+# A policy in one form for all texts that mean it: ECR gives back what it stored in a form of its own.
+policy_form() { # the text on standard input
   python3 -c '
 import json, sys
+def text(value):
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 def form(value):
     if isinstance(value, dict):
         return {name: form(member) for name, member in value.items()}
     if isinstance(value, list):
-        items = sorted((form(item) for item in value), key=lambda item: json.dumps(item, sort_keys=True))
+        items = sorted((form(item) for item in value), key=text)
         return items[0] if len(items) == 1 else items
     if isinstance(value, (bool, int, float)):
         return json.dumps(value)
     return value
-with open(sys.argv[1], encoding="utf-8") as file:
-    sys.exit(form(json.loads(sys.stdin.read())) != form(json.load(file)))
-' "$2" <<<"$1"
+sys.stdout.write(text(form(json.load(sys.stdin))))
+'
+}
+
+same_policy() { # text, file
+  [ "$(policy_form <<<"$1")" = "$(policy_form <"$2")" ]
 }
 
 # Runs a command as the write role of an account.
@@ -192,7 +197,20 @@ open_cell() { # account, region, account that toggles
   trap 'printf "plan.sh: account %s in %s may be unscanned: run this script again, or, as account %s: aws inspector2 enable --region %s --account-ids %s --resource-types ECR\n" "${OPEN[0]}" "${OPEN[1]}" "${OPEN[2]}" "${OPEN[1]}" "${OPEN[0]}" >&2' EXIT
 }
 
-resync() { # id, account, region, account that toggles, findings lost, sha256 of the scanning configuration
+# The hash of the registry's policy in its one form, or none.
+registry_policy() { # region
+  local text
+  if text="$(call ecr get-registry-policy --region "$1" --query policyText --output text 2>"$ERRORS")"; then
+    policy_form <<<"$text" | sha256sum | cut -d' ' -f1
+  elif grep -q RegistryPolicyNotFoundException "$ERRORS"; then
+    printf 'none\n'
+  else
+    cat "$ERRORS" >&2
+    return 1
+  fi
+}
+
+resync() { # id, account, region, account that toggles, findings lost, sha256 of the scanning configuration, and of the registry's policy
   [ "$BACK" = no ] || return 0
   local folder="backup/plan-sh-$2-$3" now status
   printf '%s: account %s, %s: ' "$1" "$2" "$3"
@@ -208,6 +226,9 @@ resync() { # id, account, region, account that toggles, findings lost, sha256 of
     in_account "$2" save_own "$3" "$folder"
     [ "$(scanning_form "$folder/registry-scanning-configuration.json" | sha256sum | cut -d' ' -f1)" = "$6" ] \
       || fail "the scanning configuration of account $2 in $3 is not the one that the plan saw: the plan is stale, make a new one"
+    ERRORS="$folder/errors"
+    now="$(in_account "$2" registry_policy "$3")" || fail "the registry policy of account $2 in $3 could not be read"
+    [ "$now" = "$7" ] || fail "the registry policy of account $2 in $3 is not the one that the plan saw: the plan is stale, make a new one"
     in_account "$4" save "$3" "$2" "$folder"
     now="$(python3 -c 'import json, sys; print(len(json.load(open(sys.argv[1]))["findings"]))' "$folder/findings.json")"
     [ "$now" -le "$5" ] || fail "there are $now findings now, and the plan says $5: count again with scangap plan --collect"

@@ -36,6 +36,8 @@ pub struct ResyncStep {
     /// Who disables and enables: the delegated administrator for its members, else the account itself.
     pub toggled_from: AccountId,
     pub before: ScanningBefore,
+    /// The registry's policy, which was judged to let Inspector put the configuration back. `None`: there is none.
+    pub registry_policy: Option<String>,
     pub losses: CellLosses,
     pub counted_at: Timestamp,
 }
@@ -96,6 +98,10 @@ pub(crate) fn resync(
         stale_since,
         toggled_from,
         before,
+        registry_policy: stale
+            .facts
+            .and_then(|facts| facts.registry_policy.known())
+            .and_then(|hash| source.facts.policies.get(hash).cloned()),
         losses,
         counted_at,
     })

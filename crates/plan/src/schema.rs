@@ -27,13 +27,13 @@ pub fn plan_schema() -> Value {
             "id": text, "kind": {"const": "repair_policy"}, "account_id": account,
             "account_name": {"type": ["string", "null"]}, "region": text, "repository": text, "repository_arn": text,
             "diagnosis": text, "responsible_statements": texts, "call": {"type": "object"},
-            "before_sha256": sha, "after_sha256": sha, "before_file": text, "after_file": text,
+            "before_canonical_sha256": sha, "before_sha256": sha, "after_sha256": sha, "before_file": text, "after_file": text,
             "policy_verdict_after": {"const": "allowed"}, "also_written_by": texts, "made_by": text, "way_back": text,
         },
     });
     let resync = json!({
         "type": "object",
-        "required": ["id", "kind", "account_id", "region", "repositories", "stale_since", "toggled_from", "losses", "losses_counted_at", "calls", "preconditions", "gentler_first", "before", "before_sha256", "way_back"],
+        "required": ["id", "kind", "account_id", "region", "repositories", "stale_since", "toggled_from", "losses", "losses_counted_at", "calls", "preconditions", "gentler_first", "before", "before_sha256", "registry_policy_sha256", "way_back"],
         "properties": {
             "id": text, "kind": {"const": "resync_cell"}, "account_id": account,
             "account_name": {"type": ["string", "null"]}, "region": text, "repositories": texts, "diagnosis": {"const": "stale"},
@@ -41,7 +41,8 @@ pub fn plan_schema() -> Value {
             "calls": {"type": "array", "items": {"type": "object", "required": ["api", "as_account", "region"]}},
             "preconditions": {"type": "object"},
             "gentler_first": {"type": "array", "items": {"type": "object", "required": ["what", "known"]}},
-            "before": {"type": "object", "required": ["scan_type", "rules"]}, "before_sha256": sha, "way_back": text,
+            "before": {"type": "object", "required": ["scan_type", "rules"]}, "before_sha256": sha,
+            "registry_policy_sha256": {"type": ["string", "null"], "description": "of the registry policy in canonical form; null: there is none"}, "way_back": text,
         },
     });
     json!({

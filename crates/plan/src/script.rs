@@ -7,7 +7,7 @@ use std::fmt::Write;
 use scangap_model::Observed;
 
 use crate::files::folder;
-use crate::json::{plan_json, scanning_json, sha256};
+use crate::json::{canonical_sha256, plan_json, scanning_json, sha256};
 use crate::step::Plan;
 
 const HEAD: &str = include_str!("plan.sh");
@@ -64,6 +64,7 @@ pub(crate) fn script(plan: &Plan) -> String {
             step.toggled_from.to_string(),
             step.losses.findings.to_string(),
             sha256(&before.to_string()),
+            step.registry_policy.as_deref().map_or_else(|| "none".to_owned(), canonical_sha256),
         ];
         let _ = writeln!(text, "resync {}", words.map(|word| quoted(&word)).join(" "));
     }

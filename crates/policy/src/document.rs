@@ -1,6 +1,6 @@
 //! A policy document, parsed and checked: what AWS would refuse to store is an error with its place, never half-read.
 
-mod print;
+pub(crate) mod print;
 mod read;
 
 pub(crate) use print::write_conditions;

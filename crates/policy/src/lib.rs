@@ -4,6 +4,7 @@
 //! Pure: text and context in, decision out. What is not decided is `depends`, with the reason; never a guess.
 
 mod action;
+mod canonical;
 mod condition;
 mod context;
 mod decision;
@@ -22,6 +23,7 @@ mod template;
 mod why;
 
 pub use action::{ALL_ACTIONS, Action, REPOSITORY_ACTIONS};
+pub use canonical::canonical;
 pub use condition::operator_names;
 pub use context::Context;
 pub use decision::{Decision, Note, Residual, Responsible, decide};

@@ -1,6 +1,6 @@
 //! Re-syncs as they are planned: what they destroy is counted, and what stands against them is said.
 
-use scangap_tests::{Audited, Finished, Scangap, Simulated, organization, simulate};
+use scangap_tests::{Audited, Finished, Scangap, Simulated, now, organization, simulate};
 use serde_json::{Value, json};
 
 pub(crate) const OPEN: &str = r#"{"Statement":{"Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"ecr:*"}}"#;
@@ -27,7 +27,7 @@ pub(crate) fn stale(account: &str, cells: &str, organization_members: &str) -> S
         "[[policies]]\nname = \"open\"\ninspector = \"allowed\"\ntext = {}\n[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\n{account}\n{cells}",
         json!(OPEN)
     ));
-    scenario.clock = jiff::Timestamp::now().to_string();
+    scenario.clock = now().to_string();
     if organization_members == "no administrator" {
         scenario.organization.inspector_administrator = None;
     }
@@ -35,9 +35,9 @@ pub(crate) fn stale(account: &str, cells: &str, organization_members: &str) -> S
 }
 
 pub(crate) fn audit(simulator: &Simulated) -> Audited {
-    let now = jiff::Timestamp::now().to_string();
+    let as_of = now().to_string();
     let key = scangap_simorg::Simulator::access_key("111111111111");
-    Scangap::audit_as_of(&now, &simulator.url(), &key).into_folder()
+    Scangap::audit_as_of(&as_of, &simulator.url(), &key).into_folder()
 }
 
 /// A command at the simulation, called from the management account.

@@ -13,13 +13,15 @@ use crate::meter::Call;
 
 /// Which coverage rows to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CoverageFilter {
+pub enum CoverageFilter<'a> {
     /// The repositories' own rows.
     Repositories,
     /// Image rows that say `ACCESS_DENIED`.
     DeniedImages,
     /// Every image row of an account.
     ImagesOf(AccountId),
+    /// A repository's own row.
+    Repository { account: AccountId, name: &'a str },
 }
 
 #[derive(Debug, Clone)]
@@ -88,7 +90,7 @@ impl RegionReader {
     pub async fn coverage(
         &self,
         call: &Arc<Call>,
-        filter: CoverageFilter,
+        filter: CoverageFilter<'_>,
         token: Option<String>,
     ) -> Result<Page<CoveredResource>, CallError> {
         let equals = |value: &str| {
@@ -103,6 +105,12 @@ impl RegionReader {
                 criteria = criteria
                     .set_resource_type(equals("AWS_ECR_CONTAINER_IMAGE").map(|f| vec![f]))
                     .set_scan_status_reason(equals("ACCESS_DENIED").map(|f| vec![f]));
+            }
+            CoverageFilter::Repository { account, name } => {
+                criteria = criteria
+                    .set_resource_type(equals("AWS_ECR_REPOSITORY").map(|f| vec![f]))
+                    .set_account_id(equals(account.as_str()).map(|f| vec![f]))
+                    .set_ecr_repository_name(equals(name).map(|f| vec![f]));
             }
             CoverageFilter::ImagesOf(account) => {
                 criteria = criteria

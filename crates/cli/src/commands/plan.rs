@@ -132,7 +132,7 @@ fn wishes(command: &Plan) -> Result<Wishes, CliError> {
         diagnoses: command.diagnoses.iter().map(diagnosis).collect::<Result<_, _>>()?,
         blocklist: accounts(&command.blocklist)?,
         only_scan_type: command.only_scan_type.iter().map(|text| cell(text)).collect::<Result<_, _>>()?,
-        min_age: min_age(&command.min_age)?,
+        min_age: duration(&command.min_age)?,
         min_age_text: command.min_age.clone(),
     })
 }
@@ -147,12 +147,13 @@ fn cell(text: &str) -> Result<(AccountId, RegionName), CliError> {
     Ok((account(id)?, known_region(region)?))
 }
 
-/// `24h`, `90m`, `2d`.
-fn min_age(text: &str) -> Result<SignedDuration, CliError> {
+/// `24h`, `90m`, `2d`, `30s`.
+pub(super) fn duration(text: &str) -> Result<SignedDuration, CliError> {
     let hours = |unit: char, factor: i64| {
         text.strip_suffix(unit).and_then(|number| number.parse::<u16>().ok()).map(|number| i64::from(number) * factor)
     };
-    hours('m', 60)
+    hours('s', 1)
+        .or_else(|| hours('m', 60))
         .or_else(|| hours('h', 3600))
         .or_else(|| hours('d', 86_400))
         .map(SignedDuration::from_secs)

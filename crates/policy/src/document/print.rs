@@ -115,7 +115,7 @@ fn separated<W: fmt::Write, T>(
 }
 
 /// A JSON string.
-struct Quoted<'a>(&'a str);
+pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

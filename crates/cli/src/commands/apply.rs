@@ -1,0 +1,235 @@
+//! `scangap apply`: consent, connection, and what is shown while a plan is carried out. What is done is the executor's.
+
+use std::io::{BufRead, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use scangap_aws::{Call, ConnectOptions, Connection};
+use scangap_model::{Api, Tone, sanitize};
+use scangap_plan::execute::{ApplyEvent, ApplyOptions, Outcome, PlanDocument, Roles, Stop, apply};
+use scangap_report::Batch;
+use tokio_util::sync::CancellationToken;
+
+use super::audit::{account, connect_options};
+use super::plan::duration;
+use crate::args::{Apply, Global};
+use crate::audit::interrupt;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::{disabled, environment, terminal};
+
+pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
+    let plan = PlanDocument::open(&command.plan).map_err(CliError::Document)?;
+    if plan.steps() == 0 {
+        terminal::out("The plan has no steps: nothing is applied.\n");
+        return Ok(Exit::Finished);
+    }
+    let wait = duration(&command.wait)?;
+    let mut options = ApplyOptions {
+        folder: plan.folder.clone(),
+        roles: Roles {
+            role_names: command.roles.role_name.clone(),
+            inspector_admin_role_name: command.roles.inspector_admin_role_name.clone(),
+            organization_role_arn: command.roles.organization_role_arn.clone(),
+            write_role_name: command.write_role_name.clone(),
+            external_id: command.roles.external_id.clone(),
+        },
+        batch: usize::from(command.batch),
+        wait: Duration::try_from(wait).unwrap_or_default(),
+        blocklist: command.blocklist.iter().map(|text| account(text)).collect::<Result<_, _>>()?,
+        resume: command.resume,
+        dry_run: true,
+        clock: environment::now,
+    };
+    let connect = connect_options(&command.aws, environment::now())?;
+    introduce(&plan, global);
+    // What was begun was consented to.
+    if !command.resume {
+        let given = given_consent(command, &plan)?;
+        if !given {
+            let looked = carry_out(&plan, &connect, &options, global)?;
+            if let Some(stop) = looked.stopped {
+                return Err(CliError::Apply(Box::new(stop)));
+            }
+            terminal::out("Dry run: everything is as the plan saw it, and nothing was changed.\n");
+            if command.dry_run {
+                return Ok(Exit::Finished);
+            }
+            ask_for_consent(command, &plan)?;
+        }
+    }
+    if options.roles.write_role_name.is_none() {
+        return Err(CliError::NoWriteRole);
+    }
+    options.dry_run = false;
+    let outcome = carry_out(&plan, &connect, &options, global)?;
+    close(&plan, outcome, &options.folder, global)
+}
+
+fn introduce(plan: &PlanDocument, global: &Global) {
+    if global.quiet > 0 {
+        return;
+    }
+    if plan.simulated {
+        terminal::note(&terminal::paint("SIMULATED: a plan of an organization that does not exist.", Tone::Warning));
+    }
+    terminal::note(&format!(
+        "plan {}: {} to change, {} to re-sync",
+        plan.plan_sha256.chars().take(12).collect::<String>(),
+        count(plan.repairs.len(), "policy", "policies"),
+        count(plan.resyncs.len(), "cell", "cells")
+    ));
+    if let Some(warning) = &plan.warning {
+        terminal::note(&terminal::paint(&sanitize(warning), Tone::Bad));
+    }
+}
+
+fn count(number: usize, one: &str, more: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { more })
+}
+
+/// What is typed to confirm: the organization, and where there is none the beginning of the plan's hash.
+fn word(plan: &PlanDocument) -> String {
+    plan.organization_id.clone().unwrap_or_else(|| plan.plan_sha256.chars().take(12).collect())
+}
+
+/// Whether the flags give all the consent that the plan needs. What they give wrongly is an error, before any call.
+fn given_consent(command: &Apply, plan: &PlanDocument) -> Result<bool, CliError> {
+    if let Some(given) = &command.confirm
+        && *given != word(plan)
+    {
+        return Err(CliError::NotConfirmed { given: given.clone(), expected: word(plan) });
+    }
+    let lost = plan.findings_lost.unwrap_or(0);
+    if let Some(given) = command.accept_history_loss
+        && given != lost
+    {
+        return Err(CliError::OtherLoss { given, lost });
+    }
+    let accepted = plan.resyncs.is_empty() || command.accept_history_loss.is_some();
+    Ok(command.confirm.is_some() && accepted)
+}
+
+fn ask_for_consent(command: &Apply, plan: &PlanDocument) -> Result<(), CliError> {
+    if !terminal::stdin_is_terminal() {
+        return Err(CliError::NobodyToAsk {
+            confirm: command.confirm.is_none().then(|| word(plan)),
+            lost: plan.findings_lost.filter(|_| !plan.resyncs.is_empty() && command.accept_history_loss.is_none()),
+        });
+    }
+    if command.confirm.is_none() {
+        let answer = ask(&format!("Type {} to change all this: ", word(plan)));
+        if answer != word(plan) {
+            return Err(CliError::NotConfirmed { given: answer, expected: word(plan) });
+        }
+    }
+    if !plan.resyncs.is_empty() && command.accept_history_loss.is_none() {
+        let lost = plan.findings_lost.unwrap_or(0);
+        let answer = ask("Type the number of findings that will be lost: ");
+        if answer != lost.to_string() {
+            return Err(CliError::NotConfirmed { given: answer, expected: lost.to_string() });
+        }
+    }
+    Ok(())
+}
+
+fn ask(question: &str) -> String {
+    let _ = anstream::stderr().write_all(question.as_bytes());
+    let mut answer = String::new();
+    let _ = std::io::stdin().lock().read_line(&mut answer);
+    answer.trim().to_owned()
+}
+
+/// The executor, with somebody to listen and a way to interrupt it.
+pub(super) fn carry_out(
+    plan: &PlanDocument,
+    connect: &ConnectOptions,
+    options: &ApplyOptions,
+    global: &Global,
+) -> Result<Outcome, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
+    runtime.block_on(async {
+        let connection = Connection::open(connect).await.map_err(CliError::Connect)?;
+        let call = Call::new(Api::GetCallerIdentity, connection.meter());
+        let identity = connection.identity(&call).await.map_err(CliError::Connect)?;
+        let cancel = CancellationToken::new();
+        let signals = tokio::task::JoinSet::from_iter([interrupts(cancel.clone())]);
+        let listener = |event: ApplyEvent| {
+            if matches!(event, ApplyEvent::Begins { .. }) {
+                disabled::remember(plan, &options.folder);
+            }
+            show(&event, global.quiet);
+        };
+        let ended = apply(plan, connection, identity, options, &listener, cancel).await;
+        drop(signals);
+        ended.map_err(|stop| CliError::Apply(Box::new(stop)))
+    })
+}
+
+/// The first Ctrl-C, or SIGTERM, lets the cell in hand come to its end. A second one ends the process: the journal says what
+/// is open, and every later command does.
+async fn interrupts(cancel: CancellationToken) {
+    interrupt().await;
+    terminal::note("interrupted: what is in hand comes to its end first; nothing more is begun");
+    cancel.cancel();
+    interrupt().await;
+    #[expect(clippy::exit, reason = "the user asked twice; the journal holds what is open")]
+    std::process::exit(i32::from(Exit::Interrupted.code()));
+}
+
+fn show(event: &ApplyEvent, quiet: u8) {
+    let line = match event {
+        ApplyEvent::Checked { steps, done_before } => {
+            format!("checked: {steps} steps, {done_before} of them done before; the others are as the plan saw them")
+        }
+        ApplyEvent::BackedUp { step, findings, folder } => {
+            format!("{step}: {findings} findings saved in {}", folder.display())
+        }
+        ApplyEvent::Begins { step, what } => format!("{step}: {what}"),
+        ApplyEvent::Reached { step, status } => format!("{step}: {status}"),
+        ApplyEvent::Done { step, result } => format!("{step}: {result}"),
+        ApplyEvent::Failed { step, why } => {
+            let why = why.strip_prefix(&format!("{step}: ")).unwrap_or(why);
+            terminal::note(&terminal::paint(&sanitize(&format!("{step}: {why}")), Tone::Bad));
+            return;
+        }
+        ApplyEvent::BringsBack { step } => format!("{step}: is brought back: enabled, with its scanning configuration"),
+        ApplyEvent::BroughtBack { step } => format!("{step}: is back"),
+    };
+    if quiet == 0 {
+        terminal::note(&sanitize(&line));
+    }
+}
+
+/// The closing report, and how it ended.
+fn close(plan: &PlanDocument, outcome: Outcome, folder: &Path, global: &Global) -> Result<Exit, CliError> {
+    write_report(plan, &outcome, folder)?;
+    if global.quiet < 2 {
+        terminal::out(&format!(
+            "Applied: {} done, {} not done{}\nReport   {}: applied.md  applied.json  journal.jsonl\n",
+            outcome.steps.len(),
+            outcome.left,
+            if plan.simulated { " (SIMULATED)" } else { "" },
+            folder.display()
+        ));
+    }
+    let unfinished = outcome.steps.iter().any(|step| step.result.contains("not refreshed yet"));
+    match outcome.stopped {
+        // The cells are named with what brings them back by every command, this one too.
+        Some(stop) if !outcome.left_disabled.is_empty() => Err(CliError::LeftDisabled(Box::new(stop))),
+        Some(Stop::Interrupted) => Ok(Exit::Interrupted),
+        Some(stop) => Err(CliError::Apply(Box::new(stop))),
+        None if unfinished => Ok(Exit::Incomplete),
+        None => Ok(Exit::Finished),
+    }
+}
+
+pub(super) fn write_report(plan: &PlanDocument, outcome: &Outcome, folder: &Path) -> Result<(), CliError> {
+    let batch = Batch::default();
+    let json = format!("{:#}\n", outcome.json(plan));
+    batch.write(&folder.join("applied.json"), |out| out.write_all(json.as_bytes())).map_err(CliError::Report)?;
+    let text = outcome.markdown(plan);
+    batch.write(&folder.join("applied.md"), |out| out.write_all(text.as_bytes())).map_err(CliError::Report)?;
+    batch.commit().map_err(CliError::Report)?;
+    Ok(())
+}

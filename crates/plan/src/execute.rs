@@ -1,0 +1,19 @@
+//! Apart from the planner: a plan is carried out, looked at before and after every change, written down before each call,
+//! and brought back where it cannot go on. This alone uses the write ports of `aws`.
+
+mod access;
+mod backup;
+mod cell;
+mod closing;
+mod document;
+mod journal;
+mod repair;
+mod run;
+mod stop;
+
+pub use access::Roles;
+pub use backup::Taken;
+pub use document::{DocumentError, PlanDocument, Repair, Resync};
+pub use journal::{JOURNAL, JournalError, Progress, Told, is_running, read_journal};
+pub use run::{ApplyEvent, ApplyOptions, Listener, Outcome, StepReport, apply};
+pub use stop::{LeftDisabled, Stop};

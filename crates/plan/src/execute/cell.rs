@@ -1,0 +1,495 @@
+//! One cell: disable, wait, enable, wait, put the scanning configuration back, look. From the first disable on there is
+//! one way out: the cell is enabled again, or named as one that could not be.
+
+use std::path::PathBuf;
+
+use scangap_aws::CallError;
+use scangap_aws::read::{CoverageFilter, RegionReader};
+use scangap_model::{Api, GapKind, Observed};
+use serde_json::json;
+
+use super::backup::{self, Taken};
+use super::document::{Resync, policy_sha256, scanning_sha256};
+use super::journal::Progress;
+use super::run::{ApplyEvent, Executor, StepReport, may_pass};
+use super::stop::{LeftDisabled, Stop};
+
+const ENABLED: &str = "ENABLED";
+const DISABLED: &str = "DISABLED";
+
+/// How a cell ended that did not end well.
+pub(super) struct Failure {
+    pub(super) stop: Stop,
+    pub(super) left_disabled: Option<LeftDisabled>,
+}
+
+impl From<Stop> for Failure {
+    fn from(stop: Stop) -> Self {
+        Self { stop, left_disabled: None }
+    }
+}
+
+/// What differs from what the plan saw, in words. Empty: nothing.
+pub(super) async fn stale(executor: &Executor<'_>, step: &Resync) -> Result<Vec<String>, Stop> {
+    let access = &executor.access;
+    let own = access.reader(step.account, &step.region);
+    let from = access.reader(step.toggled_from, &step.region);
+    let failed = |what: &str| {
+        let what = what.to_owned();
+        move |source: CallError| Stop::Call { step: step.id.clone(), what, source }
+    };
+    let mut differences = Vec::new();
+    let statuses = executor
+        .patient(|| async { from.account_statuses(&access.call(Api::BatchGetAccountStatus), &[step.account]).await })
+        .await
+        .map_err(failed("reading the status"))?;
+    let types = statuses.accounts.into_iter().find(|(account, _)| *account == step.account).map(|(_, status)| status);
+    let types = types.map(|status| status.scan_types).unwrap_or_default();
+    let ecr = types.get("ecr").map_or("not known", String::as_str);
+    if ecr != ENABLED {
+        differences.push(format!("ECR scanning is {ecr}, and not {ENABLED}"));
+    }
+    if let Some((name, status)) = types.iter().find(|(name, status)| *name != "ecr" && status.ends_with("ING")) {
+        differences.push(format!("another change is under way: {name} is {status}"));
+    }
+    let others = types.iter().any(|(name, status)| name != "ecr" && status != DISABLED);
+    if !others && !step.only_scan_type {
+        differences.push("ECR is the only scan type now, and was not: disabling it would delete everything".to_owned());
+    }
+    let scanning = executor
+        .patient(|| async { own.scanning_configuration(&access.call(Api::GetRegistryScanningConfiguration)).await })
+        .await
+        .map_err(failed("reading the scanning configuration"))?;
+    if scanning_sha256(&scanning.scan_type, &scanning.sorted_rules()) != step.scanning_sha256 {
+        differences.push("its scanning configuration is not the one that the plan saw".to_owned());
+    }
+    let policy = executor
+        .patient(|| async { own.registry_policy(&access.call(Api::GetRegistryPolicy)).await })
+        .await
+        .map_err(failed("reading the registry's policy"))?;
+    if policy.as_deref().map(policy_sha256) != step.registry_policy_sha256 {
+        differences.push("its registry policy is not the one that was judged".to_owned());
+    }
+    let governed = executor
+        .patient(|| async {
+            access.organization.inspector_policy(&access.call(Api::DescribeEffectivePolicy), step.account).await
+        })
+        .await
+        .map_err(failed("reading the organization's Inspector policy"))?;
+    if governed.is_some() {
+        differences.push("an Inspector policy of the organization governs it now".to_owned());
+    }
+    let permitted = executor
+        .patient(|| async { from.permissions(&access.call(Api::ListAccountPermissions), None).await })
+        .await
+        .map_err(failed("reading what Inspector permits"))?;
+    for needed in ["DISABLE_SCANNING", "ENABLE_SCANNING"] {
+        if !permitted.items.iter().any(|has| has == needed) {
+            differences.push(format!("Inspector does not let account {} {needed} any more", step.toggled_from));
+        }
+    }
+    Ok(differences)
+}
+
+/// What came of a call that turns scanning off or on.
+enum Called {
+    Accepted,
+    Refused {
+        code: String,
+        message: String,
+    },
+    /// Certainly not done: it may be asked again.
+    NotDone(CallError),
+    /// Nobody knows whether it was done.
+    NoAnswer(CallError),
+}
+
+fn came_of(answer: Result<Option<scangap_aws::write::ToggleRefusal>, CallError>) -> Called {
+    match answer {
+        Ok(None) => Called::Accepted,
+        Ok(Some(refusal)) => Called::Refused { code: refusal.code, message: refusal.message },
+        Err(error)
+            if matches!(
+                error.kind,
+                GapKind::Timeout | GapKind::Connection | GapKind::ServerError | GapKind::MalformedAnswer
+            ) =>
+        {
+            Called::NoAnswer(error)
+        }
+        Err(error) => Called::NotDone(error),
+    }
+}
+
+pub(super) async fn run(executor: &Executor<'_>, step: &Resync) -> Result<StepReport, Failure> {
+    let mut cell = Cell {
+        executor,
+        step,
+        progress: executor.progress(&step.id),
+        from: executor.access.reader(step.toggled_from, &step.region),
+    };
+    if cell.progress == Progress::Done {
+        let told = &executor.told;
+        let number = |name| told.number(&step.id, name);
+        let taken = number("findings_taken").zip(number("images_not_rescanned"));
+        let taken = taken.map(|(findings, images_not_rescanned)| Taken { findings, images_not_rescanned });
+        return Ok(cell.report("done before", taken));
+    }
+    match cell.forward().await {
+        Ok(report) => Ok(report),
+        Err(why) if cell.progress.is_open() => match cell.bring_back().await {
+            Ok(()) => Err(why.into()),
+            Err(_) => Err(Failure { stop: why, left_disabled: Some(cell.left_disabled()) }),
+        },
+        Err(why) => Err(why.into()),
+    }
+}
+
+/// After a crash, before anything else: a cell that may be without scanning is enabled again.
+pub(super) async fn bring_back(executor: &Executor<'_>, step: &Resync) -> Result<(), Failure> {
+    let mut cell = Cell {
+        executor,
+        step,
+        progress: executor.progress(&step.id),
+        from: executor.access.reader(step.toggled_from, &step.region),
+    };
+    if !cell.progress.is_open() {
+        return Ok(());
+    }
+    cell.bring_back().await.map_err(|stop| Failure { stop, left_disabled: Some(cell.left_disabled()) })
+}
+
+struct Cell<'e> {
+    executor: &'e Executor<'e>,
+    step: &'e Resync,
+    progress: Progress,
+    from: RegionReader,
+}
+
+impl Cell<'_> {
+    async fn note(&mut self, progress: Progress, more: &[(&str, serde_json::Value)]) -> Result<(), Stop> {
+        self.executor.note(progress, &self.step.id, more).await?;
+        self.progress = progress;
+        Ok(())
+    }
+
+    fn left_disabled(&self) -> LeftDisabled {
+        LeftDisabled {
+            step: self.step.id.clone(),
+            account: self.step.account,
+            region: self.step.region.clone(),
+            command: self.step.enable_command(),
+        }
+    }
+
+    async fn status(&self) -> Result<String, CallError> {
+        let call = self.executor.access.call(Api::BatchGetAccountStatus);
+        let answer = self.from.account_statuses(&call, &[self.step.account]).await?;
+        let status = answer.accounts.into_iter().find(|(account, _)| *account == self.step.account);
+        status.and_then(|(_, status)| status.ecr_status).ok_or_else(|| {
+            CallError::malformed(
+                Api::BatchGetAccountStatus,
+                "AccountNotInAnswer",
+                "the answer holds no status of the account",
+            )
+        })
+    }
+
+    async fn read_status(&self) -> Result<String, Stop> {
+        let read = self.executor.patient(|| self.status()).await;
+        read.map_err(|source| Stop::Call { step: self.step.id.clone(), what: "reading the status".to_owned(), source })
+    }
+
+    /// Waits for a status, and gives back the last one that was seen.
+    async fn wait_for(&self, wanted: &'static str) -> Result<(), Stop> {
+        let mut waits = self.executor.waits();
+        loop {
+            let status = self.read_status().await?;
+            if status == wanted {
+                self.executor.tell(ApplyEvent::Reached { step: self.step.id.clone(), status });
+                return Ok(());
+            }
+            if waits.is_over() {
+                let (account, region) = (self.step.account, self.step.region.clone());
+                return Err(Stop::Slow { step: self.step.id.clone(), account, region, status, wanted });
+            }
+            waits.wait().await;
+        }
+    }
+
+    fn refused(&self, call: &'static str, code: String, message: String) -> Stop {
+        Stop::Refused { step: self.step.id.clone(), call, account: self.step.account, code, message }
+    }
+
+    fn failed(&self, what: &str) -> impl FnOnce(CallError) -> Stop {
+        let (step, what) = (self.step.id.clone(), what.to_owned());
+        move |source| Stop::Call { step, what, source }
+    }
+
+    async fn forward(&mut self) -> Result<StepReport, Stop> {
+        let what = format!("ECR scanning of account {} in {}", self.step.account, self.step.region);
+        self.executor.tell(ApplyEvent::Begins { step: self.step.id.clone(), what });
+        if self.progress < Progress::Disabling {
+            self.disable().await?;
+        }
+        if self.progress == Progress::Disabling {
+            self.wait_for(DISABLED).await?;
+            self.note(Progress::Disabled, &[]).await?;
+        }
+        self.enable_and_restore().await?;
+        let covered = self.wait_for_coverage().await?;
+        // Nobody may have turned it off while we waited.
+        if self.read_status().await? != ENABLED {
+            self.note(Progress::Disabled, &[("because", json!("somebody disabled it meanwhile"))]).await?;
+            self.enable_and_restore().await?;
+        }
+        let taken = self.taken().await;
+        let still: Vec<&String> = self.step.repositories.iter().filter(|name| !covered.contains(name)).collect();
+        self.note(
+            Progress::Done,
+            &[
+                ("refreshed", json!(covered)),
+                ("still_denied_or_not_seen", json!(still)),
+                ("findings_taken", json!(taken.map(|taken| taken.findings))),
+                ("images_not_rescanned", json!(taken.map(|taken| taken.images_not_rescanned))),
+            ],
+        )
+        .await?;
+        let result = match still.as_slice() {
+            [] => "re-synced: no repository says ACCESS_DENIED any more".to_owned(),
+            names => format!(
+                "re-synced; not refreshed yet: {}",
+                names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")
+            ),
+        };
+        Ok(self.report(&result, taken))
+    }
+
+    fn report(&self, result: &str, taken: Option<Taken>) -> StepReport {
+        StepReport {
+            id: self.step.id.clone(),
+            kind: "resync_cell",
+            account: self.step.account,
+            region: self.step.region.clone(),
+            what: self.step.repositories.join(", "),
+            result: result.to_owned(),
+            before_sha256: self.step.scanning_sha256.clone(),
+            after_sha256: self.step.scanning_sha256.clone(),
+            predicted: Some(Taken {
+                findings: self.step.findings,
+                images_not_rescanned: self.step.images_not_rescanned,
+            }),
+            taken,
+        }
+    }
+
+    /// Looks once more that everything is as it was planned, and calls. Known not to be done, the cell is not open.
+    async fn disable(&mut self) -> Result<(), Stop> {
+        let folder = self.backup_folder()?;
+        let manifest = self.executor.told.detail(&self.step.id, "manifest_sha256");
+        let manifest = self.executor.manifest(&self.step.id).or(manifest).unwrap_or_default();
+        backup::verify(&folder, &manifest).map_err(|why| Stop::Backup { step: self.step.id.clone(), why })?;
+        let writer = self.executor.writer(&self.step.id, self.step.toggled_from, &self.step.region)?;
+        let mut waits = self.executor.waits();
+        loop {
+            if self.executor.cancel.is_cancelled() {
+                return Err(Stop::Interrupted);
+            }
+            let differences = stale(self.executor, self.step).await?;
+            if !differences.is_empty() {
+                let named = differences.iter().map(|what| describe(self.step, what)).collect();
+                return Err(Stop::Stale(named));
+            }
+            self.note(Progress::Disabling, &[("call", json!("inspector2:Disable"))]).await?;
+            let answer = writer.disable(&self.executor.access.call(Api::Disable), self.step.account).await;
+            let source = match came_of(answer) {
+                Called::Accepted => return Ok(()),
+                Called::Refused { code, message } => {
+                    self.note(Progress::BackedUp, &[("because", json!(format!("Disable was refused: {code}")))])
+                        .await?;
+                    return Err(self.refused("inspector2:Disable", code, message));
+                }
+                Called::NotDone(error) => error,
+                // It may have been done: what is to be seen counts, once there was time to see it.
+                Called::NoAnswer(error) => {
+                    if self.seen_to_change().await? {
+                        return Ok(());
+                    }
+                    error
+                }
+            };
+            self.note(Progress::BackedUp, &[("because", json!(format!("Disable was not done: {}", source.code)))])
+                .await?;
+            if !may_pass(&source) || waits.is_over() {
+                return Err(self.failed("inspector2:Disable")(source));
+            }
+            waits.wait().await;
+        }
+    }
+
+    /// Whether the status leaves ENABLED within the time that a change may take to show.
+    async fn seen_to_change(&self) -> Result<bool, Stop> {
+        let mut waits = self.executor.settling();
+        loop {
+            if self.read_status().await? != ENABLED {
+                return Ok(true);
+            }
+            if waits.is_over() {
+                return Ok(false);
+            }
+            waits.wait().await;
+        }
+    }
+
+    fn backup_folder(&self) -> Result<PathBuf, Stop> {
+        let missing = || Stop::Backup { step: self.step.id.clone(), why: "there is no backup".to_owned() };
+        self.executor.backup_folder(&self.step.id).ok_or_else(missing)
+    }
+
+    /// From wherever the cell is to ENABLED, with the scanning configuration as it was.
+    async fn enable_and_restore(&mut self) -> Result<(), Stop> {
+        if self.progress < Progress::Enabled {
+            self.enable().await?;
+            self.note(Progress::Enabled, &[]).await?;
+        }
+        if self.progress < Progress::Restored {
+            self.restore().await?;
+            self.note(Progress::Restored, &[]).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks until it is ENABLED, or until patience ends. Asking again is the same call: it has a token.
+    async fn enable(&mut self) -> Result<(), Stop> {
+        let writer = self.executor.writer(&self.step.id, self.step.toggled_from, &self.step.region)?;
+        let mut waits = self.executor.waits();
+        let mut last: Option<Stop> = None;
+        loop {
+            let status = self.status().await;
+            match status.as_deref() {
+                Ok(ENABLED) => {
+                    self.executor.tell(ApplyEvent::Reached { step: self.step.id.clone(), status: ENABLED.to_owned() });
+                    return Ok(());
+                }
+                Ok(DISABLED) => {
+                    self.note(Progress::Enabling, &[("call", json!("inspector2:Enable"))]).await?;
+                    let call = self.executor.access.call(Api::Enable);
+                    let token = self.executor.token(&self.step.id);
+                    last = match came_of(writer.enable(&call, self.step.account, &token).await) {
+                        Called::Accepted => None,
+                        // Somebody, or an earlier call of ours, is at it.
+                        Called::Refused { code, .. } if code == "ALREADY_ENABLED" || code == "ENABLE_IN_PROGRESS" => {
+                            None
+                        }
+                        Called::Refused { code, message } => Some(self.refused("inspector2:Enable", code, message)),
+                        Called::NotDone(error) | Called::NoAnswer(error) => {
+                            Some(self.failed("inspector2:Enable")(error))
+                        }
+                    };
+                }
+                Ok(_) => {}
+                Err(error) => last = Some(self.failed("reading the status")(error.clone())),
+            }
+            if waits.is_over() {
+                let (account, region) = (self.step.account, self.step.region.clone());
+                let status = status.unwrap_or_else(|_| "not known".to_owned());
+                let slow = Stop::Slow { step: self.step.id.clone(), account, region, status, wanted: ENABLED };
+                return Err(last.unwrap_or(slow));
+            }
+            waits.wait().await;
+        }
+    }
+
+    /// AWS does not say what rules are there after an enable: they are compared, and put back where they differ.
+    async fn restore(&mut self) -> Result<(), Stop> {
+        let access = &self.executor.access;
+        let own = access.reader(self.step.account, &self.step.region);
+        let read = || async { own.scanning_configuration(&access.call(Api::GetRegistryScanningConfiguration)).await };
+        let mut waits = self.executor.waits();
+        let mut put = false;
+        loop {
+            let now = self.executor.patient(read).await.map_err(self.failed("reading the scanning configuration"))?;
+            let saved = backup::saved_scanning(&self.backup_folder()?);
+            // In AWS's own order where it was saved so, else in ours.
+            let meant = saved
+                .filter(|saved| scanning_sha256(&saved.scan_type, &saved.sorted_rules()) == self.step.scanning_sha256);
+            let meant = meant.unwrap_or_else(|| scangap_aws::read::ScanningConfiguration {
+                scan_type: self.step.scan_type.clone(),
+                rules: self.step.rules.clone(),
+            });
+            // The order may be AWS's own; once it was put as it was, the same rules in another order are as good.
+            let same = scanning_sha256(&now.scan_type, &now.sorted_rules()) == self.step.scanning_sha256;
+            if now == meant || same && put {
+                return Ok(());
+            }
+            if waits.is_over() {
+                let what = "the scanning configuration was put back, and is not what was put".to_owned();
+                return Err(Stop::Surprise { step: self.step.id.clone(), what });
+            }
+            let writer = self.executor.writer(&self.step.id, self.step.account, &self.step.region)?;
+            self.executor
+                .line("restoring", &self.step.id, &[("call", json!("ecr:PutRegistryScanningConfiguration"))])
+                .await?;
+            let call = access.call(Api::PutRegistryScanningConfiguration);
+            put = true;
+            if let Err(source) = writer.put_scanning_configuration(&call, &meant).await
+                && (!may_pass(&source) || waits.is_over())
+            {
+                return Err(self.failed("ecr:PutRegistryScanningConfiguration")(source));
+            }
+            waits.wait().await;
+        }
+    }
+
+    /// Waits until no repository of the step says `ACCESS_DENIED`, or patience ends; those that do not any more.
+    async fn wait_for_coverage(&self) -> Result<Vec<String>, Stop> {
+        let mut waits = self.executor.waits();
+        loop {
+            let refreshed = self.refreshed().await?;
+            let all = refreshed.len() == self.step.repositories.len();
+            if all || waits.is_over() || self.executor.cancel.is_cancelled() {
+                return Ok(refreshed);
+            }
+            waits.wait().await;
+        }
+    }
+
+    async fn refreshed(&self) -> Result<Vec<String>, Stop> {
+        let access = &self.executor.access;
+        let mut rows: Vec<(String, Observed<String>)> = Vec::new();
+        for name in &self.step.repositories {
+            let filter = CoverageFilter::Repository { account: self.step.account, name };
+            let page = self
+                .executor
+                .patient(|| async { self.from.coverage(&access.call(Api::ListCoverage), filter, None).await })
+                .await
+                .map_err(self.failed("reading coverage"))?;
+            rows.extend(page.items.into_iter().map(|row| (name.clone(), Observed::from_answer(row.reason))));
+        }
+        let good = |name: &&String| {
+            let mut own = rows.iter().filter(|(of, _)| of == *name).peekable();
+            own.peek().is_some() && own.all(|(_, reason)| reason.known().is_none_or(|reason| reason != "ACCESS_DENIED"))
+        };
+        Ok(self.step.repositories.iter().filter(good).cloned().collect())
+    }
+
+    /// What was really lost, for the report. That it cannot be told changes nothing that was done.
+    async fn taken(&self) -> Option<Taken> {
+        let folder = self.executor.backup_folder(&self.step.id)?;
+        backup::taken(&self.executor.access, self.step, &folder).await.ok()
+    }
+
+    async fn bring_back(&mut self) -> Result<(), Stop> {
+        self.executor.tell(ApplyEvent::BringsBack { step: self.step.id.clone() });
+        if self.progress == Progress::Disabling && !self.seen_to_change().await? {
+            // The disable never came through, so nothing was lost and nothing is to be brought back.
+            return self.note(Progress::BackedUp, &[("because", json!("the disable did not come through"))]).await;
+        }
+        self.enable_and_restore().await?;
+        self.executor.tell(ApplyEvent::BroughtBack { step: self.step.id.clone() });
+        Ok(())
+    }
+}
+
+pub(super) fn describe(step: &Resync, what: &str) -> String {
+    format!("{} ({} {}): {what}", step.id, step.account, step.region)
+}

@@ -1,0 +1,105 @@
+//! The closing report: what was done, when, by whom, and what was lost against what was predicted.
+
+use std::fmt::Write;
+
+use scangap_model::code_span;
+use serde_json::{Value, json};
+
+use super::backup::Taken;
+use super::document::PlanDocument;
+use super::journal::JOURNAL;
+use super::run::{Outcome, StepReport};
+
+fn taken(taken: Option<Taken>) -> Value {
+    taken.map_or(
+        Value::Null,
+        |taken| json!({"findings": taken.findings, "images_not_rescanned": taken.images_not_rescanned}),
+    )
+}
+
+impl Outcome {
+    /// For machines.
+    pub fn json(&self, plan: &PlanDocument) -> Value {
+        let step = |step: &StepReport| {
+            json!({
+                "id": step.id,
+                "kind": step.kind,
+                "account_id": step.account.as_str(),
+                "region": step.region.as_str(),
+                "what": step.what,
+                "result": step.result,
+                "before_sha256": step.before_sha256,
+                "after_sha256": step.after_sha256,
+                "predicted": taken(step.predicted),
+                "taken": taken(step.taken),
+            })
+        };
+        json!({
+            "schema_version": 1,
+            "plan_sha256": plan.plan_sha256,
+            "facts_sha256": plan.facts_sha256,
+            "organization_id": plan.organization_id,
+            "simulated": plan.simulated,
+            "by": self.caller_arn,
+            "began_at": self.began_at.to_string(),
+            "ended_at": self.ended_at.to_string(),
+            "outcome": self.stopped.as_ref().map_or_else(|| "finished".to_owned(), ToString::to_string),
+            "steps": self.steps.iter().map(step).collect::<Vec<_>>(),
+            "steps_not_done": self.left,
+            "left_disabled": self
+                .left_disabled
+                .iter()
+                .map(|cell| json!({
+                    "account_id": cell.account.as_str(), "region": cell.region.as_str(), "command": cell.command,
+                }))
+                .collect::<Vec<_>>(),
+            "journal": JOURNAL,
+        })
+    }
+
+    /// For people.
+    pub fn markdown(&self, plan: &PlanDocument) -> String {
+        let mut text = String::from("# What was applied\n\n");
+        if plan.simulated {
+            text.push_str("**SIMULATED: nothing of this happened at AWS.**\n\n");
+        }
+        let _ =
+            writeln!(text, "- organization: {}", plan.organization_id.as_deref().map_or("none".to_owned(), code_span));
+        let _ = writeln!(text, "- plan: `{}`, of the snapshot with facts `{}`", plan.plan_sha256, plan.facts_sha256);
+        let _ = writeln!(text, "- by: {}", code_span(&self.caller_arn));
+        let _ = writeln!(text, "- from {:.0} to {:.0}", self.began_at, self.ended_at);
+        let how = self.stopped.as_ref().map_or_else(|| "finished".to_owned(), ToString::to_string);
+        let _ = writeln!(text, "- outcome: {}", code_span(&how));
+        let _ = writeln!(text, "- every call, as it was about to be made: `{JOURNAL}`\n");
+        for cell in &self.left_disabled {
+            let _ = writeln!(
+                text,
+                "**ECR scanning of account {} in {} may be off. What turns it on:** {}\n",
+                cell.account,
+                cell.region,
+                code_span(&cell.command)
+            );
+        }
+        text.push_str("| step | account | region | what | result | findings lost (predicted) | images that lost coverage (predicted) |\n|---|---|---|---|---|---|---|\n");
+        for step in &self.steps {
+            let lost = |of: fn(Taken) -> u64| match (step.taken, step.predicted) {
+                (_, None) => "none".to_owned(),
+                (Some(taken), Some(predicted)) => format!("{} ({})", of(taken), of(predicted)),
+                (None, Some(predicted)) => format!("not counted ({})", of(predicted)),
+            };
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {} | {} | {} | {} |",
+                step.id,
+                step.account,
+                step.region,
+                code_span(&step.what),
+                code_span(&step.result),
+                lost(|taken| taken.findings),
+                lost(|taken| taken.images_not_rescanned)
+            );
+        }
+        let _ = writeln!(text, "\nSteps not done: {}", self.left);
+        text
+    }
+}

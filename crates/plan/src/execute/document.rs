@@ -1,0 +1,212 @@
+//! `plan.json` as the executor takes it: whole, unchanged, and with the policies that it names beside it.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use scangap_model::{AccountId, Partition, RegionName, ScanRule};
+use serde_json::Value;
+
+use crate::json::{canonical_sha256, scanning_json, sha256};
+use crate::read::{PlanReadError, whole};
+
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    #[error("failed to read `{path}`")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("`{path}` is not a plan that can be applied")]
+    Plan { path: PathBuf, source: PlanReadError },
+    #[error("`{0}` is not the plan's file: its hash is another")]
+    OtherFile(PathBuf),
+}
+
+/// A plan that is about to be applied.
+#[derive(Debug, Clone)]
+pub struct PlanDocument {
+    /// Where `plan.json` and its policies lie.
+    pub folder: PathBuf,
+    pub plan_sha256: String,
+    pub facts_sha256: String,
+    /// `None`: the account is in no organization, or it could not be described.
+    pub organization_id: Option<String>,
+    pub partition: Partition,
+    pub simulated: bool,
+    /// What the plan was told to keep out of.
+    pub blocklist: Vec<AccountId>,
+    /// Findings that all of its re-syncs delete. `None`: not counted, which no plan with a re-sync is.
+    pub findings_lost: Option<u64>,
+    pub warning: Option<String>,
+    pub repairs: Vec<Repair>,
+    pub resyncs: Vec<Resync>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Repair {
+    pub id: String,
+    pub account: AccountId,
+    pub region: RegionName,
+    pub repository: String,
+    pub repository_arn: String,
+    pub before: String,
+    pub after: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Resync {
+    pub id: String,
+    pub account: AccountId,
+    pub region: RegionName,
+    pub repositories: Vec<String>,
+    /// Who disables and enables.
+    pub toggled_from: AccountId,
+    pub scan_type: String,
+    pub rules: Vec<ScanRule>,
+    pub scanning_sha256: String,
+    pub registry_policy_sha256: Option<String>,
+    pub findings: u64,
+    pub images: u64,
+    pub images_not_rescanned: u64,
+    pub only_scan_type: bool,
+    pub counted_at: Timestamp,
+}
+
+impl Resync {
+    /// What brings the cell back by hand.
+    pub fn enable_command(&self) -> String {
+        format!(
+            "aws inspector2 enable --region {} --account-ids {} --resource-types ECR   # as account {}",
+            self.region, self.account, self.toggled_from
+        )
+    }
+}
+
+impl PlanDocument {
+    /// `path`: the plan's folder, or its `plan.json`.
+    pub fn open(path: &Path) -> Result<Self, DocumentError> {
+        let path = if path.is_dir() { path.join("plan.json") } else { path.to_owned() };
+        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        let text = read(&path)?;
+        let not_one = |source| DocumentError::Plan { path: path.clone(), source };
+        let (value, plan_sha256) = whole(&text).map_err(not_one)?;
+        let document = document(&value, &folder, plan_sha256).ok_or_else(|| not_one(PlanReadError::NotAPlan))?;
+        document.with_policies(&value)
+    }
+
+    /// Reads each policy before and after, and holds it to its hash.
+    fn with_policies(mut self, value: &Value) -> Result<Self, DocumentError> {
+        let steps = value.get("steps").and_then(Value::as_array).into_iter().flatten();
+        let repairs = steps.filter(|step| text(step, "kind").as_deref() == Some("repair_policy"));
+        for (repair, step) in self.repairs.iter_mut().zip(repairs) {
+            for side in ["before", "after"] {
+                let named = text(step, &format!("{side}_file")).unwrap_or_default();
+                // Plain names below the folder: a plan of somebody else must not lead out of it.
+                let plain = Path::new(&named).components().all(|part| matches!(part, std::path::Component::Normal(_)));
+                let path = self.folder.join(&named);
+                let policy = if plain { read(&path)? } else { return Err(DocumentError::OtherFile(path)) };
+                if Some(sha256(&policy)) != text(step, &format!("{side}_sha256")) {
+                    return Err(DocumentError::OtherFile(path));
+                }
+                if side == "before" { repair.before = policy } else { repair.after = policy }
+            }
+        }
+        Ok(self)
+    }
+
+    /// Every account that the plan touches, with the regions.
+    pub fn accounts(&self) -> std::collections::BTreeSet<AccountId> {
+        let repairs = self.repairs.iter().map(|repair| repair.account);
+        repairs.chain(self.resyncs.iter().flat_map(|resync| [resync.account, resync.toggled_from])).collect()
+    }
+
+    pub fn steps(&self) -> usize {
+        self.repairs.len() + self.resyncs.len()
+    }
+}
+
+fn read(path: &Path) -> Result<String, DocumentError> {
+    fs_err::read_to_string(path).map_err(|source| DocumentError::Read { path: path.to_owned(), source })
+}
+
+fn text(value: &Value, name: &str) -> Option<String> {
+    value.get(name).and_then(Value::as_str).map(str::to_owned)
+}
+
+fn document(value: &Value, folder: &Path, plan_sha256: String) -> Option<PlanDocument> {
+    let (mut repairs, mut resyncs) = (Vec::new(), Vec::new());
+    for step in value.get("steps")?.as_array()? {
+        match text(step, "kind")?.as_str() {
+            "repair_policy" => repairs.push(repair(step)?),
+            "resync_cell" => resyncs.push(resync(step)?),
+            _ => return None,
+        }
+    }
+    let blocklist = value.get("wishes")?.get("blocklist")?.as_array()?;
+    Some(PlanDocument {
+        folder: folder.to_owned(),
+        plan_sha256,
+        facts_sha256: text(value, "facts_sha256")?,
+        organization_id: text(value, "organization_id").filter(|id| id != "unknown"),
+        partition: text(value, "partition")?.parse().ok()?,
+        simulated: value.get("simulated")?.as_bool()?,
+        blocklist: blocklist.iter().map(|id| id.as_str()?.parse().ok()).collect::<Option<_>>()?,
+        findings_lost: value.get("losses")?.get("findings")?.as_u64(),
+        warning: text(value, "warning"),
+        repairs,
+        resyncs,
+    })
+}
+
+fn repair(step: &Value) -> Option<Repair> {
+    Some(Repair {
+        id: text(step, "id")?,
+        account: text(step, "account_id")?.parse().ok()?,
+        region: text(step, "region")?.parse().ok()?,
+        repository: text(step, "repository")?,
+        repository_arn: text(step, "repository_arn")?,
+        before: String::new(),
+        after: String::new(),
+    })
+}
+
+fn resync(step: &Value) -> Option<Resync> {
+    let before = step.get("before")?;
+    let rule = |rule: &Value| {
+        let filters = rule.get("filters")?.as_array()?;
+        Some(ScanRule {
+            frequency: text(rule, "frequency")?,
+            filters: filters.iter().map(|filter| filter.as_str().map(str::to_owned)).collect::<Option<_>>()?,
+        })
+    };
+    let losses = step.get("losses")?;
+    let number = |name: &str| losses.get(name)?.as_u64();
+    let repositories = step.get("repositories")?.as_array()?;
+    Some(Resync {
+        id: text(step, "id")?,
+        account: text(step, "account_id")?.parse().ok()?,
+        region: text(step, "region")?.parse().ok()?,
+        repositories: repositories.iter().map(|name| name.as_str().map(str::to_owned)).collect::<Option<_>>()?,
+        toggled_from: text(step, "toggled_from")?.parse().ok()?,
+        scan_type: text(before, "scan_type")?,
+        rules: before.get("rules")?.as_array()?.iter().map(rule).collect::<Option<_>>()?,
+        scanning_sha256: text(step, "before_sha256")?,
+        registry_policy_sha256: text(step, "registry_policy_sha256"),
+        findings: number("findings")?,
+        images: number("images")?,
+        images_not_rescanned: number("images_not_rescanned")?,
+        only_scan_type: losses.get("only_scan_type")?.as_bool()?,
+        counted_at: text(step, "losses_counted_at")?.parse().ok()?,
+    })
+}
+
+/// Whether a policy as it is now is the one that was meant, however ECR writes it.
+pub(super) fn same_policy(now: &str, meant: &str) -> bool {
+    canonical_sha256(now) == canonical_sha256(meant)
+}
+
+/// The hash of a scanning configuration as plans name it.
+pub(super) fn scanning_sha256(scan_type: &str, sorted_rules: &[ScanRule]) -> String {
+    sha256(&scanning_json(scan_type, sorted_rules).to_string())
+}
+
+pub(super) fn policy_sha256(text: &str) -> String {
+    canonical_sha256(text)
+}

@@ -1,0 +1,240 @@
+//! The journal: what is about to be done and what came of it, a line each, on the disk before the next call is made. After
+//! a crash it says how far each step is; a line that a crash cut off is as if it had not been written.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+pub const JOURNAL: &str = "journal.jsonl";
+
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    #[error("failed to write the journal `{path}`")]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("`{0}` is not a journal of this plan")]
+    OtherPlan(PathBuf),
+    #[error("`{path}` is not a journal: line {line} cannot be read")]
+    Damaged { path: PathBuf, line: usize },
+    #[error("another apply of this plan is running: it holds `{0}`")]
+    Locked(PathBuf),
+}
+
+/// How far a step is. Each follows from the one before; after a crash the last that was written counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Progress {
+    Untouched,
+    /// A policy may have been written.
+    Writing,
+    /// What would be lost is saved.
+    BackedUp,
+    /// A disable may have been called.
+    Disabling,
+    Disabled,
+    /// An enable may have been called.
+    Enabling,
+    Enabled,
+    /// The scanning configuration is as it was.
+    Restored,
+    Done,
+}
+
+const WORDS: &[(Progress, &str)] = &[
+    (Progress::Writing, "writing"),
+    (Progress::BackedUp, "backed_up"),
+    (Progress::Disabling, "disabling"),
+    (Progress::Disabled, "disabled"),
+    (Progress::Enabling, "enabling"),
+    (Progress::Enabled, "enabled"),
+    (Progress::Restored, "restored"),
+    (Progress::Done, "done"),
+];
+
+impl Progress {
+    pub fn word(self) -> &'static str {
+        WORDS.iter().find(|(progress, _)| *progress == self).map_or("untouched", |(_, word)| word)
+    }
+
+    /// Whether the cell may be without scanning because of us.
+    pub fn is_open(self) -> bool {
+        (Self::Disabling..Self::Enabled).contains(&self)
+    }
+}
+
+/// What a journal says.
+#[derive(Debug, Clone, Default)]
+pub struct Told {
+    pub plan_sha256: Option<String>,
+    pub steps: BTreeMap<String, Progress>,
+    /// What was written about a step besides its progress: the backup's folder, ...
+    pub details: BTreeMap<String, Map<String, Value>>,
+    pub lines: usize,
+}
+
+impl Told {
+    pub fn progress(&self, step: &str) -> Progress {
+        self.steps.get(step).copied().unwrap_or(Progress::Untouched)
+    }
+
+    pub fn detail(&self, step: &str, name: &str) -> Option<String> {
+        self.details.get(step)?.get(name)?.as_str().map(str::to_owned)
+    }
+
+    pub fn number(&self, step: &str, name: &str) -> Option<u64> {
+        self.details.get(step)?.get(name)?.as_u64()
+    }
+}
+
+/// Reads a journal's text. `None` for the line: the last one, cut off, is passed over.
+fn told(text: &str, path: &Path) -> Result<(Told, usize), JournalError> {
+    let mut told = Told::default();
+    let mut whole = 0;
+    for line in text.split_inclusive('\n') {
+        if !line.ends_with('\n') {
+            break;
+        }
+        told.lines += 1;
+        let damaged = || JournalError::Damaged { path: path.to_owned(), line: told.lines };
+        let value: Value = serde_json::from_str(line).map_err(|_| damaged())?;
+        let event = value.get("event").and_then(Value::as_str).ok_or_else(damaged)?.to_owned();
+        if event == "begin" {
+            told.plan_sha256 = value.get("plan_sha256").and_then(Value::as_str).map(str::to_owned);
+        }
+        if let Some(step) = value.get("step").and_then(Value::as_str) {
+            if let Some((progress, _)) = WORDS.iter().find(|(_, word)| *word == event) {
+                told.steps.insert(step.to_owned(), *progress);
+            }
+            if let Value::Object(members) = &value {
+                told.details.entry(step.to_owned()).or_default().extend(members.clone());
+            }
+        }
+        whole += line.len();
+    }
+    Ok((told, whole))
+}
+
+/// What the journal of a plan's folder says. `None`: there is none.
+pub fn read_journal(path: &Path) -> Result<Option<Told>, JournalError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let io = |source| JournalError::Io { path: path.to_owned(), source };
+    let text = fs_err::read_to_string(path).map_err(io)?;
+    Ok(Some(told(&text, path)?.0))
+}
+
+/// Whether somebody is writing a journal now.
+pub fn is_running(path: &Path) -> bool {
+    let file = std::fs::OpenOptions::new().append(true).open(path);
+    file.is_ok_and(|file| matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
+}
+
+/// An open journal. While it is open, nobody else writes it.
+#[derive(Debug)]
+pub(super) struct Journal {
+    file: std::fs::File,
+    path: PathBuf,
+    clock: fn() -> Timestamp,
+    lines: usize,
+}
+
+impl Journal {
+    /// Opens the journal of a folder, or begins it. A line that was cut off is cut away.
+    pub(super) fn open(
+        folder: &Path,
+        plan_sha256: &str,
+        clock: fn() -> Timestamp,
+    ) -> Result<(Self, Told), JournalError> {
+        let path = folder.join(JOURNAL);
+        let io = |source| JournalError::Io { path: path.clone(), source };
+        let mut options = std::fs::OpenOptions::new();
+        options.read(true).append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&path).map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => return Err(JournalError::Locked(path)),
+            Err(std::fs::TryLockError::Error(source)) => return Err(io(source)),
+        }
+        let mut text = String::new();
+        file.read_to_string(&mut text).map_err(io)?;
+        let (told, whole) = told(&text, &path)?;
+        if told.plan_sha256.as_ref().is_some_and(|hash| hash != plan_sha256) {
+            return Err(JournalError::OtherPlan(path));
+        }
+        file.set_len(whole as u64).map_err(io)?;
+        file.seek(SeekFrom::End(0)).map_err(io)?;
+        file.sync_all().map_err(io)?;
+        // A name is on the disk when its folder is.
+        let _ = fs_err::File::open(folder).and_then(|folder| folder.sync_all());
+        Ok((Self { file, path: path.clone(), clock, lines: told.lines }, told))
+    }
+
+    /// Writes a line. When this returns, it is on the disk.
+    pub(super) fn write(
+        &mut self,
+        event: &str,
+        step: Option<&str>,
+        more: &[(&str, Value)],
+    ) -> Result<(), JournalError> {
+        let mut line = Map::new();
+        line.insert("line".to_owned(), json!(self.lines + 1));
+        line.insert("at".to_owned(), json!((self.clock)().to_string()));
+        line.insert("event".to_owned(), json!(event));
+        if let Some(step) = step {
+            line.insert("step".to_owned(), json!(step));
+        }
+        line.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        let io = |source| JournalError::Io { path: self.path.clone(), source };
+        let text = format!("{}\n", Value::Object(line));
+        self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data()).map_err(io)?;
+        self.lines += 1;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clock() -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+
+    #[test]
+    fn the_last_whole_line_counts_and_a_cut_one_is_cut_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut journal, told) = Journal::open(folder.path(), "abc", clock).unwrap();
+        assert_eq!(told.lines, 0);
+        assert!(matches!(Journal::open(folder.path(), "abc", clock), Err(JournalError::Locked(_))));
+        assert!(is_running(&folder.path().join(JOURNAL)));
+        journal.write("begin", None, &[("plan_sha256", json!("abc"))]).unwrap();
+        journal.write("disabling", Some("resync-0001"), &[]).unwrap();
+        drop(journal);
+        assert!(!is_running(&folder.path().join(JOURNAL)));
+        let path = folder.path().join(JOURNAL);
+        let whole = fs_err::read_to_string(&path).unwrap();
+        // Cut anywhere in a third line: what was there before holds.
+        let third = "{\"line\":3,\"event\":\"disabled\",\"step\":\"resync-0001\"}\n";
+        for cut in 0..third.len() {
+            fs_err::write(&path, format!("{whole}{}", &third[..cut])).unwrap();
+            let (_, told) = Journal::open(folder.path(), "abc", clock).unwrap();
+            assert_eq!(told.progress("resync-0001"), Progress::Disabling, "cut at {cut}");
+            assert_eq!(fs_err::read_to_string(&path).unwrap(), whole);
+        }
+        fs_err::write(&path, format!("{whole}{third}")).unwrap();
+        assert_eq!(read_journal(&path).unwrap().unwrap().progress("resync-0001"), Progress::Disabled);
+        assert!(matches!(Journal::open(folder.path(), "other", clock), Err(JournalError::OtherPlan(_))));
+        fs_err::write(&path, "nonsense\n").unwrap();
+        assert!(matches!(read_journal(&path), Err(JournalError::Damaged { line: 1, .. })));
+    }
+
+    #[test]
+    fn a_cell_is_open_from_the_first_disable_to_the_end_of_the_enable() {
+        let open: Vec<&str> = WORDS.iter().filter(|(progress, _)| progress.is_open()).map(|(_, word)| *word).collect();
+        assert_eq!(open, ["disabling", "disabled", "enabling"]);
+    }
+}

@@ -1,0 +1,64 @@
+//! Why an apply does not begin, or does not go on.
+
+use std::path::PathBuf;
+
+use scangap_aws::{CallError, ConnectError};
+use scangap_model::{AccountId, RegionName};
+
+use super::journal::JournalError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Stop {
+    #[error("the plan is stale: {}", .0.join("; "))]
+    Stale(Vec<String>),
+    #[error("account {account} is on the blocklist, which always wins: {step} is not done")]
+    Blocklisted { step: String, account: AccountId },
+    #[error("the plan is of organization `{expected}`, and the credentials are of `{found}`")]
+    OtherOrganization { expected: String, found: String },
+    #[error("the plan is {}, and the endpoint is {}", if *.plan_is_simulated { "simulated" } else { "real" }, if *.plan_is_simulated { "AWS's" } else { "not AWS's" })]
+    Crossed { plan_is_simulated: bool },
+    #[error("the organization could not be described, to see that it is the plan's")]
+    Organization(#[source] CallError),
+    #[error("the caller is not who it was when the apply began: {now}, and not {then}")]
+    OtherCaller { then: String, now: String },
+    #[error("AWS did not say who the caller is")]
+    Identity(#[source] ConnectError),
+    #[error("no role could be assumed in account {account} (tried: {roles})")]
+    Role { account: AccountId, roles: String, source: CallError },
+    #[error("the role in account {expected} is of account {found}")]
+    WrongAccount { expected: AccountId, found: AccountId },
+    #[error(
+        "the write role of account {account} cannot be narrowed to the {actions} calls of the plan: its session policy is too long"
+    )]
+    SessionPolicyTooLong { account: AccountId, actions: usize },
+    #[error("{step}: what would be lost is not saved: {why}")]
+    Backup { step: String, why: String },
+    #[error("{step}: more would be lost than the plan says: {now} {what}, and not {planned}")]
+    LossesGrew { step: String, what: &'static str, planned: u64, now: u64 },
+    #[error("{step}: {call} was refused for account {account}: {code}: {message}")]
+    Refused { step: String, call: &'static str, account: AccountId, code: String, message: String },
+    #[error("{step}: {what} did not come to an end")]
+    Call { step: String, what: String, source: CallError },
+    #[error("{step}: ECR scanning of account {account} in {region} is {status}, and not {wanted} in time")]
+    Slow { step: String, account: AccountId, region: RegionName, status: String, wanted: &'static str },
+    #[error("{step}: {what}")]
+    Surprise { step: String, what: String },
+    #[error("it was interrupted")]
+    Interrupted,
+    #[error("an apply of this plan was begun before: {0}")]
+    Begun(PathBuf),
+    #[error("there is nothing to resume: no apply of this plan was begun in `{0}`")]
+    NothingToResume(PathBuf),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// A cell that could not be brought back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftDisabled {
+    pub step: String,
+    pub account: AccountId,
+    pub region: RegionName,
+    /// What brings it back.
+    pub command: String,
+}
