@@ -133,6 +133,24 @@ impl Scangap {
         Self { command: limited, home: self.home }
     }
 
+    /// Runs it under a pseudo-terminal, through a Python program that gets the answers to type and the words of the command.
+    pub fn run_in_terminal(self, program: &str, answers: &str) -> String {
+        let mut python = Command::new(crate::venv_program("python"));
+        python
+            .arg("-c")
+            .arg(program)
+            .arg(answers)
+            .arg(self.command.get_program())
+            .args(self.command.get_args())
+            .env_clear();
+        for (name, value) in self.command.get_envs() {
+            python.env(name, value.unwrap_or_default());
+        }
+        let output = python.current_dir(self.home.path()).output().expect("python runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     pub fn run(mut self) -> Finished {
         let output = self.command.output().expect("the binary runs");
         Finished {

@@ -372,6 +372,14 @@ impl State {
             }
             FaultKind::Reset => Outcome::Reset,
             FaultKind::Hang => Outcome::Hang,
+            FaultKind::FailedAccount => {
+                let ids = incoming.input.get("accountIds").and_then(Value::as_array).cloned().unwrap_or_default();
+                let failed: Vec<Value> = ids
+                    .iter()
+                    .map(|id| json!({"accountId": id, "errorCode": fault.code, "errorMessage": fault.message}))
+                    .collect();
+                Outcome::Answer(Answer::Json(json!({"accounts": [], "failedAccounts": failed})))
+            }
             FaultKind::ResetAfter => {
                 self.serve(incoming, permission, caller);
                 Outcome::Reset

@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::format_collect, reason = "tests")]
 
+mod apply;
 mod changes;
 mod demo;
 mod errors;

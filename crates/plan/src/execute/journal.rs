@@ -220,7 +220,7 @@ mod tests {
         // Cut anywhere in a third line: what was there before holds.
         let third = "{\"line\":3,\"event\":\"disabled\",\"step\":\"resync-0001\"}\n";
         for cut in 0..third.len() {
-            fs_err::write(&path, format!("{whole}{}", &third[..cut])).unwrap();
+            fs_err::write(&path, format!("{whole}{}", third.get(..cut).unwrap())).unwrap();
             let (_, told) = Journal::open(folder.path(), "abc", clock).unwrap();
             assert_eq!(told.progress("resync-0001"), Progress::Disabling, "cut at {cut}");
             assert_eq!(fs_err::read_to_string(&path).unwrap(), whole);

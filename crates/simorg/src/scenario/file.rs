@@ -290,6 +290,8 @@ pub enum FaultKind {
     Reset,
     /// No answer ever comes, and nothing was done.
     Hang,
+    /// The answer is 200, and says of every account that it was refused with `code`.
+    FailedAccount,
     /// What was asked is done, and no answer ever comes.
     HangAfter,
     /// What was asked is done, and the connection closes without an answer.

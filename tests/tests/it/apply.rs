@@ -1,0 +1,421 @@
+//! `scangap apply`: consent, refusals, and that no way of ending it leaves an account without scanning in silence.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use scangap_simorg::Simulator;
+use scangap_simorg::scenario::{FaultKind, FaultSpec};
+use scangap_tests::{Audited, Finished, Operator, Scangap, Simulated, python};
+use serde_json::{Value, json};
+
+use crate::resync::{STALE_CELL, at, audit, snapshot, stale};
+
+const LOST: &str = "128";
+const ROLE: &str = "OrganizationAccountAccessRole";
+
+/// A plan in a folder of its own, and the home that its commands share.
+struct Planned {
+    folder: PathBuf,
+    home: tempfile::TempDir,
+}
+
+fn plan_of(simulator: &Simulated, audited: &Audited, more: &[&str]) -> Planned {
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = home.path().join("plan");
+    let (snapshot, out) = (snapshot(audited), folder.to_string_lossy().into_owned());
+    let mut arguments = vec!["plan", &snapshot, "--min-age", "0h", "--collect", "--out", &out];
+    arguments.extend(more);
+    let call = at(simulator, &arguments).run();
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    Planned { folder, home }
+}
+
+fn stale_plan(simulator: &Simulated) -> Planned {
+    plan_of(simulator, &audit(simulator).expect_code(0), &[])
+}
+
+impl Planned {
+    fn command(&self, simulator: &Simulated, more: &[&str]) -> Scangap {
+        let folder = self.folder.to_string_lossy().into_owned();
+        let mut arguments = vec!["apply", &folder, "--write-role-name", ROLE];
+        arguments.extend(more);
+        at(simulator, &arguments).env("HOME", &self.home.path().to_string_lossy())
+    }
+
+    fn apply(&self, simulator: &Simulated, more: &[&str]) -> Finished {
+        self.command(simulator, more).run()
+    }
+
+    /// With all the consent that it takes.
+    fn consented(&self, simulator: &Simulated, more: &[&str]) -> Finished {
+        let consent = ["--confirm", "o-testing", "--accept-history-loss", LOST, "--wait", "20s"];
+        self.apply(simulator, &[&consent, more].concat())
+    }
+
+    fn applied(&self) -> Value {
+        let text = fs_err::read_to_string(self.folder.join("applied.json")).expect("a report");
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    fn journal(&self) -> Vec<Value> {
+        let text = fs_err::read_to_string(self.folder.join("journal.jsonl")).unwrap_or_default();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+}
+
+fn scanning(simulator: &Simulator) -> Value {
+    Operator::of(simulator, "333333333333", "eu-west-1").ecr("GetRegistryScanningConfiguration", &json!({}))
+}
+
+fn ecr_status(simulator: &Simulator) -> String {
+    let answer = Operator::of(simulator, "222222222222", "eu-west-1")
+        .inspector("/status/batch/get", &json!({"accountIds": ["333333333333"]}));
+    answer["accounts"][0]["resourceState"]["ecr"]["status"].as_str().expect("a status").to_owned()
+}
+
+/// Mutating calls that came through, by name.
+fn mutations(simulator: &Simulator) -> Vec<String> {
+    simulator.mutating_calls().into_iter().filter(|call| call.error.is_empty()).map(|call| call.operation).collect()
+}
+
+#[test]
+fn a_cell_is_re_synced_and_everything_is_as_it_was_but_what_was_announced() {
+    let simulator = stale("", STALE_CELL, "");
+    let before = scanning(&simulator);
+    let plan = stale_plan(&simulator);
+    let call = plan.consented(&simulator, &[]);
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    assert_eq!(scanning(&simulator), before, "the rules are the same, in the same order");
+    assert_eq!(ecr_status(&simulator), "ENABLED");
+    assert_eq!(
+        mutations(&simulator),
+        ["inspector2:Disable", "inspector2:Enable", "ecr:PutRegistryScanningConfiguration"],
+        "once each"
+    );
+    for call in simulator.mutating_calls() {
+        let of = if call.operation.starts_with("ecr:") { "333333333333" } else { "222222222222" };
+        assert_eq!(call.account.map(|id| id.to_string()).as_deref(), Some(of), "{}", call.operation);
+    }
+    // What the simulation says vanished is what the plan said would.
+    assert_eq!(simulator.losses(), (128, 2));
+    let applied = plan.applied();
+    assert_eq!(applied["outcome"], "finished");
+    assert_eq!(applied["steps"][0]["predicted"], json!({"findings": 128, "images_not_rescanned": 1}));
+    assert_eq!(applied["steps"][0]["taken"], json!({"findings": 128, "images_not_rescanned": 1}));
+    let after = audit(&simulator).expect_code(0);
+    assert_eq!((after.diagnosis("app"), after.diagnosis("fine")), ("covered".to_owned(), "covered".to_owned()));
+    // What was deleted is in the backup, of every status, as AWS wrote it.
+    let backup =
+        fs_err::read_dir(plan.folder.join("backup")).expect("backups").next().expect("one").expect("it").path();
+    python(BACKUP, &[&backup.to_string_lossy()]);
+    // Done is done.
+    let again = plan.apply(&simulator, &["--resume"]);
+    assert_eq!(again.code, 0, "{}{}", again.stdout, again.stderr);
+    assert_eq!(mutations(&simulator).len(), 3, "nothing is done twice");
+    assert_eq!(plan.applied()["steps"][0]["taken"]["findings"], 128, "and the report still says what was lost");
+}
+
+const BACKUP: &str = r#"
+import csv, gzip, hashlib, json, pathlib, stat, sys
+folder = pathlib.Path(sys.argv[1])
+findings = [json.loads(line) for line in gzip.open(folder / "findings.jsonl.gz", "rt", encoding="utf-8")]
+statuses = [finding["status"] for finding in findings]
+assert (statuses.count("ACTIVE"), statuses.count("SUPPRESSED"), statuses.count("CLOSED")) == (125, 2, 1), statuses
+assert all("description" in finding and "remediation" in finding for finding in findings)
+rows = list(csv.DictReader(open(folder / "findings.csv", encoding="utf-8", newline="")))
+assert [row["finding_arn"] for row in rows] == [finding["findingArn"] for finding in findings]
+scanning = json.loads((folder / "registry-scanning-configuration.json").read_text())["scanningConfiguration"]
+assert [rule["scanFrequency"] for rule in scanning["rules"]] == ["SCAN_ON_PUSH", "CONTINUOUS_SCAN"]
+assert [one["filter"] for one in scanning["rules"][0]["repositoryFilters"]] == ["zeta*", "a*"]
+assert json.loads((folder / "filters.json").read_text())[0]["name"] == "noise"
+assert json.loads((folder / "configuration.json").read_text())["rescanDuration"] == "DAYS_14"
+manifest = json.loads((folder / "manifest.json").read_text())
+for name, file in manifest["files"].items():
+    assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == file["sha256"], name
+for path in folder.iterdir():
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+"#;
+
+#[test]
+fn nothing_is_changed_without_consent_and_each_lack_of_it_has_its_sentence() {
+    let simulator = stale("", STALE_CELL, "");
+    let plan = stale_plan(&simulator);
+    let refused = |more: &[&str], code: i32, sentence: &str| {
+        let call = plan.apply(&simulator, more);
+        assert_eq!(call.code, code, "{}{}", call.stdout, call.stderr);
+        assert!(call.stderr.contains(sentence), "`{sentence}` is missing:\n{}", call.stderr);
+        assert_eq!(simulator.mutating_calls(), [], "{more:?}");
+    };
+    let ask = "there is no terminal to ask at, and the flags do not say it";
+    refused(&[], 64, ask);
+    refused(&[], 64, "to apply it: --confirm o-testing --accept-history-loss 128");
+    refused(&["--confirm", "o-testing"], 64, "to apply it: --accept-history-loss 128");
+    refused(&["--confirm", "o-another1"], 65, "`o-another1` is not `o-testing`");
+    refused(&["--confirm", "o-testing", "--accept-history-loss", "127"], 64, "deletes 128 findings, and not 127");
+    let consent = ["--confirm", "o-testing", "--accept-history-loss", LOST];
+    refused(&[&consent, &["--blocklist", "333333333333"][..]].concat(), 64, "the blocklist, which always wins");
+    refused(&["--resume"], 64, "there is nothing to resume");
+    let folder = plan.folder.to_string_lossy().into_owned();
+    let roleless = at(&simulator, &[&["apply", folder.as_str()][..], &consent].concat()).run();
+    assert!(roleless.code == 64 && roleless.stderr.contains("no role to write with"), "{}", roleless.stderr);
+    let wrong_role =
+        at(&simulator, &[&["apply", folder.as_str(), "--write-role-name", "nobody"][..], &consent].concat()).run();
+    assert_eq!(wrong_role.code, 77, "{}", wrong_role.stderr);
+    assert!(wrong_role.stderr.contains("no role could be assumed in account"), "{}", wrong_role.stderr);
+    // A dry run says so, and is no failure where it was asked for.
+    let dry = plan.apply(&simulator, &["--dry-run"]);
+    assert!(dry.code == 0 && dry.stdout.contains("nothing was changed"), "{}", dry.stderr);
+    assert_eq!(simulator.mutating_calls(), []);
+    assert!(!plan.folder.join("journal.jsonl").exists() && !plan.folder.join("backup").exists());
+    // An edited plan is none.
+    let path = plan.folder.join("plan.json");
+    let text = fs_err::read_to_string(&path).expect("the plan");
+    fs_err::write(&path, text.replace("\"findings\": 128", "\"findings\": 1")).expect("written");
+    refused(&["--confirm", "o-testing", "--accept-history-loss", "1"], 65, "it was changed after it was made");
+}
+
+#[test]
+fn consent_can_be_typed_at_a_terminal() {
+    let simulator = stale("", STALE_CELL, "");
+    let plan = stale_plan(&simulator);
+    let script = r#"
+import os, pty, sys, select, time
+answers = sys.argv[1].split(",")
+pid, fd = pty.fork()
+if pid == 0:
+    os.execve(sys.argv[2], sys.argv[2:], dict(os.environ))
+seen = b""
+while True:
+    try:
+        data = os.read(fd, 4096)
+    except OSError:
+        break
+    if not data:
+        break
+    seen += data
+    while answers and (b"to change all this: " in seen or b"findings that will be lost: " in seen):
+        seen = b""
+        os.write(fd, answers.pop(0).encode() + b"\n")
+_, status = os.waitpid(pid, 0)
+print(os.waitstatus_to_exitcode(status))
+"#;
+    let command = plan.command(&simulator, &["--wait", "20s"]);
+    let wrong = command.run_in_terminal(script, "o-testing,127");
+    assert_eq!(wrong.trim(), "65");
+    assert_eq!(simulator.mutating_calls(), []);
+    let right = plan.command(&simulator, &["--wait", "20s"]).run_in_terminal(script, "o-testing,128");
+    assert_eq!(right.trim(), "0");
+    assert_eq!(mutations(&simulator)[0], "inspector2:Disable");
+}
+
+#[test]
+fn a_world_that_moved_makes_a_plan_stale() {
+    let moved = |change: &dyn Fn(&Simulated), sentence: &str| {
+        let simulator = stale("", STALE_CELL, "");
+        let plan = stale_plan(&simulator);
+        change(&simulator);
+        let before = simulator.mutating_calls().len();
+        let call = plan.consented(&simulator, &[]);
+        assert_eq!(call.code, 65, "{}{}", call.stdout, call.stderr);
+        assert!(call.stderr.contains(sentence), "`{sentence}` is missing:\n{}", call.stderr);
+        assert_eq!(simulator.mutating_calls().len(), before, "nothing was changed");
+    };
+    let own = |simulator: &Simulated, operation: &str, input: Value| {
+        Operator::of(simulator, "333333333333", "eu-west-1").ecr(operation, &input);
+    };
+    moved(
+        &|simulator| {
+            own(simulator, "PutRegistryScanningConfiguration", json!({"scanType": "ENHANCED", "rules": []}));
+        },
+        "its scanning configuration is not the one that the plan saw",
+    );
+    moved(
+        &|simulator| own(simulator, "PutRegistryPolicy", json!({"policyText": "{\"Statement\":[]}"})),
+        "its registry policy is not the one that was judged",
+    );
+    moved(
+        &|simulator| {
+            Operator::of(simulator, "222222222222", "eu-west-1")
+                .inspector("/disable", &json!({"accountIds": ["333333333333"], "resourceTypes": ["ECR"]}));
+        },
+        "ECR scanning is DISABLED, and not ENABLED",
+    );
+    // More findings than were accepted: a push that was scanned.
+    moved(
+        &|simulator| {
+            own(simulator, "PutImage", json!({"repositoryName": "fine", "imageManifest": "{}", "imageTag": "new"}));
+        },
+        "more would be lost than the plan says: 129 findings, and not 128",
+    );
+}
+
+#[test]
+fn another_organization_and_another_kind_of_endpoint_are_refused() {
+    let simulator = stale("", STALE_CELL, "");
+    let plan = stale_plan(&simulator);
+    let mut other = scangap_tests::organization("[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\n");
+    other.organization.id = "o-another1".to_owned();
+    let other = scangap_tests::simulate(other);
+    let call = plan.consented(&other, &[]);
+    assert_eq!(call.code, 65, "{}", call.stderr);
+    assert!(
+        call.stderr.contains("of organization `o-testing`, and the credentials are of `o-another1`"),
+        "{}",
+        call.stderr
+    );
+    // A plan that says it is real, at a simulation: made anew with its hash, as somebody would who means it.
+    let path = plan.folder.join("plan.json");
+    python(
+        r#"
+import hashlib, json, sys
+plan = json.load(open(sys.argv[1], encoding="utf-8"))
+plan["simulated"] = False
+del plan["plan_sha256"]
+text = json.dumps(plan, separators=(",", ":"), ensure_ascii=False)
+plan["plan_sha256"] = hashlib.sha256(text.encode()).hexdigest()
+json.dump(plan, open(sys.argv[1], "w", encoding="utf-8"), ensure_ascii=False)
+"#,
+        &[&path.to_string_lossy()],
+    );
+    let call = plan.consented(&simulator, &[]);
+    assert_eq!(call.code, 65, "{}", call.stderr);
+    assert!(call.stderr.contains("the plan is real, and the endpoint is not AWS's"), "{}", call.stderr);
+    assert_eq!(simulator.mutating_calls(), []);
+}
+
+#[test]
+fn what_cannot_be_saved_is_not_deleted() {
+    let simulator = stale("", STALE_CELL, "");
+    let plan = stale_plan(&simulator);
+    simulator.add_fault(FaultSpec::of("inspector2:ListFilters", "AccessDeniedException", 403));
+    let call = plan.consented(&simulator, &[]);
+    assert_eq!(call.code, 1, "{}", call.stderr);
+    assert!(call.stderr.contains("what would be lost is not saved"), "{}", call.stderr);
+    assert_eq!(simulator.mutating_calls(), []);
+    // A backup that was made and is gone, or was changed, is missing too.
+    let simulator = stale("", STALE_CELL, "");
+    let plan = stale_plan(&simulator);
+    let mut refuse = FaultSpec::of("inspector2:Disable", "AccessDeniedException", 403);
+    refuse.count = Some(1);
+    simulator.add_fault(refuse);
+    let call = plan.consented(&simulator, &[]);
+    assert_eq!(call.code, 1, "{}", call.stderr);
+    let backups = plan.folder.join("backup");
+    let one = fs_err::read_dir(&backups).expect("backups").next().expect("one").expect("it").path();
+    fs_err::write(one.join("findings.csv"), "").expect("written");
+    let call = plan.apply(&simulator, &["--resume"]);
+    assert_eq!(call.code, 1, "{}", call.stderr);
+    assert!(
+        call.stderr.contains("`findings.csv` of the backup") && call.stderr.contains("was changed"),
+        "{}",
+        call.stderr
+    );
+    fs_err::remove_dir_all(&one).expect("removed");
+    let call = plan.apply(&simulator, &["--resume"]);
+    assert!(call.code == 1 && call.stderr.contains("is missing"), "{}", call.stderr);
+    assert!(mutations(&simulator).is_empty());
+}
+
+#[test]
+fn an_account_that_inspector_refuses_inside_an_answer_is_a_failure() {
+    let simulator = stale("", STALE_CELL, "");
+    let plan = stale_plan(&simulator);
+    let mut failed = FaultSpec::of("inspector2:Disable", "BLOCKED_BY_ORGANIZATION_POLICY", 200);
+    failed.kind = FaultKind::FailedAccount;
+    simulator.add_fault(failed);
+    let call = plan.consented(&simulator, &[]);
+    assert_eq!(call.code, 1, "{}", call.stderr);
+    assert!(
+        call.stderr.contains("inspector2:Disable was refused for account 333333333333: BLOCKED_BY_ORGANIZATION_POLICY"),
+        "{}",
+        call.stderr
+    );
+    assert_eq!(ecr_status(&simulator), "ENABLED");
+    assert_eq!(simulator.losses(), (0, 0));
+}
+
+/// Every call of an apply, numbered, in the order in which they reach the wire.
+fn calls_of_an_apply() -> usize {
+    let simulator = stale("", STALE_CELL, "");
+    let plan = stale_plan(&simulator);
+    let before = simulator.calls().len();
+    assert_eq!(plan.consented(&simulator, &[]).code, 0);
+    simulator.calls().len() - before
+}
+
+/// The process is killed at every call of an apply: before it is done, and after it was done and before the answer came.
+/// That is every position of the journal, from both sides. Resumed, no cell is disabled, nothing is done twice, and nothing
+/// is lost that was not announced.
+#[test]
+fn killed_at_every_call_it_resumes_to_the_same_end() {
+    let calls = calls_of_an_apply();
+    assert!(calls > 20, "{calls}");
+    let places: Vec<(usize, FaultKind)> =
+        (0..calls).flat_map(|at| [(at, FaultKind::Hang), (at, FaultKind::HangAfter)]).collect();
+    let next = std::sync::Mutex::new(places.into_iter());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                loop {
+                    let place = next.lock().expect("a lock").next();
+                    let Some((at, kind)) = place else { break };
+                    killed_at(at, kind);
+                }
+            });
+        }
+    });
+}
+
+fn killed_at(place: usize, kind: FaultKind) {
+    let simulator = stale("", STALE_CELL, "");
+    let before = scanning(&simulator);
+    let plan = stale_plan(&simulator);
+    let seen = simulator.calls().len();
+    simulator.add_fault(FaultSpec {
+        kind,
+        skip: u64::try_from(place).expect("small"),
+        count: Some(1),
+        operation: None,
+        ..FaultSpec::of("", "", 500)
+    });
+    let consent = ["--confirm", "o-testing", "--accept-history-loss", LOST, "--wait", "20s"];
+    let (mut child, _home) = plan.command(&simulator, &consent).spawn();
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    while simulator.calls().len() <= seen + place {
+        assert!(std::time::Instant::now() < deadline, "call {place} never came");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().expect("it is killed");
+    child.wait().expect("it ended");
+    tear_last_line(&plan.folder, place);
+    // Where nothing was begun, it begins; else it goes on.
+    let begun = !plan.journal().is_empty();
+    let call =
+        if begun { plan.apply(&simulator, &["--resume", "--wait", "20s"]) } else { plan.consented(&simulator, &[]) };
+    let context = || format!("killed {kind:?} call {place}\n{:#?}\n{}{}", plan.journal(), call.stdout, call.stderr);
+    assert_eq!(call.code, 0, "{}", context());
+    assert_eq!(ecr_status(&simulator), "ENABLED", "{}", context());
+    assert_eq!(scanning(&simulator), before, "{}", context());
+    assert_eq!(simulator.losses(), (128, 2), "what was announced, once: {}", context());
+    let effective: Vec<String> = simulator
+        .mutating_calls()
+        .into_iter()
+        .filter(|call| call.error.is_empty() && (call.status == 200 || kind == FaultKind::HangAfter))
+        .map(|call| call.operation)
+        .collect();
+    for operation in ["inspector2:Disable", "inspector2:Enable"] {
+        let times = effective.iter().filter(|name| *name == operation).count();
+        assert_eq!(times, 1, "{operation}: {}", context());
+    }
+    let after = audit(&simulator).expect_code(0);
+    assert_eq!(after.diagnosis("app"), "covered", "{}", context());
+}
+
+/// Half of a line, as a crash in the middle of writing leaves it: with every other place.
+fn tear_last_line(folder: &Path, place: usize) {
+    let path = folder.join("journal.jsonl");
+    if place.is_multiple_of(2) && path.exists() {
+        let text = fs_err::read_to_string(&path).expect("a journal");
+        fs_err::write(&path, format!("{text}{{\"line\":99,\"event\":\"enab")).expect("written");
+    }
+}
