@@ -69,6 +69,8 @@ struct State {
     throttle: Throttle,
     log: Vec<CallRecord>,
     jitter: crate::scenario::Random,
+    /// An operation, and whether it was called: then the network is cut.
+    cut_after: Option<(String, bool)>,
 }
 
 impl Shared {
@@ -100,6 +102,7 @@ impl Simulator {
                 throttle: Throttle::new(scenario.limits),
                 log: Vec::new(),
                 jitter: crate::scenario::Random(scenario.latency.seed),
+                cut_after: None,
             }),
         });
         let stop = CancellationToken::new();
@@ -150,6 +153,18 @@ impl Simulator {
 
     pub fn add_fault(&self, fault: FaultSpec) {
         self.shared.lock().faults.add(fault);
+    }
+
+    /// Ends every fault, and mends a network that was cut.
+    pub fn clear_faults(&self) {
+        let mut state = self.shared.lock();
+        state.faults = Faults::new(Vec::new());
+        state.cut_after = None;
+    }
+
+    /// After the next call of this operation nothing comes through any more.
+    pub fn cut_after(&self, operation: &str) {
+        self.shared.lock().cut_after = Some((operation.to_owned(), false));
     }
 }
 
@@ -304,6 +319,11 @@ impl State {
     fn decide(&mut self, incoming: &Incoming) -> Outcome {
         self.world.catch_up();
         let permission = incoming.permission();
+        match &mut self.cut_after {
+            Some((_, true)) => return Outcome::Reset,
+            Some((operation, called)) if *operation == permission => *called = true,
+            Some(_) | None => {}
+        }
         let caller = match self.world.caller(&incoming.access_key, incoming.token.as_deref()) {
             Ok(caller) => caller,
             Err(rejected) => {

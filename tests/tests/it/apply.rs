@@ -10,16 +10,16 @@ use serde_json::{Value, json};
 
 use crate::resync::{STALE_CELL, at, audit, snapshot, stale};
 
-const LOST: &str = "128";
-const ROLE: &str = "OrganizationAccountAccessRole";
+pub(crate) const LOST: &str = "128";
+pub(crate) const ROLE: &str = "OrganizationAccountAccessRole";
 
 /// A plan in a folder of its own, and the home that its commands share.
-struct Planned {
-    folder: PathBuf,
-    home: tempfile::TempDir,
+pub(crate) struct Planned {
+    pub(crate) folder: PathBuf,
+    pub(crate) home: tempfile::TempDir,
 }
 
-fn plan_of(simulator: &Simulated, audited: &Audited, more: &[&str]) -> Planned {
+pub(crate) fn plan_of(simulator: &Simulated, audited: &Audited, more: &[&str]) -> Planned {
     let home = tempfile::tempdir().expect("a folder");
     let folder = home.path().join("plan");
     let (snapshot, out) = (snapshot(audited), folder.to_string_lossy().into_owned());
@@ -30,51 +30,56 @@ fn plan_of(simulator: &Simulated, audited: &Audited, more: &[&str]) -> Planned {
     Planned { folder, home }
 }
 
-fn stale_plan(simulator: &Simulated) -> Planned {
+pub(crate) fn stale_plan(simulator: &Simulated) -> Planned {
     plan_of(simulator, &audit(simulator).expect_code(0), &[])
 }
 
 impl Planned {
-    fn command(&self, simulator: &Simulated, more: &[&str]) -> Scangap {
+    pub(crate) fn command(&self, simulator: &Simulated, more: &[&str]) -> Scangap {
         let folder = self.folder.to_string_lossy().into_owned();
         let mut arguments = vec!["apply", &folder, "--write-role-name", ROLE];
         arguments.extend(more);
         at(simulator, &arguments).env("HOME", &self.home.path().to_string_lossy())
     }
 
-    fn apply(&self, simulator: &Simulated, more: &[&str]) -> Finished {
+    pub(crate) fn apply(&self, simulator: &Simulated, more: &[&str]) -> Finished {
         self.command(simulator, more).run()
     }
 
     /// With all the consent that it takes.
-    fn consented(&self, simulator: &Simulated, more: &[&str]) -> Finished {
-        let consent = ["--confirm", "o-testing", "--accept-history-loss", LOST, "--wait", "20s"];
+    pub(crate) fn consented(&self, simulator: &Simulated, more: &[&str]) -> Finished {
+        self.consented_for("20s", simulator, more)
+    }
+
+    /// The same, with so much patience.
+    pub(crate) fn consented_for(&self, wait: &str, simulator: &Simulated, more: &[&str]) -> Finished {
+        let consent = ["--confirm", "o-testing", "--accept-history-loss", LOST, "--wait", wait];
         self.apply(simulator, &[&consent, more].concat())
     }
 
-    fn applied(&self) -> Value {
+    pub(crate) fn applied(&self) -> Value {
         let text = fs_err::read_to_string(self.folder.join("applied.json")).expect("a report");
         serde_json::from_str(&text).expect("JSON")
     }
 
-    fn journal(&self) -> Vec<Value> {
+    pub(crate) fn journal(&self) -> Vec<Value> {
         let text = fs_err::read_to_string(self.folder.join("journal.jsonl")).unwrap_or_default();
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 }
 
-fn scanning(simulator: &Simulator) -> Value {
+pub(crate) fn scanning(simulator: &Simulator) -> Value {
     Operator::of(simulator, "333333333333", "eu-west-1").ecr("GetRegistryScanningConfiguration", &json!({}))
 }
 
-fn ecr_status(simulator: &Simulator) -> String {
+pub(crate) fn ecr_status(simulator: &Simulator) -> String {
     let answer = Operator::of(simulator, "222222222222", "eu-west-1")
         .inspector("/status/batch/get", &json!({"accountIds": ["333333333333"]}));
     answer["accounts"][0]["resourceState"]["ecr"]["status"].as_str().expect("a status").to_owned()
 }
 
 /// Mutating calls that came through, by name.
-fn mutations(simulator: &Simulator) -> Vec<String> {
+pub(crate) fn mutations(simulator: &Simulator) -> Vec<String> {
     simulator.mutating_calls().into_iter().filter(|call| call.error.is_empty()).map(|call| call.operation).collect()
 }
 

@@ -21,5 +21,6 @@ mod reach;
 mod reports;
 mod resync;
 mod scope;
+mod trouble;
 mod workbook;
 mod writing;

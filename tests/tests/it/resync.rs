@@ -1,5 +1,6 @@
 //! Re-syncs as they are planned: what they destroy is counted, and what stands against them is said.
 
+use scangap_simorg::Scenario;
 use scangap_tests::{Audited, Finished, Scangap, Simulated, now, organization, simulate};
 use serde_json::{Value, json};
 
@@ -23,15 +24,20 @@ images = [{ pushed_days_ago = 3, findings = 120, suppressed = 2 }, { pushed_days
 
 /// An organization that lives now, with `body` in account alpha, 333333333333.
 pub(crate) fn stale(account: &str, cells: &str, organization_members: &str) -> Simulated {
+    let mut scenario = stale_scenario(account, cells);
+    if organization_members == "no administrator" {
+        scenario.organization.inspector_administrator = None;
+    }
+    simulate(scenario)
+}
+
+pub(crate) fn stale_scenario(account: &str, cells: &str) -> Scenario {
     let mut scenario = organization(&format!(
         "[[policies]]\nname = \"open\"\ninspector = \"allowed\"\ntext = {}\n[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\n{account}\n{cells}",
         json!(OPEN)
     ));
     scenario.clock = now().to_string();
-    if organization_members == "no administrator" {
-        scenario.organization.inspector_administrator = None;
-    }
-    simulate(scenario)
+    scenario
 }
 
 pub(crate) fn audit(simulator: &Simulated) -> Audited {

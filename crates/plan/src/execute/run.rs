@@ -400,7 +400,7 @@ impl Executor<'_> {
     }
 
     pub(super) fn settling(&self) -> Waits {
-        Waits { until: Instant::now() + self.options.wait.min(SETTLING), next: FIRST_PAUSE }
+        Waits { until: Instant::now() + (self.options.wait / 4).min(SETTLING), next: FIRST_PAUSE }
     }
 
     /// Reads until there is an answer, an error that stays, or no patience left.

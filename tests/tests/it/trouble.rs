@@ -1,0 +1,253 @@
+//! What goes wrong while a plan is carried out: the network, credentials, throttles, Inspector itself, other people, and
+//! the operator who presses Ctrl-C. No cell is left without scanning, or it is named with what brings it back, by every
+//! later command.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use scangap_simorg::scenario::{FaultKind, FaultSpec};
+use scangap_tests::{Finished, Operator, Scangap, Simulated};
+use serde_json::json;
+
+use crate::apply::{Planned, ecr_status, mutations, plan_of, scanning, stale_plan};
+use crate::resync::{OPEN, STALE_CELL, at, audit, stale};
+
+fn fault(operation: &str, kind: FaultKind, count: Option<u64>) -> FaultSpec {
+    FaultSpec { kind, count, ..FaultSpec::of(operation, "InternalServerException", 500) }
+}
+
+/// Carried out in spite of trouble, and everything as it should be.
+fn in_spite_of(trouble: impl Fn(&Simulated)) -> (Simulated, Planned, Finished) {
+    let simulator = stale("", STALE_CELL, "");
+    let before = scanning(&simulator);
+    let plan = stale_plan(&simulator);
+    trouble(&simulator);
+    let call = plan.consented_for("4s", &simulator, &[]);
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    assert_eq!((ecr_status(&simulator).as_str(), scanning(&simulator)), ("ENABLED", before));
+    assert_eq!(simulator.losses(), (128, 2), "once");
+    (simulator, plan, call)
+}
+
+#[test]
+fn answers_that_are_lost_and_throttles_are_lived_through() {
+    for operation in ["inspector2:Disable", "inspector2:Enable", "ecr:PutRegistryScanningConfiguration"] {
+        for kind in [FaultKind::Reset, FaultKind::ResetAfter, FaultKind::Error] {
+            let (simulator, ..) = in_spite_of(|simulator| simulator.add_fault(fault(operation, kind, Some(1))));
+            let done: Vec<String> = mutations(&simulator);
+            let effective = simulator.mutating_calls().into_iter().filter(|call| {
+                call.operation == operation
+                    && call.error.is_empty()
+                    && (call.status == 200 || kind == FaultKind::ResetAfter)
+            });
+            assert_eq!(effective.count(), 1, "{operation} {kind:?}: {done:?}");
+        }
+    }
+    in_spite_of(|simulator| {
+        for operation in ["inspector2:*", "ecr:*", "sts:*"] {
+            let mut throttle = FaultSpec::of(operation, "ThrottlingException", 400);
+            throttle.skip = 2;
+            throttle.count = Some(4);
+            simulator.add_fault(throttle);
+        }
+    });
+    in_spite_of(|simulator| simulator.add_fault(fault("inspector2:Enable", FaultKind::Error, Some(3))));
+}
+
+#[test]
+fn a_slow_inspector_is_waited_for() {
+    let mut scenario = crate::resync::stale_scenario("", STALE_CELL);
+    scenario.delays.toggle_ms = 1500;
+    let simulator = scangap_tests::simulate(scenario);
+    let plan = stale_plan(&simulator);
+    let call = plan.consented(&simulator, &[]);
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    assert_eq!(mutations(&simulator)[..2], ["inspector2:Disable", "inspector2:Enable"], "never on a timer");
+    let names: Vec<String> =
+        plan.journal().iter().map(|line| line["event"].as_str().expect("an event").to_owned()).collect();
+    let expected =
+        ["begin", "backed_up", "disabling", "disabled", "enabling", "enabled", "restoring", "restored", "done", "end"];
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn a_cell_that_cannot_be_enabled_is_named_by_every_later_command_until_it_is() {
+    let simulator = stale("", STALE_CELL, "");
+    let plan = stale_plan(&simulator);
+    simulator.add_fault(fault("inspector2:Enable", FaultKind::Error, Some(1000)));
+    let call = plan.consented_for("2s", &simulator, &[]);
+    let named = |call: &Finished, what: &str| {
+        assert_eq!(call.code, 1, "{what}: {}{}", call.stdout, call.stderr);
+        for text in [
+            "account 333333333333 in eu-west-1 may be without ECR scanning",
+            "aws inspector2 enable --region eu-west-1 --account-ids 333333333333 --resource-types ECR",
+            "as account 222222222222",
+            "journal.jsonl",
+        ] {
+            assert!(call.stderr.contains(text), "{what}: `{text}` is missing:\n{}", call.stderr);
+        }
+    };
+    named(&call, "apply itself");
+    assert!(call.stderr.contains("ECR scanning could not be turned on again everywhere"), "{}", call.stderr);
+    assert_eq!(ecr_status(&simulator), "DISABLED");
+    assert_eq!(plan.applied()["left_disabled"][0]["account_id"], "333333333333");
+    let home = plan.home.path().to_string_lossy().into_owned();
+    let other = |arguments: &[&str]| Scangap::new(arguments).env("HOME", &home).run();
+    named(&other(&["schema", "exit-codes"]), "schema");
+    named(&at(&simulator, &["audit", "--out", "later"]).env("HOME", &home).run(), "audit");
+    named(&plan.apply(&simulator, &["--resume", "--wait", "1s"]), "a resume that fails too");
+    // Without --resume it is not begun again.
+    let begun = plan.consented(&simulator, &[]);
+    assert!(begun.stderr.contains("was begun before"), "{}", begun.stderr);
+    named(&begun, "apply without --resume");
+    // Inspector recovers: the end of the faults is the end of the trouble.
+    simulator.clear_faults();
+    let call = plan.apply(&simulator, &["--resume", "--wait", "20s"]);
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    assert_eq!(ecr_status(&simulator), "ENABLED");
+    assert_eq!(simulator.losses(), (128, 2), "nothing more was lost");
+    assert_eq!(other(&["schema", "exit-codes"]).code, 0);
+    assert_eq!(audit(&simulator).expect_code(0).diagnosis("app"), "covered");
+}
+
+#[test]
+fn credentials_that_expire_in_the_middle_are_renewed_by_whoever_resumes() {
+    let simulator = stale("", STALE_CELL, "");
+    let plan = stale_plan(&simulator);
+    // From the first enable on every credential is expired.
+    let mut expired = FaultSpec::of("inspector2:Enable", "ExpiredTokenException", 403);
+    expired.count = Some(1000);
+    simulator.add_fault(expired);
+    let call = plan.consented_for("1s", &simulator, &[]);
+    assert_eq!(call.code, 1, "{}", call.stderr);
+    assert!(call.stderr.contains("ExpiredTokenException"), "{}", call.stderr);
+    assert!(call.stderr.contains("may be without ECR scanning"), "{}", call.stderr);
+    simulator.clear_faults();
+    let call = plan.apply(&simulator, &["--resume", "--wait", "20s"]);
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    assert_eq!((ecr_status(&simulator).as_str(), simulator.losses()), ("ENABLED", (128, 2)));
+}
+
+#[test]
+fn a_network_that_is_cut_in_the_middle_ends_named_and_resumes() {
+    let simulator = stale("", STALE_CELL, "");
+    let before = scanning(&simulator);
+    let plan = stale_plan(&simulator);
+    // From the disable on nothing comes through any more.
+    simulator.add_fault(FaultSpec {
+        operation: Some("inspector2:Disable".to_owned()),
+        ..fault("", FaultKind::ResetAfter, Some(1))
+    });
+    simulator.cut_after("inspector2:Disable");
+    let call = plan.consented_for("1s", &simulator, &[]);
+    assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
+    assert!(call.stderr.contains("may be without ECR scanning"), "{}", call.stderr);
+    simulator.clear_faults();
+    let call = plan.apply(&simulator, &["--resume", "--wait", "20s"]);
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    assert_eq!((ecr_status(&simulator).as_str(), scanning(&simulator)), ("ENABLED", before));
+    assert_eq!(simulator.losses(), (128, 2));
+}
+
+#[test]
+fn a_member_that_somebody_disables_meanwhile_is_enabled_again() {
+    let simulator = stale("", STALE_CELL, "");
+    let plan = stale_plan(&simulator);
+    // The look after the re-sync hangs, and meanwhile somebody turns it off.
+    let mut pause = fault("inspector2:ListCoverage", FaultKind::Hang, Some(1));
+    pause.skip = 1;
+    simulator.add_fault(pause);
+    let (mut child, _home) = plan
+        .command(
+            &simulator,
+            &["--confirm", "o-testing", "--accept-history-loss", "128", "--wait", "20s", "--timeout", "2"],
+        )
+        .spawn();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !plan.journal().iter().any(|line| line["event"] == "restored") {
+        assert!(Instant::now() < deadline, "it never came so far");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Operator::of(&simulator, "222222222222", "eu-west-1")
+        .inspector("/disable", &json!({"accountIds": ["333333333333"], "resourceTypes": ["ECR"]}));
+    let code = child.wait().expect("it ends").code();
+    assert_eq!(ecr_status(&simulator), "ENABLED", "{:#?}", plan.journal());
+    assert!(matches!(code, Some(0 | 3)), "{code:?} {:#?}", plan.journal());
+    assert!(
+        plan.journal().iter().any(|line| line["because"] == "somebody disabled it meanwhile"),
+        "{:#?}",
+        plan.journal()
+    );
+}
+
+#[test]
+fn ctrl_c_lets_the_cell_in_hand_come_to_its_end() {
+    let cells = format!("{STALE_CELL}{}", STALE_CELL.replace("eu-west-1", "us-east-1"));
+    let mut scenario = crate::resync::stale_scenario("", &cells);
+    scenario.delays.toggle_ms = 1500;
+    let simulator = scangap_tests::simulate(scenario);
+    let plan = stale_plan(&simulator);
+    let (child, _home) =
+        plan.command(&simulator, &["--confirm", "o-testing", "--accept-history-loss", "256", "--wait", "20s"]).spawn();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !plan.journal().iter().any(|line| line["event"] == "disabling") {
+        assert!(Instant::now() < deadline, "it never came so far");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("what is in hand comes to its end first"), "{stderr}");
+    assert_eq!(ecr_status(&simulator), "ENABLED");
+    assert_eq!(
+        mutations(&simulator).iter().filter(|call| *call == "inspector2:Disable").count(),
+        1,
+        "the second is not begun"
+    );
+    let call = plan.apply(&simulator, &["--resume", "--wait", "20s"]);
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    assert_eq!(simulator.losses(), (256, 4));
+}
+
+/// Six cells: the canary fails, and nothing else is begun.
+#[test]
+fn the_canary_goes_first_and_a_surprise_ends_it() {
+    let accounts: Vec<String> = (3..9)
+        .map(|n| format!("[[accounts]]\nid = \"{}\"\nname = \"account-{n}\"\n{STALE_CELL}", n.to_string().repeat(12)))
+        .collect();
+    let scenario = || {
+        let text = format!(
+            "[[policies]]\nname = \"open\"\ninspector = \"allowed\"\ntext = {}\n{}",
+            json!(OPEN),
+            accounts.concat()
+        );
+        let mut scenario = scangap_tests::organization(&text);
+        scenario.clock = scangap_tests::now().to_string();
+        scenario
+    };
+    let simulator = scangap_tests::simulate(scenario());
+    let plan = plan_of(&simulator, &audit(&simulator).expect_code(0), &[]);
+    let consent = ["--confirm", "o-testing", "--accept-history-loss", "768", "--wait", "20s", "--batch", "2"];
+    let mut refuse = FaultSpec::of("inspector2:Disable", "BLOCKED_BY_ORGANIZATION_POLICY", 200);
+    refuse.kind = FaultKind::FailedAccount;
+    refuse.count = Some(1);
+    simulator.add_fault(refuse);
+    let call = plan.apply(&simulator, &consent);
+    assert_eq!(call.code, 1, "{}", call.stderr);
+    assert!(call.stdout.contains("0 done, 6 not done"), "{}", call.stdout);
+    assert_eq!(simulator.losses(), (0, 0));
+    // Again, and now the fourth fails: its batch comes to its end, the last batch is not begun.
+    let mut refuse = FaultSpec::of("inspector2:Disable", "BLOCKED_BY_ORGANIZATION_POLICY", 200);
+    refuse.kind = FaultKind::FailedAccount;
+    refuse.skip = 3;
+    refuse.count = Some(1);
+    simulator.add_fault(refuse);
+    let call = plan.apply(&simulator, &["--resume", "--wait", "20s", "--batch", "2"]);
+    assert_eq!(call.code, 1, "{}", call.stderr);
+    assert!(call.stdout.contains("4 done, 2 not done"), "{}{}", call.stdout, call.stderr);
+    assert_eq!(simulator.losses(), (4 * 128, 8));
+    let call = plan.apply(&simulator, &["--resume", "--wait", "20s"]);
+    assert_eq!(call.code, 0, "{}", call.stderr);
+    assert_eq!(simulator.losses(), (6 * 128, 12), "each once");
+}
