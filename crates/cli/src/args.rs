@@ -64,6 +64,11 @@ pub enum Command {
         after_help = "Examples:\n  scangap apply plan --write-role-name scangap-write\n  scangap apply plan --write-role-name scangap-write --confirm o-exampleorg\n  scangap apply plan --write-role-name scangap-write --confirm o-exampleorg --accept-history-loss 1204\n  scangap apply plan --write-role-name scangap-write --resume"
     )]
     Apply(Box<Apply>),
+    /// Try a plan on a simulated copy of the snapshot's organization: apply it there, audit again, show the difference
+    #[command(
+        after_help = "Examples:\n  scangap rehearse plan\n  scangap rehearse plan --snapshot runs/2026-11-23/snapshot.db --out rehearsal"
+    )]
+    Rehearse(Rehearse),
     /// Check a folder of reports against its manifest
     #[command(after_help = "Example:\n  scangap verify runs/2026-11-23-o-exampleorg")]
     Verify(Verify),
@@ -372,6 +377,20 @@ pub struct Apply {
     pub aws: Aws,
     #[command(flatten)]
     pub roles: Roles,
+}
+
+#[derive(Debug, Args)]
+pub struct Rehearse {
+    /// The plan's folder, or its plan.json
+    pub plan: PathBuf,
+    /// The snapshot that the plan was made from; default: looked for beside the plan and in runs/
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub snapshot: Option<PathBuf>,
+    /// Folder for both audits, the journal and the changes; default: rehearsal, in the plan's folder
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t = Output::Text, value_name = "FORM")]
+    pub output: Output,
 }
 
 #[derive(Debug, Args)]

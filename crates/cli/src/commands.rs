@@ -6,6 +6,7 @@ mod demo;
 mod diff;
 mod explain;
 mod plan;
+mod rehearse;
 mod report;
 mod schema;
 mod simulate;
@@ -18,6 +19,7 @@ use crate::exit::Exit;
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CliError> {
     match &arguments.command {
         Command::Audit(command) => audit::run(command, &arguments.global),
+        Command::Rehearse(command) => rehearse::run(command, &arguments.global),
         Command::Report(command) => report::run(command, &arguments.global),
         Command::Demo(command) => demo::run(command, &arguments.global),
         Command::Simulate(command) => simulate::run(command),

@@ -90,6 +90,10 @@ pub(crate) enum CliError {
     OtherLoss { given: u64, lost: u64 },
     #[error("nothing was changed: there is no terminal to ask at, and the flags do not say it")]
     NobodyToAsk { confirm: Option<String>, lost: Option<u64> },
+    #[error("no snapshot with the plan's facts `{0}` was found")]
+    SnapshotNotFound(String),
+    #[error("the plan was made from facts `{facts}`, and `{path}` holds others")]
+    OtherSnapshot { path: PathBuf, facts: String },
     #[error("there is no role to write with")]
     NoWriteRole,
     #[error("failed to start the asynchronous runtime")]
@@ -167,6 +171,8 @@ impl CliError {
             | Self::NoPolicy(_)
             | Self::Crossed { .. }
             | Self::Document(_)
+            | Self::SnapshotNotFound(_)
+            | Self::OtherSnapshot { .. }
             | Self::NotConfirmed { .. }
             | Self::OtherOrganization { .. }
             | Self::Scenario { .. }
@@ -267,6 +273,7 @@ impl CliError {
                 let lost = lost.map(|number| format!("--accept-history-loss {number}"));
                 format!("to apply it: {}", confirm.into_iter().chain(lost).collect::<Vec<_>>().join(" "))
             }
+            Self::SnapshotNotFound(_) | Self::OtherSnapshot { .. } => "name the snapshot that the plan was made from with --snapshot".to_owned(),
             Self::NoWriteRole => "name one with --write-role-name: it is narrowed to the calls of the plan".to_owned(),
             Self::OtherOrganization { .. } => "use credentials of the organization that was audited".to_owned(),
             Self::Organization(error) => error.clone().at(None, None, "").hint(),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use scangap_assess::{Assessment, assess};
-use scangap_report::{Changes, Input, compare};
+use scangap_report::{Changes, Input, Summary, compare};
 use scangap_snapshot::{RunState, Snapshot};
 
 use crate::error::{CliError, Unreadable};
@@ -45,6 +45,12 @@ impl Judged {
             caller_arn: &meta.caller_arn,
             changes,
         }
+    }
+
+    /// Whether everything in scope was learnt, by a run that came to its end.
+    pub(crate) fn is_complete(&self) -> bool {
+        let input = self.input(None);
+        !input.interrupted && Summary::of(&input).is_complete()
     }
 
     pub(crate) fn facts_sha256(&self) -> &str {

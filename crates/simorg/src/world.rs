@@ -105,6 +105,8 @@ pub(crate) struct Repository {
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) images: Vec<Image>,
     pub(crate) coverage: Option<Coverage>,
+    /// What no scan and no re-sync changes: a key that denies, an image that is not supported.
+    pub(crate) lasting: Option<Coverage>,
     pub(crate) sticky: bool,
 }
 
@@ -117,6 +119,7 @@ pub(crate) struct Image {
     pub(crate) vulnerabilities: u32,
     pub(crate) findings: Vec<Finding>,
     pub(crate) coverage: Option<Coverage>,
+    pub(crate) lasting: Option<Coverage>,
 }
 
 #[derive(Debug, Clone)]

@@ -385,7 +385,7 @@ fn killed_at(place: usize, kind: FaultKind) {
     });
     let consent = ["--confirm", "o-testing", "--accept-history-loss", LOST, "--wait", "20s"];
     let (mut child, _home) = plan.command(&simulator, &consent).spawn();
-    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    let deadline = std::time::Instant::now() + Duration::from_mins(1);
     while simulator.calls().len() <= seen + place {
         assert!(std::time::Instant::now() < deadline, "call {place} never came");
         std::thread::sleep(Duration::from_millis(5));

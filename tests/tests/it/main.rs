@@ -18,6 +18,7 @@ mod owners;
 mod page;
 mod plan;
 mod reach;
+mod rehearsal;
 mod reports;
 mod resync;
 mod scope;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::demo::demo;
 
-const BEFORE: &str = "{\n  \"Statement\": {\"Sid\": \"OfficeOnly\", \"Effect\": \"Deny\", \"Principal\": \"*\", \"Action\": \"ecr:*\",\n    \"Condition\": {\"NotIpAddress\": {\"aws:SourceIp\": \"203.0.113.10/32\"}}}\n}\n";
+pub(crate) const BEFORE: &str = "{\n  \"Statement\": {\"Sid\": \"OfficeOnly\", \"Effect\": \"Deny\", \"Principal\": \"*\", \"Action\": \"ecr:*\",\n    \"Condition\": {\"NotIpAddress\": {\"aws:SourceIp\": \"203.0.113.10/32\"}}}\n}\n";
 const AFTER: &str = "{\n  \"Statement\": {\"Sid\": \"OfficeOnly\", \"Effect\": \"Deny\", \"Principal\": \"*\", \"Action\": \"ecr:*\",\n    \"Condition\": {\"NotIpAddress\": {\"aws:SourceIp\": \"203.0.113.10/32\"}, \"ArnNotEquals\": {\"aws:PrincipalArn\": \"arn:aws:iam::333333333333:role/aws-service-role/inspector2.amazonaws.com/AWSServiceRoleForAmazonInspector2\"}}}\n}\n";
 const OPEN: &str = r#"{"Statement":{"Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"ecr:*"}}"#;
 const FROZEN: &str =
@@ -230,7 +230,7 @@ fn nothing_to_do_is_said_in_as_many_words_as_there_are_reasons() {
 }
 
 /// Runs plan.sh as a person would, with the real aws CLI.
-fn run_script(folder: &Path, simulator: &Simulator, more: &[(&str, &str)]) -> Output {
+pub(crate) fn run_script(folder: &Path, simulator: &Simulator, more: &[(&str, &str)]) -> Output {
     let tools = venv_program("aws");
     let tools = tools.parent().expect("a folder").to_owned();
     run_with(&tools, folder, &[], simulator, more)

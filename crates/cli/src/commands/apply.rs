@@ -47,7 +47,7 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
     if !command.resume {
         let given = given_consent(command, &plan)?;
         if !given {
-            let looked = carry_out(&plan, &connect, &options, global)?;
+            let looked = carry_out(&plan, &connect, &options, false, global)?;
             if let Some(stop) = looked.stopped {
                 return Err(CliError::Apply(Box::new(stop)));
             }
@@ -62,7 +62,7 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
         return Err(CliError::NoWriteRole);
     }
     options.dry_run = false;
-    let outcome = carry_out(&plan, &connect, &options, global)?;
+    let outcome = carry_out(&plan, &connect, &options, true, global)?;
     close(&plan, outcome, &options.folder, global)
 }
 
@@ -140,11 +140,12 @@ fn ask(question: &str) -> String {
     answer.trim().to_owned()
 }
 
-/// The executor, with somebody to listen and a way to interrupt it.
+/// The executor, with somebody to listen and a way to interrupt it. `remember`: later commands are told of what it opens.
 pub(super) fn carry_out(
     plan: &PlanDocument,
     connect: &ConnectOptions,
     options: &ApplyOptions,
+    remember: bool,
     global: &Global,
 ) -> Result<Outcome, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
@@ -155,7 +156,7 @@ pub(super) fn carry_out(
         let cancel = CancellationToken::new();
         let signals = tokio::task::JoinSet::from_iter([interrupts(cancel.clone())]);
         let listener = |event: ApplyEvent| {
-            if matches!(event, ApplyEvent::Begins { .. }) {
+            if remember && matches!(event, ApplyEvent::Begins { .. }) {
                 disabled::remember(plan, &options.folder);
             }
             show(&event, global.quiet);

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use scangap_model::Tone;
-use scangap_report::{CHANGE_KINDS, Change, Changes, Summary, changes_json, count, sanitize, write_changes};
+use scangap_report::{CHANGE_KINDS, Change, Changes, changes_json, count, sanitize, write_changes};
 
 use crate::args::{Diff, Global, Output};
 use crate::error::CliError;
@@ -31,11 +31,7 @@ pub(super) fn run(command: &Diff, global: &Global) -> Result<Exit, CliError> {
             Output::Text => terminal::out(&text(&changes)),
         }
     }
-    let complete = |judged: &Judged| {
-        let input = judged.input(None);
-        !input.interrupted && Summary::of(&input).is_complete()
-    };
-    Ok(if complete(&old) && complete(&new) { Exit::Finished } else { Exit::Incomplete })
+    Ok(if old.is_complete() && new.is_complete() { Exit::Finished } else { Exit::Incomplete })
 }
 
 fn text(changes: &Changes) -> String {

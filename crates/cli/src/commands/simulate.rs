@@ -60,6 +60,10 @@ pub(super) fn scenario(organization: &Organization) -> Result<Scenario, CliError
 pub(super) fn start(scenario: Scenario, port: u16, now: Timestamp) -> Result<Simulator, CliError> {
     let organization = scenario.organization.id.clone();
     let judge = Judge(Arc::new(move |question: &Question<'_>| judge(question, &organization, now)));
+    start_with(scenario, port, now, judge)
+}
+
+pub(super) fn start_with(scenario: Scenario, port: u16, now: Timestamp, judge: Judge) -> Result<Simulator, CliError> {
     Simulator::start(Options { scenario, judge: Some(judge), now, port }).map_err(CliError::Simulator)
 }
 

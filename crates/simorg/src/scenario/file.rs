@@ -239,6 +239,8 @@ pub struct ImageSpec {
     /// Default: made up from its place.
     pub digest: Option<String>,
     pub pushed_days_ago: u32,
+    /// The exact time, instead.
+    pub pushed_at: Option<String>,
     /// Active findings.
     pub findings: u32,
     /// Findings that a suppression rule hides, and findings that were closed: they are history too.
@@ -254,6 +256,7 @@ impl Default for ImageSpec {
         Self {
             digest: None,
             pushed_days_ago: 3,
+            pushed_at: None,
             findings: 2,
             suppressed: 0,
             closed: 0,

@@ -47,6 +47,7 @@ fn create_repository(world: &mut World, place: &Place<'_>) -> Result<Value, Wire
         tags: std::collections::BTreeMap::new(),
         images: Vec::new(),
         coverage: None,
+        lasting: None,
         sticky: false,
     };
     let row = describe(place, &name, &repository);
@@ -157,6 +158,7 @@ fn put_image(world: &mut World, place: &Place<'_>) -> Result<Value, WireError> {
         vulnerabilities: 1,
         findings: Vec::new(),
         coverage: None,
+        lasting: None,
     });
     let delay = world.delays.scan_ms;
     world.later(delay, Transition::Scanned { account, region, repository: name.clone() });

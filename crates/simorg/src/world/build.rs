@@ -191,10 +191,7 @@ impl Builder<'_> {
                         .digest
                         .clone()
                         .unwrap_or_else(|| digest(account, region, &spec.name, u64::try_from(i).unwrap_or(0))),
-                    pushed_at: self
-                        .clock
-                        .saturating_sub(jiff::SignedDuration::from_hours(24 * i64::from(image.pushed_days_ago)))
-                        .unwrap_or(self.clock),
+                    pushed_at: self.pushed_at(image),
                     status: image.status.clone(),
                     vulnerabilities: image.findings,
                     // What was never scanned has no findings.
@@ -202,6 +199,7 @@ impl Builder<'_> {
                         Some(_) => self.findings(account, region, &format!("{}/{i}", spec.name), image),
                         None => Vec::new(),
                     },
+                    lasting: covered.clone().filter(Coverage::lasts),
                     coverage: covered,
                 }
             })
@@ -212,6 +210,7 @@ impl Builder<'_> {
             effective: spec.policy_text.clone().or_else(|| policy.map(|(text, _)| text)),
             tags: spec.tags.clone(),
             images,
+            lasting: coverage.clone().filter(Coverage::lasts),
             coverage,
             sticky: spec.sticky,
         }
@@ -219,10 +218,15 @@ impl Builder<'_> {
 }
 
 impl Builder<'_> {
+    fn pushed_at(&self, image: &ImageSpec) -> Timestamp {
+        let exact = image.pushed_at.as_ref().and_then(|text| text.parse().ok());
+        let ago = jiff::SignedDuration::from_hours(24 * i64::from(image.pushed_days_ago));
+        exact.unwrap_or_else(|| self.clock.saturating_sub(ago).unwrap_or(self.clock))
+    }
+
     /// What scans found in an image up to now, the first on the day it was pushed.
     fn findings(&self, account: AccountId, region: &RegionName, place: &str, image: &ImageSpec) -> Vec<Finding> {
-        let since = self.clock.saturating_sub(jiff::SignedDuration::from_hours(24 * i64::from(image.pushed_days_ago)));
-        let since = since.unwrap_or(self.clock);
+        let since = self.pushed_at(image);
         [("ACTIVE", image.findings), ("SUPPRESSED", image.suppressed), ("CLOSED", image.closed)]
             .into_iter()
             .flat_map(|(status, count)| findings(account, region, &format!("{place}/{status}"), count, status, since))

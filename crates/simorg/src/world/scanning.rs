@@ -18,6 +18,13 @@ impl Coverage {
         Self::inactive("ACCESS_DENIED")
     }
 
+    /// Whether the reason lies in the resource, and not in when or whether Inspector looked.
+    pub(crate) fn lasts(&self) -> bool {
+        let passing =
+            ["SUCCESSFUL", "ACCESS_DENIED", "SCAN_ELIGIBILITY_EXPIRED", "SCAN_FREQUENCY_MANUAL", "INTERNAL_ERROR"];
+        self.status != "ACTIVE" && !passing.contains(&self.reason.as_str()) && !self.reason.starts_with("PENDING")
+    }
+
     fn inactive(reason: &str) -> Self {
         Self { status: "INACTIVE".to_owned(), reason: reason.to_owned(), last_scanned_at: None }
     }
@@ -118,7 +125,7 @@ impl World {
             // An image that was being scanned stays as it is; a new repository shows the refusal.
             found.coverage = Some(Coverage::denied());
         } else if !stuck {
-            found.coverage = Some(Coverage::active(now));
+            found.coverage = Some(found.lasting.clone().unwrap_or_else(|| Coverage::active(now)));
             for image in found.images.iter_mut().filter(|image| image.status == "ACTIVE" && image.coverage.is_none()) {
                 image.scanned((account, region, repository), now);
             }
@@ -176,6 +183,10 @@ impl World {
             let mut any = false;
             for image in found.images.iter_mut().filter(|image| image.status == "ACTIVE") {
                 any = true;
+                if let Some(lasting) = &image.lasting {
+                    image.coverage = Some(lasting.clone());
+                    continue;
+                }
                 let fresh = now.duration_since(image.pushed_at) <= SignedDuration::from_hours(24 * ELIGIBLE_DAYS);
                 if fresh {
                     image.scanned((account, region, &name), now);
@@ -183,7 +194,7 @@ impl World {
                     image.coverage = Some(Coverage::inactive("SCAN_ELIGIBILITY_EXPIRED"));
                 }
             }
-            found.coverage = any.then(|| Coverage::active(now));
+            found.coverage = found.lasting.clone().or_else(|| any.then(|| Coverage::active(now)));
         }
     }
 }

@@ -1,0 +1,312 @@
+//! `scangap rehearse`: the plan, carried out by the same executor on a simulated copy of the organization, between two audits.
+//! No network, no AWS.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use scangap_assess::verdict_with_policy;
+use scangap_aws::{AssumeOptions, ConnectOptions, SimulatedEndpoint};
+use scangap_collect::CollectOptions;
+use scangap_model::{
+    AccountId, AuditFacts, Diagnosis, Phase, RegionName, RepositoryFacts, Scope, Tone, Verdict, sanitize,
+    session_policy,
+};
+use scangap_plan::execute::{ApplyOptions, Outcome, PlanDocument, Roles};
+use scangap_report::{ChangeKind, Changes, CsvDialect, Options as ReportOptions, write_changes};
+use scangap_simorg::{Judge, Question, Scenario, Simulator, Standing};
+use scangap_snapshot::{Snapshot, StoredLosses};
+use serde_json::json;
+
+use super::{apply, simulate};
+use crate::args::{Global, Output, Rehearse};
+use crate::audit::{self, Job};
+use crate::error::{CliError, Unreadable};
+use crate::exit::Exit;
+use crate::judged::Judged;
+use crate::store::FailOn;
+use crate::{environment, terminal};
+
+/// How many repositories of one kind the screen shows.
+const SHOWN: usize = 20;
+
+pub(super) fn run(command: &Rehearse, global: &Global) -> Result<Exit, CliError> {
+    let mut plan = PlanDocument::open(&command.plan).map_err(CliError::Document)?;
+    let path = match &command.snapshot {
+        Some(path) => path.clone(),
+        None => find(&plan).ok_or_else(|| CliError::SnapshotNotFound(plan.facts_sha256.clone()))?,
+    };
+    let judged = Judged::open_checked(&path)?;
+    if judged.facts_sha256() != plan.facts_sha256 {
+        return Err(CliError::OtherSnapshot { path, facts: plan.facts_sha256 });
+    }
+    let out = folder(command.out.as_deref(), &plan)?;
+    // Whatever the plan is of, this is a simulation, and the executor holds it to that.
+    plan.simulated = true;
+    let counted = StoredLosses::latest(&path, judged.facts_sha256()).map_err(CliError::Snapshot)?;
+    let resyncs = counted.map(|counted| counted.cells).unwrap_or_default();
+    let snapshot = &judged.snapshot;
+    let now = environment::now();
+    let scenario = Scenario::of_snapshot(&snapshot.facts, &snapshot.repositories, &resyncs, now)
+        .map_err(|error| CliError::Facts(Unreadable(error)))?;
+    let caller = scenario.organization.management_account.clone();
+    let role = scenario.organization.audit_role.clone();
+    plan.organization_id = Some(scenario.organization.id.clone());
+    let simulator = simulate::start_with(scenario, 0, now, judge(&judged)?)?;
+    if global.quiet == 0 {
+        terminal::note(&terminal::paint(
+            "SIMULATED: a copy of the snapshot's organization on this machine; no network, nothing happens at AWS.",
+            Tone::Warning,
+        ));
+        terminal::note("Policies are judged by scangap itself; where it cannot tell, by what coverage says now.");
+    }
+    let connect = ConnectOptions {
+        profile: None,
+        region: None,
+        endpoint_url: None,
+        ca_bundle: None,
+        attempt_timeout: Duration::from_secs(20),
+        now,
+        simulated: Some(SimulatedEndpoint { url: simulator.url(), access_key_id: Simulator::access_key(&caller) }),
+    };
+    let before = look(&connect, &role, &out.join("before"))?;
+    let options = ApplyOptions {
+        folder: out.clone(),
+        roles: Roles {
+            role_names: vec![role.clone()],
+            inspector_admin_role_name: None,
+            organization_role_arn: None,
+            write_role_name: Some(role.clone()),
+            external_id: None,
+        },
+        batch: 5,
+        wait: Duration::from_secs(5),
+        blocklist: Vec::new(),
+        resume: false,
+        dry_run: false,
+        clock: environment::now,
+    };
+    let outcome = apply::carry_out(&plan, &connect, &options, false, global)?;
+    apply::write_report(&plan, &outcome, &out)?;
+    let after = look(&connect, &role, &out.join("after"))?;
+    let changes = after.changes_since(&before)?;
+    let dialect = CsvDialect::default();
+    write_changes(&after.input(Some(&changes)), &changes, dialect, &out).map_err(CliError::Report)?;
+    let result = Rehearsed {
+        other: other(&judged, &before)?,
+        lost: simulator.losses(),
+        plan: &plan,
+        outcome: &outcome,
+        changes: &changes,
+        after: &after,
+    };
+    if global.quiet < 2 {
+        match command.output {
+            Output::Json => terminal::json(&result.json()),
+            Output::Text => terminal::out(&result.text(&out)),
+        }
+    }
+    match outcome.stopped {
+        Some(stop) => Err(CliError::Apply(Box::new(stop))),
+        None => Ok(if judged.is_complete() { Exit::Finished } else { Exit::Incomplete }),
+    }
+}
+
+/// The snapshot with these facts: in the plan's folder, above it, beside it, or among the runs here.
+fn find(plan: &PlanDocument) -> Option<PathBuf> {
+    let folder = fs_err::canonicalize(&plan.folder).ok()?;
+    let mut places = vec![folder.clone()];
+    let beside = |place: &Path| {
+        let entries = fs_err::read_dir(place).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect::<Vec<_>>()
+    };
+    if let Some(above) = folder.parent() {
+        places.push(above.to_owned());
+        places.extend(beside(above));
+    }
+    places.extend(beside(Path::new("runs")));
+    places.into_iter().map(|place| place.join("snapshot.db")).find(|path| {
+        path.is_file()
+            && Snapshot::open(path).is_ok_and(|found| found.meta.facts_sha256.as_ref() == Some(&plan.facts_sha256))
+    })
+}
+
+/// A new folder. The default is numbered where there was a rehearsal before.
+fn folder(named: Option<&Path>, plan: &PlanDocument) -> Result<PathBuf, CliError> {
+    let in_use = |path: &Path| fs_err::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
+    let path = match named {
+        Some(path) if in_use(path) => return Err(CliError::FolderInUse(path.to_owned())),
+        Some(path) => path.to_owned(),
+        None => {
+            let numbered = (2..u32::MAX).map(|number| plan.folder.join(format!("rehearsal-{number}")));
+            let mut free = std::iter::once(plan.folder.join("rehearsal")).chain(numbered);
+            free.find(|path| !in_use(path)).unwrap_or_else(|| plan.folder.join("rehearsal"))
+        }
+    };
+    fs_err::create_dir_all(&path).map_err(|source| CliError::Folder { path: path.clone(), source })?;
+    Ok(path)
+}
+
+/// An audit of the copy.
+fn look(connect: &ConnectOptions, role: &str, out: &Path) -> Result<Judged, CliError> {
+    audit::run(&Job {
+        introduction: String::new(),
+        connect: connect.clone(),
+        collect: CollectOptions {
+            scope: Scope::default(),
+            role_names: vec![role.to_owned()],
+            inspector_admin_role_name: None,
+            organization_role_arn: None,
+            assume: AssumeOptions {
+                session_name: "scangap".to_owned(),
+                session_policy: session_policy(Phase::Audit),
+                external_id: None,
+            },
+            tags: Vec::new(),
+            max_in_flight: 256,
+        },
+        as_of: environment::now(),
+        fail_on: FailOn::default(),
+        out: Some(out.to_owned()),
+        reports: ReportOptions::default(),
+        clock: environment::now,
+        endpoint_name: Some("simulated copy on loopback"),
+        quiet: 2,
+        progress: false,
+    })?;
+    Judged::open(&out.join("snapshot.db"))
+}
+
+/// What is known of each repository, for the judge.
+type Known = HashMap<(AccountId, RegionName, String), (RepositoryFacts, Standing)>;
+
+/// Whoever gets through a policy, by scangap's own evaluator with everything that the snapshot knows; where that hangs on
+/// something, by what coverage says now.
+fn judge(judged: &Judged) -> Result<Judge, CliError> {
+    let mut known = Known::new();
+    for joined in judged.assessment.join(&judged.snapshot.repositories, 0..judged.assessment.repositories.len()) {
+        let (record, _) = joined.map_err(|error| CliError::Facts(Unreadable(error)))?;
+        let denied = record.coverage.iter().any(|row| row.reason.known().is_some_and(|word| word == "ACCESS_DENIED"));
+        let standing = if denied { Standing::Denied } else { Standing::Allowed };
+        let facts = record.facts;
+        known.insert((facts.account, facts.region.clone(), facts.name.to_string()), (facts, standing));
+    }
+    let facts: AuditFacts = judged.snapshot.facts.clone();
+    let as_of = judged.snapshot.meta.as_of;
+    Ok(Judge(Arc::new(move |question: &Question<'_>| {
+        let key = (question.account, question.region.clone(), question.repository.to_owned());
+        let (repository, observed) = known.get(&key)?;
+        Some(match verdict_with_policy(&facts, repository, question.policy, as_of) {
+            Verdict::Allowed => Standing::Allowed,
+            Verdict::Denied => Standing::Denied,
+            Verdict::Depends | Verdict::Unknown => *observed,
+        })
+    })))
+}
+
+/// Repositories that the copy shows otherwise than the snapshot: what a rehearsal cannot speak of.
+fn other(snapshot: &Judged, copy: &Judged) -> Result<usize, CliError> {
+    let diagnoses = |judged: &Judged| -> Result<HashMap<String, Diagnosis>, CliError> {
+        let all = 0..judged.assessment.repositories.len();
+        judged
+            .assessment
+            .join(&judged.snapshot.repositories, all)
+            .map(|joined| {
+                let (record, assessment) = joined.map_err(|error| CliError::Facts(Unreadable(error)))?;
+                Ok((record.facts.arn, assessment.diagnosis))
+            })
+            .collect()
+    };
+    let (there, here) = (diagnoses(snapshot)?, diagnoses(copy)?);
+    Ok(there.iter().filter(|(arn, diagnosis)| here.get(*arn) != Some(diagnosis)).count())
+}
+
+struct Rehearsed<'a> {
+    plan: &'a PlanDocument,
+    outcome: &'a Outcome,
+    changes: &'a Changes,
+    after: &'a Judged,
+    /// Findings and scanned images that vanished in the simulation.
+    lost: (u64, u64),
+    other: usize,
+}
+
+impl Rehearsed<'_> {
+    /// Repositories of a kind, as `account region name`.
+    fn of(&self, wanted: impl Fn(&scangap_report::Change) -> bool) -> Vec<String> {
+        let rows = self.changes.rows.iter().filter(|change| wanted(change));
+        rows.map(|change| {
+            let after = change.after.map_or("-", Diagnosis::word);
+            format!("{} {} {}: {after}", change.account, change.region, sanitize(change.repository.as_str()))
+        })
+        .collect()
+    }
+
+    fn covered(&self) -> Vec<String> {
+        self.of(|change| change.kind == ChangeKind::Fixed)
+    }
+
+    fn worse(&self) -> Vec<String> {
+        self.of(|change| matches!(change.kind, ChangeKind::Regressed | ChangeKind::NoLongerReadable))
+    }
+
+    /// By diagnosis, whatever still fails.
+    fn broken(&self) -> Vec<(&'static str, usize)> {
+        let counts = self.after.assessment.counts();
+        counts.into_iter().filter(|(one, _)| one.info().fails_any).map(|(one, number)| (one.word(), number)).collect()
+    }
+
+    fn json(&self) -> serde_json::Value {
+        json!({
+            "simulated": true,
+            "plan_sha256": self.plan.plan_sha256,
+            "outcome": self.outcome.json(self.plan),
+            "becomes_covered": self.covered(),
+            "becomes_worse": self.worse(),
+            "stays_broken": self.broken().into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+            "lost": {"findings": self.lost.0, "images": self.lost.1},
+            "predicted": {"findings": self.plan.findings_lost},
+            "policies_judged_by": "scangap's own evaluator",
+            "other_than_in_the_snapshot": self.other,
+        })
+    }
+
+    fn text(&self, out: &Path) -> String {
+        let mut text = terminal::paint("SIMULATED: nothing of this happened at AWS.", Tone::Warning);
+        text.push('\n');
+        list(&mut text, "becomes covered", Tone::Good, &self.covered());
+        list(&mut text, "becomes worse", Tone::Bad, &self.worse());
+        let broken: Vec<String> = self.broken().iter().map(|(word, number)| format!("{number} {word}")).collect();
+        list(&mut text, "stays broken", Tone::Warning, &broken);
+        let images: u64 =
+            self.outcome.steps.iter().filter_map(|step| step.taken).map(|taken| taken.images_not_rescanned).sum();
+        let line = format!(
+            "lost: {} findings (the plan says {}), the scans of {} images, {images} of which are not scanned again",
+            self.lost.0,
+            self.plan.findings_lost.map_or_else(|| "not counted".to_owned(), |number| number.to_string()),
+            self.lost.1
+        );
+        let _ = writeln!(text, "{}", if self.lost.0 > 0 { terminal::paint(&line, Tone::Bad) } else { line });
+        if self.other > 0 {
+            let _ = writeln!(
+                text,
+                "{} repositories are otherwise in the copy than in the snapshot: what is said of them here may not hold.",
+                self.other
+            );
+        }
+        let _ = writeln!(text, "Rehearsed {}: before/  after/  changes.html  applied.md  journal.jsonl", out.display());
+        text
+    }
+}
+
+fn list(text: &mut String, title: &str, tone: Tone, rows: &[String]) {
+    let _ = writeln!(text, "{}", terminal::paint(&format!("{title}: {}", rows.len()), tone));
+    for row in rows.iter().take(SHOWN) {
+        let _ = writeln!(text, "  {row}");
+    }
+    if rows.len() > SHOWN {
+        let _ = writeln!(text, "  and {} more", rows.len() - SHOWN);
+    }
+}

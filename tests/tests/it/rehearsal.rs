@@ -1,0 +1,361 @@
+//! A plan is rehearsed on a copy of the organization; the article's journey goes by commands alone; and the script does
+//! what `apply` does.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use scangap_simorg::Simulator;
+use scangap_tests::{Finished, Operator, Scangap, Simulated, venv_program};
+use serde_json::{Value, json};
+
+use crate::apply::{ecr_status, mutations, scanning, stale_plan};
+use crate::journey::BEFORE;
+use crate::plan::run_script;
+use crate::resync::{STALE_CELL, at, audit, snapshot, stale};
+
+fn json_of(call: &Finished) -> Value {
+    serde_json::from_str(&call.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", call.stdout, call.stderr))
+}
+
+#[test]
+fn a_rehearsal_shows_what_an_apply_then_does_and_asks_nobody() {
+    let simulator = stale("", STALE_CELL, "");
+    let audited = audit(&simulator).expect_code(0);
+    let plan = crate::apply::plan_of(&simulator, &audited, &[]);
+    let folder = plan.folder.to_string_lossy().into_owned();
+    let snapshot = snapshot(&audited);
+    let calls = simulator.calls().len();
+    // The environment leads to the organization: a rehearsal does not go there.
+    let out = plan.home.path().join("rehearsal");
+    let out = out.to_string_lossy().into_owned();
+    let call = at(&simulator, &["rehearse", &folder, "--snapshot", &snapshot, "--out", &out, "--output", "json"]).run();
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    assert_eq!(simulator.calls().len(), calls, "no call leaves the machine");
+    let rehearsed = json_of(&call);
+    assert_eq!(rehearsed["simulated"], true);
+    assert_eq!(rehearsed["becomes_covered"], json!(["333333333333 eu-west-1 app: covered"]));
+    assert_eq!((&rehearsed["becomes_worse"], &rehearsed["stays_broken"]), (&json!([]), &json!({})));
+    assert_eq!(rehearsed["lost"], json!({"findings": 128, "images": 2}), "as the plan says");
+    assert_eq!(rehearsed["predicted"]["findings"], 128);
+    assert_eq!(rehearsed["outcome"]["steps"][0]["taken"], json!({"findings": 128, "images_not_rescanned": 1}));
+    assert_eq!(rehearsed["other_than_in_the_snapshot"], 0, "the copy is faithful");
+    let verified = Scangap::new(&["verify", &format!("{out}/after")]).run();
+    assert_eq!(verified.code, 0, "the audit of the copy is whole: {}", verified.stdout);
+    // The text says that it is a simulation, and finds the snapshot beside the plan by itself.
+    let beside = plan.home.path().join("run");
+    fs_err::create_dir(&beside).expect("a folder");
+    for name in ["snapshot.db", "snapshot-losses-1.db"] {
+        fs_err::copy(audited.out.join(name), beside.join(name)).expect("a copy");
+    }
+    let text = Scangap::new(&["rehearse", &folder]).run();
+    assert_eq!(text.code, 0, "{}{}", text.stdout, text.stderr);
+    for line in [
+        "SIMULATED: nothing of this happened at AWS.",
+        "becomes covered: 1",
+        "lost: 128 findings (the plan says 128), the scans of 2 images, 1 of which are not scanned again",
+    ] {
+        assert!(text.stdout.contains(line), "`{line}` is missing:\n{}", text.stdout);
+    }
+    assert!(plan.folder.join("rehearsal/before/repositories.csv").exists());
+    // The rehearsal was no apply.
+    let real = plan.consented(&simulator, &[]);
+    assert_eq!(real.code, 0, "{}", real.stderr);
+    assert_eq!(simulator.losses(), (128, 2), "and what it showed came true");
+}
+
+#[test]
+fn a_rehearsal_of_another_snapshot_or_of_none_says_which_it_wants() {
+    let simulator = stale("", STALE_CELL, "");
+    let plan = stale_plan(&simulator);
+    let folder = plan.folder.to_string_lossy().into_owned();
+    let call = Scangap::new(&["rehearse", &folder]).run();
+    assert!(call.code == 65 && call.stderr.contains("no snapshot with the plan's facts"), "{}", call.stderr);
+    let other = audit(&stale("", &STALE_CELL.replace("\"fine\"", "\"other\""), "")).expect_code(0);
+    let call = Scangap::new(&["rehearse", &folder, "--snapshot", &snapshot(&other)]).run();
+    assert!(call.code == 65 && call.stderr.contains("holds others"), "{}", call.stderr);
+}
+
+#[test]
+fn a_copy_of_the_demo_organization_is_as_the_snapshot_says() {
+    let audited = crate::demo::demo();
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = home.path().join("plan").to_string_lossy().into_owned();
+    let planned = Scangap::new(&["plan", &snapshot(&audited), "--fix", "--out", &folder]).run();
+    assert_eq!(planned.code, 3, "{}", planned.stderr);
+    let call = Scangap::new(&["rehearse", &folder, "--snapshot", &snapshot(&audited), "--output", "json"]).run();
+    assert_eq!(call.code, 3, "the snapshot has gaps: {}{}", call.stdout, call.stderr);
+    let rehearsed = json_of(&call);
+    assert_eq!(rehearsed["other_than_in_the_snapshot"], 0, "every diagnosis is the same in the copy");
+    assert_eq!(
+        rehearsed["becomes_covered"],
+        json!(["333333333333 eu-west-1 ledger: covered"]),
+        "the other one that is repaired waits for a push"
+    );
+    assert_eq!(rehearsed["lost"]["findings"], 0);
+}
+
+/// `scangap simulate`, as a user serves it.
+struct Served {
+    child: Child,
+    url: String,
+    _home: tempfile::TempDir,
+}
+
+impl Served {
+    fn start(scenario: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("organization.toml");
+        fs_err::write(&file, scenario).expect("written");
+        let (mut child, home) = Scangap::new(&["simulate", "--scenario", &file.to_string_lossy()]).spawn();
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("a pipe");
+        BufReader::new(stdout).read_line(&mut line).expect("a line");
+        let url = line.split("AWS_ENDPOINT_URL=").nth(1).and_then(|rest| rest.split(' ').next()).expect("a URL");
+        Self { child, url: url.to_owned(), _home: home }
+    }
+
+    fn get(&self, path: &str) -> String {
+        let host = self.url.replace("http://", "");
+        let mut stream = TcpStream::connect(&host).expect("it listens");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").expect("written");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("read");
+        answer.split_once("\r\n\r\n").expect("an answer").1.to_owned()
+    }
+
+    fn scangap(&self, folder: &Path, arguments: &[&str]) -> Finished {
+        Scangap::new(arguments)
+            .in_folder(folder)
+            .env("HOME", &folder.to_string_lossy())
+            .env("AWS_ENDPOINT_URL", &self.url)
+            .env("AWS_ACCESS_KEY_ID", &Simulator::access_key("111111111111"))
+            .env("AWS_SECRET_ACCESS_KEY", "simulated")
+            .env("AWS_REGION", "us-east-1")
+            .run()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The article, by commands alone: audit, plan, rehearse, apply the repair, audit (stale), plan, rehearse, apply the
+/// re-sync, audit (covered).
+#[test]
+fn the_articles_journey_goes_by_commands_alone() {
+    let scenario = format!(
+        r#"
+schema = 1
+clock = "2026-11-23T09:00:00Z"
+[organization]
+id = "o-article1"
+management_account = "111111111111"
+inspector_administrator = "222222222222"
+regions = ["eu-west-1", "us-east-1"]
+[[policies]]
+name = "before"
+inspector = "denied"
+text = '{BEFORE}'
+[[accounts]]
+id = "111111111111"
+name = "management"
+[[accounts]]
+id = "222222222222"
+name = "security"
+[[accounts]]
+id = "333333333333"
+name = "payments"
+[[accounts.cells]]
+region = "eu-west-1"
+rules = [{{ frequency = "SCAN_ON_PUSH", filters = ["team*", "article"] }}, {{ frequency = "CONTINUOUS_SCAN", filters = ["*"] }}]
+[[accounts.cells.repositories]]
+name = "article/app"
+policy = "before"
+sticky = true
+images = [{{ pushed_days_ago = 2, findings = 0 }}]
+coverage = {{ status = "INACTIVE", reason = "ACCESS_DENIED" }}
+[[accounts.cells.repositories]]
+name = "team/neighbour"
+images = [{{ pushed_days_ago = 2, findings = 31, suppressed = 1 }}, {{ pushed_days_ago = 60, findings = 8 }}]
+"#
+    );
+    let served = Served::start(&scenario);
+    let home = tempfile::tempdir().expect("a folder");
+    let run = |code: i32, arguments: &[&str]| {
+        let call = served.scangap(home.path(), arguments);
+        assert_eq!(call.code, code, "{arguments:?}\n{}{}", call.stdout, call.stderr);
+        call
+    };
+    let diagnosis = |run: &str, name: &str| {
+        let mut rows = csv::Reader::from_path(home.path().join(run).join("repositories.csv")).expect("rows");
+        let row = rows.deserialize::<scangap_tests::Row>().flatten().find(|row| row["repository"] == name);
+        row.expect("a row")["diagnosis"].clone()
+    };
+    let rules = || {
+        let tools = venv_program("aws");
+        let output = Command::new(tools)
+            .args(["ecr", "get-registry-scanning-configuration", "--region", "eu-west-1", "--output", "json"])
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", home.path())
+            .env("AWS_ENDPOINT_URL", &served.url)
+            .env("AWS_ACCESS_KEY_ID", Simulator::access_key("333333333333"))
+            .env("AWS_SECRET_ACCESS_KEY", "simulated")
+            .stdin(Stdio::null())
+            .output()
+            .expect("the aws CLI runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    };
+    let role = ["--write-role-name", "OrganizationAccountAccessRole", "--wait", "20s"];
+    let rules_before = rules();
+
+    run(0, &["audit", "--out", "runs/1"]);
+    assert_eq!(diagnosis("runs/1", "article/app"), "blocked");
+    run(2, &["plan", "runs/1/snapshot.db", "--out", "repair", "--detailed-exitcode"]);
+    let rehearsed = run(0, &["rehearse", "repair"]);
+    assert!(rehearsed.stdout.contains("stays broken: 1\n  1 stale"), "repaired, and stuck: {}", rehearsed.stdout);
+    run(0, &[&["apply", "repair", "--confirm", "o-article1"][..], &role].concat());
+
+    run(0, &["audit", "--out", "runs/2"]);
+    assert_eq!(diagnosis("runs/2", "article/app"), "stale");
+    run(
+        0,
+        &[
+            "plan",
+            "runs/2/snapshot.db",
+            "--previous",
+            "runs/1/snapshot.db",
+            "--min-age",
+            "0h",
+            "--collect",
+            "--out",
+            "resync",
+        ],
+    );
+    let plan: Value =
+        serde_json::from_str(&fs_err::read_to_string(home.path().join("resync/plan.json")).expect("a plan"))
+            .expect("JSON");
+    assert_eq!(plan["losses"], json!({"findings": 40, "images": 2, "images_not_rescanned": 1, "repositories": 1}));
+    let rehearsed = run(0, &["rehearse", "resync"]);
+    assert!(rehearsed.stdout.contains("article/app: covered"), "{}", rehearsed.stdout);
+    assert!(rehearsed.stdout.contains("lost: 40 findings (the plan says 40)"), "{}", rehearsed.stdout);
+    assert_eq!(served.get("/_simorg/losses"), "", "nothing was lost by rehearsing");
+    run(0, &[&["apply", "resync", "--confirm", "o-article1", "--accept-history-loss", "40"][..], &role].concat());
+
+    run(0, &["audit", "--out", "runs/3"]);
+    assert_eq!(diagnosis("runs/3", "article/app"), "covered");
+    assert_eq!(diagnosis("runs/3", "team/neighbour"), "covered");
+    // The predicted losses are the simulator's log of what vanished.
+    let lost: Value = serde_json::from_str(served.get("/_simorg/losses").trim()).expect("one loss");
+    assert_eq!((&lost["findings"], &lost["images"]), (&plan["losses"]["findings"], &plan["losses"]["images"]));
+    assert_eq!(rules(), rules_before, "the registry's rules, byte for byte");
+    let diff = run(0, &["diff", "runs/2/snapshot.db", "runs/3/snapshot.db"]);
+    assert!(diff.stdout.contains("fixed 1"), "{}", diff.stdout);
+}
+
+fn script_env(lost: &str) -> [(&'static str, &str); 2] {
+    [("SCANGAP_CONFIRM", "o-testing"), ("SCANGAP_ACCEPT_HISTORY_LOSS", lost)]
+}
+
+/// What is left in an organization, and what was called to get there.
+fn traces(simulator: &Simulated) -> Value {
+    let calls = simulator.mutating_calls().into_iter().map(|call| {
+        let account = call.account.map(|id| id.to_string()).unwrap_or_default();
+        json!([call.operation, account, call.region])
+    });
+    json!({
+        "calls": calls.collect::<Vec<_>>(),
+        "scanning": scanning(simulator),
+        "status": ecr_status(simulator),
+        "losses": simulator.losses(),
+    })
+}
+
+#[test]
+fn the_script_re_syncs_as_apply_does_and_stops_where_it_would() {
+    let checked = |plan: &crate::apply::Planned| {
+        let shellcheck = Command::new(venv_program("shellcheck"))
+            .arg(plan.folder.join("plan.sh"))
+            .output()
+            .expect("shellcheck runs");
+        assert!(shellcheck.status.success(), "{}", String::from_utf8_lossy(&shellcheck.stdout));
+    };
+    let by_apply = stale("", STALE_CELL, "");
+    assert_eq!(stale_plan(&by_apply).consented(&by_apply, &[]).code, 0);
+    let by_script = stale("", STALE_CELL, "");
+    let plan = stale_plan(&by_script);
+    checked(&plan);
+    let fails = |more: &[(&str, &str)], why: &str| {
+        let output = run_script(&plan.folder, &by_script, more);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(why), "{said}");
+        assert_eq!(by_script.mutating_calls(), [], "{why}: nothing is changed");
+    };
+    fails(&[("SCANGAP_CONFIRM", "o-testing")], "DELETES 128 findings for good");
+    fails(
+        &[("SCANGAP_CONFIRM", "o-testing")],
+        "set SCANGAP_ACCEPT_HISTORY_LOSS to the number of findings that will be lost, 128",
+    );
+    fails(&script_env("127"), "that is not 128");
+    let output = run_script(&plan.folder, &by_script, &script_env("128"));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(traces(&by_script), traces(&by_apply), "the same calls to the same end");
+    assert_eq!(audit(&by_script).expect_code(0).diagnosis("app"), "covered");
+    // Everything that was deleted is saved.
+    let saved = fs_err::read_to_string(plan.folder.join("backup/plan-sh-333333333333-eu-west-1/findings.json"))
+        .expect("a backup");
+    let saved: Value = serde_json::from_str(&saved).expect("JSON");
+    assert_eq!(saved["findings"].as_array().map(Vec::len), Some(128));
+    // Done is done, and there is no way back for a re-sync.
+    let again = run_script(&plan.folder, &by_script, &script_env("128"));
+    assert!(again.status.success() && String::from_utf8_lossy(&again.stdout).contains("already done"));
+    assert_eq!(mutations(&by_script).len(), 3);
+}
+
+#[test]
+fn the_script_stops_at_a_world_that_moved_and_goes_on_where_it_was_stopped() {
+    let moved = |change: &dyn Fn(&Operator<'_>), why: &str| {
+        let simulator = stale("", STALE_CELL, "");
+        let plan = stale_plan(&simulator);
+        change(&Operator::of(&simulator, "333333333333", "eu-west-1"));
+        let before = simulator.mutating_calls().len();
+        let output = run_script(&plan.folder, &simulator, &script_env("128"));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(why), "{said}");
+        assert_eq!(simulator.mutating_calls().len(), before);
+    };
+    moved(
+        &|own| drop(own.ecr("PutRegistryScanningConfiguration", &json!({"scanType": "ENHANCED", "rules": []}))),
+        "the scanning configuration of account 333333333333 in eu-west-1 is not the one that the plan saw",
+    );
+    moved(
+        &|own| drop(own.ecr("PutRegistryPolicy", &json!({"policyText": "{\"Statement\":[]}"}))),
+        "the registry policy of account 333333333333 in eu-west-1 is not the one that the plan saw",
+    );
+    moved(
+        &|own| drop(own.ecr("PutImage", &json!({"repositoryName": "fine", "imageManifest": "{}", "imageTag": "new"}))),
+        "there are 129 findings now, and the plan says 128",
+    );
+    // The enable is refused: the script says what turns it on, and run again it does that first.
+    let simulator = stale("", STALE_CELL, "");
+    let plan = stale_plan(&simulator);
+    simulator.add_fault(scangap_simorg::scenario::FaultSpec::of("inspector2:Enable", "InternalServerException", 500));
+    let output = run_script(&plan.folder, &simulator, &script_env("128"));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "{said}");
+    assert!(
+        said.contains("aws inspector2 enable --region eu-west-1 --account-ids 333333333333 --resource-types ECR"),
+        "{said}"
+    );
+    assert_eq!(ecr_status(&simulator), "DISABLED");
+    simulator.clear_faults();
+    let output = run_script(&plan.folder, &simulator, &script_env("128"));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!((ecr_status(&simulator).as_str(), simulator.losses()), ("ENABLED", (128, 2)));
+}
