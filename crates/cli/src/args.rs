@@ -197,6 +197,10 @@ pub struct Report {
     /// A plan of this snapshot: what it would do and destroy stands in a sheet of the workbook
     #[arg(long, value_name = "PLAN_JSON")]
     pub plan: Option<PathBuf>,
+    /// The applied.json of an apply: what was changed and what it destroyed stands in a sheet and on the page, and the file
+    /// comes along
+    #[arg(long, value_name = "APPLIED_JSON")]
+    pub applied: Option<PathBuf>,
     /// Also write a workbook and a page for each owner, into `owners`: `account`, `ou`, or `tag:KEY`
     #[arg(long, value_name = "WHAT")]
     pub split_by: Option<String>,
@@ -328,6 +332,9 @@ pub struct Plan {
     /// Count what re-syncs would delete: findings, images and more are read from AWS, and stored beside the snapshot
     #[arg(long)]
     pub collect: bool,
+    /// Save what re-syncs would delete into the plan's folder now; an apply makes its own backup before its first write
+    #[arg(long, requires = "out")]
+    pub backup: bool,
     /// How long a repository must have been stale before a re-sync: it may refresh by itself
     #[arg(long, value_name = "DURATION", default_value = "24h")]
     pub min_age: String,

@@ -52,6 +52,8 @@ pub(crate) enum CliError {
     PlanFile { path: PathBuf, source: std::io::Error },
     #[error("`{path}` is not a plan of this snapshot")]
     NotThePlan { path: PathBuf, source: PlanReadError },
+    #[error("`{0}` is not the closing report of an apply in this organization")]
+    NotApplied(PathBuf),
     #[error("the earlier workbook cannot be used")]
     CarryOver(#[source] CarryOverError),
     #[error("the snapshots cannot be compared")]
@@ -163,6 +165,7 @@ impl CliError {
             | Self::NeverClosed(_)
             | Self::PlanFile { .. }
             | Self::NotThePlan { .. }
+            | Self::NotApplied(_)
             | Self::CarryOver(_)
             | Self::Verify(_)
             | Self::Compare(_)
@@ -234,6 +237,7 @@ impl CliError {
             Self::PlanFile { .. } | Self::NotThePlan { .. } => {
                 "name the plan.json that `scangap plan` made from this snapshot".to_owned()
             }
+            Self::NotApplied(_) => "name the applied.json that `scangap apply` wrote".to_owned(),
             Self::CarryOver(_) => "name an audit.xlsx that scangap wrote, with the notes in its sheet Repositories".to_owned(),
             Self::Verify(_) => "name a folder that scangap wrote, with its manifest.json".to_owned(),
             Self::NoPolicy(_) => "see repositories.csv for the accounts, regions and names that were read".to_owned(),

@@ -13,7 +13,8 @@ mod stop;
 
 pub use access::Roles;
 pub use backup::Taken;
+pub use closing::{AppliedStep, AppliedSummary, applied_summary};
 pub use document::{DocumentError, PlanDocument, Repair, Resync};
 pub use journal::{JOURNAL, JournalError, Progress, Told, is_running, read_journal};
-pub use run::{ApplyEvent, ApplyOptions, Listener, Outcome, StepReport, apply};
+pub use run::{ApplyEvent, ApplyOptions, Listener, Outcome, StepReport, apply, back_up};
 pub use stop::{LeftDisabled, Stop};

@@ -1,6 +1,7 @@
 //! The column tables: every name, title, width, meaning and source, once. Order is append-only.
 
 mod accounts;
+mod applied;
 mod cells;
 mod changes;
 mod dictionary;
@@ -12,6 +13,8 @@ mod repositories;
 mod unmatched;
 
 pub(crate) use accounts::ACCOUNTS;
+pub(crate) use applied::APPLIED;
+pub use applied::{AppliedRow, AppliedView};
 pub(crate) use cells::{CELLS, scan_rules};
 pub(crate) use changes::CHANGES;
 pub(crate) use dictionary::{DICTIONARY, DictionaryRow};
@@ -151,6 +154,7 @@ pub fn tables() -> Vec<Table> {
 pub(crate) fn sheets_alone() -> Vec<(&'static str, Vec<ColumnInfo>)> {
     vec![
         ("Re-sync and losses", infos(PLANNED)),
+        ("Applied", infos(APPLIED)),
         ("Notes carried over", infos(UNMATCHED)),
         ("Data dictionary", infos(DICTIONARY)),
         ("Evidence", infos(EVIDENCE)),

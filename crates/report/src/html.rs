@@ -21,7 +21,7 @@ use self::changes::ChangesView;
 use self::heat::Heat;
 use self::policies::PolicyView;
 use crate::changes::Changes;
-use crate::columns::PlanView;
+use crate::columns::{AppliedRow, AppliedView, PlanView};
 use crate::input::{Input, Material};
 use crate::summary::{GapGroup, Summary};
 use crate::terminal::{count, thousands};
@@ -54,6 +54,7 @@ struct Page {
     action_note: String,
     changes: Option<ChangesView>,
     plan: Option<PlanView>,
+    applied: Option<Vec<AppliedRow>>,
     policies: Vec<PolicyView>,
     policies_note: String,
     about: Vec<(&'static str, String)>,
@@ -83,8 +84,13 @@ struct GapView {
     hint: String,
 }
 
-pub(crate) fn write(material: &Material<'_>, plan: Option<&PlanView>, out: &mut dyn Write) -> io::Result<()> {
-    page(material, plan)?.render_into(&mut Text(out)).map_err(io::Error::other)
+pub(crate) fn write(
+    material: &Material<'_>,
+    plan: Option<&PlanView>,
+    applied: Option<&AppliedView>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    page(material, plan, applied)?.render_into(&mut Text(out)).map_err(io::Error::other)
 }
 
 #[derive(Template)]
@@ -137,7 +143,7 @@ fn hash(text: &str) -> String {
     BASE64_STANDARD.encode(Sha256::digest(text.as_bytes()))
 }
 
-fn page(material: &Material<'_>, plan: Option<&PlanView>) -> io::Result<Page> {
+fn page(material: &Material<'_>, plan: Option<&PlanView>, applied: Option<&AppliedView>) -> io::Result<Page> {
     let (input, summary) = (&material.input, &material.summary);
     let shown = policies::shown(material);
     let Actions { rows, places, note } = action::actions(material, &shown)?;
@@ -168,6 +174,7 @@ fn page(material: &Material<'_>, plan: Option<&PlanView>) -> io::Result<Page> {
         action_note: note,
         changes: input.changes.map(changes::view),
         plan: plan.map(inert),
+        applied: applied.map(|applied| applied.rows.iter().map(inert_row).collect()),
         policies: policies::views(material, &shown, &places),
         policies_note: policies::note(material),
         about: about(input),
@@ -182,6 +189,15 @@ fn inert(plan: &PlanView) -> PlanView {
         row.why = sanitize(&row.why);
     }
     plan
+}
+
+fn inert_row(row: &AppliedRow) -> AppliedRow {
+    AppliedRow {
+        repositories: sanitize(&row.repositories),
+        result: sanitize(&row.result),
+        by: sanitize(&row.by),
+        ..row.clone()
+    }
 }
 
 fn organization(input: &Input<'_>) -> String {

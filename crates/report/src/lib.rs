@@ -23,7 +23,7 @@ mod verify;
 mod xlsx;
 
 pub use changes::{CHANGE_KINDS, Change, ChangeKind, Changes, CompareError, Difference, compare};
-pub use columns::{ColumnInfo, PlanRow, PlanView, Table, TableName, Type, tables};
+pub use columns::{AppliedRow, AppliedView, ColumnInfo, PlanRow, PlanView, Table, TableName, Type, tables};
 pub use csv::CsvDialect;
 pub use difference::Line;
 pub use files::{Batch, FileError, Written, manifest, write_atomically};
@@ -76,6 +76,8 @@ pub struct Options {
     pub carried: CarriedNotes,
     /// What a plan for this snapshot would do and lose, for a sheet of the workbook and a part of the page.
     pub plan: Option<PlanView>,
+    /// What was changed since an earlier audit by applying a plan, for the evidence.
+    pub applied: Option<AppliedView>,
     /// Whether to write OCSF findings too.
     pub ocsf: bool,
     /// By what to write a pack for each owner.
@@ -91,16 +93,20 @@ pub fn write_all(
 ) -> Result<Batch, FileError> {
     let of_folder = |source| FileError { path: directory.to_owned(), source };
     let material = &Material::gather(input).map_err(of_folder)?;
-    let extras = xlsx::Extras { run, carried: &options.carried, plan: options.plan.as_ref() };
+    let extras =
+        xlsx::Extras { run, carried: &options.carried, plan: options.plan.as_ref(), applied: options.applied.as_ref() };
     // The longest first, so that no core idles at the end.
     let mut jobs: Vec<(PathBuf, Fill<'_>)> = xlsx::jobs(material, extras, directory);
     let mut files: Vec<(&str, Fill<'_>)> = vec![
-        ("report.html", Box::new(|out| html::write(material, options.plan.as_ref(), out))),
+        ("report.html", Box::new(|out| html::write(material, options.plan.as_ref(), options.applied.as_ref(), out))),
         ("audit.json", Box::new(|out| json::audit::write(material, out))),
         ("repositories.jsonl", Box::new(|out| json::audit::repositories(input, out))),
         ("summary.json", Box::new(|out| json::write(&summary_json(input), out))),
         ("run.json", Box::new(|out| json::write(&run_json(input, run), out))),
     ];
+    if let Some(applied) = &options.applied {
+        files.push(("applied.json", Box::new(|out| out.write_all(applied.text.as_bytes()))));
+    }
     if options.ocsf {
         files.push(("ocsf.jsonl", Box::new(|out| ocsf::write(input, out))));
     }

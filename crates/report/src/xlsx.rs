@@ -23,7 +23,10 @@ use self::cover::Part;
 pub(crate) use self::notes::NOTE_COLUMNS;
 pub use self::notes::{CarriedNotes, CarryOverError};
 use self::sheet::{Link, Noted, Sheet};
-use crate::columns::{ACCOUNTS, CELLS, CHANGES, GAPS, PLANNED, POLICIES, PlanView, REPOSITORIES, TableName, UNMATCHED};
+use crate::columns::{
+    ACCOUNTS, APPLIED, AppliedView, CELLS, CHANGES, GAPS, PLANNED, POLICIES, PlanView, REPOSITORIES, TableName,
+    UNMATCHED,
+};
 use crate::files::Fill;
 use crate::input::{Input, Material, RepositoryRow, RunEvidence};
 use crate::links::console_url;
@@ -42,6 +45,7 @@ pub(crate) struct Extras<'a> {
     pub(crate) run: &'a RunEvidence,
     pub(crate) carried: &'a CarriedNotes,
     pub(crate) plan: Option<&'a PlanView>,
+    pub(crate) applied: Option<&'a AppliedView>,
 }
 
 /// `audit.xlsx`, and `audit-2.xlsx` and on where one is not enough: each with its own repositories.
@@ -176,6 +180,7 @@ fn workbook(material: &Material<'_>, extras: Extras<'_>, part: Part) -> io::Resu
         ]);
         sheets.extend(input.changes.map(|_| "Changes"));
         sheets.extend(extras.plan.map(|_| RESYNC));
+        sheets.extend(extras.applied.map(|_| "Applied"));
         sheets.extend((!unmatched.is_empty()).then_some(notes::UNMATCHED));
     }
     let mut workbook = created(input).map_err(io::Error::other)?;
@@ -195,6 +200,10 @@ fn workbook(material: &Material<'_>, extras: Extras<'_>, part: Part) -> io::Resu
                         let rows = plan.sheet_rows();
                         let sheet = Sheet::new(RESYNC, PLANNED, rows.len());
                         sheet.write(&mut workbook, input, rows.into_iter().map(Ok))?;
+                    }
+                    if let Some(applied) = extras.applied {
+                        let sheet = Sheet::new("Applied", APPLIED, applied.rows.len());
+                        sheet.write(&mut workbook, input, applied.rows.iter().cloned().map(Ok))?;
                     }
                 }
                 TableName::Changes => {

@@ -151,6 +151,12 @@ impl Simulator {
         self.shared.lock().world.sessions.values().any(|session| allows_somewhere(session.allowed.as_ref(), action))
     }
 
+    /// Whether any session that was handed out may do this on this resource.
+    pub fn sessions_may_on(&self, action: &str, resource: &str) -> bool {
+        let state = self.shared.lock();
+        state.world.sessions.values().any(|session| allows(session.allowed.as_ref(), action, resource))
+    }
+
     pub fn add_fault(&self, fault: FaultSpec) {
         self.shared.lock().faults.add(fault);
     }

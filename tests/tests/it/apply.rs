@@ -339,6 +339,110 @@ fn an_account_that_inspector_refuses_inside_an_answer_is_a_failure() {
     assert_eq!(simulator.losses(), (0, 0));
 }
 
+#[test]
+fn what_would_be_deleted_can_be_saved_early() {
+    let simulator = stale("", STALE_CELL, "");
+    let plan = plan_of(&simulator, &audit(&simulator).expect_code(0), &["--backup"]);
+    let backup =
+        fs_err::read_dir(plan.folder.join("backup")).expect("backups").next().expect("one").expect("it").path();
+    python(BACKUP, &[&backup.to_string_lossy()]);
+    assert_eq!(simulator.mutating_calls(), []);
+    assert!(!simulator.sessions_may("inspector2:Disable"));
+}
+
+#[test]
+fn what_was_applied_joins_the_evidence_of_the_next_audit() {
+    let simulator = stale("", STALE_CELL, "");
+    let plan = stale_plan(&simulator);
+    assert_eq!(plan.consented(&simulator, &[]).code, 0);
+    let after = audit(&simulator).expect_code(0);
+    let applied = plan.folder.join("applied.json").to_string_lossy().into_owned();
+    let report = Scangap::new(&["report", &snapshot(&after), "--applied", &applied, "--out", "reports", "-q"]).run();
+    assert_eq!(report.code, 0, "{}", report.stderr);
+    let folder = report.home.path().join("reports");
+    let page = fs_err::read_to_string(folder.join("report.html")).expect("the page");
+    assert!(page.contains("<td>128 (128)</td><td>1 (1)</td>"), "what was lost against what was predicted");
+    assert!(page.contains("arn:aws:iam::111111111111:user/auditor"), "and who did it");
+    let mut workbook: calamine::Xlsx<_> = calamine::open_workbook(folder.join("audit.xlsx")).expect("a workbook");
+    let sheet = calamine::Reader::worksheet_range(&mut workbook, "Applied").expect("the sheet");
+    assert_eq!(sheet.height(), 2, "{sheet:?}");
+    assert_eq!(
+        fs_err::read(folder.join("applied.json")).expect("the report itself"),
+        fs_err::read(&applied).expect("the same"),
+    );
+    let verified = Scangap::new(&["verify", &folder.to_string_lossy()]).run();
+    assert!(verified.code == 0 && verified.stdout.contains("applied.json"), "{}", verified.stdout);
+    // Of another organization, or not one at all.
+    let demo = crate::demo::demo();
+    let other = Scangap::new(&["report", &snapshot(&demo), "--applied", &applied, "--out", "reports"]).run();
+    assert_eq!(other.code, 65, "{}", other.stderr);
+    let none = plan.folder.join("resync.csv").to_string_lossy().into_owned();
+    let none = Scangap::new(&["report", &snapshot(&after), "--applied", &none, "--out", "reports"]).run();
+    assert!(none.code == 65 && none.stderr.contains("is not the closing report"), "{}", none.stderr);
+}
+
+const OFFICE: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"OfficeOnly","Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"NotIpAddress":{"aws:SourceIp":"203.0.113.10/32"}}}]}"#;
+const REPAIRED: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"OfficeOnly","Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"NotIpAddress":{"aws:SourceIp":"203.0.113.10/32"},"ArnNotEquals":{"aws:PrincipalArn":"arn:aws:iam::333333333333:role/aws-service-role/inspector2.amazonaws.com/AWSServiceRoleForAmazonInspector2"}}}]}"#;
+
+/// Three blocked repositories in one account.
+fn blocked() -> Simulated {
+    let policy = |name: &str, inspector: &str, text: &str| {
+        format!("[[policies]]\nname = \"{name}\"\ninspector = \"{inspector}\"\ntext = {}\n", json!(text))
+    };
+    let repositories: Vec<String> = ["one", "team/two", "three"]
+        .iter()
+        .map(|name| format!("{{ name = \"{name}\", policy = \"office\" }}"))
+        .collect();
+    scangap_tests::simulate(scangap_tests::organization(&format!(
+        "{}{}{}[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\n[[accounts.cells]]\nregion = \"eu-west-1\"\nrepositories = [{}]\n",
+        policy("office", "denied", OFFICE),
+        policy("repaired", "allowed", REPAIRED),
+        policy("other", "allowed", r#"{"Statement":[]}"#),
+        repositories.join(", ")
+    )))
+}
+
+#[test]
+fn repairs_are_written_by_a_session_that_may_do_nothing_else() {
+    let simulator = blocked();
+    let plan = plan_of(&simulator, &audit(&simulator).expect_code(0), &["--fix"]);
+    let call = plan.apply(&simulator, &["--confirm", "o-testing", "--batch", "2"]);
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    assert_eq!(mutations(&simulator), ["ecr:SetRepositoryPolicy"; 3]);
+    let after = audit(&simulator).expect_code(0);
+    assert!(after.csv("repositories.csv").iter().all(|row| row["policy_verdict"] == "allowed"));
+    let arn = |name: &str| format!("arn:aws:ecr:eu-west-1:333333333333:repository/{name}");
+    assert!(simulator.sessions_may_on("ecr:SetRepositoryPolicy", &arn("one")));
+    assert!(!simulator.sessions_may_on("ecr:SetRepositoryPolicy", &arn("another")), "the plan's repositories alone");
+    for action in ["inspector2:Disable", "ecr:DeleteRepository", "ecr:PutRegistryScanningConfiguration", "ecr:PutImage"]
+    {
+        assert!(!simulator.sessions_may(action), "{action}");
+    }
+}
+
+#[test]
+fn a_policy_that_somebody_changed_stops_the_plan_and_one_that_somebody_repaired_does_not() {
+    let simulator = blocked();
+    let plan = plan_of(&simulator, &audit(&simulator).expect_code(0), &["--fix"]);
+    let own = Operator::of(&simulator, "333333333333", "eu-west-1");
+    let set = |name: &str, text: &str| {
+        drop(own.ecr("SetRepositoryPolicy", &json!({"repositoryName": name, "policyText": text})));
+    };
+    set("one", REPAIRED);
+    set("three", r#"{"Statement":[]}"#);
+    let before = simulator.mutating_calls().len();
+    let call = plan.apply(&simulator, &["--confirm", "o-testing"]);
+    assert_eq!(call.code, 65, "{}", call.stderr);
+    assert!(call.stderr.contains("three): its policy is not the one that the plan saw"), "{}", call.stderr);
+    assert_eq!(simulator.mutating_calls().len(), before);
+    // Put back as it was, in ECR's own writing: the same policy.
+    set("three", OFFICE);
+    let before = simulator.mutating_calls().len();
+    let call = plan.apply(&simulator, &["--resume"]);
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    assert_eq!(simulator.mutating_calls().len() - before, 2, "the one that was repaired already is left alone");
+}
+
 /// Every call of an apply, numbered, in the order in which they reach the wire.
 fn calls_of_an_apply() -> usize {
     let simulator = stale("", STALE_CELL, "");

@@ -58,6 +58,11 @@ id = "ou-exam-workload"
 name = "Workloads"
 
 [[policies]]
+name = "nothing"
+inspector = "allowed"
+text = '{{"Statement":[]}}'
+
+[[policies]]
 name = "deny"
 inspector = "denied"
 text = '{{"Version":"2012-10-17","Statement":[{{"Effect":"Deny","Principal":"*","Action":"ecr:*"}}]}}'
@@ -154,6 +159,46 @@ fn the_aws_cli_completes_every_operation_that_scangap_uses() {
     assert_eq!(statuses["failedAccounts"][0]["errorCode"], "ACCESS_DENIED");
     assert_eq!(count(&admin.run(eu, "inspector2 list-coverage"), "coveredResources"), 241, "through three pages");
     assert_eq!(admin.run(eu, "inspector2 get-delegated-admin-account")["delegatedAdmin"]["accountId"], "222222222222");
+
+    // What plans read.
+    let findings = admin.run(eu, "inspector2 list-findings");
+    assert_eq!(count(&findings, "findings"), 240, "through three pages");
+    assert_eq!(findings["findings"][0]["resources"][0]["type"], "AWS_ECR_CONTAINER_IMAGE");
+    assert_eq!(count(&admin.run(eu, "inspector2 list-filters"), "filters"), 0);
+    let durations = admin.run(eu, "inspector2 get-configuration");
+    assert_eq!(durations["ecrConfiguration"]["rescanDurationState"]["rescanDuration"], "DAYS_14");
+    let permissions = |account: &AwsCli<'_>| {
+        count(&account.run(eu, "inspector2 list-account-permissions --service ECR"), "permissions")
+    };
+    assert_eq!((permissions(&admin), permissions(&alpha)), (4, 3), "fewer where the account is a member");
+    let usage = admin.run(eu, "inspector2 list-usage-totals --account-ids 333333333333");
+    assert_eq!(usage["totals"][0]["usage"][0]["type"], "ECR_INITIAL_SCAN");
+    let policy = caller.fails(
+        "us-east-1",
+        "organizations describe-effective-policy --policy-type INSPECTOR_POLICY --target-id 333333333333",
+    );
+    assert!(policy.contains("EffectivePolicyNotFoundException"), "{policy}");
+
+    // What applies write.
+    ecr("set-repository-policy --repository-name app --policy-text {\"Statement\":[]}");
+    assert!(
+        ecr("get-repository-policy --repository-name app")["policyText"]
+            .as_str()
+            .expect("a text")
+            .contains("\"Statement\" : []")
+    );
+    let toggled = admin.run(eu, "inspector2 disable --account-ids 333333333333 --resource-types ECR");
+    assert_eq!(toggled["failedAccounts"], serde_json::json!([]));
+    let off = admin.run(eu, "inspector2 batch-get-account-status --account-ids 333333333333");
+    assert_eq!(off["accounts"][0]["resourceState"]["ecr"]["status"], "DISABLED");
+    admin.run(eu, "inspector2 enable --account-ids 333333333333 --resource-types ECR --client-token a");
+    let own = alpha.fails(eu, "inspector2 disable --account-ids 333333333333 --resource-types ECR");
+    assert!(own.contains("is not authorized to disable itself"), "{own}");
+    ecr(
+        "put-registry-scanning-configuration --scan-type ENHANCED --rules [{\"scanFrequency\":\"SCAN_ON_PUSH\",\"repositoryFilters\":[{\"filter\":\"a\",\"filterType\":\"WILDCARD\"}]}]",
+    );
+    let scanning = ecr("get-registry-scanning-configuration");
+    assert_eq!(scanning["scanningConfiguration"]["rules"][0]["repositoryFilters"][0]["filter"], "a");
 }
 
 #[test]

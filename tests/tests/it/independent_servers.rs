@@ -7,6 +7,20 @@ use scangap_tests::{Audited, Scangap, Server, python};
 use serde_json::Value;
 
 const SEED_MOTO: &str = include_str!("../../tools/seed_moto.py");
+/// ECR scanning, on in every account.
+const ENABLE_IN_MOTO: &str = r#"
+import boto3, sys, json
+def client(service, region, keys=None):
+    keys = keys or {"AccessKeyId": "test", "SecretAccessKey": "test", "SessionToken": None}
+    return boto3.client(service, region_name=region, endpoint_url=sys.argv[1], aws_access_key_id=keys["AccessKeyId"],
+                        aws_secret_access_key=keys["SecretAccessKey"], aws_session_token=keys["SessionToken"])
+for account in {row["account"] for row in json.loads(sys.argv[2])}:
+    keys = client("sts", "us-east-1").assume_role(RoleArn=f"arn:aws:iam::{account}:role/x", RoleSessionName="seed")["Credentials"]
+    for region in ["us-east-1", "eu-west-1"]:
+        client("inspector2", region, keys).enable(accountIds=[account], resourceTypes=["ECR"])
+        client("ecr", region, keys).put_registry_scanning_configuration(
+            scanType="ENHANCED", rules=[{"scanFrequency": "CONTINUOUS_SCAN", "repositoryFilters": [{"filter": "*", "filterType": "WILDCARD"}]}])
+"#;
 const SEED_MINISTACK: &str = include_str!("../../tools/seed_ministack.py");
 
 /// Every repository that was made is a row with the verdict its author knows, and no row is anything else's.
@@ -63,22 +77,7 @@ fn moto_is_read_as_far_as_it_goes() {
 fn moto_with_inspector_enabled_is_read_past_the_account_status() {
     let server = Server::start("moto_server", &["-H", "127.0.0.1", "-p", "{port}"], &[]);
     let made = python(SEED_MOTO, &[&server.url()]);
-    python(
-        r#"
-import boto3, sys, json
-def client(service, region, keys=None):
-    keys = keys or {"AccessKeyId": "test", "SecretAccessKey": "test", "SessionToken": None}
-    return boto3.client(service, region_name=region, endpoint_url=sys.argv[1], aws_access_key_id=keys["AccessKeyId"],
-                        aws_secret_access_key=keys["SecretAccessKey"], aws_session_token=keys["SessionToken"])
-for account in {row["account"] for row in json.loads(sys.argv[2])}:
-    keys = client("sts", "us-east-1").assume_role(RoleArn=f"arn:aws:iam::{account}:role/x", RoleSessionName="seed")["Credentials"]
-    for region in ["us-east-1", "eu-west-1"]:
-        client("inspector2", region, keys).enable(accountIds=[account], resourceTypes=["ECR"])
-        client("ecr", region, keys).put_registry_scanning_configuration(
-            scanType="ENHANCED", rules=[{"scanFrequency": "CONTINUOUS_SCAN", "repositoryFilters": [{"filter": "*", "filterType": "WILDCARD"}]}])
-"#,
-        &[&server.url(), &made],
-    );
+    python(ENABLE_IN_MOTO, &[&server.url(), &made]);
     let audited = Scangap::audit_at(&server.url(), "test")
         .args(&["--regions", "us-east-1,eu-west-1"])
         .into_folder()
@@ -95,6 +94,57 @@ for account in {row["account"] for row in json.loads(sys.argv[2])}:
             row["repository"]
         );
     }
+}
+
+/// A plan's repairs, carried out against a server that nobody here wrote, and read back by somebody else's client.
+#[test]
+fn repairs_are_applied_to_moto_and_read_back_through_boto3() {
+    let server = Server::start("moto_server", &["-H", "127.0.0.1", "-p", "{port}"], &[]);
+    let made = python(SEED_MOTO, &[&server.url()]);
+    python(ENABLE_IN_MOTO, &[&server.url(), &made]);
+    let audit = || {
+        Scangap::audit_at(&server.url(), "test")
+            .args(&["--regions", "us-east-1,eu-west-1"])
+            .into_folder()
+            .expect_code(3)
+    };
+    let before = audit();
+    let blocked = before.csv("repositories.csv").iter().filter(|row| row["diagnosis"] == "blocked").count();
+    assert!(blocked > 0);
+    let snapshot = before.out.join("snapshot.db").to_string_lossy().into_owned();
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = home.path().join("plan").to_string_lossy().into_owned();
+    let plan = Scangap::new(&["plan", &snapshot, "--fix", "--out", &folder]).run();
+    assert_eq!(plan.code, 3, "{}", plan.stderr);
+    let text = fs_err::read_to_string(home.path().join("plan/plan.json")).expect("a plan");
+    let text: Value = serde_json::from_str(&text).expect("JSON");
+    let organization = text["organization_id"].as_str().expect("an id").to_owned();
+    let call = Scangap::new(&["apply", &folder, "--write-role-name", "write", "--confirm", &organization])
+        .env("AWS_ENDPOINT_URL", &server.url())
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("AWS_REGION", "us-east-1")
+        .run();
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    assert!(call.stdout.contains(&format!("Applied: {blocked} done, 0 not done")), "{}", call.stdout);
+    let after = audit();
+    assert!(after.csv("repositories.csv").iter().all(|row| row["policy_verdict"] != "denied"), "every repair is there");
+    python(
+        r#"
+import boto3, json, pathlib, sys
+plan = json.loads((pathlib.Path(sys.argv[2]) / "plan.json").read_text())
+for step in plan["steps"]:
+    keys = boto3.client("sts", region_name="us-east-1", endpoint_url=sys.argv[1], aws_access_key_id="test", aws_secret_access_key="test").assume_role(
+        RoleArn=f"arn:aws:iam::{step['account_id']}:role/x", RoleSessionName="check")["Credentials"]
+    ecr = boto3.client("ecr", region_name=step["region"], endpoint_url=sys.argv[1], aws_access_key_id=keys["AccessKeyId"],
+                       aws_secret_access_key=keys["SecretAccessKey"], aws_session_token=keys["SessionToken"])
+    now = json.loads(ecr.get_repository_policy(repositoryName=step["repository"])["policyText"])
+    meant = json.loads((pathlib.Path(sys.argv[2]) / step["after_file"]).read_text())
+    assert now == meant, (now, meant)
+assert plan["steps"]
+"#,
+        &[&server.url(), &folder],
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use scangap_aws::{Call, ConnectOptions, Connection};
 use scangap_model::{Api, Tone, sanitize};
-use scangap_plan::execute::{ApplyEvent, ApplyOptions, Outcome, PlanDocument, Roles, Stop, apply};
+use scangap_plan::execute::{ApplyEvent, ApplyOptions, Outcome, PlanDocument, Roles, Stop, apply, back_up};
 use scangap_report::Batch;
 use tokio_util::sync::CancellationToken;
 
@@ -27,13 +27,7 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
     let wait = duration(&command.wait)?;
     let mut options = ApplyOptions {
         folder: plan.folder.clone(),
-        roles: Roles {
-            role_names: command.roles.role_name.clone(),
-            inspector_admin_role_name: command.roles.inspector_admin_role_name.clone(),
-            organization_role_arn: command.roles.organization_role_arn.clone(),
-            write_role_name: command.write_role_name.clone(),
-            external_id: command.roles.external_id.clone(),
-        },
+        roles: roles(&command.roles, command.write_role_name.clone()),
         batch: usize::from(command.batch),
         wait: Duration::try_from(wait).unwrap_or_default(),
         blocklist: command.blocklist.iter().map(|text| account(text)).collect::<Result<_, _>>()?,
@@ -64,6 +58,16 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
     options.dry_run = false;
     let outcome = carry_out(&plan, &connect, &options, true, global)?;
     close(&plan, outcome, &options.folder, global)
+}
+
+pub(super) fn roles(given: &crate::args::Roles, write_role_name: Option<String>) -> Roles {
+    Roles {
+        role_names: given.role_name.clone(),
+        inspector_admin_role_name: given.inspector_admin_role_name.clone(),
+        organization_role_arn: given.organization_role_arn.clone(),
+        write_role_name,
+        external_id: given.external_id.clone(),
+    }
 }
 
 fn introduce(plan: &PlanDocument, global: &Global) {
@@ -164,6 +168,23 @@ pub(super) fn carry_out(
         let ended = apply(plan, connection, identity, options, &listener, cancel).await;
         drop(signals);
         ended.map_err(|stop| CliError::Apply(Box::new(stop)))
+    })
+}
+
+/// A backup alone.
+pub(super) fn save(
+    plan: &PlanDocument,
+    connect: &ConnectOptions,
+    options: &ApplyOptions,
+    global: &Global,
+) -> Result<(), CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
+    runtime.block_on(async {
+        let connection = Connection::open(connect).await.map_err(CliError::Connect)?;
+        let call = Call::new(Api::GetCallerIdentity, connection.meter());
+        let identity = connection.identity(&call).await.map_err(CliError::Connect)?;
+        let listener = |event: ApplyEvent| show(&event, global.quiet);
+        back_up(plan, connection, identity, options, &listener).await.map_err(|stop| CliError::Apply(Box::new(stop)))
     })
 }
 

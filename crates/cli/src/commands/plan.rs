@@ -7,6 +7,7 @@ use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use scangap_model::{AccountId, Diagnosis, Phase, RegionName, Tone, Verdict};
+use scangap_plan::execute::{ApplyOptions, PlanDocument};
 use scangap_plan::{CountedResyncs, Plan as Planned, Source, Wishes, files, plan, plan_json, resync_candidates};
 use scangap_report::{Batch, Summary, manifest, sanitize};
 use scangap_snapshot::{RunState, StoredLosses};
@@ -76,6 +77,9 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
     let planned = plan(&source, &wishes).map_err(unreadable)?;
     if let Some(directory) = &command.out {
         write(&planned, directory)?;
+        if command.backup {
+            back_up(command, directory, global)?;
+        }
     }
     if global.quiet < 2 {
         match command.output {
@@ -96,6 +100,27 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
         (true, true) => Exit::Reached,
         (true, false) => Exit::Finished,
     })
+}
+
+/// What re-syncs would delete, saved early.
+fn back_up(command: &Plan, directory: &Path, global: &Global) -> Result<(), CliError> {
+    let document = PlanDocument::open(directory).map_err(CliError::Document)?;
+    if document.resyncs.is_empty() {
+        terminal::note("--backup: nothing would be re-synced, so nothing is saved");
+        return Ok(());
+    }
+    let options = ApplyOptions {
+        folder: directory.to_owned(),
+        roles: super::apply::roles(&command.roles, None),
+        batch: 1,
+        wait: std::time::Duration::ZERO,
+        blocklist: Vec::new(),
+        resume: false,
+        dry_run: true,
+        clock: environment::now,
+    };
+    let connect = connect_options(&command.aws, environment::now())?;
+    super::apply::save(&document, &connect, &options, global)
 }
 
 /// What was counted for this snapshot last, if anything was.

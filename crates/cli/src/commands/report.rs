@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use scangap_plan::execute::{AppliedStep, Taken, applied_summary};
 use scangap_plan::{PlanReadError, PlanSummary, PlanSummaryRow, plan_summary};
-use scangap_report::{CarriedNotes, Options, PlanRow, PlanView, Split};
+use scangap_report::{AppliedRow, AppliedView, CarriedNotes, Options, PlanRow, PlanView, Split};
 
 use crate::args::{Global, Report};
 use crate::error::CliError;
@@ -26,6 +27,7 @@ pub(super) fn run(command: &Report, global: &Global) -> Result<Exit, CliError> {
     let options = Options {
         split: command.split_by.as_deref().map(|text| split(text, &judged.snapshot.meta.tag_keys)).transpose()?,
         plan: command.plan.as_deref().map(|path| planned(path, judged.facts_sha256())).transpose()?,
+        applied: command.applied.as_deref().map(|path| applied(path, &judged)).transpose()?,
         carried: CarriedNotes::read(&command.carry_over).map_err(CliError::CarryOver)?,
         ..command.form.options()
     };
@@ -52,6 +54,42 @@ fn planned(path: &Path, facts_sha256: &str) -> Result<PlanView, CliError> {
         images_not_rescanned: row.images_not_rescanned,
     };
     Ok(PlanView { warning: plan.warning, rows: plan.rows.into_iter().map(row).collect() })
+}
+
+/// What was applied, if it was in this organization.
+fn applied(path: &Path, judged: &Judged) -> Result<AppliedView, CliError> {
+    let text = fs_err::read_to_string(path).map_err(|source| CliError::PlanFile { path: path.to_owned(), source })?;
+    let other = || CliError::NotApplied(path.to_owned());
+    let summary = applied_summary(&text).ok_or_else(other)?;
+    let here = judged.snapshot.facts.organization.id.known().map(ToString::to_string);
+    if summary.simulated != judged.snapshot.meta.simulated || summary.organization_id != here {
+        return Err(other());
+    }
+    let row = |step: AppliedStep| {
+        let number = |of: Option<Taken>, pick: fn(Taken) -> u64| match (step.predicted, of) {
+            (None, _) => String::new(),
+            (Some(_), Some(taken)) => pick(taken).to_string(),
+            (Some(_), None) => "not counted".to_owned(),
+        };
+        AppliedRow {
+            findings_predicted: number(step.predicted, |taken| taken.findings),
+            findings_lost: number(step.taken, |taken| taken.findings),
+            images_predicted: number(step.predicted, |taken| taken.images_not_rescanned),
+            images_lost: number(step.taken, |taken| taken.images_not_rescanned),
+            step: step.id,
+            what: if step.kind == "resync_cell" { "re-sync" } else { "repair" }.to_owned(),
+            account_id: step.account_id,
+            region: step.region,
+            repositories: step.what,
+            result: step.result,
+            by: summary.by.clone(),
+            ended_at: summary.ended_at.clone(),
+            before_sha256: step.before_sha256,
+            after_sha256: step.after_sha256,
+            plan_sha256: summary.plan_sha256.clone(),
+        }
+    };
+    Ok(AppliedView { rows: summary.steps.into_iter().map(row).collect(), text })
 }
 
 /// `account`, `ou` or `tag:KEY`. A tag that the audit did not read would make every repository nobody's.

@@ -10,6 +10,65 @@ use super::document::PlanDocument;
 use super::journal::JOURNAL;
 use super::run::{Outcome, StepReport};
 
+/// A closing report read back, for those who only show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppliedSummary {
+    pub organization_id: Option<String>,
+    pub plan_sha256: String,
+    pub simulated: bool,
+    pub by: String,
+    pub ended_at: String,
+    pub steps: Vec<AppliedStep>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppliedStep {
+    pub id: String,
+    pub kind: String,
+    pub account_id: String,
+    pub region: String,
+    pub what: String,
+    pub result: String,
+    pub before_sha256: String,
+    pub after_sha256: String,
+    /// `None`: nothing can be lost by it.
+    pub predicted: Option<Taken>,
+    /// `None`: it was not counted.
+    pub taken: Option<Taken>,
+}
+
+/// `None`: the text is no closing report.
+pub fn applied_summary(text: &str) -> Option<AppliedSummary> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+    let lost = |value: Option<&Value>| {
+        let number = |name| value?.get(name)?.as_u64();
+        Some(Taken { findings: number("findings")?, images_not_rescanned: number("images_not_rescanned")? })
+    };
+    let step = |step: &Value| {
+        Some(AppliedStep {
+            id: text(step, "id")?,
+            kind: text(step, "kind")?,
+            account_id: text(step, "account_id")?,
+            region: text(step, "region")?,
+            what: text(step, "what")?,
+            result: text(step, "result")?,
+            before_sha256: text(step, "before_sha256")?,
+            after_sha256: text(step, "after_sha256")?,
+            predicted: lost(step.get("predicted")),
+            taken: lost(step.get("taken")),
+        })
+    };
+    Some(AppliedSummary {
+        organization_id: text(&value, "organization_id"),
+        plan_sha256: text(&value, "plan_sha256")?,
+        simulated: value.get("simulated")?.as_bool()?,
+        by: text(&value, "by")?,
+        ended_at: text(&value, "ended_at")?,
+        steps: value.get("steps")?.as_array()?.iter().map(step).collect::<Option<_>>()?,
+    })
+}
+
 fn taken(taken: Option<Taken>) -> Value {
     taken.map_or(
         Value::Null,

@@ -157,6 +157,28 @@ pub async fn apply(
     executor.run(began_at).await
 }
 
+/// Saves what the plan's re-syncs would delete, and changes nothing: an early backup, for whoever wants to look at it.
+/// `apply` makes its own.
+pub async fn back_up(
+    plan: &PlanDocument,
+    connection: Connection,
+    identity: Identity,
+    options: &ApplyOptions,
+    listener: Listener<'_>,
+) -> Result<(), Stop> {
+    let access = Access::open(connection, identity, plan, &options.roles).await?;
+    for step in &plan.resyncs {
+        let now = (options.clock)();
+        let folder = options.folder.join("backup").join(backup::folder_name(step, now));
+        let saved = backup::save(&access, step, &folder, now).await?;
+        backup::verify(&saved.folder, &saved.manifest_sha256)
+            .map_err(|why| Stop::Backup { step: step.id.clone(), why })?;
+        let findings = saved.losses.findings;
+        listener(ApplyEvent::BackedUp { step: step.id.clone(), findings, folder: saved.folder });
+    }
+    Ok(())
+}
+
 fn blocked(plan: &PlanDocument, options: &ApplyOptions) -> Result<(), Stop> {
     let listed = |account: &AccountId| options.blocklist.contains(account) || plan.blocklist.contains(account);
     let repairs = plan.repairs.iter().map(|step| (&step.id, step.account));

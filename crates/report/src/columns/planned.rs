@@ -48,12 +48,12 @@ impl Kind for Planned {
 }
 
 /// What a row may lack.
-fn word(text: &String) -> Value<'_> {
+pub(super) fn word(text: &String) -> Value<'_> {
     if text.is_empty() { Value::Empty } else { plain(text) }
 }
 
 /// A count as a number, a word as a word.
-fn counted(text: &str) -> Value<'_> {
+pub(super) fn counted(text: &str) -> Value<'_> {
     match text.parse() {
         Ok(number) => Value::Integer(number),
         Err(_) if text.is_empty() => Value::Empty,

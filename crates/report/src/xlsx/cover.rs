@@ -30,6 +30,10 @@ const HOW_TO_READ: &[(&str, &str)] = &[
         "Re-sync and losses",
         "what the plan would do and refuses, and the history that turning scanning off and on would delete",
     ),
+    (
+        "Applied",
+        "what was changed by applying a plan, by whom, and what it really destroyed against what was predicted",
+    ),
     ("Changes", "what changed since the earlier audit; what could not be read is never `fixed`"),
     ("Undecided", "repositories whose verdict hangs on something that a person must settle"),
     ("Unreadable", "repositories of which a fact that decides could not be read, and what helps"),
