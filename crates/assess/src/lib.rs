@@ -13,6 +13,6 @@ pub use cell::CellAssessment;
 pub use coverage::{Coverage, of as coverage_of};
 pub use diagnose::{Layers, Selection, diagnose};
 pub use evidence::{PolicyEvidence, policy_evidence, registry_policy_evidence, verdict_with_policy};
-pub use losses::{CellLosses, ELIGIBLE_DAYS, LostImage, RescanCost, cell_losses};
+pub use losses::{CellLosses, CellToCount, ELIGIBLE_DAYS, LostImage, RescanCost, WhyLost, cell_losses};
 pub use organization::{Assessment, CellKey, JudgedRecord, assess};
 pub use repository::{LikelyCause, PolicyAssessment, RepositoryAssessment};

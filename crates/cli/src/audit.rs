@@ -142,11 +142,16 @@ async fn interrupts(cancel: CancellationToken) {
 /// Waits for a signal that asks to stop. Where signals cannot be listened to, for ever.
 pub(crate) async fn interrupt() {
     #[cfg(unix)]
-    if let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        tokio::select! {
-            Ok(()) = tokio::signal::ctrl_c() => return,
-            Some(()) = terminated.recv() => return,
-            else => {}
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        // A terminal that goes away, too: a lost connection must not leave a cell in the middle of a re-sync.
+        if let (Ok(mut terminated), Ok(mut hung_up)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) {
+            tokio::select! {
+                Ok(()) = tokio::signal::ctrl_c() => return,
+                Some(()) = terminated.recv() => return,
+                Some(()) = hung_up.recv() => return,
+                else => {}
+            }
         }
     }
     if tokio::signal::ctrl_c().await.is_err() {

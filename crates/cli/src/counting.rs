@@ -1,10 +1,8 @@
 //! `plan --collect`: what re-syncs would destroy is read from AWS and stored beside the snapshot, as its child.
 
-use std::collections::BTreeSet;
-
 use scangap_aws::{Call, ConnectOptions, Connection, Identity};
-use scangap_collect::{CollectOptions, collect_resyncs};
-use scangap_model::{AccountId, Api, Observed, RegionName};
+use scangap_collect::{CollectOptions, ResyncCells, collect_resyncs};
+use scangap_model::{Api, Observed, ResyncFacts};
 use scangap_report::sanitize;
 use scangap_snapshot::{LossesMeta, StoredLosses};
 use tokio_util::sync::CancellationToken;
@@ -17,14 +15,16 @@ use crate::{environment, terminal};
 /// Counts the cells, and adds what was read to the snapshot.
 pub(crate) fn count(
     judged: &Judged,
-    cells: BTreeSet<(AccountId, RegionName)>,
+    cells: ResyncCells,
     connect: &ConnectOptions,
     options: CollectOptions,
     quiet: u8,
 ) -> Result<(), CliError> {
     if quiet == 0 {
-        terminal::note(&format!("counting what re-syncs of {} cells would delete; nothing is changed", cells.len()));
+        let cells = if cells.len() == 1 { "1 cell".to_owned() } else { format!("{} cells", cells.len()) };
+        terminal::note(&format!("counting what re-syncs of {cells} would delete; nothing is changed"));
     }
+    let counted_at = environment::now();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
     let facts = runtime.block_on(async {
         let (connection, identity) = same_place(connect, judged).await?;
@@ -35,19 +35,26 @@ pub(crate) fn count(
             stop.cancel();
         }]);
         let admin = judged.snapshot.facts.organization.inspector_admin.clone();
-        let read = collect_resyncs(connection, identity, options, cells, admin, cancel).await;
+        let read = collect_resyncs(connection, identity, options, cells, admin, counted_at, cancel).await;
         drop(signals);
         read.map_err(CliError::Collect)
     })?;
     let meta = LossesMeta {
         parent_facts_sha256: judged.facts_sha256().to_owned(),
-        counted_at: environment::now(),
+        counted_at,
         simulated: judged.snapshot.meta.simulated,
         tool_version: environment::VERSION.to_owned(),
     };
-    let path = StoredLosses::add(&judged.path, &meta, &facts).map_err(CliError::Store)?;
+    // What was counted before of other cells stays counted: each with its own time.
+    let former = StoredLosses::latest(&judged.path, judged.facts_sha256()).map_err(CliError::Snapshot)?;
+    let again = |old: &ResyncFacts| facts.iter().any(|new| new.account == old.account && new.region == old.region);
+    let mut all: Vec<ResyncFacts> =
+        former.into_iter().flat_map(|former| former.cells).filter(|old| !again(old)).collect();
+    all.extend(facts.iter().cloned());
+    all.sort_by(|a, b| (a.account, &a.region).cmp(&(b.account, &b.region)));
+    let path = StoredLosses::add(&judged.path, &meta, &all).map_err(CliError::Store)?;
     if quiet == 0 {
-        for gap in facts.iter().flat_map(scangap_model::ResyncFacts::gaps) {
+        for gap in facts.iter().flat_map(ResyncFacts::gaps) {
             terminal::note(&sanitize(&format!("not read: {}: {}: {}", gap.api, gap.code, gap.hint())));
         }
         terminal::note(&format!("counted: {}", path.display()));

@@ -94,8 +94,14 @@ pub(crate) enum CliError {
     NobodyToAsk { confirm: Option<String>, lost: Option<u64> },
     #[error("no snapshot with the plan's facts `{0}` was found")]
     SnapshotNotFound(String),
+    #[error("the count that the plan names does not lie beside `{0}`")]
+    LossesNotFound(PathBuf),
+    #[error("the rehearsal lost more than the plan says")]
+    RehearsalLost,
     #[error("the plan was made from facts `{facts}`, and `{path}` holds others")]
     OtherSnapshot { path: PathBuf, facts: String },
+    #[error("there is no folder to remember the apply in, so that later commands could tell of what it leaves open")]
+    NoStateFolder,
     #[error("there is no role to write with")]
     NoWriteRole,
     #[error("failed to start the asynchronous runtime")]
@@ -138,6 +144,7 @@ impl CliError {
             | Self::FolderInUse(_)
             | Self::OtherLoss { .. }
             | Self::NobodyToAsk { .. }
+            | Self::NoStateFolder
             | Self::NoWriteRole => Exit::Usage,
             Self::Apply(stop) => match &**stop {
                 Stop::Stale(_)
@@ -175,6 +182,7 @@ impl CliError {
             | Self::Crossed { .. }
             | Self::Document(_)
             | Self::SnapshotNotFound(_)
+            | Self::LossesNotFound(_)
             | Self::OtherSnapshot { .. }
             | Self::NotConfirmed { .. }
             | Self::OtherOrganization { .. }
@@ -186,6 +194,7 @@ impl CliError {
             | Self::Report(_)
             | Self::Organization(_)
             | Self::LeftDisabled(_)
+            | Self::RehearsalLost
             | Self::Simulator(StartError::Listen { .. })
             | Self::Runtime(_) => Exit::Unexpected,
         }
@@ -278,6 +287,9 @@ impl CliError {
                 format!("to apply it: {}", confirm.into_iter().chain(lost).collect::<Vec<_>>().join(" "))
             }
             Self::SnapshotNotFound(_) | Self::OtherSnapshot { .. } => "name the snapshot that the plan was made from with --snapshot".to_owned(),
+            Self::LossesNotFound(_) => "name the snapshot that lies beside its snapshot-losses-*.db".to_owned(),
+            Self::RehearsalLost => "do not apply this plan: count again with scangap plan --collect".to_owned(),
+            Self::NoStateFolder => "set HOME or XDG_STATE_HOME".to_owned(),
             Self::NoWriteRole => "name one with --write-role-name: it is narrowed to the calls of the plan".to_owned(),
             Self::OtherOrganization { .. } => "use credentials of the organization that was audited".to_owned(),
             Self::Organization(error) => error.clone().at(None, None, "").hint(),

@@ -14,5 +14,5 @@ mod resync;
 mod run;
 
 pub use event::{CellHarvest, Event};
-pub use resync::collect_resyncs;
+pub use resync::{ResyncCells, collect_resyncs};
 pub use run::{CollectError, CollectOptions, Collected, collect};

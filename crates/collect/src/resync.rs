@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
+use jiff::Timestamp;
 use scangap_aws::read::{AccountStatus, CoverageFilter, Finding, OrganizationReader, RegionReader};
 use scangap_aws::{CallError, Connection, Identity};
 use scangap_model::{AccountId, Api, CoveredImage, FindingCount, Gap, GapKind, Observed, RegionName, ResyncFacts};
@@ -20,13 +21,17 @@ const CELLS_AT_ONCE: usize = 16;
 /// Repositories whose images are listed at once, in one cell.
 const REPOSITORIES_AT_ONCE: usize = 16;
 
+/// Cells, with the names of the repositories that a re-sync of each would be for.
+pub type ResyncCells = BTreeMap<(AccountId, RegionName), BTreeSet<String>>;
+
 /// Reads the cells, sorted. What cannot be read is a gap in its place.
 pub async fn collect_resyncs(
     connection: Connection,
     identity: Identity,
     options: CollectOptions,
-    cells: BTreeSet<(AccountId, RegionName)>,
+    cells: ResyncCells,
     inspector_admin: Observed<AccountId>,
+    counted_at: Timestamp,
     cancel: CancellationToken,
 ) -> Result<Vec<ResyncFacts>, CollectError> {
     let gate = Gate::new(options.max_in_flight, Arc::clone(connection.meter()), cancel.clone());
@@ -39,13 +44,16 @@ pub async fn collect_resyncs(
     if let Some(id) = administrator {
         opened.insert(id, account::open_admin(&context, id).await);
     }
-    for (id, _) in &cells {
-        if !opened.contains_key(id) {
-            opened.insert(*id, account::open(&context, *id, &context.options.role_names).await);
-        }
-    }
-    let all = Cells { context: &context, opened: &opened, organization, inspector_admin };
-    let reads = stream::iter(cells).map(|(account, region)| all.read(account, region));
+    let accounts: BTreeSet<AccountId> = cells.keys().map(|(id, _)| *id).filter(|id| !opened.contains_key(id)).collect();
+    let opening = stream::iter(accounts)
+        .map(|id| {
+            let context = &context;
+            async move { (id, account::open(context, id, &context.options.role_names).await) }
+        })
+        .buffer_unordered(CELLS_AT_ONCE);
+    opened.extend(opening.collect::<Vec<_>>().await);
+    let all = Cells { context: &context, opened: &opened, organization, inspector_admin, counted_at };
+    let reads = stream::iter(cells).map(|((account, region), stale)| all.read(account, region, stale));
     let mut facts: Vec<ResyncFacts> = reads.buffer_unordered(CELLS_AT_ONCE).collect().await;
     facts.sort_by(|a, b| (a.account, &a.region).cmp(&(b.account, &b.region)));
     if cancel.is_cancelled() { Err(CollectError::Interrupted) } else { Ok(facts) }
@@ -67,6 +75,7 @@ struct Cells<'a> {
     opened: &'a BTreeMap<AccountId, Opening>,
     organization: OrganizationReader,
     inspector_admin: Observed<AccountId>,
+    counted_at: Timestamp,
 }
 
 /// Somewhere to ask: an account in the region of the cell.
@@ -90,20 +99,21 @@ impl Cells<'_> {
         }
     }
 
-    async fn read(&self, account: AccountId, region: RegionName) -> ResyncFacts {
+    async fn read(&self, account: AccountId, region: RegionName, stale: BTreeSet<String>) -> ResyncFacts {
+        let unread = |region, gap| ResyncFacts::unread(account, region, self.counted_at, gap);
         let own = match self.open(account, &region) {
             Ok(own) => own,
-            Err(gap) => return ResyncFacts::unread(account, region, &gap),
+            Err(gap) => return unread(region, &gap),
         };
         let from = match self.toggled_from(&own, account, &region).await {
             Ok(from) => from,
-            Err(gap) => return ResyncFacts::unread(account, region, &gap),
+            Err(gap) => return unread(region, &gap),
         };
         let (toggling, status) = from;
         let toggling = toggling.as_ref().unwrap_or(&own);
         let own_reader = &own.reader;
         let gap = |error: CallError, of: AccountId| error.at(Some(of), Some(&region), "");
-        let only_ecr = status.scan_types.iter().any(|(name, status)| name != "ecr" && status != "DISABLED");
+        let only_ecr = status.scan_types.iter().any(|(name, status)| name != "ecr" && status == "ENABLED");
         let (permissions, policy, durations, rules, findings, images, price) = tokio::join!(
             list(Api::ListAccountPermissions, |token| {
                 toggling.place.call(Api::ListAccountPermissions, |call| async move {
@@ -118,7 +128,7 @@ impl Cells<'_> {
                 own.place.call(Api::ListFilters, |call| async move { own_reader.suppression_rules(&call, token).await })
             }),
             findings(toggling, account, only_ecr),
-            images(&own, toggling, account, &region),
+            images(&own, toggling, account, &region, stale),
             toggling.place.call(Api::ListUsageTotals, |call| async move {
                 toggling.reader.initial_scan_price(&call, account).await
             }),
@@ -135,6 +145,7 @@ impl Cells<'_> {
         let names = Listed { items: rules.items.into_iter().map(|rule| rule.name).collect(), error: rules.error };
         ResyncFacts {
             account,
+            counted_at: self.counted_at,
             toggled_from: Observed::Known(toggling.account),
             permissions: whole(permissions, toggling.account),
             organization_policy: match policy {
@@ -222,7 +233,7 @@ impl Cells<'_> {
 
 /// Findings that are alike, counted page by page: nobody holds them all.
 async fn findings(from: &Asked, account: AccountId, only_ecr: bool) -> Result<Vec<FindingCount>, CallError> {
-    let mut counts: BTreeMap<(String, String, String), (u64, Option<jiff::Timestamp>)> = BTreeMap::new();
+    let mut counts: BTreeMap<(String, String, String), (u64, Option<Timestamp>)> = BTreeMap::new();
     let mut seen = BTreeSet::new();
     let mut token: Option<String> = None;
     loop {
@@ -261,7 +272,13 @@ async fn findings(from: &Asked, account: AccountId, only_ecr: bool) -> Result<Ve
 }
 
 /// Images with a coverage row, and when each was pushed.
-async fn images(own: &Asked, from: &Asked, account: AccountId, region: &RegionName) -> Result<Vec<CoveredImage>, Gap> {
+async fn images(
+    own: &Asked,
+    from: &Asked,
+    account: AccountId,
+    region: &RegionName,
+    stale: BTreeSet<String>,
+) -> Result<Vec<CoveredImage>, Gap> {
     let reader = &from.reader;
     let listed = list(Api::ListCoverage, |token| {
         from.place.call(Api::ListCoverage, |call| async move {
@@ -280,7 +297,11 @@ async fn images(own: &Asked, from: &Asked, account: AccountId, region: &RegionNa
         let reason = resource.reason.unwrap_or_else(|| "none".to_owned());
         covered.entry(repository.to_string()).or_default().insert(digest, (status, reason));
     }
-    let reads = stream::iter(covered).map(|(repository, images)| async move {
+    for name in &stale {
+        covered.entry(name.clone()).or_default();
+    }
+    let stale = &stale;
+    let reads = stream::iter(covered).map(|(repository, mut images)| async move {
         let name = repository.as_str();
         let pushed = list(Api::DescribeImages, |token| {
             own.place.call(Api::DescribeImages, |call| async move { own.reader.images(&call, name, token).await })
@@ -290,7 +311,11 @@ async fn images(own: &Asked, from: &Asked, account: AccountId, region: &RegionNa
         if let Some(error) = pushed.error.filter(|_| !gone) {
             return Err(error.at(Some(account), Some(region), name));
         }
-        let times: BTreeMap<String, Option<jiff::Timestamp>> =
+        // Of the repositories that the re-sync is for, images without a row count too: they are what it is to help.
+        for image in pushed.items.iter().filter(|image| stale.contains(name) && image.status == "ACTIVE") {
+            images.entry(image.digest.clone()).or_insert_with(|| ("none".to_owned(), "none".to_owned()));
+        }
+        let times: BTreeMap<String, Option<Timestamp>> =
             pushed.items.into_iter().map(|image| (image.digest, image.pushed_at)).collect();
         Ok(images
             .into_iter()

@@ -50,6 +50,7 @@ impl Eq for UnitPrice {}
 pub struct ResyncFacts {
     pub account: AccountId,
     pub region: RegionName,
+    pub counted_at: Timestamp,
     /// Who turns scanning off and on: the delegated administrator for accounts that it sees, else the account itself.
     pub toggled_from: Observed<AccountId>,
     /// What Inspector lets the account do that scanning is toggled from.
@@ -63,7 +64,8 @@ pub struct ResyncFacts {
     pub suppression_rules: Observed<Vec<String>>,
     /// Findings of every status, of ECR images; of anything where ECR is the only scan type.
     pub findings: Observed<Vec<FindingCount>>,
-    /// Every image that has a coverage row, whatever it says.
+    /// Every image that has a coverage row, whatever it says, and every active image of the repositories that the re-sync is
+    /// for: those without a row say `none`.
     pub images: Observed<Vec<CoveredImage>>,
     /// `Absent`: the account had no initial scan in the last 30 days.
     pub unit_price: Observed<UnitPrice>,
@@ -71,10 +73,11 @@ pub struct ResyncFacts {
 
 impl ResyncFacts {
     /// A cell of which nothing could be asked.
-    pub fn unread(account: AccountId, region: RegionName, gap: &Gap) -> Self {
+    pub fn unread(account: AccountId, region: RegionName, counted_at: Timestamp, gap: &Gap) -> Self {
         Self {
             account,
             region,
+            counted_at,
             toggled_from: Observed::unknown(gap.clone()),
             permissions: Observed::unknown(gap.clone()),
             organization_policy: Observed::unknown(gap.clone()),
@@ -87,10 +90,14 @@ impl ResyncFacts {
         }
     }
 
-    /// Whether ECR is the only scan type that is on. `None`: not known.
+    /// Whether ECR is the only scan type that is on. `None`: not known, or another one is neither on nor off.
     pub fn only_scan_type(&self) -> Option<bool> {
-        let types = self.scan_types.known()?;
-        Some(!types.iter().any(|(name, status)| name != "ecr" && status != "DISABLED"))
+        let others = || self.scan_types.known().into_iter().flatten().filter(|(name, _)| *name != "ecr");
+        self.scan_types.known()?;
+        if others().any(|(_, status)| status == "ENABLED") {
+            return Some(false);
+        }
+        others().all(|(_, status)| status == "DISABLED").then_some(true)
     }
 
     pub fn gaps(&self) -> impl Iterator<Item = &Gap> {

@@ -5,6 +5,7 @@ use scangap_model::plain_name;
 use similar::TextDiff;
 
 use crate::json::plan_json;
+use crate::schema::plan_schema;
 use crate::step::{Plan, PolicyStep};
 use crate::{runbook, script, terraform};
 
@@ -30,6 +31,7 @@ pub fn files(plan: &Plan) -> Vec<PlanFile> {
         file("plan.md", runbook::runbook(plan)),
         file("plan.sh", script::script(plan)),
         file("resync.csv", resync_csv(plan)),
+        file("plan.schema.json", format!("{:#}\n", plan_schema())),
     ];
     for step in &plan.policies {
         let folder = folder(step);
@@ -51,14 +53,21 @@ pub(crate) fn difference(step: &PolicyStep) -> String {
         .to_string()
 }
 
-const RESYNC_COLUMNS: &str = "account_id,region,stale_repositories,decision,code,why,findings_lost,suppressed_findings_lost,oldest_first_observed,images_lost,images_not_rescanned,repositories_fine,only_scan_type,rescan_cost,price_source,warning\r\n";
+const RESYNC_COLUMNS: &str = "account_id,region,stale_repositories,repositories,decision,code,why,findings_lost,suppressed_findings_lost,oldest_first_observed,images_lost,images_not_rescanned,images_helped,repositories_fine,only_scan_type,rescan_cost,price_source,warning\r\n";
 
 /// Cells with stale repositories: what a re-sync would destroy, and why it is refused where it is. RFC 4180.
 fn resync_csv(plan: &Plan) -> String {
     let mut text = RESYNC_COLUMNS.to_owned();
     for step in &plan.resyncs {
-        let start =
-            [step.account.as_str(), step.region.as_str(), &step.repositories.len().to_string(), "planned", "", ""];
+        let start = [
+            step.account.as_str(),
+            step.region.as_str(),
+            &step.repositories.len().to_string(),
+            &json_list(&step.repositories),
+            "planned",
+            "",
+            "",
+        ];
         row(&mut text, start, Some(&step.losses));
     }
     for refused in plan.refused.iter().filter(|refused| refused.what == "resync") {
@@ -66,6 +75,7 @@ fn resync_csv(plan: &Plan) -> String {
             refused.account.as_str(),
             refused.region.as_str(),
             &refused.repositories.len().to_string(),
+            &json_list(&refused.repositories),
             "refused",
             refused.refusal.code(),
             &refused.refusal.sentence(),
@@ -75,16 +85,24 @@ fn resync_csv(plan: &Plan) -> String {
     text
 }
 
-fn row(text: &mut String, start: [&str; 6], losses: Option<&CellLosses>) {
+fn json_list(names: &[String]) -> String {
+    serde_json::Value::from(names.to_vec()).to_string()
+}
+
+fn row(text: &mut String, start: [&str; 7], losses: Option<&CellLosses>) {
     let mut fields: Vec<String> = start.map(str::to_owned).to_vec();
     match losses {
-        None => fields.extend(std::iter::repeat_n("not counted".to_owned(), 10)),
+        None => {
+            fields.extend(std::iter::repeat_n("not counted".to_owned(), 10));
+            fields.push(String::new());
+        }
         Some(losses) => fields.extend([
             losses.findings.to_string(),
             losses.suppressed.to_string(),
             losses.oldest_first_observed.map_or_else(|| "none".to_owned(), |time| format!("{time:.0}")),
             losses.images.to_string(),
             losses.not_rescanned.len().to_string(),
+            losses.helps_within_fixed_window.to_string(),
             losses.repositories.to_string(),
             if losses.only_scan_type { "yes" } else { "no" }.to_owned(),
             format!("{:.2} {}", losses.rescan_cost.amount, losses.rescan_cost.currency),

@@ -57,7 +57,6 @@ fn body(plan: &Plan) -> Value {
     put("tool_version", json!(plan.tool_version));
     put("planned_by", json!(plan.planned_by));
     put("losses_sha256", json!(plan.losses_sha256));
-    put("losses_counted_at", json!(plan.counted_at.map(|time| time.to_string())));
     put("warning", json!(plan.warning()));
     put("previous_facts_sha256", json!(plan.previous_facts_sha256));
     put("wishes", plan.wishes.clone());
@@ -122,6 +121,8 @@ fn policy(step: &PolicyStep) -> Value {
         "responsible_statements": step.responsible_statements,
         "call": {
             "api": "ecr:SetRepositoryPolicy",
+            "as_account": step.account.as_str(),
+            "as_role": "the write role",
             "registryId": step.account.as_str(),
             "repositoryName": step.repository.as_str(),
         },
@@ -132,6 +133,7 @@ fn policy(step: &PolicyStep) -> Value {
         "after_file": format!("{folder}/after.json"),
         "policy_verdict_after": Verdict::Allowed.word(),
         "also_written_by": step.sources,
+        "sources_not_looked_for": step.sources_not_looked_for,
         // A policy that has another source is repaired there, or it comes back.
         "made_by": if step.sources.is_empty() { "apply, plan.sh, or its owner" } else { "its owner, at the source: also_written_by" },
         "way_back": format!("ecr:SetRepositoryPolicy with {folder}/before.json"),
@@ -146,10 +148,12 @@ pub(crate) fn scanning_json(scan_type: &str, rules: &[ScanRule]) -> Value {
 
 fn resync(step: &ResyncStep) -> Value {
     let before = scanning_json(&step.before.scan_type, &step.before.rules);
+    let policy_of = |(repository, text): &(String, Option<String>)| json!({"repository": repository, "policy_canonical_sha256": text.as_deref().map(canonical_sha256)});
     let toggle = |api: &str| {
         json!({
             "api": api,
             "as_account": step.toggled_from.as_str(),
+            "as_role": "the write role",
             "region": step.region.as_str(),
             "accountIds": [step.account.as_str()],
             "resourceTypes": ["ECR"],
@@ -162,6 +166,8 @@ fn resync(step: &ResyncStep) -> Value {
         "account_name": step.account_name,
         "region": step.region.as_str(),
         "repositories": step.repositories,
+        "repository_policies": step.policies.iter().map(policy_of).collect::<Vec<_>>(),
+        "not_let_in": step.not_let_in,
         "diagnosis": "stale",
         "stale_since": step.stale_since.to_string(),
         "toggled_from": step.toggled_from.as_str(),
@@ -173,6 +179,7 @@ fn resync(step: &ResyncStep) -> Value {
             {
                 "api": "ecr:PutRegistryScanningConfiguration",
                 "as_account": step.account.as_str(),
+                "as_role": "the write role",
                 "region": step.region.as_str(),
                 "only_if": "enabling did not put it back",
             },
@@ -214,6 +221,7 @@ pub(crate) fn losses(losses: &CellLosses) -> Value {
             "repository": image.repository,
             "digest": image.digest,
             "pushed_at": image.pushed_at.map(|time| time.to_string()),
+            "why": image.why.words(),
         })
     };
     json!({
@@ -229,6 +237,10 @@ pub(crate) fn losses(losses: &CellLosses) -> Value {
             "beyond_fixed": losses.beyond_fixed_window,
             "configured": losses.configured_window,
             "beyond_configured": losses.beyond_configured_window,
+        },
+        "helps": {
+            "images_within_fixed_window": losses.helps_within_fixed_window,
+            "images_within_configured_window": losses.helps_within_configured_window,
         },
         "repositories": losses.repositories,
         "only_scan_type": losses.only_scan_type,

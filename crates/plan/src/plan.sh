@@ -76,7 +76,8 @@ sys.stdout.write(text(form(json.load(sys.stdin))))
 }
 
 same_policy() { # text, file
-  [ "$(policy_form <<<"$1")" = "$(policy_form <"$2")" ]
+  local now meant
+  now="$(policy_form <<<"$1")" && meant="$(policy_form <"$2")" && [ -n "$now" ] && [ "$now" = "$meant" ]
 }
 
 # Runs a command as the write role of an account.
@@ -171,15 +172,33 @@ wait_for() { # region, account, account that toggles, status
   done
 }
 
+# Scan types other than ECR that are on, and those that are neither on nor off.
+other_scan_types() { # region, account
+  call inspector2 batch-get-account-status --region "$1" --account-ids "$2" --output json | python3 -c '
+import json, sys
+states = json.load(sys.stdin)["accounts"][0]["resourceState"]
+others = {name: state.get("status") for name, state in states.items() if name != "ecr"}
+if any(status == "ENABLED" for status in others.values()):
+    print("on")
+elif all(status == "DISABLED" for status in others.values()):
+    print("off")
+else:
+    print("changing")
+'
+}
+
 toggle() { # disable or enable, region, account
   local failed
+  # shellcheck disable=SC2016 # the backquotes are of the query
   failed="$(call inspector2 "$1" --region "$2" --account-ids "$3" --resource-types ECR \
-    --query 'failedAccounts[].errorCode' --output text)" || fail "aws inspector2 $1 failed for account $3 in $2"
+    --query 'not_null(failedAccounts, `[]`)[].errorCode' --output text)" || fail "aws inspector2 $1 failed for account $3 in $2"
   [ -z "$failed" ] || fail "Inspector refused to $1 ECR scanning of account $3 in $2: $failed"
 }
 
-save() { # region, account, folder: what will be gone, as the account that toggles sees it
-  local all='{"awsAccountId":[{"comparison":"EQUALS","value":"'"$2"'"}],"resourceType":[{"comparison":"EQUALS","value":"AWS_ECR_CONTAINER_IMAGE"}],"findingStatus":[{"comparison":"EQUALS","value":"ACTIVE"},{"comparison":"EQUALS","value":"SUPPRESSED"},{"comparison":"EQUALS","value":"CLOSED"}]}'
+save() { # region, account, folder, whether everything goes: what will be gone, as the account that toggles sees it
+  local type='"resourceType":[{"comparison":"EQUALS","value":"AWS_ECR_CONTAINER_IMAGE"}],'
+  [ "$4" = no ] || type=''
+  local all='{"awsAccountId":[{"comparison":"EQUALS","value":"'"$2"'"}],'"$type"'"findingStatus":[{"comparison":"EQUALS","value":"ACTIVE"},{"comparison":"EQUALS","value":"SUPPRESSED"},{"comparison":"EQUALS","value":"CLOSED"}]}'
   call inspector2 list-findings --region "$1" --filter-criteria "$all" --output json >"$3/findings.json"
   call inspector2 list-coverage --region "$1" --output json \
     --filter-criteria '{"accountId":[{"comparison":"EQUALS","value":"'"$2"'"}]}' >"$3/coverage.json"
@@ -210,7 +229,7 @@ registry_policy() { # region
   fi
 }
 
-resync() { # id, account, region, account that toggles, findings lost, sha256 of the scanning configuration, and of the registry's policy
+resync() { # id, account, region, account that toggles, findings lost, sha256 of the scanning configuration, and of the registry's policy, whether ECR is the only scan type
   [ "$BACK" = no ] || return 0
   local folder="backup/plan-sh-$2-$3" now status
   printf '%s: account %s, %s: ' "$1" "$2" "$3"
@@ -229,7 +248,11 @@ resync() { # id, account, region, account that toggles, findings lost, sha256 of
     ERRORS="$folder/errors"
     now="$(in_account "$2" registry_policy "$3")" || fail "the registry policy of account $2 in $3 could not be read"
     [ "$now" = "$7" ] || fail "the registry policy of account $2 in $3 is not the one that the plan saw: the plan is stale, make a new one"
-    in_account "$4" save "$3" "$2" "$folder"
+    now="$(in_account "$4" other_scan_types "$3" "$2")"
+    if [ "$8" = no ] && [ "$now" != on ]; then
+      fail "ECR is the only scan type of account $2 in $3 now, or another one is changing: disabling it would delete everything"
+    fi
+    in_account "$4" save "$3" "$2" "$folder" "$8"
     now="$(python3 -c 'import json, sys; print(len(json.load(open(sys.argv[1]))["findings"]))' "$folder/findings.json")"
     [ "$now" -le "$5" ] || fail "there are $now findings now, and the plan says $5: count again with scangap plan --collect"
     : >"$folder/disabling"
@@ -239,10 +262,8 @@ resync() { # id, account, region, account that toggles, findings lost, sha256 of
   else
     open_cell "$2" "$3" "$4"
     status="$(in_account "$4" ecr_status "$3" "$2")"
-    # A run that ended before its disable came through begins again there.
-    if [ ! -e "$folder/enabling" ] && [ "$status" = ENABLED ]; then
-      in_account "$4" toggle disable "$3" "$2"
-    fi
+    # It may have been enabled by hand since, or the disable never came through. Neither is a reason to disable again.
+    [ "$status" != ENABLED ] || : >"$folder/enabling"
   fi
   if [ ! -e "$folder/enabling" ]; then
     wait_for "$3" "$2" "$4" DISABLED

@@ -3,21 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use scangap_assess::{Assessment, RepositoryAssessment, policy_evidence, verdict_with_policy};
+use scangap_assess::{Assessment, RepositoryAssessment, Selection, policy_evidence, verdict_with_policy};
 use scangap_model::{
     AccountFacts, AccountId, Asked, AuditFacts, CellFacts, Diagnosis, Observed, RecordError, RegionName, Repositories,
     RepositoryFacts, ResyncFacts, Verdict,
 };
 
 use crate::refusal::{Refusal, Refused};
-use crate::resync::{Stale, resync};
+use crate::resync::{NotLetIn, Stale, resync};
 use crate::step::{Losses, Plan, PolicyStep, Undecided};
 
 /// What was counted for re-syncs, later than the snapshot.
 #[derive(Debug, Clone)]
 pub struct CountedResyncs {
     pub cells: Vec<ResyncFacts>,
-    pub counted_at: Timestamp,
     pub losses_sha256: String,
 }
 
@@ -147,13 +146,13 @@ pub fn plan(source: &Source<'_>, wishes: &Wishes) -> Result<Plan, RecordError> {
         policies: Vec::new(),
         resyncs: Vec::new(),
         losses_sha256: source.resyncs.map(|counted| counted.losses_sha256.clone()),
-        counted_at: source.resyncs.map(|counted| counted.counted_at),
         refused: Vec::new(),
         undecided: Vec::new(),
         losses: Losses::NONE,
         not_asked: 0,
     };
     let mut stale: BTreeMap<(AccountId, RegionName), Vec<RepositoryFacts>> = BTreeMap::new();
+    let mut not_let_in: BTreeMap<(AccountId, RegionName), Vec<NotLetIn>> = BTreeMap::new();
     let all = 0..source.assessment.repositories.len();
     for joined in source.assessment.join(source.repositories, all) {
         let (record, assessment) = joined?;
@@ -163,6 +162,11 @@ pub fn plan(source: &Source<'_>, wishes: &Wishes) -> Result<Plan, RecordError> {
         }
         plan.repositories += 1;
         let diagnosis = assessment.diagnosis;
+        let verdict = assessment.policy.verdict;
+        if verdict != Verdict::Allowed || assessment.selection != Selection::Selected {
+            let one = NotLetIn { name: facts.name.to_string(), denied: verdict == Verdict::Denied };
+            not_let_in.entry((facts.account, facts.region.clone())).or_default().push(one);
+        }
         if wishes.repairs(diagnosis) {
             match repair(source, wishes, &facts, assessment, plan.policies.len() + 1) {
                 Ok(step) => plan.policies.push(step),
@@ -184,13 +188,19 @@ pub fn plan(source: &Source<'_>, wishes: &Wishes) -> Result<Plan, RecordError> {
         }
     }
     let cells: BTreeMap<_, _> = source.facts.cells.keys().zip(&source.assessment.cells).collect();
-    let uncounted = !stale.is_empty() && source.resyncs.is_none();
     for ((account, region), repositories) in stale {
         let key = (account, region);
         let cell = Stale {
             account,
             facts: source.facts.cells.get(&key),
             assessment: cells.get(&key).copied(),
+            not_let_in: not_let_in.remove(&key).unwrap_or_default(),
+            repaired: plan
+                .policies
+                .iter()
+                .filter(|step| step.account == key.0 && step.region == key.1)
+                .map(|step| step.repository.to_string())
+                .collect(),
             region: key.1,
             repositories,
         };
@@ -199,18 +209,24 @@ pub fn plan(source: &Source<'_>, wishes: &Wishes) -> Result<Plan, RecordError> {
             Err(refused) => plan.refused.push(*refused),
         }
     }
-    plan.losses = if uncounted { Losses::NOT_COUNTED } else { Losses::of(&plan.resyncs) };
+    let not_counted = plan.refused.iter().any(|refused| refused.refusal == Refusal::LossesNotCounted);
+    plan.losses = if not_counted && plan.resyncs.is_empty() { Losses::NOT_COUNTED } else { Losses::of(&plan.resyncs) };
+    // What hides losses hides what a re-sync would come to.
+    plan.complete &= !plan.refused.iter().any(|refused| matches!(refused.refusal, Refusal::LossesUnread { .. }));
     Ok(plan)
 }
 
-/// The cells that a plan would re-sync if nothing else stood against it: those that losses are to be counted of.
+/// The cells that a plan would re-sync if nothing else stood against it, and for which repositories: losses are to be counted
+/// of them.
 pub fn resync_candidates(
     source: &Source<'_>,
     wishes: &Wishes,
-) -> Result<BTreeSet<(AccountId, RegionName)>, RecordError> {
+) -> Result<BTreeMap<(AccountId, RegionName), BTreeSet<String>>, RecordError> {
     let plan = plan(&Source { resyncs: None, ..*source }, wishes)?;
     let uncounted = plan.refused.into_iter().filter(|refused| refused.refusal == Refusal::LossesNotCounted);
-    Ok(uncounted.map(|refused| (refused.account, refused.region)).collect())
+    Ok(uncounted
+        .map(|refused| ((refused.account, refused.region), refused.repositories.into_iter().collect()))
+        .collect())
 }
 
 /// Diagnoses that a plan knows something about.
@@ -270,7 +286,16 @@ fn repair(
         before: evidence.text,
         after,
         sources: sources(facts, cell),
+        sources_not_looked_for: not_looked_for(facts, cell),
     })
+}
+
+/// Where another writer was not looked for.
+fn not_looked_for(facts: &RepositoryFacts, cell: Option<&CellFacts>) -> Vec<&'static str> {
+    let tags = !matches!(facts.tags, Asked::Answered(Observed::Known(_) | Observed::Absent));
+    let templates = cell.is_none_or(|cell| cell.templates.known().is_none());
+    let all = [(tags, "tags (audit --tags aws:cloudformation:stack-name)"), (templates, "creation templates")];
+    all.into_iter().filter(|(not_looked, _)| *not_looked).map(|(_, what)| what).collect()
 }
 
 /// Who else writes the policy, as far as it is known: a creation template with the same text, or a stack that owns the

@@ -48,6 +48,10 @@ pub enum Refusal {
     },
     ChangeUnderWay(String),
     NotEnabled(String),
+    /// No image of the stale repositories is young enough to be scanned by an activation.
+    NothingEligible,
+    /// Repositories are scanned today that would not be scanned again: their policy denies Inspector.
+    WouldBlock(Vec<String>),
     /// AWS: disabling the last scan type deactivates Inspector, and deletes everything of it.
     OnlyScanType,
 }
@@ -74,6 +78,8 @@ impl Refusal {
             Self::NotPermitted { .. } => "not_permitted",
             Self::ChangeUnderWay(_) => "change_under_way",
             Self::NotEnabled(_) => "not_enabled",
+            Self::NothingEligible => "nothing_eligible",
+            Self::WouldBlock(_) => "would_block",
             Self::OnlyScanType => "only_scan_type",
         }
     }
@@ -125,6 +131,13 @@ impl Refusal {
             }
             Self::ChangeUnderWay(what) => format!("another change is under way: {what}"),
             Self::NotEnabled(status) => format!("ECR scanning is not on any more: its status was {status} when losses were counted"),
+            Self::NothingEligible => {
+                "no image of these repositories was pushed within Inspector's window, so a re-sync would not scan any of them: push an image instead".to_owned()
+            }
+            Self::WouldBlock(names) => format!(
+                "repositories are scanned today although their policy denies Inspector, and would not be scanned again: repair them first ({})",
+                names.join(", ")
+            ),
             Self::OnlyScanType => {
                 "ECR is the only scan type that is on: disabling it deactivates Inspector there, and deletes its settings, suppression rules and findings; name the cell with --only-scan-type if that is meant".to_owned()
             }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use scangap_assess::{CellAssessment, CellLosses, cell_losses};
+use scangap_assess::{CellAssessment, CellLosses, CellToCount, cell_losses};
 use scangap_model::{
     AccountId, CellFacts, Diagnosis, Observed, RegionName, RepositoryFacts, ResyncFacts, ScanRule, Verdict,
 };
@@ -32,6 +32,11 @@ pub struct ResyncStep {
     pub region: RegionName,
     /// The stale repositories that it is for.
     pub repositories: Vec<String>,
+    /// The policy of each, as it was judged to let Inspector in. `None`: it has none.
+    pub policies: Vec<(String, Option<String>)>,
+    /// Repositories of the cell whose images are not scanned again: their policy does not surely let Inspector in, or no rule
+    /// selects them.
+    pub not_let_in: Vec<String>,
     pub stale_since: Timestamp,
     /// Who disables and enables: the delegated administrator for its members, else the account itself.
     pub toggled_from: AccountId,
@@ -42,6 +47,13 @@ pub struct ResyncStep {
     pub counted_at: Timestamp,
 }
 
+/// A repository that Inspector does not surely get through to, or that no rule selects.
+pub(crate) struct NotLetIn {
+    pub(crate) name: String,
+    /// Its policies surely deny.
+    pub(crate) denied: bool,
+}
+
 /// A cell with stale repositories.
 pub(crate) struct Stale<'a> {
     pub(crate) account: AccountId,
@@ -49,6 +61,9 @@ pub(crate) struct Stale<'a> {
     pub(crate) facts: Option<&'a CellFacts>,
     pub(crate) assessment: Option<&'a CellAssessment>,
     pub(crate) repositories: Vec<RepositoryFacts>,
+    pub(crate) not_let_in: Vec<NotLetIn>,
+    /// Repositories whose policy the same plan repairs first.
+    pub(crate) repaired: BTreeSet<String>,
 }
 
 impl Stale<'_> {
@@ -67,9 +82,9 @@ pub(crate) fn resync(
 ) -> Result<ResyncStep, Box<Refused>> {
     let counted = source.resyncs.and_then(|counted| {
         let of = |facts: &&ResyncFacts| facts.account == stale.account && facts.region == stale.region;
-        Some((counted.cells.iter().find(of)?, counted.counted_at))
+        counted.cells.iter().find(of)
     });
-    let losses = counted.map(|(facts, at)| losses(source, stale, facts, at));
+    let losses = counted.map(|facts| losses(source, stale, facts));
     let refuse = |refusal: Refusal| {
         Box::new(Refused {
             what: "resync",
@@ -83,11 +98,12 @@ pub(crate) fn resync(
     };
     let stale_since = before_counting(source, wishes, stale).map_err(&refuse)?;
     let before = scanning_before(stale).ok_or_else(|| refuse(Refusal::ScanningConfigurationUnknown))?;
-    let (Some((facts, counted_at)), Some(counted)) = (counted, losses.clone()) else {
+    let (Some(facts), Some(counted)) = (counted, losses.clone()) else {
         return Err(refuse(Refusal::LossesNotCounted));
     };
     let losses = counted.map_err(&refuse)?;
     let toggled_from = preconditions(facts, wishes, &losses).map_err(&refuse)?;
+    would_help(stale, facts, &losses).map_err(&refuse)?;
     let account = source.facts.accounts.get(&stale.account);
     Ok(ResyncStep {
         id: format!("resync-{number:04}"),
@@ -95,6 +111,15 @@ pub(crate) fn resync(
         account_name: account.and_then(|account| account.name.known().cloned()),
         region: stale.region.clone(),
         repositories: stale.names(),
+        policies: stale
+            .repositories
+            .iter()
+            .map(|one| {
+                let text = one.policy.known().and_then(|hash| source.facts.policies.get(hash).cloned());
+                (one.name.to_string(), text)
+            })
+            .collect(),
+        not_let_in: stale.not_let_in.iter().map(|one| one.name.clone()).collect(),
         stale_since,
         toggled_from,
         before,
@@ -103,7 +128,7 @@ pub(crate) fn resync(
             .and_then(|facts| facts.registry_policy.known())
             .and_then(|hash| source.facts.policies.get(hash).cloned()),
         losses,
-        counted_at,
+        counted_at: facts.counted_at,
     })
 }
 
@@ -140,20 +165,43 @@ fn scanning_before(stale: &Stale<'_>) -> Option<ScanningBefore> {
     })
 }
 
-fn losses(
-    source: &Source<'_>,
-    stale: &Stale<'_>,
-    facts: &ResyncFacts,
-    counted_at: Timestamp,
-) -> Result<CellLosses, Refusal> {
+fn losses(source: &Source<'_>, stale: &Stale<'_>, facts: &ResyncFacts) -> Result<CellLosses, Refusal> {
     let covered = source
         .assessment
         .by_cell
         .get(&(stale.account, stale.region.clone()))
         .and_then(|diagnoses| diagnoses.get(&Diagnosis::Covered));
     let covered = u64::try_from(covered.copied().unwrap_or(0)).unwrap_or(u64::MAX);
-    cell_losses(facts, covered, counted_at)
-        .map_err(|gap| Refusal::LossesUnread { api: gap.api.to_string(), code: gap.code.clone() })
+    let names = stale.names().into_iter().collect();
+    let not_let_in = stale.not_let_in.iter().map(|one| one.name.clone()).collect();
+    let cell =
+        CellToCount { stale: &names, not_let_in: &not_let_in, repositories_covered: covered, at: facts.counted_at };
+    cell_losses(facts, cell).map_err(|gap| Refusal::LossesUnread { api: gap.api.to_string(), code: gap.code.clone() })
+}
+
+/// A re-sync is only where it can help, and not where it breaks what nobody repairs.
+fn would_help(stale: &Stale<'_>, facts: &ResyncFacts, losses: &CellLosses) -> Result<(), Refusal> {
+    let scanned: BTreeSet<&String> = facts
+        .images
+        .known()
+        .into_iter()
+        .flatten()
+        .filter(|image| image.status == "ACTIVE")
+        .map(|image| &image.repository)
+        .collect();
+    let broken: Vec<String> = stale
+        .not_let_in
+        .iter()
+        .filter(|one| one.denied && scanned.contains(&one.name) && !stale.repaired.contains(&one.name))
+        .map(|one| one.name.clone())
+        .collect();
+    if !broken.is_empty() {
+        return Err(Refusal::WouldBlock(broken));
+    }
+    if losses.helps_within_fixed_window == 0 && losses.helps_within_configured_window == 0 {
+        return Err(Refusal::NothingEligible);
+    }
+    Ok(())
 }
 
 /// What was read for the plan, and must be so for a re-sync to end well.
@@ -167,6 +215,10 @@ fn preconditions(facts: &ResyncFacts, wishes: &Wishes, losses: &CellLosses) -> R
     let types = facts.scan_types.known().cloned().unwrap_or_default();
     if let Some((name, status)) = types.iter().find(|(_, status)| status.ends_with("ING")) {
         return Err(Refusal::ChangeUnderWay(format!("{name} is {status}")));
+    }
+    if facts.only_scan_type().is_none() {
+        let words: Vec<String> = types.iter().map(|(name, status)| format!("{name} is {status}")).collect();
+        return Err(Refusal::ChangeUnderWay(format!("a scan type is neither on nor off ({})", words.join(", "))));
     }
     if types.get("ecr").map(String::as_str) != Some("ENABLED") {
         let status = types.get("ecr").cloned().unwrap_or_else(|| "not known".to_owned());

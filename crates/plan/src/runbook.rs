@@ -118,11 +118,16 @@ fn resync(step: &ResyncStep, text: &mut String) {
         step.stale_since,
         step.repositories.iter().map(|name| code_span(name)).collect::<Vec<_>>().join(", ")
     );
+    let _ = writeln!(
+        text,
+        "Images that it can help: {} pushed within {ELIGIBLE_DAYS} days, {} within the configured duration.\n",
+        losses.helps_within_fixed_window, losses.helps_within_configured_window
+    );
     let _ = writeln!(text, "What goes, counted at {:.0}:\n", step.counted_at);
     let _ = writeln!(text, "| what | how many |\n|---|---|");
     let _ = writeln!(text, "| findings, of every status | {} |", losses.findings);
     for ((severity, status), count) in &losses.findings_by {
-        let _ = writeln!(text, "| - {} {} | {count} |", sanitize(severity), sanitize(status));
+        let _ = writeln!(text, "| - {} {} | {count} |", code_span(severity), code_span(status));
     }
     if let Some(oldest) = losses.oldest_first_observed {
         let _ = writeln!(text, "| the oldest was first observed | {oldest:.0} |");
@@ -136,12 +141,12 @@ fn resync(step: &ResyncStep, text: &mut String) {
     let _ = writeln!(
         text,
         "| of them beyond the configured duration, {} | {} |",
-        sanitize(losses.configured_window.as_deref().unwrap_or("none stated")),
+        code_span(losses.configured_window.as_deref().unwrap_or("none stated")),
         losses.beyond_configured_window
     );
     let _ = writeln!(
         text,
-        "| images that lose coverage until they are pushed again (the larger) | {} |",
+        "| images that lose coverage (the larger, and what is not let in) | {} |",
         losses.not_rescanned.len()
     );
     let _ = writeln!(text, "| repositories that were fine | {} |", losses.repositories);
@@ -158,14 +163,15 @@ fn resync(step: &ResyncStep, text: &mut String) {
         "| estimated cost of scanning {} images anew | {:.2} {} ({}) |\n",
         cost.images,
         cost.amount,
-        sanitize(&cost.currency),
-        sanitize(&cost.price_source)
+        code_span(&cost.currency),
+        code_span(&cost.price_source)
     );
     if !losses.not_rescanned.is_empty() {
-        text.push_str("Images that lose coverage until they are pushed again:\n\n");
+        text.push_str("Images that lose coverage:\n\n");
         for image in losses.not_rescanned.iter().take(LISTED) {
             let pushed = image.pushed_at.map_or("not in ECR any more".to_owned(), |time| format!("pushed {time:.0}"));
-            let _ = writeln!(text, "- {} {}: {pushed}", code_span(&image.repository), code_span(&image.digest));
+            let why = image.why.words();
+            let _ = writeln!(text, "- {} {}: {pushed}; {why}", code_span(&image.repository), code_span(&image.digest));
         }
         if losses.not_rescanned.len() > LISTED {
             let _ = writeln!(text, "- and {} more, all in plan.json", losses.not_rescanned.len() - LISTED);
@@ -175,10 +181,17 @@ fn resync(step: &ResyncStep, text: &mut String) {
     let _ = writeln!(
         text,
         "Must be so: ECR scanning is ENABLED and nothing is under way; the registry's scanning configuration is {} with {} rules, hash `{}`; no Inspector policy of the organization governs the account; the findings and images are not more than above.",
-        sanitize(&step.before.scan_type),
+        code_span(&step.before.scan_type),
         step.before.rules.len(),
         sha256(&scanning_json(&step.before.scan_type, &step.before.rules).to_string()),
     );
+    for rule in &step.before.rules {
+        let filters: Vec<String> = rule.filters.iter().map(|filter| code_span(filter)).collect();
+        let _ = writeln!(text, "\n- scan rule: {} for {}", code_span(&rule.frequency), filters.join(", "));
+    }
+    for name in &losses.suppression_rules {
+        let _ = writeln!(text, "\n- suppression rule that goes: {}", code_span(name));
+    }
     text.push_str(BY_HAND);
     let toggle = |verb: &str| {
         format!("aws inspector2 {verb} --region {} --account-ids {} --resource-types ECR", step.region, step.account)

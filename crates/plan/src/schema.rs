@@ -13,7 +13,7 @@ pub fn plan_schema() -> Value {
     let cell_losses = json!({
         "type": "object",
         "description": "what a re-sync of the cell destroys, counted",
-        "required": ["findings", "findings_by", "suppressed", "oldest_first_observed", "images", "images_not_rescanned", "not_rescanned", "windows", "repositories", "only_scan_type", "suppression_rules", "rescan_cost"],
+        "required": ["findings", "findings_by", "suppressed", "oldest_first_observed", "images", "images_not_rescanned", "not_rescanned", "windows", "helps", "repositories", "only_scan_type", "suppression_rules", "rescan_cost"],
         "properties": {
             "findings": {"type": "integer", "minimum": 0}, "images": {"type": "integer", "minimum": 0},
             "images_not_rescanned": {"type": "integer", "minimum": 0}, "repositories": {"type": "integer", "minimum": 0},
@@ -28,12 +28,12 @@ pub fn plan_schema() -> Value {
             "account_name": {"type": ["string", "null"]}, "region": text, "repository": text, "repository_arn": text,
             "diagnosis": text, "responsible_statements": texts, "call": {"type": "object"},
             "before_canonical_sha256": sha, "before_sha256": sha, "after_sha256": sha, "before_file": text, "after_file": text,
-            "policy_verdict_after": {"const": "allowed"}, "also_written_by": texts, "made_by": text, "way_back": text,
+            "policy_verdict_after": {"const": "allowed"}, "also_written_by": texts, "sources_not_looked_for": texts, "made_by": text, "way_back": text,
         },
     });
     let resync = json!({
         "type": "object",
-        "required": ["id", "kind", "account_id", "region", "repositories", "stale_since", "toggled_from", "losses", "losses_counted_at", "calls", "preconditions", "gentler_first", "before", "before_sha256", "registry_policy_sha256", "way_back"],
+        "required": ["id", "kind", "account_id", "region", "repositories", "stale_since", "toggled_from", "repository_policies", "not_let_in", "losses", "losses_counted_at", "calls", "preconditions", "gentler_first", "before", "before_sha256", "registry_policy_sha256", "way_back"],
         "properties": {
             "id": text, "kind": {"const": "resync_cell"}, "account_id": account,
             "account_name": {"type": ["string", "null"]}, "region": text, "repositories": texts, "diagnosis": {"const": "stale"},
@@ -51,7 +51,7 @@ pub fn plan_schema() -> Value {
         "type": "object",
         "required": [
             "schema_version", "organization_id", "partition", "facts_sha256", "as_of", "tool_version", "simulated",
-            "planned_by", "wishes", "complete", "losses", "losses_sha256", "losses_counted_at", "warning", "steps", "refused", "undecided", "plan_sha256"
+            "planned_by", "wishes", "complete", "losses", "losses_sha256", "warning", "steps", "refused", "undecided", "plan_sha256"
         ],
         "properties": {
             "schema_version": {"const": PLAN_SCHEMA_VERSION},
@@ -62,7 +62,6 @@ pub fn plan_schema() -> Value {
             "tool_version": {"type": "string", "description": "the program that audited"},
             "planned_by": {"type": "string", "description": "the program that made the plan"},
             "losses_sha256": {"type": ["string", "null"], "description": "the snapshot's child that losses were counted in; null: nobody counted"},
-            "losses_counted_at": {"type": ["string", "null"], "format": "date-time"},
             "warning": {"type": ["string", "null"], "description": "what re-syncs destroy, in words; null: there is none"},
             "previous_facts_sha256": {"type": ["string", "null"], "description": "the earlier snapshot that was named"},
             "wishes": {"type": "object", "description": "what was asked for; empty lists mean all", "required": ["fix", "resync", "accounts", "organizational_units", "regions", "diagnoses", "blocklist", "only_scan_type", "min_age"]},

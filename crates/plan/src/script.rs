@@ -65,6 +65,7 @@ pub(crate) fn script(plan: &Plan) -> String {
             step.losses.findings.to_string(),
             sha256(&before.to_string()),
             step.registry_policy.as_deref().map_or_else(|| "none".to_owned(), canonical_sha256),
+            if step.losses.only_scan_type { "yes" } else { "no" }.to_owned(),
         ];
         let _ = writeln!(text, "resync {}", words.map(|word| quoted(&word)).join(" "));
     }

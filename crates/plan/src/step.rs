@@ -78,6 +78,8 @@ pub struct PolicyStep {
     pub after: String,
     /// Who else writes this policy: it must be repaired there too, or it comes back.
     pub sources: Vec<String>,
+    /// Where nobody looked for another writer: tags that were not read, templates that could not be.
+    pub sources_not_looked_for: Vec<&'static str>,
 }
 
 /// A repository that a person must decide.
@@ -109,9 +111,8 @@ pub struct Plan {
     pub repositories: usize,
     pub policies: Vec<PolicyStep>,
     pub resyncs: Vec<ResyncStep>,
-    /// What was counted for them, and when; `None` where nobody counted.
+    /// What was counted for them; `None` where nobody counted.
     pub losses_sha256: Option<String>,
-    pub counted_at: Option<Timestamp>,
     pub refused: Vec<Refused>,
     pub undecided: Vec<Undecided>,
     pub losses: Losses,
@@ -155,7 +156,7 @@ impl Plan {
         };
         let cells = Counted::Number(u64::try_from(self.resyncs.len()).unwrap_or(u64::MAX));
         let mut text = format!(
-            "WARNING: re-syncing {} DELETES {} for good ({suppressed} of them suppressed{}), and with them their dates; the scans of {} go and are made anew where that is possible; {} LOSES COVERAGE until it is pushed again; {} fine now, and scanned anew with the others.",
+            "WARNING: re-syncing {} DELETES {} for good ({suppressed} of them suppressed{}), and with them their dates; the scans of {} go and are made anew where that is possible; {} LOSES COVERAGE; {} fine now, and scanned anew with the others.",
             of(cells, "cell", "cells"),
             of(self.losses.findings, "finding", "findings"),
             oldest.map_or_else(String::new, |oldest| format!(", the oldest first seen {oldest:.0}")),
@@ -164,7 +165,7 @@ impl Plan {
             of(self.losses.repositories, "repository is", "repositories are"),
         );
         if self.losses.images_not_rescanned != Counted::Number(1) {
-            text = text.replace("LOSES COVERAGE until it is", "LOSE COVERAGE until they are");
+            text = text.replace("LOSES COVERAGE", "LOSE COVERAGE");
         }
         if whole > 0 {
             let _ = write!(

@@ -53,6 +53,8 @@ pub(crate) struct Account {
 #[derive(Debug, Clone)]
 pub(crate) struct Cell {
     pub(crate) ecr_scanning: String,
+    /// A change that is under way and does not show.
+    pub(crate) hidden_change: Option<&'static str>,
     pub(crate) ec2_scanning: bool,
     pub(crate) scan_type: String,
     pub(crate) rules: Vec<Rule>,
@@ -70,6 +72,7 @@ impl Default for Cell {
     fn default() -> Self {
         Self {
             ecr_scanning: "DISABLED".to_owned(),
+            hidden_change: None,
             ec2_scanning: false,
             scan_type: "BASIC".to_owned(),
             rules: Vec::new(),

@@ -11,7 +11,7 @@ use scangap_model::{
 };
 use serde_json::{Value, json};
 
-use crate::codec::{BadValue, Decoder, Encoder};
+use crate::codec::{BadValue, Decoder, Encoder, KNOWN};
 use crate::digest::sha256_of_tables;
 use crate::read::{GAPS, ReadError, RowError, bad, failed, gap};
 use crate::schema::GAP_TABLES;
@@ -101,10 +101,19 @@ impl StoredLosses {
 
     /// The last child of a snapshot, if there is one of its facts.
     pub fn latest(snapshot: &Path, facts_sha256: &str) -> Result<Option<Self>, ReadError> {
+        Self::last(snapshot, |stored| stored.meta.parent_facts_sha256 == facts_sha256)
+    }
+
+    /// The child of a snapshot that a plan names.
+    pub fn named(snapshot: &Path, losses_sha256: &str) -> Result<Option<Self>, ReadError> {
+        Self::last(snapshot, |stored| stored.losses_sha256 == losses_sha256)
+    }
+
+    fn last(snapshot: &Path, wanted: impl Fn(&Self) -> bool) -> Result<Option<Self>, ReadError> {
         let known = (1..u32::MAX).map(|number| child(snapshot, number)).take_while(|path| path.exists());
         for path in known.collect::<Vec<_>>().into_iter().rev() {
             let stored = Self::open(&path)?;
-            if stored.meta.parent_facts_sha256 == facts_sha256 {
+            if wanted(&stored) {
                 return Ok(Some(stored));
             }
         }
@@ -188,6 +197,7 @@ type Columns = (Option<String>, String);
 
 fn columns(facts: &ResyncFacts, encode: &mut Encoder) -> Vec<(&'static str, Columns)> {
     vec![
+        ("counted_at", (Some(json!(facts.counted_at.to_string()).to_string()), KNOWN.to_owned())),
         ("toggled_from", encode.observed_as(&facts.toggled_from, |account| json!(account.as_str()).to_string())),
         ("permissions", encode.observed_as(&facts.permissions, |words| json!(words).to_string())),
         ("organization_policy", encode.observed_as(&facts.organization_policy, |text| json!(text).to_string())),
@@ -237,9 +247,11 @@ struct StoredFact {
 
 fn cell(decode: &Decoder, facts: &[StoredFact]) -> Result<ResyncFacts, RowError> {
     let first = facts.first().ok_or_else(|| bad("no facts"))?;
+    let counted_at = of(decode, facts, "counted_at", |value| value.as_str()?.parse().ok())?;
     Ok(ResyncFacts {
         account: first.account,
         region: first.region.clone(),
+        counted_at: counted_at.known().copied().ok_or_else(|| bad("no counted_at"))?,
         toggled_from: of(decode, facts, "toggled_from", |value| value.as_str()?.parse().ok())?,
         permissions: of(decode, facts, "permissions", texts)?,
         organization_policy: of(decode, facts, "organization_policy", |value| value.as_str().map(str::to_owned))?,

@@ -297,7 +297,7 @@ fn what_cannot_be_saved_is_not_deleted() {
     assert_eq!(call.code, 1, "{}", call.stderr);
     assert!(call.stderr.contains("what would be lost is not saved"), "{}", call.stderr);
     assert_eq!(simulator.mutating_calls(), []);
-    // A backup that was made and is gone, or was changed, is missing too.
+    // Resumed after a refusal, everything is saved again: what has come since would be lost, and is counted.
     let simulator = stale("", STALE_CELL, "");
     let plan = stale_plan(&simulator);
     let mut refuse = FaultSpec::of("inspector2:Disable", "AccessDeniedException", 403);
@@ -305,20 +305,27 @@ fn what_cannot_be_saved_is_not_deleted() {
     simulator.add_fault(refuse);
     let call = plan.consented(&simulator, &[]);
     assert_eq!(call.code, 1, "{}", call.stderr);
-    let backups = plan.folder.join("backup");
-    let one = fs_err::read_dir(&backups).expect("backups").next().expect("one").expect("it").path();
-    fs_err::write(one.join("findings.csv"), "").expect("written");
+    Operator::of(&simulator, "333333333333", "eu-west-1")
+        .ecr("PutImage", &json!({"repositoryName": "fine", "imageManifest": "{}", "imageTag": "new"}));
+    let before = simulator.mutating_calls().len();
     let call = plan.apply(&simulator, &["--resume"]);
-    assert_eq!(call.code, 1, "{}", call.stderr);
-    assert!(
-        call.stderr.contains("`findings.csv` of the backup") && call.stderr.contains("was changed"),
-        "{}",
-        call.stderr
-    );
-    fs_err::remove_dir_all(&one).expect("removed");
-    let call = plan.apply(&simulator, &["--resume"]);
-    assert!(call.code == 1 && call.stderr.contains("is missing"), "{}", call.stderr);
-    assert!(mutations(&simulator).is_empty());
+    assert_eq!(call.code, 65, "{}", call.stderr);
+    assert!(call.stderr.contains("129 findings, and not 128"), "{}", call.stderr);
+    assert_eq!(fs_err::read_dir(plan.folder.join("backup")).expect("backups").count(), 2);
+    assert_eq!(simulator.mutating_calls().len(), before);
+}
+
+#[test]
+fn a_repository_that_changed_meanwhile_is_not_re_synced_for() {
+    let simulator = stale("", STALE_CELL, "");
+    let plan = stale_plan(&simulator);
+    Operator::of(&simulator, "333333333333", "eu-west-1")
+        .ecr("SetRepositoryPolicy", &json!({"repositoryName": "app", "policyText": crate::journey::BEFORE}));
+    let before = simulator.mutating_calls().len();
+    let call = plan.consented(&simulator, &[]);
+    assert_eq!(call.code, 65, "{}", call.stderr);
+    assert!(call.stderr.contains("the policy of app is not the one that lets Inspector in"), "{}", call.stderr);
+    assert_eq!(simulator.mutating_calls().len(), before);
 }
 
 #[test]
@@ -497,6 +504,10 @@ fn killed_at(place: usize, kind: FaultKind) {
     child.kill().expect("it is killed");
     child.wait().expect("it ended");
     tear_last_line(&plan.folder, place);
+    // Any other command says what is open, and nothing where nothing is.
+    let open = is_open(&plan.journal());
+    let other = Scangap::new(&["schema", "exit-codes"]).env("HOME", &plan.home.path().to_string_lossy()).run();
+    assert_eq!(other.code, i32::from(open), "killed {kind:?} call {place}: {:#?}\n{}", plan.journal(), other.stderr);
     // Where nothing was begun, it begins; else it goes on.
     let begun = !plan.journal().is_empty();
     let call =
@@ -518,6 +529,14 @@ fn killed_at(place: usize, kind: FaultKind) {
     }
     let after = audit(&simulator).expect_code(0);
     assert_eq!(after.diagnosis("app"), "covered", "{}", context());
+}
+
+/// Whether the last thing that is written of the cell is between its disable and the end of its way back.
+fn is_open(journal: &[Value]) -> bool {
+    let last = journal.iter().rev().filter(|line| !line["step"].is_null()).find(|line| line["event"] != "restoring");
+    last.is_some_and(|line| {
+        ["disabling", "accepted", "disabled", "enabling", "enabled"].iter().any(|open| line["event"] == *open)
+    })
 }
 
 /// Half of a line, as a crash in the middle of writing leaves it: with every other place.

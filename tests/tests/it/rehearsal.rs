@@ -35,10 +35,10 @@ fn a_rehearsal_shows_what_an_apply_then_does_and_asks_nobody() {
     assert_eq!(simulator.calls().len(), calls, "no call leaves the machine");
     let rehearsed = json_of(&call);
     assert_eq!(rehearsed["simulated"], true);
-    assert_eq!(rehearsed["becomes_covered"], json!(["333333333333 eu-west-1 app: covered"]));
-    assert_eq!((&rehearsed["becomes_worse"], &rehearsed["stays_broken"]), (&json!([]), &json!({})));
-    assert_eq!(rehearsed["lost"], json!({"findings": 128, "images": 2}), "as the plan says");
-    assert_eq!(rehearsed["predicted"]["findings"], 128);
+    assert_eq!(rehearsed["becomes_covered"], json!(["333333333333 eu-west-1 app: stale -> covered"]));
+    assert_eq!((&rehearsed["becomes_worse"], &rehearsed["stays_broken"]), (&json!([]), &json!([])));
+    assert_eq!(rehearsed["lost"], json!({"findings": 128, "images": 2, "images_not_rescanned": 1}), "as the plan says");
+    assert_eq!(rehearsed["predicted"], json!({"findings": 128, "images_not_rescanned": 1}));
     assert_eq!(rehearsed["outcome"]["steps"][0]["taken"], json!({"findings": 128, "images_not_rescanned": 1}));
     assert_eq!(rehearsed["other_than_in_the_snapshot"], 0, "the copy is faithful");
     let verified = Scangap::new(&["verify", &format!("{out}/after")]).run();
@@ -54,7 +54,8 @@ fn a_rehearsal_shows_what_an_apply_then_does_and_asks_nobody() {
     for line in [
         "SIMULATED: nothing of this happened at AWS.",
         "becomes covered: 1",
-        "lost: 128 findings (the plan says 128), the scans of 2 images, 1 of which are not scanned again",
+        "lost: 128 findings (the plan says 128), the scans of 2 images, 1 of which are not scanned again (the plan says 1)",
+        "which AWS does not document",
     ] {
         assert!(text.stdout.contains(line), "`{line}` is missing:\n{}", text.stdout);
     }
@@ -72,6 +73,13 @@ fn a_rehearsal_of_another_snapshot_or_of_none_says_which_it_wants() {
     let folder = plan.folder.to_string_lossy().into_owned();
     let call = Scangap::new(&["rehearse", &folder]).run();
     assert!(call.code == 65 && call.stderr.contains("no snapshot with the plan's facts"), "{}", call.stderr);
+    // The snapshot without the count that the plan names.
+    let audited = audit(&simulator).expect_code(0);
+    let counted = crate::apply::plan_of(&simulator, &audited, &[]);
+    fs_err::remove_file(audited.out.join("snapshot-losses-1.db")).expect("removed");
+    let counted = counted.folder.to_string_lossy().into_owned();
+    let call = Scangap::new(&["rehearse", &counted, "--snapshot", &snapshot(&audited)]).run();
+    assert!(call.code == 65 && call.stderr.contains("the count that the plan names"), "{}", call.stderr);
     let other = audit(&stale("", &STALE_CELL.replace("\"fine\"", "\"other\""), "")).expect_code(0);
     let call = Scangap::new(&["rehearse", &folder, "--snapshot", &snapshot(&other)]).run();
     assert!(call.code == 65 && call.stderr.contains("holds others"), "{}", call.stderr);
@@ -90,7 +98,7 @@ fn a_copy_of_the_demo_organization_is_as_the_snapshot_says() {
     assert_eq!(rehearsed["other_than_in_the_snapshot"], 0, "every diagnosis is the same in the copy");
     assert_eq!(
         rehearsed["becomes_covered"],
-        json!(["333333333333 eu-west-1 ledger: covered"]),
+        json!(["333333333333 eu-west-1 ledger: at_risk -> covered"]),
         "the other one that is repaired waits for a push"
     );
     assert_eq!(rehearsed["lost"]["findings"], 0);
@@ -219,7 +227,7 @@ images = [{{ pushed_days_ago = 2, findings = 31, suppressed = 1 }}, {{ pushed_da
     assert_eq!(diagnosis("runs/1", "article/app"), "blocked");
     run(2, &["plan", "runs/1/snapshot.db", "--out", "repair", "--detailed-exitcode"]);
     let rehearsed = run(0, &["rehearse", "repair"]);
-    assert!(rehearsed.stdout.contains("stays broken: 1\n  1 stale"), "repaired, and stuck: {}", rehearsed.stdout);
+    assert!(rehearsed.stdout.contains("article/app: stale\n"), "repaired, and stuck: {}", rehearsed.stdout);
     run(0, &[&["apply", "repair", "--confirm", "o-article1"][..], &role].concat());
 
     run(0, &["audit", "--out", "runs/2"]);
@@ -243,7 +251,7 @@ images = [{{ pushed_days_ago = 2, findings = 31, suppressed = 1 }}, {{ pushed_da
             .expect("JSON");
     assert_eq!(plan["losses"], json!({"findings": 40, "images": 2, "images_not_rescanned": 1, "repositories": 1}));
     let rehearsed = run(0, &["rehearse", "resync"]);
-    assert!(rehearsed.stdout.contains("article/app: covered"), "{}", rehearsed.stdout);
+    assert!(rehearsed.stdout.contains("article/app: stale -> covered"), "{}", rehearsed.stdout);
     assert!(rehearsed.stdout.contains("lost: 40 findings (the plan says 40)"), "{}", rehearsed.stdout);
     assert_eq!(served.get("/_simorg/losses"), "", "nothing was lost by rehearsing");
     run(0, &[&["apply", "resync", "--confirm", "o-article1", "--accept-history-loss", "40"][..], &role].concat());

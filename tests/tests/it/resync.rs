@@ -33,8 +33,9 @@ pub(crate) fn stale(account: &str, cells: &str, organization_members: &str) -> S
 
 pub(crate) fn stale_scenario(account: &str, cells: &str) -> Scenario {
     let mut scenario = organization(&format!(
-        "[[policies]]\nname = \"open\"\ninspector = \"allowed\"\ntext = {}\n[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\n{account}\n{cells}",
-        json!(OPEN)
+        "[[policies]]\nname = \"open\"\ninspector = \"allowed\"\ntext = {}\n[[policies]]\nname = \"office\"\ninspector = \"denied\"\ntext = {}\n[[policies]]\nname = \"nothing\"\ninspector = \"allowed\"\ntext = '{{\"Statement\":[]}}'\n[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\n{account}\n{cells}",
+        json!(OPEN),
+        json!(crate::journey::BEFORE)
     ));
     scenario.clock = now().to_string();
     scenario
@@ -132,7 +133,7 @@ fn the_warning_stands_everywhere_with_its_numbers() {
     for file in ["plan.json", "plan.md", "plan.sh"] {
         let text = read(file);
         assert!(text.contains("DELETES 128 findings for good"), "{file}");
-        assert!(text.contains("1 image LOSES COVERAGE until it is pushed again"), "{file}");
+        assert!(text.contains("1 image LOSES COVERAGE"), "{file}");
     }
     let csv = read("resync.csv");
     assert!(csv.contains("\"planned\"") && csv.contains("\"128\",\"2\"") && csv.contains("deleted for good"), "{csv}");
@@ -162,6 +163,7 @@ fn the_warning_stands_everywhere_with_its_numbers() {
 fn refused(simulator: &Simulated, more: &[&str], code: &str, sentence: &str) {
     let audited = audit(simulator).expect_code(0);
     let plan = planned(simulator, &audited, &[&["--collect"], more].concat());
+    assert_eq!(plan["complete"], code != "losses_unread", "what hides losses makes a plan incomplete");
     assert_eq!(plan["steps"], json!([]));
     assert_eq!(plan["refused"][0]["code"], code, "{plan:#}");
     let why = plan["refused"][0]["why"].as_str().expect("a sentence");
@@ -196,6 +198,31 @@ fn what_aws_would_refuse_or_what_goes_too_far_is_refused_in_a_sentence() {
         403,
     ));
     refused(&silent, &[], "losses_unread", "organizations:DescribeEffectivePolicy");
+    // What is scanned today although its policy denies would not be scanned again.
+    let ledger = "[[accounts.cells.repositories]]\nname = \"ledger\"\npolicy = \"office\"\ncoverage = { status = \"ACTIVE\", reason = \"SUCCESSFUL\" }\n";
+    refused(&stale("", &format!("{STALE_CELL}{ledger}"), ""), &[], "would_block", "repair them first (ledger)");
+    // Nothing to scan within the window: nothing is destroyed for it.
+    let old = STALE_CELL.replace("sticky = true", "sticky = true\nimages = [{ pushed_days_ago = 60 }]");
+    refused(&stale("", &old, ""), &[], "nothing_eligible", "push an image instead");
+}
+
+/// Cells are counted one after the other: what was counted before stays, with its own time.
+#[test]
+fn a_count_adds_to_the_counts_before_and_what_nobody_counted_is_no_zero() {
+    let two = format!("{STALE_CELL}{}", STALE_CELL.replace("eu-west-1", "us-east-1"));
+    let simulator = stale("", &two, "");
+    let audited = audit(&simulator).expect_code(0);
+    let eu = planned(&simulator, &audited, &["--collect", "--regions", "eu-west-1"]);
+    assert_eq!(eu["losses"]["findings"], 128);
+    let us = planned(&simulator, &audited, &["--regions", "us-east-1"]);
+    assert_eq!(
+        (&us["losses"]["findings"], &us["refused"][0]["code"]),
+        (&json!("not counted"), &json!("losses_not_counted"))
+    );
+    planned(&simulator, &audited, &["--collect", "--regions", "us-east-1"]);
+    let both = planned(&simulator, &audited, &[]);
+    assert_eq!((both["steps"].as_array().map(Vec::len), &both["losses"]["findings"]), (Some(2), &json!(256)));
+    assert_ne!(both["steps"][0]["losses_counted_at"], both["steps"][1]["losses_counted_at"]);
 }
 
 #[test]

@@ -44,10 +44,9 @@ fn answers_that_are_lost_and_throttles_are_lived_through() {
         }
     }
     in_spite_of(|simulator| {
-        for operation in ["inspector2:*", "ecr:*", "sts:*"] {
-            let mut throttle = FaultSpec::of(operation, "ThrottlingException", 400);
-            throttle.skip = 2;
-            throttle.count = Some(4);
+        for operation in ["inspector2:Disable", "inspector2:Enable", "ecr:PutRegistryScanningConfiguration"] {
+            let mut throttle = FaultSpec::of(operation, "ThrottlingException", 429);
+            throttle.count = Some(2);
             simulator.add_fault(throttle);
         }
     });
@@ -65,9 +64,96 @@ fn a_slow_inspector_is_waited_for() {
     assert_eq!(mutations(&simulator)[..2], ["inspector2:Disable", "inspector2:Enable"], "never on a timer");
     let names: Vec<String> =
         plan.journal().iter().map(|line| line["event"].as_str().expect("an event").to_owned()).collect();
-    let expected =
-        ["begin", "backed_up", "disabling", "disabled", "enabling", "enabled", "restoring", "restored", "done", "end"];
+    let expected = [
+        "begin",
+        "backed_up",
+        "disabling",
+        "accepted",
+        "disabled",
+        "enabling",
+        "enabled",
+        "restoring",
+        "restored",
+        "done",
+        "end",
+    ];
     assert_eq!(names, expected);
+}
+
+/// The answer to a disable is lost, and the status says ENABLED for a while: it is neither taken for done nor done twice.
+#[test]
+fn a_disable_that_shows_late_is_not_repeated_and_not_forgotten() {
+    for kind in [None, Some(FaultKind::ResetAfter)] {
+        let mut scenario = crate::resync::stale_scenario("", STALE_CELL);
+        scenario.delays.toggle_ms = 2500;
+        scenario.delays.hidden = true;
+        let simulator = scangap_tests::simulate(scenario);
+        let before = scanning(&simulator);
+        let plan = stale_plan(&simulator);
+        if let Some(kind) = kind {
+            simulator.add_fault(fault("inspector2:Disable", kind, Some(1)));
+        }
+        let call = plan.consented_for("6s", &simulator, &[]);
+        assert!(matches!(call.code, 0 | 1), "{}{}", call.stdout, call.stderr);
+        if call.code == 1 {
+            let call = plan.apply(&simulator, &["--resume", "--wait", "20s"]);
+            assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+        }
+        assert_eq!(
+            (ecr_status(&simulator).as_str(), scanning(&simulator)),
+            ("ENABLED", before),
+            "{:#?}",
+            plan.journal()
+        );
+        assert_eq!(simulator.losses(), (128, 2), "{:#?}", plan.journal());
+        std::thread::sleep(Duration::from_secs(3));
+        assert_eq!(ecr_status(&simulator), "ENABLED", "nothing comes through later");
+    }
+}
+
+#[test]
+fn a_scanning_configuration_that_cannot_be_put_back_is_named_too() {
+    let simulator = stale("", STALE_CELL, "");
+    let before = scanning(&simulator);
+    let plan = stale_plan(&simulator);
+    simulator.add_fault(FaultSpec::of("ecr:PutRegistryScanningConfiguration", "AccessDeniedException", 403));
+    let call = plan.consented_for("1s", &simulator, &[]);
+    assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
+    let other = Scangap::new(&["schema", "exit-codes"]).env("HOME", &plan.home.path().to_string_lossy()).run();
+    assert_eq!(other.code, 1);
+    assert!(other.stderr.contains("without its scanning configuration"), "{}", other.stderr);
+    assert!(
+        other
+            .stderr
+            .contains("aws ecr put-registry-scanning-configuration --region eu-west-1 --cli-input-json file://"),
+        "{}",
+        other.stderr
+    );
+    simulator.clear_faults();
+    let call = plan.apply(&simulator, &["--resume", "--wait", "20s"]);
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    assert_eq!((ecr_status(&simulator).as_str(), scanning(&simulator)), ("ENABLED", before));
+}
+
+/// A plan of two accounts, one of which does not open any more: what is open in the other is brought back all the same.
+#[test]
+fn what_is_open_is_brought_back_whatever_else_stands_against_the_plan() {
+    let second = format!("[[accounts]]\nid = \"444444444444\"\nname = \"beta\"\n{STALE_CELL}");
+    let simulator = stale("", &format!("{STALE_CELL}{second}"), "");
+    let plan = plan_of(&simulator, &audit(&simulator).expect_code(0), &[]);
+    simulator.add_fault(fault("inspector2:Enable", FaultKind::Error, Some(1000)));
+    let consent = ["--confirm", "o-testing", "--accept-history-loss", "256", "--wait", "1s"];
+    assert_eq!(plan.apply(&simulator, &consent).code, 1);
+    assert_eq!(ecr_status(&simulator), "DISABLED");
+    simulator.clear_faults();
+    let mut closed = FaultSpec::of("sts:AssumeRole", "AccessDenied", 403);
+    closed.account = Some("444444444444".to_owned());
+    simulator.add_fault(closed);
+    simulator.add_fault(FaultSpec::of("organizations:DescribeOrganization", "AccessDeniedException", 400));
+    let call = plan.apply(&simulator, &["--resume", "--wait", "10s", "--blocklist", "333333333333"]);
+    assert_ne!(call.code, 0, "the rest is refused");
+    assert_eq!(ecr_status(&simulator), "ENABLED", "{}", call.stderr);
+    assert!(!call.stderr.contains("may be without ECR scanning"), "{}", call.stderr);
 }
 
 #[test]

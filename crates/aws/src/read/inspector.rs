@@ -11,17 +11,20 @@ use super::{Page, RegionReader, answered, send, timestamp};
 use crate::classify::CallError;
 use crate::meter::Call;
 
+/// What the SDK fills in for a required member that the answer leaves out.
+const NO_VALUE: &str = "no value was set";
+
 /// Which coverage rows to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CoverageFilter<'a> {
+pub enum CoverageFilter {
     /// The repositories' own rows.
     Repositories,
     /// Image rows that say `ACCESS_DENIED`.
     DeniedImages,
     /// Every image row of an account.
     ImagesOf(AccountId),
-    /// A repository's own row.
-    Repository { account: AccountId, name: &'a str },
+    /// The repositories' own rows of an account.
+    RepositoriesOf(AccountId),
 }
 
 #[derive(Debug, Clone)]
@@ -60,7 +63,7 @@ impl RegionReader {
         let ids = (!accounts.is_empty()).then(|| accounts.iter().map(ToString::to_string).collect());
         let output = send!(call, self.inspector.batch_get_account_status().set_account_ids(ids))?;
         let word = |state: Option<&aws_sdk_inspector2::types::State>| // The SDK fills in a required member that the answer leaves out.
-            state.map(|state| state.status().as_str().to_owned()).filter(|word| word != "no value was set");
+            state.map(|state| state.status().as_str().to_owned()).filter(|word| word != NO_VALUE);
         let accounts = output
             .accounts()
             .iter()
@@ -90,7 +93,7 @@ impl RegionReader {
     pub async fn coverage(
         &self,
         call: &Arc<Call>,
-        filter: CoverageFilter<'_>,
+        filter: CoverageFilter,
         token: Option<String>,
     ) -> Result<Page<CoveredResource>, CallError> {
         let equals = |value: &str| {
@@ -106,11 +109,10 @@ impl RegionReader {
                     .set_resource_type(equals("AWS_ECR_CONTAINER_IMAGE").map(|f| vec![f]))
                     .set_scan_status_reason(equals("ACCESS_DENIED").map(|f| vec![f]));
             }
-            CoverageFilter::Repository { account, name } => {
+            CoverageFilter::RepositoriesOf(account) => {
                 criteria = criteria
                     .set_resource_type(equals("AWS_ECR_REPOSITORY").map(|f| vec![f]))
-                    .set_account_id(equals(account.as_str()).map(|f| vec![f]))
-                    .set_ecr_repository_name(equals(name).map(|f| vec![f]));
+                    .set_account_id(equals(account.as_str()).map(|f| vec![f]));
             }
             CoverageFilter::ImagesOf(account) => {
                 criteria = criteria
@@ -159,5 +161,6 @@ fn scan_types(resources: &aws_sdk_inspector2::types::ResourceState) -> Vec<(Stri
     ]
     .into_iter()
     .filter_map(|(name, state)| Some((name.to_owned(), state?.status().as_str().to_owned())))
+    .filter(|(_, status)| status != NO_VALUE)
     .collect()
 }

@@ -41,7 +41,7 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
     if !command.resume {
         let given = given_consent(command, &plan)?;
         if !given {
-            let looked = carry_out(&plan, &connect, &options, false, global)?;
+            let looked = carry_out(&plan, &connect, &options, global)?;
             if let Some(stop) = looked.stopped {
                 return Err(CliError::Apply(Box::new(stop)));
             }
@@ -56,7 +56,8 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
         return Err(CliError::NoWriteRole);
     }
     options.dry_run = false;
-    let outcome = carry_out(&plan, &connect, &options, true, global)?;
+    disabled::remember(&plan, &options.folder)?;
+    let outcome = carry_out(&plan, &connect, &options, global)?;
     close(&plan, outcome, &options.folder, global)
 }
 
@@ -144,12 +145,11 @@ fn ask(question: &str) -> String {
     answer.trim().to_owned()
 }
 
-/// The executor, with somebody to listen and a way to interrupt it. `remember`: later commands are told of what it opens.
+/// The executor, with somebody to listen and a way to interrupt it.
 pub(super) fn carry_out(
     plan: &PlanDocument,
     connect: &ConnectOptions,
     options: &ApplyOptions,
-    remember: bool,
     global: &Global,
 ) -> Result<Outcome, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
@@ -159,12 +159,7 @@ pub(super) fn carry_out(
         let identity = connection.identity(&call).await.map_err(CliError::Connect)?;
         let cancel = CancellationToken::new();
         let signals = tokio::task::JoinSet::from_iter([interrupts(cancel.clone())]);
-        let listener = |event: ApplyEvent| {
-            if remember && matches!(event, ApplyEvent::Begins { .. }) {
-                disabled::remember(plan, &options.folder);
-            }
-            show(&event, global.quiet);
-        };
+        let listener = |event: ApplyEvent| show(&event, global.quiet);
         let ended = apply(plan, connection, identity, options, &listener, cancel).await;
         drop(signals);
         ended.map_err(|stop| CliError::Apply(Box::new(stop)))
@@ -215,7 +210,9 @@ fn show(event: &ApplyEvent, quiet: u8) {
             terminal::note(&terminal::paint(&sanitize(&format!("{step}: {why}")), Tone::Bad));
             return;
         }
-        ApplyEvent::BringsBack { step } => format!("{step}: is brought back: enabled, with its scanning configuration"),
+        ApplyEvent::BringsBack { step } => {
+            format!("{step}: is brought back: ECR scanning on, and its configuration as it was")
+        }
         ApplyEvent::BroughtBack { step } => format!("{step}: is back"),
     };
     if quiet == 0 {

@@ -95,7 +95,7 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
             Output::Text => terminal::out(&text(&planned, command.out.as_deref())),
         }
     }
-    Ok(match (complete, command.detailed_exitcode && planned.has_steps()) {
+    Ok(match (planned.complete, command.detailed_exitcode && planned.has_steps()) {
         (false, _) => Exit::Incomplete,
         (true, true) => Exit::Reached,
         (true, false) => Exit::Finished,
@@ -126,11 +126,7 @@ fn back_up(command: &Plan, directory: &Path, global: &Global) -> Result<(), CliE
 /// What was counted for this snapshot last, if anything was.
 fn counted(judged: &Judged) -> Result<Option<CountedResyncs>, CliError> {
     let stored = StoredLosses::latest(&judged.path, judged.facts_sha256()).map_err(CliError::Snapshot)?;
-    Ok(stored.map(|stored| CountedResyncs {
-        cells: stored.cells,
-        counted_at: stored.meta.counted_at,
-        losses_sha256: stored.losses_sha256,
-    }))
+    Ok(stored.map(|stored| CountedResyncs { cells: stored.cells, losses_sha256: stored.losses_sha256 }))
 }
 
 fn wishes(command: &Plan) -> Result<Wishes, CliError> {
@@ -189,7 +185,8 @@ pub(super) fn duration(text: &str) -> Result<SignedDuration, CliError> {
         })
 }
 
-/// Repositories that are stale now and whose policy let Inspector in at the earlier audit already: since then.
+/// Since when a repository that is stale now can be: its policy was last seen to deny at the earlier audit, or it was stale
+/// then already.
 fn stale_since(old: &Judged, new: &Judged) -> Result<BTreeMap<String, Timestamp>, CliError> {
     // That the two are of one organization, in this order, is the comparison's to check.
     new.changes_since(old)?;
@@ -198,7 +195,8 @@ fn stale_since(old: &Judged, new: &Judged) -> Result<BTreeMap<String, Timestamp>
     let mut known = BTreeMap::new();
     for joined in old.assessment.join(&old.snapshot.repositories, all) {
         let (record, assessment) = joined.map_err(|error| CliError::Facts(Unreadable(error)))?;
-        if assessment.policy.verdict == Verdict::Allowed && assessment.diagnosis == Diagnosis::Stale {
+        let stale = assessment.policy.verdict == Verdict::Allowed && assessment.diagnosis == Diagnosis::Stale;
+        if stale || assessment.policy.verdict == Verdict::Denied {
             known.insert(record.facts.arn, since);
         }
     }

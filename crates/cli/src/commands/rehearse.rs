@@ -1,7 +1,7 @@
 //! `scangap rehearse`: the plan, carried out by the same executor on a simulated copy of the organization, between two audits.
 //! No network, no AWS.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use scangap_assess::verdict_with_policy;
 use scangap_aws::{AssumeOptions, ConnectOptions, SimulatedEndpoint};
 use scangap_collect::CollectOptions;
 use scangap_model::{
-    AccountId, AuditFacts, Diagnosis, Phase, RegionName, RepositoryFacts, Scope, Tone, Verdict, sanitize,
+    AccountId, AuditFacts, Diagnosis, Phase, RegionName, RepositoryFacts, ResyncFacts, Scope, Tone, Verdict, sanitize,
     session_policy,
 };
 use scangap_plan::execute::{ApplyOptions, Outcome, PlanDocument, Roles};
-use scangap_report::{ChangeKind, Changes, CsvDialect, Options as ReportOptions, write_changes};
+use scangap_report::{Change, ChangeKind, Changes, CsvDialect, Options as ReportOptions, write_changes};
 use scangap_simorg::{Judge, Question, Scenario, Simulator, Standing};
 use scangap_snapshot::{Snapshot, StoredLosses};
 use serde_json::json;
@@ -45,8 +45,7 @@ pub(super) fn run(command: &Rehearse, global: &Global) -> Result<Exit, CliError>
     let out = folder(command.out.as_deref(), &plan)?;
     // Whatever the plan is of, this is a simulation, and the executor holds it to that.
     plan.simulated = true;
-    let counted = StoredLosses::latest(&path, judged.facts_sha256()).map_err(CliError::Snapshot)?;
-    let resyncs = counted.map(|counted| counted.cells).unwrap_or_default();
+    let resyncs = counted(&plan, &path)?;
     let snapshot = &judged.snapshot;
     let now = environment::now();
     let scenario = Scenario::of_snapshot(&snapshot.facts, &snapshot.repositories, &resyncs, now)
@@ -60,7 +59,6 @@ pub(super) fn run(command: &Rehearse, global: &Global) -> Result<Exit, CliError>
             "SIMULATED: a copy of the snapshot's organization on this machine; no network, nothing happens at AWS.",
             Tone::Warning,
         ));
-        terminal::note("Policies are judged by scangap itself; where it cannot tell, by what coverage says now.");
     }
     let connect = ConnectOptions {
         profile: None,
@@ -88,7 +86,7 @@ pub(super) fn run(command: &Rehearse, global: &Global) -> Result<Exit, CliError>
         dry_run: false,
         clock: environment::now,
     };
-    let outcome = apply::carry_out(&plan, &connect, &options, false, global)?;
+    let outcome = apply::carry_out(&plan, &connect, &options, global)?;
     apply::write_report(&plan, &outcome, &out)?;
     let after = look(&connect, &role, &out.join("after"))?;
     let changes = after.changes_since(&before)?;
@@ -104,14 +102,28 @@ pub(super) fn run(command: &Rehearse, global: &Global) -> Result<Exit, CliError>
     };
     if global.quiet < 2 {
         match command.output {
-            Output::Json => terminal::json(&result.json()),
-            Output::Text => terminal::out(&result.text(&out)),
+            Output::Json => terminal::json(&result.json()?),
+            Output::Text => terminal::out(&result.text(&out)?),
         }
+    }
+    let more_than_planned =
+        result.lost.0 > plan.findings_lost.unwrap_or(0) || result.images_lost() > plan.images_lost();
+    let unfinished = outcome.steps.iter().any(|step| step.result.contains("not refreshed yet"));
+    if more_than_planned {
+        return Err(CliError::RehearsalLost);
     }
     match outcome.stopped {
         Some(stop) => Err(CliError::Apply(Box::new(stop))),
-        None => Ok(if judged.is_complete() { Exit::Finished } else { Exit::Incomplete }),
+        None if unfinished || !judged.is_complete() => Ok(Exit::Incomplete),
+        None => Ok(Exit::Finished),
     }
+}
+
+/// What was counted for the plan, and nothing else: another count would give another rehearsal.
+fn counted(plan: &PlanDocument, snapshot: &Path) -> Result<Vec<ResyncFacts>, CliError> {
+    let Some(hash) = plan.losses_sha256.as_ref().filter(|_| !plan.resyncs.is_empty()) else { return Ok(Vec::new()) };
+    let stored = StoredLosses::named(snapshot, hash).map_err(CliError::Snapshot)?;
+    stored.map(|stored| stored.cells).ok_or_else(|| CliError::LossesNotFound(snapshot.to_owned()))
 }
 
 /// The snapshot with these facts: in the plan's folder, above it, beside it, or among the runs here.
@@ -234,61 +246,100 @@ struct Rehearsed<'a> {
 }
 
 impl Rehearsed<'_> {
-    /// Repositories of a kind, as `account region name`.
-    fn of(&self, wanted: impl Fn(&scangap_report::Change) -> bool) -> Vec<String> {
+    /// Repositories of a kind, as `account region name: before -> after`.
+    fn of(&self, wanted: impl Fn(&Change) -> bool) -> Vec<String> {
         let rows = self.changes.rows.iter().filter(|change| wanted(change));
         rows.map(|change| {
-            let after = change.after.map_or("-", Diagnosis::word);
-            format!("{} {} {}: {after}", change.account, change.region, sanitize(change.repository.as_str()))
+            let word = |one: Option<Diagnosis>| one.map_or("-", Diagnosis::word);
+            let (before, after) = (word(change.before), word(change.after));
+            format!(
+                "{} {} {}: {before} -> {after}",
+                change.account,
+                change.region,
+                sanitize(change.repository.as_str())
+            )
         })
         .collect()
     }
 
     fn covered(&self) -> Vec<String> {
-        self.of(|change| change.kind == ChangeKind::Fixed)
+        self.of(|change| change.after == Some(Diagnosis::Covered) && !loses_coverage(change))
     }
 
     fn worse(&self) -> Vec<String> {
-        self.of(|change| matches!(change.kind, ChangeKind::Regressed | ChangeKind::NoLongerReadable))
+        self.of(|change| {
+            loses_coverage(change) || matches!(change.kind, ChangeKind::Regressed | ChangeKind::NoLongerReadable)
+        })
     }
 
-    /// By diagnosis, whatever still fails.
-    fn broken(&self) -> Vec<(&'static str, usize)> {
-        let counts = self.after.assessment.counts();
-        counts.into_iter().filter(|(one, _)| one.info().fails_any).map(|(one, number)| (one.word(), number)).collect()
+    /// Whatever else is another diagnosis.
+    fn otherwise(&self) -> Vec<String> {
+        let told: Vec<String> = self.covered().into_iter().chain(self.worse()).collect();
+        self.of(|change| change.before != change.after).into_iter().filter(|row| !told.contains(row)).collect()
     }
 
-    fn json(&self) -> serde_json::Value {
-        json!({
+    /// Repositories of the plan that are still not scanned.
+    fn broken(&self) -> Result<Vec<String>, CliError> {
+        let repairs = self.plan.repairs.iter().map(|step| (step.account, step.region.clone(), step.repository.clone()));
+        let cells =
+            self.plan.resyncs.iter().flat_map(|step| {
+                step.repositories.iter().map(|name| (step.account, step.region.clone(), name.clone()))
+            });
+        let of_plan: HashSet<_> = repairs.chain(cells).collect();
+        let mut rows = Vec::new();
+        let all = 0..self.after.assessment.repositories.len();
+        for joined in self.after.assessment.join(&self.after.snapshot.repositories, all) {
+            let (record, assessment) = joined.map_err(|error| CliError::Facts(Unreadable(error)))?;
+            let facts = record.facts;
+            let named = (facts.account, facts.region.clone(), facts.name.to_string());
+            if of_plan.contains(&named) && assessment.diagnosis != Diagnosis::Covered {
+                let name = sanitize(facts.name.as_str());
+                rows.push(format!("{} {} {name}: {}", facts.account, facts.region, assessment.diagnosis.word()));
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Images that were scanned and are not any more, as the executor counted them.
+    fn images_lost(&self) -> u64 {
+        self.outcome.steps.iter().filter_map(|step| step.taken).map(|taken| taken.images_not_rescanned).sum()
+    }
+
+    fn json(&self) -> Result<serde_json::Value, CliError> {
+        Ok(json!({
             "simulated": true,
             "plan_sha256": self.plan.plan_sha256,
             "outcome": self.outcome.json(self.plan),
             "becomes_covered": self.covered(),
             "becomes_worse": self.worse(),
-            "stays_broken": self.broken().into_iter().collect::<std::collections::BTreeMap<_, _>>(),
-            "lost": {"findings": self.lost.0, "images": self.lost.1},
-            "predicted": {"findings": self.plan.findings_lost},
-            "policies_judged_by": "scangap's own evaluator",
+            "changes_otherwise": self.otherwise(),
+            "stays_broken": self.broken()?,
+            "lost": {"findings": self.lost.0, "images": self.lost.1, "images_not_rescanned": self.images_lost()},
+            "predicted": {"findings": self.plan.findings_lost, "images_not_rescanned": self.plan.images_lost()},
+            "assumed": ASSUMED,
             "other_than_in_the_snapshot": self.other,
-        })
+        }))
     }
 
-    fn text(&self, out: &Path) -> String {
+    fn text(&self, out: &Path) -> Result<String, CliError> {
         let mut text = terminal::paint("SIMULATED: nothing of this happened at AWS.", Tone::Warning);
         text.push('\n');
         list(&mut text, "becomes covered", Tone::Good, &self.covered());
         list(&mut text, "becomes worse", Tone::Bad, &self.worse());
-        let broken: Vec<String> = self.broken().iter().map(|(word, number)| format!("{number} {word}")).collect();
-        list(&mut text, "stays broken", Tone::Warning, &broken);
-        let images: u64 =
-            self.outcome.steps.iter().filter_map(|step| step.taken).map(|taken| taken.images_not_rescanned).sum();
+        list(&mut text, "changes otherwise", Tone::Neutral, &self.otherwise());
+        list(&mut text, "stays broken, of what the plan is for", Tone::Warning, &self.broken()?);
+        let planned = self.plan.findings_lost.map_or_else(|| "not counted".to_owned(), |number| number.to_string());
         let line = format!(
-            "lost: {} findings (the plan says {}), the scans of {} images, {images} of which are not scanned again",
+            "lost: {} findings (the plan says {planned}), the scans of {} images, {} of which are not scanned again (the plan says {})",
             self.lost.0,
-            self.plan.findings_lost.map_or_else(|| "not counted".to_owned(), |number| number.to_string()),
-            self.lost.1
+            self.lost.1,
+            self.images_lost(),
+            self.plan.images_lost()
         );
         let _ = writeln!(text, "{}", if self.lost.0 > 0 { terminal::paint(&line, Tone::Bad) } else { line });
+        for line in ASSUMED {
+            let _ = writeln!(text, "assumed: {line}");
+        }
         if self.other > 0 {
             let _ = writeln!(
                 text,
@@ -297,8 +348,21 @@ impl Rehearsed<'_> {
             );
         }
         let _ = writeln!(text, "Rehearsed {}: before/  after/  changes.html  applied.md  journal.jsonl", out.display());
-        text
+        Ok(text)
     }
+}
+
+/// What a rehearsal cannot know.
+const ASSUMED: &[&str] = &[
+    "policies are judged by scangap itself, and where that hangs on something, by what coverage says now",
+    "a re-sync refreshes a status that is stuck, which AWS does not document; images pushed in the last 14 days are scanned anew",
+    "scan rules do not survive a disable, and are put back; a repair alone shows in coverage at the next push",
+];
+
+/// Whether it was scanned before and is not now.
+fn loses_coverage(change: &Change) -> bool {
+    let of_status = |one: &&scangap_report::Difference| one.column == "coverage_status";
+    change.differences.iter().find(of_status).is_some_and(|one| one.before == "ACTIVE" && one.after != "ACTIVE")
 }
 
 fn list(text: &mut String, title: &str, tone: Tone, rows: &[String]) {

@@ -37,12 +37,14 @@ pub(super) struct Access {
 }
 
 impl Access {
-    /// Assumes every role, and asks each who it is.
+    /// Assumes every role, and asks each who it is. `bring_back`: whatever is open is brought back also where the organization
+    /// cannot be described now.
     pub(super) async fn open(
         connection: Connection,
         identity: Identity,
         plan: &PlanDocument,
         roles: &Roles,
+        bring_back: bool,
     ) -> Result<Self, Stop> {
         let reading = |policy| AssumeOptions {
             session_name: "scangap-apply".to_owned(),
@@ -56,11 +58,16 @@ impl Access {
             None => connection.organization(None),
             Some(arn) => {
                 let call = Call::new(Api::AssumeRole, connection.meter());
-                let role = connection.assume(arn, &reads, &call).await.map_err(Stop::Organization)?;
-                connection.organization(Some(&role))
+                match connection.assume(arn, &reads, &call).await {
+                    Ok(role) => connection.organization(Some(&role)),
+                    Err(_) if bring_back => connection.organization(None),
+                    Err(error) => return Err(Stop::Organization(error)),
+                }
             }
         };
-        same_place(&connection, &organization, plan).await?;
+        if !bring_back {
+            same_place(&connection, &organization, plan).await?;
+        }
         let toggling: BTreeSet<AccountId> = plan.resyncs.iter().map(|resync| resync.toggled_from).collect();
         let mut access =
             Self { connection, identity, organization, readers: BTreeMap::new(), writers: BTreeMap::new() };
@@ -170,6 +177,8 @@ fn write_policy(plan: &PlanDocument, account: AccountId) -> Result<String, Stop>
         allowances.push(Allowance {
             actions: vec![
                 "ecr:PutRegistryScanningConfiguration",
+                "iam:CreateServiceLinkedRole",
+                "inspector2:Disable",
                 "inspector2:Enable",
                 "inspector2:ListAccountPermissions",
                 "inspector2:ListCoverage",

@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
-use scangap_assess::{CellLosses, cell_losses};
+use scangap_assess::{CellLosses, CellToCount, cell_losses};
 use scangap_aws::CallError;
 use scangap_aws::read::{CoverageFilter, Page, RegionReader, ScanningConfiguration};
 use scangap_model::{Api, Arn, CoveredImage, FindingCount, Observed, RescanDurations, ResyncFacts, ScanRule};
@@ -22,6 +22,8 @@ use super::stop::Stop;
 const FINDINGS: &str = "findings.jsonl.gz";
 const COVERAGE: &str = "coverage.csv";
 const SCANNING: &str = "registry-scanning-configuration.json";
+/// The same as the aws CLI takes it, to put it back by hand.
+pub(super) const PUT: &str = "put-registry-scanning-configuration.json";
 const MANIFEST: &str = "manifest.json";
 
 /// What was saved.
@@ -49,13 +51,16 @@ pub(super) async fn save(access: &Access, step: &Resync, folder: &Path, now: Tim
         .map_err(of_file)?;
     let scanning =
         own.scanning_configuration(&access.call(Api::GetRegistryScanningConfiguration)).await.map_err(of_call)?;
-    write(&folder.join(SCANNING), &scanning_value(&scanning)).map_err(of_file)?;
+    let value = scanning_value(&scanning);
+    write(&folder.join(SCANNING), &value).map_err(of_file)?;
+    write(&folder.join(PUT), value.get("scanningConfiguration").unwrap_or(&Value::Null)).map_err(of_file)?;
     let durations = own.rescan_durations(&access.call(Api::GetConfiguration)).await.map_err(of_call)?;
     write(&folder.join("configuration.json"), &durations_value(durations.as_ref())).map_err(of_file)?;
     let manifest_sha256 = manifest(folder, step, now).map_err(of_file)?;
     let facts = ResyncFacts {
         account: step.account,
         region: step.region.clone(),
+        counted_at: now,
         toggled_from: Observed::Known(step.toggled_from),
         permissions: Observed::Absent,
         organization_policy: Observed::Absent,
@@ -66,7 +71,9 @@ pub(super) async fn save(access: &Access, step: &Resync, folder: &Path, now: Tim
         images: Observed::Known(images),
         unit_price: Observed::Absent,
     };
-    let losses = cell_losses(&facts, 0, now).map_err(|gap| failed(gap.code.clone()))?;
+    let (stale, not_let_in) = (step.repositories.iter().cloned().collect(), step.not_let_in.iter().cloned().collect());
+    let cell = CellToCount { stale: &stale, not_let_in: &not_let_in, repositories_covered: 0, at: now };
+    let losses = cell_losses(&facts, cell).map_err(|gap| failed(gap.code.clone()))?;
     Ok(Saved { folder: folder.to_owned(), manifest_sha256, losses })
 }
 
@@ -400,7 +407,7 @@ pub(super) async fn taken(access: &Access, step: &Resync, folder: &Path) -> Resu
         },
     )
     .await?;
-    let mut scanned: BTreeSet<String> = BTreeSet::new();
+    let mut scanned: BTreeSet<(String, String)> = BTreeSet::new();
     let call = || access.call(Api::ListCoverage);
     pages(
         Api::ListCoverage,
@@ -410,8 +417,10 @@ pub(super) async fn taken(access: &Access, step: &Resync, folder: &Path) -> Resu
         },
         |items| {
             let active = items.into_iter().filter(|row| row.status.as_deref() == Some("ACTIVE"));
-            scanned
-                .extend(active.filter_map(|row| row.resource_id.rsplit_once('/').map(|(_, digest)| digest.to_owned())));
+            scanned.extend(active.filter_map(|row| {
+                let (repository, digest) = row.resource_id.parse::<Arn>().ok()?.ecr_repository()?;
+                Some((inert(repository.as_str()), digest?))
+            }));
             Ok(())
         },
     )
@@ -429,7 +438,8 @@ pub(super) async fn taken(access: &Access, step: &Resync, folder: &Path) -> Resu
     for row in rows.records() {
         let row = row.map_err(|error| error.to_string())?;
         let was_scanned = row.get(2) == Some("ACTIVE");
-        images_not_rescanned += u64::from(was_scanned && !scanned.contains(row.get(1).unwrap_or_default()));
+        let image = (row.get(0).unwrap_or_default().to_owned(), row.get(1).unwrap_or_default().to_owned());
+        images_not_rescanned += u64::from(was_scanned && !scanned.contains(&image));
     }
     Ok(Taken { findings, images_not_rescanned })
 }

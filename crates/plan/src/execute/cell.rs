@@ -1,18 +1,21 @@
 //! One cell: disable, wait, enable, wait, put the scanning configuration back, look. From the first disable on there is
 //! one way out: the cell is enabled again, or named as one that could not be.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use scangap_aws::CallError;
-use scangap_aws::read::{CoverageFilter, RegionReader};
-use scangap_model::{Api, GapKind, Observed};
+use scangap_aws::read::{CoverageFilter, PolicyAnswer, RegionReader, ScanningConfiguration};
+use scangap_model::{Api, Arn, GapKind};
 use serde_json::json;
 
 use super::backup::{self, Taken};
 use super::document::{Resync, policy_sha256, scanning_sha256};
-use super::journal::Progress;
+use super::journal::{Progress, Told};
 use super::run::{ApplyEvent, Executor, StepReport, may_pass};
 use super::stop::{LeftDisabled, Stop};
+
+const NOT_COME_THROUGH: &str = "the disable did not come through: everything that was saved is still there";
 
 const ENABLED: &str = "ENABLED";
 const DISABLED: &str = "DISABLED";
@@ -52,7 +55,7 @@ pub(super) async fn stale(executor: &Executor<'_>, step: &Resync) -> Result<Vec<
     if let Some((name, status)) = types.iter().find(|(name, status)| *name != "ecr" && status.ends_with("ING")) {
         differences.push(format!("another change is under way: {name} is {status}"));
     }
-    let others = types.iter().any(|(name, status)| name != "ecr" && status != DISABLED);
+    let others = types.iter().any(|(name, status)| name != "ecr" && status == ENABLED);
     if !others && !step.only_scan_type {
         differences.push("ECR is the only scan type now, and was not: disabling it would delete everything".to_owned());
     }
@@ -69,6 +72,23 @@ pub(super) async fn stale(executor: &Executor<'_>, step: &Resync) -> Result<Vec<
         .map_err(failed("reading the registry's policy"))?;
     if policy.as_deref().map(policy_sha256) != step.registry_policy_sha256 {
         differences.push("its registry policy is not the one that was judged".to_owned());
+    }
+    for (repository, planned) in &step.policies {
+        let policy = executor
+            .patient(|| async { own.repository_policy(&access.call(Api::GetRepositoryPolicy), repository).await })
+            .await
+            .map_err(failed("reading a repository's policy"))?;
+        let now = match policy {
+            PolicyAnswer::Text(text) => Some(policy_sha256(&text)),
+            PolicyAnswer::None => None,
+            PolicyAnswer::RepositoryGone => {
+                differences.push(format!("repository {repository} is gone"));
+                continue;
+            }
+        };
+        if now != *planned {
+            differences.push(format!("the policy of {repository} is not the one that lets Inspector in"));
+        }
     }
     let governed = executor
         .patient(|| async {
@@ -94,19 +114,24 @@ pub(super) async fn stale(executor: &Executor<'_>, step: &Resync) -> Result<Vec<
 /// What came of a call that turns scanning off or on.
 enum Called {
     Accepted,
+    /// Inspector refuses this account, and nothing is done.
     Refused {
         code: String,
         message: String,
     },
     /// Certainly not done: it may be asked again.
     NotDone(CallError),
-    /// Nobody knows whether it was done.
-    NoAnswer(CallError),
+    /// Nobody knows whether it was or will be done.
+    NotKnown(String),
 }
+
+/// Refusals of an account that leave open what happens to it: something is at work, or broke in the middle.
+const OPEN_REFUSALS: [&str; 4] = ["DISABLE_IN_PROGRESS", "ENABLE_IN_PROGRESS", "SUSPEND_IN_PROGRESS", "INTERNAL_ERROR"];
 
 fn came_of(answer: Result<Option<scangap_aws::write::ToggleRefusal>, CallError>) -> Called {
     match answer {
         Ok(None) => Called::Accepted,
+        Ok(Some(refusal)) if OPEN_REFUSALS.contains(&refusal.code.as_str()) => Called::NotKnown(refusal.code),
         Ok(Some(refusal)) => Called::Refused { code: refusal.code, message: refusal.message },
         Err(error)
             if matches!(
@@ -114,26 +139,36 @@ fn came_of(answer: Result<Option<scangap_aws::write::ToggleRefusal>, CallError>)
                 GapKind::Timeout | GapKind::Connection | GapKind::ServerError | GapKind::MalformedAnswer
             ) =>
         {
-            Called::NoAnswer(error)
+            Called::NotKnown(error.to_string())
         }
         Err(error) => Called::NotDone(error),
     }
 }
 
-pub(super) async fn run(executor: &Executor<'_>, step: &Resync) -> Result<StepReport, Failure> {
-    let mut cell = Cell {
-        executor,
-        step,
-        progress: executor.progress(&step.id),
-        from: executor.access.reader(step.toggled_from, &step.region),
-    };
-    if cell.progress == Progress::Done {
-        let told = &executor.told;
-        let number = |name| told.number(&step.id, name);
-        let taken = number("findings_taken").zip(number("images_not_rescanned"));
-        let taken = taken.map(|(findings, images_not_rescanned)| Taken { findings, images_not_rescanned });
-        return Ok(cell.report("done before", taken));
+fn report(step: &Resync, result: &str, taken: Option<Taken>) -> StepReport {
+    StepReport {
+        id: step.id.clone(),
+        kind: "resync_cell",
+        account: step.account,
+        region: step.region.clone(),
+        what: step.repositories.join(", "),
+        result: result.to_owned(),
+        before_sha256: step.scanning_sha256.clone(),
+        after_sha256: step.scanning_sha256.clone(),
+        predicted: Some(Taken { findings: step.findings, images_not_rescanned: step.images_not_rescanned }),
+        taken,
     }
+}
+
+pub(super) fn done_before(step: &Resync, told: &Told) -> StepReport {
+    let number = |name| told.number(&step.id, name);
+    let taken = number("findings_taken").zip(number("images_not_rescanned"));
+    let taken = taken.map(|(findings, images_not_rescanned)| Taken { findings, images_not_rescanned });
+    report(step, "done before", taken)
+}
+
+pub(super) async fn run(executor: &Executor<'_>, step: &Resync) -> Result<StepReport, Failure> {
+    let mut cell = Cell::new(executor, step)?;
     match cell.forward().await {
         Ok(report) => Ok(report),
         Err(why) if cell.progress.is_open() => match cell.bring_back().await {
@@ -146,12 +181,7 @@ pub(super) async fn run(executor: &Executor<'_>, step: &Resync) -> Result<StepRe
 
 /// After a crash, before anything else: a cell that may be without scanning is enabled again.
 pub(super) async fn bring_back(executor: &Executor<'_>, step: &Resync) -> Result<(), Failure> {
-    let mut cell = Cell {
-        executor,
-        step,
-        progress: executor.progress(&step.id),
-        from: executor.access.reader(step.toggled_from, &step.region),
-    };
+    let mut cell = Cell::new(executor, step)?;
     if !cell.progress.is_open() {
         return Ok(());
     }
@@ -165,11 +195,26 @@ struct Cell<'e> {
     from: RegionReader,
 }
 
-impl Cell<'_> {
+impl<'e> Cell<'e> {
+    fn new(executor: &'e Executor<'e>, step: &'e Resync) -> Result<Self, Stop> {
+        let progress = executor.progress(&step.id)?;
+        let from = executor.access.reader(step.toggled_from, &step.region);
+        Ok(Self { executor, step, progress, from })
+    }
+
     async fn note(&mut self, progress: Progress, more: &[(&str, serde_json::Value)]) -> Result<(), Stop> {
         self.executor.note(progress, &self.step.id, more).await?;
         self.progress = progress;
         Ok(())
+    }
+
+    /// The same where the journal cannot be written any more: what is disabled is enabled all the same.
+    async fn note_if_possible(&mut self, progress: Progress, more: &[(&str, serde_json::Value)]) {
+        if let Err(error) = self.executor.note(progress, &self.step.id, more).await {
+            let why = format!("the journal cannot be written: {error}");
+            self.executor.tell(ApplyEvent::Failed { step: self.step.id.clone(), why });
+        }
+        self.progress = progress;
     }
 
     fn left_disabled(&self) -> LeftDisabled {
@@ -177,7 +222,7 @@ impl Cell<'_> {
             step: self.step.id.clone(),
             account: self.step.account,
             region: self.step.region.clone(),
-            command: self.step.enable_command(),
+            command: self.step.way_back(self.executor.backup_folder(&self.step.id).as_deref()),
         }
     }
 
@@ -231,15 +276,18 @@ impl Cell<'_> {
         if self.progress < Progress::Disabling {
             self.disable().await?;
         }
-        if self.progress == Progress::Disabling {
+        if self.progress == Progress::Accepted {
             self.wait_for(DISABLED).await?;
             self.note(Progress::Disabled, &[]).await?;
         }
         self.enable_and_restore().await?;
         let covered = self.wait_for_coverage().await?;
-        // Nobody may have turned it off while we waited.
+        // Nobody may have turned it off while we waited, and Inspector may have written a configuration of its own.
         if self.read_status().await? != ENABLED {
             self.note(Progress::Disabled, &[("because", json!("somebody disabled it meanwhile"))]).await?;
+            self.enable_and_restore().await?;
+        } else if !self.is_restored().await? {
+            self.note(Progress::Enabled, &[("because", json!("the scanning configuration changed again"))]).await?;
             self.enable_and_restore().await?;
         }
         let taken = self.taken().await;
@@ -261,33 +309,13 @@ impl Cell<'_> {
                 names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")
             ),
         };
-        Ok(self.report(&result, taken))
-    }
-
-    fn report(&self, result: &str, taken: Option<Taken>) -> StepReport {
-        StepReport {
-            id: self.step.id.clone(),
-            kind: "resync_cell",
-            account: self.step.account,
-            region: self.step.region.clone(),
-            what: self.step.repositories.join(", "),
-            result: result.to_owned(),
-            before_sha256: self.step.scanning_sha256.clone(),
-            after_sha256: self.step.scanning_sha256.clone(),
-            predicted: Some(Taken {
-                findings: self.step.findings,
-                images_not_rescanned: self.step.images_not_rescanned,
-            }),
-            taken,
-        }
+        Ok(report(self.step, &result, taken))
     }
 
     /// Looks once more that everything is as it was planned, and calls. Known not to be done, the cell is not open.
     async fn disable(&mut self) -> Result<(), Stop> {
-        let folder = self.backup_folder()?;
-        let manifest = self.executor.told.detail(&self.step.id, "manifest_sha256");
-        let manifest = self.executor.manifest(&self.step.id).or(manifest).unwrap_or_default();
-        backup::verify(&folder, &manifest).map_err(|why| Stop::Backup { step: self.step.id.clone(), why })?;
+        let saved = self.executor.fresh_backup(self.step).await?;
+        backup::verify(&saved.0, &saved.1).map_err(|why| Stop::Backup { step: self.step.id.clone(), why })?;
         let writer = self.executor.writer(&self.step.id, self.step.toggled_from, &self.step.region)?;
         let mut waits = self.executor.waits();
         loop {
@@ -301,43 +329,54 @@ impl Cell<'_> {
             }
             self.note(Progress::Disabling, &[("call", json!("inspector2:Disable"))]).await?;
             let answer = writer.disable(&self.executor.access.call(Api::Disable), self.step.account).await;
-            let source = match came_of(answer) {
-                Called::Accepted => return Ok(()),
+            match came_of(answer) {
+                Called::Accepted => return self.note(Progress::Accepted, &[]).await,
                 Called::Refused { code, message } => {
                     self.note(Progress::BackedUp, &[("because", json!(format!("Disable was refused: {code}")))])
                         .await?;
                     return Err(self.refused("inspector2:Disable", code, message));
                 }
-                Called::NotDone(error) => error,
-                // It may have been done: what is to be seen counts, once there was time to see it.
-                Called::NoAnswer(error) => {
-                    if self.seen_to_change().await? {
-                        return Ok(());
+                Called::NotDone(source) => {
+                    let because = json!(format!("Disable was not done: {}", source.code));
+                    self.note(Progress::BackedUp, &[("because", because)]).await?;
+                    if !may_pass(&source) || waits.is_over() {
+                        return Err(self.failed("inspector2:Disable")(source));
                     }
-                    error
                 }
-            };
-            self.note(Progress::BackedUp, &[("because", json!(format!("Disable was not done: {}", source.code)))])
-                .await?;
-            if !may_pass(&source) || waits.is_over() {
-                return Err(self.failed("inspector2:Disable")(source));
+                Called::NotKnown(why) => {
+                    if self.came_through().await? {
+                        return self
+                            .note(Progress::Accepted, &[("because", json!("it is seen to come through"))])
+                            .await;
+                    }
+                    self.note(Progress::BackedUp, &[("because", json!(NOT_COME_THROUGH))]).await?;
+                    if waits.is_over() {
+                        return Err(Stop::Surprise { step: self.step.id.clone(), what: format!("Disable: {why}") });
+                    }
+                }
             }
             waits.wait().await;
         }
     }
 
-    /// Whether the status leaves ENABLED within the time that a change may take to show.
-    async fn seen_to_change(&self) -> Result<bool, Stop> {
+    /// Whether a disable that nobody answered for was done. ENABLED says little: it may show late, and somebody may have
+    /// enabled it since. That everything which was saved is still listed, with the configuration as it was, says that it
+    /// was not.
+    async fn came_through(&self) -> Result<bool, Stop> {
         let mut waits = self.executor.settling();
         loop {
             if self.read_status().await? != ENABLED {
                 return Ok(true);
             }
             if waits.is_over() {
-                return Ok(false);
+                break;
             }
             waits.wait().await;
         }
+        let folder = self.backup_folder()?;
+        let taken = backup::taken(&self.executor.access, self.step, &folder).await;
+        let taken = taken.map_err(|what| Stop::Surprise { step: self.step.id.clone(), what })?;
+        Ok(taken.findings > 0 || !self.is_restored().await? || self.read_status().await? != ENABLED)
     }
 
     fn backup_folder(&self) -> Result<PathBuf, Stop> {
@@ -349,16 +388,16 @@ impl Cell<'_> {
     async fn enable_and_restore(&mut self) -> Result<(), Stop> {
         if self.progress < Progress::Enabled {
             self.enable().await?;
-            self.note(Progress::Enabled, &[]).await?;
+            self.note_if_possible(Progress::Enabled, &[]).await;
         }
         if self.progress < Progress::Restored {
             self.restore().await?;
-            self.note(Progress::Restored, &[]).await?;
+            self.note_if_possible(Progress::Restored, &[]).await;
         }
         Ok(())
     }
 
-    /// Asks until it is ENABLED, or until patience ends. Asking again is the same call: it has a token.
+    /// Asks until it is ENABLED, or until patience ends. It is asked only where it is DISABLED.
     async fn enable(&mut self) -> Result<(), Stop> {
         let writer = self.executor.writer(&self.step.id, self.step.toggled_from, &self.step.region)?;
         let mut waits = self.executor.waits();
@@ -371,18 +410,16 @@ impl Cell<'_> {
                     return Ok(());
                 }
                 Ok(DISABLED) => {
-                    self.note(Progress::Enabling, &[("call", json!("inspector2:Enable"))]).await?;
+                    self.note_if_possible(Progress::Enabling, &[("call", json!("inspector2:Enable"))]).await;
                     let call = self.executor.access.call(Api::Enable);
                     let token = self.executor.token(&self.step.id);
                     last = match came_of(writer.enable(&call, self.step.account, &token).await) {
                         Called::Accepted => None,
-                        // Somebody, or an earlier call of ours, is at it.
-                        Called::Refused { code, .. } if code == "ALREADY_ENABLED" || code == "ENABLE_IN_PROGRESS" => {
-                            None
-                        }
+                        Called::Refused { code, .. } if code == "ALREADY_ENABLED" => None,
                         Called::Refused { code, message } => Some(self.refused("inspector2:Enable", code, message)),
-                        Called::NotDone(error) | Called::NoAnswer(error) => {
-                            Some(self.failed("inspector2:Enable")(error))
+                        Called::NotDone(error) => Some(self.failed("inspector2:Enable")(error)),
+                        Called::NotKnown(why) => {
+                            Some(Stop::Surprise { step: self.step.id.clone(), what: format!("Enable: {why}") })
                         }
                     };
                 }
@@ -399,42 +436,58 @@ impl Cell<'_> {
         }
     }
 
-    /// AWS does not say what rules are there after an enable: they are compared, and put back where they differ.
-    async fn restore(&mut self) -> Result<(), Stop> {
+    async fn scanning(&self) -> Result<ScanningConfiguration, CallError> {
         let access = &self.executor.access;
         let own = access.reader(self.step.account, &self.step.region);
-        let read = || async { own.scanning_configuration(&access.call(Api::GetRegistryScanningConfiguration)).await };
-        let mut waits = self.executor.waits();
-        let mut put = false;
-        loop {
-            let now = self.executor.patient(read).await.map_err(self.failed("reading the scanning configuration"))?;
-            let saved = backup::saved_scanning(&self.backup_folder()?);
-            // In AWS's own order where it was saved so, else in ours.
-            let meant = saved
-                .filter(|saved| scanning_sha256(&saved.scan_type, &saved.sorted_rules()) == self.step.scanning_sha256);
-            let meant = meant.unwrap_or_else(|| scangap_aws::read::ScanningConfiguration {
+        own.scanning_configuration(&access.call(Api::GetRegistryScanningConfiguration)).await
+    }
+
+    /// Whether the scanning configuration is the one that the plan saw, in whatever order AWS gives it.
+    async fn is_restored(&self) -> Result<bool, Stop> {
+        let now = self.executor.patient(|| self.scanning()).await;
+        let now = now.map_err(self.failed("reading the scanning configuration"))?;
+        Ok(scanning_sha256(&now.scan_type, &now.sorted_rules()) == self.step.scanning_sha256)
+    }
+
+    /// AWS does not say what rules are there after an enable: they are compared, and put back where they differ.
+    async fn restore(&mut self) -> Result<(), Stop> {
+        let writer = self.executor.writer(&self.step.id, self.step.account, &self.step.region)?;
+        // In AWS's own order where it was saved so, else in ours.
+        let saved = self.executor.backup_folder(&self.step.id).and_then(|folder| backup::saved_scanning(&folder));
+        let meant = saved
+            .filter(|saved| scanning_sha256(&saved.scan_type, &saved.sorted_rules()) == self.step.scanning_sha256)
+            .unwrap_or_else(|| ScanningConfiguration {
                 scan_type: self.step.scan_type.clone(),
                 rules: self.step.rules.clone(),
             });
-            // The order may be AWS's own; once it was put as it was, the same rules in another order are as good.
-            let same = scanning_sha256(&now.scan_type, &now.sorted_rules()) == self.step.scanning_sha256;
-            if now == meant || same && put {
-                return Ok(());
+        let mut waits = self.executor.waits();
+        let mut put = false;
+        let mut last = Stop::Surprise {
+            step: self.step.id.clone(),
+            what: "the scanning configuration was put back, and is not what was put".to_owned(),
+        };
+        loop {
+            match self.scanning().await {
+                Ok(now) => {
+                    // The order may be AWS's own; once it was put as it was, the same rules in another order are as good.
+                    let same = scanning_sha256(&now.scan_type, &now.sorted_rules()) == self.step.scanning_sha256;
+                    if now == meant || same && put {
+                        return Ok(());
+                    }
+                    let call = self.executor.access.call(Api::PutRegistryScanningConfiguration);
+                    let line = [("call", json!("ecr:PutRegistryScanningConfiguration"))];
+                    // As with enabling: that it cannot be written down does not keep it from being put back.
+                    let _ = self.executor.line("restoring", &self.step.id, &line).await;
+                    put = true;
+                    if let Err(source) = writer.put_scanning_configuration(&call, &meant).await {
+                        last = self.failed("ecr:PutRegistryScanningConfiguration")(source);
+                    }
+                }
+                Err(source) => last = self.failed("reading the scanning configuration")(source),
             }
-            if waits.is_over() {
-                let what = "the scanning configuration was put back, and is not what was put".to_owned();
-                return Err(Stop::Surprise { step: self.step.id.clone(), what });
-            }
-            let writer = self.executor.writer(&self.step.id, self.step.account, &self.step.region)?;
-            self.executor
-                .line("restoring", &self.step.id, &[("call", json!("ecr:PutRegistryScanningConfiguration"))])
-                .await?;
-            let call = access.call(Api::PutRegistryScanningConfiguration);
-            put = true;
-            if let Err(source) = writer.put_scanning_configuration(&call, &meant).await
-                && (!may_pass(&source) || waits.is_over())
-            {
-                return Err(self.failed("ecr:PutRegistryScanningConfiguration")(source));
+            if put && waits.is_over() {
+                // One more look: the last put may have come through.
+                return if self.is_restored().await? { Ok(()) } else { Err(last) };
             }
             waits.wait().await;
         }
@@ -453,22 +506,34 @@ impl Cell<'_> {
         }
     }
 
+    /// Repositories with a row that says something else than `ACCESS_DENIED`, and none that says it, images' rows included.
     async fn refreshed(&self) -> Result<Vec<String>, Stop> {
-        let access = &self.executor.access;
-        let mut rows: Vec<(String, Observed<String>)> = Vec::new();
-        for name in &self.step.repositories {
-            let filter = CoverageFilter::Repository { account: self.step.account, name };
-            let page = self
-                .executor
-                .patient(|| async { self.from.coverage(&access.call(Api::ListCoverage), filter, None).await })
-                .await
-                .map_err(self.failed("reading coverage"))?;
-            rows.extend(page.items.into_iter().map(|row| (name.clone(), Observed::from_answer(row.reason))));
+        let (mut said, mut denied) = (BTreeSet::new(), BTreeSet::new());
+        for filter in [CoverageFilter::RepositoriesOf(self.step.account), CoverageFilter::ImagesOf(self.step.account)] {
+            let (mut token, mut seen) = (None, BTreeSet::new());
+            loop {
+                let page = self
+                    .executor
+                    .patient(|| async {
+                        let call = self.executor.access.call(Api::ListCoverage);
+                        self.from.coverage(&call, filter, token.clone()).await
+                    })
+                    .await
+                    .map_err(self.failed("reading coverage"))?;
+                for row in page.items {
+                    let arn = row.resource_id.parse::<Arn>().ok().and_then(|arn| arn.ecr_repository());
+                    let Some((repository, _)) = arn else { continue };
+                    let is_denied = row.reason.as_deref() == Some("ACCESS_DENIED");
+                    let rows = if is_denied { &mut denied } else { &mut said };
+                    rows.insert(repository.to_string());
+                }
+                match page.next {
+                    Some(next) if seen.insert(next.clone()) => token = Some(next),
+                    Some(_) | None => break,
+                }
+            }
         }
-        let good = |name: &&String| {
-            let mut own = rows.iter().filter(|(of, _)| of == *name).peekable();
-            own.peek().is_some() && own.all(|(_, reason)| reason.known().is_none_or(|reason| reason != "ACCESS_DENIED"))
-        };
+        let good = |name: &&String| said.contains(*name) && !denied.contains(*name);
         Ok(self.step.repositories.iter().filter(good).cloned().collect())
     }
 
@@ -480,9 +545,9 @@ impl Cell<'_> {
 
     async fn bring_back(&mut self) -> Result<(), Stop> {
         self.executor.tell(ApplyEvent::BringsBack { step: self.step.id.clone() });
-        if self.progress == Progress::Disabling && !self.seen_to_change().await? {
-            // The disable never came through, so nothing was lost and nothing is to be brought back.
-            return self.note(Progress::BackedUp, &[("because", json!("the disable did not come through"))]).await;
+        // Where it cannot be told, it is taken to have come through: enabling what is enabled changes nothing.
+        if self.progress == Progress::Disabling && matches!(self.came_through().await, Ok(false)) {
+            return self.note(Progress::BackedUp, &[("because", json!(NOT_COME_THROUGH))]).await;
         }
         self.enable_and_restore().await?;
         self.executor.tell(ApplyEvent::BroughtBack { step: self.step.id.clone() });

@@ -26,6 +26,8 @@ pub struct PlanDocument {
     pub folder: PathBuf,
     pub plan_sha256: String,
     pub facts_sha256: String,
+    /// What was counted for it.
+    pub losses_sha256: Option<String>,
     /// `None`: the account is in no organization, or it could not be described.
     pub organization_id: Option<String>,
     pub partition: Partition,
@@ -56,6 +58,10 @@ pub struct Resync {
     pub account: AccountId,
     pub region: RegionName,
     pub repositories: Vec<String>,
+    /// The policy of each in canonical form; `None`: it has none.
+    pub policies: Vec<(String, Option<String>)>,
+    /// Repositories whose images are not scanned again, whatever their age.
+    pub not_let_in: Vec<String>,
     /// Who disables and enables.
     pub toggled_from: AccountId,
     pub scan_type: String,
@@ -70,11 +76,18 @@ pub struct Resync {
 }
 
 impl Resync {
-    /// What brings the cell back by hand.
-    pub fn enable_command(&self) -> String {
-        format!(
+    /// What brings the cell back by hand: scanning, and the scanning configuration from its backup.
+    pub fn way_back(&self, backup: Option<&Path>) -> String {
+        let enable = format!(
             "aws inspector2 enable --region {} --account-ids {} --resource-types ECR   # as account {}",
             self.region, self.account, self.toggled_from
+        );
+        let Some(folder) = backup else { return enable };
+        format!(
+            "{enable}; then aws ecr put-registry-scanning-configuration --region {} --cli-input-json file://{}   # as account {}",
+            self.region,
+            folder.join(super::backup::PUT).display(),
+            self.account
         )
     }
 }
@@ -117,6 +130,18 @@ impl PlanDocument {
         repairs.chain(self.resyncs.iter().flat_map(|resync| [resync.account, resync.toggled_from])).collect()
     }
 
+    /// The plan with these re-syncs of its alone.
+    pub(super) fn only<'a>(&self, steps: impl Iterator<Item = &'a String>) -> Self {
+        let ids: Vec<&String> = steps.collect();
+        let resyncs = self.resyncs.iter().filter(|step| ids.contains(&&step.id)).cloned().collect();
+        Self { repairs: Vec::new(), resyncs, ..self.clone() }
+    }
+
+    /// Images that all of its re-syncs leave without coverage.
+    pub fn images_lost(&self) -> u64 {
+        self.resyncs.iter().map(|step| step.images_not_rescanned).sum()
+    }
+
     pub fn steps(&self) -> usize {
         self.repairs.len() + self.resyncs.len()
     }
@@ -144,6 +169,7 @@ fn document(value: &Value, folder: &Path, plan_sha256: String) -> Option<PlanDoc
         folder: folder.to_owned(),
         plan_sha256,
         facts_sha256: text(value, "facts_sha256")?,
+        losses_sha256: text(value, "losses_sha256"),
         organization_id: text(value, "organization_id").filter(|id| id != "unknown"),
         partition: text(value, "partition")?.parse().ok()?,
         simulated: value.get("simulated")?.as_bool()?,
@@ -178,12 +204,17 @@ fn resync(step: &Value) -> Option<Resync> {
     };
     let losses = step.get("losses")?;
     let number = |name: &str| losses.get(name)?.as_u64();
-    let repositories = step.get("repositories")?.as_array()?;
+    let policy = |one: &Value| Some((text(one, "repository")?, text(one, "policy_canonical_sha256")));
+    let names = |value: &Value| -> Option<Vec<String>> {
+        value.as_array()?.iter().map(|name| name.as_str().map(str::to_owned)).collect()
+    };
     Some(Resync {
         id: text(step, "id")?,
         account: text(step, "account_id")?.parse().ok()?,
         region: text(step, "region")?.parse().ok()?,
-        repositories: repositories.iter().map(|name| name.as_str().map(str::to_owned)).collect::<Option<_>>()?,
+        repositories: names(step.get("repositories")?)?,
+        policies: step.get("repository_policies")?.as_array()?.iter().map(policy).collect::<Option<_>>()?,
+        not_let_in: names(step.get("not_let_in")?)?,
         toggled_from: text(step, "toggled_from")?.parse().ok()?,
         scan_type: text(before, "scan_type")?,
         rules: before.get("rules")?.as_array()?.iter().map(rule).collect::<Option<_>>()?,

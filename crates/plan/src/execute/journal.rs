@@ -30,8 +30,10 @@ pub enum Progress {
     Writing,
     /// What would be lost is saved.
     BackedUp,
-    /// A disable may have been called.
+    /// A disable may have been called, and may have come through.
     Disabling,
+    /// Inspector accepted the disable: it comes through, sooner or later.
+    Accepted,
     Disabled,
     /// An enable may have been called.
     Enabling,
@@ -45,6 +47,7 @@ const WORDS: &[(Progress, &str)] = &[
     (Progress::Writing, "writing"),
     (Progress::BackedUp, "backed_up"),
     (Progress::Disabling, "disabling"),
+    (Progress::Accepted, "accepted"),
     (Progress::Disabled, "disabled"),
     (Progress::Enabling, "enabling"),
     (Progress::Enabled, "enabled"),
@@ -57,9 +60,9 @@ impl Progress {
         WORDS.iter().find(|(progress, _)| *progress == self).map_or("untouched", |(_, word)| word)
     }
 
-    /// Whether the cell may be without scanning because of us.
+    /// Whether the cell may be without scanning, or without its scanning configuration, because of us.
     pub fn is_open(self) -> bool {
-        (Self::Disabling..Self::Enabled).contains(&self)
+        (Self::Disabling..Self::Restored).contains(&self)
     }
 }
 
@@ -84,6 +87,11 @@ impl Told {
 
     pub fn number(&self, step: &str, name: &str) -> Option<u64> {
         self.details.get(step)?.get(name)?.as_u64()
+    }
+
+    /// Steps that may have left a cell without scanning.
+    pub fn open(&self) -> impl Iterator<Item = &String> {
+        self.steps.iter().filter(|(_, progress)| progress.is_open()).map(|(step, _)| step)
     }
 }
 
@@ -138,6 +146,8 @@ pub(super) struct Journal {
     path: PathBuf,
     clock: fn() -> Timestamp,
     lines: usize,
+    /// Bytes of whole lines.
+    length: u64,
 }
 
 impl Journal {
@@ -170,7 +180,7 @@ impl Journal {
         file.sync_all().map_err(io)?;
         // A name is on the disk when its folder is.
         let _ = fs_err::File::open(folder).and_then(|folder| folder.sync_all());
-        Ok((Self { file, path: path.clone(), clock, lines: told.lines }, told))
+        Ok((Self { file, path: path.clone(), clock, lines: told.lines, length: whole as u64 }, told))
     }
 
     /// Writes a line. When this returns, it is on the disk.
@@ -190,8 +200,13 @@ impl Journal {
         line.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         let io = |source| JournalError::Io { path: self.path.clone(), source };
         let text = format!("{}\n", Value::Object(line));
-        self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data()).map_err(io)?;
+        if let Err(source) = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data()) {
+            // Half a line must not run into the next one.
+            let _ = self.file.set_len(self.length);
+            return Err(io(source));
+        }
         self.lines += 1;
+        self.length += text.len() as u64;
         Ok(())
     }
 }
@@ -233,8 +248,8 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_open_from_the_first_disable_to_the_end_of_the_enable() {
+    fn a_cell_is_open_from_the_first_disable_until_its_configuration_is_back() {
         let open: Vec<&str> = WORDS.iter().filter(|(progress, _)| progress.is_open()).map(|(_, word)| *word).collect();
-        assert_eq!(open, ["disabling", "disabled", "enabling"]);
+        assert_eq!(open, ["disabling", "accepted", "disabled", "enabling", "enabled"]);
     }
 }

@@ -39,8 +39,8 @@ pub(super) fn describe(step: &Repair, what: &str) -> String {
     format!("{} ({} {} {}): {what}", step.id, step.account, step.region, step.repository)
 }
 
-pub(super) async fn run(executor: &Executor<'_>, step: &Repair) -> Result<StepReport, Stop> {
-    let report = |result: &str| StepReport {
+fn report(step: &Repair, result: &str) -> StepReport {
+    StepReport {
         id: step.id.clone(),
         kind: "repair_policy",
         account: step.account,
@@ -51,10 +51,15 @@ pub(super) async fn run(executor: &Executor<'_>, step: &Repair) -> Result<StepRe
         after_sha256: policy_sha256(&step.after),
         predicted: None,
         taken: None,
-    };
-    if executor.progress(&step.id) == Progress::Done {
-        return Ok(report("done before"));
     }
+}
+
+pub(super) fn done_before(step: &Repair) -> StepReport {
+    report(step, "done before")
+}
+
+pub(super) async fn run(executor: &Executor<'_>, step: &Repair) -> Result<StepReport, Stop> {
+    let report = |result: &str| report(step, result);
     match standing(executor, step).await? {
         Standing::AlreadyRepaired => {
             executor.note(Progress::Done, &step.id, &[("result", json!("was repaired already"))]).await?;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use scangap_aws::write::RegionWriter;
 use scangap_aws::{CallError, Connection, Identity};
 use scangap_model::{AccountId, GapKind, RegionName};
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::access::{Access, Roles};
 use super::backup::{self, Taken};
-use super::document::PlanDocument;
+use super::document::{PlanDocument, Resync};
 use super::journal::{JOURNAL, Journal, Progress, Told, read_journal};
 use super::stop::{LeftDisabled, Stop};
 use super::{cell, repair};
@@ -88,14 +88,21 @@ pub type Listener<'a> = &'a (dyn Fn(ApplyEvent) + Sync);
 
 pub(super) struct Executor<'a> {
     pub(super) access: Access,
-    pub(super) told: Told,
     pub(super) cancel: CancellationToken,
     plan: &'a PlanDocument,
     options: &'a ApplyOptions,
-    journal: Option<Mutex<Journal>>,
-    /// Folder and manifest of each backup.
-    backups: std::sync::Mutex<BTreeMap<String, (PathBuf, String)>>,
+    /// `None`: nothing is changed.
+    journal: Option<&'a Mutex<Journal>>,
+    backups: std::sync::Mutex<BTreeMap<String, Backup>>,
     listener: Listener<'a>,
+}
+
+/// A backup of this run.
+#[derive(Debug, Clone)]
+struct Backup {
+    folder: PathBuf,
+    manifest: String,
+    made: Timestamp,
 }
 
 impl fmt::Debug for Executor<'_> {
@@ -124,6 +131,8 @@ impl Waits {
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// A backup that is older is made again right before the disable.
+const BACKUP_LASTS: SignedDuration = SignedDuration::from_mins(10);
 /// How long a change may take to show in a status.
 const SETTLING: Duration = Duration::from_secs(10);
 
@@ -136,7 +145,6 @@ pub async fn apply(
     listener: Listener<'_>,
     cancel: CancellationToken,
 ) -> Result<Outcome, Stop> {
-    let began_at = (options.clock)();
     let path = options.folder.join(JOURNAL);
     let before = read_journal(&path)?;
     match (&before, options.resume) {
@@ -144,17 +152,117 @@ pub async fn apply(
         (None, true) => return Err(Stop::NothingToResume(options.folder.clone())),
         _ => {}
     }
-    blocked(plan, options)?;
-    let access = Access::open(connection, identity, plan, &options.roles).await?;
-    let (journal, told) = if options.dry_run {
-        (None, before.unwrap_or_default())
-    } else {
-        let (journal, told) = Journal::open(&options.folder, &plan.plan_sha256, options.clock)?;
-        (Some(Mutex::new(journal)), told)
-    };
-    let executor =
-        Executor { access, told, cancel, plan, options, journal, backups: std::sync::Mutex::default(), listener };
-    executor.run(began_at).await
+    let mut outcome = Outcome::new(&identity, (options.clock)());
+    let work = Work { plan, options, listener, cancel: &cancel };
+    let end = work.all(connection, identity, &before.unwrap_or_default(), &mut outcome).await;
+    outcome.end(plan, &work.told_now().unwrap_or_default(), end.err(), (options.clock)());
+    Ok(outcome)
+}
+
+/// An apply while it runs.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    plan: &'a PlanDocument,
+    options: &'a ApplyOptions,
+    listener: Listener<'a>,
+    cancel: &'a CancellationToken,
+}
+
+impl<'a> Work<'a> {
+    fn executor(self, plan: &'a PlanDocument, access: Access, journal: Option<&'a Mutex<Journal>>) -> Executor<'a> {
+        Executor {
+            access,
+            cancel: self.cancel.clone(),
+            plan,
+            options: self.options,
+            journal,
+            backups: std::sync::Mutex::default(),
+            listener: self.listener,
+        }
+    }
+
+    fn told_now(&self) -> Result<Told, Stop> {
+        Ok(read_journal(&self.options.folder.join(JOURNAL))?.unwrap_or_default())
+    }
+
+    /// What is open is brought back first, with as little as that takes; then everything else.
+    async fn all(
+        self,
+        connection: Connection,
+        identity: Identity,
+        told: &Told,
+        outcome: &mut Outcome,
+    ) -> Result<(), Stop> {
+        let open = self.plan.only(told.open());
+        if !self.options.dry_run && !open.resyncs.is_empty() {
+            let journal = Mutex::new(self.journal()?);
+            let roles = &self.options.roles;
+            match Access::open(connection.clone(), identity.clone(), &open, roles, true).await {
+                Ok(access) => self.executor(&open, access, Some(&journal)).bring_back_all(outcome).await?,
+                Err(stop) => {
+                    outcome.left_disabled.extend(open.resyncs.iter().map(|step| self.left_disabled(step, told)));
+                    return Err(stop);
+                }
+            }
+        }
+        blocked(self.plan, self.options)?;
+        let access = Access::open(connection, identity, self.plan, &self.options.roles, false).await?;
+        if self.options.dry_run {
+            return self.executor(self.plan, access, None).stages(outcome).await;
+        }
+        let journal = Mutex::new(self.journal()?);
+        let executor = self.executor(self.plan, access, Some(&journal));
+        let event = if told.lines == 0 { "begin" } else { "resume" };
+        let caller = json!(executor.access.identity.arn);
+        executor.write(event, None, &[("plan_sha256", json!(self.plan.plan_sha256)), ("caller", caller)]).await?;
+        let ended = executor.stages(outcome).await;
+        let how = ended.as_ref().err().map_or_else(|| "finished".to_owned(), ToString::to_string);
+        // What was done stands above; that this line cannot be written must not hide it.
+        let _ = executor.write("end", None, &[("outcome", json!(how))]).await;
+        ended
+    }
+
+    fn journal(&self) -> Result<Journal, Stop> {
+        Ok(Journal::open(&self.options.folder, &self.plan.plan_sha256, self.options.clock)?.0)
+    }
+
+    fn left_disabled(&self, step: &Resync, told: &Told) -> LeftDisabled {
+        let backup = told.detail(&step.id, "backup").map(|name| self.options.folder.join(name));
+        LeftDisabled {
+            step: step.id.clone(),
+            account: step.account,
+            region: step.region.clone(),
+            command: step.way_back(backup.as_deref()),
+        }
+    }
+}
+
+impl Outcome {
+    fn new(identity: &Identity, began_at: Timestamp) -> Self {
+        Self {
+            caller_arn: identity.arn.clone(),
+            began_at,
+            ended_at: began_at,
+            steps: Vec::new(),
+            left: 0,
+            stopped: None,
+            left_disabled: Vec::new(),
+        }
+    }
+
+    /// What was done before this run belongs to the report too.
+    fn end(&mut self, plan: &PlanDocument, told: &Told, stopped: Option<Stop>, now: Timestamp) {
+        let here = |id: &str| self.steps.iter().any(|step| step.id == id);
+        let done = |id: &str| told.progress(id) == Progress::Done && !here(id);
+        let repairs = plan.repairs.iter().filter(|step| done(&step.id)).map(repair::done_before);
+        let resyncs = plan.resyncs.iter().filter(|step| done(&step.id)).map(|step| cell::done_before(step, told));
+        let before: Vec<StepReport> = repairs.chain(resyncs).collect();
+        self.steps.extend(before);
+        self.steps.sort_by(|a, b| a.id.cmp(&b.id));
+        self.left = plan.steps() - self.steps.len();
+        self.stopped = stopped;
+        self.ended_at = now;
+    }
 }
 
 /// Saves what the plan's re-syncs would delete, and changes nothing: an early backup, for whoever wants to look at it.
@@ -166,7 +274,7 @@ pub async fn back_up(
     options: &ApplyOptions,
     listener: Listener<'_>,
 ) -> Result<(), Stop> {
-    let access = Access::open(connection, identity, plan, &options.roles).await?;
+    let access = Access::open(connection, identity, plan, &options.roles, false).await?;
     for step in &plan.resyncs {
         let now = (options.clock)();
         let folder = options.folder.join("backup").join(backup::folder_name(step, now));
@@ -193,7 +301,7 @@ fn blocked(plan: &PlanDocument, options: &ApplyOptions) -> Result<(), Stop> {
 #[derive(Clone, Copy)]
 enum Step<'a> {
     Repair(&'a super::document::Repair),
-    Resync(&'a super::document::Resync),
+    Resync(&'a Resync),
 }
 
 impl Step<'_> {
@@ -206,52 +314,23 @@ impl Step<'_> {
 }
 
 impl Executor<'_> {
-    async fn run(&self, began_at: Timestamp) -> Result<Outcome, Stop> {
-        if self.journal.is_some() {
-            let caller = json!(self.access.identity.arn);
-            let event = if self.told.lines == 0 { "begin" } else { "resume" };
-            self.write(event, None, &[("plan_sha256", json!(self.plan.plan_sha256)), ("caller", caller)]).await?;
-        }
-        let mut outcome = Outcome {
-            caller_arn: self.access.identity.arn.clone(),
-            began_at,
-            ended_at: began_at,
-            steps: Vec::new(),
-            left: 0,
-            stopped: None,
-            left_disabled: Vec::new(),
-        };
-        let end = self.stages(&mut outcome).await;
-        outcome.stopped = end.err();
-        outcome.ended_at = (self.options.clock)();
-        if self.journal.is_some() {
-            let how = outcome.stopped.as_ref().map_or_else(|| "finished".to_owned(), ToString::to_string);
-            self.write("end", None, &[("outcome", json!(how))]).await?;
-        }
-        Ok(outcome)
-    }
-
     async fn stages(&self, outcome: &mut Outcome) -> Result<(), Stop> {
-        if self.journal.is_some() {
-            self.bring_back_first(outcome).await?;
-        }
-        // What was brought back goes on from there: its progress is read from the journal again by whoever resumes.
         let told = self.told_now()?;
         let repairs = self.plan.repairs.iter().map(Step::Repair);
         let all: Vec<Step<'_>> = repairs.chain(self.plan.resyncs.iter().map(Step::Resync)).collect();
-        let done = |step: &&Step<'_>| told.progress(step.id()) == Progress::Done;
-        let done_before = all.iter().filter(done).count();
-        outcome.left = all.len() - done_before;
+        let done = |step: &Step<'_>| told.progress(step.id()) == Progress::Done;
         self.check(&told).await?;
+        let done_before = all.iter().filter(|step| done(step)).count();
         self.tell(ApplyEvent::Checked { steps: all.len(), done_before });
         if self.options.dry_run {
             return Ok(());
         }
         self.back_up(&told).await?;
-        // One alone first, then the others together; of cells and policies each.
+        // One alone first, then the others together; of policies and cells each.
         let (policies, cells) = all.split_at(self.plan.repairs.len());
         for kind in [policies, cells] {
-            let (first, rest) = kind.split_at(kind.len().min(1));
+            let undone: Vec<Step<'_>> = kind.iter().filter(|step| !done(step)).copied().collect();
+            let (first, rest) = undone.split_at(undone.len().min(1));
             for batch in std::iter::once(first).chain(rest.chunks(self.options.batch.max(1))) {
                 if batch.is_empty() {
                     continue;
@@ -266,7 +345,7 @@ impl Executor<'_> {
         Ok(())
     }
 
-    async fn bring_back_first(&self, outcome: &mut Outcome) -> Result<(), Stop> {
+    async fn bring_back_all(&self, outcome: &mut Outcome) -> Result<(), Stop> {
         let mut first: Option<Stop> = None;
         for step in &self.plan.resyncs {
             if let Err(failure) = cell::bring_back(self, step).await {
@@ -295,46 +374,57 @@ impl Executor<'_> {
         if differences.is_empty() { Ok(()) } else { Err(Stop::Stale(differences)) }
     }
 
-    /// Everything that will be deleted, before the first write. More than the plan says is not deleted.
+    /// Everything that will be deleted, before the first write; of cells that were not begun, also where an earlier run saved
+    /// them: what has come since would be lost.
     async fn back_up(&self, told: &Told) -> Result<(), Stop> {
         for step in &self.plan.resyncs {
-            let known = (told.detail(&step.id, "backup"), told.detail(&step.id, "manifest_sha256"));
-            if let (Some(folder), Some(manifest)) = known {
-                self.keep_backup(&step.id, self.options.folder.join(folder), manifest);
-                continue;
+            if told.progress(&step.id) < Progress::Disabling {
+                self.save(step).await?;
             }
-            let now = (self.options.clock)();
-            let name = format!("backup/{}", backup::folder_name(step, now));
-            let saved = backup::save(&self.access, step, &self.options.folder.join(&name), now).await?;
-            backup::verify(&saved.folder, &saved.manifest_sha256)
-                .map_err(|why| Stop::Backup { step: step.id.clone(), why })?;
-            let losses = &saved.losses;
-            let grew = |what, planned, now| Stop::LossesGrew { step: step.id.clone(), what, planned, now };
-            if losses.findings > step.findings {
-                return Err(grew("findings", step.findings, losses.findings));
-            }
-            let not_rescanned = losses.not_rescanned.len() as u64;
-            if not_rescanned > step.images_not_rescanned {
-                return Err(grew("images that lose coverage", step.images_not_rescanned, not_rescanned));
-            }
-            self.note(
-                Progress::BackedUp,
-                &step.id,
-                &[
-                    ("backup", json!(name)),
-                    ("manifest_sha256", json!(saved.manifest_sha256)),
-                    ("findings", json!(losses.findings)),
-                ],
-            )
-            .await?;
-            self.tell(ApplyEvent::BackedUp {
-                step: step.id.clone(),
-                findings: losses.findings,
-                folder: saved.folder.clone(),
-            });
-            self.keep_backup(&step.id, saved.folder, saved.manifest_sha256);
         }
         Ok(())
+    }
+
+    /// Saves a cell, and counts what was saved: more than the plan says is not deleted.
+    async fn save(&self, step: &Resync) -> Result<(), Stop> {
+        let now = (self.options.clock)();
+        let name = format!("backup/{}", backup::folder_name(step, now));
+        let saved = backup::save(&self.access, step, &self.options.folder.join(&name), now).await?;
+        backup::verify(&saved.folder, &saved.manifest_sha256)
+            .map_err(|why| Stop::Backup { step: step.id.clone(), why })?;
+        let grew = |what, planned, now| Stop::LossesGrew { step: step.id.clone(), what, planned, now };
+        if saved.losses.findings > step.findings {
+            return Err(grew("findings", step.findings, saved.losses.findings));
+        }
+        let not_rescanned = saved.losses.not_rescanned.len() as u64;
+        if not_rescanned > step.images_not_rescanned {
+            return Err(grew("images that lose coverage", step.images_not_rescanned, not_rescanned));
+        }
+        let details = [
+            ("backup", json!(name)),
+            ("manifest_sha256", json!(saved.manifest_sha256)),
+            ("findings", json!(saved.losses.findings)),
+        ];
+        self.note(Progress::BackedUp, &step.id, &details).await?;
+        let findings = saved.losses.findings;
+        self.tell(ApplyEvent::BackedUp { step: step.id.clone(), findings, folder: saved.folder.clone() });
+        let mut backups = self.backups.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        backups.insert(step.id.clone(), Backup { folder: saved.folder, manifest: saved.manifest_sha256, made: now });
+        Ok(())
+    }
+
+    /// The folder and manifest of a backup that is young enough to hold what a disable would delete now.
+    pub(super) async fn fresh_backup(&self, step: &Resync) -> Result<(PathBuf, String), Stop> {
+        let known = || {
+            let backups = self.backups.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            backups.get(&step.id).cloned()
+        };
+        let young = |backup: &Backup| (self.options.clock)().duration_since(backup.made) < BACKUP_LASTS;
+        if !known().is_some_and(|backup| young(&backup)) {
+            self.save(step).await?;
+        }
+        let missing = || Stop::Backup { step: step.id.clone(), why: "there is no backup".to_owned() };
+        known().map(|backup| (backup.folder, backup.manifest)).ok_or_else(missing)
     }
 
     /// All of a batch come to their end, also where one of them fails; nothing is begun after that.
@@ -349,8 +439,6 @@ impl Executor<'_> {
         for (step, ended) in steps.iter().zip(futures::future::join_all(work).await) {
             match ended {
                 Ok(report) => {
-                    let done_before = report.result == "done before";
-                    outcome.left -= usize::from(!done_before);
                     self.tell(ApplyEvent::Done { step: report.id.clone(), result: report.result.clone() });
                     outcome.steps.push(report);
                 }
@@ -364,16 +452,13 @@ impl Executor<'_> {
         first.map_or(Ok(()), Err)
     }
 
-    /// What the journal says now: after cells were brought back it says more than when it was opened.
+    /// What the journal says now.
     fn told_now(&self) -> Result<Told, Stop> {
-        if self.journal.is_none() {
-            return Ok(self.told.clone());
-        }
         Ok(read_journal(&self.options.folder.join(JOURNAL))?.unwrap_or_default())
     }
 
-    pub(super) fn progress(&self, step: &str) -> Progress {
-        self.told_now().unwrap_or_else(|_| self.told.clone()).progress(step)
+    pub(super) fn progress(&self, step: &str) -> Result<Progress, Stop> {
+        Ok(self.told_now()?.progress(step))
     }
 
     pub(super) async fn note(&self, progress: Progress, step: &str, more: &[(&str, Value)]) -> Result<(), Stop> {
@@ -385,7 +470,7 @@ impl Executor<'_> {
     }
 
     async fn write(&self, event: &str, step: Option<&str>, more: &[(&str, Value)]) -> Result<(), Stop> {
-        match &self.journal {
+        match self.journal {
             Some(journal) => Ok(journal.lock().await.write(event, step, more)?),
             None => Ok(()),
         }
@@ -395,20 +480,10 @@ impl Executor<'_> {
         (self.listener)(event);
     }
 
-    fn keep_backup(&self, step: &str, folder: PathBuf, manifest: String) {
-        let mut backups = self.backups.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        backups.insert(step.to_owned(), (folder, manifest));
-    }
-
     pub(super) fn backup_folder(&self, step: &str) -> Option<PathBuf> {
         let backups = self.backups.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let journaled = || self.told.detail(step, "backup").map(|name| self.options.folder.join(name));
-        backups.get(step).map(|(folder, _)| folder.clone()).or_else(journaled)
-    }
-
-    pub(super) fn manifest(&self, step: &str) -> Option<String> {
-        let backups = self.backups.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        backups.get(step).map(|(_, manifest)| manifest.clone())
+        let journaled = || self.told_now().ok()?.detail(step, "backup").map(|name| self.options.folder.join(name));
+        backups.get(step).map(|backup| backup.folder.clone()).or_else(journaled)
     }
 
     pub(super) fn writer(&self, step: &str, account: AccountId, region: &RegionName) -> Result<RegionWriter, Stop> {
@@ -439,11 +514,11 @@ impl Executor<'_> {
         }
     }
 
-    /// One token for all attempts to enable a cell: AWS takes them for one. Where somebody disabled it again meanwhile, it is
-    /// another one.
+    /// A token for one attempt to enable a cell. It is asked for only where the cell is disabled, so that another attempt is
+    /// another request, and never answered from the memory of an earlier one.
     pub(super) fn token(&self, step: &str) -> String {
-        let because = self.told_now().ok().and_then(|told| told.detail(step, "because")).unwrap_or_default();
-        sha256(&format!("{} {step} {because}", self.plan.plan_sha256))
+        let lines = self.told_now().map(|told| told.lines).unwrap_or_default();
+        sha256(&format!("{} {step} {lines} {}", self.plan.plan_sha256, (self.options.clock)()))
     }
 }
 

@@ -26,7 +26,7 @@ impl Scenario {
         resyncs: &[ResyncFacts],
         as_of: Timestamp,
     ) -> Result<Self, RecordError> {
-        let mut copy = Copy { facts, resyncs, policies: Vec::new() };
+        let mut copy = Copy::new(facts, resyncs);
         let mut cells: BTreeMap<(AccountId, RegionName), Vec<RepositorySpec>> = BTreeMap::new();
         for record in repositories.records(0..repositories.count()?) {
             let record = record?;
@@ -111,36 +111,80 @@ fn units(facts: &AuditFacts) -> (String, Vec<OuSpec>) {
 
 struct Copy<'a> {
     facts: &'a AuditFacts,
-    resyncs: &'a [ResyncFacts],
+    resyncs: BTreeMap<(AccountId, RegionName), &'a ResyncFacts>,
+    /// Counted images by cell and repository.
+    images: BTreeMap<(AccountId, RegionName, &'a str), Vec<&'a CoveredImage>>,
+    /// Findings by cell and repository: active, suppressed, and others.
+    findings: BTreeMap<(AccountId, RegionName, &'a str), [u64; 3]>,
     /// Stand-ins for policies that were not read.
     policies: Vec<PolicySpec>,
 }
 
-impl Copy<'_> {
+impl<'a> Copy<'a> {
+    fn new(facts: &'a AuditFacts, resyncs: &'a [ResyncFacts]) -> Self {
+        let mut copy = Self {
+            facts,
+            resyncs: BTreeMap::new(),
+            images: BTreeMap::new(),
+            findings: BTreeMap::new(),
+            policies: Vec::new(),
+        };
+        for cell in resyncs {
+            let key = (cell.account, cell.region.clone());
+            for image in cell.images.known().into_iter().flatten() {
+                copy.images.entry((key.0, key.1.clone(), image.repository.as_str())).or_default().push(image);
+            }
+            for one in cell.findings.known().into_iter().flatten() {
+                let counts = copy.findings.entry((key.0, key.1.clone(), one.repository.as_str())).or_default();
+                let [active, suppressed, others] = counts;
+                let of = match one.status.as_str() {
+                    "ACTIVE" => active,
+                    "SUPPRESSED" => suppressed,
+                    _ => others,
+                };
+                *of += one.count;
+            }
+            copy.resyncs.insert(key, cell);
+        }
+        copy
+    }
+
     fn text(&self, hash: Option<&PolicyHash>) -> Option<String> {
         self.facts.policies.get(hash?).cloned()
     }
 
-    fn resync(&self, account: AccountId, region: &RegionName) -> Option<&ResyncFacts> {
-        self.resyncs.iter().find(|facts| facts.account == account && facts.region == *region)
+    fn resync(&self, account: AccountId, region: &RegionName) -> Option<&'a ResyncFacts> {
+        self.resyncs.get(&(account, region.clone())).copied()
+    }
+
+    /// The cells of an account: they stand together.
+    fn cells(&self, account: AccountId) -> impl Iterator<Item = &'a CellFacts> {
+        let from = self.facts.cells.range(first_of(account)..);
+        from.take_while(move |((of, _), _)| *of == account).map(|(_, cell)| cell)
     }
 
     fn account(
-        &self,
+        &mut self,
         account: &AccountFacts,
         repositories: &mut BTreeMap<(AccountId, RegionName), Vec<RepositorySpec>>,
     ) -> AccountSpec {
         let readable = matches!(account.outcome, AccountOutcome::Read { .. });
-        let own = || self.facts.cells.values().filter(|cell| cell.account == account.id);
+        let own = || self.cells(account.id);
         let enabled = own().filter(|cell| matches!(cell.outcome, CellOutcome::Read | CellOutcome::Unreadable(_)));
         let asked_itself =
             own().any(|cell| cell.coverage.known().is_some_and(|source| *source == CoverageSource::Account));
-        let cells = own().filter_map(|cell| {
-            // A cell that could not be read has what the administrator saw of it, and cannot be read here either.
-            let found = repositories.remove(&(cell.account, cell.region.clone()));
-            let read = matches!(cell.outcome, CellOutcome::Read);
-            (read || found.is_some()).then(|| self.cell(cell, found.unwrap_or_default()))
+        let governed = own().any(|cell| {
+            self.resync(cell.account, &cell.region).is_some_and(|facts| facts.organization_policy.known().is_some())
         });
+        let enabled: Vec<String> = enabled.map(|cell| cell.region.to_string()).collect();
+        let cells: Vec<CellSpec> = own()
+            .filter_map(|cell| {
+                // A cell that could not be read has what the administrator saw of it, and cannot be read here either.
+                let found = repositories.remove(&(cell.account, cell.region.clone()));
+                let read = matches!(cell.outcome, CellOutcome::Read);
+                (read || found.is_some()).then(|| self.cell(cell, found.unwrap_or_default()))
+            })
+            .collect();
         let path = account.organization_path.known().cloned().unwrap_or_default();
         AccountSpec {
             id: account.id.to_string(),
@@ -149,17 +193,15 @@ impl Copy<'_> {
             state: account.state.known().cloned().unwrap_or_else(|| "ACTIVE".to_owned()),
             roles: Some(if readable { vec![ROLE.to_owned()] } else { Vec::new() }),
             external_id: None,
-            cells: cells.collect(),
-            opt_in_regions: enabled.map(|cell| cell.region.to_string()).collect(),
+            cells,
+            opt_in_regions: enabled,
             inspector_member: !asked_itself,
-            inspector_policy: self
-                .resyncs
-                .iter()
-                .any(|facts| facts.account == account.id && facts.organization_policy.known().is_some()),
+            inspector_policy: governed,
         }
     }
 
-    fn cell(&self, cell: &CellFacts, repositories: Vec<RepositorySpec>) -> CellSpec {
+    fn cell(&self, cell: &CellFacts, mut repositories: Vec<RepositorySpec>) -> CellSpec {
+        self.hold_the_rest(cell, &mut repositories);
         let resync = self.resync(cell.account, &cell.region);
         let seen = !matches!(cell.outcome, CellOutcome::Read) && !repositories.is_empty();
         let status = cell.inspector_ecr_status.known().cloned();
@@ -237,46 +279,66 @@ impl Copy<'_> {
         name
     }
 
-    /// The images that were counted; else one that stands for those that must be there.
+    /// The images that were counted. Of a repository of which none was, one stands for those that must be there: in a cell
+    /// that is to be re-synced it is old, so that nothing is scanned anew of which nobody knows the age.
     fn images(&self, record: &RepositoryRecord, own: Option<&CoverageRow>) -> Vec<ImageSpec> {
         let facts = &record.facts;
-        let counted = self.resync(facts.account, &facts.region);
-        let mut images: Vec<ImageSpec> = counted
-            .and_then(|resync| resync.images.known())
-            .into_iter()
-            .flatten()
-            .filter(|image| image.repository == facts.name.as_str())
-            .map(image)
-            .collect();
-        let findings = counted.and_then(|resync| resync.findings.known()).into_iter().flatten();
-        let findings: Vec<_> = findings.filter(|one| one.repository == facts.name.as_str()).collect();
-        let of = |status: &str| -> u32 {
-            let count: u64 = findings.iter().filter(|one| one.status == status).map(|one| one.count).sum();
-            u32::try_from(count).unwrap_or(u32::MAX)
-        };
-        let all: u64 = findings.iter().map(|one| one.count).sum();
+        let key = (facts.account, facts.region.clone(), facts.name.as_str());
+        let mut images: Vec<ImageSpec> = self.images.get(&key).into_iter().flatten().map(|one| image(one)).collect();
+        let counted = self.resync(facts.account, &facts.region).is_some_and(|facts| facts.images.known().is_some());
         let active = own.is_some_and(|row| row.status.known().is_some_and(|status| status == "ACTIVE"));
         let empty = matches!(facts.has_active_image, Asked::Answered(Observed::Known(false)));
         if images.is_empty() && !empty {
-            images.push(ImageSpec { findings: 0, coverage: (!active).then(none), ..ImageSpec::default() });
+            let age = if counted { Some(Timestamp::UNIX_EPOCH.to_string()) } else { None };
+            let coverage = (counted || !active).then(none);
+            images.push(ImageSpec { findings: 0, pushed_at: age, coverage, ..ImageSpec::default() });
         }
-        if all > 0 {
-            // Findings of an image that has no row any more are history too.
-            if !images.iter().any(|image| image.coverage.as_ref().is_some_and(|row| row.status != "none")) {
-                let gone = CoverageSpec { status: "INACTIVE".to_owned(), reason: "IMAGE_ARCHIVED".to_owned() };
-                images.push(ImageSpec { status: "ARCHIVED".to_owned(), coverage: Some(gone), ..ImageSpec::default() });
-            }
-            let holder =
-                images.iter_mut().find(|image| image.coverage.as_ref().is_some_and(|row| row.status != "none"));
-            if let Some(image) = holder {
-                image.findings = of("ACTIVE");
-                image.suppressed = of("SUPPRESSED");
-                let others = all - u64::from(image.findings) - u64::from(image.suppressed);
-                image.closed = u32::try_from(others).unwrap_or(u32::MAX);
-            }
+        if let Some(counts) = self.findings.get(&key) {
+            hold(&mut images, *counts);
         }
         images
     }
+
+    /// Findings of repositories that are not there any more, and of none, go with the others.
+    fn hold_the_rest(&self, cell: &CellFacts, repositories: &mut [RepositorySpec]) {
+        let names: BTreeSet<String> = repositories.iter().map(|one| one.name.clone()).collect();
+        let from = (cell.account, cell.region.clone(), "");
+        let of_cell = self
+            .findings
+            .range(from..)
+            .take_while(|((account, region, _), _)| *account == cell.account && *region == cell.region);
+        let mut rest = [0; 3];
+        for (_, counts) in of_cell.filter(|((_, _, name), _)| !names.contains(*name)) {
+            rest.iter_mut().zip(counts).for_each(|(sum, one)| *sum += one);
+        }
+        if let (Some(first), true) = (repositories.first_mut(), rest != [0; 3]) {
+            hold(&mut first.images, rest);
+        }
+    }
+}
+
+/// Puts findings on an image: one that has a coverage row, or one that is gone and left its history.
+fn hold(images: &mut Vec<ImageSpec>, [active, suppressed, others]: [u64; 3]) {
+    let has_row = |image: &ImageSpec| image.coverage.as_ref().is_some_and(|row| row.status != "none");
+    if !images.iter().any(has_row) {
+        let gone = CoverageSpec { status: "INACTIVE".to_owned(), reason: "IMAGE_ARCHIVED".to_owned() };
+        let image =
+            ImageSpec { status: "ARCHIVED".to_owned(), findings: 0, coverage: Some(gone), ..ImageSpec::default() };
+        images.push(image);
+    }
+    let number = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+    if let Some(image) = images.iter_mut().find(|image| has_row(image)) {
+        image.findings += number(active);
+        image.suppressed += number(suppressed);
+        image.closed += number(others);
+    }
+}
+
+/// Where the cells of an account begin: no region's name sorts before this one.
+fn first_of(account: AccountId) -> (AccountId, RegionName) {
+    // INVARIANT: the text has a region's shape.
+    #[expect(clippy::unwrap_used, reason = "a constant that parses; a test holds it so")]
+    (account, "0-0-0".parse().unwrap())
 }
 
 fn none() -> CoverageSpec {
@@ -298,5 +360,16 @@ fn image(image: &CoveredImage) -> ImageSpec {
         findings: 0,
         coverage: Some(CoverageSpec { status: image.status.clone(), reason: image.reason.clone() }),
         ..ImageSpec::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_of;
+
+    #[test]
+    fn every_region_sorts_behind_the_first_place_of_its_account() {
+        let account = "333333333333".parse().unwrap();
+        assert!(first_of(account) < (account, "af-south-1".parse().unwrap()));
     }
 }

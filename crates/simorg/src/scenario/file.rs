@@ -362,6 +362,8 @@ pub struct DelaySpec {
     pub scan_ms: u64,
     /// From Disable or Enable to DISABLED or ENABLED.
     pub toggle_ms: u64,
+    /// Whether the status stays what it was until then, and does not say DISABLING or ENABLING.
+    pub hidden: bool,
 }
 
 /// The demo organization, which is also the example of the format.

@@ -113,6 +113,7 @@ impl RegistryLevel for Option<&Cell> {
     fn registry_level(self) -> Cell {
         self.map_or_else(Cell::default, |cell| Cell {
             ecr_scanning: cell.ecr_scanning.clone(),
+            hidden_change: None,
             ec2_scanning: cell.ec2_scanning,
             scan_type: cell.scan_type.clone(),
             rules: cell.rules.clone(),

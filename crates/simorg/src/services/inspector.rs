@@ -218,11 +218,19 @@ fn toggle(
             }));
             continue;
         }
-        let delay = world.delays.toggle_ms;
+        let (delay, hidden) = (world.delays.toggle_ms, world.delays.hidden);
         let Some(cell) = world.cell(account, region) else { continue };
         let (from, through) = if enable { ("DISABLED", "ENABLING") } else { ("ENABLED", "DISABLING") };
+        if let Some(under_way) = cell.hidden_change {
+            failed.push(json!({"accountId": id, "errorCode": under_way, "errorMessage": "A change is in progress"}));
+            continue;
+        }
         if cell.ecr_scanning == from {
-            through.clone_into(&mut cell.ecr_scanning);
+            if hidden {
+                cell.hidden_change = Some(if enable { "ENABLE_IN_PROGRESS" } else { "DISABLE_IN_PROGRESS" });
+            } else {
+                through.clone_into(&mut cell.ecr_scanning);
+            }
             let region = region.clone();
             let transition =
                 if enable { Transition::Enabled { account, region } } else { Transition::Disabled { account, region } };

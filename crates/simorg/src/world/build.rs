@@ -120,6 +120,7 @@ impl Builder<'_> {
             .collect();
         let mut cell = Cell {
             ecr_scanning: spec.ecr_scanning.clone(),
+            hidden_change: None,
             ec2_scanning: spec.ec2_scanning,
             scan_type: spec.scan_type.clone(),
             rules: spec

@@ -147,6 +147,7 @@ impl World {
             }
         }
         "DISABLED".clone_into(&mut cell.ecr_scanning);
+        cell.hidden_change = None;
         "BASIC".clone_into(&mut cell.scan_type);
         if !rules_survive {
             cell.rules.clear();
@@ -164,6 +165,7 @@ impl World {
         let names: Vec<String> = {
             let Some(cell) = self.cell(account, region) else { return };
             "ENABLED".clone_into(&mut cell.ecr_scanning);
+            cell.hidden_change = None;
             "ENHANCED".clone_into(&mut cell.scan_type);
             if cell.rules.is_empty() {
                 cell.rules.push(super::Rule { frequency: "CONTINUOUS_SCAN".to_owned(), filters: vec!["*".to_owned()] });
