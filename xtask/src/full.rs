@@ -18,7 +18,7 @@ pub(crate) struct Full {
     /// Seconds of fuzzing
     #[arg(long, default_value_t = 600, requires = "full")]
     fuzz_seconds: u32,
-    /// Only these parts: licences, oracle, properties, fuzz, mutants, bench-collect, bench-policy, bench-report
+    /// Only these parts: licences, oracle, properties, fuzz, mutants, crashes, bench-collect, bench-policy, bench-report
     #[arg(long, value_delimiter = ',', requires = "full")]
     only: Vec<String>,
 }
@@ -35,6 +35,7 @@ const PARTS: &[Part] = &[
     Part { name: "properties", run: properties },
     Part { name: "fuzz", run: fuzz },
     Part { name: "mutants", run: mutants },
+    Part { name: "crashes", run: crashes },
     Part { name: "bench-collect", run: |_| bench("collect") },
     Part { name: "bench-policy", run: |_| bench("policy") },
     Part { name: "bench-report", run: |_| bench("report") },
@@ -72,6 +73,20 @@ fn said(command: &mut Command) -> Result<String> {
 
 fn lines_with(text: &str, parts: &[&str]) -> String {
     text.lines().filter(|line| parts.iter().any(|part| line.contains(part))).collect::<Vec<_>>().join("\n")
+}
+
+/// An apply, killed at every call from both sides, and resumed.
+fn crashes(_: &Full) -> Result<String> {
+    let tools = tools::install()?;
+    run_command(cargo().args(["build", "--package", "scangap"]))?;
+    let text = said(
+        cargo()
+            .args(["test", "--package", "scangap-tests", "crashes::", "--", "--nocapture"])
+            .env("SCANGAP_BIN", target().join("debug").join("scangap"))
+            .env("SCANGAP_TEST_VENV", &tools.venv)
+            .env("SCANGAP_TEST_CRASHES", "all"),
+    )?;
+    Ok(lines_with(&text, &["killed", "test result"]))
 }
 
 fn licences(_: &Full) -> Result<String> {

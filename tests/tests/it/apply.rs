@@ -1,7 +1,6 @@
 //! `scangap apply`: consent, refusals, and that no way of ending it leaves an account without scanning in silence.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
 use scangap_simorg::Simulator;
 use scangap_simorg::scenario::{FaultKind, FaultSpec};
@@ -448,102 +447,4 @@ fn a_policy_that_somebody_changed_stops_the_plan_and_one_that_somebody_repaired_
     let call = plan.apply(&simulator, &["--resume"]);
     assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
     assert_eq!(simulator.mutating_calls().len() - before, 2, "the one that was repaired already is left alone");
-}
-
-/// Every call of an apply, numbered, in the order in which they reach the wire.
-fn calls_of_an_apply() -> usize {
-    let simulator = stale("", STALE_CELL, "");
-    let plan = stale_plan(&simulator);
-    let before = simulator.calls().len();
-    assert_eq!(plan.consented(&simulator, &[]).code, 0);
-    simulator.calls().len() - before
-}
-
-/// The process is killed at every call of an apply: before it is done, and after it was done and before the answer came.
-/// That is every position of the journal, from both sides. Resumed, no cell is disabled, nothing is done twice, and nothing
-/// is lost that was not announced.
-#[test]
-fn killed_at_every_call_it_resumes_to_the_same_end() {
-    let calls = calls_of_an_apply();
-    assert!(calls > 20, "{calls}");
-    let places: Vec<(usize, FaultKind)> =
-        (0..calls).flat_map(|at| [(at, FaultKind::Hang), (at, FaultKind::HangAfter)]).collect();
-    let next = std::sync::Mutex::new(places.into_iter());
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                loop {
-                    let place = next.lock().expect("a lock").next();
-                    let Some((at, kind)) = place else { break };
-                    killed_at(at, kind);
-                }
-            });
-        }
-    });
-}
-
-fn killed_at(place: usize, kind: FaultKind) {
-    let simulator = stale("", STALE_CELL, "");
-    let before = scanning(&simulator);
-    let plan = stale_plan(&simulator);
-    let seen = simulator.calls().len();
-    simulator.add_fault(FaultSpec {
-        kind,
-        skip: u64::try_from(place).expect("small"),
-        count: Some(1),
-        operation: None,
-        ..FaultSpec::of("", "", 500)
-    });
-    let consent = ["--confirm", "o-testing", "--accept-history-loss", LOST, "--wait", "20s"];
-    let (mut child, _home) = plan.command(&simulator, &consent).spawn();
-    let deadline = std::time::Instant::now() + Duration::from_mins(1);
-    while simulator.calls().len() <= seen + place {
-        assert!(std::time::Instant::now() < deadline, "call {place} never came");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    child.kill().expect("it is killed");
-    child.wait().expect("it ended");
-    tear_last_line(&plan.folder, place);
-    // Any other command says what is open, and nothing where nothing is.
-    let open = is_open(&plan.journal());
-    let other = Scangap::new(&["schema", "exit-codes"]).env("HOME", &plan.home.path().to_string_lossy()).run();
-    assert_eq!(other.code, i32::from(open), "killed {kind:?} call {place}: {:#?}\n{}", plan.journal(), other.stderr);
-    // Where nothing was begun, it begins; else it goes on.
-    let begun = !plan.journal().is_empty();
-    let call =
-        if begun { plan.apply(&simulator, &["--resume", "--wait", "20s"]) } else { plan.consented(&simulator, &[]) };
-    let context = || format!("killed {kind:?} call {place}\n{:#?}\n{}{}", plan.journal(), call.stdout, call.stderr);
-    assert_eq!(call.code, 0, "{}", context());
-    assert_eq!(ecr_status(&simulator), "ENABLED", "{}", context());
-    assert_eq!(scanning(&simulator), before, "{}", context());
-    assert_eq!(simulator.losses(), (128, 2), "what was announced, once: {}", context());
-    let effective: Vec<String> = simulator
-        .mutating_calls()
-        .into_iter()
-        .filter(|call| call.error.is_empty() && (call.status == 200 || kind == FaultKind::HangAfter))
-        .map(|call| call.operation)
-        .collect();
-    for operation in ["inspector2:Disable", "inspector2:Enable"] {
-        let times = effective.iter().filter(|name| *name == operation).count();
-        assert_eq!(times, 1, "{operation}: {}", context());
-    }
-    let after = audit(&simulator).expect_code(0);
-    assert_eq!(after.diagnosis("app"), "covered", "{}", context());
-}
-
-/// Whether the last thing that is written of the cell is between its disable and the end of its way back.
-fn is_open(journal: &[Value]) -> bool {
-    let last = journal.iter().rev().filter(|line| !line["step"].is_null()).find(|line| line["event"] != "restoring");
-    last.is_some_and(|line| {
-        ["disabling", "accepted", "disabled", "enabling", "enabled"].iter().any(|open| line["event"] == *open)
-    })
-}
-
-/// Half of a line, as a crash in the middle of writing leaves it: with every other place.
-fn tear_last_line(folder: &Path, place: usize) {
-    let path = folder.join("journal.jsonl");
-    if place.is_multiple_of(2) && path.exists() {
-        let text = fs_err::read_to_string(&path).expect("a journal");
-        fs_err::write(&path, format!("{text}{{\"line\":99,\"event\":\"enab")).expect("written");
-    }
 }

@@ -4,6 +4,7 @@
 
 mod apply;
 mod changes;
+mod crashes;
 mod demo;
 mod errors;
 mod explain;

@@ -1,0 +1,191 @@
+//! The process is killed at every call of an apply: before it is done, and after it was done and before the answer came. That
+//! is every position of the journal, from both sides. Resumed, no cell is disabled, nothing is done twice, and nothing is
+//! lost that was not announced. In every run a part of the places; all of them with `SCANGAP_TEST_CRASHES=all`.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use scangap_simorg::scenario::{FaultKind, FaultSpec};
+use scangap_tests::{Finished, Operator, Scangap, Simulated, knob};
+use serde_json::Value;
+
+use crate::apply::{Planned, mutations, plan_of};
+use crate::resync::{STALE_CELL, audit, stale};
+
+/// An organization, and what applying its plan comes to.
+struct Matrix {
+    organization: fn() -> Simulated,
+    /// Account and region.
+    cells: &'static [(&'static str, &'static str)],
+    repairs: usize,
+    lost: &'static str,
+    losses: (u64, u64),
+}
+
+const ONE_CELL: Matrix = Matrix {
+    organization: || stale("", STALE_CELL, ""),
+    cells: &[("333333333333", "eu-west-1")],
+    repairs: 0,
+    lost: "128",
+    losses: (128, 2),
+};
+
+/// Two accounts in one batch after the canary, and a policy to repair before.
+const TWO_CELLS_AND_A_REPAIR: Matrix = Matrix {
+    organization: || {
+        let blocked = "[[accounts.cells.repositories]]\nname = \"blocked\"\npolicy = \"office\"\n";
+        let second = format!("[[accounts]]\nid = \"444444444444\"\nname = \"beta\"\n{STALE_CELL}");
+        stale("", &format!("{STALE_CELL}{blocked}{second}"), "")
+    },
+    cells: &[("333333333333", "eu-west-1"), ("444444444444", "eu-west-1")],
+    repairs: 1,
+    lost: "256",
+    losses: (256, 4),
+};
+
+fn scanning(simulator: &Simulated, matrix: &Matrix) -> Vec<(Value, String)> {
+    let of_cell = |(account, region): &(&str, &str)| {
+        let own = Operator::of(simulator, account, region);
+        let status = Operator::of(simulator, "222222222222", region)
+            .inspector("/status/batch/get", &serde_json::json!({"accountIds": [account]}));
+        let status = status["accounts"][0]["resourceState"]["ecr"]["status"].as_str().expect("a status").to_owned();
+        (own.ecr("GetRegistryScanningConfiguration", &serde_json::json!({})), status)
+    };
+    matrix.cells.iter().map(of_cell).collect()
+}
+
+impl Matrix {
+    fn consented(&self, plan: &Planned, simulator: &Simulated) -> Scangap {
+        let consent = ["--confirm", "o-testing", "--accept-history-loss", self.lost, "--wait", "20s"];
+        plan.command(simulator, &consent)
+    }
+
+    /// Every call of an apply that is left alone.
+    fn calls(&self) -> usize {
+        let simulator = (self.organization)();
+        let plan = plan_of(&simulator, &audit(&simulator).expect_code(0), &[]);
+        let before = simulator.calls().len();
+        let call = self.consented(&plan, &simulator).run();
+        assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+        simulator.calls().len() - before
+    }
+
+    /// Every so many places of both kinds.
+    fn run(&self, every: usize) {
+        let calls = self.calls();
+        assert!(calls > 20, "{calls}");
+        let places: Vec<(usize, FaultKind)> = (0..calls)
+            .flat_map(|at| [(at, FaultKind::Hang), (at, FaultKind::HangAfter)])
+            .enumerate()
+            .filter(|(number, (at, _))| (number + at) % every == 0)
+            .map(|(_, place)| place)
+            .collect();
+        #[expect(clippy::print_stdout, reason = "the summary of a long run")]
+        {
+            println!("an apply of {calls} calls, killed {} times", places.len());
+        }
+        let next = std::sync::Mutex::new(places.into_iter());
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    loop {
+                        let place = next.lock().expect("a lock").next();
+                        let Some((at, kind)) = place else { break };
+                        self.killed_at(at, kind);
+                    }
+                });
+            }
+        });
+    }
+
+    fn killed_at(&self, place: usize, kind: FaultKind) {
+        let simulator = (self.organization)();
+        let before = scanning(&simulator, self);
+        let plan = plan_of(&simulator, &audit(&simulator).expect_code(0), &[]);
+        let seen = simulator.calls().len();
+        simulator.add_fault(FaultSpec {
+            kind,
+            skip: u64::try_from(place).expect("small"),
+            count: Some(1),
+            operation: None,
+            ..FaultSpec::of("", "", 500)
+        });
+        let (mut child, _home) = self.consented(&plan, &simulator).spawn();
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while simulator.calls().len() <= seen + place {
+            assert!(Instant::now() < deadline, "call {place} never came");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        child.kill().expect("it is killed");
+        child.wait().expect("it ended");
+        tear_last_line(&plan.folder, place);
+        // Any other command says what is open, and nothing where nothing is.
+        let home = plan.home.path().to_string_lossy().into_owned();
+        let other = Scangap::new(&["schema", "exit-codes"]).env("HOME", &home).run();
+        let open = is_open(&plan.journal());
+        assert_eq!(
+            other.code,
+            i32::from(open),
+            "killed {kind:?} call {place}: {:#?}\n{}",
+            plan.journal(),
+            other.stderr
+        );
+        let call = self.to_its_end(&plan, &simulator);
+        let context = || format!("killed {kind:?} call {place}\n{:#?}\n{}{}", plan.journal(), call.stdout, call.stderr);
+        assert_eq!(call.code, 0, "{}", context());
+        assert_eq!(scanning(&simulator, self), before, "ENABLED, with the same rules in the same order: {}", context());
+        assert_eq!(simulator.losses(), self.losses, "what was announced, once: {}", context());
+        let effective: Vec<String> = simulator
+            .mutating_calls()
+            .into_iter()
+            .filter(|call| call.error.is_empty() && (call.status == 200 || kind == FaultKind::HangAfter))
+            .map(|call| call.operation)
+            .collect();
+        for operation in ["inspector2:Disable", "inspector2:Enable"] {
+            let times = effective.iter().filter(|name| *name == operation).count();
+            assert_eq!(times, self.cells.len(), "{operation}: {}", context());
+        }
+        assert!(mutations(&simulator).iter().filter(|name| *name == "ecr:SetRepositoryPolicy").count() >= self.repairs);
+        let after = audit(&simulator).expect_code(0);
+        assert!(after.csv("repositories.csv").iter().all(|row| row["policy_verdict"] == "allowed"), "{}", context());
+        assert!(after.csv("repositories.csv").iter().all(|row| row["diagnosis"] != "stale"), "{}", context());
+    }
+
+    /// Where nothing was begun, it begins; else it goes on.
+    fn to_its_end(&self, plan: &Planned, simulator: &Simulated) -> Finished {
+        if plan.journal().is_empty() {
+            self.consented(plan, simulator).run()
+        } else {
+            plan.apply(simulator, &["--resume", "--wait", "20s"])
+        }
+    }
+}
+
+#[test]
+fn killed_at_every_call_it_resumes_to_the_same_end() {
+    if knob("SCANGAP_TEST_CRASHES").as_deref() == Some("all") {
+        ONE_CELL.run(1);
+        TWO_CELLS_AND_A_REPAIR.run(1);
+    } else {
+        ONE_CELL.run(3);
+    }
+}
+
+/// Whether the last thing that is written of any cell is between its disable and the end of its way back.
+fn is_open(journal: &[Value]) -> bool {
+    let mut last = std::collections::BTreeMap::new();
+    for line in journal.iter().filter(|line| !line["step"].is_null() && line["event"] != "restoring") {
+        last.insert(line["step"].to_string(), line["event"].as_str().unwrap_or_default().to_owned());
+    }
+    let open = ["disabling", "accepted", "disabled", "enabling", "enabled"];
+    last.values().any(|event| open.contains(&event.as_str()))
+}
+
+/// Half of a line, as a crash in the middle of writing leaves it: with every other place.
+fn tear_last_line(folder: &Path, place: usize) {
+    let path = folder.join("journal.jsonl");
+    if place.is_multiple_of(2) && path.exists() {
+        let text = fs_err::read_to_string(&path).expect("a journal");
+        fs_err::write(&path, format!("{text}{{\"line\":99,\"event\":\"enab")).expect("written");
+    }
+}
