@@ -1,9 +1,10 @@
 //! `plan --collect`: what re-syncs would destroy is read from AWS and stored beside the snapshot, as its child.
 
 use scangap_aws::{Call, ConnectOptions, Connection, Identity};
-use scangap_collect::{CollectOptions, ResyncCells, collect_resyncs};
+use scangap_collect::{CollectOptions, PlanAnswers, PlanQuestions, collect_for_plan};
 use scangap_model::{Api, Observed, ResyncFacts};
-use scangap_report::sanitize;
+use scangap_plan::Candidates;
+use scangap_report::{count as count_of, sanitize};
 use scangap_snapshot::{LossesMeta, StoredLosses};
 use tokio_util::sync::CancellationToken;
 
@@ -15,18 +16,21 @@ use crate::{environment, terminal};
 /// Counts the cells, and adds what was read to the snapshot.
 pub(crate) fn count(
     judged: &Judged,
-    cells: ResyncCells,
+    candidates: Candidates,
     connect: &ConnectOptions,
     options: CollectOptions,
     quiet: u8,
 ) -> Result<(), CliError> {
     if quiet == 0 {
-        let cells = if cells.len() == 1 { "1 cell".to_owned() } else { format!("{} cells", cells.len()) };
-        terminal::note(&format!("counting what re-syncs of {cells} would delete; nothing is changed"));
+        terminal::note(&format!(
+            "reading what re-syncs of {} would delete, and the tags of {}; nothing is changed",
+            count_of(candidates.cells.len(), "cell"),
+            count_of(candidates.tags_of.len(), "repository")
+        ));
     }
     let counted_at = environment::now();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
-    let facts = runtime.block_on(async {
+    let PlanAnswers { cells: facts, tags } = runtime.block_on(async {
         let (connection, identity) = same_place(connect, judged).await?;
         let cancel = CancellationToken::new();
         let stop = cancel.clone();
@@ -35,7 +39,8 @@ pub(crate) fn count(
             stop.cancel();
         }]);
         let admin = judged.snapshot.facts.organization.inspector_admin.clone();
-        let read = collect_resyncs(connection, identity, options, cells, admin, counted_at, cancel).await;
+        let questions = PlanQuestions { cells: candidates.cells, tags_of: candidates.tags_of };
+        let read = collect_for_plan(connection, identity, options, questions, admin, counted_at, cancel).await;
         drop(signals);
         read.map_err(CliError::Collect)
     })?;
@@ -48,16 +53,17 @@ pub(crate) fn count(
     // What was counted before of other cells stays counted: each with its own time.
     let former = StoredLosses::latest(&judged.path, judged.facts_sha256()).map_err(CliError::Snapshot)?;
     let again = |old: &ResyncFacts| facts.iter().any(|new| new.account == old.account && new.region == old.region);
-    let mut all: Vec<ResyncFacts> =
-        former.into_iter().flat_map(|former| former.cells).filter(|old| !again(old)).collect();
+    let (former, mut all_tags) = former.map(|former| (former.cells, former.tags)).unwrap_or_default();
+    let mut all: Vec<ResyncFacts> = former.into_iter().filter(|old| !again(old)).collect();
     all.extend(facts.iter().cloned());
     all.sort_by(|a, b| (a.account, &a.region).cmp(&(b.account, &b.region)));
-    let path = StoredLosses::add(&judged.path, &meta, &all).map_err(CliError::Store)?;
+    all_tags.extend(tags.clone());
+    let path = StoredLosses::add(&judged.path, &meta, &all, &all_tags).map_err(CliError::Store)?;
     if quiet == 0 {
-        for gap in facts.iter().flat_map(ResyncFacts::gaps) {
+        for gap in facts.iter().flat_map(ResyncFacts::gaps).chain(tags.values().filter_map(Observed::gap)) {
             terminal::note(&sanitize(&format!("not read: {}: {}: {}", gap.api, gap.code, gap.hint())));
         }
-        terminal::note(&format!("counted: {}", path.display()));
+        terminal::note(&format!("stored beside the snapshot: {}", path.display()));
     }
     Ok(())
 }

@@ -19,18 +19,22 @@ pub enum Exit {
 /// (code, what it means)
 pub const EXIT_CODES: &[(Exit, u8, &str)] = &[
     (Exit::Finished, 0, "finished and complete"),
-    (Exit::Unexpected, 1, "unexpected error"),
+    (Exit::Unexpected, 1, "unexpected error; any command: an apply left a cell without ECR scanning"),
     (
         Exit::Reached,
         2,
         "a diagnosis named by --fail-on was met; plan --detailed-exitcode: there are steps; explain: denied",
     ),
-    (Exit::Incomplete, 3, "finished but incomplete: something could not be read (outranks 2)"),
+    (
+        Exit::Incomplete,
+        3,
+        "finished but incomplete: something could not be read (outranks 2); apply: a repository is not refreshed yet",
+    ),
     (Exit::UndecidedReached, 4, "only undecided repositories reached --fail-on; explain: depends or unknown"),
     (Exit::Usage, 64, "wrong usage"),
     (Exit::Data, 65, "a snapshot, policy, scenario or other file is unreadable, mismatched, or of another version"),
     (Exit::NoPermission, 77, "no usable credentials, or neither management nor delegated account"),
-    (Exit::Interrupted, 130, "interrupted; the snapshot was closed first"),
+    (Exit::Interrupted, 130, "interrupted; the snapshot was closed first, the cell in hand came to its end"),
 ];
 
 impl Exit {

@@ -14,5 +14,5 @@ mod resync;
 mod run;
 
 pub use event::{CellHarvest, Event};
-pub use resync::{ResyncCells, collect_resyncs};
+pub use resync::{PlanAnswers, PlanQuestions, ResyncCells, collect_for_plan};
 pub use run::{CollectError, CollectOptions, Collected, collect};

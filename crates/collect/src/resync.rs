@@ -7,7 +7,10 @@ use futures::stream::{self, StreamExt};
 use jiff::Timestamp;
 use scangap_aws::read::{AccountStatus, CoverageFilter, Finding, OrganizationReader, RegionReader};
 use scangap_aws::{CallError, Connection, Identity};
-use scangap_model::{AccountId, Api, CoveredImage, FindingCount, Gap, GapKind, Observed, RegionName, ResyncFacts};
+use scangap_model::{
+    AccountId, Api, CoveredImage, FindingCount, FindingTally, Gap, GapKind, Observed, RegionName, RepositoryTags,
+    ResyncFacts,
+};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -24,27 +27,45 @@ const REPOSITORIES_AT_ONCE: usize = 16;
 /// Cells, with the names of the repositories that a re-sync of each would be for.
 pub type ResyncCells = BTreeMap<(AccountId, RegionName), BTreeSet<String>>;
 
-/// Reads the cells, sorted. What cannot be read is a gap in its place.
-pub async fn collect_resyncs(
+/// What a plan wants to know beyond the snapshot.
+#[derive(Debug, Clone, Default)]
+pub struct PlanQuestions {
+    pub cells: ResyncCells,
+    /// Repositories whose tags are wanted, by ARN, with their account and region.
+    pub tags_of: BTreeMap<String, (AccountId, RegionName)>,
+}
+
+/// What was read for a plan.
+#[derive(Debug, Clone)]
+pub struct PlanAnswers {
+    /// Sorted.
+    pub cells: Vec<ResyncFacts>,
+    pub tags: RepositoryTags,
+}
+
+/// Reads what a plan wants to know. What cannot be read is a gap in its place.
+pub async fn collect_for_plan(
     connection: Connection,
     identity: Identity,
     options: CollectOptions,
-    cells: ResyncCells,
+    questions: PlanQuestions,
     inspector_admin: Observed<AccountId>,
     counted_at: Timestamp,
     cancel: CancellationToken,
-) -> Result<Vec<ResyncFacts>, CollectError> {
+) -> Result<PlanAnswers, CollectError> {
     let gate = Gate::new(options.max_in_flight, Arc::clone(connection.meter()), cancel.clone());
     let caller = gate.place();
     let (events, _unheard) = mpsc::channel(1);
     let context = Context { connection, identity, options, gate, caller, events };
     let organization = organization_reader(&context).await?;
     let mut opened: BTreeMap<AccountId, Opening> = BTreeMap::new();
-    let administrator = inspector_admin.known().copied();
+    let PlanQuestions { cells, tags_of } = questions;
+    let administrator = inspector_admin.known().copied().filter(|_| !cells.is_empty());
     if let Some(id) = administrator {
         opened.insert(id, account::open_admin(&context, id).await);
     }
-    let accounts: BTreeSet<AccountId> = cells.keys().map(|(id, _)| *id).filter(|id| !opened.contains_key(id)).collect();
+    let asked = cells.keys().map(|(id, _)| *id).chain(tags_of.values().map(|(id, _)| *id));
+    let accounts: BTreeSet<AccountId> = asked.filter(|id| !opened.contains_key(id)).collect();
     let opening = stream::iter(accounts)
         .map(|id| {
             let context = &context;
@@ -56,7 +77,9 @@ pub async fn collect_resyncs(
     let reads = stream::iter(cells).map(|((account, region), stale)| all.read(account, region, stale));
     let mut facts: Vec<ResyncFacts> = reads.buffer_unordered(CELLS_AT_ONCE).collect().await;
     facts.sort_by(|a, b| (a.account, &a.region).cmp(&(b.account, &b.region)));
-    if cancel.is_cancelled() { Err(CollectError::Interrupted) } else { Ok(facts) }
+    let reads = stream::iter(tags_of).map(|(arn, (account, region))| all.tags(arn, account, region));
+    let tags = reads.buffer_unordered(REPOSITORIES_AT_ONCE).collect().await;
+    if cancel.is_cancelled() { Err(CollectError::Interrupted) } else { Ok(PlanAnswers { cells: facts, tags }) }
 }
 
 async fn organization_reader(context: &Context) -> Result<OrganizationReader, CollectError> {
@@ -97,6 +120,26 @@ impl Cells<'_> {
                 Err(error.at(Some(account), Some(region), ""))
             }
         }
+    }
+
+    async fn tags(
+        &self,
+        arn: String,
+        account: AccountId,
+        region: RegionName,
+    ) -> (String, Observed<BTreeMap<String, String>>) {
+        let own = match self.open(account, &region) {
+            Ok(own) => own,
+            Err(gap) => return (arn, Observed::unknown(gap)),
+        };
+        let (reader, of) = (&own.reader, arn.as_str());
+        let asked = own.place.call(Api::ListTagsForResource, |call| async move { reader.tags(&call, of).await }).await;
+        let name = arn.split_once(":repository/").map_or("", |(_, name)| name);
+        let tags = match asked {
+            Ok(tags) => Observed::Known(tags),
+            Err(error) => Observed::unknown(error.at(Some(account), Some(&region), name)),
+        };
+        (arn, tags)
     }
 
     async fn read(&self, account: AccountId, region: RegionName, stale: BTreeSet<String>) -> ResyncFacts {
@@ -233,7 +276,7 @@ impl Cells<'_> {
 
 /// Findings that are alike, counted page by page: nobody holds them all.
 async fn findings(from: &Asked, account: AccountId, only_ecr: bool) -> Result<Vec<FindingCount>, CallError> {
-    let mut counts: BTreeMap<(String, String, String), (u64, Option<Timestamp>)> = BTreeMap::new();
+    let mut tally = FindingTally::default();
     let mut seen = BTreeSet::new();
     let mut token: Option<String> = None;
     loop {
@@ -245,9 +288,7 @@ async fn findings(from: &Asked, account: AccountId, only_ecr: bool) -> Result<Ve
             })
             .await?;
         for Finding { repository, severity, status, first_observed_at, .. } in page.items {
-            let (count, oldest) = counts.entry((repository, severity, status)).or_default();
-            *count += 1;
-            *oldest = (*oldest).into_iter().chain(first_observed_at).min();
+            tally.add(repository, severity, status, first_observed_at);
         }
         let Some(next) = page.next else { break };
         if !seen.insert(next.clone()) {
@@ -259,16 +300,7 @@ async fn findings(from: &Asked, account: AccountId, only_ecr: bool) -> Result<Ve
         }
         token = Some(next);
     }
-    Ok(counts
-        .into_iter()
-        .map(|((repository, severity, status), (count, oldest_first_observed))| FindingCount {
-            repository,
-            severity,
-            status,
-            count,
-            oldest_first_observed,
-        })
-        .collect())
+    Ok(tally.counts())
 }
 
 /// Images with a coverage row, and when each was pushed.

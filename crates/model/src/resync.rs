@@ -17,6 +17,30 @@ pub struct FindingCount {
     pub oldest_first_observed: Option<Timestamp>,
 }
 
+/// Counts findings as they pass: nobody holds them all.
+#[derive(Debug, Clone, Default)]
+pub struct FindingTally(BTreeMap<(String, String, String), (u64, Option<Timestamp>)>);
+
+impl FindingTally {
+    pub fn add(&mut self, repository: String, severity: String, status: String, first_observed: Option<Timestamp>) {
+        let (count, oldest) = self.0.entry((repository, severity, status)).or_default();
+        *count += 1;
+        *oldest = (*oldest).into_iter().chain(first_observed).min();
+    }
+
+    /// Sorted.
+    pub fn counts(self) -> Vec<FindingCount> {
+        let count = |((repository, severity, status), (count, oldest_first_observed))| FindingCount {
+            repository,
+            severity,
+            status,
+            count,
+            oldest_first_observed,
+        };
+        self.0.into_iter().map(count).collect()
+    }
+}
+
 /// An image that Inspector has a coverage row for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CoveredImage {
@@ -44,6 +68,9 @@ pub struct UnitPrice {
 }
 
 impl Eq for UnitPrice {}
+
+/// Tags of repositories whose policy is to be repaired, by ARN: they may say who else writes it.
+pub type RepositoryTags = BTreeMap<String, Observed<BTreeMap<String, String>>>;
 
 /// The facts about one cell that is to be re-synced.
 #[derive(Debug, Clone, PartialEq, Eq)]

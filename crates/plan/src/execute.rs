@@ -7,6 +7,7 @@ mod cell;
 mod closing;
 mod document;
 mod journal;
+mod pages;
 mod repair;
 mod run;
 mod stop;

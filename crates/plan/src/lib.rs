@@ -16,7 +16,7 @@ mod terraform;
 
 pub use files::{PlanFile, files};
 pub use json::{PLAN_SCHEMA_VERSION, plan_json};
-pub use planner::{CountedResyncs, Source, Wishes, plan, resync_candidates};
+pub use planner::{Candidates, Collected, Source, Wishes, candidates, plan};
 pub use read::{PlanReadError, PlanSummary, PlanSummaryRow, plan_summary};
 pub use refusal::{Refusal, Refused};
 pub use resync::{ResyncStep, ScanningBefore};

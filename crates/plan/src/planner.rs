@@ -5,18 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use scangap_assess::{Assessment, RepositoryAssessment, Selection, policy_evidence, verdict_with_policy};
 use scangap_model::{
-    AccountFacts, AccountId, Asked, AuditFacts, CellFacts, Diagnosis, Observed, RecordError, RegionName, Repositories,
-    RepositoryFacts, ResyncFacts, Verdict,
+    AccountFacts, AccountId, AuditFacts, CellFacts, Diagnosis, RecordError, RegionName, Repositories, RepositoryFacts,
+    RepositoryTags, ResyncFacts, Verdict,
 };
 
 use crate::refusal::{Refusal, Refused};
 use crate::resync::{NotLetIn, Stale, resync};
 use crate::step::{Losses, Plan, PolicyStep, Undecided};
 
-/// What was counted for re-syncs, later than the snapshot.
+/// What was read for plans, later than the snapshot.
 #[derive(Debug, Clone)]
-pub struct CountedResyncs {
+pub struct Collected {
     pub cells: Vec<ResyncFacts>,
+    pub tags: RepositoryTags,
     pub losses_sha256: String,
 }
 
@@ -35,8 +36,8 @@ pub struct Source<'a> {
     pub complete: bool,
     /// Since when each repository that is stale now is known to be: from an earlier snapshot. Others: since this one.
     pub stale_since: &'a BTreeMap<String, Timestamp>,
-    /// `None`: nobody counted.
-    pub resyncs: Option<&'a CountedResyncs>,
+    /// `None`: nobody read more than the snapshot holds.
+    pub collected: Option<&'a Collected>,
 }
 
 impl std::fmt::Debug for Source<'_> {
@@ -145,7 +146,7 @@ pub fn plan(source: &Source<'_>, wishes: &Wishes) -> Result<Plan, RecordError> {
         repositories: 0,
         policies: Vec::new(),
         resyncs: Vec::new(),
-        losses_sha256: source.resyncs.map(|counted| counted.losses_sha256.clone()),
+        losses_sha256: source.collected.map(|counted| counted.losses_sha256.clone()),
         refused: Vec::new(),
         undecided: Vec::new(),
         losses: Losses::NONE,
@@ -216,17 +217,23 @@ pub fn plan(source: &Source<'_>, wishes: &Wishes) -> Result<Plan, RecordError> {
     Ok(plan)
 }
 
-/// The cells that a plan would re-sync if nothing else stood against it, and for which repositories: losses are to be counted
-/// of them.
-pub fn resync_candidates(
-    source: &Source<'_>,
-    wishes: &Wishes,
-) -> Result<BTreeMap<(AccountId, RegionName), BTreeSet<String>>, RecordError> {
-    let plan = plan(&Source { resyncs: None, ..*source }, wishes)?;
+/// What a plan wants to know beyond its snapshot.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Candidates {
+    /// Cells that it would re-sync if nothing else stood against it, and for which repositories: losses are to be counted.
+    pub cells: BTreeMap<(AccountId, RegionName), BTreeSet<String>>,
+    /// Repositories whose policy it repairs, and whose tags nobody read, by ARN.
+    pub tags_of: BTreeMap<String, (AccountId, RegionName)>,
+}
+
+pub fn candidates(source: &Source<'_>, wishes: &Wishes) -> Result<Candidates, RecordError> {
+    let plan = plan(&Source { collected: None, ..*source }, wishes)?;
+    let untold =
+        plan.policies.iter().filter(|step| step.sources_not_looked_for.iter().any(|what| what.starts_with("tags")));
+    let tags_of = untold.map(|step| (step.repository_arn.clone(), (step.account, step.region.clone()))).collect();
     let uncounted = plan.refused.into_iter().filter(|refused| refused.refusal == Refusal::LossesNotCounted);
-    Ok(uncounted
-        .map(|refused| ((refused.account, refused.region), refused.repositories.into_iter().collect()))
-        .collect())
+    let cells = uncounted.map(|one| ((one.account, one.region), one.repositories.into_iter().collect())).collect();
+    Ok(Candidates { cells, tags_of })
 }
 
 /// Diagnoses that a plan knows something about.
@@ -285,22 +292,27 @@ fn repair(
         responsible_statements: assessment.policy.responsible_statements.clone(),
         before: evidence.text,
         after,
-        sources: sources(facts, cell),
-        sources_not_looked_for: not_looked_for(facts, cell),
+        sources: sources(facts, tags(source, facts), cell),
+        sources_not_looked_for: not_looked_for(tags(source, facts), cell),
     })
 }
 
 /// Where another writer was not looked for.
-fn not_looked_for(facts: &RepositoryFacts, cell: Option<&CellFacts>) -> Vec<&'static str> {
-    let tags = !matches!(facts.tags, Asked::Answered(Observed::Known(_) | Observed::Absent));
+fn not_looked_for(tags: Option<&BTreeMap<String, String>>, cell: Option<&CellFacts>) -> Vec<&'static str> {
     let templates = cell.is_none_or(|cell| cell.templates.known().is_none());
-    let all = [(tags, "tags (audit --tags aws:cloudformation:stack-name)"), (templates, "creation templates")];
+    let all = [(tags.is_none(), "tags (plan --collect)"), (templates, "creation templates")];
     all.into_iter().filter(|(not_looked, _)| *not_looked).map(|(_, what)| what).collect()
 }
 
-/// Who else writes the policy, as far as it is known: a creation template with the same text, or a stack that owns the
-/// repository. AWS sets the tag on what `CloudFormation` creates.
-fn sources(facts: &RepositoryFacts, cell: Option<&CellFacts>) -> Vec<String> {
+/// A repository's tags: the snapshot's, or those that were read for plans.
+fn tags<'a>(source: &Source<'a>, facts: &'a RepositoryFacts) -> Option<&'a BTreeMap<String, String>> {
+    let later = || source.collected?.tags.get(&facts.arn)?.known();
+    facts.tags.known().or_else(later)
+}
+
+/// Who else writes the policy, as far as it is known: a creation template with the same text, a stack that owns the
+/// repository (AWS sets the tag on what `CloudFormation` creates), or Terraform, where a tag of somebody's names it.
+fn sources(facts: &RepositoryFacts, tags: Option<&BTreeMap<String, String>>, cell: Option<&CellFacts>) -> Vec<String> {
     let mut sources = Vec::new();
     for template in cell.and_then(|cell| cell.templates.known()).into_iter().flatten() {
         let applies = template.prefix == "ROOT" || facts.name.as_str().starts_with(&template.prefix);
@@ -308,10 +320,12 @@ fn sources(facts: &RepositoryFacts, cell: Option<&CellFacts>) -> Vec<String> {
             sources.push(format!("repository creation template `{}`", template.prefix));
         }
     }
-    if let Asked::Answered(Observed::Known(tags)) = &facts.tags
-        && let Some(stack) = tags.get("aws:cloudformation:stack-name")
-    {
-        sources.push(format!("CloudFormation stack `{stack}`"));
+    for (key, value) in tags.into_iter().flatten() {
+        if key == "aws:cloudformation:stack-name" {
+            sources.push(format!("CloudFormation stack `{value}`"));
+        } else if [key, value].iter().any(|text| text.to_lowercase().contains("terraform")) {
+            sources.push(format!("Terraform, as its tag says: `{key}` = `{value}`"));
+        }
     }
     sources
 }

@@ -80,7 +80,7 @@ pub(crate) fn resync(
     stale: &Stale<'_>,
     number: usize,
 ) -> Result<ResyncStep, Box<Refused>> {
-    let counted = source.resyncs.and_then(|counted| {
+    let counted = source.collected.and_then(|counted| {
         let of = |facts: &&ResyncFacts| facts.account == stale.account && facts.region == stale.region;
         counted.cells.iter().find(of)
     });

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, Row, params};
 use scangap_model::{
-    AccountId, CoveredImage, FindingCount, Observed, RegionName, RescanDurations, ResyncFacts, UnitPrice,
+    AccountId, CoveredImage, FindingCount, Observed, RegionName, RepositoryTags, RescanDurations, ResyncFacts,
+    UnitPrice,
 };
 use serde_json::{Value, json};
 
@@ -29,6 +30,7 @@ CREATE TABLE resync_facts (
     value TEXT, state TEXT NOT NULL,
     PRIMARY KEY (account_id, region, fact)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE repository_tags (arn TEXT PRIMARY KEY, value TEXT, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
 /// What a count is of, and when it was made.
@@ -48,6 +50,7 @@ pub struct StoredLosses {
     /// The hash of what was counted.
     pub losses_sha256: String,
     pub cells: Vec<ResyncFacts>,
+    pub tags: RepositoryTags,
 }
 
 /// Children of a snapshot are numbered: `snapshot-losses-1.db`.
@@ -58,7 +61,12 @@ fn child(snapshot: &Path, number: u32) -> PathBuf {
 
 impl StoredLosses {
     /// Writes the next child of a snapshot. It is there whole, or not at all.
-    pub fn add(snapshot: &Path, meta: &LossesMeta, cells: &[ResyncFacts]) -> Result<PathBuf, WriteError> {
+    pub fn add(
+        snapshot: &Path,
+        meta: &LossesMeta,
+        cells: &[ResyncFacts],
+        tags: &RepositoryTags,
+    ) -> Result<PathBuf, WriteError> {
         let number = (1..u32::MAX).find(|number| !child(snapshot, *number).exists()).unwrap_or(u32::MAX);
         let path = child(snapshot, number);
         let partial = path.with_extension("db.partial");
@@ -81,6 +89,10 @@ impl StoredLosses {
                     params![facts.account.to_string(), facts.region.as_str(), fact, value, state],
                 )?;
             }
+        }
+        for (arn, tags) in tags {
+            let (value, state) = encode.observed_as(tags, |tags| json!(tags).to_string());
+            connection.execute("INSERT INTO repository_tags VALUES (?1, ?2, ?3)", params![arn, value, state])?;
         }
         write_gaps(&connection, encode.gaps.values())?;
         let hash = sha256_of_tables(&connection, HASHED)?;
@@ -158,7 +170,15 @@ impl StoredLosses {
             .map(|facts| cell(&decode, facts))
             .collect::<Result<_, RowError>>()
             .map_err(of("resync_facts"))?;
+        let tags = rows(&connection, "SELECT * FROM repository_tags ORDER BY arn", |row| {
+            let (value, state): (Option<String>, String) = (row.get(1)?, row.get(2)?);
+            let parse = |text: &str| serde_json::from_str(text).ok();
+            let tags = decode.observed(value.as_deref(), &state, parse).map_err(|BadValue(value)| bad(value))?;
+            Ok((row.get(0)?, tags))
+        });
+        let tags = tags.map_err(of("repository_tags"))?.into_iter().collect();
         Ok(Self {
+            tags,
             meta: LossesMeta {
                 parent_facts_sha256: text("parent_facts_sha256"),
                 counted_at: text("counted_at").parse().map_err(|_| wrong(text("counted_at")))?,
@@ -171,7 +191,8 @@ impl StoredLosses {
     }
 }
 
-const HASHED: &[(&str, &str)] = &[("resync_facts", "account_id, region, fact"), ("gaps", "gap_id")];
+const HASHED: &[(&str, &str)] =
+    &[("resync_facts", "account_id, region, fact"), ("repository_tags", "arn"), ("gaps", "gap_id")];
 
 fn rows<T>(
     connection: &Connection,

@@ -33,9 +33,10 @@ pub(crate) fn stale(account: &str, cells: &str, organization_members: &str) -> S
 
 pub(crate) fn stale_scenario(account: &str, cells: &str) -> Scenario {
     let mut scenario = organization(&format!(
-        "[[policies]]\nname = \"open\"\ninspector = \"allowed\"\ntext = {}\n[[policies]]\nname = \"office\"\ninspector = \"denied\"\ntext = {}\n[[policies]]\nname = \"nothing\"\ninspector = \"allowed\"\ntext = '{{\"Statement\":[]}}'\n[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\n{account}\n{cells}",
+        "[[policies]]\nname = \"open\"\ninspector = \"allowed\"\ntext = {}\n[[policies]]\nname = \"office\"\ninspector = \"denied\"\ntext = {}\n[[policies]]\nname = \"nothing\"\ninspector = \"allowed\"\ntext = '{{\"Statement\":[]}}'\n[[policies]]\nname = \"repaired\"\ninspector = \"allowed\"\ntext = {}\n[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\n{account}\n{cells}",
         json!(OPEN),
-        json!(crate::journey::BEFORE)
+        json!(crate::journey::BEFORE),
+        json!(crate::journey::AFTER)
     ));
     scenario.clock = now().to_string();
     scenario
@@ -204,6 +205,53 @@ fn what_aws_would_refuse_or_what_goes_too_far_is_refused_in_a_sentence() {
     // Nothing to scan within the window: nothing is destroyed for it.
     let old = STALE_CELL.replace("sticky = true", "sticky = true\nimages = [{ pushed_days_ago = 60 }]");
     refused(&stale("", &old, ""), &[], "nothing_eligible", "push an image instead");
+}
+
+#[test]
+fn who_else_writes_a_policy_is_looked_for_and_where_nobody_looked_is_said() {
+    let cells = r#"
+[[accounts.cells]]
+region = "eu-west-1"
+[[accounts.cells.repositories]]
+name = "by-terraform"
+policy = "office"
+tags = { ManagedBy = "Terraform" }
+[[accounts.cells.repositories]]
+name = "by-stack"
+policy = "office"
+tags = { "aws:cloudformation:stack-name" = "payments" }
+[[accounts.cells.repositories]]
+name = "by-hand"
+policy = "office"
+"#;
+    let simulator = stale("", cells, "");
+    let audited = audit(&simulator).expect_code(0);
+    let planned = |more: &[&str]| {
+        let call = at(&simulator, &[&["plan", &snapshot(&audited), "--fix", "--output", "json"], more].concat()).run();
+        let plan: Value = serde_json::from_str(&call.stdout).expect("a plan");
+        let steps = plan["steps"].as_array().expect("steps").clone();
+        steps
+            .into_iter()
+            .map(|step| {
+                (step["repository"].clone(), step["also_written_by"].clone(), step["sources_not_looked_for"].clone())
+            })
+            .collect::<Vec<_>>()
+    };
+    let not_asked = planned(&[]);
+    assert!(
+        not_asked.iter().all(|(_, also, not)| *also == json!([]) && not[0] == "tags (plan --collect)"),
+        "{not_asked:?}"
+    );
+    let asked = planned(&["--collect"]);
+    assert_eq!(
+        asked,
+        [
+            (json!("by-hand"), json!([]), json!([])),
+            (json!("by-stack"), json!(["CloudFormation stack `payments`"]), json!([])),
+            (json!("by-terraform"), json!(["Terraform, as its tag says: `ManagedBy` = `Terraform`"]), json!([])),
+        ]
+    );
+    assert_eq!(simulator.mutating_calls(), []);
 }
 
 /// Cells are counted one after the other: what was counted before stays, with its own time.

@@ -8,7 +8,7 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 use scangap_model::{AccountId, Diagnosis, Phase, RegionName, Tone, Verdict};
 use scangap_plan::execute::{ApplyOptions, PlanDocument};
-use scangap_plan::{CountedResyncs, Plan as Planned, Source, Wishes, files, plan, plan_json, resync_candidates};
+use scangap_plan::{Candidates, Collected, Plan as Planned, Source, Wishes, candidates, files, plan, plan_json};
 use scangap_report::{Batch, Summary, manifest, sanitize};
 use scangap_snapshot::{RunState, StoredLosses};
 
@@ -60,20 +60,20 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
         simulated: judged.snapshot.meta.simulated,
         complete,
         stale_since: &stale_since,
-        resyncs: None,
+        collected: None,
     };
     let unreadable = |error| CliError::Facts(Unreadable(error));
     if command.collect {
-        let cells = resync_candidates(&source, &wishes).map_err(unreadable)?;
-        if cells.is_empty() {
-            terminal::note("--collect: no cell would be re-synced, so nothing is counted");
+        let candidates = candidates(&source, &wishes).map_err(unreadable)?;
+        if candidates == Candidates::default() {
+            terminal::note("--collect: no cell would be re-synced and no policy repaired, so nothing is read");
         } else {
             let connect = connect_options(&command.aws, environment::now())?;
-            counting::count(&judged, cells, &connect, collect_options(&command.roles, Phase::Plan), global.quiet)?;
+            counting::count(&judged, candidates, &connect, collect_options(&command.roles, Phase::Plan), global.quiet)?;
         }
     }
     let counted = counted(&judged)?;
-    source.resyncs = counted.as_ref();
+    source.collected = counted.as_ref();
     let planned = plan(&source, &wishes).map_err(unreadable)?;
     if let Some(directory) = &command.out {
         write(&planned, directory)?;
@@ -123,10 +123,10 @@ fn back_up(command: &Plan, directory: &Path, global: &Global) -> Result<(), CliE
     super::apply::save(&document, &connect, &options, global)
 }
 
-/// What was counted for this snapshot last, if anything was.
-fn counted(judged: &Judged) -> Result<Option<CountedResyncs>, CliError> {
+/// What was read for plans of this snapshot last, if anything was.
+fn counted(judged: &Judged) -> Result<Option<Collected>, CliError> {
     let stored = StoredLosses::latest(&judged.path, judged.facts_sha256()).map_err(CliError::Snapshot)?;
-    Ok(stored.map(|stored| CountedResyncs { cells: stored.cells, losses_sha256: stored.losses_sha256 }))
+    Ok(stored.map(|stored| Collected { cells: stored.cells, tags: stored.tags, losses_sha256: stored.losses_sha256 }))
 }
 
 fn wishes(command: &Plan) -> Result<Wishes, CliError> {
@@ -302,7 +302,7 @@ fn text(planned: &Planned, directory: Option<&Path>) -> String {
     if let Some(directory) = directory {
         let _ = writeln!(
             out,
-            "Written  {}: plan.json  plan.md  plan.sh  resync.csv  policies/  manifest.json",
+            "Written  {}: plan.json  plan.schema.json  plan.md  plan.sh  resync.csv  policies/  manifest.json",
             directory.display()
         );
     }

@@ -11,12 +11,15 @@ use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use scangap_assess::{CellLosses, CellToCount, cell_losses};
 use scangap_aws::CallError;
-use scangap_aws::read::{CoverageFilter, Page, RegionReader, ScanningConfiguration};
-use scangap_model::{Api, Arn, CoveredImage, FindingCount, Observed, RescanDurations, ResyncFacts, ScanRule};
+use scangap_aws::read::{CoverageFilter, Page, RegionReader, ScanningConfiguration, SuppressionRule};
+use scangap_model::{
+    Api, Arn, CoveredImage, FindingCount, FindingTally, Observed, RescanDurations, ResyncFacts, ScanRule,
+};
 use serde_json::{Value, json};
 
 use super::access::Access;
 use super::document::Resync;
+use super::pages::pages;
 use super::stop::Stop;
 
 const FINDINGS: &str = "findings.jsonl.gz";
@@ -46,8 +49,8 @@ pub(super) async fn save(access: &Access, step: &Resync, folder: &Path, now: Tim
     let own = access.reader(step.account, &step.region);
     let findings = findings(access, &from, step, folder).await.map_err(failed)?;
     let images = coverage(access, &from, &own, step, folder).await.map_err(failed)?;
-    let rules = rules(access, &own).await.map_err(of_call)?;
-    write(&folder.join("filters.json"), &Value::from(rules.iter().map(|(_, raw)| raw.clone()).collect::<Vec<_>>()))
+    let rules = rules(access, &own).await.map_err(failed)?;
+    write(&folder.join("filters.json"), &Value::from(rules.iter().map(|rule| rule.raw.clone()).collect::<Vec<_>>()))
         .map_err(of_file)?;
     let scanning =
         own.scanning_configuration(&access.call(Api::GetRegistryScanningConfiguration)).await.map_err(of_call)?;
@@ -66,7 +69,7 @@ pub(super) async fn save(access: &Access, step: &Resync, folder: &Path, now: Tim
         organization_policy: Observed::Absent,
         scan_types: Observed::Known(scan_types(step)),
         rescan_durations: Observed::from_answer(durations),
-        suppression_rules: Observed::Known(rules.into_iter().map(|(name, _)| name).collect()),
+        suppression_rules: Observed::Known(rules.into_iter().map(|rule| rule.name).collect()),
         findings: Observed::Known(findings),
         images: Observed::Known(images),
         unit_price: Observed::Absent,
@@ -81,28 +84,6 @@ pub(super) async fn save(access: &Access, step: &Resync, folder: &Path, now: Tim
 fn scan_types(step: &Resync) -> BTreeMap<String, String> {
     let other = if step.only_scan_type { "DISABLED" } else { "ENABLED" };
     [("ecr".to_owned(), "ENABLED".to_owned()), ("others".to_owned(), other.to_owned())].into()
-}
-
-/// The pages of a list, one after the other, to whoever takes them.
-async fn pages<T, R>(
-    api: Api,
-    mut page: impl FnMut(Option<String>) -> R,
-    mut take: impl FnMut(Vec<T>) -> Result<(), String>,
-) -> Result<(), String>
-where
-    R: Future<Output = Result<Page<T>, CallError>>,
-{
-    let mut seen = BTreeSet::new();
-    let mut token = None;
-    loop {
-        let Page { items, next } = page(token).await.map_err(|error| error.to_string())?;
-        take(items)?;
-        match next {
-            None => return Ok(()),
-            Some(next) if !seen.insert(next.clone()) => return Err(format!("{api} gave the same page token twice")),
-            Some(next) => token = Some(next),
-        }
-    }
 }
 
 async fn findings(
@@ -125,7 +106,7 @@ async fn findings(
         "title",
     ])
     .map_err(of_csv)?;
-    let mut counts: BTreeMap<(String, String, String), (u64, Option<Timestamp>)> = BTreeMap::new();
+    let mut tally = FindingTally::default();
     let call = || access.call(Api::ListFindings);
     pages(
         Api::ListFindings,
@@ -148,10 +129,7 @@ async fn findings(
                     &title,
                 ])
                 .map_err(of_csv)?;
-                let key = (finding.repository, finding.severity, finding.status);
-                let (count, oldest) = counts.entry(key).or_default();
-                *count += 1;
-                *oldest = (*oldest).into_iter().chain(finding.first_observed_at).min();
+                tally.add(finding.repository, finding.severity, finding.status, finding.first_observed_at);
             }
             Ok(())
         },
@@ -159,16 +137,7 @@ async fn findings(
     .await?;
     packed.finish().and_then(|file| file.sync_all()).map_err(text)?;
     rows.into_inner().map_err(|error| error.to_string())?.sync_all().map_err(text)?;
-    Ok(counts
-        .into_iter()
-        .map(|((repository, severity, status), (count, oldest_first_observed))| FindingCount {
-            repository,
-            severity,
-            status,
-            count,
-            oldest_first_observed,
-        })
-        .collect())
+    Ok(tally.counts())
 }
 
 /// A text that no spreadsheet takes for a formula.
@@ -243,23 +212,22 @@ async fn coverage(
     Ok(images)
 }
 
-async fn rules(access: &Access, own: &RegionReader) -> Result<Vec<(String, Value)>, CallError> {
-    let (mut rules, mut token, mut seen) = (Vec::new(), None, BTreeSet::new());
-    loop {
-        let page = own.suppression_rules(&access.call(Api::ListFilters), token).await?;
-        rules.extend(page.items.into_iter().map(|rule| (rule.name, rule.raw)));
-        match page.next {
-            None => return Ok(rules),
-            Some(next) if !seen.insert(next.clone()) => {
-                return Err(CallError::malformed(
-                    Api::ListFilters,
-                    "RepeatedPageToken",
-                    "the service gave the same page token twice",
-                ));
-            }
-            Some(next) => token = Some(next),
-        }
-    }
+async fn rules(access: &Access, own: &RegionReader) -> Result<Vec<SuppressionRule>, String> {
+    let mut rules = Vec::new();
+    let call = || access.call(Api::ListFilters);
+    pages(
+        Api::ListFilters,
+        |token| {
+            let call = call();
+            async move { own.suppression_rules(&call, token).await }
+        },
+        |items| {
+            rules.extend(items);
+            Ok(())
+        },
+    )
+    .await?;
+    Ok(rules)
 }
 
 /// As the aws CLI prints it, so that it can be put back by hand.

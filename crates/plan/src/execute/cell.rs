@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use scangap_aws::CallError;
-use scangap_aws::read::{CoverageFilter, PolicyAnswer, RegionReader, ScanningConfiguration};
+use scangap_aws::read::{CoverageFilter, CoveredResource, PolicyAnswer, RegionReader, ScanningConfiguration};
 use scangap_model::{Api, Arn, GapKind};
 use serde_json::json;
 
 use super::backup::{self, Taken};
 use super::document::{Resync, policy_sha256, scanning_sha256};
 use super::journal::{Progress, Told};
+use super::pages::pages;
 use super::run::{ApplyEvent, Executor, StepReport, may_pass};
 use super::stop::{LeftDisabled, Stop};
 
@@ -510,28 +511,25 @@ impl<'e> Cell<'e> {
     async fn refreshed(&self) -> Result<Vec<String>, Stop> {
         let (mut said, mut denied) = (BTreeSet::new(), BTreeSet::new());
         for filter in [CoverageFilter::RepositoriesOf(self.step.account), CoverageFilter::ImagesOf(self.step.account)] {
-            let (mut token, mut seen) = (None, BTreeSet::new());
-            loop {
-                let page = self
-                    .executor
-                    .patient(|| async {
-                        let call = self.executor.access.call(Api::ListCoverage);
-                        self.from.coverage(&call, filter, token.clone()).await
-                    })
-                    .await
-                    .map_err(self.failed("reading coverage"))?;
-                for row in page.items {
+            let page = |token: Option<String>| {
+                let read = move || {
+                    let (call, token) = (self.executor.access.call(Api::ListCoverage), token.clone());
+                    async move { self.from.coverage(&call, filter, token).await }
+                };
+                self.executor.patient(read)
+            };
+            let take = |rows: Vec<CoveredResource>| {
+                for row in rows {
                     let arn = row.resource_id.parse::<Arn>().ok().and_then(|arn| arn.ecr_repository());
                     let Some((repository, _)) = arn else { continue };
                     let is_denied = row.reason.as_deref() == Some("ACCESS_DENIED");
                     let rows = if is_denied { &mut denied } else { &mut said };
                     rows.insert(repository.to_string());
                 }
-                match page.next {
-                    Some(next) if seen.insert(next.clone()) => token = Some(next),
-                    Some(_) | None => break,
-                }
-            }
+                Ok(())
+            };
+            let surprise = |what| Stop::Surprise { step: self.step.id.clone(), what };
+            pages(Api::ListCoverage, page, take).await.map_err(surprise)?;
         }
         let good = |name: &&String| said.contains(*name) && !denied.contains(*name);
         Ok(self.step.repositories.iter().filter(good).cloned().collect())
