@@ -100,8 +100,6 @@ pub(crate) enum CliError {
     RehearsalLost,
     #[error("the plan was made from facts `{facts}`, and `{path}` holds others")]
     OtherSnapshot { path: PathBuf, facts: String },
-    #[error("there is no folder to remember the apply in, so that later commands could tell of what it leaves open")]
-    NoStateFolder,
     #[error("there is no role to write with")]
     NoWriteRole,
     #[error("failed to start the asynchronous runtime")]
@@ -144,7 +142,6 @@ impl CliError {
             | Self::FolderInUse(_)
             | Self::OtherLoss { .. }
             | Self::NobodyToAsk { .. }
-            | Self::NoStateFolder
             | Self::NoWriteRole => Exit::Usage,
             Self::Apply(stop) => match &**stop {
                 Stop::Stale(_)
@@ -164,6 +161,7 @@ impl CliError {
                 | Stop::Call { .. }
                 | Stop::Slow { .. }
                 | Stop::Surprise { .. }
+                | Stop::NotRemembered(_)
                 | Stop::Journal(_) => Exit::Unexpected,
             },
             Self::Snapshot(_)
@@ -289,7 +287,6 @@ impl CliError {
             Self::SnapshotNotFound(_) | Self::OtherSnapshot { .. } => "name the snapshot that the plan was made from with --snapshot".to_owned(),
             Self::LossesNotFound(_) => "name the snapshot that lies beside its snapshot-losses-*.db".to_owned(),
             Self::RehearsalLost => "do not apply this plan: count again with scangap plan --collect".to_owned(),
-            Self::NoStateFolder => "set HOME or XDG_STATE_HOME".to_owned(),
             Self::NoWriteRole => "name one with --write-role-name: it is narrowed to the calls of the plan".to_owned(),
             Self::OtherOrganization { .. } => "use credentials of the organization that was audited".to_owned(),
             Self::Organization(error) => error.clone().at(None, None, "").hint(),

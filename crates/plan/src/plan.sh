@@ -2,8 +2,8 @@
 # Made by scangap from a snapshot. Read it first: it changes repository policies, and where the plan says so it turns ECR
 # scanning off and on, which deletes history. `plan.sh --back` takes changes of policies back; what is deleted stays deleted.
 #
-# WRITE_ROLE_NAME names a role in each account that may call ecr:GetRepositoryPolicy and ecr:SetRepositoryPolicy; without
-# it the caller's own credentials are used, and must be the account's. SCANGAP_CONFIRM and
+# WRITE_ROLE_NAME names a role in each account that may make the calls of this script there; without it the caller's own
+# credentials are used, and must be the account's. SCANGAP_CONFIRM and
 # SCANGAP_ACCEPT_HISTORY_LOSS may hold the words that are asked for, for those who cannot type them. Needs the aws CLI and python3.
 set -euo pipefail
 
@@ -187,12 +187,26 @@ else:
 '
 }
 
-toggle() { # disable or enable, region, account
-  local failed
+toggle() { # disable or enable, region, account; 2: it was refused, and nothing was done
+  local failed errors
+  errors="$(mktemp)"
   # shellcheck disable=SC2016 # the backquotes are of the query
-  failed="$(call inspector2 "$1" --region "$2" --account-ids "$3" --resource-types ECR \
-    --query 'not_null(failedAccounts, `[]`)[].errorCode' --output text)" || fail "aws inspector2 $1 failed for account $3 in $2"
-  [ -z "$failed" ] || fail "Inspector refused to $1 ECR scanning of account $3 in $2: $failed"
+  if failed="$(call inspector2 "$1" --region "$2" --account-ids "$3" --resource-types ECR \
+    --query 'not_null(failedAccounts, `[]`)[].errorCode' --output text 2>"$errors")"; then
+    rm -f "$errors"
+    case "$failed" in
+      '' | ALREADY_ENABLED | DISABLE_IN_PROGRESS | ENABLE_IN_PROGRESS) return 0 ;;
+      SUSPEND_IN_PROGRESS | INTERNAL_ERROR) printf 'plan.sh: %s: %s\n' "$1" "$failed" >&2; return 1 ;;
+      *) printf 'plan.sh: Inspector refused to %s ECR scanning of account %s in %s: %s\n' "$1" "$3" "$2" "$failed" >&2; return 2 ;;
+    esac
+  fi
+  cat "$errors" >&2
+  if grep -Eq 'AccessDenied|Throttl|Validation|ExpiredToken|UnrecognizedClient' "$errors"; then
+    rm -f "$errors"
+    return 2
+  fi
+  rm -f "$errors"
+  return 1
 }
 
 save() { # region, account, folder, whether everything goes: what will be gone, as the account that toggles sees it
@@ -258,19 +272,29 @@ resync() { # id, account, region, account that toggles, findings lost, sha256 of
     : >"$folder/disabling"
     sync "$folder"
     open_cell "$2" "$3" "$4"
-    in_account "$4" toggle disable "$3" "$2"
+    local came=0
+    in_account "$4" toggle disable "$3" "$2" || came=$?
+    if [ "$came" = 2 ]; then
+      rm -f "$folder/disabling"
+      trap - EXIT
+      fail "scanning of account $2 in $3 was not disabled, and nothing was changed there"
+    fi
+    [ "$came" = 0 ] || fail "nobody knows what came of the disable: run this script again"
   else
     open_cell "$2" "$3" "$4"
     status="$(in_account "$4" ecr_status "$3" "$2")"
     # It may have been enabled by hand since, or the disable never came through. Neither is a reason to disable again.
-    [ "$status" != ENABLED ] || : >"$folder/enabling"
+    if [ "$status" = ENABLED ] && [ ! -e "$folder/enabling" ]; then
+      : >"$folder/enabling"
+      printf 'is on, and was perhaps never off: if it is still stale, make a new plan; '
+    fi
   fi
   if [ ! -e "$folder/enabling" ]; then
     wait_for "$3" "$2" "$4" DISABLED
     : >"$folder/enabling"
   fi
   status="$(in_account "$4" ecr_status "$3" "$2")"
-  [ "$status" != DISABLED ] || in_account "$4" toggle enable "$3" "$2"
+  [ "$status" != DISABLED ] || in_account "$4" toggle enable "$3" "$2" || fail "ECR scanning could not be enabled"
   wait_for "$3" "$2" "$4" ENABLED
   in_account "$2" scanning "$3" "$folder/registry-scanning-configuration.after.json"
   if [ "$(scanning_form "$folder/registry-scanning-configuration.after.json" | sha256sum | cut -d' ' -f1)" != "$6" ]; then

@@ -146,6 +146,11 @@ impl Simulator {
             .fold((0, 0), |(findings, images), loss| (findings + loss.findings, images + loss.images))
     }
 
+    /// Findings and images that each disable destroyed, in order.
+    pub fn losses_one_by_one(&self) -> Vec<(u64, u64)> {
+        self.shared.lock().world.losses.iter().map(|loss| (loss.findings, loss.images)).collect()
+    }
+
     /// Whether any session that was handed out may do this.
     pub fn sessions_may(&self, action: &str) -> bool {
         self.shared.lock().world.sessions.values().any(|session| allows_somewhere(session.allowed.as_ref(), action))

@@ -170,7 +170,7 @@ fn nothing_is_changed_without_consent_and_each_lack_of_it_has_its_sentence() {
     let dry = plan.apply(&simulator, &["--dry-run"]);
     assert!(dry.code == 0 && dry.stdout.contains("nothing was changed"), "{}", dry.stderr);
     assert_eq!(simulator.mutating_calls(), []);
-    assert!(!plan.folder.join("journal.jsonl").exists() && !plan.folder.join("backup").exists());
+    assert!(plan.journal().is_empty() && !plan.folder.join("backup").exists());
     // An edited plan is none.
     let path = plan.folder.join("plan.json");
     let text = fs_err::read_to_string(&path).expect("the plan");

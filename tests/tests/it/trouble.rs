@@ -108,6 +108,8 @@ fn a_disable_that_shows_late_is_not_repeated_and_not_forgotten() {
         assert_eq!(simulator.losses(), (128, 2), "{:#?}", plan.journal());
         std::thread::sleep(Duration::from_secs(3));
         assert_eq!(ecr_status(&simulator), "ENABLED", "nothing comes through later");
+        // Asked again it says that it is at it: nothing is turned off twice.
+        assert_eq!(simulator.losses_one_by_one().len(), 1, "{:#?}", plan.journal());
     }
 }
 

@@ -34,6 +34,7 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
         resume: command.resume,
         dry_run: true,
         clock: environment::now,
+        remember: disabled::remember,
     };
     let connect = connect_options(&command.aws, environment::now())?;
     introduce(&plan, global);
@@ -56,7 +57,6 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
         return Err(CliError::NoWriteRole);
     }
     options.dry_run = false;
-    disabled::remember(&plan, &options.folder)?;
     let outcome = carry_out(&plan, &connect, &options, global)?;
     close(&plan, outcome, &options.folder, global)
 }
@@ -232,7 +232,7 @@ fn close(plan: &PlanDocument, outcome: Outcome, folder: &Path, global: &Global) 
             folder.display()
         ));
     }
-    let unfinished = outcome.steps.iter().any(|step| step.result.contains("not refreshed yet"));
+    let unfinished = outcome.steps.iter().any(|step| !step.not_refreshed.is_empty());
     match outcome.stopped {
         // The cells are named with what brings them back by every command, this one too.
         Some(stop) if !outcome.left_disabled.is_empty() => Err(CliError::LeftDisabled(Box::new(stop))),

@@ -118,6 +118,7 @@ fn back_up(command: &Plan, directory: &Path, global: &Global) -> Result<(), CliE
         resume: false,
         dry_run: true,
         clock: environment::now,
+        remember: |_, _| Ok(()),
     };
     let connect = connect_options(&command.aws, environment::now())?;
     super::apply::save(&document, &connect, &options, global)

@@ -85,6 +85,7 @@ pub(super) fn run(command: &Rehearse, global: &Global) -> Result<Exit, CliError>
         resume: false,
         dry_run: false,
         clock: environment::now,
+        remember: |_, _| Ok(()),
     };
     let outcome = apply::carry_out(&plan, &connect, &options, global)?;
     apply::write_report(&plan, &outcome, &out)?;
@@ -108,7 +109,7 @@ pub(super) fn run(command: &Rehearse, global: &Global) -> Result<Exit, CliError>
     }
     let more_than_planned =
         result.lost.0 > plan.findings_lost.unwrap_or(0) || result.images_lost() > plan.images_lost();
-    let unfinished = outcome.steps.iter().any(|step| step.result.contains("not refreshed yet"));
+    let unfinished = outcome.steps.iter().any(|step| !step.not_refreshed.is_empty());
     if more_than_planned {
         return Err(CliError::RehearsalLost);
     }

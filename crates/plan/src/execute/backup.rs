@@ -351,6 +351,13 @@ pub(super) fn saved_scanning(folder: &Path) -> Option<ScanningConfiguration> {
     })
 }
 
+/// What was saved and is there still: findings that are listed, and images that are scanned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kept {
+    pub(super) findings: u64,
+    pub(super) images: u64,
+}
+
 /// What a re-sync really took: findings that are not listed any more, and images that are not scanned any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Taken {
@@ -359,7 +366,7 @@ pub struct Taken {
 }
 
 /// Compares what was saved with what is there now.
-pub(super) async fn taken(access: &Access, step: &Resync, folder: &Path) -> Result<Taken, String> {
+pub(super) async fn taken(access: &Access, step: &Resync, folder: &Path) -> Result<(Taken, Kept), String> {
     let from = access.reader(step.toggled_from, &step.region);
     let mut here: BTreeSet<String> = BTreeSet::new();
     let call = || access.call(Api::ListFindings);
@@ -395,21 +402,24 @@ pub(super) async fn taken(access: &Access, step: &Resync, folder: &Path) -> Resu
     .await?;
     let text = |error: io::Error| error.to_string();
     let packed = GzDecoder::new(fs_err::File::open(folder.join(FINDINGS)).map_err(text)?);
-    let mut findings = 0;
+    let (mut taken, mut kept) = (Taken { findings: 0, images_not_rescanned: 0 }, Kept { findings: 0, images: 0 });
     for line in BufReader::new(packed).lines() {
         let finding: Value = serde_json::from_str(&line.map_err(text)?).map_err(|error| error.to_string())?;
         let arn = finding.get("findingArn").and_then(Value::as_str).unwrap_or_default();
-        findings += u64::from(!here.contains(arn));
+        let of = if here.contains(arn) { &mut kept.findings } else { &mut taken.findings };
+        *of += 1;
     }
-    let mut images_not_rescanned = 0;
     let mut rows = csv::Reader::from_path(folder.join(COVERAGE)).map_err(|error| error.to_string())?;
     for row in rows.records() {
         let row = row.map_err(|error| error.to_string())?;
-        let was_scanned = row.get(2) == Some("ACTIVE");
+        if row.get(2) != Some("ACTIVE") {
+            continue;
+        }
         let image = (row.get(0).unwrap_or_default().to_owned(), row.get(1).unwrap_or_default().to_owned());
-        images_not_rescanned += u64::from(was_scanned && !scanned.contains(&image));
+        let of = if scanned.contains(&image) { &mut kept.images } else { &mut taken.images_not_rescanned };
+        *of += 1;
     }
-    Ok(Taken { findings, images_not_rescanned })
+    Ok((taken, kept))
 }
 
 /// A name for the folder of a cell's backup that no earlier one has.
@@ -417,7 +427,6 @@ pub(super) fn folder_name(step: &Resync, now: Timestamp) -> String {
     format!("{}-{}-{}", step.account, step.region, now.strftime("%Y%m%dT%H%M%S%fZ"))
 }
 
-/// The hash of a text, for those who only have this module.
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -109,6 +109,9 @@ pub(super) async fn stale(executor: &Executor<'_>, step: &Resync) -> Result<Vec<
             differences.push(format!("Inspector does not let account {} {needed} any more", step.toggled_from));
         }
     }
+    if differences.is_empty() && Cell::new(executor, step)?.coverage().await?.denied.is_empty() {
+        differences.push("no repository of it says ACCESS_DENIED any more: it refreshed by itself".to_owned());
+    }
     Ok(differences)
 }
 
@@ -126,12 +129,15 @@ enum Called {
     NotKnown(String),
 }
 
-/// Refusals of an account that leave open what happens to it: something is at work, or broke in the middle.
-const OPEN_REFUSALS: [&str; 4] = ["DISABLE_IN_PROGRESS", "ENABLE_IN_PROGRESS", "SUSPEND_IN_PROGRESS", "INTERNAL_ERROR"];
+/// Refusals of an account that say that it is at it already.
+const AT_IT: [&str; 2] = ["DISABLE_IN_PROGRESS", "ENABLE_IN_PROGRESS"];
+/// Refusals of an account that leave open what happens to it.
+const OPEN_REFUSALS: [&str; 2] = ["SUSPEND_IN_PROGRESS", "INTERNAL_ERROR"];
 
 fn came_of(answer: Result<Option<scangap_aws::write::ToggleRefusal>, CallError>) -> Called {
     match answer {
         Ok(None) => Called::Accepted,
+        Ok(Some(refusal)) if AT_IT.contains(&refusal.code.as_str()) => Called::Accepted,
         Ok(Some(refusal)) if OPEN_REFUSALS.contains(&refusal.code.as_str()) => Called::NotKnown(refusal.code),
         Ok(Some(refusal)) => Called::Refused { code: refusal.code, message: refusal.message },
         Err(error)
@@ -146,14 +152,19 @@ fn came_of(answer: Result<Option<scangap_aws::write::ToggleRefusal>, CallError>)
     }
 }
 
-fn report(step: &Resync, result: &str, taken: Option<Taken>) -> StepReport {
+fn report(step: &Resync, not_refreshed: Vec<String>, taken: Option<Taken>) -> StepReport {
+    let result = match not_refreshed.as_slice() {
+        [] => "re-synced: no repository says ACCESS_DENIED any more".to_owned(),
+        names => format!("re-synced; not refreshed yet: {}", names.join(", ")),
+    };
     StepReport {
         id: step.id.clone(),
         kind: "resync_cell",
         account: step.account,
         region: step.region.clone(),
         what: step.repositories.join(", "),
-        result: result.to_owned(),
+        result,
+        not_refreshed,
         before_sha256: step.scanning_sha256.clone(),
         after_sha256: step.scanning_sha256.clone(),
         predicted: Some(Taken { findings: step.findings, images_not_rescanned: step.images_not_rescanned }),
@@ -161,32 +172,42 @@ fn report(step: &Resync, result: &str, taken: Option<Taken>) -> StepReport {
     }
 }
 
+/// Of a cell that an earlier run has done.
 pub(super) fn done_before(step: &Resync, told: &Told) -> StepReport {
     let number = |name| told.number(&step.id, name);
     let taken = number("findings_taken").zip(number("images_not_rescanned"));
     let taken = taken.map(|(findings, images_not_rescanned)| Taken { findings, images_not_rescanned });
-    report(step, "done before", taken)
+    let report = report(step, told.texts(&step.id, "not_refreshed"), taken);
+    StepReport { result: format!("done before: {}", report.result), ..report }
 }
 
 pub(super) async fn run(executor: &Executor<'_>, step: &Resync) -> Result<StepReport, Failure> {
     let mut cell = Cell::new(executor, step)?;
     match cell.forward().await {
-        Ok(report) => Ok(report),
-        Err(why) if cell.progress.is_open() => match cell.bring_back().await {
+        Err(why) if cell.progress.is_open() => match cell.bring_back_or_name().await {
             Ok(()) => Err(why.into()),
-            Err(_) => Err(Failure { stop: why, left_disabled: Some(cell.left_disabled()) }),
+            Err(failure) => {
+                // Both are told: why it stopped, and why it could not be brought back.
+                executor.tell(ApplyEvent::Failed { step: step.id.clone(), why: why.to_string() });
+                Err(failure)
+            }
         },
-        Err(why) => Err(why.into()),
+        ended => ended.map_err(Failure::from),
     }
 }
 
 /// After a crash, before anything else: a cell that may be without scanning is enabled again.
 pub(super) async fn bring_back(executor: &Executor<'_>, step: &Resync) -> Result<(), Failure> {
     let mut cell = Cell::new(executor, step)?;
-    if !cell.progress.is_open() {
-        return Ok(());
-    }
-    cell.bring_back().await.map_err(|stop| Failure { stop, left_disabled: Some(cell.left_disabled()) })
+    if cell.progress.is_open() { cell.bring_back_or_name().await } else { Ok(()) }
+}
+
+/// What there is to see of a disable that may or may not have been done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Evidence {
+    Done,
+    NotDone,
+    NotKnown,
 }
 
 struct Cell<'e> {
@@ -218,15 +239,6 @@ impl<'e> Cell<'e> {
         self.progress = progress;
     }
 
-    fn left_disabled(&self) -> LeftDisabled {
-        LeftDisabled {
-            step: self.step.id.clone(),
-            account: self.step.account,
-            region: self.step.region.clone(),
-            command: self.step.way_back(self.executor.backup_folder(&self.step.id).as_deref()),
-        }
-    }
-
     async fn status(&self) -> Result<String, CallError> {
         let call = self.executor.access.call(Api::BatchGetAccountStatus);
         let answer = self.from.account_statuses(&call, &[self.step.account]).await?;
@@ -245,7 +257,7 @@ impl<'e> Cell<'e> {
         read.map_err(|source| Stop::Call { step: self.step.id.clone(), what: "reading the status".to_owned(), source })
     }
 
-    /// Waits for a status, and gives back the last one that was seen.
+    /// Waits for a status, until patience ends.
     async fn wait_for(&self, wanted: &'static str) -> Result<(), Stop> {
         let mut waits = self.executor.waits();
         loop {
@@ -285,32 +297,28 @@ impl<'e> Cell<'e> {
         let covered = self.wait_for_coverage().await?;
         // Nobody may have turned it off while we waited, and Inspector may have written a configuration of its own.
         if self.read_status().await? != ENABLED {
-            self.note(Progress::Disabled, &[("because", json!("somebody disabled it meanwhile"))]).await?;
+            let because = json!("somebody disabled it meanwhile");
+            self.note_if_possible(Progress::Disabled, &[("because", because)]).await;
             self.enable_and_restore().await?;
         } else if !self.is_restored().await? {
-            self.note(Progress::Enabled, &[("because", json!("the scanning configuration changed again"))]).await?;
+            let because = json!("the scanning configuration changed again");
+            self.note_if_possible(Progress::Enabled, &[("because", because)]).await;
             self.enable_and_restore().await?;
         }
         let taken = self.taken().await;
-        let still: Vec<&String> = self.step.repositories.iter().filter(|name| !covered.contains(name)).collect();
+        let not_refreshed: Vec<String> =
+            self.step.repositories.iter().filter(|name| !covered.contains(name)).cloned().collect();
         self.note(
             Progress::Done,
             &[
                 ("refreshed", json!(covered)),
-                ("still_denied_or_not_seen", json!(still)),
+                ("not_refreshed", json!(not_refreshed)),
                 ("findings_taken", json!(taken.map(|taken| taken.findings))),
                 ("images_not_rescanned", json!(taken.map(|taken| taken.images_not_rescanned))),
             ],
         )
         .await?;
-        let result = match still.as_slice() {
-            [] => "re-synced: no repository says ACCESS_DENIED any more".to_owned(),
-            names => format!(
-                "re-synced; not refreshed yet: {}",
-                names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")
-            ),
-        };
-        Ok(report(self.step, &result, taken))
+        Ok(report(self.step, not_refreshed, taken))
     }
 
     /// Looks once more that everything is as it was planned, and calls. Known not to be done, the cell is not open.
@@ -331,7 +339,10 @@ impl<'e> Cell<'e> {
             self.note(Progress::Disabling, &[("call", json!("inspector2:Disable"))]).await?;
             let answer = writer.disable(&self.executor.access.call(Api::Disable), self.step.account).await;
             match came_of(answer) {
-                Called::Accepted => return self.note(Progress::Accepted, &[]).await,
+                Called::Accepted => {
+                    self.note_if_possible(Progress::Accepted, &[]).await;
+                    return Ok(());
+                }
                 Called::Refused { code, message } => {
                     self.note(Progress::BackedUp, &[("because", json!(format!("Disable was refused: {code}")))])
                         .await?;
@@ -344,40 +355,66 @@ impl<'e> Cell<'e> {
                         return Err(self.failed("inspector2:Disable")(source));
                     }
                 }
-                Called::NotKnown(why) => {
-                    if self.came_through().await? {
-                        return self
-                            .note(Progress::Accepted, &[("because", json!("it is seen to come through"))])
-                            .await;
+                Called::NotKnown(why) => match self.evidence().await? {
+                    Evidence::Done => {
+                        let because = json!("it is seen to come through");
+                        self.note_if_possible(Progress::Accepted, &[("because", because)]).await;
+                        return Ok(());
                     }
-                    self.note(Progress::BackedUp, &[("because", json!(NOT_COME_THROUGH))]).await?;
-                    if waits.is_over() {
+                    // Asked again it says so where it is under way after all.
+                    Evidence::NotDone if !waits.is_over() => {}
+                    Evidence::NotDone | Evidence::NotKnown => {
                         return Err(Stop::Surprise { step: self.step.id.clone(), what: format!("Disable: {why}") });
                     }
-                }
+                },
             }
             waits.wait().await;
         }
     }
 
     /// Whether a disable that nobody answered for was done. ENABLED says little: it may show late, and somebody may have
-    /// enabled it since. That everything which was saved is still listed, with the configuration as it was, says that it
-    /// was not.
-    async fn came_through(&self) -> Result<bool, Stop> {
+    /// enabled it since. What was saved says more: all of it is still there, or none of it is.
+    async fn evidence(&self) -> Result<Evidence, Stop> {
         let mut waits = self.executor.settling();
         loop {
             if self.read_status().await? != ENABLED {
-                return Ok(true);
+                return Ok(Evidence::Done);
             }
             if waits.is_over() {
                 break;
             }
             waits.wait().await;
         }
+        let surprise = |what| Stop::Surprise { step: self.step.id.clone(), what };
         let folder = self.backup_folder()?;
-        let taken = backup::taken(&self.executor.access, self.step, &folder).await;
-        let taken = taken.map_err(|what| Stop::Surprise { step: self.step.id.clone(), what })?;
-        Ok(taken.findings > 0 || !self.is_restored().await? || self.read_status().await? != ENABLED)
+        let (taken, kept) = backup::taken(&self.executor.access, self.step, &folder).await.map_err(surprise)?;
+        // A disable takes the rows of repositories too: one that is still denied was not reset.
+        let still_denied = self.coverage().await?.denied.len() as u64;
+        let gone = taken.findings + taken.images_not_rescanned;
+        let here = kept.findings + kept.images + still_denied;
+        Ok(match (gone, here) {
+            _ if self.read_status().await? != ENABLED || !self.is_restored().await? => Evidence::Done,
+            (1.., 0) => Evidence::Done,
+            (0, 1..) => Evidence::NotDone,
+            // Nothing to see, or something in between: findings close by themselves too.
+            (0, 0) | (1.., 1..) => Evidence::NotKnown,
+        })
+    }
+
+    /// Inspector has accepted a disable, or may have: it is waited for, so that it does not come through after everybody has
+    /// gone. Long after it was called it is taken to have come through, and to have been enabled by somebody since.
+    async fn see_it_come_through(&self) -> Result<(), Stop> {
+        let mut waits = self.executor.waits();
+        loop {
+            if self.evidence().await? == Evidence::Done || self.executor.is_long_ago(&self.step.id) {
+                return Ok(());
+            }
+            if waits.is_over() {
+                let what = "a disable was called and has not come through: it still may".to_owned();
+                return Err(Stop::Surprise { step: self.step.id.clone(), what });
+            }
+            waits.wait().await;
+        }
     }
 
     fn backup_folder(&self) -> Result<PathBuf, Stop> {
@@ -486,9 +523,9 @@ impl<'e> Cell<'e> {
                 }
                 Err(source) => last = self.failed("reading the scanning configuration")(source),
             }
-            if put && waits.is_over() {
+            if waits.is_over() {
                 // One more look: the last put may have come through.
-                return if self.is_restored().await? { Ok(()) } else { Err(last) };
+                return if put && self.is_restored().await? { Ok(()) } else { Err(last) };
             }
             waits.wait().await;
         }
@@ -507,9 +544,15 @@ impl<'e> Cell<'e> {
         }
     }
 
-    /// Repositories with a row that says something else than `ACCESS_DENIED`, and none that says it, images' rows included.
     async fn refreshed(&self) -> Result<Vec<String>, Stop> {
-        let (mut said, mut denied) = (BTreeSet::new(), BTreeSet::new());
+        let coverage = self.coverage().await?;
+        let good = |name: &&String| coverage.scanned.contains(*name) && !coverage.denied.contains(*name);
+        Ok(self.step.repositories.iter().filter(good).cloned().collect())
+    }
+
+    /// What coverage says of the step's repositories, images' rows included.
+    async fn coverage(&self) -> Result<Said, Stop> {
+        let mut said = Said::default();
         for filter in [CoverageFilter::RepositoriesOf(self.step.account), CoverageFilter::ImagesOf(self.step.account)] {
             let page = |token: Option<String>| {
                 let read = move || {
@@ -519,37 +562,62 @@ impl<'e> Cell<'e> {
                 self.executor.patient(read)
             };
             let take = |rows: Vec<CoveredResource>| {
-                for row in rows {
-                    let arn = row.resource_id.parse::<Arn>().ok().and_then(|arn| arn.ecr_repository());
-                    let Some((repository, _)) = arn else { continue };
-                    let is_denied = row.reason.as_deref() == Some("ACCESS_DENIED");
-                    let rows = if is_denied { &mut denied } else { &mut said };
-                    rows.insert(repository.to_string());
+                for row in &rows {
+                    said.take(row, &self.step.repositories);
                 }
                 Ok(())
             };
             let surprise = |what| Stop::Surprise { step: self.step.id.clone(), what };
             pages(Api::ListCoverage, page, take).await.map_err(surprise)?;
         }
-        let good = |name: &&String| said.contains(*name) && !denied.contains(*name);
-        Ok(self.step.repositories.iter().filter(good).cloned().collect())
+        Ok(said)
     }
 
     /// What was really lost, for the report. That it cannot be told changes nothing that was done.
     async fn taken(&self) -> Option<Taken> {
         let folder = self.executor.backup_folder(&self.step.id)?;
-        backup::taken(&self.executor.access, self.step, &folder).await.ok()
+        backup::taken(&self.executor.access, self.step, &folder).await.ok().map(|(taken, _)| taken)
+    }
+
+    async fn bring_back_or_name(&mut self) -> Result<(), Failure> {
+        let brought = self.bring_back().await;
+        brought.map_err(|stop| {
+            let backup = self.executor.backup_folder(&self.step.id);
+            Failure { stop, left_disabled: Some(self.step.left_disabled(backup.as_deref())) }
+        })
     }
 
     async fn bring_back(&mut self) -> Result<(), Stop> {
         self.executor.tell(ApplyEvent::BringsBack { step: self.step.id.clone() });
-        // Where it cannot be told, it is taken to have come through: enabling what is enabled changes nothing.
-        if self.progress == Progress::Disabling && matches!(self.came_through().await, Ok(false)) {
+        if self.progress == Progress::Disabling && self.evidence().await? == Evidence::NotDone {
             return self.note(Progress::BackedUp, &[("because", json!(NOT_COME_THROUGH))]).await;
+        }
+        if self.progress < Progress::Disabled {
+            self.see_it_come_through().await?;
         }
         self.enable_and_restore().await?;
         self.executor.tell(ApplyEvent::BroughtBack { step: self.step.id.clone() });
         Ok(())
+    }
+}
+
+/// Repositories by what coverage says of them.
+#[derive(Debug, Default)]
+struct Said {
+    denied: BTreeSet<String>,
+    scanned: BTreeSet<String>,
+}
+
+impl Said {
+    fn take(&mut self, row: &CoveredResource, of: &[String]) {
+        let arn = row.resource_id.parse::<Arn>().ok().and_then(|arn| arn.ecr_repository());
+        let Some((repository, _)) = arn.filter(|(name, _)| of.iter().any(|one| one == name.as_str())) else { return };
+        match row.reason.as_deref() {
+            Some("ACCESS_DENIED") => self.denied.insert(repository.to_string()),
+            // Left over from before, or not looked at yet.
+            Some("PENDING_DISABLE" | "RESOURCE_TERMINATED" | "PENDING_INITIAL_SCAN") | None => false,
+            Some(_) => self.scanned.insert(repository.to_string()),
+        };
     }
 }
 

@@ -87,6 +87,7 @@ impl Outcome {
                 "region": step.region.as_str(),
                 "what": step.what,
                 "result": step.result,
+                "not_refreshed": step.not_refreshed,
                 "before_sha256": step.before_sha256,
                 "after_sha256": step.after_sha256,
                 "predicted": taken(step.predicted),

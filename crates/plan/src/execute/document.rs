@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
-use scangap_model::{AccountId, Partition, RegionName, ScanRule};
+use scangap_model::{AccountId, RegionName, ScanRule};
 use serde_json::Value;
 
+use super::stop::LeftDisabled;
 use crate::json::{canonical_sha256, scanning_json, sha256};
 use crate::read::{PlanReadError, whole};
 
@@ -30,7 +30,6 @@ pub struct PlanDocument {
     pub losses_sha256: Option<String>,
     /// `None`: the account is in no organization, or it could not be described.
     pub organization_id: Option<String>,
-    pub partition: Partition,
     pub simulated: bool,
     /// What the plan was told to keep out of.
     pub blocklist: Vec<AccountId>,
@@ -69,13 +68,21 @@ pub struct Resync {
     pub scanning_sha256: String,
     pub registry_policy_sha256: Option<String>,
     pub findings: u64,
-    pub images: u64,
     pub images_not_rescanned: u64,
     pub only_scan_type: bool,
-    pub counted_at: Timestamp,
 }
 
 impl Resync {
+    /// The cell as one that could not be brought back.
+    pub(super) fn left_disabled(&self, backup: Option<&Path>) -> LeftDisabled {
+        LeftDisabled {
+            step: self.id.clone(),
+            account: self.account,
+            region: self.region.clone(),
+            command: self.way_back(backup),
+        }
+    }
+
     /// What brings the cell back by hand: scanning, and the scanning configuration from its backup.
     pub fn way_back(&self, backup: Option<&Path>) -> String {
         let enable = format!(
@@ -130,10 +137,9 @@ impl PlanDocument {
         repairs.chain(self.resyncs.iter().flat_map(|resync| [resync.account, resync.toggled_from])).collect()
     }
 
-    /// The plan with these re-syncs of its alone.
-    pub(super) fn only<'a>(&self, steps: impl Iterator<Item = &'a String>) -> Self {
-        let ids: Vec<&String> = steps.collect();
-        let resyncs = self.resyncs.iter().filter(|step| ids.contains(&&step.id)).cloned().collect();
+    /// The plan with one step of its alone.
+    pub(super) fn only(&self, id: &str) -> Self {
+        let resyncs = self.resyncs.iter().filter(|step| step.id == id).cloned().collect();
         Self { repairs: Vec::new(), resyncs, ..self.clone() }
     }
 
@@ -171,7 +177,6 @@ fn document(value: &Value, folder: &Path, plan_sha256: String) -> Option<PlanDoc
         facts_sha256: text(value, "facts_sha256")?,
         losses_sha256: text(value, "losses_sha256"),
         organization_id: text(value, "organization_id").filter(|id| id != "unknown"),
-        partition: text(value, "partition")?.parse().ok()?,
         simulated: value.get("simulated")?.as_bool()?,
         blocklist: blocklist.iter().map(|id| id.as_str()?.parse().ok()).collect::<Option<_>>()?,
         findings_lost: value.get("losses")?.get("findings")?.as_u64(),
@@ -221,10 +226,8 @@ fn resync(step: &Value) -> Option<Resync> {
         scanning_sha256: text(step, "before_sha256")?,
         registry_policy_sha256: text(step, "registry_policy_sha256"),
         findings: number("findings")?,
-        images: number("images")?,
         images_not_rescanned: number("images_not_rescanned")?,
         only_scan_type: losses.get("only_scan_type")?.as_bool()?,
-        counted_at: text(step, "losses_counted_at")?.parse().ok()?,
     })
 }
 

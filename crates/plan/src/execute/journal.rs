@@ -85,6 +85,11 @@ impl Told {
         self.details.get(step)?.get(name)?.as_str().map(str::to_owned)
     }
 
+    pub fn texts(&self, step: &str, name: &str) -> Vec<String> {
+        let list = || self.details.get(step)?.get(name)?.as_array();
+        list().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
+    }
+
     pub fn number(&self, step: &str, name: &str) -> Option<u64> {
         self.details.get(step)?.get(name)?.as_u64()
     }
@@ -95,7 +100,7 @@ impl Told {
     }
 }
 
-/// Reads a journal's text. `None` for the line: the last one, cut off, is passed over.
+/// Reads a journal's text, and how many bytes of it are whole lines: the last one may be cut off.
 fn told(text: &str, path: &Path) -> Result<(Told, usize), JournalError> {
     let mut told = Told::default();
     let mut whole = 0;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -39,6 +39,9 @@ pub struct ApplyOptions {
     /// Look, and change nothing.
     pub dry_run: bool,
     pub clock: fn() -> Timestamp,
+    /// Called before the first change, with the journal open: whatever later commands are to be told of it by. Nothing is
+    /// changed where it fails.
+    pub remember: fn(&PlanDocument, &Path) -> Result<(), String>,
 }
 
 /// What happens, for whoever shows it.
@@ -63,6 +66,8 @@ pub struct StepReport {
     pub region: RegionName,
     pub what: String,
     pub result: String,
+    /// Repositories that a re-sync was for and that still say `ACCESS_DENIED`, or nothing yet.
+    pub not_refreshed: Vec<String>,
     pub before_sha256: String,
     pub after_sha256: String,
     /// What the plan said would be lost, and what was.
@@ -134,7 +139,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// A backup that is older is made again right before the disable.
 const BACKUP_LASTS: SignedDuration = SignedDuration::from_mins(10);
 /// How long a change may take to show in a status.
-const SETTLING: Duration = Duration::from_secs(10);
+const SETTLING: Duration = Duration::from_mins(1);
+/// A disable that was called longer ago than this has come through, or never will.
+const LONG_AGO: SignedDuration = SignedDuration::from_mins(15);
 
 /// Applies a plan, or with `dry_run` looks whether it could be.
 pub async fn apply(
@@ -147,14 +154,16 @@ pub async fn apply(
 ) -> Result<Outcome, Stop> {
     let path = options.folder.join(JOURNAL);
     let before = read_journal(&path)?;
-    match (&before, options.resume) {
-        (Some(told), false) if told.lines > 0 => return Err(Stop::Begun(path)),
-        (None, true) => return Err(Stop::NothingToResume(options.folder.clone())),
+    // A journal without a line is of an apply that was refused before it began: there is no consent in it to go on by.
+    let told = before.unwrap_or_default();
+    match (told.lines > 0, options.resume) {
+        (true, false) => return Err(Stop::Begun(path)),
+        (false, true) => return Err(Stop::NothingToResume(options.folder.clone())),
         _ => {}
     }
     let mut outcome = Outcome::new(&identity, (options.clock)());
     let work = Work { plan, options, listener, cancel: &cancel };
-    let end = work.all(connection, identity, &before.unwrap_or_default(), &mut outcome).await;
+    let end = work.all(connection, identity, &told, &mut outcome).await;
     outcome.end(plan, &work.told_now().unwrap_or_default(), end.err(), (options.clock)());
     Ok(outcome)
 }
@@ -193,24 +202,28 @@ impl<'a> Work<'a> {
         told: &Told,
         outcome: &mut Outcome,
     ) -> Result<(), Stop> {
-        let open = self.plan.only(told.open());
-        if !self.options.dry_run && !open.resyncs.is_empty() {
-            let journal = Mutex::new(self.journal()?);
-            let roles = &self.options.roles;
-            match Access::open(connection.clone(), identity.clone(), &open, roles, true).await {
-                Ok(access) => self.executor(&open, access, Some(&journal)).bring_back_all(outcome).await?,
-                Err(stop) => {
-                    outcome.left_disabled.extend(open.resyncs.iter().map(|step| self.left_disabled(step, told)));
-                    return Err(stop);
-                }
-            }
+        if self.options.dry_run {
+            blocked(self.plan, self.options)?;
+            let access = Access::open(connection, identity, self.plan, &self.options.roles, false).await?;
+            return self.executor(self.plan, access, None).stages(outcome).await;
+        }
+        if told.open().next().is_none() {
+            blocked(self.plan, self.options)?;
+        }
+        let journal = Mutex::new(self.journal()?);
+        (self.options.remember)(self.plan, &self.options.folder).map_err(Stop::NotRemembered)?;
+        let open: Vec<PlanDocument> = told.open().map(|step| self.plan.only(step)).collect();
+        let brought = open.iter().map(|one| self.bring_back(one, &connection, &identity, &journal, told));
+        let mut first: Option<Stop> = None;
+        for failure in futures::future::join_all(brought).await.into_iter().filter_map(Result::err) {
+            outcome.left_disabled.extend(failure.left_disabled);
+            first = first.or(Some(failure.stop));
+        }
+        if let Some(stop) = first {
+            return Err(stop);
         }
         blocked(self.plan, self.options)?;
         let access = Access::open(connection, identity, self.plan, &self.options.roles, false).await?;
-        if self.options.dry_run {
-            return self.executor(self.plan, access, None).stages(outcome).await;
-        }
-        let journal = Mutex::new(self.journal()?);
         let executor = self.executor(self.plan, access, Some(&journal));
         let event = if told.lines == 0 { "begin" } else { "resume" };
         let caller = json!(executor.access.identity.arn);
@@ -222,18 +235,32 @@ impl<'a> Work<'a> {
         ended
     }
 
-    fn journal(&self) -> Result<Journal, Stop> {
-        Ok(Journal::open(&self.options.folder, &self.plan.plan_sha256, self.options.clock)?.0)
+    /// One cell with its own roles alone: another account that does not open is no reason to leave this one off.
+    async fn bring_back(
+        self,
+        one: &PlanDocument,
+        connection: &Connection,
+        identity: &Identity,
+        journal: &Mutex<Journal>,
+        told: &Told,
+    ) -> Result<(), cell::Failure> {
+        let work = Work { plan: one, ..self };
+        for step in &one.resyncs {
+            let roles = &self.options.roles;
+            match Access::open(connection.clone(), identity.clone(), one, roles, true).await {
+                Ok(access) => cell::bring_back(&work.executor(one, access, Some(journal)), step).await?,
+                Err(stop) => {
+                    let backup = told.detail(&step.id, "backup").map(|name| self.options.folder.join(name));
+                    let left_disabled = Some(step.left_disabled(backup.as_deref()));
+                    return Err(cell::Failure { stop, left_disabled });
+                }
+            }
+        }
+        Ok(())
     }
 
-    fn left_disabled(&self, step: &Resync, told: &Told) -> LeftDisabled {
-        let backup = told.detail(&step.id, "backup").map(|name| self.options.folder.join(name));
-        LeftDisabled {
-            step: step.id.clone(),
-            account: step.account,
-            region: step.region.clone(),
-            command: step.way_back(backup.as_deref()),
-        }
+    fn journal(&self) -> Result<Journal, Stop> {
+        Ok(Journal::open(&self.options.folder, &self.plan.plan_sha256, self.options.clock)?.0)
     }
 }
 
@@ -345,17 +372,6 @@ impl Executor<'_> {
         Ok(())
     }
 
-    async fn bring_back_all(&self, outcome: &mut Outcome) -> Result<(), Stop> {
-        let mut first: Option<Stop> = None;
-        for step in &self.plan.resyncs {
-            if let Err(failure) = cell::bring_back(self, step).await {
-                outcome.left_disabled.extend(failure.left_disabled);
-                first = first.or(Some(failure.stop));
-            }
-        }
-        first.map_or(Ok(()), Err)
-    }
-
     /// Every step's before-state, read again: a plan is refused as a whole when the world has moved.
     async fn check(&self, told: &Told) -> Result<(), Stop> {
         let mut differences = Vec::new();
@@ -455,6 +471,12 @@ impl Executor<'_> {
     /// What the journal says now.
     fn told_now(&self) -> Result<Told, Stop> {
         Ok(read_journal(&self.options.folder.join(JOURNAL))?.unwrap_or_default())
+    }
+
+    /// Whether it was long ago that a step's last line was written.
+    pub(super) fn is_long_ago(&self, step: &str) -> bool {
+        let at = || self.told_now().ok()?.detail(step, "at")?.parse::<Timestamp>().ok();
+        at().is_some_and(|at| (self.options.clock)().duration_since(at) >= LONG_AGO)
     }
 
     pub(super) fn progress(&self, step: &str) -> Result<Progress, Stop> {

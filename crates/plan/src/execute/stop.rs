@@ -49,6 +49,8 @@ pub enum Stop {
     Begun(PathBuf),
     #[error("there is nothing to resume: no apply of this plan was begun in `{0}`")]
     NothingToResume(PathBuf),
+    #[error("later commands could not be told of what it may leave open, so nothing is changed: {0}")]
+    NotRemembered(String),
     #[error(transparent)]
     Journal(#[from] JournalError),
 }
