@@ -13,7 +13,7 @@ use super::backup::{self, Taken};
 use super::document::{Resync, policy_sha256, scanning_sha256};
 use super::journal::{Progress, Told};
 use super::pages::pages;
-use super::run::{ApplyEvent, Executor, StepReport, may_pass};
+use super::run::{ApplyEvent, Executor, StepReport, Waits, may_pass};
 use super::stop::{LeftDisabled, Stop};
 
 const NOT_COME_THROUGH: &str = "the disable did not come through: everything that was saved is still there";
@@ -435,11 +435,13 @@ impl<'e> Cell<'e> {
         Ok(())
     }
 
-    /// Asks until it is ENABLED, or until patience ends. It is asked only where it is DISABLED.
+    /// Asks until it is ENABLED, or until patience ends. It is asked only where it is DISABLED, and once it was accepted not
+    /// again before that had time to show. Whoever resumes asks at once: an enable too many does nothing, one too few does.
     async fn enable(&mut self) -> Result<(), Stop> {
         let writer = self.executor.writer(&self.step.id, self.step.toggled_from, &self.step.region)?;
         let mut waits = self.executor.waits();
         let mut last: Option<Stop> = None;
+        let mut accepted: Option<Waits> = None;
         loop {
             let status = self.status().await;
             match status.as_deref() {
@@ -447,11 +449,13 @@ impl<'e> Cell<'e> {
                     self.executor.tell(ApplyEvent::Reached { step: self.step.id.clone(), status: ENABLED.to_owned() });
                     return Ok(());
                 }
-                Ok(DISABLED) => {
+                Ok(DISABLED) if accepted.as_ref().is_none_or(Waits::is_over) => {
                     self.note_if_possible(Progress::Enabling, &[("call", json!("inspector2:Enable"))]).await;
                     let call = self.executor.access.call(Api::Enable);
                     let token = self.executor.token(&self.step.id);
-                    last = match came_of(writer.enable(&call, self.step.account, &token).await) {
+                    let called = came_of(writer.enable(&call, self.step.account, &token).await);
+                    accepted = matches!(called, Called::Accepted).then(|| self.executor.settling());
+                    last = match called {
                         Called::Accepted => None,
                         Called::Refused { code, .. } if code == "ALREADY_ENABLED" => None,
                         Called::Refused { code, message } => Some(self.refused("inspector2:Enable", code, message)),
