@@ -8,6 +8,7 @@ mod organization;
 
 pub use account::{AccountReader, OptStatus, RegionReader};
 pub use ecr::{ImageSummary, PolicyAnswer, RepositoryAnswer, ScanFrequencies, ScanningConfiguration, TemplateSummary};
+pub(crate) use history::findings_criteria;
 pub use history::{Finding, SuppressionRule};
 pub use inspector::{AccountStatus, AccountStatuses, CoverageFilter, CoveredResource};
 pub use organization::{AccountSummary, OrganizationReader, OrganizationSummary, OuSummary};

@@ -1,4 +1,5 @@
-//! Write ports: the four calls that change something. Nothing that audits or plans is given one.
+//! Write ports: the calls that change something, and the report of findings that Inspector writes before. Nothing that
+//! audits or plans is given one.
 //!
 //! Nothing here is repeated by the SDK: whoever calls looks what came of a call before it makes it again.
 
@@ -8,7 +9,7 @@ use aws_config::Region;
 use aws_sdk_ecr::types::{
     RegistryScanningRule, ScanFrequency, ScanType, ScanningRepositoryFilter, ScanningRepositoryFilterType,
 };
-use aws_sdk_inspector2::types::{FailedAccount, ResourceScanType};
+use aws_sdk_inspector2::types::{Destination, FailedAccount, ReportFormat, ResourceScanType};
 use aws_smithy_types::retry::RetryConfig;
 use scangap_model::{AccountId, RegionName};
 
@@ -16,7 +17,7 @@ use crate::classify::CallError;
 use crate::connect::Connection;
 use crate::credentials::AssumedRole;
 use crate::meter::Call;
-use crate::read::{ScanningConfiguration, send};
+use crate::read::{ScanningConfiguration, findings_criteria, send};
 
 /// One region of one account, through its write role.
 #[derive(Debug, Clone)]
@@ -28,6 +29,23 @@ pub struct RegionWriter {
 /// Answers with HTTP 200 hold refusals of single accounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToggleRefusal {
+    pub code: String,
+    pub message: String,
+}
+
+/// Where Inspector writes a report of findings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportDestination {
+    pub bucket: String,
+    pub prefix: Option<String>,
+    pub kms_key_arn: String,
+}
+
+/// How far such a report is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportStatus {
+    pub status: String,
+    /// Why it failed, where it did.
     pub code: String,
     pub message: String,
 }
@@ -106,6 +124,41 @@ impl RegionWriter {
             .client_token(token);
         let output = send!(call, request)?;
         Ok(refusal(output.failed_accounts(), account))
+    }
+
+    /// Asks for a report of what a disable would delete of one account, of every status. What it is called.
+    pub async fn create_findings_report(
+        &self,
+        call: &Arc<Call>,
+        account: AccountId,
+        only_ecr: bool,
+        to: &ReportDestination,
+    ) -> Result<String, CallError> {
+        let destination = Destination::builder()
+            .bucket_name(&to.bucket)
+            .set_key_prefix(to.prefix.clone())
+            .kms_key_arn(&to.kms_key_arn)
+            .build()
+            .map_err(|_| call.malformed("RequestNotBuilt", "the report's destination lacks a member"))?;
+        let request = self
+            .inspector
+            .create_findings_report()
+            .report_format(ReportFormat::Json)
+            .s3_destination(destination)
+            .filter_criteria(findings_criteria(account, only_ecr));
+        let output = send!(call, request)?;
+        let unnamed = || call.malformed("EmptyAnswer", "the answer does not name the report");
+        output.report_id().map(str::to_owned).ok_or_else(unnamed)
+    }
+
+    pub async fn findings_report_status(&self, call: &Arc<Call>, id: &str) -> Result<ReportStatus, CallError> {
+        let output = send!(call, self.inspector.get_findings_report_status().report_id(id))?;
+        let status = output.status().ok_or_else(|| call.malformed("EmptyAnswer", "the answer holds no status"))?;
+        Ok(ReportStatus {
+            status: status.as_str().to_owned(),
+            code: output.error_code().map(|code| code.as_str().to_owned()).unwrap_or_default(),
+            message: output.error_message().unwrap_or_default().to_owned(),
+        })
     }
 }
 

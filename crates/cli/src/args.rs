@@ -368,6 +368,13 @@ pub struct Apply {
     /// Never change anything in these accounts, whatever the plan says
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub blocklist: Vec<String>,
+    /// Have Inspector write a report of every cell's findings there too, before anything is changed; `{region}` in it is
+    /// replaced
+    #[arg(long, value_name = "s3://BUCKET/PREFIX", requires = "findings_report_key")]
+    pub findings_report: Option<String>,
+    /// The KMS key for it, in the region of the findings; `{region}` in it is replaced
+    #[arg(long, value_name = "ARN", requires = "findings_report")]
+    pub findings_report_key: Option<String>,
     /// Steps at once, after the first one alone
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub batch: u16,

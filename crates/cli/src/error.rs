@@ -149,7 +149,9 @@ impl CliError {
                 | Stop::Crossed { .. }
                 | Stop::LossesGrew { .. }
                 | Stop::Journal(JournalError::OtherPlan(_) | JournalError::Damaged { .. }) => Exit::Data,
-                Stop::Blocklisted { .. } | Stop::Begun(_) | Stop::NothingToResume(_) => Exit::Usage,
+                Stop::Blocklisted { .. } | Stop::FindingsReports(_) | Stop::Begun(_) | Stop::NothingToResume(_) => {
+                    Exit::Usage
+                }
                 Stop::Role { .. } | Stop::WrongAccount { .. } | Stop::Identity(_) | Stop::OtherCaller { .. } => {
                     Exit::NoPermission
                 }
@@ -268,6 +270,9 @@ impl CliError {
                 }
                 Stop::Role { .. } | Stop::WrongAccount { .. } => {
                     "name roles that exist in each account with --role-name and --write-role-name; they must trust this caller".to_owned()
+                }
+                Stop::FindingsReports(_) => {
+                    "give both as AWS has them, with {region} where the plan has cells in several regions".to_owned()
                 }
                 Stop::Begun(_) => "go on with it: --resume".to_owned(),
                 Stop::NothingToResume(_) => "leave out --resume".to_owned(),

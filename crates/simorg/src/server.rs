@@ -151,6 +151,12 @@ impl Simulator {
         self.shared.lock().world.losses.iter().map(|loss| (loss.findings, loss.images)).collect()
     }
 
+    /// Reports of findings that were asked for: where each was to go, and how many findings it holds.
+    pub fn findings_reports(&self) -> Vec<(Value, u64)> {
+        let state = self.shared.lock();
+        state.world.reports.iter().map(|report| (report.destination.clone(), report.findings)).collect()
+    }
+
     /// Whether any session that was handed out may do this.
     pub fn sessions_may(&self, action: &str) -> bool {
         self.shared.lock().world.sessions.values().any(|session| allows_somewhere(session.allowed.as_ref(), action))

@@ -5,6 +5,7 @@ mod ecr;
 mod ecr_write;
 mod inspector;
 mod inspector_history;
+mod inspector_reports;
 mod organizations;
 mod pages;
 mod session_policy;

@@ -28,6 +28,8 @@ pub(crate) struct World {
     pub(crate) delays: DelaySpec,
     /// What re-syncs destroyed.
     pub(crate) losses: Vec<Loss>,
+    /// Reports of findings that were asked for.
+    pub(crate) reports: Vec<FindingsReport>,
     /// Real time at the start, for credentials; the scenario's clock for everything else.
     pub(crate) wall: Timestamp,
     clock: Timestamp,
@@ -148,6 +150,21 @@ pub(crate) struct Loss {
     pub(crate) findings: u64,
     /// Images that were being scanned.
     pub(crate) images: u64,
+}
+
+/// A report of findings, as it would lie in S3.
+#[derive(Debug, Clone)]
+pub(crate) struct FindingsReport {
+    pub(crate) id: String,
+    /// Who asked for it, and where: nobody else is told of it.
+    pub(crate) caller: AccountId,
+    pub(crate) region: RegionName,
+    pub(crate) destination: serde_json::Value,
+    pub(crate) findings: u64,
+    /// Why it could not be written.
+    pub(crate) error: Option<&'static str>,
+    /// Whether somebody asked about it before.
+    pub(crate) asked: bool,
 }
 
 /// A change that shows later than the call that started it.

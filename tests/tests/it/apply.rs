@@ -314,6 +314,61 @@ fn what_cannot_be_saved_is_not_deleted() {
     assert_eq!(simulator.mutating_calls().len(), before);
 }
 
+const REPORTS: &[&str] = &[
+    "--findings-report",
+    "s3://findings-{region}/scangap",
+    "--findings-report-key",
+    "arn:aws:kms:{region}:222222222222:key/11112222-3333-4444-5555-666677778888",
+];
+
+#[test]
+fn inspector_writes_its_own_report_before_anything_is_deleted() {
+    let simulator = stale("", STALE_CELL, "");
+    let plan = stale_plan(&simulator);
+    let call = plan.consented(&simulator, REPORTS);
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    assert_eq!(mutations(&simulator)[..2], ["inspector2:CreateFindingsReport", "inspector2:Disable"]);
+    // Of every status, to where it was said, by the account that disables.
+    let place = json!({
+        "bucketName": "findings-eu-west-1",
+        "keyPrefix": "scangap",
+        "kmsKeyArn": "arn:aws:kms:eu-west-1:222222222222:key/11112222-3333-4444-5555-666677778888",
+    });
+    assert_eq!(simulator.findings_reports(), [(place, 128)]);
+    let saved = &plan.applied()["steps"][0]["saved"];
+    let (backup, report) = (saved[0].as_str().expect("a backup"), saved[1].as_str().expect("a report"));
+    assert!(backup.starts_with("backup/333333333333-eu-west-1-") && backup.contains("sha256"), "{saved}");
+    assert!(report.starts_with("s3://findings-eu-west-1/scangap: report "), "{saved}");
+    assert!(simulator.sessions_may_on("s3:PutObject", "arn:aws:s3:::findings-eu-west-1/scangap/x"));
+    assert!(!simulator.sessions_may_on("s3:PutObject", "arn:aws:s3:::another/x"));
+}
+
+#[test]
+fn a_report_that_inspector_cannot_write_keeps_everything_as_it_is() {
+    let mut scenario = crate::resync::stale_scenario("", STALE_CELL);
+    scenario.organization.report_buckets = Some(Vec::new());
+    let simulator = scangap_tests::simulate(scenario);
+    let plan = stale_plan(&simulator);
+    let call = plan.consented(&simulator, REPORTS);
+    assert_eq!(call.code, 1, "{}", call.stderr);
+    assert!(call.stderr.contains("is FAILED: BUCKET_NOT_FOUND"), "{}", call.stderr);
+    assert_eq!(mutations(&simulator), ["inspector2:CreateFindingsReport"]);
+    // Nor is one that would lie in another region, or nowhere, asked for.
+    let (bucket, key) = ("s3://findings", "arn:aws:kms:us-east-1:222222222222:key/1");
+    for (bucket, key, sentence) in [
+        (bucket, key, "findings of eu-west-1 are written to a bucket and with a key of eu-west-1"),
+        ("findings", key, "`findings` is not s3://BUCKET"),
+        (bucket, "alias/findings", "`alias/findings` is not the ARN of a KMS key"),
+    ] {
+        let simulator = stale("", STALE_CELL, "");
+        let plan = stale_plan(&simulator);
+        let call = plan.consented(&simulator, &["--findings-report", bucket, "--findings-report-key", key]);
+        assert_eq!(call.code, 64, "{}", call.stderr);
+        assert!(call.stderr.contains(sentence), "{}", call.stderr);
+        assert_eq!(simulator.mutating_calls(), []);
+    }
+}
+
 #[test]
 fn a_repository_that_changed_meanwhile_is_not_re_synced_for() {
     let simulator = stale("", STALE_CELL, "");

@@ -187,6 +187,15 @@ fn the_aws_cli_completes_every_operation_that_scangap_uses() {
             .expect("a text")
             .contains("\"Statement\" : []")
     );
+    let report = admin.run(
+        eu,
+        "inspector2 create-findings-report --report-format JSON --s3-destination bucketName=b,kmsKeyArn=arn:aws:kms:eu-west-1:222222222222:key/1",
+    );
+    let ask =
+        format!("inspector2 get-findings-report-status --report-id {}", report["reportId"].as_str().expect("an id"));
+    assert_eq!(admin.run(eu, &ask)["status"], "IN_PROGRESS");
+    assert_eq!(admin.run(eu, &ask)["status"], "SUCCEEDED");
+    assert!(alpha.fails(eu, &ask).contains("ResourceNotFoundException"), "whoever asked for it is told of it");
     let toggled = admin.run(eu, "inspector2 disable --account-ids 333333333333 --resource-types ECR");
     assert_eq!(toggled["failedAccounts"], serde_json::json!([]));
     let off = admin.run(eu, "inspector2 batch-get-account-status --account-ids 333333333333");

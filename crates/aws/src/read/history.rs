@@ -36,6 +36,20 @@ pub struct SuppressionRule {
     pub raw: Value,
 }
 
+/// Findings of an account, of every status: named one by one, since without a filter AWS lists what it does not document,
+/// and exports active ones alone.
+pub(crate) fn findings_criteria(account: AccountId, only_ecr: bool) -> FilterCriteria {
+    let equals = |value: &str| StringFilter::builder().comparison(StringComparison::Equals).value(value).build().ok();
+    let statuses = [FindingStatus::Active, FindingStatus::Suppressed, FindingStatus::Closed];
+    let mut criteria = FilterCriteria::builder()
+        .set_aws_account_id(equals(account.as_str()).map(|filter| vec![filter]))
+        .set_finding_status(Some(statuses.iter().filter_map(|status| equals(status.as_str())).collect()));
+    if only_ecr {
+        criteria = criteria.set_resource_type(equals("AWS_ECR_CONTAINER_IMAGE").map(|filter| vec![filter]));
+    }
+    criteria.build()
+}
+
 /// The body of the last answer.
 #[derive(Debug, Default)]
 struct Body(Mutex<Vec<u8>>);
@@ -86,18 +100,9 @@ impl RegionReader {
         only_ecr: bool,
         token: Option<String>,
     ) -> Result<Page<Finding>, CallError> {
-        let equals =
-            |value: &str| StringFilter::builder().comparison(StringComparison::Equals).value(value).build().ok();
-        // Named one by one: what is listed without a filter is not documented.
-        let statuses = [FindingStatus::Active, FindingStatus::Suppressed, FindingStatus::Closed];
-        let mut criteria = FilterCriteria::builder()
-            .set_aws_account_id(equals(account.as_str()).map(|filter| vec![filter]))
-            .set_finding_status(Some(statuses.iter().filter_map(|status| equals(status.as_str())).collect()));
-        if only_ecr {
-            criteria = criteria.set_resource_type(equals("AWS_ECR_CONTAINER_IMAGE").map(|filter| vec![filter]));
-        }
         let body = Arc::new(Body::default());
-        let request = self.inspector.list_findings().max_results(100).filter_criteria(criteria.build());
+        let request =
+            self.inspector.list_findings().max_results(100).filter_criteria(findings_criteria(account, only_ecr));
         let output = request
             .set_next_token(token)
             .customize()

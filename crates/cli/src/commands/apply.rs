@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use scangap_aws::{Call, ConnectOptions, Connection};
 use scangap_model::{Api, Tone, sanitize};
-use scangap_plan::execute::{ApplyEvent, ApplyOptions, Outcome, PlanDocument, Roles, Stop, apply, back_up};
+use scangap_plan::execute::{
+    ApplyEvent, ApplyOptions, FindingsReports, Outcome, PlanDocument, Roles, Stop, apply, back_up,
+};
 use scangap_report::Batch;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +33,7 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
         batch: usize::from(command.batch),
         wait: Duration::try_from(wait).unwrap_or_default(),
         blocklist: command.blocklist.iter().map(|text| account(text)).collect::<Result<_, _>>()?,
+        findings_reports: findings_reports(command)?,
         resume: command.resume,
         dry_run: true,
         clock: environment::now,
@@ -69,6 +72,13 @@ pub(super) fn roles(given: &crate::args::Roles, write_role_name: Option<String>)
         write_role_name,
         external_id: given.external_id.clone(),
     }
+}
+
+fn findings_reports(command: &Apply) -> Result<Option<FindingsReports>, CliError> {
+    let Some(place) = &command.findings_report else { return Ok(None) };
+    let key = command.findings_report_key.as_deref().unwrap_or_default();
+    let parsed = FindingsReports::parse(place, key).map(Some);
+    parsed.map_err(|why| CliError::Apply(Box::new(Stop::FindingsReports(why))))
 }
 
 fn introduce(plan: &PlanDocument, global: &Global) {
@@ -202,6 +212,7 @@ fn show(event: &ApplyEvent, quiet: u8) {
         ApplyEvent::BackedUp { step, findings, folder } => {
             format!("{step}: {findings} findings saved in {}", folder.display())
         }
+        ApplyEvent::Reported { step } => format!("{step}: Inspector's report of them is in S3"),
         ApplyEvent::Begins { step, what } => format!("{step}: {what}"),
         ApplyEvent::Reached { step, status } => format!("{step}: {status}"),
         ApplyEvent::Done { step, result } => format!("{step}: {result}"),

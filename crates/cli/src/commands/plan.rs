@@ -115,6 +115,7 @@ fn back_up(command: &Plan, directory: &Path, global: &Global) -> Result<(), CliE
         batch: 1,
         wait: std::time::Duration::ZERO,
         blocklist: Vec::new(),
+        findings_reports: None,
         resume: false,
         dry_run: true,
         clock: environment::now,

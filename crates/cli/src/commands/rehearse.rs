@@ -82,6 +82,7 @@ pub(super) fn run(command: &Rehearse, global: &Global) -> Result<Exit, CliError>
         batch: 5,
         wait: Duration::from_secs(5),
         blocklist: Vec::new(),
+        findings_reports: None,
         resume: false,
         dry_run: false,
         clock: environment::now,

@@ -7,10 +7,13 @@ use scangap_aws::read::{AccountReader, OrganizationReader, RegionReader};
 use scangap_aws::write::RegionWriter;
 use scangap_aws::{AssumeOptions, AssumedRole, Call, Connection, Identity};
 use scangap_model::{
-    AccountId, Allowance, Api, Phase, RegionName, SESSION_POLICY_MAX_CHARS, session_policy, session_policy_of,
+    AccountId, Allowance, Api, Partition, Phase, RegionName, SESSION_POLICY_MAX_CHARS, session_policy,
+    session_policy_of,
 };
 
 use super::document::PlanDocument;
+use super::findings_report::FindingsReports;
+use super::run::ApplyOptions;
 use super::stop::Stop;
 
 /// Whose credentials are used.
@@ -43,9 +46,10 @@ impl Access {
         connection: Connection,
         identity: Identity,
         plan: &PlanDocument,
-        roles: &Roles,
+        options: &ApplyOptions,
         bring_back: bool,
     ) -> Result<Self, Stop> {
+        let roles = &options.roles;
         let reading = |policy| AssumeOptions {
             session_name: "scangap-apply".to_owned(),
             session_policy: policy,
@@ -82,7 +86,8 @@ impl Access {
             };
             access.readers.insert(account, reader);
             let Some(name) = &roles.write_role_name else { continue };
-            let policy = write_policy(plan, account)?;
+            let reports = options.findings_reports.as_ref().filter(|_| !bring_back);
+            let policy = write_policy(plan, account, reports, access.identity.partition)?;
             let names = std::slice::from_ref(name);
             let role = access.assume(account, names, &reading(policy)).await?;
             let call = Call::new(Api::GetCallerIdentity, access.connection.meter());
@@ -162,7 +167,12 @@ async fn same_place(
 }
 
 /// What the write session of an account may do: the calls that the plan makes there, on what it makes them.
-fn write_policy(plan: &PlanDocument, account: AccountId) -> Result<String, Stop> {
+fn write_policy(
+    plan: &PlanDocument,
+    account: AccountId,
+    reports: Option<&FindingsReports>,
+    partition: Partition,
+) -> Result<String, Stop> {
     let mut allowances = Vec::new();
     let of_account = plan.repairs.iter().filter(|repair| repair.account == account);
     let repositories: BTreeSet<String> = of_account.map(|repair| repair.repository_arn.clone()).collect();
@@ -189,6 +199,7 @@ fn write_policy(plan: &PlanDocument, account: AccountId) -> Result<String, Stop>
     }
     if plan.resyncs.iter().any(|resync| resync.toggled_from == account) {
         allowances.push(Allowance { actions: vec!["inspector2:Disable", "inspector2:Enable"], resources: Vec::new() });
+        allowances.extend(reports.into_iter().flat_map(|reports| reports.allowances(partition)));
     }
     let policy = session_policy_of(&allowances);
     if policy.chars().count() <= SESSION_POLICY_MAX_CHARS {
@@ -199,7 +210,10 @@ fn write_policy(plan: &PlanDocument, account: AccountId) -> Result<String, Stop>
         let regions: BTreeSet<String> = allowance
             .resources
             .iter()
-            .filter_map(|arn| arn.split_once(":repository/").map(|(registry, _)| format!("{registry}:repository/*")))
+            .map(|arn| match arn.split_once(":repository/") {
+                Some((registry, _)) => format!("{registry}:repository/*"),
+                None => arn.clone(),
+            })
             .collect();
         allowance.resources = regions.into_iter().collect();
     }

@@ -152,7 +152,9 @@ fn came_of(answer: Result<Option<scangap_aws::write::ToggleRefusal>, CallError>)
     }
 }
 
-fn report(step: &Resync, not_refreshed: Vec<String>, taken: Option<Taken>) -> StepReport {
+fn report(step: &Resync, told: &Told, not_refreshed: Vec<String>, taken: Option<Taken>) -> StepReport {
+    let backup = told.detail(&step.id, "backup").zip(told.detail(&step.id, "manifest_sha256"));
+    let backup = backup.map(|(folder, manifest)| format!("{folder} (manifest.json: sha256 {manifest})"));
     let result = match not_refreshed.as_slice() {
         [] => "re-synced: no repository says ACCESS_DENIED any more".to_owned(),
         names => format!("re-synced; not refreshed yet: {}", names.join(", ")),
@@ -165,6 +167,7 @@ fn report(step: &Resync, not_refreshed: Vec<String>, taken: Option<Taken>) -> St
         what: step.repositories.join(", "),
         result,
         not_refreshed,
+        saved: backup.into_iter().chain(told.detail(&step.id, "findings_report")).collect(),
         before_sha256: step.scanning_sha256.clone(),
         after_sha256: step.scanning_sha256.clone(),
         predicted: Some(Taken { findings: step.findings, images_not_rescanned: step.images_not_rescanned }),
@@ -177,7 +180,7 @@ pub(super) fn done_before(step: &Resync, told: &Told) -> StepReport {
     let number = |name| told.number(&step.id, name);
     let taken = number("findings_taken").zip(number("images_not_rescanned"));
     let taken = taken.map(|(findings, images_not_rescanned)| Taken { findings, images_not_rescanned });
-    let report = report(step, told.texts(&step.id, "not_refreshed"), taken);
+    let report = report(step, told, told.texts(&step.id, "not_refreshed"), taken);
     StepReport { result: format!("done before: {}", report.result), ..report }
 }
 
@@ -318,7 +321,8 @@ impl<'e> Cell<'e> {
             ],
         )
         .await?;
-        Ok(report(self.step, not_refreshed, taken))
+        let told = self.executor.told_now().unwrap_or_default();
+        Ok(report(self.step, &told, not_refreshed, taken))
     }
 
     /// Looks once more that everything is as it was planned, and calls. Known not to be done, the cell is not open.

@@ -88,6 +88,7 @@ impl Outcome {
                 "what": step.what,
                 "result": step.result,
                 "not_refreshed": step.not_refreshed,
+                "saved": step.saved,
                 "before_sha256": step.before_sha256,
                 "after_sha256": step.after_sha256,
                 "predicted": taken(step.predicted),
@@ -160,6 +161,14 @@ impl Outcome {
             );
         }
         let _ = writeln!(text, "\nSteps not done: {}", self.left);
+        if self.steps.iter().any(|step| !step.saved.is_empty()) {
+            text.push_str("\n## Where what was deleted is\n\n");
+        }
+        for step in &self.steps {
+            for place in &step.saved {
+                let _ = writeln!(text, "- {}: {}", step.id, code_span(place));
+            }
+        }
         text
     }
 }

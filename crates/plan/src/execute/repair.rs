@@ -48,6 +48,7 @@ fn report(step: &Repair, result: &str) -> StepReport {
         what: step.repository.clone(),
         result: result.to_owned(),
         not_refreshed: Vec::new(),
+        saved: Vec::new(),
         before_sha256: policy_sha256(&step.before),
         after_sha256: policy_sha256(&step.after),
         predicted: None,

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::access::{Access, Roles};
 use super::backup::{self, Taken};
 use super::document::{PlanDocument, Resync};
+use super::findings_report::{self, FindingsReports};
 use super::journal::{JOURNAL, Journal, Progress, Told, read_journal};
 use super::stop::{LeftDisabled, Stop};
 use super::{cell, repair};
@@ -34,6 +35,8 @@ pub struct ApplyOptions {
     pub wait: Duration,
     /// Kept out of, whatever the plan says.
     pub blocklist: Vec<AccountId>,
+    /// Where Inspector writes a copy of its own of what is deleted, if anywhere.
+    pub findings_reports: Option<FindingsReports>,
     /// Go on with what was begun.
     pub resume: bool,
     /// Look, and change nothing.
@@ -47,14 +50,41 @@ pub struct ApplyOptions {
 /// What happens, for whoever shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApplyEvent {
-    Checked { steps: usize, done_before: usize },
-    BackedUp { step: String, findings: u64, folder: PathBuf },
-    Begins { step: String, what: String },
-    Reached { step: String, status: String },
-    Done { step: String, result: String },
-    Failed { step: String, why: String },
-    BringsBack { step: String },
-    BroughtBack { step: String },
+    Checked {
+        steps: usize,
+        done_before: usize,
+    },
+    BackedUp {
+        step: String,
+        findings: u64,
+        folder: PathBuf,
+    },
+    /// Inspector wrote a report of what was saved.
+    Reported {
+        step: String,
+    },
+    Begins {
+        step: String,
+        what: String,
+    },
+    Reached {
+        step: String,
+        status: String,
+    },
+    Done {
+        step: String,
+        result: String,
+    },
+    Failed {
+        step: String,
+        why: String,
+    },
+    BringsBack {
+        step: String,
+    },
+    BroughtBack {
+        step: String,
+    },
 }
 
 /// One step, as the closing report has it.
@@ -68,6 +98,8 @@ pub struct StepReport {
     pub result: String,
     /// Repositories that a re-sync was for and that still say `ACCESS_DENIED`, or nothing yet.
     pub not_refreshed: Vec<String>,
+    /// Where what it deleted is: the backup with its manifest's hash, Inspector's report.
+    pub saved: Vec<String>,
     pub before_sha256: String,
     pub after_sha256: String,
     /// What the plan said would be lost, and what was.
@@ -203,12 +235,12 @@ impl<'a> Work<'a> {
         outcome: &mut Outcome,
     ) -> Result<(), Stop> {
         if self.options.dry_run {
-            blocked(self.plan, self.options)?;
-            let access = Access::open(connection, identity, self.plan, &self.options.roles, false).await?;
+            admissible(self.plan, self.options)?;
+            let access = Access::open(connection, identity, self.plan, self.options, false).await?;
             return self.executor(self.plan, access, None).stages(outcome).await;
         }
         if told.open().next().is_none() {
-            blocked(self.plan, self.options)?;
+            admissible(self.plan, self.options)?;
         }
         let journal = Mutex::new(self.journal()?);
         (self.options.remember)(self.plan, &self.options.folder).map_err(Stop::NotRemembered)?;
@@ -222,8 +254,8 @@ impl<'a> Work<'a> {
         if let Some(stop) = first {
             return Err(stop);
         }
-        blocked(self.plan, self.options)?;
-        let access = Access::open(connection, identity, self.plan, &self.options.roles, false).await?;
+        admissible(self.plan, self.options)?;
+        let access = Access::open(connection, identity, self.plan, self.options, false).await?;
         let executor = self.executor(self.plan, access, Some(&journal));
         let event = if told.lines == 0 { "begin" } else { "resume" };
         let caller = json!(executor.access.identity.arn);
@@ -246,8 +278,7 @@ impl<'a> Work<'a> {
     ) -> Result<(), cell::Failure> {
         let work = Work { plan: one, ..self };
         for step in &one.resyncs {
-            let roles = &self.options.roles;
-            match Access::open(connection.clone(), identity.clone(), one, roles, true).await {
+            match Access::open(connection.clone(), identity.clone(), one, self.options, true).await {
                 Ok(access) => cell::bring_back(&work.executor(one, access, Some(journal)), step).await?,
                 Err(stop) => {
                     let backup = told.detail(&step.id, "backup").map(|name| self.options.folder.join(name));
@@ -301,7 +332,7 @@ pub async fn back_up(
     options: &ApplyOptions,
     listener: Listener<'_>,
 ) -> Result<(), Stop> {
-    let access = Access::open(connection, identity, plan, &options.roles, false).await?;
+    let access = Access::open(connection, identity, plan, options, false).await?;
     for step in &plan.resyncs {
         let now = (options.clock)();
         let folder = options.folder.join("backup").join(backup::folder_name(step, now));
@@ -314,13 +345,14 @@ pub async fn back_up(
     Ok(())
 }
 
-fn blocked(plan: &PlanDocument, options: &ApplyOptions) -> Result<(), Stop> {
+/// What stands against a plan before anybody is asked.
+fn admissible(plan: &PlanDocument, options: &ApplyOptions) -> Result<(), Stop> {
     let listed = |account: &AccountId| options.blocklist.contains(account) || plan.blocklist.contains(account);
     let repairs = plan.repairs.iter().map(|step| (&step.id, step.account));
     let mut steps = repairs.chain(plan.resyncs.iter().map(|step| (&step.id, step.account)));
     match steps.find(|(_, account)| listed(account)) {
         Some((step, account)) => Err(Stop::Blocklisted { step: step.clone(), account }),
-        None => Ok(()),
+        None => options.findings_reports.as_ref().map_or(Ok(()), |reports| reports.fit(plan)),
     }
 }
 
@@ -394,15 +426,21 @@ impl Executor<'_> {
     /// them: what has come since would be lost.
     async fn back_up(&self, told: &Told) -> Result<(), Stop> {
         for step in &self.plan.resyncs {
-            if told.progress(&step.id) < Progress::Disabling {
-                self.save(step).await?;
+            if told.progress(&step.id) >= Progress::Disabling {
+                continue;
+            }
+            let findings = self.save(step).await?;
+            // AWS: a report of nothing fails.
+            if let Some(to) = self.options.findings_reports.as_ref().filter(|_| findings > 0) {
+                findings_report::write(self, step, to).await?;
+                self.tell(ApplyEvent::Reported { step: step.id.clone() });
             }
         }
         Ok(())
     }
 
-    /// Saves a cell, and counts what was saved: more than the plan says is not deleted.
-    async fn save(&self, step: &Resync) -> Result<(), Stop> {
+    /// Saves a cell, and counts the findings that were saved: more than the plan says is not deleted.
+    async fn save(&self, step: &Resync) -> Result<u64, Stop> {
         let now = (self.options.clock)();
         let name = format!("backup/{}", backup::folder_name(step, now));
         let saved = backup::save(&self.access, step, &self.options.folder.join(&name), now).await?;
@@ -426,7 +464,7 @@ impl Executor<'_> {
         self.tell(ApplyEvent::BackedUp { step: step.id.clone(), findings, folder: saved.folder.clone() });
         let mut backups = self.backups.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         backups.insert(step.id.clone(), Backup { folder: saved.folder, manifest: saved.manifest_sha256, made: now });
-        Ok(())
+        Ok(findings)
     }
 
     /// The folder and manifest of a backup that is young enough to hold what a disable would delete now.
@@ -469,7 +507,7 @@ impl Executor<'_> {
     }
 
     /// What the journal says now.
-    fn told_now(&self) -> Result<Told, Stop> {
+    pub(super) fn told_now(&self) -> Result<Told, Stop> {
         Ok(read_journal(&self.options.folder.join(JOURNAL))?.unwrap_or_default())
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use scangap_aws::{CallError, ConnectError};
 use scangap_model::{AccountId, RegionName};
 
+use super::findings_report::FindingsReportsError;
 use super::journal::JournalError;
 
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +44,8 @@ pub enum Stop {
     Slow { step: String, account: AccountId, region: RegionName, status: String, wanted: &'static str },
     #[error("{step}: {what}")]
     Surprise { step: String, what: String },
+    #[error(transparent)]
+    FindingsReports(FindingsReportsError),
     #[error("it was interrupted")]
     Interrupted,
     #[error("an apply of this plan was begun before: {0}")]

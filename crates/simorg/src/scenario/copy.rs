@@ -58,6 +58,7 @@ impl Scenario {
                 regions: Some(Vec::new()),
                 session_seconds: None,
                 rules_survive_disable: false,
+                report_buckets: None,
                 not_implemented: Vec::new(),
             },
             organizational_units,

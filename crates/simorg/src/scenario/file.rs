@@ -69,6 +69,8 @@ pub struct OrganizationSpec {
     /// Whether the registry's scan rules survive turning ECR scanning off and on. AWS does not say.
     #[serde(default)]
     pub rules_survive_disable: bool,
+    /// The buckets that Inspector finds when it writes a report of findings; default: any.
+    pub report_buckets: Option<Vec<String>>,
     /// Operations that answer that they do not exist, such as `account:ListRegions`.
     #[serde(default)]
     pub not_implemented: Vec<String>,

@@ -4,7 +4,7 @@ use scangap_model::{AccountId, RegionName};
 use serde_json::{Value, json};
 
 use super::pages::{page, size};
-use super::{inspector_history, unknown_operation};
+use super::{inspector_history, inspector_reports, unknown_operation};
 use crate::wire::{Incoming, WireError};
 use crate::world::{Caller, Cell, Coverage, Transition, World};
 
@@ -23,6 +23,7 @@ pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> 
             None => Err(WireError::new(404, "ResourceNotFoundException", "There is no delegated administrator")),
         },
         _ => inspector_history::answer(world, caller, request, &region)
+            .or_else(|| inspector_reports::answer(world, caller, request, &region))
             .unwrap_or_else(|| Err(unknown_operation(request))),
     }
 }

@@ -44,6 +44,20 @@ fn check_filters(request: &Incoming) -> Result<(), WireError> {
 }
 
 fn findings(world: &World, caller: &Caller, request: &Incoming, region: &RegionName) -> Result<Value, WireError> {
+    let rows = matching(world, caller, request, region)?;
+    let asked = request.input.get("maxResults").and_then(Value::as_u64);
+    let page =
+        page(rows, request.page_token(), size(asked, 50, 100, "ValidationException")?, false, "ValidationException")?;
+    Ok(json!({"findings": page.items, "nextToken": page.next}))
+}
+
+/// Findings that pass the request's filter.
+pub(super) fn matching(
+    world: &World,
+    caller: &Caller,
+    request: &Incoming,
+    region: &RegionName,
+) -> Result<Vec<Value>, WireError> {
     check_filters(request)?;
     let (accounts, statuses) = (wanted(request, "awsAccountId"), wanted(request, "findingStatus"));
     let types = wanted(request, "resourceType");
@@ -63,10 +77,7 @@ fn findings(world: &World, caller: &Caller, request: &Incoming, region: &RegionN
             }
         }
     }
-    let asked = request.input.get("maxResults").and_then(Value::as_u64);
-    let page =
-        page(rows, request.page_token(), size(asked, 50, 100, "ValidationException")?, false, "ValidationException")?;
-    Ok(json!({"findings": page.items, "nextToken": page.next}))
+    Ok(rows)
 }
 
 fn row(account: AccountId, repository: &str, digest: &str, resource: &str, finding: &Finding) -> Value {

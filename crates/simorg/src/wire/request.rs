@@ -37,6 +37,8 @@ const INSPECTOR_PATHS: &[(&str, &str)] = &[
     ("/configuration/get", "GetConfiguration"),
     ("/accountpermissions/list", "ListAccountPermissions"),
     ("/usage/list", "ListUsageTotals"),
+    ("/reporting/create", "CreateFindingsReport"),
+    ("/reporting/status/get", "GetFindingsReportStatus"),
 ];
 
 const ACCOUNT_PATHS: &[(&str, &str)] =

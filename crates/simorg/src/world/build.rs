@@ -67,6 +67,7 @@ impl World {
             sessions: HashMap::new(),
             delays: scenario.delays,
             losses: Vec::new(),
+            reports: Vec::new(),
             wall,
             clock,
             started: Instant::now(),
