@@ -86,6 +86,8 @@ pub(crate) enum CliError {
     Apply(#[source] Box<Stop>),
     #[error("ECR scanning could not be turned on again everywhere")]
     LeftDisabled(#[source] Box<Stop>),
+    #[error("nothing was changed: an earlier apply may have left {0} without ECR scanning")]
+    InTheWay(String),
     #[error("`{given}` is not `{expected}`: nothing was changed")]
     NotConfirmed { given: String, expected: String },
     #[error("the plan deletes {lost} findings, and not {given}: nothing was changed")]
@@ -194,6 +196,7 @@ impl CliError {
             | Self::Report(_)
             | Self::Organization(_)
             | Self::LeftDisabled(_)
+            | Self::InTheWay(_)
             | Self::RehearsalLost
             | Self::Simulator(StartError::Listen { .. })
             | Self::Runtime(_) => Exit::Unexpected,
@@ -281,6 +284,7 @@ impl CliError {
                 Stop::Identity(_) => "renew the credentials, and run it again with --resume".to_owned(),
                 _ => "see the cause, and run it again with --resume: what is done stays done".to_owned(),
             },
+            Self::InTheWay(_) => "bring it back first, with the command below".to_owned(),
             Self::LeftDisabled(_) => "run it again with --resume, or the command below".to_owned(),
             Self::NotConfirmed { .. } => "type it, or give it with --confirm and --accept-history-loss, exactly as it is asked for".to_owned(),
             Self::OtherLoss { .. } => "read the plan's warning, and give its number with --accept-history-loss".to_owned(),

@@ -18,6 +18,6 @@ pub use backup::Taken;
 pub use closing::{AppliedStep, AppliedSummary, applied_summary};
 pub use document::{DocumentError, PlanDocument, Repair, Resync};
 pub use findings_report::{FindingsReports, FindingsReportsError};
-pub use journal::{JOURNAL, JournalError, Progress, Told, is_running, read_journal};
+pub use journal::{JOURNAL, JournalError, Progress, Still, Told, hold_still, journal_name, read_journal};
 pub use run::{ApplyEvent, ApplyOptions, Listener, Outcome, StepReport, apply, back_up};
 pub use stop::{LeftDisabled, Stop};

@@ -43,6 +43,9 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
     introduce(&plan, global);
     // What was begun was consented to.
     if !command.resume {
+        if let Some(cell) = disabled::in_the_way(&plan) {
+            return Err(CliError::InTheWay(cell));
+        }
         let given = given_consent(command, &plan)?;
         if !given {
             let looked = carry_out(&plan, &connect, &options, global)?;

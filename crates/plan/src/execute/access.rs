@@ -199,7 +199,9 @@ fn write_policy(
     }
     if plan.resyncs.iter().any(|resync| resync.toggled_from == account) {
         allowances.push(Allowance { actions: vec!["inspector2:Disable", "inspector2:Enable"], resources: Vec::new() });
-        allowances.extend(reports.into_iter().flat_map(|reports| reports.allowances(partition)));
+        let toggled = plan.resyncs.iter().filter(|resync| resync.toggled_from == account);
+        let regions = toggled.map(|resync| &resync.region);
+        allowances.extend(reports.map(|reports| reports.allowances(partition, regions)).into_iter().flatten());
     }
     let policy = session_policy_of(&allowances);
     if policy.chars().count() <= SESSION_POLICY_MAX_CHARS {

@@ -188,6 +188,8 @@ pub(super) async fn run(executor: &Executor<'_>, step: &Resync) -> Result<StepRe
     let mut cell = Cell::new(executor, step)?;
     match cell.forward().await {
         Err(why) if cell.progress.is_open() => match cell.bring_back_or_name().await {
+            // A disable that nobody answered for may still come through.
+            Ok(()) if cell.progress.is_open() => Err(Failure { stop: why, left_disabled: Some(cell.left_disabled()) }),
             Ok(()) => Err(why.into()),
             Err(failure) => {
                 // Both are told: why it stopped, and why it could not be brought back.
@@ -199,7 +201,8 @@ pub(super) async fn run(executor: &Executor<'_>, step: &Resync) -> Result<StepRe
     }
 }
 
-/// After a crash, before anything else: a cell that may be without scanning is enabled again.
+/// After a crash, before anything else: a cell that may be without scanning is enabled again. One whose disable nobody
+/// answered for, and that nothing has happened to yet, stays open: it is asked again.
 pub(super) async fn bring_back(executor: &Executor<'_>, step: &Resync) -> Result<(), Failure> {
     let mut cell = Cell::new(executor, step)?;
     if cell.progress.is_open() { cell.bring_back_or_name().await } else { Ok(()) }
@@ -289,7 +292,7 @@ impl<'e> Cell<'e> {
     async fn forward(&mut self) -> Result<StepReport, Stop> {
         let what = format!("ECR scanning of account {} in {}", self.step.account, self.step.region);
         self.executor.tell(ApplyEvent::Begins { step: self.step.id.clone(), what });
-        if self.progress < Progress::Disabling {
+        if self.progress < Progress::Accepted {
             self.disable().await?;
         }
         if self.progress == Progress::Accepted {
@@ -325,16 +328,18 @@ impl<'e> Cell<'e> {
         Ok(report(self.step, &told, not_refreshed, taken))
     }
 
-    /// Looks once more that everything is as it was planned, and calls. Known not to be done, the cell is not open.
+    /// Looks once more that everything is as it was planned, and calls. Known not to be done, the cell is not open; but it
+    /// stays open where an earlier call had no answer.
     async fn disable(&mut self) -> Result<(), Stop> {
-        let saved = self.executor.fresh_backup(self.step).await?;
-        backup::verify(&saved.0, &saved.1).map_err(|why| Stop::Backup { step: self.step.id.clone(), why })?;
+        let mut unanswered = self.progress >= Progress::Disabling;
         let writer = self.executor.writer(&self.step.id, self.step.toggled_from, &self.step.region)?;
         let mut waits = self.executor.waits();
         loop {
             if self.executor.cancel.is_cancelled() {
                 return Err(Stop::Interrupted);
             }
+            let saved = self.executor.fresh_backup(self.step).await?;
+            backup::verify(&saved.0, &saved.1).map_err(|why| Stop::Backup { step: self.step.id.clone(), why })?;
             let differences = stale(self.executor, self.step).await?;
             if !differences.is_empty() {
                 let named = differences.iter().map(|what| describe(self.step, what)).collect();
@@ -348,13 +353,17 @@ impl<'e> Cell<'e> {
                     return Ok(());
                 }
                 Called::Refused { code, message } => {
-                    self.note(Progress::BackedUp, &[("because", json!(format!("Disable was refused: {code}")))])
-                        .await?;
+                    if !unanswered {
+                        let because = json!(format!("Disable was refused: {code}"));
+                        self.note(Progress::BackedUp, &[("because", because)]).await?;
+                    }
                     return Err(self.refused("inspector2:Disable", code, message));
                 }
                 Called::NotDone(source) => {
-                    let because = json!(format!("Disable was not done: {}", source.code));
-                    self.note(Progress::BackedUp, &[("because", because)]).await?;
+                    if !unanswered {
+                        let because = json!(format!("Disable was not done: {}", source.code));
+                        self.note(Progress::BackedUp, &[("because", because)]).await?;
+                    }
                     if !may_pass(&source) || waits.is_over() {
                         return Err(self.failed("inspector2:Disable")(source));
                     }
@@ -366,7 +375,7 @@ impl<'e> Cell<'e> {
                         return Ok(());
                     }
                     // Asked again it says so where it is under way after all.
-                    Evidence::NotDone if !waits.is_over() => {}
+                    Evidence::NotDone if !waits.is_over() => unanswered = true,
                     Evidence::NotDone | Evidence::NotKnown => {
                         return Err(Stop::Surprise { step: self.step.id.clone(), what: format!("Disable: {why}") });
                     }
@@ -410,7 +419,7 @@ impl<'e> Cell<'e> {
     async fn see_it_come_through(&self) -> Result<(), Stop> {
         let mut waits = self.executor.waits();
         loop {
-            if self.evidence().await? == Evidence::Done || self.executor.is_long_ago(&self.step.id) {
+            if self.executor.is_long_ago(&self.step.id) || self.evidence().await? == Evidence::Done {
                 return Ok(());
             }
             if waits.is_over() {
@@ -589,16 +598,29 @@ impl<'e> Cell<'e> {
 
     async fn bring_back_or_name(&mut self) -> Result<(), Failure> {
         let brought = self.bring_back().await;
-        brought.map_err(|stop| {
-            let backup = self.executor.backup_folder(&self.step.id);
-            Failure { stop, left_disabled: Some(self.step.left_disabled(backup.as_deref())) }
-        })
+        brought.map_err(|stop| Failure { stop, left_disabled: Some(self.left_disabled()) })
+    }
+
+    fn left_disabled(&self) -> LeftDisabled {
+        self.step.left_disabled(self.executor.backup_folder(&self.step.id).as_deref())
     }
 
     async fn bring_back(&mut self) -> Result<(), Stop> {
         self.executor.tell(ApplyEvent::BringsBack { step: self.step.id.clone() });
-        if self.progress == Progress::Disabling && self.evidence().await? == Evidence::NotDone {
-            return self.note(Progress::BackedUp, &[("because", json!(NOT_COME_THROUGH))]).await;
+        if self.progress == Progress::Disabling {
+            let long_ago = self.executor.is_long_ago(&self.step.id);
+            let evidence = match self.evidence().await {
+                // The backup may have been put away since: what it would tell is not needed any more.
+                Err(_) if long_ago => Evidence::NotKnown,
+                evidence => evidence?,
+            };
+            match (evidence, long_ago) {
+                (Evidence::NotDone, true) => {
+                    return self.note(Progress::BackedUp, &[("because", json!(NOT_COME_THROUGH))]).await;
+                }
+                (Evidence::NotDone, false) => return Ok(()),
+                (Evidence::Done | Evidence::NotKnown, _) => {}
+            }
         }
         if self.progress < Progress::Disabled {
             self.see_it_come_through().await?;

@@ -103,7 +103,8 @@ impl PlanDocument {
     /// `path`: the plan's folder, or its `plan.json`.
     pub fn open(path: &Path) -> Result<Self, DocumentError> {
         let path = if path.is_dir() { path.join("plan.json") } else { path.to_owned() };
-        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        // The parent of a bare name is empty, and no folder.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
         let text = read(&path)?;
         let not_one = |source| DocumentError::Plan { path: path.clone(), source };
         let (value, plan_sha256) = whole(&text).map_err(not_one)?;

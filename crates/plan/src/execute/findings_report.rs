@@ -1,9 +1,11 @@
 //! Inspector's own copy of the findings in S3, where somebody asks for it: besides the backup, never instead of it.
 
+use std::collections::BTreeSet;
+
 use scangap_aws::CallError;
 use scangap_aws::write::ReportDestination;
 use scangap_model::{Allowance, Api, Arn, GapKind, Partition, RegionName};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::document::{PlanDocument, Resync};
 use super::run::Executor;
@@ -14,6 +16,8 @@ const REGION: &str = "{region}";
 /// Where reports go. AWS: bucket and key must be in the region of the findings, so that `{region}` in either stands for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FindingsReports {
+    /// As it was given, for whoever resumes.
+    place: String,
     bucket: String,
     prefix: Option<String>,
     kms_key_arn: String,
@@ -43,6 +47,7 @@ impl FindingsReports {
         }
         let prefix = prefix.trim_matches('/');
         let reports = Self {
+            place: place.to_owned(),
             bucket: bucket.to_owned(),
             prefix: (!prefix.is_empty()).then(|| prefix.to_owned()),
             kms_key_arn: kms_key_arn.to_owned(),
@@ -51,6 +56,16 @@ impl FindingsReports {
         key.filter(|arn| arn.service == "kms" && arn.resource.starts_with("key/"))
             .ok_or_else(|| FindingsReportsError::NotAKey(kms_key_arn.to_owned()))?;
         Ok(reports)
+    }
+
+    /// For the journal, from which whoever resumes reads it.
+    pub(super) fn journaled(&self) -> Value {
+        json!({"to": self.place, "key": self.kms_key_arn})
+    }
+
+    pub(super) fn from_journal(value: &Value) -> Option<Self> {
+        let text = |name| value.get(name).and_then(Value::as_str);
+        Self::parse(text("to")?, text("key")?).ok()
     }
 
     fn of(&self, region: &RegionName) -> Result<ReportDestination, FindingsReportsError> {
@@ -64,15 +79,23 @@ impl FindingsReports {
     }
 
     /// What it takes. AWS names the rights to the bucket for whoever exports, and does not say whether they are tried.
-    pub(super) fn allowances(&self, partition: Partition) -> [Allowance; 2] {
-        let bucket = format!("arn:{partition}:s3:::{}", self.bucket.replace(REGION, "*"));
+    pub(super) fn allowances<'a>(
+        &self,
+        partition: Partition,
+        regions: impl IntoIterator<Item = &'a RegionName>,
+    ) -> [Allowance; 2] {
+        let buckets: BTreeSet<String> = regions
+            .into_iter()
+            .map(|region| format!("arn:{partition}:s3:::{}", self.bucket.replace(REGION, region.as_str())))
+            .collect();
+        let objects = buckets.iter().map(|bucket| format!("{bucket}/*"));
         let inspector =
             ["inspector2:CreateFindingsReport", "inspector2:GetFindingsReportStatus", "inspector2:ListFindings"];
         [
             Allowance { actions: inspector.into(), resources: Vec::new() },
             Allowance {
                 actions: vec!["s3:GetBucketLocation", "s3:PutObject"],
-                resources: vec![format!("{bucket}/*"), bucket],
+                resources: objects.chain(buckets.iter().cloned()).collect(),
             },
         ]
     }

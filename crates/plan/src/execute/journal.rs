@@ -4,11 +4,16 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use crate::json::sha256;
+
 pub const JOURNAL: &str = "journal.jsonl";
+const LOOKS: u32 = 20;
+const LOOK: Duration = Duration::from_millis(50);
 
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
@@ -73,6 +78,8 @@ pub struct Told {
     pub steps: BTreeMap<String, Progress>,
     /// What was written about a step besides its progress: the backup's folder, ...
     pub details: BTreeMap<String, Map<String, Value>>,
+    /// Where Inspector was to write reports.
+    pub findings_reports: Option<Value>,
     pub lines: usize,
 }
 
@@ -115,6 +122,9 @@ fn told(text: &str, path: &Path) -> Result<(Told, usize), JournalError> {
         if event == "begin" {
             told.plan_sha256 = value.get("plan_sha256").and_then(Value::as_str).map(str::to_owned);
         }
+        if let Some(reports) = value.get("findings_reports").filter(|reports| !reports.is_null()) {
+            told.findings_reports = Some(reports.clone());
+        }
         if let Some(step) = value.get("step").and_then(Value::as_str) {
             if let Some((progress, _)) = WORDS.iter().find(|(_, word)| *word == event) {
                 told.steps.insert(step.to_owned(), *progress);
@@ -138,10 +148,23 @@ pub fn read_journal(path: &Path) -> Result<Option<Told>, JournalError> {
     Ok(Some(told(&text, path)?.0))
 }
 
-/// Whether somebody is writing a journal now.
-pub fn is_running(path: &Path) -> bool {
-    let file = std::fs::OpenOptions::new().append(true).open(path);
-    file.is_ok_and(|file| matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
+/// A name for a journal, by where it is: two applies of one plan in two folders are two.
+pub fn journal_name(place: &str) -> String {
+    sha256(place)
+}
+
+/// A journal that nobody writes for as long as this is held.
+#[derive(Debug)]
+pub struct Still(#[expect(dead_code, reason = "held, not read")] std::fs::File);
+
+/// Keeps everybody from writing a journal. `None`: somebody is.
+pub fn hold_still(path: &Path) -> std::io::Result<Option<Still>> {
+    let file = std::fs::OpenOptions::new().read(true).open(path)?;
+    match file.try_lock_shared() {
+        Ok(()) => Ok(Some(Still(file))),
+        Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+        Err(std::fs::TryLockError::Error(error)) => Err(error),
+    }
 }
 
 /// An open journal. While it is open, nobody else writes it.
@@ -169,10 +192,16 @@ impl Journal {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&path).map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => return Err(JournalError::Locked(path)),
-            Err(std::fs::TryLockError::Error(source)) => return Err(io(source)),
+        // Whoever only looks holds it for a moment.
+        let mut tries = 0;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(std::fs::TryLockError::WouldBlock) if tries == LOOKS => return Err(JournalError::Locked(path)),
+                Err(std::fs::TryLockError::WouldBlock) => std::thread::sleep(LOOK),
+                Err(std::fs::TryLockError::Error(source)) => return Err(io(source)),
+            }
+            tries += 1;
         }
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(io)?;
@@ -230,11 +259,13 @@ mod tests {
         let (mut journal, told) = Journal::open(folder.path(), "abc", clock).unwrap();
         assert_eq!(told.lines, 0);
         assert!(matches!(Journal::open(folder.path(), "abc", clock), Err(JournalError::Locked(_))));
-        assert!(is_running(&folder.path().join(JOURNAL)));
+        assert!(hold_still(&folder.path().join(JOURNAL)).unwrap().is_none());
         journal.write("begin", None, &[("plan_sha256", json!("abc"))]).unwrap();
         journal.write("disabling", Some("resync-0001"), &[]).unwrap();
         drop(journal);
-        assert!(!is_running(&folder.path().join(JOURNAL)));
+        let still = hold_still(&folder.path().join(JOURNAL)).unwrap();
+        assert!(matches!(Journal::open(folder.path(), "abc", clock), Err(JournalError::Locked(_))));
+        drop(still);
         let path = folder.path().join(JOURNAL);
         let whole = fs_err::read_to_string(&path).unwrap();
         // Cut anywhere in a third line: what was there before holds.

@@ -131,6 +131,8 @@ pub(super) struct Executor<'a> {
     /// `None`: nothing is changed.
     journal: Option<&'a Mutex<Journal>>,
     backups: std::sync::Mutex<BTreeMap<String, Backup>>,
+    /// Held by whoever has Inspector write a report.
+    reporting: Mutex<()>,
     listener: Listener<'a>,
 }
 
@@ -193,6 +195,10 @@ pub async fn apply(
         (false, true) => return Err(Stop::NothingToResume(options.folder.clone())),
         _ => {}
     }
+    // What was asked for when it was begun holds for whoever resumes.
+    let journaled = || FindingsReports::from_journal(told.findings_reports.as_ref()?);
+    let options =
+        &ApplyOptions { findings_reports: options.findings_reports.clone().or_else(journaled), ..options.clone() };
     let mut outcome = Outcome::new(&identity, (options.clock)());
     let work = Work { plan, options, listener, cancel: &cancel };
     let end = work.all(connection, identity, &told, &mut outcome).await;
@@ -218,6 +224,7 @@ impl<'a> Work<'a> {
             options: self.options,
             journal,
             backups: std::sync::Mutex::default(),
+            reporting: Mutex::default(),
             listener: self.listener,
         }
     }
@@ -243,7 +250,10 @@ impl<'a> Work<'a> {
             admissible(self.plan, self.options)?;
         }
         let journal = Mutex::new(self.journal()?);
-        (self.options.remember)(self.plan, &self.options.folder).map_err(Stop::NotRemembered)?;
+        // Whoever resumes may be another user than began.
+        if told.lines > 0 {
+            self.remember()?;
+        }
         let open: Vec<PlanDocument> = told.open().map(|step| self.plan.only(step)).collect();
         let brought = open.iter().map(|one| self.bring_back(one, &connection, &identity, &journal, told));
         let mut first: Option<Stop> = None;
@@ -259,7 +269,15 @@ impl<'a> Work<'a> {
         let executor = self.executor(self.plan, access, Some(&journal));
         let event = if told.lines == 0 { "begin" } else { "resume" };
         let caller = json!(executor.access.identity.arn);
-        executor.write(event, None, &[("plan_sha256", json!(self.plan.plan_sha256)), ("caller", caller)]).await?;
+        let reports = json!(self.options.findings_reports.as_ref().map(FindingsReports::journaled));
+        let plan = json!(self.plan.plan_sha256);
+        executor
+            .write(event, None, &[("plan_sha256", plan), ("caller", caller), ("findings_reports", reports)])
+            .await?;
+        // After the first line: what is remembered of a journal without one is of a journal that is gone.
+        if told.lines == 0 {
+            self.remember()?;
+        }
         let ended = executor.stages(outcome).await;
         let how = ended.as_ref().err().map_or_else(|| "finished".to_owned(), ToString::to_string);
         // What was done stands above; that this line cannot be written must not hide it.
@@ -288,6 +306,10 @@ impl<'a> Work<'a> {
             }
         }
         Ok(())
+    }
+
+    fn remember(&self) -> Result<(), Stop> {
+        (self.options.remember)(self.plan, &self.options.folder).map_err(Stop::NotRemembered)
     }
 
     fn journal(&self) -> Result<Journal, Stop> {
@@ -429,18 +451,13 @@ impl Executor<'_> {
             if told.progress(&step.id) >= Progress::Disabling {
                 continue;
             }
-            let findings = self.save(step).await?;
-            // AWS: a report of nothing fails.
-            if let Some(to) = self.options.findings_reports.as_ref().filter(|_| findings > 0) {
-                findings_report::write(self, step, to).await?;
-                self.tell(ApplyEvent::Reported { step: step.id.clone() });
-            }
+            self.save(step).await?;
         }
         Ok(())
     }
 
-    /// Saves a cell, and counts the findings that were saved: more than the plan says is not deleted.
-    async fn save(&self, step: &Resync) -> Result<u64, Stop> {
+    /// Saves a cell, and counts what was saved: more than the plan says is not deleted.
+    async fn save(&self, step: &Resync) -> Result<(), Stop> {
         let now = (self.options.clock)();
         let name = format!("backup/{}", backup::folder_name(step, now));
         let saved = backup::save(&self.access, step, &self.options.folder.join(&name), now).await?;
@@ -459,12 +476,26 @@ impl Executor<'_> {
             ("manifest_sha256", json!(saved.manifest_sha256)),
             ("findings", json!(saved.losses.findings)),
         ];
-        self.note(Progress::BackedUp, &step.id, &details).await?;
+        // A disable that nobody answered for stays open.
+        if self.progress(&step.id)? < Progress::Disabling {
+            self.note(Progress::BackedUp, &step.id, &details).await?;
+        } else {
+            self.line("saved_again", &step.id, &details).await?;
+        }
         let findings = saved.losses.findings;
         self.tell(ApplyEvent::BackedUp { step: step.id.clone(), findings, folder: saved.folder.clone() });
-        let mut backups = self.backups.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        backups.insert(step.id.clone(), Backup { folder: saved.folder, manifest: saved.manifest_sha256, made: now });
-        Ok(findings)
+        {
+            let mut backups = self.backups.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let backup = Backup { folder: saved.folder, manifest: saved.manifest_sha256, made: now };
+            backups.insert(step.id.clone(), backup);
+        }
+        // AWS: a report of nothing fails, and one at a time is written.
+        if let Some(to) = self.options.findings_reports.as_ref().filter(|_| findings > 0) {
+            let _alone = self.reporting.lock().await;
+            findings_report::write(self, step, to).await?;
+            self.tell(ApplyEvent::Reported { step: step.id.clone() });
+        }
+        Ok(())
     }
 
     /// The folder and manifest of a backup that is young enough to hold what a disable would delete now.
