@@ -112,9 +112,9 @@ impl Marker {
         let Open { cell, command, known } = open;
         let kind = if self.simulated { "SIMULATED: " } else { "" };
         let gone = match (self.simulated, known) {
-            (true, _) => format!("\n  if that simulation is gone: remove {}", self.path.display()),
+            (true, true) => format!("\n  if that simulation is gone: remove {}", self.path.display()),
             (false, true) => String::new(),
-            (false, false) => format!(
+            (_, false) => format!(
                 "\n  the journal is gone or cannot be read: once the cell is seen to be scanned, remove {}",
                 self.path.display()
             ),

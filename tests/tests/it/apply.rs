@@ -352,7 +352,11 @@ fn a_report_that_inspector_cannot_write_keeps_everything_as_it_is() {
     let call = plan.consented(&simulator, REPORTS);
     assert_eq!(call.code, 1, "{}", call.stderr);
     assert!(call.stderr.contains("is FAILED: BUCKET_NOT_FOUND"), "{}", call.stderr);
-    assert_eq!(mutations(&simulator), ["inspector2:CreateFindingsReport"]);
+    // Whoever resumes wants what was wanted, without saying it again.
+    let call = plan.apply(&simulator, &["--resume"]);
+    assert_eq!(call.code, 1, "{}", call.stderr);
+    assert!(call.stderr.contains("is FAILED: BUCKET_NOT_FOUND"), "{}", call.stderr);
+    assert_eq!(mutations(&simulator), ["inspector2:CreateFindingsReport"; 2]);
     // Nor is one that would lie in another region, or nowhere, asked for.
     let (bucket, key) = ("s3://findings", "arn:aws:kms:us-east-1:222222222222:key/1");
     for (bucket, key, sentence) in [

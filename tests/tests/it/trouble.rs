@@ -2,6 +2,7 @@
 //! the operator who presses Ctrl-C. No cell is left without scanning, or it is named with what brings it back, by every
 //! later command.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use scangap_simorg::scenario::{FaultKind, FaultSpec};
 use scangap_tests::{Finished, Operator, Scangap, Simulated};
 use serde_json::json;
 
-use crate::apply::{Planned, ecr_status, mutations, plan_of, scanning, stale_plan};
+use crate::apply::{LOST, Planned, ROLE, ecr_status, mutations, plan_of, scanning, stale_plan};
 use crate::resync::{OPEN, STALE_CELL, at, audit, stale};
 
 fn fault(operation: &str, kind: FaultKind, count: Option<u64>) -> FaultSpec {
@@ -201,6 +202,86 @@ fn a_cell_that_cannot_be_enabled_is_named_by_every_later_command_until_it_is() {
     assert_eq!(simulator.losses(), (128, 2), "nothing more was lost");
     assert_eq!(other(&["schema", "exit-codes"]).code, 0);
     assert_eq!(audit(&simulator).expect_code(0).diagnosis("app"), "covered");
+}
+
+/// Its folder made anew, a copy of it applied, its journal gone: an open cell is named, and nobody begins again with it.
+#[test]
+fn an_open_cell_is_not_forgotten_whatever_becomes_of_its_plan() {
+    let simulator = stale("", STALE_CELL, "");
+    let plan = stale_plan(&simulator);
+    let home = plan.home.path().to_string_lossy().into_owned();
+    simulator.add_fault(fault("inspector2:Enable", FaultKind::Error, Some(1000)));
+    // By a bare name, from within the folder.
+    let consent = ["--confirm", "o-testing", "--accept-history-loss", LOST, "--wait", "1s"];
+    let apply = [&["apply", "plan.json", "--write-role-name", ROLE], &consent[..]].concat();
+    let call = at(&simulator, &apply).env("HOME", &home).in_folder(&plan.folder).run();
+    assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
+    assert_eq!(ecr_status(&simulator), "DISABLED");
+    simulator.clear_faults();
+    let named = |what: &str| {
+        let other = Scangap::new(&["schema", "exit-codes"]).env("HOME", &home).run();
+        assert_eq!(other.code, 1, "{what}: {}", other.stderr);
+        assert!(other.stderr.contains("account 333333333333 in eu-west-1 may be without"), "{what}: {}", other.stderr);
+        other.stderr
+    };
+    let in_the_way = |folder: &Path| {
+        let text = folder.to_string_lossy().into_owned();
+        let arguments = [&["apply", &text, "--write-role-name", ROLE], &consent[..]].concat();
+        let call = at(&simulator, &arguments).env("HOME", &home).run();
+        assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
+        assert!(call.stderr.contains("an earlier apply may have left account 333333333333"), "{}", call.stderr);
+    };
+    named("as it was left");
+    let plan_alone = |to: &Path| {
+        fs_err::create_dir(to).expect("a folder");
+        fs_err::copy(plan.folder.join("plan.json"), to.join("plan.json")).expect("the plan");
+    };
+    let copy = plan.home.path().join("copy");
+    plan_alone(&copy);
+    in_the_way(&copy);
+    named("a copy was tried");
+    let kept = plan.home.path().join("kept");
+    fs_err::rename(&plan.folder, &kept).expect("moved away");
+    let text = named("its folder is gone");
+    assert!(text.contains("once the cell is seen to be scanned, remove"), "{text}");
+    plan_alone(&plan.folder);
+    in_the_way(&plan.folder);
+    named("its folder was made anew");
+    fs_err::remove_dir_all(&plan.folder).expect("removed");
+    fs_err::rename(&kept, &plan.folder).expect("moved back");
+    let call = plan.apply(&simulator, &["--resume", "--wait", "20s"]);
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    assert_eq!((ecr_status(&simulator).as_str(), simulator.losses()), ("ENABLED", (128, 2)));
+    assert_eq!(Scangap::new(&["schema", "exit-codes"]).env("HOME", &home).run().code, 0);
+}
+
+/// The answer to a disable is lost, and whoever asks again is refused: it may still come through, so the cell is named.
+#[test]
+fn a_refusal_does_not_settle_a_disable_that_nobody_answered_for() {
+    for refusal in ["ThrottlingException", "AccessDeniedException"] {
+        let mut scenario = crate::resync::stale_scenario("", STALE_CELL);
+        scenario.delays.toggle_ms = 9000;
+        scenario.delays.hidden = true;
+        let simulator = scangap_tests::simulate(scenario);
+        let plan = stale_plan(&simulator);
+        simulator.add_fault(fault("inspector2:Disable", FaultKind::ResetAfter, Some(1)));
+        let mut again = FaultSpec::of("inspector2:Disable", refusal, 400);
+        again.count = Some(1000);
+        simulator.add_fault(again);
+        let call = plan.consented_for("4s", &simulator, &[]);
+        assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
+        assert!(call.stderr.contains("may be without ECR scanning"), "{refusal}: {}", call.stderr);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while ecr_status(&simulator) != "DISABLED" {
+            assert!(Instant::now() < deadline, "it never came through");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        simulator.clear_faults();
+        let call = plan.apply(&simulator, &["--resume", "--wait", "40s"]);
+        assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+        assert_eq!((ecr_status(&simulator).as_str(), simulator.losses()), ("ENABLED", (128, 2)));
+        assert_eq!(simulator.losses_one_by_one().len(), 1, "once: {:#?}", plan.journal());
+    }
 }
 
 #[test]

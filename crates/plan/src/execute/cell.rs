@@ -338,6 +338,9 @@ impl<'e> Cell<'e> {
             if self.executor.cancel.is_cancelled() {
                 return Err(Stop::Interrupted);
             }
+            if unanswered && self.read_status().await? != ENABLED {
+                return self.seen_to_come_through().await;
+            }
             let saved = self.executor.fresh_backup(self.step).await?;
             backup::verify(&saved.0, &saved.1).map_err(|why| Stop::Backup { step: self.step.id.clone(), why })?;
             let differences = stale(self.executor, self.step).await?;
@@ -369,11 +372,7 @@ impl<'e> Cell<'e> {
                     }
                 }
                 Called::NotKnown(why) => match self.evidence().await? {
-                    Evidence::Done => {
-                        let because = json!("it is seen to come through");
-                        self.note_if_possible(Progress::Accepted, &[("because", because)]).await;
-                        return Ok(());
-                    }
+                    Evidence::Done => return self.seen_to_come_through().await,
                     // Asked again it says so where it is under way after all.
                     Evidence::NotDone if !waits.is_over() => unanswered = true,
                     Evidence::NotDone | Evidence::NotKnown => {
@@ -383,6 +382,11 @@ impl<'e> Cell<'e> {
             }
             waits.wait().await;
         }
+    }
+
+    async fn seen_to_come_through(&mut self) -> Result<(), Stop> {
+        self.note_if_possible(Progress::Accepted, &[("because", json!("it is seen to come through"))]).await;
+        Ok(())
     }
 
     /// Whether a disable that nobody answered for was done. ENABLED says little: it may show late, and somebody may have
