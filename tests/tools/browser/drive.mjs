@@ -94,7 +94,7 @@ const checks = {
     await page.click('#heads [data-column=repository] button');
     await page.type('#search', 'journey');
     await page.waitForFunction(() => document.querySelector('#result').textContent.startsWith('3 of'));
-    await page.click('#body tr[data-place="1"]');
+    await page.locator('#body tr[data-place="1"]').click();
     const hash = await page.evaluate(() => location.hash);
     const again = await open(hash);
     assert.equal(await result(again), await result(page));
@@ -110,7 +110,7 @@ const checks = {
 
   async panel() {
     const page = await open();
-    await page.click('#body tr[data-place="0"]');
+    await page.locator('#body tr[data-place="0"]').click();
     const body = await page.$eval('#panel-body', (body) => body.innerText);
     for (const part of ['the policy denies Inspector', '"Sid": "OfficeOnly"', 'ArnNotEquals', 'aws ecr set-repository-policy --registry-id 333333333333', 'Repository ARN']) assert.ok(body.includes(part), part);
     assert.ok((await texts(page, '#panel-body mark')).some((line) => line.includes('OfficeOnly')));
@@ -161,7 +161,7 @@ const checks = {
   // Nothing but the page itself is ever asked for, and the browser has nothing to complain of.
   async network() {
     const page = await open();
-    await page.click('#body tr[data-place="0"]');
+    await page.locator('#body tr[data-place="0"]').click();
     await page.keyboard.press('Escape');
     await page.type('#search', 'a');
     assert.deepEqual(page.asked, [`file://${file}`]);
@@ -294,7 +294,7 @@ const checks = {
     const page = await open();
     await page.screenshot({ path: `${more}/first.png` });
     await page.$eval('#explore', (section) => section.scrollIntoView());
-    await page.click('#body tr[data-place="0"]');
+    await page.locator('#body tr[data-place="0"]').click();
     await page.screenshot({ path: `${more}/panel.png` });
     await (await open()).pdf({ path: `${more}/print.pdf`, preferCSSPageSize: true, printBackground: true });
   },
