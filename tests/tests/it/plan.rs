@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use scangap_simorg::Simulator;
+use scangap_simorg::scenario::FaultSpec;
 use scangap_tests::{Audited, Finished, Operator, Scangap, Simulated, organization, python, simulate, venv_program};
 use serde_json::{Value, json};
 
@@ -16,10 +17,27 @@ const FROZEN: &str =
     r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"ecr:PutRegistryScanningConfiguration","Resource":"*"}}"#;
 const REGISTRY_LOCK: &str =
     r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"ecr:BatchGetImage","Resource":"*"}}"#;
+const FROZEN_MFA: &str = r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"ecr:PutRegistryScanningConfiguration","Resource":"*","Condition":{"Bool":{"aws:MultiFactorAuthPresent":"false"}}}}"#;
+const REGISTRY_MFA: &str = r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"ecr:BatchGetImage","Resource":"*","Condition":{"Bool":{"aws:MultiFactorAuthPresent":"false"}}}}"#;
 const MFA: &str = r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"Bool":{"aws:MultiFactorAuthPresent":"false"}}}}"#;
 
 const STALE: &str = r#"policy = "open", coverage = { status = "INACTIVE", reason = "ACCESS_DENIED" }"#;
 const BLOCKED: &str = r#"policy = "before", coverage = { status = "INACTIVE", reason = "ACCESS_DENIED" }"#;
+
+/// A policy without room for another condition: AWS stores 10,240 characters.
+fn long() -> String {
+    let policy = |addresses: &[String]| {
+        let addresses = json!(addresses);
+        json!({"Statement": {"Effect": "Deny", "Principal": "*", "Action": "ecr:*",
+            "Condition": {"NotIpAddress": {"aws:SourceIp": addresses}}}})
+        .to_string()
+    };
+    let mut addresses = Vec::new();
+    while policy(&addresses).len() < 10_200 {
+        addresses.push(format!("203.0.113.{}/32", addresses.len() % 250));
+    }
+    policy(&addresses)
+}
 
 /// `cells` of account alpha, 333333333333.
 fn alpha(cells: &str) -> Simulated {
@@ -29,6 +47,9 @@ fn alpha(cells: &str) -> Simulated {
         ("open", "allowed", OPEN),
         ("frozen", "allowed", FROZEN),
         ("registry-lock", "denied", REGISTRY_LOCK),
+        ("frozen-mfa", "allowed", FROZEN_MFA),
+        ("registry-mfa", "allowed", REGISTRY_MFA),
+        ("long", "denied", &long()),
         ("mfa", "allowed", MFA),
     ];
     let policies: Vec<String> = policies
@@ -151,6 +172,7 @@ fn what_is_wished_narrows_the_plan_and_the_blocklist_always_wins() {
 }
 
 /// The one refusal of a plan, by its code and its sentence.
+#[track_caller]
 fn refusal(audited: &Audited, more: &[&str], code: &str, sentence: &str) {
     let plan = plan_json(audited, more);
     let rows = plan["refused"].as_array().expect("rows");
@@ -187,6 +209,40 @@ fn every_refusal_says_why_in_a_sentence() {
     ));
     let audited = audit_as_of(&both, day).expect_code(0);
     refusal(&audited, &[], "still_denied", "denies Inspector too");
+}
+
+#[test]
+fn what_is_not_known_or_not_proven_is_not_planned() {
+    let day = "2026-11-23T09:00:00Z";
+    let with = |registry: &str, repository: &str| {
+        alpha(&format!(
+            "{}registry_policy = \"{registry}\"\n",
+            in_region(&format!("{{ name = \"app\", {repository} }}"))
+        ))
+    };
+    // What the registry decides hangs on who asks how.
+    let audited = audit_as_of(&with("frozen-mfa", STALE), day).expect_code(0);
+    refusal(
+        &audited,
+        &["--min-age", "0h"],
+        "registry_policy_unknown",
+        "put the scanning configuration back is not known",
+    );
+    let audited = audit_as_of(&with("registry-mfa", "policy = \"after\""), day).expect_code(0);
+    refusal(&audited, &["--diagnoses", "undecided"], "registry_policy_depends", "for a person to settle");
+    let audited = audit_as_of(&with("registry-mfa", BLOCKED), day).expect_code(0);
+    refusal(&audited, &[], "not_proven", "together still say `depends`");
+    // No room for an exemption.
+    let long = BLOCKED.replace("before", "long");
+    let audited = audit_as_of(&alpha(&in_region(&format!("{{ name = \"app\", {long} }}"))), day).expect_code(0);
+    refusal(&audited, &[], "no_exemption", "AWS stores 10240");
+    // What would have to be put back was not read: then it is not known either what is scanned.
+    let unread = alpha(&in_region(&format!("{{ name = \"app\", {STALE} }}")));
+    unread.add_fault(FaultSpec::of("ecr:GetRegistryScanningConfiguration", "AccessDeniedException", 403));
+    let audited = audit_as_of(&unread, day).expect_code(3);
+    let call = plan(&audited, &["--min-age", "0h"]);
+    assert_eq!(call.code, 3, "{}", call.stderr);
+    assert!(call.stdout.contains("Nothing to do among what was read"), "{}", call.stdout);
 }
 
 #[test]

@@ -202,9 +202,28 @@ fn what_aws_would_refuse_or_what_goes_too_far_is_refused_in_a_sentence() {
     // What is scanned today although its policy denies would not be scanned again.
     let ledger = "[[accounts.cells.repositories]]\nname = \"ledger\"\npolicy = \"office\"\ncoverage = { status = \"ACTIVE\", reason = \"SUCCESSFUL\" }\n";
     refused(&stale("", &format!("{STALE_CELL}{ledger}"), ""), &[], "would_block", "repair them first (ledger)");
+    // Inspector does not let the administrator do it: the organization's policy governs that account.
+    let mut scenario = stale_scenario("", STALE_CELL);
+    let administrator = scenario.accounts.iter_mut().find(|account| account.id == "222222222222");
+    administrator.expect("it is there").inspector_policy = true;
+    refused(&simulate(scenario), &[], "not_permitted", "does not let account 222222222222 do this");
     // Nothing to scan within the window: nothing is destroyed for it.
     let old = STALE_CELL.replace("sticky = true", "sticky = true\nimages = [{ pushed_days_ago = 60 }]");
     refused(&stale("", &old, ""), &[], "nothing_eligible", "push an image instead");
+}
+
+#[test]
+fn a_cell_that_somebody_is_changing_is_left_alone() {
+    let mut scenario = stale_scenario("", STALE_CELL);
+    scenario.delays.toggle_ms = 60_000;
+    let simulator = simulate(scenario);
+    let audited = audit(&simulator).expect_code(0);
+    scangap_tests::Operator::of(&simulator, "222222222222", "eu-west-1")
+        .inspector("/disable", &json!({"accountIds": ["333333333333"], "resourceTypes": ["ECR"]}));
+    let plan = planned(&simulator, &audited, &["--collect"]);
+    assert_eq!((&plan["steps"], &plan["refused"][0]["code"]), (&json!([]), &json!("change_under_way")), "{plan:#}");
+    let why = plan["refused"][0]["why"].as_str().expect("a sentence");
+    assert_eq!(why, "another change is under way: ecr is DISABLING");
 }
 
 #[test]
