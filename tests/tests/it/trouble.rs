@@ -285,6 +285,39 @@ fn a_refusal_does_not_settle_a_disable_that_nobody_answered_for() {
     }
 }
 
+/// Between the backup and the disable somebody touches what was saved, or takes it away.
+#[test]
+fn a_backup_that_is_not_whole_any_more_is_no_backup() {
+    for (sentence, harm) in [
+        (
+            "`coverage.csv` of the backup",
+            &(|folder: &Path| fs_err::write(folder.join("coverage.csv"), "x")) as &dyn Fn(&Path) -> _,
+        ),
+        ("is missing", &|folder: &Path| fs_err::remove_dir_all(folder)),
+    ] {
+        let simulator = stale("", STALE_CELL, "");
+        let plan = stale_plan(&simulator);
+        // The look at the organization before the batch hangs.
+        let mut pause = fault("organizations:DescribeOrganization", FaultKind::Hang, Some(1));
+        pause.skip = 1;
+        simulator.add_fault(pause);
+        let consent = ["--confirm", "o-testing", "--accept-history-loss", LOST, "--wait", "4s", "--timeout", "2"];
+        let (child, _home) = plan.command(&simulator, &consent).spawn_with_pipes();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !plan.journal().iter().any(|line| line["event"] == "backed_up") {
+            assert!(Instant::now() < deadline, "it never came so far");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let mut backups = fs_err::read_dir(plan.folder.join("backup")).expect("backups");
+        harm(&backups.next().expect("one").expect("it").path()).expect("harmed");
+        let ended = child.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(1), "{said}");
+        assert!(said.contains("what would be lost is not saved") && said.contains(sentence), "{said}");
+        assert_eq!(simulator.mutating_calls(), []);
+    }
+}
+
 #[test]
 fn credentials_that_expire_in_the_middle_are_renewed_by_whoever_resumes() {
     let simulator = stale("", STALE_CELL, "");
