@@ -195,6 +195,7 @@ fn inert_row(row: &AppliedRow) -> AppliedRow {
     AppliedRow {
         repositories: sanitize(&row.repositories),
         result: sanitize(&row.result),
+        saved: sanitize(&row.saved),
         by: sanitize(&row.by),
         ..row.clone()
     }

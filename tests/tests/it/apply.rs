@@ -428,9 +428,11 @@ fn what_was_applied_joins_the_evidence_of_the_next_audit() {
     let page = fs_err::read_to_string(folder.join("report.html")).expect("the page");
     assert!(page.contains("<td>128 (128)</td><td>1 (1)</td>"), "what was lost against what was predicted");
     assert!(page.contains("arn:aws:iam::111111111111:user/auditor"), "and who did it");
+    assert!(page.contains("<td>backup/333333333333-eu-west-1-"), "and where it is saved");
     let mut workbook: calamine::Xlsx<_> = calamine::open_workbook(folder.join("audit.xlsx")).expect("a workbook");
     let sheet = calamine::Reader::worksheet_range(&mut workbook, "Applied").expect("the sheet");
     assert_eq!(sheet.height(), 2, "{sheet:?}");
+    assert!(sheet.rows().flatten().any(|cell| cell.to_string().contains("manifest.json: sha256")), "{sheet:?}");
     assert_eq!(
         fs_err::read(folder.join("applied.json")).expect("the report itself"),
         fs_err::read(&applied).expect("the same"),

@@ -84,6 +84,7 @@ fn applied(path: &Path, judged: &Judged) -> Result<AppliedView, CliError> {
             result: step.result,
             by: summary.by.clone(),
             ended_at: summary.ended_at.clone(),
+            saved: step.saved.join("; "),
             before_sha256: step.before_sha256,
             after_sha256: step.after_sha256,
             plan_sha256: summary.plan_sha256.clone(),

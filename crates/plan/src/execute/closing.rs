@@ -31,6 +31,8 @@ pub struct AppliedStep {
     pub result: String,
     pub before_sha256: String,
     pub after_sha256: String,
+    /// Where what it deleted is.
+    pub saved: Vec<String>,
     /// `None`: nothing can be lost by it.
     pub predicted: Option<Taken>,
     /// `None`: it was not counted.
@@ -41,6 +43,10 @@ pub struct AppliedStep {
 pub fn applied_summary(text: &str) -> Option<AppliedSummary> {
     let value: Value = serde_json::from_str(text).ok()?;
     let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+    let texts = |value: &Value, name: &str| {
+        let list = value.get(name).and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
+    };
     let lost = |value: Option<&Value>| {
         let number = |name| value?.get(name)?.as_u64();
         Some(Taken { findings: number("findings")?, images_not_rescanned: number("images_not_rescanned")? })
@@ -55,6 +61,7 @@ pub fn applied_summary(text: &str) -> Option<AppliedSummary> {
             result: text(step, "result")?,
             before_sha256: text(step, "before_sha256")?,
             after_sha256: text(step, "after_sha256")?,
+            saved: texts(step, "saved"),
             predicted: lost(step.get("predicted")),
             taken: lost(step.get("taken")),
         })

@@ -18,6 +18,8 @@ pub struct AppliedRow {
     /// The ARN of who did it.
     pub by: String,
     pub ended_at: String,
+    /// Where what it deleted is.
+    pub saved: String,
     pub before_sha256: String,
     pub after_sha256: String,
     /// Numbers; `not counted`; empty where nothing can be lost by it.
@@ -58,6 +60,7 @@ pub(crate) const APPLIED: &[Column<Applied>] = &[
     column("findings_lost", "Findings lost", Type::Integer, 16, "findings that were saved before and are not listed any more", "inspector2:ListFindings", |row| super::planned::counted(&row.findings_lost)),
     column("images_predicted", "Images predicted", Type::Integer, 18, "images that the plan said would lose coverage", "inspector2:ListCoverage", |row| super::planned::counted(&row.images_predicted)),
     column("images_lost", "Images that lost coverage", Type::Integer, 24, "images that were scanned before and are not now", "inspector2:ListCoverage", |row| super::planned::counted(&row.images_lost)),
+    column("saved", "Saved in", Type::Text, 50, "where what was deleted is saved: the backup below the plan's folder, with its manifest's hash, and Inspector's own report", "scangap", |row| word(&row.saved)),
     column("before_sha256", "Before", Type::Text, 20, "SHA-256 of what was there: the policy in canonical form, or the scanning configuration", "scangap", |row| word(&row.before_sha256)),
     column("after_sha256", "After", Type::Text, 20, "SHA-256 of what is there now, in the same form", "scangap", |row| word(&row.after_sha256)),
     column("plan_sha256", "Plan", Type::Text, 20, "the plan that was applied", "scangap", |row| word(&row.plan_sha256)),
