@@ -89,10 +89,10 @@ pub(super) fn wanted<'a>(request: &'a Incoming, filter: &str) -> Option<Vec<&'a 
 
 /// AWS: one to ten entries a filter. Only the filters and the comparison that are simulated are accepted, so that none
 /// is ever ignored in silence.
-fn check_filters(request: &Incoming) -> Result<(), WireError> {
+pub(super) fn check_filters(request: &Incoming, simulated: &[&str]) -> Result<(), WireError> {
     let filters = request.input.get("filterCriteria").and_then(Value::as_object).into_iter().flatten();
     for (name, entries) in filters {
-        let known = ["resourceType", "scanStatusReason", "accountId", "ecrRepositoryName"].contains(&name.as_str());
+        let known = simulated.contains(&name.as_str());
         let entries = entries.as_array().map(Vec::as_slice).unwrap_or_default();
         let plain = entries.iter().all(|entry| entry.get("comparison").and_then(Value::as_str) == Some("EQUALS"));
         if !known || !plain || !(1..=10).contains(&entries.len()) {
@@ -107,7 +107,7 @@ fn check_filters(request: &Incoming) -> Result<(), WireError> {
 }
 
 fn coverage(world: &World, caller: &Caller, request: &Incoming, region: &RegionName) -> Result<Value, WireError> {
-    check_filters(request)?;
+    check_filters(request, &["resourceType", "scanStatusReason", "accountId", "ecrRepositoryName"])?;
     let types = wanted(request, "resourceType");
     let reasons = wanted(request, "scanStatusReason");
     let accounts = wanted(request, "accountId");

@@ -3,7 +3,7 @@
 use scangap_model::{AccountId, RegionName};
 use serde_json::{Value, json};
 
-use super::inspector::{sees, wanted};
+use super::inspector::{check_filters, sees, wanted};
 use super::pages::{page, size};
 use crate::wire::{Incoming, WireError};
 use crate::world::{Caller, Finding, World};
@@ -25,24 +25,6 @@ pub(super) fn answer(
     })
 }
 
-/// Only the filters that are simulated are accepted, so that none is ignored in silence.
-fn check_filters(request: &Incoming) -> Result<(), WireError> {
-    let filters = request.input.get("filterCriteria").and_then(Value::as_object).into_iter().flatten();
-    for (name, entries) in filters {
-        let known = ["resourceType", "awsAccountId", "findingStatus"].contains(&name.as_str());
-        let entries = entries.as_array().map(Vec::as_slice).unwrap_or_default();
-        let plain = entries.iter().all(|entry| entry.get("comparison").and_then(Value::as_str) == Some("EQUALS"));
-        if !known || !plain || !(1..=10).contains(&entries.len()) {
-            return Err(WireError::new(
-                400,
-                "ValidationException",
-                format!("filterCriteria.{name} is not simulated so"),
-            ));
-        }
-    }
-    Ok(())
-}
-
 fn findings(world: &World, caller: &Caller, request: &Incoming, region: &RegionName) -> Result<Value, WireError> {
     let rows = matching(world, caller, request, region)?;
     let asked = request.input.get("maxResults").and_then(Value::as_u64);
@@ -58,7 +40,7 @@ pub(super) fn matching(
     request: &Incoming,
     region: &RegionName,
 ) -> Result<Vec<Value>, WireError> {
-    check_filters(request)?;
+    check_filters(request, &["resourceType", "awsAccountId", "findingStatus"])?;
     let (accounts, statuses) = (wanted(request, "awsAccountId"), wanted(request, "findingStatus"));
     let types = wanted(request, "resourceType");
     let passes = |filter: &Option<Vec<&str>>, value: &str| filter.as_ref().is_none_or(|values| values.contains(&value));
