@@ -162,6 +162,7 @@ impl CliError {
                 | Stop::SessionPolicyTooLong { .. }
                 | Stop::Backup { .. }
                 | Stop::Refused { .. }
+                | Stop::NotProven { .. }
                 | Stop::Call { .. }
                 | Stop::Slow { .. }
                 | Stop::Surprise { .. }
@@ -276,6 +277,9 @@ impl CliError {
                 }
                 Stop::FindingsReports(_) => {
                     "give both as AWS has them, with {region} where the plan has cells in several regions".to_owned()
+                }
+                Stop::NotProven { .. } => {
+                    "let the write role call inspector2:Enable where the cell is toggled from, and run it again with --resume: nothing was turned off".to_owned()
                 }
                 Stop::Begun(_) => "go on with it: --resume".to_owned(),
                 Stop::NothingToResume(_) => "leave out --resume".to_owned(),

@@ -174,6 +174,8 @@ fn resync(step: &ResyncStep) -> Value {
         "losses": losses(&step.losses),
         "losses_counted_at": step.counted_at.to_string(),
         "calls": [
+            // Where scanning is on it changes nothing, and tells whether it may be called.
+            toggle("inspector2:Enable"),
             toggle("inspector2:Disable"),
             toggle("inspector2:Enable"),
             {

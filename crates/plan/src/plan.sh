@@ -269,6 +269,10 @@ resync() { # id, account, region, account that toggles, findings lost, sha256 of
     in_account "$4" save "$3" "$2" "$folder" "$8"
     now="$(python3 -c 'import json, sys; print(len(json.load(open(sys.argv[1]))["findings"]))' "$folder/findings.json")"
     [ "$now" -le "$5" ] || fail "there are $now findings now, and the plan says $5: count again with scangap plan --collect"
+    # Asked for where it is on, an enable changes nothing; who may not turn it on again hears it before it is off.
+    in_account "$4" toggle enable "$3" "$2" \
+      || fail "ECR scanning of account $2 in $3 stays on: nothing shows that account $4 could turn it on again"
+    wait_for "$3" "$2" "$4" ENABLED
     : >"$folder/disabling"
     sync "$folder"
     open_cell "$2" "$3" "$4"

@@ -201,9 +201,9 @@ fn resync(step: &ResyncStep, text: &mut String) {
     text.push_str(&code_block(
         "sh",
         &format!(
-            "# as account {from}\n{}\n{look}   # until resourceState.ecr is DISABLED\n{}\n{look}   # until it is ENABLED\n# as account {own}\naws ecr get-registry-scanning-configuration --region {region}   # as before, or put it back",
-            toggle("disable"),
-            toggle("enable"),
+            "# as account {from}\n{enable}   # it is on: only to see that it may be turned on again. Anything but ALREADY_ENABLED or success: stop here\n{look}   # until resourceState.ecr is ENABLED\n{disable}\n{look}   # until it is DISABLED\n{enable}\n{look}   # until it is ENABLED\n# as account {own}\naws ecr get-registry-scanning-configuration --region {region}   # as before, or put it back",
+            disable = toggle("disable"),
+            enable = toggle("enable"),
             from = step.toggled_from,
             own = step.account,
             region = step.region,

@@ -19,7 +19,7 @@ pub struct CallRecord {
     pub mutating: bool,
     /// HTTP status; 0 where no answer was sent.
     pub status: u16,
-    /// The error code answered, if any.
+    /// The error code answered, if any; also the one by which a change was refused for an account inside an HTTP 200.
     pub error: String,
 }
 

@@ -366,7 +366,7 @@ impl State {
             .unwrap_or(caller.account);
         let outcome = self.outcome(incoming, &permission, &caller, account);
         let (status, error) = match &outcome {
-            Outcome::Answer(_) | Outcome::Truncated(_) => (200, String::new()),
+            Outcome::Answer(answer) | Outcome::Truncated(answer) => (200, refused_account(&permission, answer)),
             Outcome::Failure(error) => (error.status, error.code.clone()),
             Outcome::Raw { status, .. } => (*status, String::new()),
             Outcome::Reset | Outcome::Hang => (0, String::new()),
@@ -576,6 +576,15 @@ fn strip_nulls(value: &mut Value) {
 fn success(incoming: &Incoming, answer: Answer) -> Response<Reply> {
     let (response, bytes) = encode(incoming, answer);
     response.map(|()| Reply { body: Full::new(bytes), cut: false })
+}
+
+/// The code by which a change was refused for the account that it was asked for, inside an HTTP 200.
+fn refused_account(permission: &str, answer: &Answer) -> String {
+    let code = match answer {
+        Answer::Json(value) if is_mutating(permission) => value.pointer("/failedAccounts/0/errorCode"),
+        _ => None,
+    };
+    code.and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 fn failure(protocol: Protocol, error: &WireError) -> Response<Reply> {

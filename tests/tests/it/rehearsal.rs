@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use scangap_simorg::Simulator;
+use scangap_simorg::scenario::FaultSpec;
 use scangap_tests::{Finished, Operator, Scangap, Simulated, venv_program};
 use serde_json::{Value, json};
 
@@ -350,10 +351,21 @@ fn the_script_stops_at_a_world_that_moved_and_goes_on_where_it_was_stopped() {
         &|own| drop(own.ecr("PutImage", &json!({"repositoryName": "fine", "imageManifest": "{}", "imageTag": "new"}))),
         "there are 129 findings now, and the plan says 128",
     );
+    // Whoever may not turn it on does not turn it off.
+    let simulator = stale("", STALE_CELL, "");
+    let plan = stale_plan(&simulator);
+    simulator.add_fault(FaultSpec::of("inspector2:Enable", "AccessDeniedException", 403));
+    let output = run_script(&plan.folder, &simulator, &script_env("128"));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("nothing shows that account 222222222222 could turn it on"), "{said}");
+    assert!(!said.contains("may be unscanned"), "{said}");
+    assert!(mutations(&simulator).is_empty());
+    simulator.clear_faults();
+    assert!(run_script(&plan.folder, &simulator, &script_env("128")).status.success());
     // The enable is refused: the script says what turns it on, and run again it does that first.
     let simulator = stale("", STALE_CELL, "");
     let plan = stale_plan(&simulator);
-    simulator.add_fault(scangap_simorg::scenario::FaultSpec::of("inspector2:Enable", "InternalServerException", 500));
+    simulator.add_fault(FaultSpec { skip: 1, ..FaultSpec::of("inspector2:Enable", "InternalServerException", 500) });
     let output = run_script(&plan.folder, &simulator, &script_env("128"));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success(), "{said}");

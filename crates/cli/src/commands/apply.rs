@@ -215,6 +215,7 @@ fn show(event: &ApplyEvent, quiet: u8) {
         ApplyEvent::BackedUp { step, findings, folder } => {
             format!("{step}: {findings} findings saved in {}", folder.display())
         }
+        ApplyEvent::Proven { step } => format!("{step}: it may be turned on again"),
         ApplyEvent::Reported { step } => format!("{step}: Inspector's report of them is in S3"),
         ApplyEvent::Begins { step, what } => format!("{step}: {what}"),
         ApplyEvent::Reached { step, status } => format!("{step}: {status}"),

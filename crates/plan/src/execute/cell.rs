@@ -129,6 +129,8 @@ enum Called {
     NotKnown(String),
 }
 
+/// Refusals of an enable that say that there is nothing left to ask for.
+const ON_ALREADY: [&str; 2] = ["ALREADY_ENABLED", "ENABLE_IN_PROGRESS"];
 /// Refusals of an account that say that it is at it already.
 const AT_IT: [&str; 2] = ["DISABLE_IN_PROGRESS", "ENABLE_IN_PROGRESS"];
 /// Refusals of an account that leave open what happens to it.
@@ -199,6 +201,21 @@ pub(super) async fn run(executor: &Executor<'_>, step: &Resync) -> Result<StepRe
         },
         ended => ended.map_err(Failure::from),
     }
+}
+
+/// Before anything is turned off.
+pub(super) async fn prove(executor: &Executor<'_>, step: &Resync) -> Result<(), Stop> {
+    let proven = Cell::new(executor, step)?.prove().await;
+    let not_proven = |stop| match stop {
+        Stop::Stale(_) | Stop::Interrupted | Stop::Journal(_) => stop,
+        stop => {
+            let (account, region) = (step.account, step.region.clone());
+            Stop::NotProven { step: step.id.clone(), account, region, source: Box::new(stop) }
+        }
+    };
+    proven.map_err(not_proven)?;
+    executor.tell(ApplyEvent::Proven { step: step.id.clone() });
+    Ok(())
 }
 
 /// After a crash, before anything else: a cell that may be without scanning is enabled again. One whose disable nobody
@@ -326,6 +343,33 @@ impl<'e> Cell<'e> {
         .await?;
         let told = self.executor.told_now().unwrap_or_default();
         Ok(report(self.step, &told, not_refreshed, taken))
+    }
+
+    /// AWS has no dry run of Enable. Asked for where scanning is on, it changes nothing: it is refused as `ALREADY_ENABLED`, or
+    /// accepted; and whoever may not, or whose organization does not let, hears it now and not with the cell turned off.
+    async fn prove(&self) -> Result<(), Stop> {
+        let writer = self.executor.writer(&self.step.id, self.step.toggled_from, &self.step.region)?;
+        let mut waits = self.executor.waits();
+        loop {
+            if self.executor.cancel.is_cancelled() {
+                return Err(Stop::Interrupted);
+            }
+            let status = self.read_status().await?;
+            if status != ENABLED {
+                let what = format!("ECR scanning is {status}, and not {ENABLED}");
+                return Err(Stop::Stale(vec![describe(self.step, &what)]));
+            }
+            let line = [("call", json!("inspector2:Enable"))];
+            self.executor.line("proving", &self.step.id, &line).await?;
+            let call = self.executor.access.call(Api::Enable);
+            match writer.enable(&call, self.step.account, &self.executor.token(&self.step.id)).await {
+                Ok(None) => return self.wait_for(ENABLED).await,
+                Ok(Some(refusal)) if ON_ALREADY.contains(&refusal.code.as_str()) => return self.wait_for(ENABLED).await,
+                Ok(Some(refusal)) => return Err(self.refused("inspector2:Enable", refusal.code, refusal.message)),
+                Err(error) if may_pass(&error) && !waits.is_over() => waits.wait().await,
+                Err(error) => return Err(self.failed("inspector2:Enable")(error)),
+            }
+        }
     }
 
     /// Looks once more that everything is as it was planned, and calls. Known not to be done, the cell is not open; but it
@@ -474,7 +518,7 @@ impl<'e> Cell<'e> {
                     accepted = matches!(called, Called::Accepted).then(|| self.executor.settling());
                     last = match called {
                         Called::Accepted => None,
-                        Called::Refused { code, .. } if code == "ALREADY_ENABLED" => None,
+                        Called::Refused { code, .. } if ON_ALREADY.contains(&code.as_str()) => None,
                         Called::Refused { code, message } => Some(self.refused("inspector2:Enable", code, message)),
                         Called::NotDone(error) => Some(self.failed("inspector2:Enable")(error)),
                         Called::NotKnown(why) => {

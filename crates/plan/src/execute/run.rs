@@ -63,6 +63,10 @@ pub enum ApplyEvent {
     Reported {
         step: String,
     },
+    /// Whoever will turn scanning off may turn it on.
+    Proven {
+        step: String,
+    },
     Begins {
         step: String,
         what: String,
@@ -407,6 +411,7 @@ impl Executor<'_> {
             return Ok(());
         }
         self.back_up(&told).await?;
+        self.prove(&told).await?;
         // One alone first, then the others together; of policies and cells each.
         let (policies, cells) = all.split_at(self.plan.repairs.len());
         for kind in [policies, cells] {
@@ -452,6 +457,14 @@ impl Executor<'_> {
                 continue;
             }
             self.save(step).await?;
+        }
+        Ok(())
+    }
+
+    /// Nothing is turned off anywhere before it is known of every cell that it may be turned on again.
+    async fn prove(&self, told: &Told) -> Result<(), Stop> {
+        for step in self.plan.resyncs.iter().filter(|step| told.progress(&step.id) < Progress::Disabling) {
+            cell::prove(self, step).await?;
         }
         Ok(())
     }

@@ -38,6 +38,8 @@ pub enum Stop {
     LossesGrew { step: String, what: &'static str, planned: u64, now: u64 },
     #[error("{step}: {call} was refused for account {account}: {code}: {message}")]
     Refused { step: String, call: &'static str, account: AccountId, code: String, message: String },
+    #[error("{step}: ECR scanning of account {account} in {region} stays on: nothing shows that it could be turned on again")]
+    NotProven { step: String, account: AccountId, region: RegionName, source: Box<Stop> },
     #[error("{step}: {what} did not come to an end")]
     Call { step: String, what: String, source: CallError },
     #[error("{step}: ECR scanning of account {account} in {region} is {status}, and not {wanted} in time")]
