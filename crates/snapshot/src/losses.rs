@@ -16,7 +16,7 @@ use crate::codec::{BadValue, Decoder, Encoder, KNOWN};
 use crate::digest::sha256_of_tables;
 use crate::read::{GAPS, ReadError, RowError, bad, failed, gap};
 use crate::schema::GAP_TABLES;
-use crate::write::{WriteError, create_private, write_gaps};
+use crate::write::{WriteError, write_gaps};
 
 /// SQLite's application id: `sgal`.
 const APPLICATION_ID: i64 = 0x7367_616c;
@@ -59,6 +59,18 @@ fn child(snapshot: &Path, number: u32) -> PathBuf {
     snapshot.with_file_name(format!("{stem}-losses-{number}.db"))
 }
 
+/// Gives a file that is whole the next free number.
+fn numbered(snapshot: &Path, mut partial: tempfile::TempPath) -> Result<PathBuf, WriteError> {
+    for path in (1..u32::MAX).map(|number| child(snapshot, number)).filter(|path| !path.exists()) {
+        match partial.persist_noclobber(&path) {
+            Ok(()) => return Ok(path),
+            Err(taken) if taken.error.kind() == std::io::ErrorKind::AlreadyExists => partial = taken.path,
+            Err(failed) => return Err(WriteError::Create { path, source: failed.error }),
+        }
+    }
+    Err(WriteError::Exists(child(snapshot, u32::MAX)))
+}
+
 impl StoredLosses {
     /// Writes the next child of a snapshot. It is there whole, or not at all.
     pub fn add(
@@ -67,15 +79,10 @@ impl StoredLosses {
         cells: &[ResyncFacts],
         tags: &RepositoryTags,
     ) -> Result<PathBuf, WriteError> {
-        let number = (1..u32::MAX).find(|number| !child(snapshot, *number).exists()).unwrap_or(u32::MAX);
-        let path = child(snapshot, number);
-        let partial = path.with_extension("db.partial");
-        let failed = |source| WriteError::Create { path: path.clone(), source };
-        if partial.exists() {
-            // Of a run that was killed.
-            fs_err::remove_file(&partial).map_err(failed)?;
-        }
-        create_private(&partial)?;
+        let failed = |source| WriteError::Create { path: child(snapshot, 1), source };
+        let folder = snapshot.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // A name of its own: others may count at the same time.
+        let partial = tempfile::NamedTempFile::new_in(folder).map_err(failed)?.into_temp_path();
         let connection = Connection::open(&partial)?;
         connection.pragma_update(None, "application_id", APPLICATION_ID)?;
         connection.pragma_update(None, "user_version", VERSION)?;
@@ -107,8 +114,7 @@ impl StoredLosses {
         }
         connection.close().map_err(|(_, error)| error)?;
         fs_err::File::open(&partial).and_then(|file| file.sync_all()).map_err(failed)?;
-        fs_err::rename(&partial, &path).map_err(failed)?;
-        Ok(path)
+        numbered(snapshot, partial)
     }
 
     /// The last child of a snapshot, if there is one of its facts.
