@@ -112,7 +112,7 @@ pub(crate) fn selection(frequency: &Observed<String>, rules: &Asked<Vec<ScanRule
 
 /// AWS: "Filters for image scanning": without `*` a filter matches any name that contains it; with `*`, which stands
 /// for any run, it is anchored at both ends.
-fn selects(filter: &str, name: &str) -> bool {
+pub fn selects(filter: &str, name: &str) -> bool {
     if !filter.contains('*') {
         return name.contains(filter);
     }

@@ -11,7 +11,7 @@ mod repository;
 
 pub use cell::CellAssessment;
 pub use coverage::{Coverage, of as coverage_of};
-pub use diagnose::{Layers, Selection, diagnose};
+pub use diagnose::{Layers, Selection, diagnose, selects};
 pub use evidence::{PolicyEvidence, policy_evidence, registry_policy_evidence, verdict_with_policy};
 pub use losses::{CellLosses, CellToCount, ELIGIBLE_DAYS, LostImage, RescanCost, WhyLost, cell_losses};
 pub use organization::{Assessment, CellKey, JudgedRecord, assess};

@@ -53,7 +53,7 @@ pub(crate) fn difference(step: &PolicyStep) -> String {
         .to_string()
 }
 
-const RESYNC_COLUMNS: &str = "account_id,region,stale_repositories,repositories,decision,code,why,findings_lost,suppressed_findings_lost,oldest_first_observed,images_lost,images_not_rescanned,images_helped,repositories_fine,only_scan_type,rescan_cost,price_source,warning\r\n";
+const RESYNC_COLUMNS: &str = "account_id,region,stale_repositories,repositories,decision,code,why,findings_lost,suppressed_findings_lost,oldest_first_observed,images_scanned_now,images_not_rescanned,images_helped,repositories_fine,only_scan_type,rescan_cost,price_source,warning\r\n";
 
 /// Cells with stale repositories: what a re-sync would destroy, and why it is refused where it is. RFC 4180.
 fn resync_csv(plan: &Plan) -> String {

@@ -169,6 +169,7 @@ fn resync(step: &ResyncStep) -> Value {
         "repository_policies": step.policies.iter().map(policy_of).collect::<Vec<_>>(),
         "not_let_in": step.not_let_in,
         "diagnosis": "stale",
+        "needs_first": step.needs_first,
         "stale_since": step.stale_since.to_string(),
         "toggled_from": step.toggled_from.as_str(),
         "losses": losses(&step.losses),
@@ -192,7 +193,7 @@ fn resync(step: &ResyncStep) -> Value {
             "registry_policy": "lets Inspector put the scanning configuration back",
             "change_under_way": "none",
         },
-        "gentler_first": GENTLER.iter().map(|(what, known)| json!({"what": what, "known": known})).collect::<Vec<_>>(),
+        "gentler_first": gentler(step),
         "before_sha256": sha256(&before.to_string()),
         "before": before,
         "registry_policy_sha256": step.registry_policy.as_deref().map(canonical_sha256),
@@ -204,17 +205,20 @@ fn resync(step: &ResyncStep) -> Value {
 }
 
 /// What may help without a re-sync, and what is known of it.
-pub(crate) const GENTLER: [(&str, &str); 3] = [
-    ("wait", "nothing that AWS publishes promises that the status refreshes, and nothing says that it does not"),
-    (
-        "push an image to the repository",
-        "a push starts a scan; that it refreshes the status is likely, and not documented",
-    ),
-    (
-        "take the repository out of the registry's scan filters and put it back",
-        "touches one repository; not documented",
-    ),
-];
+fn gentler(step: &ResyncStep) -> Vec<Value> {
+    let of_any = [
+        ("wait", "nothing that AWS publishes promises that the status refreshes, and nothing says that it does not"),
+        (
+            "push an image to the repository",
+            "a push starts a scan; that it refreshes the status is likely, and not documented",
+        ),
+    ];
+    let toggled = step.filter_toggle();
+    let toggled = toggled.iter().map(|(repository, known)| {
+        json!({"what": format!("take {repository} out of the registry's scan filters and put it back"), "known": known})
+    });
+    of_any.iter().map(|(what, known)| json!({"what": what, "known": known})).chain(toggled).collect()
+}
 
 pub(crate) fn losses(losses: &CellLosses) -> Value {
     let by = |((severity, status), count): (&(String, String), &u64)| json!({"severity": severity, "status": status, "count": count});

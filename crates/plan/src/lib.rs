@@ -1,6 +1,7 @@
 //! From diagnoses to a plan: what would be changed, where, and how it is taken back. A plan is data, the same for the same
 //! snapshot and the same wishes, hashed, and naming its snapshot; nothing here changes anything.
 
+mod commands;
 pub mod execute;
 mod files;
 mod json;

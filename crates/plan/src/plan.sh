@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Made by scangap from a snapshot. Read it first: it changes repository policies, and where the plan says so it turns ECR
-# scanning off and on, which deletes history. `plan.sh --back` takes changes of policies back; what is deleted stays deleted.
+# scanning off and on, which deletes history. `plan.sh --repairs-only` leaves scanning alone; `plan.sh --back` takes changes of
+# policies back; what is deleted stays deleted.
 #
 # WRITE_ROLE_NAME names a role in each account that may make the calls of this script there; without it the caller's own
 # credentials are used, and must be the account's. SCANGAP_CONFIRM and
@@ -14,8 +15,9 @@ prepare() {
   BACK=no
   case "${1:-}" in
     '') ;;
-    --back) BACK=yes ;;
-    *) fail "it takes --back, or nothing" ;;
+    --repairs-only) RESYNCS=0 ;;
+    --back) BACK=yes RESYNCS=0 ;;
+    *) fail "it takes --repairs-only, --back, or nothing" ;;
   esac
   command -v python3 >/dev/null || fail "python3 is needed to compare policies"
   # Version 1 of the CLI knows AWS_DEFAULT_REGION alone, and calls STS in one place for the world unless told.
@@ -29,21 +31,26 @@ prepare() {
       *) fail "this plan is simulated: it is not for AWS. AWS_ENDPOINT_URL must name the simulation on this machine" ;;
     esac
   else
-    ! env | grep -q '^AWS_ENDPOINT_URL' || fail "this plan is real: it is not for an endpoint of one's own (AWS_ENDPOINT_URL...)"
+    local ones_own="${!AWS_ENDPOINT_URL*}"
+    [ -z "$ones_own" ] || fail "this plan is real: it is not for an endpoint of one's own ($ones_own)"
     export AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true
   fi
-  if [ "$STEPS" = 0 ]; then
-    printf 'The plan has no steps.\n'
+  if [ "$((POLICIES + RESYNCS))" = 0 ]; then
+    printf 'There is nothing to do.\n'
     exit 0
   fi
   local answer="${SCANGAP_CONFIRM:-}"
   if [ -z "$answer" ]; then
     [ -t 0 ] || fail "nobody to ask: set SCANGAP_CONFIRM to $CONFIRM_WHAT, $CONFIRM_WORD"
-    printf 'Type %s to change %s policies and re-sync %s cells: ' "$CONFIRM_WHAT" "$POLICIES" "$RESYNCS"
+    if [ "$BACK" = yes ]; then
+      printf 'Type %s to take back %s policies: ' "$CONFIRM_WHAT" "$POLICIES"
+    else
+      printf 'Type %s to change %s policies and re-sync %s cells: ' "$CONFIRM_WHAT" "$POLICIES" "$RESYNCS"
+    fi
     read -r answer
   fi
   [ "$answer" = "$CONFIRM_WORD" ] || fail "that is not $CONFIRM_WHAT, $CONFIRM_WORD: nothing was changed"
-  [ "$RESYNCS" != 0 ] && [ "$BACK" = no ] || return 0
+  [ "$RESYNCS" != 0 ] || return 0
   printf '\033[1;31m%s\033[0m\n' "$WARNING" >&2
   answer="${SCANGAP_ACCEPT_HISTORY_LOSS:-}"
   if [ -z "$answer" ]; then
@@ -73,6 +80,10 @@ def form(value):
     return value
 sys.stdout.write(text(form(json.load(sys.stdin))))
 '
+}
+
+hash_of() { # the bytes on standard input
+  python3 -c 'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())'
 }
 
 same_policy() { # text, file
@@ -121,8 +132,8 @@ repair() { # account, region, repository, file with the policy that must be ther
 
 step() { # id, account, region, repository, folder, sha256 of before.json, sha256 of after.json
   local from="$5/before.json" to="$5/after.json"
-  [ "$(sha256sum <"$from" | cut -d' ' -f1)" = "$6" ] || fail "$from is not the plan's"
-  [ "$(sha256sum <"$to" | cut -d' ' -f1)" = "$7" ] || fail "$to is not the plan's"
+  [ "$(hash_of <"$from")" = "$6" ] || fail "$from is not the plan's"
+  [ "$(hash_of <"$to")" = "$7" ] || fail "$to is not the plan's"
   if [ "$BACK" = yes ]; then
     local swap="$from"
     from="$to"
@@ -152,7 +163,7 @@ scanning() { # region, file to write
   call ecr get-registry-scanning-configuration --region "$1" --output json >"$2.partial" && mv "$2.partial" "$2"
 }
 
-put_back() { # region, file
+put_back() { # region, file: in the order that AWS gave
   call ecr put-registry-scanning-configuration --region "$1" \
     --scan-type "$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["scanningConfiguration"].get("scanType", "BASIC"))' "$2")" \
     --rules "$(python3 -c 'import json, sys; print(json.dumps(json.load(open(sys.argv[1]))["scanningConfiguration"].get("rules", [])))' "$2")" >/dev/null
@@ -187,16 +198,18 @@ else:
 '
 }
 
-toggle() { # disable or enable, region, account; 2: it was refused, and nothing was done
+# disable or enable, region, account; 2: it was refused, and nothing was done. It is sent once: the CLI would ask again where
+# an answer is lost, and the refusal of a second call says nothing of the first.
+toggle() {
   local failed errors
   errors="$(mktemp)"
   # shellcheck disable=SC2016 # the backquotes are of the query
-  if failed="$(call inspector2 "$1" --region "$2" --account-ids "$3" --resource-types ECR \
+  if failed="$(AWS_MAX_ATTEMPTS=1 call inspector2 "$1" --region "$2" --account-ids "$3" --resource-types ECR \
     --query 'not_null(failedAccounts, `[]`)[].errorCode' --output text 2>"$errors")"; then
     rm -f "$errors"
-    case "$failed" in
-      '' | ALREADY_ENABLED | DISABLE_IN_PROGRESS | ENABLE_IN_PROGRESS) return 0 ;;
-      SUSPEND_IN_PROGRESS | INTERNAL_ERROR) printf 'plan.sh: %s: %s\n' "$1" "$failed" >&2; return 1 ;;
+    case "$1 $failed" in
+      *' ' | 'disable DISABLE_IN_PROGRESS' | 'enable ENABLE_IN_PROGRESS' | 'enable ALREADY_ENABLED') return 0 ;;
+      *' SUSPEND_IN_PROGRESS' | *' INTERNAL_ERROR') printf 'plan.sh: %s: %s\n' "$1" "$failed" >&2; return 1 ;;
       *) printf 'plan.sh: Inspector refused to %s ECR scanning of account %s in %s: %s\n' "$1" "$3" "$2" "$failed" >&2; return 2 ;;
     esac
   fi
@@ -225,87 +238,182 @@ save_own() { # region, folder: what the account itself has set
 }
 
 # From here on the cell is unscanned until it is enabled, whatever stops the script.
-open_cell() { # account, region, account that toggles
+open_cell() { # account, region, what brings it back
   OPEN=("$@")
-  trap 'printf "plan.sh: account %s in %s may be unscanned: run this script again, or, as account %s: aws inspector2 enable --region %s --account-ids %s --resource-types ECR\n" "${OPEN[0]}" "${OPEN[1]}" "${OPEN[2]}" "${OPEN[1]}" "${OPEN[0]}" >&2' EXIT
+  trap 'printf "plan.sh: account %s in %s may be unscanned, or without its scanning configuration: run this script again, or\n%s\n" "${OPEN[@]}" >&2' EXIT
 }
 
 # The hash of the registry's policy in its one form, or none.
-registry_policy() { # region
+registry_policy() { # region, file for errors
   local text
-  if text="$(call ecr get-registry-policy --region "$1" --query policyText --output text 2>"$ERRORS")"; then
-    policy_form <<<"$text" | sha256sum | cut -d' ' -f1
-  elif grep -q RegistryPolicyNotFoundException "$ERRORS"; then
+  if text="$(call ecr get-registry-policy --region "$1" --query policyText --output text 2>"$2")"; then
+    policy_form <<<"$text" | hash_of
+  elif grep -q RegistryPolicyNotFoundException "$2"; then
     printf 'none\n'
   else
-    cat "$ERRORS" >&2
+    cat "$2" >&2
     return 1
   fi
 }
 
-resync() { # id, account, region, account that toggles, findings lost, sha256 of the scanning configuration, and of the registry's policy, whether ECR is the only scan type
-  [ "$BACK" = no ] || return 0
-  local folder="backup/plan-sh-$2-$3" now status
-  printf '%s: account %s, %s: ' "$1" "$2" "$3"
+# The same of a repository's policy.
+repository_policy() { # region, repository, file for errors
+  local text
+  if text="$(call ecr get-repository-policy --region "$1" --repository-name "$2" --query policyText --output text 2>"$3")"; then
+    policy_form <<<"$text" | hash_of
+  elif grep -q RepositoryPolicyNotFoundException "$3"; then
+    printf 'none\n'
+  else
+    cat "$3" >&2
+    return 1
+  fi
+}
+
+# Whether an Inspector policy of the organization governs the account.
+governed() { # file for errors
+  local text
+  if text="$(call organizations describe-effective-policy --policy-type INSPECTOR_POLICY \
+    --query EffectivePolicy.PolicyContent --output text 2>"$1")"; then
+    case "$text" in '' | None) printf 'no\n' ;; *) printf 'yes\n' ;; esac
+  elif grep -Eq 'EffectivePolicyNotFoundException|AWSOrganizationsNotInUseException' "$1"; then
+    printf 'no\n'
+  else
+    cat "$1" >&2
+    return 1
+  fi
+}
+
+permissions() { # region
+  call inspector2 list-account-permissions --region "$1" --service ECR --query 'permissions[].operation' --output text
+}
+
+# What was saved, held against the plan: not more is lost than it says, and there is still something to help.
+within_the_plan() { # folder, findings lost, images that were scanned, when that was counted, repositories that are stale
+  python3 -c '
+import datetime, json, sys
+folder, findings, images, counted, stale = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], set(sys.argv[5:])
+def load(name):
+    with open(f"{folder}/{name}", encoding="utf-8") as file:
+        return json.load(file)
+def end(why):
+    sys.exit(f"plan.sh: {why}")
+again = "count again with scangap plan --collect"
+age = datetime.datetime.now(datetime.timezone.utc) - datetime.datetime.fromisoformat(counted.replace("Z", "+00:00"))
+if age > datetime.timedelta(days=1):
+    end(f"what would be lost was counted at {counted}, and images leave the window of Inspector every day: {again}")
+now = len(load("findings.json")["findings"])
+if now > findings:
+    end(f"there are {now} findings now, and the plan says {findings}: {again}")
+rows = load("coverage.json")["coveredResources"]
+scanned = sum(row["resourceType"] == "AWS_ECR_CONTAINER_IMAGE" and row.get("scanStatus", {}).get("statusCode") == "ACTIVE" for row in rows)
+if scanned > images:
+    end(f"{scanned} images are scanned now, and the plan says {images}: {again}")
+def repository(row):
+    return row["resourceId"].partition(":repository/")[2].partition("/sha256:")[0]
+denied = {repository(row) for row in rows if row.get("scanStatus", {}).get("reason") == "ACCESS_DENIED"}
+if not denied & stale:
+    end("no repository of the plan says ACCESS_DENIED any more: it refreshed by itself, and nothing is turned off")
+' "$@"
+}
+
+# A disable that nobody answered for may come through yet: a quarter of an hour after it was called it is not waited for any
+# more. Comes back when the cell is not ENABLED, or then.
+see_whether_it_comes_through() { # region, account, account that toggles, file that was written before the call
+  local now
+  while now="$(in_account "$3" ecr_status "$1" "$2")" && [ "$now" = ENABLED ]; do
+    python3 -c 'import os, sys, time; sys.exit(time.time() - os.path.getmtime(sys.argv[1]) < 900)' "$4" && return
+    sleep 5
+  done
+}
+
+# A repository and the hash of its policy in its one form each; none: it has no policy.
+resync() { # id, account, region, account that toggles, findings lost, images scanned, when that was counted, sha256 of the scanning configuration, and of the registry's policy, whether ECR is the only scan type, what brings it back, repositories with their policies...
+  [ "$RESYNCS" != 0 ] || return 0
+  local id="$1" account="$2" region="$3" from="$4" lost="$5" images="$6" counted="$7" before="$8" registry="$9"
+  local only="${10}" back="${11}"
+  shift 11
+  local folder="backup/plan-sh-$account-$region" cell="account $account in $region" now status stale=()
+  local moved="the plan is stale, make a new one"
+  printf '%s: account %s, %s: ' "$id" "$account" "$region"
   if [ -e "$folder/done" ]; then
+    now="$(in_account "$from" ecr_status "$region" "$account")"
+    [ "$now" = ENABLED ] || fail "it was done, and ECR scanning of $cell is $now now. To turn it on:
+$back"
     printf 'already done\n'
     return
   fi
   if [ ! -e "$folder/disabling" ]; then
     umask 077
     mkdir -p "$folder"
-    status="$(in_account "$4" ecr_status "$3" "$2")"
-    [ "$status" = ENABLED ] || fail "ECR scanning of account $2 in $3 is $status, and not ENABLED: the plan is stale, make a new one"
-    in_account "$2" save_own "$3" "$folder"
-    [ "$(scanning_form "$folder/registry-scanning-configuration.json" | sha256sum | cut -d' ' -f1)" = "$6" ] \
-      || fail "the scanning configuration of account $2 in $3 is not the one that the plan saw: the plan is stale, make a new one"
-    ERRORS="$folder/errors"
-    now="$(in_account "$2" registry_policy "$3")" || fail "the registry policy of account $2 in $3 could not be read"
-    [ "$now" = "$7" ] || fail "the registry policy of account $2 in $3 is not the one that the plan saw: the plan is stale, make a new one"
-    now="$(in_account "$4" other_scan_types "$3" "$2")"
-    if [ "$8" = no ] && [ "$now" != on ]; then
-      fail "ECR is the only scan type of account $2 in $3 now, or another one is changing: disabling it would delete everything"
+    status="$(in_account "$from" ecr_status "$region" "$account")"
+    [ "$status" = ENABLED ] || fail "ECR scanning of $cell is $status, and not ENABLED: $moved. If it is to be on:
+$back"
+    in_account "$account" save_own "$region" "$folder"
+    [ "$(scanning_form "$folder/registry-scanning-configuration.json" | hash_of)" = "$before" ] \
+      || fail "the scanning configuration of $cell is not the one that the plan saw: $moved"
+    now="$(in_account "$account" registry_policy "$region" "$folder/errors")" || fail "the registry policy of $cell could not be read"
+    [ "$now" = "$registry" ] || fail "the registry policy of $cell is not the one that the plan saw: $moved"
+    while [ "$#" -gt 0 ]; do
+      now="$(in_account "$account" repository_policy "$region" "$1" "$folder/errors")" || fail "the policy of $1 could not be read"
+      [ "$now" = "$2" ] || fail "the policy of $1 is not the one that lets Inspector in: $moved"
+      stale+=("$1")
+      shift 2
+    done
+    now="$(in_account "$account" governed "$folder/errors")" || fail "the Inspector policy of $cell could not be read"
+    [ "$now" = no ] || fail "an Inspector policy of the organization governs $cell now: $moved"
+    now="$(in_account "$from" permissions "$region")"
+    case "$now" in
+      *DISABLE_SCANNING*) ;;
+      *) fail "Inspector does not let account $from turn scanning of $cell off: $moved" ;;
+    esac
+    now="$(in_account "$from" other_scan_types "$region" "$account")"
+    [ "$now" != changing ] || fail "another scan type of $cell is changing: wait, and run this script again"
+    if [ "$only" = no ] && [ "$now" != on ]; then
+      fail "ECR is the only scan type of $cell now: disabling it would delete everything"
     fi
-    in_account "$4" save "$3" "$2" "$folder" "$8"
-    now="$(python3 -c 'import json, sys; print(len(json.load(open(sys.argv[1]))["findings"]))' "$folder/findings.json")"
-    [ "$now" -le "$5" ] || fail "there are $now findings now, and the plan says $5: count again with scangap plan --collect"
+    in_account "$from" save "$region" "$account" "$folder" "$only"
+    within_the_plan "$folder" "$lost" "$images" "$counted" "${stale[@]}" || exit 1
     # Asked for where it is on, an enable changes nothing; who may not turn it on again hears it before it is off.
-    in_account "$4" toggle enable "$3" "$2" \
-      || fail "ECR scanning of account $2 in $3 stays on: nothing shows that account $4 could turn it on again"
-    wait_for "$3" "$2" "$4" ENABLED
+    in_account "$from" toggle enable "$region" "$account" \
+      || fail "ECR scanning of $cell stays on: nothing shows that account $from could turn it on again"
+    wait_for "$region" "$account" "$from" ENABLED
     : >"$folder/disabling"
     sync "$folder"
-    open_cell "$2" "$3" "$4"
+    open_cell "$account" "$region" "$back"
     local came=0
-    in_account "$4" toggle disable "$3" "$2" || came=$?
+    in_account "$from" toggle disable "$region" "$account" || came=$?
     if [ "$came" = 2 ]; then
       rm -f "$folder/disabling"
       trap - EXIT
-      fail "scanning of account $2 in $3 was not disabled, and nothing was changed there"
+      fail "scanning of $cell was not disabled, and nothing was changed there"
     fi
     [ "$came" = 0 ] || fail "nobody knows what came of the disable: run this script again"
   else
-    open_cell "$2" "$3" "$4"
-    status="$(in_account "$4" ecr_status "$3" "$2")"
-    # It may have been enabled by hand since, or the disable never came through. Neither is a reason to disable again.
-    if [ "$status" = ENABLED ] && [ ! -e "$folder/enabling" ]; then
-      : >"$folder/enabling"
-      printf 'is on, and was perhaps never off: if it is still stale, make a new plan; '
+    open_cell "$account" "$region" "$back"
+    if [ ! -e "$folder/enabling" ]; then
+      printf 'waits to see whether the disable came through; '
+      see_whether_it_comes_through "$region" "$account" "$from" "$folder/disabling"
+      status="$(in_account "$from" ecr_status "$region" "$account")"
+      # Enabled by hand since, or never off: neither is a reason to disable again.
+      if [ "$status" = ENABLED ]; then
+        : >"$folder/enabling"
+        printf 'is on, and was perhaps never off: if it is still stale, make a new plan; '
+      fi
     fi
   fi
   if [ ! -e "$folder/enabling" ]; then
-    wait_for "$3" "$2" "$4" DISABLED
+    wait_for "$region" "$account" "$from" DISABLED
     : >"$folder/enabling"
   fi
-  status="$(in_account "$4" ecr_status "$3" "$2")"
-  [ "$status" != DISABLED ] || in_account "$4" toggle enable "$3" "$2" || fail "ECR scanning could not be enabled"
-  wait_for "$3" "$2" "$4" ENABLED
-  in_account "$2" scanning "$3" "$folder/registry-scanning-configuration.after.json"
-  if [ "$(scanning_form "$folder/registry-scanning-configuration.after.json" | sha256sum | cut -d' ' -f1)" != "$6" ]; then
-    in_account "$2" put_back "$3" "$folder/registry-scanning-configuration.json"
-    in_account "$2" scanning "$3" "$folder/registry-scanning-configuration.after.json"
-    [ "$(scanning_form "$folder/registry-scanning-configuration.after.json" | sha256sum | cut -d' ' -f1)" = "$6" ] \
-      || fail "the scanning configuration of account $2 in $3 was put back, and is not what was put"
+  status="$(in_account "$from" ecr_status "$region" "$account")"
+  [ "$status" != DISABLED ] || in_account "$from" toggle enable "$region" "$account" || fail "ECR scanning could not be enabled"
+  wait_for "$region" "$account" "$from" ENABLED
+  in_account "$account" scanning "$region" "$folder/registry-scanning-configuration.after.json"
+  if [ "$(scanning_form "$folder/registry-scanning-configuration.after.json" | hash_of)" != "$before" ]; then
+    in_account "$account" put_back "$region" "$folder/registry-scanning-configuration.json"
+    in_account "$account" scanning "$region" "$folder/registry-scanning-configuration.after.json"
+    [ "$(scanning_form "$folder/registry-scanning-configuration.after.json" | hash_of)" = "$before" ] \
+      || fail "the scanning configuration of $cell was put back, and is not what was put"
   fi
   trap - EXIT
   : >"$folder/done"

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use scangap_assess::{Assessment, RepositoryAssessment, Selection, policy_evidence, verdict_with_policy};
+use scangap_assess::{Assessment, RepositoryAssessment, Selection, policy_evidence, selects, verdict_with_policy};
 use scangap_model::{
     AccountFacts, AccountId, AuditFacts, CellFacts, Diagnosis, RecordError, RegionName, Repositories, RepositoryFacts,
     RepositoryTags, ResyncFacts, Verdict,
@@ -154,6 +154,7 @@ pub fn plan(source: &Source<'_>, wishes: &Wishes) -> Result<Plan, RecordError> {
     };
     let mut stale: BTreeMap<(AccountId, RegionName), Vec<RepositoryFacts>> = BTreeMap::new();
     let mut not_let_in: BTreeMap<(AccountId, RegionName), Vec<NotLetIn>> = BTreeMap::new();
+    let mut selected: BTreeMap<(AccountId, RegionName), BTreeMap<String, usize>> = BTreeMap::new();
     let all = 0..source.assessment.repositories.len();
     for joined in source.assessment.join(source.repositories, all) {
         let (record, assessment) = joined?;
@@ -167,6 +168,9 @@ pub fn plan(source: &Source<'_>, wishes: &Wishes) -> Result<Plan, RecordError> {
         if verdict != Verdict::Allowed || assessment.selection != Selection::Selected {
             let one = NotLetIn { name: facts.name.to_string(), denied: verdict == Verdict::Denied };
             not_let_in.entry((facts.account, facts.region.clone())).or_default().push(one);
+        }
+        if wishes.resyncs() {
+            count_selected(source, &facts, &mut selected);
         }
         if wishes.repairs(diagnosis) {
             match repair(source, wishes, &facts, assessment, plan.policies.len() + 1) {
@@ -200,8 +204,9 @@ pub fn plan(source: &Source<'_>, wishes: &Wishes) -> Result<Plan, RecordError> {
                 .policies
                 .iter()
                 .filter(|step| step.account == key.0 && step.region == key.1)
-                .map(|step| step.repository.to_string())
+                .map(|step| (step.repository.to_string(), step.id.clone()))
                 .collect(),
+            selected: selected.remove(&key).unwrap_or_default(),
             region: key.1,
             repositories,
         };
@@ -215,6 +220,20 @@ pub fn plan(source: &Source<'_>, wishes: &Wishes) -> Result<Plan, RecordError> {
     // What hides losses hides what a re-sync would come to.
     plan.complete &= !plan.refused.iter().any(|refused| matches!(refused.refusal, Refusal::LossesUnread { .. }));
     Ok(plan)
+}
+
+/// How many repositories each scan filter of a cell selects.
+fn count_selected(
+    source: &Source<'_>,
+    facts: &RepositoryFacts,
+    selected: &mut BTreeMap<(AccountId, RegionName), BTreeMap<String, usize>>,
+) {
+    let key = (facts.account, facts.region.clone());
+    let rules = source.facts.cells.get(&key).and_then(|cell| cell.scan_rules.known());
+    let filters = rules.into_iter().flatten().flat_map(|rule| &rule.filters);
+    for filter in filters.filter(|filter| selects(filter, facts.name.as_str())) {
+        *selected.entry(key.clone()).or_default().entry(filter.clone()).or_default() += 1;
+    }
 }
 
 /// What a plan wants to know beyond its snapshot.

@@ -89,7 +89,7 @@ impl Refusal {
             Self::Blocklisted => "the account is on the blocklist, which always wins".to_owned(),
             Self::NoExemption(why) => format!("no exemption repairs the policy: {why}"),
             Self::StillDenied => {
-                "the repaired policy would not be enough: the registry's policy denies Inspector too".to_owned()
+                "the repaired policy would not be enough: the registry's policy denies Inspector too: repair that one as well (scangap explain --kind registry --fix), and audit again".to_owned()
             }
             Self::RegistryPolicyDenies => {
                 "the repository's own policy lets Inspector in, the registry's policy does not: repair that one (scangap explain --kind registry --fix)".to_owned()
@@ -111,26 +111,26 @@ impl Refusal {
                 "the policy is known to let Inspector in since {stale_since:.0}, and the status may refresh by itself for {min_age}: audit again then, and name the earliest snapshot that shows it with --previous"
             ),
             Self::DelegatedAdministrator => {
-                "it is Inspector's delegated administrator, which AWS does not let disable itself while it has members".to_owned()
+                "it is Inspector's delegated administrator, which AWS does not let disable itself while it has members: push an image instead".to_owned()
             }
             Self::RegistryPolicyForbids(actions) => format!(
-                "the registry's policy denies Inspector {}: after a disable it could not put the scanning configuration back",
+                "the registry's policy denies Inspector {}: after a disable it could not put the scanning configuration back; repair it first (scangap explain --kind registry --fix), and audit again",
                 actions.join(", ")
             ),
             Self::ScanningConfigurationUnknown => {
-                "the registry's scanning configuration could not be read, and would have to be put back".to_owned()
+                "the registry's scanning configuration could not be read, and would have to be put back: let the audit role call ecr:GetRegistryScanningConfiguration, and audit again".to_owned()
             }
             Self::LossesUnread { api, code } => format!(
-                "what a re-sync would delete, or what it depends on, could not be read: {api} answered {code}"
+                "what a re-sync would delete, or what it depends on, could not be read: {api} answered {code}; let the audit role call it, and plan with --collect again"
             ),
             Self::OrganizationPolicy => {
-                "an Inspector policy of the organization governs the account: scanning is turned off and on there, not by hand".to_owned()
+                "an Inspector policy of the organization governs the account: scanning is turned off and on there (organizations:UpdatePolicy), not by hand".to_owned()
             }
             Self::NotPermitted { account, missing } => {
-                format!("Inspector does not let account {account} do this: ListAccountPermissions lacks {}", missing.join(" and "))
+                format!("Inspector does not let account {account} do this: ListAccountPermissions lacks {}; its delegated administrator may", missing.join(" and "))
             }
-            Self::ChangeUnderWay(what) => format!("another change is under way: {what}"),
-            Self::NotEnabled(status) => format!("ECR scanning is not on any more: its status was {status} when losses were counted"),
+            Self::ChangeUnderWay(what) => format!("another change is under way: {what}; plan with --collect again when it is over"),
+            Self::NotEnabled(status) => format!("ECR scanning is not on any more: its status was {status} when losses were counted; audit again"),
             Self::NothingEligible => {
                 "no image of these repositories was pushed within Inspector's window, so a re-sync would not scan any of them: push an image instead".to_owned()
             }
@@ -142,7 +142,7 @@ impl Refusal {
                 "ECR is the only scan type that is on: disabling it deactivates Inspector there, and deletes its settings, suppression rules and findings; name the cell with --only-scan-type if that is meant".to_owned()
             }
             Self::RegistryPolicyUnknown => {
-                "whether the registry's policy lets Inspector put the scanning configuration back is not known".to_owned()
+                "whether the registry's policy lets Inspector put the scanning configuration back is not known: let the audit role call ecr:GetRegistryPolicy, or have a person decide it, and audit again".to_owned()
             }
         }
     }

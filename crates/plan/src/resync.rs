@@ -1,14 +1,15 @@
 //! Re-syncs: turning ECR scanning off and on for a cell, only where it can help, where nothing stands against it, and where
 //! what it destroys was counted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use scangap_assess::{CellAssessment, CellLosses, CellToCount, cell_losses};
+use scangap_assess::{CellAssessment, CellLosses, CellToCount, cell_losses, selects};
 use scangap_model::{
     AccountId, CellFacts, Diagnosis, Observed, RegionName, RepositoryFacts, ResyncFacts, ScanRule, Verdict,
 };
 
+use crate::commands::CellCommands;
 use crate::planner::{Source, Wishes};
 use crate::refusal::{Refusal, Refused};
 
@@ -45,6 +46,39 @@ pub struct ResyncStep {
     pub registry_policy: Option<String>,
     pub losses: CellLosses,
     pub counted_at: Timestamp,
+    /// Steps that repair policies which would keep Inspector from images that it scans today.
+    pub needs_first: Vec<String>,
+    /// For each stale repository, the scan filters that select it, with how many repositories each selects.
+    pub filters: Vec<(String, Vec<(String, usize)>)>,
+}
+
+impl ResyncStep {
+    /// Whether a stale repository can be taken out of the scan filters without taking others out too, in words.
+    pub(crate) fn filter_toggle(&self) -> Vec<(String, String)> {
+        let words = |filters: &[(String, usize)]| {
+            let wide: Vec<String> = filters
+                .iter()
+                .filter(|(_, number)| *number > 1)
+                .map(|(filter, number)| format!("`{filter}` selects {number} repositories"))
+                .collect();
+            match (filters, wide.as_slice()) {
+                ([], _) => "no filter of the snapshot selects it".to_owned(),
+                (_, []) => "its filters select it alone, so that it is possible; that it refreshes the status is not documented, nor what becomes of the repository's findings".to_owned(),
+                (_, wide) => format!("not possible for it alone: {}", wide.join(", ")),
+            }
+        };
+        self.filters.iter().map(|(repository, filters)| (repository.clone(), words(filters))).collect()
+    }
+
+    pub(crate) fn commands(&self) -> CellCommands<'_> {
+        CellCommands {
+            account: self.account,
+            region: &self.region,
+            toggled_from: self.toggled_from,
+            scan_type: &self.before.scan_type,
+            rules: &self.before.rules,
+        }
+    }
 }
 
 /// A repository that Inspector does not surely get through to, or that no rule selects.
@@ -62,8 +96,10 @@ pub(crate) struct Stale<'a> {
     pub(crate) assessment: Option<&'a CellAssessment>,
     pub(crate) repositories: Vec<RepositoryFacts>,
     pub(crate) not_let_in: Vec<NotLetIn>,
-    /// Repositories whose policy the same plan repairs first.
-    pub(crate) repaired: BTreeSet<String>,
+    /// Repositories whose policy the same plan repairs first, with the step that does.
+    pub(crate) repaired: BTreeMap<String, String>,
+    /// Scan filters, and how many repositories each selects.
+    pub(crate) selected: BTreeMap<String, usize>,
 }
 
 impl Stale<'_> {
@@ -103,7 +139,7 @@ pub(crate) fn resync(
     };
     let losses = counted.map_err(&refuse)?;
     let toggled_from = preconditions(facts, wishes, &losses).map_err(&refuse)?;
-    would_help(stale, facts, &losses).map_err(&refuse)?;
+    let needs_first = would_help(stale, facts, &losses).map_err(&refuse)?;
     let account = source.facts.accounts.get(&stale.account);
     Ok(ResyncStep {
         id: format!("resync-{number:04}"),
@@ -129,7 +165,15 @@ pub(crate) fn resync(
             .and_then(|hash| source.facts.policies.get(hash).cloned()),
         losses,
         counted_at: facts.counted_at,
+        needs_first,
+        filters: stale.names().into_iter().map(|name| selecting(stale, name)).collect(),
     })
+}
+
+fn selecting(stale: &Stale<'_>, name: String) -> (String, Vec<(String, usize)>) {
+    let filters = stale.selected.iter().filter(|(filter, _)| selects(filter, &name));
+    let filters = filters.map(|(filter, number)| (filter.clone(), *number)).collect();
+    (name, filters)
 }
 
 /// What the snapshot alone can say. Gives back since when the cell is known to be stale.
@@ -179,8 +223,9 @@ fn losses(source: &Source<'_>, stale: &Stale<'_>, facts: &ResyncFacts) -> Result
     cell_losses(facts, cell).map_err(|gap| Refusal::LossesUnread { api: gap.api.to_string(), code: gap.code.clone() })
 }
 
-/// A re-sync is only where it can help, and not where it breaks what nobody repairs.
-fn would_help(stale: &Stale<'_>, facts: &ResyncFacts, losses: &CellLosses) -> Result<(), Refusal> {
+/// A re-sync is only where it can help, and not where it breaks what nobody repairs. Gives back the steps that repair what it
+/// would break.
+fn would_help(stale: &Stale<'_>, facts: &ResyncFacts, losses: &CellLosses) -> Result<Vec<String>, Refusal> {
     let scanned: BTreeSet<&String> = facts
         .images
         .known()
@@ -189,19 +234,20 @@ fn would_help(stale: &Stale<'_>, facts: &ResyncFacts, losses: &CellLosses) -> Re
         .filter(|image| image.status == "ACTIVE")
         .map(|image| &image.repository)
         .collect();
-    let broken: Vec<String> = stale
-        .not_let_in
-        .iter()
-        .filter(|one| one.denied && scanned.contains(&one.name) && !stale.repaired.contains(&one.name))
-        .map(|one| one.name.clone())
-        .collect();
+    let (mut broken, mut needs_first) = (Vec::new(), Vec::new());
+    for one in stale.not_let_in.iter().filter(|one| one.denied && scanned.contains(&one.name)) {
+        match stale.repaired.get(&one.name) {
+            Some(step) => needs_first.push(step.clone()),
+            None => broken.push(one.name.clone()),
+        }
+    }
     if !broken.is_empty() {
         return Err(Refusal::WouldBlock(broken));
     }
     if losses.helps_within_fixed_window == 0 && losses.helps_within_configured_window == 0 {
         return Err(Refusal::NothingEligible);
     }
-    Ok(())
+    Ok(needs_first)
 }
 
 /// What was read for the plan, and must be so for a re-sync to end well.

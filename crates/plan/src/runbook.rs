@@ -4,9 +4,11 @@ use std::fmt::Write;
 
 use scangap_assess::ELIGIBLE_DAYS;
 use scangap_model::{Observed, code_block, code_span, sanitize};
+use serde_json::{Value, json};
 
+use crate::commands::quoted;
 use crate::files::{difference, folder};
-use crate::json::{plan_json, scanning_json, sha256};
+use crate::json::plan_json;
 use crate::resync::ResyncStep;
 use crate::step::{Plan, PolicyStep};
 
@@ -80,12 +82,13 @@ pub(crate) fn runbook(plan: &Plan) -> String {
 const HOW: &str = "## Policies to change
 
 Each step adds one condition to the statements that deny: Inspector's role of that account is exempted, and nobody else. Each
-can be taken back with the file `before.json` beside it. `plan.sh` does all of them with the aws CLI, after asking, and
-`plan.sh --back` takes them back; where a policy is written by Terraform or CloudFormation, change it there (`policy.tf` is the
+can be taken back with the file `before.json` beside it. `plan.sh --repairs-only` does all of them with the aws CLI, after
+asking, and `plan.sh --back` takes them back (`plan.sh` alone re-syncs too); where a policy is written by Terraform or CloudFormation, change it there (`policy.tf` is the
 same as Terraform), or it comes back.
 
 Who makes a change must get through the policy as it is: one that denies everybody but the office denies the write role too,
-from anywhere else. ECR refuses a policy that would keep its author from changing it again, unless told `--force`.
+from anywhere else. ECR refuses a policy that would keep its author from changing it again, unless told `--force`. Commands are to
+be run in the folder of this file.
 
 ";
 
@@ -95,16 +98,13 @@ The policy lets Inspector in, and coverage still says ACCESS_DENIED. What may he
 
 1. Wait. Nothing that AWS publishes promises that the status refreshes, and nothing says that it does not.
 2. Push an image to the repository. A push starts a scan; that it refreshes the status is likely, and not documented.
-3. Take the repository out of the registry's scan filters and put it back. This touches one repository; not documented.
-4. Turn ECR scanning off and on for the account in the region. **This deletes every ECR finding there, suppressed ones and
+3. Take the repository out of the registry's scan filters and put it back: only where its filters select it alone, as each cell
+   below says. Not documented either, nor what becomes of its findings.
+4. Turn ECR scanning off and on for the account in the region, never for a cell under \"Not planned\". **This deletes every ECR finding there, suppressed ones and
    their dates too, and images that were pushed longer ago than Inspector's window lose coverage until they are pushed
    again.** scangap plans it only where what is lost was counted (`plan --collect`).
 
 ";
-
-const BY_HAND: &str = "\nBy hand, after everything in the list above is still so. First save what will be gone: `aws inspector2 list-findings` for
-the account with every status, `list-coverage`, `list-filters`, `get-configuration`, and
-`aws ecr get-registry-scanning-configuration`. Then, each only when the one before has come true:\n\n";
 
 fn resync(step: &ResyncStep, text: &mut String) {
     let losses = &step.losses;
@@ -146,7 +146,7 @@ fn resync(step: &ResyncStep, text: &mut String) {
     );
     let _ = writeln!(
         text,
-        "| images that lose coverage (the larger, and what is not let in) | {} |",
+        "| images that lose coverage: by the window that loses more, and those that Inspector is not let in to | {} |",
         losses.not_rescanned.len()
     );
     let _ = writeln!(text, "| repositories that were fine | {} |", losses.repositories);
@@ -156,6 +156,9 @@ fn resync(step: &ResyncStep, text: &mut String) {
             "| ECR is the only scan type: Inspector is deactivated there, and its suppression rules go | {} |",
             losses.suppression_rules.len()
         );
+        for name in &losses.suppression_rules {
+            let _ = writeln!(text, "| - suppression rule | {} |", code_span(name));
+        }
     }
     let cost = &losses.rescan_cost;
     let _ = writeln!(
@@ -178,38 +181,124 @@ fn resync(step: &ResyncStep, text: &mut String) {
         }
         text.push('\n');
     }
-    let _ = writeln!(
-        text,
-        "Must be so: ECR scanning is ENABLED and nothing is under way; the registry's scanning configuration is {} with {} rules, hash `{}`; no Inspector policy of the organization governs the account; the findings and images are not more than above.",
-        code_span(&step.before.scan_type),
-        step.before.rules.len(),
-        sha256(&scanning_json(&step.before.scan_type, &step.before.rules).to_string()),
-    );
-    for rule in &step.before.rules {
-        let filters: Vec<String> = rule.filters.iter().map(|filter| code_span(filter)).collect();
-        let _ = writeln!(text, "\n- scan rule: {} for {}", code_span(&rule.frequency), filters.join(", "));
+    for (repository, known) in step.filter_toggle() {
+        let _ = writeln!(
+            text,
+            "Gentler for {}, taking it out of the scan filters and putting it back: {known}\n",
+            code_span(&repository)
+        );
     }
-    for name in &losses.suppression_rules {
-        let _ = writeln!(text, "\n- suppression rule that goes: {}", code_span(name));
-    }
-    text.push_str(BY_HAND);
-    let toggle = |verb: &str| {
-        format!("aws inspector2 {verb} --region {} --account-ids {} --resource-types ECR", step.region, step.account)
+    by_hand(step, text);
+}
+
+/// Step by step, each a block of its own: what is pasted whole must not run ahead of Inspector.
+fn by_hand(step: &ResyncStep, text: &mut String) {
+    let commands = step.commands();
+    let (region, account, from) = (&step.region, step.account, step.toggled_from);
+    let mut block = |heading: &str, lines: &str| {
+        let _ = writeln!(text, "{heading}\n\n{}", code_block("sh", lines));
     };
-    let look =
-        format!("aws inspector2 batch-get-account-status --region {} --account-ids {}", step.region, step.account);
-    text.push_str(&code_block(
-        "sh",
+    let first: Vec<String> = step.needs_first.iter().map(|step| format!("`{step}`")).collect();
+    let first = if first.is_empty() {
+        String::new()
+    } else {
+        format!(" First do {}: without, images that are scanned today are not scanned again.", first.join(", "))
+    };
+    block(
+        "**If you stop anywhere after the disable**, the account is not scanned there. What brings it back, as the accounts named, at any time and more than once:",
+        &commands.way_back(),
+    );
+    block(
         &format!(
-            "# as account {from}\n{enable}   # it is on: only to see that it may be turned on again. Anything but ALREADY_ENABLED or success: stop here\n{look}   # until resourceState.ecr is ENABLED\n{disable}\n{look}   # until it is DISABLED\n{enable}\n{look}   # until it is ENABLED\n# as account {own}\naws ecr get-registry-scanning-configuration --region {region}   # as before, or put it back",
-            disable = toggle("disable"),
-            enable = toggle("enable"),
-            from = step.toggled_from,
-            own = step.account,
-            region = step.region,
+            "1. Look that everything is still as it was planned.{first} As account {from}: `ecr` must be ENABLED, {}, nothing may end in ING; `DISABLE_SCANNING` and `ENABLE_SCANNING` must be there; and at least one of the repositories above must still say ACCESS_DENIED.",
+            if step.losses.only_scan_type {
+                "and it is the only scan type"
+            } else {
+                "another scan type must be ENABLED too (else everything of Inspector there would go)"
+            }
         ),
-    ));
-    text.push('\n');
+        &format!(
+            "aws inspector2 batch-get-account-status --region {region} --account-ids {account}\naws inspector2 list-account-permissions --region {region} --service ECR\naws inspector2 list-coverage --region {region} --filter-criteria {}",
+            quoted(
+                &json!({"accountId": [equals(account.as_str())], "scanStatusReason": [equals("ACCESS_DENIED")]})
+                    .to_string()
+            )
+        ),
+    );
+    let rules: Vec<String> = step
+        .before
+        .rules
+        .iter()
+        .map(|rule| {
+            let filters: Vec<String> = rule.filters.iter().map(|filter| code_span(filter)).collect();
+            format!("{} for {}", code_span(&rule.frequency), filters.join(", "))
+        })
+        .collect();
+    let registry = step
+        .registry_policy
+        .as_ref()
+        .map_or("there must be none".to_owned(), |_| "it must be the one below".to_owned());
+    block(
+        &format!(
+            "   As account {account}: the scan type must be {}, with the rules {}; no organization policy may be found; of the registry's policy, {registry}.",
+            code_span(&step.before.scan_type),
+            if rules.is_empty() { "none".to_owned() } else { rules.join("; ") }
+        ),
+        &format!(
+            "aws ecr get-registry-scanning-configuration --region {region}\naws organizations describe-effective-policy --policy-type INSPECTOR_POLICY\naws ecr get-registry-policy --region {region}"
+        ),
+    );
+    if let Some(policy) = &step.registry_policy {
+        block("   The registry's policy, as it was judged:", policy);
+    }
+    let mut findings = json!({
+        "awsAccountId": [equals(account.as_str())],
+        "findingStatus": [equals("ACTIVE"), equals("SUPPRESSED"), equals("CLOSED")],
+    });
+    if let (false, Some(members)) = (step.losses.only_scan_type, findings.as_object_mut()) {
+        members.insert("resourceType".to_owned(), json!([equals("AWS_ECR_CONTAINER_IMAGE")]));
+    }
+    block(
+        &format!(
+            "2. Save what will be gone. As account {from}; there must not be more than {} findings:",
+            step.losses.findings
+        ),
+        &format!(
+            "aws inspector2 list-findings --region {region} --filter-criteria {} > findings.json\naws inspector2 list-coverage --region {region} --filter-criteria {} > coverage.json\npython3 -c 'import json; print(len(json.load(open(\"findings.json\"))[\"findings\"]), \"findings saved\")'",
+            quoted(&findings.to_string()),
+            quoted(&json!({"accountId": [equals(account.as_str())]}).to_string())
+        ),
+    );
+    block(
+        &format!("   As account {account}:"),
+        &format!(
+            "aws inspector2 list-filters --region {region} > filters.json\naws inspector2 get-configuration --region {region} > configuration.json\naws ecr get-registry-scanning-configuration --region {region} > registry-scanning-configuration.json"
+        ),
+    );
+    block(
+        &format!(
+            "3. As account {from}, see that it may be turned on again: it is on, so this changes nothing. `failedAccounts` must be empty or say ALREADY_ENABLED; after anything else, stop here."
+        ),
+        &commands.enable(),
+    );
+    block(
+        "4. Turn it off. `failedAccounts` must be empty; else nothing was done. The second line comes back when it is off.",
+        &format!("{}\n{}", commands.disable(), commands.wait_for("DISABLED")),
+    );
+    block(
+        "5. Only then turn it on. `failedAccounts` must be empty; with DISABLE_IN_PROGRESS or anything else in it, do it again.",
+        &format!("{}\n{}", commands.enable(), commands.wait_for("ENABLED")),
+    );
+    block(
+        &format!(
+            "6. As account {account}, look whether the scanning configuration is as in 1, and put it back where it is not:"
+        ),
+        &format!("aws ecr get-registry-scanning-configuration --region {region}\n{}", commands.put_back()),
+    );
+}
+
+fn equals(value: &str) -> Value {
+    json!({"comparison": "EQUALS", "value": value})
 }
 
 /// Images that are listed one by one in the runbook.
@@ -235,20 +324,26 @@ fn policy(step: &PolicyStep, text: &mut String) {
     }
     let _ = writeln!(text, "- files: `{}`\n", folder(step));
     text.push_str(&code_block("diff", &difference(step)));
-    let command = |file: &str| {
-        let name = format!("'{}'", sanitize(step.repository.as_str()).replace('\'', r"'\''"));
-        format!(
-            "aws ecr set-repository-policy --registry-id {} --region {} --repository-name {name} --policy-text file://{}/{file}.json",
-            step.account,
-            step.region,
-            folder(step)
-        )
-    };
+    let place = format!(
+        "--registry-id {} --region {} --repository-name {}",
+        step.account,
+        step.region,
+        quoted(&sanitize(step.repository.as_str()))
+    );
+    let put =
+        |file: &str| format!("aws ecr set-repository-policy {place} --policy-text file://{}/{file}.json", folder(step));
     let _ = writeln!(
         text,
-        "\nBy hand, as account {}, after looking that the policy is still `before.json`; and the way back:\n",
+        "\nBy hand, as account {}. Look: the policy must still say what `before.json` says.\n",
         step.account
     );
-    text.push_str(&code_block("sh", &format!("{}\n{}", command("after"), command("before"))));
+    text.push_str(&code_block(
+        "sh",
+        &format!("aws ecr get-repository-policy {place} --query policyText --output text"),
+    ));
+    text.push_str("\nChange it:\n\n");
+    text.push_str(&code_block("sh", &put("after")));
+    text.push_str("\nThe way back, should anything miss it:\n\n");
+    text.push_str(&code_block("sh", &put("before")));
     text.push('\n');
 }

@@ -22,7 +22,7 @@ pub fn plan_schema() -> Value {
     let sha = json!({"type": "string", "pattern": "^[0-9a-f]{64}$"});
     let repair = json!({
         "type": "object",
-        "required": ["id", "kind", "account_id", "region", "repository", "before_sha256", "after_sha256", "before_file", "after_file", "call", "way_back"],
+        "required": ["id", "kind", "account_id", "region", "repository", "repository_arn", "before_sha256", "after_sha256", "before_file", "after_file", "call", "way_back"],
         "properties": {
             "id": text, "kind": {"const": "repair_policy"}, "account_id": account,
             "account_name": {"type": ["string", "null"]}, "region": text, "repository": text, "repository_arn": text,
@@ -33,10 +33,10 @@ pub fn plan_schema() -> Value {
     });
     let resync = json!({
         "type": "object",
-        "required": ["id", "kind", "account_id", "region", "repositories", "stale_since", "toggled_from", "repository_policies", "not_let_in", "losses", "losses_counted_at", "calls", "preconditions", "gentler_first", "before", "before_sha256", "registry_policy_sha256", "way_back"],
+        "required": ["id", "kind", "account_id", "region", "repositories", "needs_first", "stale_since", "toggled_from", "repository_policies", "not_let_in", "losses", "losses_counted_at", "calls", "preconditions", "gentler_first", "before", "before_sha256", "registry_policy_sha256", "way_back"],
         "properties": {
             "id": text, "kind": {"const": "resync_cell"}, "account_id": account,
-            "account_name": {"type": ["string", "null"]}, "region": text, "repositories": texts, "diagnosis": {"const": "stale"},
+            "account_name": {"type": ["string", "null"]}, "region": text, "repositories": texts, "diagnosis": {"const": "stale"}, "needs_first": texts,
             "stale_since": text, "toggled_from": account, "losses": cell_losses, "losses_counted_at": text,
             "calls": {"type": "array", "items": {"type": "object", "required": ["api", "as_account", "region"]}},
             "preconditions": {"type": "object"},

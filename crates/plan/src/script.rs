@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use scangap_model::Observed;
 
+use crate::commands::quoted;
 use crate::files::folder;
 use crate::json::{canonical_sha256, plan_json, scanning_json, sha256};
 use crate::step::Plan;
@@ -32,7 +33,6 @@ pub(crate) fn script(plan: &Plan) -> String {
         ("CONFIRM_WHAT", what),
         ("CONFIRM_WORD", &word),
         ("PARTITION", plan.partition.as_str()),
-        ("STEPS", &(plan.policies.len() + plan.resyncs.len()).to_string()),
         ("POLICIES", &plan.policies.len().to_string()),
         ("RESYNCS", &plan.resyncs.len().to_string()),
         ("FINDINGS_LOST", &plan.losses.findings.to_string()),
@@ -57,22 +57,25 @@ pub(crate) fn script(plan: &Plan) -> String {
     }
     for step in &plan.resyncs {
         let before = scanning_json(&step.before.scan_type, &step.before.rules);
-        let words = [
+        let commands = step.commands();
+        let hash = |policy: &Option<String>| policy.as_deref().map_or_else(|| "none".to_owned(), canonical_sha256);
+        let mut words = vec![
             step.id.clone(),
             step.account.to_string(),
             step.region.to_string(),
             step.toggled_from.to_string(),
             step.losses.findings.to_string(),
+            step.losses.images.to_string(),
+            format!("{:.6}", step.counted_at),
             sha256(&before.to_string()),
-            step.registry_policy.as_deref().map_or_else(|| "none".to_owned(), canonical_sha256),
+            hash(&step.registry_policy),
             if step.losses.only_scan_type { "yes" } else { "no" }.to_owned(),
+            commands.way_back(),
         ];
-        let _ = writeln!(text, "resync {}", words.map(|word| quoted(&word)).join(" "));
+        words.extend(step.policies.iter().flat_map(|(repository, policy)| [repository.clone(), hash(policy)]));
+        let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+        text.push_str("# shellcheck disable=SC2016 # the way back is for whoever reads it, and not for this shell\n");
+        let _ = writeln!(text, "resync {}", words.join(" "));
     }
     text
-}
-
-/// A word of the shell in which nothing acts.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }

@@ -287,9 +287,18 @@ fn nothing_to_do_is_said_in_as_many_words_as_there_are_reasons() {
 
 /// Runs plan.sh as a person would, with the real aws CLI.
 pub(crate) fn run_script(folder: &Path, simulator: &Simulator, more: &[(&str, &str)]) -> Output {
+    run_script_with(&[], folder, simulator, more)
+}
+
+/// The script with arguments of its own.
+pub(crate) fn run_script_with(
+    arguments: &[&str],
+    folder: &Path,
+    simulator: &Simulator,
+    more: &[(&str, &str)],
+) -> Output {
     let tools = venv_program("aws");
-    let tools = tools.parent().expect("a folder").to_owned();
-    run_with(&tools, folder, &[], simulator, more)
+    run_with(tools.parent().expect("a folder"), folder, arguments, simulator, more)
 }
 
 fn run_with(tools: &Path, folder: &Path, arguments: &[&str], simulator: &Simulator, more: &[(&str, &str)]) -> Output {

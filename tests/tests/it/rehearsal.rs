@@ -357,7 +357,10 @@ fn the_script_stops_at_a_world_that_moved_and_goes_on_where_it_was_stopped() {
     simulator.add_fault(FaultSpec::of("inspector2:Enable", "AccessDeniedException", 403));
     let output = run_script(&plan.folder, &simulator, &script_env("128"));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && said.contains("nothing shows that account 222222222222 could turn it on"), "{said}");
+    assert!(
+        !output.status.success() && said.contains("nothing shows that account 222222222222 could turn it on"),
+        "{said}"
+    );
     assert!(!said.contains("may be unscanned"), "{said}");
     assert!(mutations(&simulator).is_empty());
     simulator.clear_faults();

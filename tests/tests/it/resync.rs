@@ -223,7 +223,7 @@ fn a_cell_that_somebody_is_changing_is_left_alone() {
     let plan = planned(&simulator, &audited, &["--collect"]);
     assert_eq!((&plan["steps"], &plan["refused"][0]["code"]), (&json!([]), &json!("change_under_way")), "{plan:#}");
     let why = plan["refused"][0]["why"].as_str().expect("a sentence");
-    assert_eq!(why, "another change is under way: ecr is DISABLING");
+    assert_eq!(why, "another change is under way: ecr is DISABLING; plan with --collect again when it is over");
 }
 
 #[test]

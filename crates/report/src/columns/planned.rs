@@ -70,6 +70,6 @@ pub(crate) const PLANNED: &[Column<Planned>] = &[
     column("decision", "Decision", Type::Text, 12, "planned or refused", "scangap", |row| word(&row.decision)),
     column("why", "Why", Type::Text, 70, "why it is refused; the warning's words", "scangap", |row| word(&row.why)),
     column("findings_lost", "Findings lost", Type::Integer, 16, "findings that would be deleted; `not counted` where nobody counted them; empty where nothing is lost", "inspector2:ListFindings", |row| counted(&row.findings_lost)),
-    column("images_lost", "Images whose scans go", Type::Integer, 22, "images that are scanned now; those that can be are scanned anew", "inspector2:ListCoverage", |row| counted(&row.images_lost)),
+    column("images_scanned_now", "Images whose scans go", Type::Integer, 22, "images that are scanned now; those that can be are scanned anew", "inspector2:ListCoverage", |row| counted(&row.images_lost)),
     column("images_not_rescanned", "Images that lose coverage", Type::Integer, 24, "images that were pushed too long ago to be scanned again, or that Inspector does not surely get through to", "ecr:DescribeImages", |row| counted(&row.images_not_rescanned)),
 ];
