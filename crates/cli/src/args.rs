@@ -313,7 +313,7 @@ pub struct Plan {
     /// Only these accounts
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub accounts: Vec<String>,
-    /// Only accounts in these OUs and below, by path
+    /// Only accounts in these OUs and below, by path or id
     #[arg(long, value_name = "OU", value_delimiter = ',')]
     pub ou: Vec<String>,
     /// Only these regions
@@ -378,12 +378,15 @@ pub struct Apply {
     /// Steps at once, after the first one alone
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub batch: u16,
-    /// How long a status or coverage may take to come true
+    /// How long coverage may take to come true; at AWS a status has ten minutes at least
     #[arg(long, value_name = "DURATION", default_value = "10m")]
     pub wait: String,
     /// Go on with an apply that was begun: what is disabled is enabled first
     #[arg(long)]
     pub resume: bool,
+    /// Bring back what an apply that was begun left without scanning, and do nothing else of the plan
+    #[arg(long, conflicts_with_all = ["confirm", "accept_history_loss", "resume", "dry_run"])]
+    pub bring_back: bool,
     /// Look whether everything is as the plan saw it, and end
     #[arg(long, conflicts_with_all = ["confirm", "resume"])]
     pub dry_run: bool,

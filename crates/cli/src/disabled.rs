@@ -3,8 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::SignedDuration;
 use scangap_model::{Tone, sanitize};
-use scangap_plan::execute::{JOURNAL, PlanDocument, Resync, Told, hold_still, journal_name, read_journal};
+use scangap_plan::execute::{
+    JOURNAL, LeftDisabled, PlanDocument, Resync, Told, hold_still, journal_name, read_journal,
+};
 use scangap_report::write_atomically;
 use serde_json::{Value, json};
 
@@ -31,7 +34,7 @@ pub(crate) fn remember(plan: &PlanDocument, journal_folder: &Path) -> Result<(),
     let cells: Vec<Value> = plan
         .resyncs
         .iter()
-        .map(|step| json!({"step": step.id, "cell": cell_of(step), "command": step.way_back(None)}))
+        .map(|step| json!({"step": step.id, "cell": cell_of(step), "way_back": step.way_back()}))
         .collect();
     let journal = place(&journal_folder.join(JOURNAL))?;
     let marker = json!({
@@ -44,7 +47,9 @@ pub(crate) fn remember(plan: &PlanDocument, journal_folder: &Path) -> Result<(),
     let text = format!("{marker:#}\n");
     fs_err::create_dir_all(&folder).map_err(|error| error.to_string())?;
     let write = |out: &mut dyn std::io::Write| out.write_all(text.as_bytes());
-    write_atomically(&folder.join(journal_name(&journal)), write).map(drop).map_err(|error| error.to_string())
+    write_atomically(&folder.join(journal_name(&journal, &plan.plan_sha256)), write)
+        .map(drop)
+        .map_err(|error| error.to_string())
 }
 
 fn cell_of(step: &Resync) -> String {
@@ -58,22 +63,31 @@ struct Marker {
     journal: PathBuf,
     plan: String,
     simulated: bool,
-    /// Step, cell, and what brings it back.
-    cells: Vec<(String, String, String)>,
+    cells: Vec<Cell>,
+}
+
+/// A cell that an apply turns off and on.
+struct Cell {
+    step: String,
+    name: String,
+    /// Commands that bring it back, a line each.
+    way_back: String,
 }
 
 impl Marker {
-    fn read(path: PathBuf) -> Option<Self> {
-        let value: Value = serde_json::from_str(&fs_err::read_to_string(&path).ok()?).ok()?;
+    fn read(path: &Path) -> Option<Self> {
+        let value: Value = serde_json::from_str(&fs_err::read_to_string(path).ok()?).ok()?;
         let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-        let cell = |cell: &Value| Some((text(cell, "step")?, text(cell, "cell")?, text(cell, "command")?));
+        let cell = |cell: &Value| {
+            Some(Cell { step: text(cell, "step")?, name: text(cell, "cell")?, way_back: text(cell, "way_back")? })
+        };
         Some(Self {
             plan_sha256: text(&value, "plan_sha256")?,
             journal: text(&value, "journal")?.into(),
             plan: text(&value, "plan")?,
             simulated: value.get("simulated")?.as_bool()?,
             cells: value.get("cells")?.as_array()?.iter().map(cell).collect::<Option<_>>()?,
-            path,
+            path: path.to_owned(),
         })
     }
 
@@ -83,58 +97,68 @@ impl Marker {
         (told.plan_sha256.as_ref() == Some(&self.plan_sha256)).then_some(told)
     }
 
-    /// The cells that are open, with what brings each back. Where the journal cannot tell, all of them.
-    fn open(&self) -> Vec<Open<'_>> {
-        let Some(told) = self.told() else {
-            let all = self.cells.iter();
-            return all.map(|(_, cell, command)| Open { cell, command: command.clone(), known: false }).collect();
-        };
-        let open = |step: &String| told.open().any(|one| one == step);
-        let backup = |step: &str| {
-            let folder = self.journal.parent()?;
-            told.detail(step, "backup").map(|name| folder.join(name))
-        };
-        let plan = PlanDocument::open(Path::new(&self.plan)).ok();
-        let way_back = |step: &str| {
-            let steps = plan.iter().flat_map(|plan| &plan.resyncs);
-            steps.filter(|one| one.id == step).map(|one| one.way_back(backup(step).as_deref())).next()
-        };
-        let cells = self.cells.iter().filter(|(step, ..)| open(step));
-        cells
-            .map(|(step, cell, command)| {
-                let command = way_back(step).unwrap_or_else(|| command.clone());
-                Open { cell, command, known: true }
-            })
-            .collect()
+    /// The cells that are open. Where the journal cannot tell, all of them.
+    fn open(&self) -> (Vec<&Cell>, Known) {
+        match self.told() {
+            None => (self.cells.iter().collect(), Known::JournalGone),
+            Some(told) => {
+                let open = |step: &String| told.open().any(|one| one == step);
+                (self.cells.iter().filter(|cell| open(&cell.step)).collect(), Known::Journal)
+            }
+        }
     }
 
-    fn say(&self, open: &Open<'_>) {
-        let Open { cell, command, known } = open;
+    fn say(&self, cell: &Cell, known: Known) {
         let kind = if self.simulated { "SIMULATED: " } else { "" };
-        let gone = match (self.simulated, known) {
-            (true, true) => format!("\n  if that simulation is gone: remove {}", self.path.display()),
-            (false, true) => String::new(),
-            (_, false) => format!(
-                "\n  the journal is gone or cannot be read: once the cell is seen to be scanned, remove {}",
-                self.path.display()
+        let what = match known {
+            Known::AtWork => format!(
+                "{kind}an apply is at work on {}, which may be without ECR scanning meanwhile\n  journal: {}",
+                cell.name,
+                self.journal.display()
             ),
+            Known::Journal | Known::JournalGone => {
+                let why = if matches!(known, Known::Journal) {
+                    "an apply did not come to its end"
+                } else {
+                    "the journal of an apply is gone or cannot be read"
+                };
+                let last = if self.simulated {
+                    "if that simulation is gone"
+                } else {
+                    "once it is seen to be scanned with its configuration, and the apply cannot tell"
+                };
+                let by_hand: Vec<String> = cell.way_back.lines().map(|line| format!("    {line}")).collect();
+                format!(
+                    "error: {kind}{} may be without ECR scanning, or without its scanning configuration: {why}\n  to bring it back: scangap apply {} --bring-back --write-role-name ROLE\n  or by hand:\n{}\n  journal: {}\n  {last}: remove {}",
+                    cell.name,
+                    shell_word(&self.plan),
+                    by_hand.join("\n"),
+                    self.journal.display(),
+                    shell_word(&self.path.to_string_lossy())
+                )
+            }
         };
-        let text = format!(
-            "error: {kind}{cell} may be without ECR scanning, or without its scanning configuration: an apply did not come to its end\n  to bring it back: {command}\n  then, or instead: scangap apply {} --resume --write-role-name ROLE\n  journal: {}{gone}",
-            self.plan,
-            self.journal.display()
-        );
-        let text: Vec<String> = text.lines().map(sanitize).collect();
-        terminal::note(&terminal::paint(&text.join("\n"), Tone::Bad));
+        let text: Vec<String> = what.lines().map(sanitize).collect();
+        let tone = if matches!(known, Known::AtWork) { Tone::Warning } else { Tone::Bad };
+        terminal::note(&terminal::paint(&text.join("\n"), tone));
     }
 }
 
-/// A cell that may be without scanning.
-struct Open<'a> {
-    cell: &'a str,
-    command: String,
-    /// Whether the journal says so; else it cannot tell.
-    known: bool,
+/// How a path is pasted into a shell.
+fn shell_word(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@:,=".contains(c);
+    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
+/// What is known of a cell that may be without scanning.
+#[derive(Clone, Copy)]
+enum Known {
+    /// Its journal says so.
+    Journal,
+    /// Its journal cannot tell.
+    JournalGone,
+    /// The apply is still running.
+    AtWork,
 }
 
 /// The names of all markers that there are.
@@ -148,48 +172,83 @@ fn markers() -> impl Iterator<Item = PathBuf> {
     })
 }
 
-/// What an earlier apply may have left without scanning of what a plan wants to re-sync: not touched before it is back.
-pub(crate) fn in_the_way(plan: &PlanDocument) -> Option<String> {
+/// A cell of a plan that another apply may have left without scanning, or is at work on: not touched before that is over.
+pub(crate) fn in_the_way(plan: &PlanDocument, journal_folder: &Path) -> Option<String> {
     let wanted: Vec<String> = plan.resyncs.iter().map(cell_of).collect();
-    let here = fs_err::canonicalize(&plan.folder).ok().map(|folder| folder.join(JOURNAL));
-    markers().filter_map(Marker::read).find_map(|marker| {
-        // What a journal of this plan's own folder tells, the executor knows.
-        if Some(&marker.journal) == here.as_ref() && marker.told().is_some() {
+    if wanted.is_empty() {
+        return None;
+    }
+    let own = fs_err::canonicalize(journal_folder).ok().map(|folder| folder.join(JOURNAL));
+    markers().find_map(|path| {
+        let Some(marker) = Marker::read(&path) else {
+            return path.exists().then(|| format!("cells that {} tells of", path.display()));
+        };
+        // What its own journal tells, the executor knows.
+        let is_own =
+            Some(&marker.journal) == own.as_ref() && marker.plan_sha256 == plan.plan_sha256 && marker.told().is_some();
+        if is_own || marker.simulated != plan.simulated {
             return None;
         }
-        marker.open().iter().find(|open| wanted.iter().any(|cell| cell == open.cell)).map(|open| open.cell.to_owned())
+        let open = match hold_still(&marker.journal) {
+            Ok(None) => marker.cells.iter().collect(),
+            _ => marker.open().0,
+        };
+        open.into_iter().find(|cell| wanted.contains(&cell.name)).map(|cell| cell.name.clone())
     })
 }
+
+/// An apply that writes nothing for so long is not at work any more: it hangs, or was suspended.
+const SILENT: SignedDuration = SignedDuration::from_mins(30);
 
 /// Says which cells may be without scanning because of an apply that did not come to its end. Whether there are any.
 pub(crate) fn warn() -> bool {
     let mut any = false;
     for path in markers() {
-        let Some(marker) = Marker::read(path.clone()) else {
+        let Some(marker) = Marker::read(&path) else {
             // One that is gone meanwhile was another command's to remove.
             if path.exists() {
                 any = true;
                 let what = format!(
-                    "error: an apply may have left cells without ECR scanning, and {} cannot be read",
+                    "error: an apply may have left cells without ECR scanning, and {0} cannot be read\n  once every account is seen to be scanned in Inspector: remove {0}",
                     path.display()
                 );
-                terminal::note(&terminal::paint(&sanitize(&what), Tone::Bad));
+                let what: Vec<String> = what.lines().map(sanitize).collect();
+                terminal::note(&terminal::paint(&what.join("\n"), Tone::Bad));
             }
             continue;
         };
-        // Nobody begins while we look. One that is at work brings its cells back itself; one that is gone cannot be held.
+        // Nobody begins while we look; one that is gone cannot be held.
         let still = hold_still(&marker.journal);
+        let (open, mut known) = marker.open();
         if matches!(still, Ok(None)) {
-            continue;
-        }
-        let open = marker.open();
-        if open.is_empty() {
+            // One that is at work brings its cells back itself.
+            let last = marker.told().and_then(|told| told.last_at);
+            let silent = last.is_some_and(|last| environment::now().duration_since(last) >= SILENT);
+            if !silent && matches!(known, Known::Journal) {
+                known = Known::AtWork;
+            }
+        } else if open.is_empty() {
             let _ = fs_err::remove_file(&marker.path);
         }
-        for open in &open {
-            any = true;
-            marker.say(open);
+        for cell in open {
+            any |= !matches!(known, Known::AtWork);
+            marker.say(cell, known);
         }
     }
     any
+}
+
+/// The same for an apply that nothing could be remembered of.
+pub(crate) fn say_where_nothing_is_remembered(cells: &[LeftDisabled]) {
+    if folder().is_some() {
+        return;
+    }
+    for cell in cells {
+        let text = format!(
+            "account {} in {} may be without ECR scanning; by hand:\n{}",
+            cell.account, cell.region, cell.way_back
+        );
+        let text: Vec<String> = text.lines().map(sanitize).collect();
+        terminal::note(&terminal::paint(&text.join("\n"), Tone::Bad));
+    }
 }

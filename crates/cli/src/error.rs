@@ -8,14 +8,14 @@ use scangap_aws::ConnectError;
 use scangap_collect::CollectError;
 use scangap_model::{Gap, GapKind};
 use scangap_plan::PlanReadError;
-use scangap_plan::execute::{DocumentError, JournalError, Stop};
+use scangap_plan::execute::{DocumentError, Stop};
 use scangap_policy::SyntaxError;
 use scangap_report::{CarryOverError, CompareError, FileError, VerifyError, sanitize};
 use scangap_simorg::{ScenarioError, StartError};
 use scangap_snapshot::{ReadError, WriteError};
 
 use crate::exit::Exit;
-use crate::terminal;
+use crate::{stopped, terminal};
 
 /// Why facts that were there a moment ago cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -84,10 +84,12 @@ pub(crate) enum CliError {
     Document(#[source] DocumentError),
     #[error("the plan was not applied to its end")]
     Apply(#[source] Box<Stop>),
+    #[error("the plan was not applied: nothing was changed")]
+    NotApplicable(#[source] Box<Stop>),
+    #[error("what the plan would delete could not be saved")]
+    NotSaved(#[source] Box<Stop>),
     #[error("ECR scanning could not be turned on again everywhere")]
     LeftDisabled(#[source] Box<Stop>),
-    #[error("nothing was changed: an earlier apply may have left {0} without ECR scanning")]
-    InTheWay(String),
     #[error("`{given}` is not `{expected}`: nothing was changed")]
     NotConfirmed { given: String, expected: String },
     #[error("the plan deletes {lost} findings, and not {given}: nothing was changed")]
@@ -142,33 +144,11 @@ impl CliError {
             | Self::BadValue { .. }
             | Self::AlreadyAudited(_)
             | Self::FolderInUse(_)
+            | Self::NotConfirmed { .. }
             | Self::OtherLoss { .. }
             | Self::NobodyToAsk { .. }
             | Self::NoWriteRole => Exit::Usage,
-            Self::Apply(stop) => match &**stop {
-                Stop::Stale(_)
-                | Stop::OtherOrganization { .. }
-                | Stop::Crossed { .. }
-                | Stop::LossesGrew { .. }
-                | Stop::Journal(JournalError::OtherPlan(_) | JournalError::Damaged { .. }) => Exit::Data,
-                Stop::Blocklisted { .. } | Stop::FindingsReports(_) | Stop::Begun(_) | Stop::NothingToResume(_) => {
-                    Exit::Usage
-                }
-                Stop::Role { .. } | Stop::WrongAccount { .. } | Stop::Identity(_) | Stop::OtherCaller { .. } => {
-                    Exit::NoPermission
-                }
-                Stop::Interrupted => Exit::Interrupted,
-                Stop::Organization(_)
-                | Stop::SessionPolicyTooLong { .. }
-                | Stop::Backup { .. }
-                | Stop::Refused { .. }
-                | Stop::NotProven { .. }
-                | Stop::Call { .. }
-                | Stop::Slow { .. }
-                | Stop::Surprise { .. }
-                | Stop::NotRemembered(_)
-                | Stop::Journal(_) => Exit::Unexpected,
-            },
+            Self::Apply(stop) | Self::NotApplicable(stop) | Self::NotSaved(stop) => stopped::exit(stop),
             Self::Snapshot(_)
             | Self::Facts(_)
             | Self::Tampered(_)
@@ -187,7 +167,6 @@ impl CliError {
             | Self::SnapshotNotFound(_)
             | Self::LossesNotFound(_)
             | Self::OtherSnapshot { .. }
-            | Self::NotConfirmed { .. }
             | Self::OtherOrganization { .. }
             | Self::Scenario { .. }
             | Self::ScenarioFile { .. }
@@ -197,7 +176,6 @@ impl CliError {
             | Self::Report(_)
             | Self::Organization(_)
             | Self::LeftDisabled(_)
-            | Self::InTheWay(_)
             | Self::RehearsalLost
             | Self::Simulator(StartError::Listen { .. })
             | Self::Runtime(_) => Exit::Unexpected,
@@ -261,35 +239,10 @@ impl CliError {
                 "leave out --endpoint-url and AWS_ENDPOINT_URL: what is real is not tried on a simulation".to_owned()
             }
             Self::Document(_) => "name the folder that `scangap plan --out` wrote, as it wrote it".to_owned(),
-            Self::Apply(stop) => match &**stop {
-                Stop::Stale(_) => "audit again, and make a new plan: nothing more was changed".to_owned(),
-                Stop::LossesGrew { .. } => "count again with scangap plan --collect: nothing more was changed".to_owned(),
-                Stop::Blocklisted { .. } => "make a plan without that account, or take it off the blocklist".to_owned(),
-                Stop::OtherOrganization { .. } => "use credentials of the plan's organization".to_owned(),
-                Stop::Crossed { plan_is_simulated: true } => {
-                    "name the simulation with --endpoint-url or AWS_ENDPOINT_URL: what is simulated never reaches AWS".to_owned()
-                }
-                Stop::Crossed { plan_is_simulated: false } => {
-                    "leave out --endpoint-url and AWS_ENDPOINT_URL: what is real is not tried on a simulation".to_owned()
-                }
-                Stop::Role { .. } | Stop::WrongAccount { .. } => {
-                    "name roles that exist in each account with --role-name and --write-role-name; they must trust this caller".to_owned()
-                }
-                Stop::FindingsReports(_) => {
-                    "give both as AWS has them, with {region} where the plan has cells in several regions".to_owned()
-                }
-                Stop::NotProven { .. } => {
-                    "let the write role call inspector2:Enable where the cell is toggled from, and run it again with --resume: nothing was turned off".to_owned()
-                }
-                Stop::Begun(_) => "go on with it: --resume".to_owned(),
-                Stop::NothingToResume(_) => "leave out --resume".to_owned(),
-                Stop::Backup { .. } => "what would be lost must be saved first: see the cause, and run it again with --resume".to_owned(),
-                Stop::Journal(JournalError::Locked(_)) => "wait for it".to_owned(),
-                Stop::Identity(_) => "renew the credentials, and run it again with --resume".to_owned(),
-                _ => "see the cause, and run it again with --resume: what is done stays done".to_owned(),
-            },
-            Self::InTheWay(_) => "bring it back first, with the command below".to_owned(),
-            Self::LeftDisabled(_) => "run it again with --resume, or the command below".to_owned(),
+            Self::Apply(stop) => stopped::hint(stop, "run it again with --resume: what is done stays done"),
+            Self::NotApplicable(stop) => stopped::hint(stop, "run it again"),
+            Self::NotSaved(stop) => stopped::hint(stop, "make the plan again in another folder"),
+            Self::LeftDisabled(_) => "run it with --bring-back, or the commands below by hand".to_owned(),
             Self::NotConfirmed { .. } => "type it, or give it with --confirm and --accept-history-loss, exactly as it is asked for".to_owned(),
             Self::OtherLoss { .. } => "read the plan's warning, and give its number with --accept-history-loss".to_owned(),
             Self::NobodyToAsk { confirm, lost } => {

@@ -24,5 +24,6 @@ mod reports;
 mod resync;
 mod scope;
 mod trouble;
+mod way_back;
 mod workbook;
 mod writing;

@@ -21,8 +21,15 @@ use crate::exit::Exit;
 use crate::{disabled, environment, terminal};
 
 pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
-    let plan = PlanDocument::open(&command.plan).map_err(CliError::Document)?;
-    if plan.steps() == 0 {
+    // What is open is brought back whatever became of the policies beside the plan.
+    let (plan, broken) = match PlanDocument::open(&command.plan) {
+        Err(broken) if command.resume || command.bring_back => {
+            let plan = PlanDocument::open_without_policies(&command.plan).map_err(CliError::Document)?;
+            (plan, Some(broken).filter(|_| command.resume))
+        }
+        opened => (opened.map_err(CliError::Document)?, None),
+    };
+    if plan.steps() == 0 && broken.is_none() {
         terminal::out("The plan has no steps: nothing is applied.\n");
         return Ok(Exit::Finished);
     }
@@ -34,25 +41,31 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
         wait: Duration::try_from(wait).unwrap_or_default(),
         blocklist: command.blocklist.iter().map(|text| account(text)).collect::<Result<_, _>>()?,
         findings_reports: findings_reports(command)?,
-        resume: command.resume,
+        resume: command.resume || command.bring_back,
         dry_run: true,
         clock: environment::now,
         remember: disabled::remember,
+        in_the_way: disabled::in_the_way,
+        only_bring_back: command.bring_back || broken.is_some(),
     };
     let connect = connect_options(&command.aws, environment::now())?;
     introduce(&plan, global);
     // What was begun was consented to.
-    if !command.resume {
-        if let Some(cell) = disabled::in_the_way(&plan) {
-            return Err(CliError::InTheWay(cell));
-        }
+    if !options.resume {
         let given = given_consent(command, &plan)?;
         if !given {
             let looked = carry_out(&plan, &connect, &options, global)?;
             if let Some(stop) = looked.stopped {
-                return Err(CliError::Apply(Box::new(stop)));
+                return Err(CliError::NotApplicable(Box::new(stop)));
             }
-            terminal::out("Dry run: everything is as the plan saw it, and nothing was changed.\n");
+            let counted = if plan.resyncs.is_empty() {
+                ""
+            } else {
+                "; what would be lost is counted again before anything is deleted"
+            };
+            terminal::out(&format!(
+                "Dry run: the policies and cells are as the plan saw them, and nothing was changed{counted}.\n"
+            ));
             if command.dry_run {
                 return Ok(Exit::Finished);
             }
@@ -64,7 +77,10 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
     }
     options.dry_run = false;
     let outcome = carry_out(&plan, &connect, &options, global)?;
-    close(&plan, outcome, &options.folder, global)
+    match (close(&plan, outcome, &options.folder, global), broken) {
+        (Ok(_), Some(broken)) => Err(CliError::Document(broken)),
+        (closed, _) => closed,
+    }
 }
 
 pub(super) fn roles(given: &crate::args::Roles, write_role_name: Option<String>) -> Roles {
@@ -81,7 +97,7 @@ fn findings_reports(command: &Apply) -> Result<Option<FindingsReports>, CliError
     let Some(place) = &command.findings_report else { return Ok(None) };
     let key = command.findings_report_key.as_deref().unwrap_or_default();
     let parsed = FindingsReports::parse(place, key).map(Some);
-    parsed.map_err(|why| CliError::Apply(Box::new(Stop::FindingsReports(why))))
+    parsed.map_err(|why| CliError::NotApplicable(Box::new(Stop::FindingsReports(why))))
 }
 
 fn introduce(plan: &PlanDocument, global: &Global) {
@@ -136,14 +152,14 @@ fn ask_for_consent(command: &Apply, plan: &PlanDocument) -> Result<(), CliError>
         });
     }
     if command.confirm.is_none() {
-        let answer = ask(&format!("Type {} to change all this: ", word(plan)));
+        let answer = ask(&format!("Type {} to change all this: ", word(plan)))?;
         if answer != word(plan) {
             return Err(CliError::NotConfirmed { given: answer, expected: word(plan) });
         }
     }
     if !plan.resyncs.is_empty() && command.accept_history_loss.is_none() {
         let lost = plan.findings_lost.unwrap_or(0);
-        let answer = ask("Type the number of findings that will be lost: ");
+        let answer = ask("Type the number of findings that will be lost: ")?;
         if answer != lost.to_string() {
             return Err(CliError::NotConfirmed { given: answer, expected: lost.to_string() });
         }
@@ -151,11 +167,24 @@ fn ask_for_consent(command: &Apply, plan: &PlanDocument) -> Result<(), CliError>
     Ok(())
 }
 
-fn ask(question: &str) -> String {
+/// Ctrl-C is an answer too: the dry run before has taken it from the terminal.
+fn ask(question: &str) -> Result<String, CliError> {
     let _ = anstream::stderr().write_all(question.as_bytes());
-    let mut answer = String::new();
-    let _ = std::io::stdin().lock().read_line(&mut answer);
-    answer.trim().to_owned()
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
+    let line = runtime.spawn_blocking(|| {
+        let mut answer = String::new();
+        let _ = std::io::stdin().lock().read_line(&mut answer);
+        answer.trim().to_owned()
+    });
+    let answer = runtime.block_on(async {
+        tokio::select! {
+            answer = line => answer.unwrap_or_default().into(),
+            () = interrupt() => None,
+        }
+    });
+    // Whoever still reads is not waited for.
+    runtime.shutdown_background();
+    answer.ok_or_else(|| CliError::NotApplicable(Box::new(Stop::Interrupted)))
 }
 
 /// The executor, with somebody to listen and a way to interrupt it.
@@ -175,7 +204,7 @@ pub(super) fn carry_out(
         let listener = |event: ApplyEvent| show(&event, global.quiet);
         let ended = apply(plan, connection, identity, options, &listener, cancel).await;
         drop(signals);
-        ended.map_err(|stop| CliError::Apply(Box::new(stop)))
+        ended.map_err(|stop| CliError::NotApplicable(Box::new(stop)))
     })
 }
 
@@ -192,7 +221,7 @@ pub(super) fn save(
         let call = Call::new(Api::GetCallerIdentity, connection.meter());
         let identity = connection.identity(&call).await.map_err(CliError::Connect)?;
         let listener = |event: ApplyEvent| show(&event, global.quiet);
-        back_up(plan, connection, identity, options, &listener).await.map_err(|stop| CliError::Apply(Box::new(stop)))
+        back_up(plan, connection, identity, options, &listener).await.map_err(|stop| CliError::NotSaved(Box::new(stop)))
     })
 }
 
@@ -237,21 +266,36 @@ fn show(event: &ApplyEvent, quiet: u8) {
 
 /// The closing report, and how it ended.
 fn close(plan: &PlanDocument, outcome: Outcome, folder: &Path, global: &Global) -> Result<Exit, CliError> {
-    write_report(plan, &outcome, folder)?;
-    if global.quiet < 2 {
+    let written = write_report(plan, &outcome, folder);
+    if global.quiet < 2 && written.is_ok() {
         terminal::out(&format!(
             "Applied: {} done, {} not done{}\nReport   {}: applied.md  applied.json  journal.jsonl\n",
-            outcome.steps.len(),
+            outcome.done(),
             outcome.left,
             if plan.simulated { " (SIMULATED)" } else { "" },
             folder.display()
         ));
     }
-    let unfinished = outcome.steps.iter().any(|step| !step.not_refreshed.is_empty());
+    let unfinished = outcome.steps.iter().any(|step| step.finished && !step.not_refreshed.is_empty());
+    disabled::say_where_nothing_is_remembered(&outcome.left_disabled);
+    // Why it stopped is told first: that the report could not be written may have the same cause.
+    let written = match (written, &outcome.stopped) {
+        (Err(error), Some(stop)) if !matches!(stop, Stop::OnlyBroughtBack) => {
+            terminal::note(&terminal::paint(&sanitize(&format!("error: {error}")), Tone::Bad));
+            Ok(())
+        }
+        (written, _) => written,
+    };
+    written?;
     match outcome.stopped {
         // The cells are named with what brings them back by every command, this one too.
         Some(stop) if !outcome.left_disabled.is_empty() => Err(CliError::LeftDisabled(Box::new(stop))),
         Some(Stop::Interrupted) => Ok(Exit::Interrupted),
+        Some(Stop::OnlyBroughtBack) => {
+            terminal::out("Nothing is open: every cell of the plan is on, with its scanning configuration.\n");
+            Ok(Exit::Finished)
+        }
+        Some(stop) if !outcome.begun => Err(CliError::NotApplicable(Box::new(stop))),
         Some(stop) => Err(CliError::Apply(Box::new(stop))),
         None if unfinished => Ok(Exit::Incomplete),
         None => Ok(Exit::Finished),

@@ -120,6 +120,8 @@ fn back_up(command: &Plan, directory: &Path, global: &Global) -> Result<(), CliE
         dry_run: true,
         clock: environment::now,
         remember: |_, _| Ok(()),
+        in_the_way: |_, _| None,
+        only_bring_back: false,
     };
     let connect = connect_options(&command.aws, environment::now())?;
     super::apply::save(&document, &connect, &options, global)

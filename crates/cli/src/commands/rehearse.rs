@@ -87,6 +87,8 @@ pub(super) fn run(command: &Rehearse, global: &Global) -> Result<Exit, CliError>
         dry_run: false,
         clock: environment::now,
         remember: |_, _| Ok(()),
+        in_the_way: |_, _| None,
+        only_bring_back: false,
     };
     let outcome = apply::carry_out(&plan, &connect, &options, global)?;
     apply::write_report(&plan, &outcome, &out)?;

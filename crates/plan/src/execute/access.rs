@@ -40,13 +40,37 @@ pub(super) struct Access {
 }
 
 impl Access {
-    /// Assumes every role, and asks each who it is. `bring_back`: whatever is open is brought back also where the organization
-    /// cannot be described now.
+    /// Assumes every role, and asks each who it is.
     pub(super) async fn open(
         connection: Connection,
         identity: Identity,
         plan: &PlanDocument,
         options: &ApplyOptions,
+    ) -> Result<Self, Stop> {
+        let accounts = plan.accounts();
+        Self::of(connection, identity, plan, options, accounts, false).await
+    }
+
+    /// What is open is brought back also where the organization cannot be described now. `toggling_alone`: with the roles of
+    /// the account that turns scanning on.
+    pub(super) async fn open_to_bring_back(
+        connection: Connection,
+        identity: Identity,
+        plan: &PlanDocument,
+        options: &ApplyOptions,
+        toggling_alone: bool,
+    ) -> Result<Self, Stop> {
+        let toggling = || plan.resyncs.iter().map(|resync| resync.toggled_from).collect();
+        let accounts = if toggling_alone { toggling() } else { plan.accounts() };
+        Self::of(connection, identity, plan, options, accounts, true).await
+    }
+
+    async fn of(
+        connection: Connection,
+        identity: Identity,
+        plan: &PlanDocument,
+        options: &ApplyOptions,
+        accounts: BTreeSet<AccountId>,
         bring_back: bool,
     ) -> Result<Self, Stop> {
         let roles = &options.roles;
@@ -75,7 +99,7 @@ impl Access {
         let toggling: BTreeSet<AccountId> = plan.resyncs.iter().map(|resync| resync.toggled_from).collect();
         let mut access =
             Self { connection, identity, organization, readers: BTreeMap::new(), writers: BTreeMap::new() };
-        for account in plan.accounts() {
+        for account in accounts {
             let own = roles.inspector_admin_role_name.iter().filter(|_| toggling.contains(&account));
             let names: Vec<String> = own.chain(&roles.role_names).cloned().collect();
             let reader = if account == access.identity.account {

@@ -18,9 +18,10 @@ use scangap_model::{
 use serde_json::{Value, json};
 
 use super::access::Access;
-use super::document::Resync;
+use super::document::{Resync, scanning_sha256};
 use super::pages::pages;
 use super::stop::Stop;
+use crate::commands::scan_rules;
 
 const FINDINGS: &str = "findings.jsonl.gz";
 const COVERAGE: &str = "coverage.csv";
@@ -36,6 +37,7 @@ pub(super) struct Saved {
     pub(super) manifest_sha256: String,
     /// Counted from what was saved.
     pub(super) losses: CellLosses,
+    pub(super) scanning_sha256: String,
 }
 
 /// Saves one cell into a new folder.
@@ -77,7 +79,8 @@ pub(super) async fn save(access: &Access, step: &Resync, folder: &Path, now: Tim
     let (stale, not_let_in) = (step.repositories.iter().cloned().collect(), step.not_let_in.iter().cloned().collect());
     let cell = CellToCount { stale: &stale, not_let_in: &not_let_in, repositories_covered: 0, at: now };
     let losses = cell_losses(&facts, cell).map_err(|gap| failed(gap.code.clone()))?;
-    Ok(Saved { folder: folder.to_owned(), manifest_sha256, losses })
+    let scanning_sha256 = scanning_sha256(&scanning.scan_type, &scanning.sorted_rules());
+    Ok(Saved { folder: folder.to_owned(), manifest_sha256, losses, scanning_sha256 })
 }
 
 /// As the plan was told: what goes with the only scan type was accepted there.
@@ -232,15 +235,7 @@ async fn rules(access: &Access, own: &RegionReader) -> Result<Vec<SuppressionRul
 
 /// As the aws CLI prints it, so that it can be put back by hand.
 fn scanning_value(scanning: &ScanningConfiguration) -> Value {
-    let rules: Vec<Value> = scanning
-        .rules
-        .iter()
-        .map(|rule| {
-            let filters = rule.filters.iter().map(|filter| json!({"filter": filter, "filterType": "WILDCARD"}));
-            json!({"scanFrequency": rule.frequency, "repositoryFilters": filters.collect::<Vec<_>>()})
-        })
-        .collect();
-    json!({"scanningConfiguration": {"scanType": scanning.scan_type, "rules": rules}})
+    json!({"scanningConfiguration": {"scanType": scanning.scan_type, "rules": scan_rules(&scanning.rules)}})
 }
 
 fn durations_value(durations: Option<&RescanDurations>) -> Value {

@@ -1,119 +1,35 @@
 //! One cell: disable, wait, enable, wait, put the scanning configuration back, look. From the first disable on there is
 //! one way out: the cell is enabled again, or named as one that could not be.
 
+mod back;
+mod before;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use scangap_aws::CallError;
-use scangap_aws::read::{CoverageFilter, CoveredResource, PolicyAnswer, RegionReader, ScanningConfiguration};
+use scangap_aws::read::{CoverageFilter, CoveredResource, RegionReader, ScanningConfiguration};
+use scangap_aws::write::ToggleRefusal;
 use scangap_model::{Api, Arn, GapKind};
 use serde_json::json;
 
+use self::back::Evidence;
+pub(super) use self::back::{bring_back, nothing_has_gone, turn_on};
+pub(super) use self::before::{prove, stale};
 use super::backup::{self, Taken};
-use super::document::{Resync, policy_sha256, scanning_sha256};
+use super::document::{Resync, scanning_sha256};
 use super::journal::{Progress, Told};
 use super::pages::pages;
 use super::run::{ApplyEvent, Executor, StepReport, Waits, may_pass};
-use super::stop::{LeftDisabled, Stop};
+use super::stop::Stop;
 
-const NOT_COME_THROUGH: &str = "the disable did not come through: everything that was saved is still there";
+/// What a journal calls an enable that is asked for to hear whether it may be, or is so already.
+const PROVING: &str = "proving";
+/// The detail of a cell whose disable nobody answered for, and that nothing tells of any more.
+const UNANSWERED: &str = "unanswered";
 
 const ENABLED: &str = "ENABLED";
 const DISABLED: &str = "DISABLED";
-
-/// How a cell ended that did not end well.
-pub(super) struct Failure {
-    pub(super) stop: Stop,
-    pub(super) left_disabled: Option<LeftDisabled>,
-}
-
-impl From<Stop> for Failure {
-    fn from(stop: Stop) -> Self {
-        Self { stop, left_disabled: None }
-    }
-}
-
-/// What differs from what the plan saw, in words. Empty: nothing.
-pub(super) async fn stale(executor: &Executor<'_>, step: &Resync) -> Result<Vec<String>, Stop> {
-    let access = &executor.access;
-    let own = access.reader(step.account, &step.region);
-    let from = access.reader(step.toggled_from, &step.region);
-    let failed = |what: &str| {
-        let what = what.to_owned();
-        move |source: CallError| Stop::Call { step: step.id.clone(), what, source }
-    };
-    let mut differences = Vec::new();
-    let statuses = executor
-        .patient(|| async { from.account_statuses(&access.call(Api::BatchGetAccountStatus), &[step.account]).await })
-        .await
-        .map_err(failed("reading the status"))?;
-    let types = statuses.accounts.into_iter().find(|(account, _)| *account == step.account).map(|(_, status)| status);
-    let types = types.map(|status| status.scan_types).unwrap_or_default();
-    let ecr = types.get("ecr").map_or("not known", String::as_str);
-    if ecr != ENABLED {
-        differences.push(format!("ECR scanning is {ecr}, and not {ENABLED}"));
-    }
-    if let Some((name, status)) = types.iter().find(|(name, status)| *name != "ecr" && status.ends_with("ING")) {
-        differences.push(format!("another change is under way: {name} is {status}"));
-    }
-    let others = types.iter().any(|(name, status)| name != "ecr" && status == ENABLED);
-    if !others && !step.only_scan_type {
-        differences.push("ECR is the only scan type now, and was not: disabling it would delete everything".to_owned());
-    }
-    let scanning = executor
-        .patient(|| async { own.scanning_configuration(&access.call(Api::GetRegistryScanningConfiguration)).await })
-        .await
-        .map_err(failed("reading the scanning configuration"))?;
-    if scanning_sha256(&scanning.scan_type, &scanning.sorted_rules()) != step.scanning_sha256 {
-        differences.push("its scanning configuration is not the one that the plan saw".to_owned());
-    }
-    let policy = executor
-        .patient(|| async { own.registry_policy(&access.call(Api::GetRegistryPolicy)).await })
-        .await
-        .map_err(failed("reading the registry's policy"))?;
-    if policy.as_deref().map(policy_sha256) != step.registry_policy_sha256 {
-        differences.push("its registry policy is not the one that was judged".to_owned());
-    }
-    for (repository, planned) in &step.policies {
-        let policy = executor
-            .patient(|| async { own.repository_policy(&access.call(Api::GetRepositoryPolicy), repository).await })
-            .await
-            .map_err(failed("reading a repository's policy"))?;
-        let now = match policy {
-            PolicyAnswer::Text(text) => Some(policy_sha256(&text)),
-            PolicyAnswer::None => None,
-            PolicyAnswer::RepositoryGone => {
-                differences.push(format!("repository {repository} is gone"));
-                continue;
-            }
-        };
-        if now != *planned {
-            differences.push(format!("the policy of {repository} is not the one that lets Inspector in"));
-        }
-    }
-    let governed = executor
-        .patient(|| async {
-            access.organization.inspector_policy(&access.call(Api::DescribeEffectivePolicy), step.account).await
-        })
-        .await
-        .map_err(failed("reading the organization's Inspector policy"))?;
-    if governed.is_some() {
-        differences.push("an Inspector policy of the organization governs it now".to_owned());
-    }
-    let permitted = executor
-        .patient(|| async { from.permissions(&access.call(Api::ListAccountPermissions), None).await })
-        .await
-        .map_err(failed("reading what Inspector permits"))?;
-    for needed in ["DISABLE_SCANNING", "ENABLE_SCANNING"] {
-        if !permitted.items.iter().any(|has| has == needed) {
-            differences.push(format!("Inspector does not let account {} {needed} any more", step.toggled_from));
-        }
-    }
-    if differences.is_empty() && Cell::new(executor, step)?.coverage().await?.denied.is_empty() {
-        differences.push("no repository of it says ACCESS_DENIED any more: it refreshed by itself".to_owned());
-    }
-    Ok(differences)
-}
 
 /// What came of a call that turns scanning off or on.
 enum Called {
@@ -132,14 +48,13 @@ enum Called {
 /// Refusals of an enable that say that there is nothing left to ask for.
 const ON_ALREADY: [&str; 2] = ["ALREADY_ENABLED", "ENABLE_IN_PROGRESS"];
 /// Refusals of an account that say that it is at it already.
-const AT_IT: [&str; 2] = ["DISABLE_IN_PROGRESS", "ENABLE_IN_PROGRESS"];
+const DISABLING_ALREADY: &str = "DISABLE_IN_PROGRESS";
 /// Refusals of an account that leave open what happens to it.
 const OPEN_REFUSALS: [&str; 2] = ["SUSPEND_IN_PROGRESS", "INTERNAL_ERROR"];
 
-fn came_of(answer: Result<Option<scangap_aws::write::ToggleRefusal>, CallError>) -> Called {
+fn came_of(answer: Result<Option<ToggleRefusal>, CallError>) -> Called {
     match answer {
         Ok(None) => Called::Accepted,
-        Ok(Some(refusal)) if AT_IT.contains(&refusal.code.as_str()) => Called::Accepted,
         Ok(Some(refusal)) if OPEN_REFUSALS.contains(&refusal.code.as_str()) => Called::NotKnown(refusal.code),
         Ok(Some(refusal)) => Called::Refused { code: refusal.code, message: refusal.message },
         Err(error)
@@ -154,13 +69,9 @@ fn came_of(answer: Result<Option<scangap_aws::write::ToggleRefusal>, CallError>)
     }
 }
 
-fn report(step: &Resync, told: &Told, not_refreshed: Vec<String>, taken: Option<Taken>) -> StepReport {
+fn report(step: &Resync, told: &Told, result: String, not_refreshed: Vec<String>, taken: Option<Taken>) -> StepReport {
     let backup = told.detail(&step.id, "backup").zip(told.detail(&step.id, "manifest_sha256"));
     let backup = backup.map(|(folder, manifest)| format!("{folder} (manifest.json: sha256 {manifest})"));
-    let result = match not_refreshed.as_slice() {
-        [] => "re-synced: no repository says ACCESS_DENIED any more".to_owned(),
-        names => format!("re-synced; not refreshed yet: {}", names.join(", ")),
-    };
     StepReport {
         id: step.id.clone(),
         kind: "resync_cell",
@@ -168,6 +79,7 @@ fn report(step: &Resync, told: &Told, not_refreshed: Vec<String>, taken: Option<
         region: step.region.clone(),
         what: step.repositories.join(", "),
         result,
+        finished: true,
         not_refreshed,
         saved: backup.into_iter().chain(told.detail(&step.id, "findings_report")).collect(),
         before_sha256: step.scanning_sha256.clone(),
@@ -177,60 +89,57 @@ fn report(step: &Resync, told: &Told, not_refreshed: Vec<String>, taken: Option<
     }
 }
 
-/// Of a cell that an earlier run has done.
-pub(super) fn done_before(step: &Resync, told: &Told) -> StepReport {
+/// Of a cell that is done.
+fn done(step: &Resync, told: &Told, not_refreshed: Vec<String>, taken: Option<Taken>) -> StepReport {
+    let how = if told.is_so(&step.id, UNANSWERED) {
+        "on, with its configuration; nobody knows whether it was off: its disable had no answer"
+    } else {
+        "re-synced"
+    };
+    let result = match not_refreshed.as_slice() {
+        [] => format!("{how}: no repository says ACCESS_DENIED any more"),
+        names => format!("{how}; not refreshed yet: {}", names.join(", ")),
+    };
+    report(step, told, result, not_refreshed, taken)
+}
+
+fn taken_before(step: &Resync, told: &Told) -> Option<Taken> {
     let number = |name| told.number(&step.id, name);
     let taken = number("findings_taken").zip(number("images_not_rescanned"));
-    let taken = taken.map(|(findings, images_not_rescanned)| Taken { findings, images_not_rescanned });
-    let report = report(step, told, told.texts(&step.id, "not_refreshed"), taken);
+    taken.map(|(findings, images_not_rescanned)| Taken { findings, images_not_rescanned })
+}
+
+/// Of a cell that an earlier run has done.
+pub(super) fn done_before(step: &Resync, told: &Told) -> StepReport {
+    let report = done(step, told, told.texts(&step.id, "not_refreshed"), taken_before(step, told));
     StepReport { result: format!("done before: {}", report.result), ..report }
 }
 
-pub(super) async fn run(executor: &Executor<'_>, step: &Resync) -> Result<StepReport, Failure> {
+/// Of a cell whose disable was called and that did not come to its end: what it lost is lost all the same.
+pub(super) fn not_finished(step: &Resync, told: &Told) -> Option<StepReport> {
+    let result = match told.progress(&step.id) {
+        progress if progress.is_open() => "not finished: it may be without scanning, or without its configuration",
+        Progress::Restored => "not finished: it was turned off, and is on again with its configuration",
+        _ => return None,
+    };
+    let report = report(step, told, result.to_owned(), step.repositories.clone(), taken_before(step, told));
+    Some(StepReport { finished: false, ..report })
+}
+
+/// Where it cannot go on, the cell is brought back. What is open even then, the journal says.
+pub(super) async fn run(executor: &Executor<'_>, step: &Resync) -> Result<StepReport, Stop> {
     let mut cell = Cell::new(executor, step)?;
     match cell.forward().await {
-        Err(why) if cell.progress.is_open() => match cell.bring_back_or_name().await {
-            // A disable that nobody answered for may still come through.
-            Ok(()) if cell.progress.is_open() => Err(Failure { stop: why, left_disabled: Some(cell.left_disabled()) }),
-            Ok(()) => Err(why.into()),
-            Err(failure) => {
+        Err(why) if cell.progress.is_open() => match cell.bring_back().await {
+            Ok(()) => Err(why),
+            Err(worse) => {
                 // Both are told: why it stopped, and why it could not be brought back.
                 executor.tell(ApplyEvent::Failed { step: step.id.clone(), why: why.to_string() });
-                Err(failure)
+                Err(worse)
             }
         },
-        ended => ended.map_err(Failure::from),
+        ended => ended,
     }
-}
-
-/// Before anything is turned off.
-pub(super) async fn prove(executor: &Executor<'_>, step: &Resync) -> Result<(), Stop> {
-    let proven = Cell::new(executor, step)?.prove().await;
-    let not_proven = |stop| match stop {
-        Stop::Stale(_) | Stop::Interrupted | Stop::Journal(_) => stop,
-        stop => {
-            let (account, region) = (step.account, step.region.clone());
-            Stop::NotProven { step: step.id.clone(), account, region, source: Box::new(stop) }
-        }
-    };
-    proven.map_err(not_proven)?;
-    executor.tell(ApplyEvent::Proven { step: step.id.clone() });
-    Ok(())
-}
-
-/// After a crash, before anything else: a cell that may be without scanning is enabled again. One whose disable nobody
-/// answered for, and that nothing has happened to yet, stays open: it is asked again.
-pub(super) async fn bring_back(executor: &Executor<'_>, step: &Resync) -> Result<(), Failure> {
-    let mut cell = Cell::new(executor, step)?;
-    if cell.progress.is_open() { cell.bring_back_or_name().await } else { Ok(()) }
-}
-
-/// What there is to see of a disable that may or may not have been done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Evidence {
-    Done,
-    NotDone,
-    NotKnown,
 }
 
 struct Cell<'e> {
@@ -342,34 +251,7 @@ impl<'e> Cell<'e> {
         )
         .await?;
         let told = self.executor.told_now().unwrap_or_default();
-        Ok(report(self.step, &told, not_refreshed, taken))
-    }
-
-    /// AWS has no dry run of Enable. Asked for where scanning is on, it changes nothing: it is refused as `ALREADY_ENABLED`, or
-    /// accepted; and whoever may not, or whose organization does not let, hears it now and not with the cell turned off.
-    async fn prove(&self) -> Result<(), Stop> {
-        let writer = self.executor.writer(&self.step.id, self.step.toggled_from, &self.step.region)?;
-        let mut waits = self.executor.waits();
-        loop {
-            if self.executor.cancel.is_cancelled() {
-                return Err(Stop::Interrupted);
-            }
-            let status = self.read_status().await?;
-            if status != ENABLED {
-                let what = format!("ECR scanning is {status}, and not {ENABLED}");
-                return Err(Stop::Stale(vec![describe(self.step, &what)]));
-            }
-            let line = [("call", json!("inspector2:Enable"))];
-            self.executor.line("proving", &self.step.id, &line).await?;
-            let call = self.executor.access.call(Api::Enable);
-            match writer.enable(&call, self.step.account, &self.executor.token(&self.step.id)).await {
-                Ok(None) => return self.wait_for(ENABLED).await,
-                Ok(Some(refusal)) if ON_ALREADY.contains(&refusal.code.as_str()) => return self.wait_for(ENABLED).await,
-                Ok(Some(refusal)) => return Err(self.refused("inspector2:Enable", refusal.code, refusal.message)),
-                Err(error) if may_pass(&error) && !waits.is_over() => waits.wait().await,
-                Err(error) => return Err(self.failed("inspector2:Enable")(error)),
-            }
-        }
+        Ok(done(self.step, &told, not_refreshed, taken))
     }
 
     /// Looks once more that everything is as it was planned, and calls. Known not to be done, the cell is not open; but it
@@ -398,6 +280,9 @@ impl<'e> Cell<'e> {
                 Called::Accepted => {
                     self.note_if_possible(Progress::Accepted, &[]).await;
                     return Ok(());
+                }
+                Called::Refused { code, .. } if code == DISABLING_ALREADY => {
+                    return self.seen_to_come_through().await;
                 }
                 Called::Refused { code, message } => {
                     if !unanswered {
@@ -433,51 +318,6 @@ impl<'e> Cell<'e> {
         Ok(())
     }
 
-    /// Whether a disable that nobody answered for was done. ENABLED says little: it may show late, and somebody may have
-    /// enabled it since. What was saved says more: all of it is still there, or none of it is.
-    async fn evidence(&self) -> Result<Evidence, Stop> {
-        let mut waits = self.executor.settling();
-        loop {
-            if self.read_status().await? != ENABLED {
-                return Ok(Evidence::Done);
-            }
-            if waits.is_over() {
-                break;
-            }
-            waits.wait().await;
-        }
-        let surprise = |what| Stop::Surprise { step: self.step.id.clone(), what };
-        let folder = self.backup_folder()?;
-        let (taken, kept) = backup::taken(&self.executor.access, self.step, &folder).await.map_err(surprise)?;
-        // A disable takes the rows of repositories too: one that is still denied was not reset.
-        let still_denied = self.coverage().await?.denied.len() as u64;
-        let gone = taken.findings + taken.images_not_rescanned;
-        let here = kept.findings + kept.images + still_denied;
-        Ok(match (gone, here) {
-            _ if self.read_status().await? != ENABLED || !self.is_restored().await? => Evidence::Done,
-            (1.., 0) => Evidence::Done,
-            (0, 1..) => Evidence::NotDone,
-            // Nothing to see, or something in between: findings close by themselves too.
-            (0, 0) | (1.., 1..) => Evidence::NotKnown,
-        })
-    }
-
-    /// Inspector has accepted a disable, or may have: it is waited for, so that it does not come through after everybody has
-    /// gone. Long after it was called it is taken to have come through, and to have been enabled by somebody since.
-    async fn see_it_come_through(&self) -> Result<(), Stop> {
-        let mut waits = self.executor.waits();
-        loop {
-            if self.executor.is_long_ago(&self.step.id) || self.evidence().await? == Evidence::Done {
-                return Ok(());
-            }
-            if waits.is_over() {
-                let what = "a disable was called and has not come through: it still may".to_owned();
-                return Err(Stop::Surprise { step: self.step.id.clone(), what });
-            }
-            waits.wait().await;
-        }
-    }
-
     fn backup_folder(&self) -> Result<PathBuf, Stop> {
         let missing = || Stop::Backup { step: self.step.id.clone(), why: "there is no backup".to_owned() };
         self.executor.backup_folder(&self.step.id).ok_or_else(missing)
@@ -496,38 +336,58 @@ impl<'e> Cell<'e> {
         Ok(())
     }
 
-    /// Asks until it is ENABLED, or until patience ends. It is asked only where it is DISABLED, and once it was accepted not
-    /// again before that had time to show. Whoever resumes asks at once: an enable too many does nothing, one too few does.
+    /// Asks until it is ENABLED, or until patience ends. Once it was accepted it is not asked again before that had time to
+    /// show. ENABLED is the end of it where the cell was seen off; else it may be what was before, and Inspector is asked,
+    /// which says so where it is being turned off after all. Where the status is kept from us it is asked too: an enable too
+    /// many does nothing, one too few does.
     async fn enable(&mut self) -> Result<(), Stop> {
         let writer = self.executor.writer(&self.step.id, self.step.toggled_from, &self.step.region)?;
         let mut waits = self.executor.waits();
         let mut last: Option<Stop> = None;
         let mut accepted: Option<Waits> = None;
+        let mut sure = self.progress >= Progress::Disabled;
         loop {
             let status = self.status().await;
-            match status.as_deref() {
-                Ok(ENABLED) => {
+            let asks = match status.as_deref() {
+                Ok(ENABLED) if sure => {
                     self.executor.tell(ApplyEvent::Reached { step: self.step.id.clone(), status: ENABLED.to_owned() });
                     return Ok(());
                 }
-                Ok(DISABLED) if accepted.as_ref().is_none_or(Waits::is_over) => {
-                    self.note_if_possible(Progress::Enabling, &[("call", json!("inspector2:Enable"))]).await;
-                    let call = self.executor.access.call(Api::Enable);
-                    let token = self.executor.token(&self.step.id);
-                    let called = came_of(writer.enable(&call, self.step.account, &token).await);
-                    accepted = matches!(called, Called::Accepted).then(|| self.executor.settling());
-                    last = match called {
-                        Called::Accepted => None,
-                        Called::Refused { code, .. } if ON_ALREADY.contains(&code.as_str()) => None,
-                        Called::Refused { code, message } => Some(self.refused("inspector2:Enable", code, message)),
-                        Called::NotDone(error) => Some(self.failed("inspector2:Enable")(error)),
-                        Called::NotKnown(why) => {
-                            Some(Stop::Surprise { step: self.step.id.clone(), what: format!("Enable: {why}") })
-                        }
-                    };
+                Ok(DISABLED) => {
+                    sure = true;
+                    true
                 }
-                Ok(_) => {}
-                Err(error) => last = Some(self.failed("reading the status")(error.clone())),
+                Ok(status) => status == ENABLED,
+                Err(error) => {
+                    last = Some(self.failed("reading the status")(error.clone()));
+                    !may_pass(error)
+                }
+            };
+            if asks && accepted.as_ref().is_none_or(Waits::is_over) {
+                let line = [("call", json!("inspector2:Enable"))];
+                if sure {
+                    self.note_if_possible(Progress::Enabling, &line).await;
+                } else {
+                    let _ = self.executor.line(PROVING, &self.step.id, &line).await;
+                }
+                let call = self.executor.access.call(Api::Enable);
+                let token = self.executor.token(&self.step.id);
+                let called = came_of(writer.enable(&call, self.step.account, &token).await);
+                accepted = None;
+                match called {
+                    Called::Refused { code, message } if !ON_ALREADY.contains(&code.as_str()) => {
+                        last = Some(self.refused("inspector2:Enable", code, message));
+                    }
+                    Called::NotDone(error) => last = Some(self.failed("inspector2:Enable")(error)),
+                    Called::NotKnown(why) => {
+                        last = Some(Stop::Surprise { step: self.step.id.clone(), what: format!("Enable: {why}") });
+                    }
+                    Called::Accepted | Called::Refused { .. } => {
+                        sure = true;
+                        accepted = Some(self.executor.settling());
+                        last = last.filter(|_| status.is_err());
+                    }
+                }
             }
             if waits.is_over() {
                 let (account, region) = (self.step.account, self.step.region.clone());
@@ -598,7 +458,7 @@ impl<'e> Cell<'e> {
 
     /// Waits until no repository of the step says `ACCESS_DENIED`, or patience ends; those that do not any more.
     async fn wait_for_coverage(&self) -> Result<Vec<String>, Stop> {
-        let mut waits = self.executor.waits();
+        let mut waits = self.executor.waits_for_coverage();
         loop {
             let refreshed = self.refreshed().await?;
             let all = refreshed.len() == self.step.repositories.len();
@@ -642,40 +502,6 @@ impl<'e> Cell<'e> {
     async fn taken(&self) -> Option<Taken> {
         let folder = self.executor.backup_folder(&self.step.id)?;
         backup::taken(&self.executor.access, self.step, &folder).await.ok().map(|(taken, _)| taken)
-    }
-
-    async fn bring_back_or_name(&mut self) -> Result<(), Failure> {
-        let brought = self.bring_back().await;
-        brought.map_err(|stop| Failure { stop, left_disabled: Some(self.left_disabled()) })
-    }
-
-    fn left_disabled(&self) -> LeftDisabled {
-        self.step.left_disabled(self.executor.backup_folder(&self.step.id).as_deref())
-    }
-
-    async fn bring_back(&mut self) -> Result<(), Stop> {
-        self.executor.tell(ApplyEvent::BringsBack { step: self.step.id.clone() });
-        if self.progress == Progress::Disabling {
-            let long_ago = self.executor.is_long_ago(&self.step.id);
-            let evidence = match self.evidence().await {
-                // The backup may have been put away since: what it would tell is not needed any more.
-                Err(_) if long_ago => Evidence::NotKnown,
-                evidence => evidence?,
-            };
-            match (evidence, long_ago) {
-                (Evidence::NotDone, true) => {
-                    return self.note(Progress::BackedUp, &[("because", json!(NOT_COME_THROUGH))]).await;
-                }
-                (Evidence::NotDone, false) => return Ok(()),
-                (Evidence::Done | Evidence::NotKnown, _) => {}
-            }
-        }
-        if self.progress < Progress::Disabled {
-            self.see_it_come_through().await?;
-        }
-        self.enable_and_restore().await?;
-        self.executor.tell(ApplyEvent::BroughtBack { step: self.step.id.clone() });
-        Ok(())
     }
 }
 

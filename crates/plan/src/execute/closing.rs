@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use scangap_model::code_span;
+use scangap_model::{code_block, code_span};
 use serde_json::{Value, json};
 
 use super::backup::Taken;
@@ -94,6 +94,7 @@ impl Outcome {
                 "region": step.region.as_str(),
                 "what": step.what,
                 "result": step.result,
+                "finished": step.finished,
                 "not_refreshed": step.not_refreshed,
                 "saved": step.saved,
                 "before_sha256": step.before_sha256,
@@ -118,7 +119,7 @@ impl Outcome {
                 .left_disabled
                 .iter()
                 .map(|cell| json!({
-                    "account_id": cell.account.as_str(), "region": cell.region.as_str(), "command": cell.command,
+                    "account_id": cell.account.as_str(), "region": cell.region.as_str(), "command": cell.way_back,
                 }))
                 .collect::<Vec<_>>(),
             "journal": JOURNAL,
@@ -142,10 +143,10 @@ impl Outcome {
         for cell in &self.left_disabled {
             let _ = writeln!(
                 text,
-                "**ECR scanning of account {} in {} may be off. What turns it on:** {}\n",
+                "**ECR scanning of account {} in {} may be off, or its configuration another. What brings it back:**\n\n{}",
                 cell.account,
                 cell.region,
-                code_span(&cell.command)
+                code_block("sh", &cell.way_back)
             );
         }
         text.push_str("| step | account | region | what | result | findings lost (predicted) | images that lost coverage (predicted) |\n|---|---|---|---|---|---|---|\n");

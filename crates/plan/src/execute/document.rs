@@ -6,6 +6,7 @@ use scangap_model::{AccountId, RegionName, ScanRule};
 use serde_json::Value;
 
 use super::stop::LeftDisabled;
+use crate::commands::CellCommands;
 use crate::json::{canonical_sha256, scanning_json, sha256};
 use crate::read::{PlanReadError, whole};
 
@@ -74,34 +75,42 @@ pub struct Resync {
 
 impl Resync {
     /// The cell as one that could not be brought back.
-    pub(super) fn left_disabled(&self, backup: Option<&Path>) -> LeftDisabled {
+    pub(super) fn left_disabled(&self) -> LeftDisabled {
         LeftDisabled {
             step: self.id.clone(),
             account: self.account,
             region: self.region.clone(),
-            command: self.way_back(backup),
+            way_back: self.way_back(),
         }
     }
 
-    /// What brings the cell back by hand: scanning, and the scanning configuration from its backup.
-    pub fn way_back(&self, backup: Option<&Path>) -> String {
-        let enable = format!(
-            "aws inspector2 enable --region {} --account-ids {} --resource-types ECR   # as account {}",
-            self.region, self.account, self.toggled_from
-        );
-        let Some(folder) = backup else { return enable };
-        format!(
-            "{enable}; then aws ecr put-registry-scanning-configuration --region {} --cli-input-json file://{}   # as account {}",
-            self.region,
-            folder.join(super::backup::PUT).display(),
-            self.account
-        )
+    /// What brings the cell back by hand: commands, a line each, that are pasted as they are.
+    pub fn way_back(&self) -> String {
+        let commands = CellCommands {
+            account: self.account,
+            region: &self.region,
+            toggled_from: self.toggled_from,
+            scan_type: &self.scan_type,
+            rules: &self.rules,
+        };
+        commands.way_back()
     }
 }
 
 impl PlanDocument {
     /// `path`: the plan's folder, or its `plan.json`.
     pub fn open(path: &Path) -> Result<Self, DocumentError> {
+        let (document, value) = Self::alone(path)?;
+        document.with_policies(&value)
+    }
+
+    /// The plan as far as it is about cells, to bring them back: whatever became of the policies beside it.
+    pub fn open_without_policies(path: &Path) -> Result<Self, DocumentError> {
+        let (document, _) = Self::alone(path)?;
+        Ok(Self { repairs: Vec::new(), ..document })
+    }
+
+    fn alone(path: &Path) -> Result<(Self, Value), DocumentError> {
         let path = if path.is_dir() { path.join("plan.json") } else { path.to_owned() };
         // The parent of a bare name is empty, and no folder.
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
@@ -109,7 +118,7 @@ impl PlanDocument {
         let not_one = |source| DocumentError::Plan { path: path.clone(), source };
         let (value, plan_sha256) = whole(&text).map_err(not_one)?;
         let document = document(&value, &folder, plan_sha256).ok_or_else(|| not_one(PlanReadError::NotAPlan))?;
-        document.with_policies(&value)
+        Ok((document, value))
     }
 
     /// Reads each policy before and after, and holds it to its hash.

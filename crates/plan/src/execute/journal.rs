@@ -12,6 +12,8 @@ use serde_json::{Map, Value, json};
 use crate::json::sha256;
 
 pub const JOURNAL: &str = "journal.jsonl";
+/// The detail that says when a disable was last called.
+const CALLED_AT: &str = "called_at";
 const LOOKS: u32 = 20;
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -81,6 +83,8 @@ pub struct Told {
     /// Where Inspector was to write reports.
     pub findings_reports: Option<Value>,
     pub lines: usize,
+    /// When the last line was written.
+    pub last_at: Option<Timestamp>,
 }
 
 impl Told {
@@ -99,6 +103,15 @@ impl Told {
 
     pub fn number(&self, step: &str, name: &str) -> Option<u64> {
         self.details.get(step)?.get(name)?.as_u64()
+    }
+
+    pub fn is_so(&self, step: &str, name: &str) -> bool {
+        self.details.get(step).and_then(|details| details.get(name)?.as_bool()).unwrap_or(false)
+    }
+
+    /// When a step's disable was last called, as far as it is known.
+    pub fn called_at(&self, step: &str) -> Option<Timestamp> {
+        self.detail(step, CALLED_AT)?.parse().ok()
     }
 
     /// Steps that may have left a cell without scanning.
@@ -122,6 +135,7 @@ fn told(text: &str, path: &Path) -> Result<(Told, usize), JournalError> {
         if event == "begin" {
             told.plan_sha256 = value.get("plan_sha256").and_then(Value::as_str).map(str::to_owned);
         }
+        told.last_at = value.get("at").and_then(Value::as_str).and_then(|at| at.parse().ok()).or(told.last_at);
         if let Some(reports) = value.get("findings_reports").filter(|reports| !reports.is_null()) {
             told.findings_reports = Some(reports.clone());
         }
@@ -130,7 +144,11 @@ fn told(text: &str, path: &Path) -> Result<(Told, usize), JournalError> {
                 told.steps.insert(step.to_owned(), *progress);
             }
             if let Value::Object(members) = &value {
-                told.details.entry(step.to_owned()).or_default().extend(members.clone());
+                let details = told.details.entry(step.to_owned()).or_default();
+                details.extend(members.clone());
+                if let (true, Some(at)) = (event == Progress::Disabling.word(), value.get("at")) {
+                    details.insert(CALLED_AT.to_owned(), at.clone());
+                }
             }
         }
         whole += line.len();
@@ -148,9 +166,10 @@ pub fn read_journal(path: &Path) -> Result<Option<Told>, JournalError> {
     Ok(Some(told(&text, path)?.0))
 }
 
-/// A name for a journal, by where it is: two applies of one plan in two folders are two.
-pub fn journal_name(place: &str) -> String {
-    sha256(place)
+/// A name for a journal, by where it is and whose: two applies of one plan in two folders are two, and so are two plans that
+/// one after the other lay in one folder.
+pub fn journal_name(place: &str, plan_sha256: &str) -> String {
+    sha256(&format!("{plan_sha256} {place}"))
 }
 
 /// A journal that nobody writes for as long as this is held.

@@ -47,6 +47,7 @@ fn report(step: &Repair, result: &str) -> StepReport {
         region: step.region.clone(),
         what: step.repository.clone(),
         result: result.to_owned(),
+        finished: true,
         not_refreshed: Vec::new(),
         saved: Vec::new(),
         before_sha256: policy_sha256(&step.before),

@@ -18,7 +18,7 @@ use super::access::{Access, Roles};
 use super::backup::{self, Taken};
 use super::document::{PlanDocument, Resync};
 use super::findings_report::{self, FindingsReports};
-use super::journal::{JOURNAL, Journal, Progress, Told, read_journal};
+use super::journal::{JOURNAL, Journal, JournalError, Progress, Told, read_journal};
 use super::stop::{LeftDisabled, Stop};
 use super::{cell, repair};
 use crate::json::sha256;
@@ -45,6 +45,11 @@ pub struct ApplyOptions {
     /// Called before the first change, with the journal open: whatever later commands are to be told of it by. Nothing is
     /// changed where it fails.
     pub remember: fn(&PlanDocument, &Path) -> Result<(), String>,
+    /// A cell of the plan that another apply may have left without scanning, or is at work on. Nothing is begun where there
+    /// is one.
+    pub in_the_way: fn(&PlanDocument, &Path) -> Option<String>,
+    /// Bring back what is open, and nothing else.
+    pub only_bring_back: bool,
 }
 
 /// What happens, for whoever shows it.
@@ -100,6 +105,8 @@ pub struct StepReport {
     pub region: RegionName,
     pub what: String,
     pub result: String,
+    /// Whether it came to its end. A cell that did not may have lost something all the same.
+    pub finished: bool,
     /// Repositories that a re-sync was for and that still say `ACCESS_DENIED`, or nothing yet.
     pub not_refreshed: Vec<String>,
     /// Where what it deleted is: the backup with its manifest's hash, Inspector's report.
@@ -118,8 +125,10 @@ pub struct Outcome {
     pub began_at: Timestamp,
     pub ended_at: Timestamp,
     pub steps: Vec<StepReport>,
-    /// Steps that were not begun.
+    /// Steps that did not come to their end.
     pub left: usize,
+    /// Whether anything may have been changed, by this run or an earlier one.
+    pub begun: bool,
     pub stopped: Option<Stop>,
     pub left_disabled: Vec<LeftDisabled>,
 }
@@ -132,7 +141,7 @@ pub(super) struct Executor<'a> {
     pub(super) cancel: CancellationToken,
     plan: &'a PlanDocument,
     options: &'a ApplyOptions,
-    /// `None`: nothing is changed.
+    /// `None`: nothing is changed, or it cannot be written and a cell is brought back all the same.
     journal: Option<&'a Mutex<Journal>>,
     backups: std::sync::Mutex<BTreeMap<String, Backup>>,
     /// Held by whoever has Inspector write a report.
@@ -145,7 +154,7 @@ pub(super) struct Executor<'a> {
 struct Backup {
     folder: PathBuf,
     manifest: String,
-    made: Timestamp,
+    made: Instant,
 }
 
 impl fmt::Debug for Executor<'_> {
@@ -175,7 +184,9 @@ impl Waits {
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// A backup that is older is made again right before the disable.
-const BACKUP_LASTS: SignedDuration = SignedDuration::from_mins(10);
+const BACKUP_LASTS: Duration = Duration::from_mins(10);
+/// At AWS a status has this long to come true, whatever the patience with coverage: to go before would leave a cell off.
+const STATUS_MAY_TAKE: Duration = Duration::from_mins(10);
 /// How long a change may take to show in a status.
 const SETTLING: Duration = Duration::from_mins(1);
 /// A disable that was called longer ago than this has come through, or never will.
@@ -246,30 +257,31 @@ impl<'a> Work<'a> {
         outcome: &mut Outcome,
     ) -> Result<(), Stop> {
         if self.options.dry_run {
-            admissible(self.plan, self.options)?;
-            let access = Access::open(connection, identity, self.plan, self.options, false).await?;
+            self.admissible()?;
+            let access = Access::open(connection, identity, self.plan, self.options).await?;
             return self.executor(self.plan, access, None).stages(outcome).await;
         }
         if told.open().next().is_none() {
-            admissible(self.plan, self.options)?;
+            self.admissible()?;
         }
-        let journal = Mutex::new(self.journal()?);
+        // A journal that cannot be written, or later commands that cannot be told, keep nobody from bringing back what is open.
+        let journal = match self.journal() {
+            Ok(journal) => Ok(Mutex::new(journal)),
+            Err(stop @ Stop::Journal(JournalError::Io { .. })) => Err(stop),
+            Err(stop) => return Err(stop),
+        };
         // Whoever resumes may be another user than began.
-        if told.lines > 0 {
-            self.remember()?;
-        }
+        let remembered = if told.lines > 0 { self.remember() } else { Ok(()) };
         let open: Vec<PlanDocument> = told.open().map(|step| self.plan.only(step)).collect();
-        let brought = open.iter().map(|one| self.bring_back(one, &connection, &identity, &journal, told));
-        let mut first: Option<Stop> = None;
-        for failure in futures::future::join_all(brought).await.into_iter().filter_map(Result::err) {
-            outcome.left_disabled.extend(failure.left_disabled);
-            first = first.or(Some(failure.stop));
+        let brought = open.iter().map(|one| self.bring_back(one, &connection, &identity, journal.as_ref().ok()));
+        futures::future::join_all(brought).await.into_iter().collect::<Result<(), Stop>>()?;
+        let journal = journal?;
+        remembered?;
+        if self.options.only_bring_back {
+            return Err(Stop::OnlyBroughtBack);
         }
-        if let Some(stop) = first {
-            return Err(stop);
-        }
-        admissible(self.plan, self.options)?;
-        let access = Access::open(connection, identity, self.plan, self.options, false).await?;
+        self.admissible()?;
+        let access = Access::open(connection, identity, self.plan, self.options).await?;
         let executor = self.executor(self.plan, access, Some(&journal));
         let event = if told.lines == 0 { "begin" } else { "resume" };
         let caller = json!(executor.access.identity.arn);
@@ -282,6 +294,8 @@ impl<'a> Work<'a> {
         if told.lines == 0 {
             self.remember()?;
         }
+        // Once more: of two that begin at once, each has remembered before it looks.
+        self.nobody_in_the_way()?;
         let ended = executor.stages(outcome).await;
         let how = ended.as_ref().err().map_or_else(|| "finished".to_owned(), ToString::to_string);
         // What was done stands above; that this line cannot be written must not hide it.
@@ -295,21 +309,42 @@ impl<'a> Work<'a> {
         one: &PlanDocument,
         connection: &Connection,
         identity: &Identity,
-        journal: &Mutex<Journal>,
-        told: &Told,
-    ) -> Result<(), cell::Failure> {
+        journal: Option<&Mutex<Journal>>,
+    ) -> Result<(), Stop> {
         let work = Work { plan: one, ..self };
+        let open = |toggling_alone| {
+            Access::open_to_bring_back(connection.clone(), identity.clone(), one, self.options, toggling_alone)
+        };
         for step in &one.resyncs {
-            match Access::open(connection.clone(), identity.clone(), one, self.options, true).await {
-                Ok(access) => cell::bring_back(&work.executor(one, access, Some(journal)), step).await?,
+            match open(false).await {
+                Ok(access) => cell::bring_back(&work.executor(one, access, journal), step).await?,
                 Err(stop) => {
-                    let backup = told.detail(&step.id, "backup").map(|name| self.options.folder.join(name));
-                    let left_disabled = Some(step.left_disabled(backup.as_deref()));
-                    return Err(cell::Failure { stop, left_disabled });
+                    // To turn it on takes the account that toggles alone; its configuration waits for the other.
+                    if let Ok(access) = open(true).await {
+                        let _ = cell::turn_on(&work.executor(one, access, journal), step).await;
+                    }
+                    return Err(stop);
                 }
             }
         }
         Ok(())
+    }
+
+    /// What stands against a plan before anybody is asked.
+    fn admissible(&self) -> Result<(), Stop> {
+        let (plan, options) = (self.plan, self.options);
+        let listed = |account: &AccountId| options.blocklist.contains(account) || plan.blocklist.contains(account);
+        let repairs = plan.repairs.iter().map(|step| (&step.id, step.account));
+        let mut steps = repairs.chain(plan.resyncs.iter().map(|step| (&step.id, step.account)));
+        if let Some((step, account)) = steps.find(|(_, account)| listed(account)) {
+            return Err(Stop::Blocklisted { step: step.clone(), account });
+        }
+        options.findings_reports.as_ref().map_or(Ok(()), |reports| reports.fit(plan))?;
+        self.nobody_in_the_way()
+    }
+
+    fn nobody_in_the_way(&self) -> Result<(), Stop> {
+        (self.options.in_the_way)(self.plan, &self.options.folder).map_or(Ok(()), |cell| Err(Stop::InTheWay(cell)))
     }
 
     fn remember(&self) -> Result<(), Stop> {
@@ -329,21 +364,32 @@ impl Outcome {
             ended_at: began_at,
             steps: Vec::new(),
             left: 0,
+            begun: false,
             stopped: None,
             left_disabled: Vec::new(),
         }
     }
 
-    /// What was done before this run belongs to the report too.
+    /// Steps that came to their end.
+    pub fn done(&self) -> usize {
+        self.steps.iter().filter(|step| step.finished).count()
+    }
+
+    /// What was done before this run belongs to the report too. What is open, the journal says.
     fn end(&mut self, plan: &PlanDocument, told: &Told, stopped: Option<Stop>, now: Timestamp) {
         let here = |id: &str| self.steps.iter().any(|step| step.id == id);
         let done = |id: &str| told.progress(id) == Progress::Done && !here(id);
         let repairs = plan.repairs.iter().filter(|step| done(&step.id)).map(repair::done_before);
         let resyncs = plan.resyncs.iter().filter(|step| done(&step.id)).map(|step| cell::done_before(step, told));
-        let before: Vec<StepReport> = repairs.chain(resyncs).collect();
+        let not_finished =
+            plan.resyncs.iter().filter(|step| !here(&step.id)).filter_map(|step| cell::not_finished(step, told));
+        let before: Vec<StepReport> = repairs.chain(resyncs).chain(not_finished).collect();
         self.steps.extend(before);
         self.steps.sort_by(|a, b| a.id.cmp(&b.id));
-        self.left = plan.steps() - self.steps.len();
+        self.left = plan.steps() - self.done();
+        self.begun = told.lines > 0;
+        let open = |step: &&Resync| told.progress(&step.id).is_open();
+        self.left_disabled = plan.resyncs.iter().filter(open).map(Resync::left_disabled).collect();
         self.stopped = stopped;
         self.ended_at = now;
     }
@@ -358,7 +404,7 @@ pub async fn back_up(
     options: &ApplyOptions,
     listener: Listener<'_>,
 ) -> Result<(), Stop> {
-    let access = Access::open(connection, identity, plan, options, false).await?;
+    let access = Access::open(connection, identity, plan, options).await?;
     for step in &plan.resyncs {
         let now = (options.clock)();
         let folder = options.folder.join("backup").join(backup::folder_name(step, now));
@@ -369,17 +415,6 @@ pub async fn back_up(
         listener(ApplyEvent::BackedUp { step: step.id.clone(), findings, folder: saved.folder });
     }
     Ok(())
-}
-
-/// What stands against a plan before anybody is asked.
-fn admissible(plan: &PlanDocument, options: &ApplyOptions) -> Result<(), Stop> {
-    let listed = |account: &AccountId| options.blocklist.contains(account) || plan.blocklist.contains(account);
-    let repairs = plan.repairs.iter().map(|step| (&step.id, step.account));
-    let mut steps = repairs.chain(plan.resyncs.iter().map(|step| (&step.id, step.account)));
-    match steps.find(|(_, account)| listed(account)) {
-        Some((step, account)) => Err(Stop::Blocklisted { step: step.clone(), account }),
-        None => options.findings_reports.as_ref().map_or(Ok(()), |reports| reports.fit(plan)),
-    }
 }
 
 /// A step of either kind.
@@ -471,11 +506,15 @@ impl Executor<'_> {
 
     /// Saves a cell, and counts what was saved: more than the plan says is not deleted.
     async fn save(&self, step: &Resync) -> Result<(), Stop> {
-        let now = (self.options.clock)();
+        let (now, began) = ((self.options.clock)(), Instant::now());
         let name = format!("backup/{}", backup::folder_name(step, now));
         let saved = backup::save(&self.access, step, &self.options.folder.join(&name), now).await?;
         backup::verify(&saved.folder, &saved.manifest_sha256)
             .map_err(|why| Stop::Backup { step: step.id.clone(), why })?;
+        if saved.scanning_sha256 != step.scanning_sha256 {
+            let what = "its scanning configuration is not the one that the plan saw";
+            return Err(Stop::Stale(vec![cell::describe(step, what)]));
+        }
         let grew = |what, planned, now| Stop::LossesGrew { step: step.id.clone(), what, planned, now };
         if saved.losses.findings > step.findings {
             return Err(grew("findings", step.findings, saved.losses.findings));
@@ -489,17 +528,22 @@ impl Executor<'_> {
             ("manifest_sha256", json!(saved.manifest_sha256)),
             ("findings", json!(saved.losses.findings)),
         ];
-        // A disable that nobody answered for stays open.
         if self.progress(&step.id)? < Progress::Disabling {
             self.note(Progress::BackedUp, &step.id, &details).await?;
         } else {
+            // A disable that nobody answered for stays open; and where it came through meanwhile, the first backup is the good
+            // one.
+            if !cell::nothing_has_gone(self, step).await? {
+                let what = "a disable was called, and what was saved begins to go".to_owned();
+                return Err(Stop::Surprise { step: step.id.clone(), what });
+            }
             self.line("saved_again", &step.id, &details).await?;
         }
         let findings = saved.losses.findings;
         self.tell(ApplyEvent::BackedUp { step: step.id.clone(), findings, folder: saved.folder.clone() });
         {
             let mut backups = self.backups.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let backup = Backup { folder: saved.folder, manifest: saved.manifest_sha256, made: now };
+            let backup = Backup { folder: saved.folder, manifest: saved.manifest_sha256, made: began };
             backups.insert(step.id.clone(), backup);
         }
         // AWS: a report of nothing fails, and one at a time is written.
@@ -517,7 +561,7 @@ impl Executor<'_> {
             let backups = self.backups.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             backups.get(&step.id).cloned()
         };
-        let young = |backup: &Backup| (self.options.clock)().duration_since(backup.made) < BACKUP_LASTS;
+        let young = |backup: &Backup| backup.made.elapsed() < BACKUP_LASTS;
         if !known().is_some_and(|backup| young(&backup)) {
             self.save(step).await?;
         }
@@ -529,7 +573,7 @@ impl Executor<'_> {
     async fn batch(&self, steps: &[Step<'_>], outcome: &mut Outcome) -> Result<(), Stop> {
         let work = steps.iter().map(|step| async move {
             match step {
-                Step::Repair(step) => repair::run(self, step).await.map_err(cell::Failure::from),
+                Step::Repair(step) => repair::run(self, step).await,
                 Step::Resync(step) => cell::run(self, step).await,
             }
         });
@@ -540,10 +584,9 @@ impl Executor<'_> {
                     self.tell(ApplyEvent::Done { step: report.id.clone(), result: report.result.clone() });
                     outcome.steps.push(report);
                 }
-                Err(failure) => {
-                    self.tell(ApplyEvent::Failed { step: step.id().to_owned(), why: failure.stop.to_string() });
-                    outcome.left_disabled.extend(failure.left_disabled);
-                    first = first.or(Some(failure.stop));
+                Err(stop) => {
+                    self.tell(ApplyEvent::Failed { step: step.id().to_owned(), why: stop.to_string() });
+                    first = first.or(Some(stop));
                 }
             }
         }
@@ -555,9 +598,9 @@ impl Executor<'_> {
         Ok(read_journal(&self.options.folder.join(JOURNAL))?.unwrap_or_default())
     }
 
-    /// Whether it was long ago that a step's last line was written.
+    /// Whether it was long ago that a step's disable was called.
     pub(super) fn is_long_ago(&self, step: &str) -> bool {
-        let at = || self.told_now().ok()?.detail(step, "at")?.parse::<Timestamp>().ok();
+        let at = || self.told_now().ok()?.called_at(step);
         at().is_some_and(|at| (self.options.clock)().duration_since(at) >= LONG_AGO)
     }
 
@@ -596,12 +639,21 @@ impl Executor<'_> {
         self.access.writer(account, region).ok_or_else(none)
     }
 
+    /// How long a status may take. A simulation takes what it is told to take.
+    fn patience(&self) -> Duration {
+        if self.plan.simulated { self.options.wait } else { self.options.wait.max(STATUS_MAY_TAKE) }
+    }
+
     pub(super) fn waits(&self) -> Waits {
+        Waits { until: Instant::now() + self.patience(), next: FIRST_PAUSE }
+    }
+
+    pub(super) fn waits_for_coverage(&self) -> Waits {
         Waits { until: Instant::now() + self.options.wait, next: FIRST_PAUSE }
     }
 
     pub(super) fn settling(&self) -> Waits {
-        Waits { until: Instant::now() + (self.options.wait / 4).min(SETTLING), next: FIRST_PAUSE }
+        Waits { until: Instant::now() + (self.patience() / 4).min(SETTLING), next: FIRST_PAUSE }
     }
 
     /// Reads until there is an answer, an error that stays, or no patience left.

@@ -38,7 +38,9 @@ pub enum Stop {
     LossesGrew { step: String, what: &'static str, planned: u64, now: u64 },
     #[error("{step}: {call} was refused for account {account}: {code}: {message}")]
     Refused { step: String, call: &'static str, account: AccountId, code: String, message: String },
-    #[error("{step}: ECR scanning of account {account} in {region} stays on: nothing shows that it could be turned on again")]
+    #[error(
+        "{step}: ECR scanning of account {account} in {region} stays on: nothing shows that it could be turned on again"
+    )]
     NotProven { step: String, account: AccountId, region: RegionName, source: Box<Stop> },
     #[error("{step}: {what} did not come to an end")]
     Call { step: String, what: String, source: CallError },
@@ -48,8 +50,12 @@ pub enum Stop {
     Surprise { step: String, what: String },
     #[error(transparent)]
     FindingsReports(FindingsReportsError),
+    #[error("what was open was brought back, and nothing else was done")]
+    OnlyBroughtBack,
     #[error("it was interrupted")]
     Interrupted,
+    #[error("an earlier apply, or one that is running, may have left {0} without ECR scanning")]
+    InTheWay(String),
     #[error("an apply of this plan was begun before: {0}")]
     Begun(PathBuf),
     #[error("there is nothing to resume: no apply of this plan was begun in `{0}`")]
@@ -66,6 +72,6 @@ pub struct LeftDisabled {
     pub step: String,
     pub account: AccountId,
     pub region: RegionName,
-    /// What brings it back.
-    pub command: String,
+    /// Commands that bring it back, a line each.
+    pub way_back: String,
 }

@@ -366,6 +366,8 @@ pub struct DelaySpec {
     pub toggle_ms: u64,
     /// Whether the status stays what it was until then, and does not say DISABLING or ENABLING.
     pub hidden: bool,
+    /// Whether a disable takes everything at once, before any status shows it.
+    pub lost_first: bool,
 }
 
 /// The demo organization, which is also the example of the format.

@@ -232,6 +232,9 @@ fn toggle(
             } else {
                 through.clone_into(&mut cell.ecr_scanning);
             }
+            if !enable && world.delays.lost_first {
+                world.lose(account, region);
+            }
             let region = region.clone();
             let transition =
                 if enable { Transition::Enabled { account, region } } else { Transition::Disabled { account, region } };

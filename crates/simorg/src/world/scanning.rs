@@ -135,6 +135,15 @@ impl World {
     /// AWS: "Deactivating a scan type": findings are lost, and the registry goes from ENHANCED to BASIC. Where it was the
     /// only scan type, everything of Inspector goes: settings and suppression rules too.
     fn disabled(&mut self, account: AccountId, region: &RegionName) {
+        if !self.delays.lost_first {
+            self.lose(account, region);
+        }
+        let Some(cell) = self.cell(account, region) else { return };
+        "DISABLED".clone_into(&mut cell.ecr_scanning);
+        cell.hidden_change = None;
+    }
+
+    pub(crate) fn lose(&mut self, account: AccountId, region: &RegionName) {
         let rules_survive = self.organization.rules_survive_disable;
         let Some(cell) = self.cell(account, region) else { return };
         let (mut findings, mut images) = (0, 0);
@@ -146,8 +155,6 @@ impl World {
                 image.findings.clear();
             }
         }
-        "DISABLED".clone_into(&mut cell.ecr_scanning);
-        cell.hidden_change = None;
         "BASIC".clone_into(&mut cell.scan_type);
         if !rules_survive {
             cell.rules.clear();

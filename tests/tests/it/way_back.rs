@@ -1,0 +1,480 @@
+//! The way back of a cell that is off: whatever else stands against the plan, whoever else is at work, and by hand.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use scangap_simorg::Simulator;
+use scangap_simorg::scenario::{FaultKind, FaultSpec};
+use scangap_tests::{Finished, Operator, Scangap, Simulated, venv_program};
+use serde_json::{Value, json};
+
+use crate::apply::{LOST, Planned, ROLE, ecr_status, mutations, plan_of, scanning, stale_plan};
+use crate::plan::{run_script, run_script_with};
+use crate::resync::{STALE_CELL, at, audit, stale, stale_scenario};
+use crate::trouble::{enable_fault, fault};
+
+const CONSENT: [&str; 4] = ["--confirm", "o-testing", "--accept-history-loss", LOST];
+
+/// A plan whose cell is off, since Inspector did not let it be enabled while it was applied.
+fn left_off(simulator: &Simulated) -> Planned {
+    let plan = stale_plan(simulator);
+    simulator.add_fault(enable_fault(FaultKind::Error, 1000));
+    assert_eq!(plan.consented_for("1s", simulator, &[]).code, 1);
+    assert_eq!(ecr_status(simulator), "DISABLED");
+    simulator.clear_faults();
+    plan
+}
+
+/// The stale cell, with a repository besides whose policy is to be repaired.
+fn with_a_denied_repository() -> String {
+    format!(
+        "{STALE_CELL}[[accounts.cells.repositories]]\nname = \"shut\"\npolicy = \"office\"\ncoverage = {{ status = \"INACTIVE\", reason = \"ACCESS_DENIED\" }}\nsticky = true\n"
+    )
+}
+
+/// What any other command says of open cells.
+fn said_by_others(plan: &Planned) -> Finished {
+    Scangap::new(&["schema", "exit-codes"]).env("HOME", &plan.home.path().to_string_lossy()).run()
+}
+
+fn until(what: &str, comes_true: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(40);
+    while !comes_true() {
+        assert!(Instant::now() < deadline, "{what} never came");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn journal_says(plan: &Planned, event: &str) -> bool {
+    plan.journal().iter().any(|line| line["event"] == event)
+}
+
+/// As if everything in the journal had happened an hour ago.
+fn an_hour_ago(plan: &Planned) {
+    let path = plan.folder.join("journal.jsonl");
+    let lines: Vec<String> = plan
+        .journal()
+        .into_iter()
+        .map(|mut line| {
+            let at: jiff::Timestamp = line["at"].as_str().expect("a time").parse().expect("a time");
+            line["at"] = json!((at - jiff::SignedDuration::from_hours(1)).to_string());
+            format!("{line}\n")
+        })
+        .collect();
+    fs_err::write(path, lines.concat()).expect("written");
+}
+
+fn signal(name: &str, id: u32) {
+    Command::new("kill").args([name, &id.to_string()]).status().expect("kill runs");
+}
+
+/// An apply that dies with its disable about to be called, or called and not answered.
+fn dies_at_the_disable(simulator: &Simulated, plan: &Planned, kind: FaultKind) {
+    simulator.add_fault(fault("inspector2:Disable", kind, Some(1)));
+    let (mut child, _home) = plan.command(simulator, &[&CONSENT[..], &["--wait", "20s"]].concat()).spawn();
+    until("the disable", || simulator.calls().iter().any(|call| call.operation == "inspector2:Disable"));
+    child.kill().expect("killed");
+    child.wait().expect("it ended");
+    simulator.clear_faults();
+}
+
+/// Shell commands, as whoever they say they are for.
+fn run_as(simulator: &Simulated, account: &str, lines: &str, folder: &Path) {
+    let path = venv_program("aws").parent().expect("a folder").to_string_lossy().into_owned();
+    let output = Command::new("bash")
+        .args(["-ec", lines])
+        .current_dir(folder)
+        .env("PATH", format!("{path}:/usr/bin:/bin"))
+        .env("AWS_ENDPOINT_URL", simulator.url())
+        .env("AWS_ACCESS_KEY_ID", Simulator::access_key(account))
+        .env("AWS_SECRET_ACCESS_KEY", "simulated")
+        .output()
+        .expect("bash runs");
+    assert!(output.status.success(), "as {account}: {lines}\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn the_commands_that_are_shown_bring_it_back_as_they_are_pasted() {
+    let simulator = stale("", STALE_CELL, "");
+    let before = scanning(&simulator);
+    let plan = left_off(&simulator);
+    let shown = plan.applied()["left_disabled"][0]["command"].as_str().expect("commands").to_owned();
+    let said = said_by_others(&plan).stderr;
+    let parts: Vec<&str> = shown.split("# as account ").skip(1).collect();
+    assert_eq!(parts.len(), 2, "{shown}");
+    for part in parts {
+        let (account, lines) = part.split_once('\n').expect("commands below");
+        for line in lines.lines() {
+            assert!(said.contains(line), "`{line}` is not shown: {said}");
+        }
+        run_as(&simulator, account, lines, plan.home.path());
+    }
+    assert_eq!(ecr_status(&simulator), "ENABLED");
+    let rules = |value: &Value| {
+        let mut rules: Vec<String> = value["scanningConfiguration"]["rules"]
+            .as_array()
+            .expect("rules")
+            .iter()
+            .map(|rule| {
+                let mut filters: Vec<String> =
+                    rule["repositoryFilters"].as_array().expect("filters").iter().map(ToString::to_string).collect();
+                filters.sort();
+                format!("{} {filters:?}", rule["scanFrequency"])
+            })
+            .collect();
+        rules.sort();
+        (value["scanningConfiguration"]["scanType"].clone(), rules)
+    };
+    assert_eq!(rules(&scanning(&simulator)), rules(&before));
+    // It was brought back by hand: a resume sees that, and turns nothing off again.
+    let call = plan.apply(&simulator, &["--resume", "--wait", "20s"]);
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    assert_eq!(said_by_others(&plan).code, 0);
+    assert_eq!(simulator.losses_one_by_one().len(), 1);
+}
+
+/// The runbook, block by block as whoever it says, comes to what `apply` comes to.
+#[test]
+fn the_runbook_followed_by_hand_does_what_apply_does() {
+    let simulator = stale("", STALE_CELL, "");
+    let plan = stale_plan(&simulator);
+    let text = fs_err::read_to_string(plan.folder.join("plan.md")).expect("a runbook");
+    let by_hand = text.split("What brings it back").nth(1).expect("a way by hand");
+    let (mut account, mut block, mut within, mut first) = (String::new(), String::new(), false, true);
+    for line in by_hand.lines() {
+        match line {
+            "```sh" => (within, block) = (true, String::new()),
+            "```" if within => {
+                within = false;
+                // The way back stands first: it is not needed.
+                if !std::mem::take(&mut first) {
+                    run_as(
+                        &simulator,
+                        &account,
+                        &block
+                            .replace(
+                                "describe-effective-policy --policy-type INSPECTOR_POLICY",
+                                "describe-effective-policy --policy-type INSPECTOR_POLICY || true",
+                            )
+                            .replace(
+                                "get-registry-policy --region eu-west-1",
+                                "get-registry-policy --region eu-west-1 || true",
+                            ),
+                        plan.home.path(),
+                    );
+                }
+            }
+            _ if within => block.extend([line, "\n"]),
+            _ => {
+                if let Some((_, rest)) = line.to_lowercase().split_once("as account ") {
+                    account = rest.chars().take(12).collect();
+                }
+            }
+        }
+    }
+    assert_eq!(
+        mutations(&simulator),
+        ["inspector2:Disable", "inspector2:Enable", "ecr:PutRegistryScanningConfiguration"]
+    );
+    assert_eq!((ecr_status(&simulator).as_str(), simulator.losses()), ("ENABLED", (128, 2)));
+    assert_eq!(audit(&simulator).expect_code(0).diagnosis("app"), "covered");
+    let saved = fs_err::read_to_string(plan.home.path().join("findings.json")).expect("a backup");
+    let saved: Value = serde_json::from_str(&saved).expect("JSON");
+    assert_eq!(saved["findings"].as_array().map(Vec::len), Some(128));
+}
+
+/// After it, another plan of other cells lies in the same folder, and is applied.
+#[test]
+fn another_plan_in_the_same_folder_does_not_make_an_open_cell_forgotten() {
+    let second = format!("[[accounts]]\nid = \"444444444444\"\nname = \"beta\"\n{STALE_CELL}");
+    let simulator = stale("", &format!("{STALE_CELL}{second}"), "");
+    let audited = audit(&simulator).expect_code(0);
+    let plan = plan_of(&simulator, &audited, &["--accounts", "333333333333"]);
+    simulator.add_fault(enable_fault(FaultKind::Error, 1000));
+    assert_eq!(plan.consented_for("1s", &simulator, &[]).code, 1);
+    simulator.clear_faults();
+    fs_err::rename(&plan.folder, plan.home.path().join("old")).expect("moved away");
+    let other = plan_of(&simulator, &audited, &["--accounts", "444444444444"]);
+    fs_err::rename(&other.folder, &plan.folder).expect("moved here");
+    let call = plan.consented(&simulator, &[]);
+    assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
+    assert!(call.stdout.contains("1 done, 0 not done"), "its own cell is re-synced: {}", call.stdout);
+    for said in [call, said_by_others(&plan)] {
+        assert!(said.stderr.contains("account 333333333333 in eu-west-1 may be without"), "{}", said.stderr);
+    }
+    assert_eq!(ecr_status(&simulator), "DISABLED");
+}
+
+/// No home, a home that cannot be written, policies that are gone: it is turned on all the same, and then the rest is refused.
+#[test]
+fn what_keeps_a_resume_from_going_on_does_not_keep_it_from_bringing_back() {
+    type Harm = fn(&Planned, Scangap) -> Scangap;
+    let no_home: Harm = |_, command| command.without("HOME").without("XDG_STATE_HOME");
+    let no_state: Harm = |plan, command| {
+        let file = plan.home.path().join("file");
+        fs_err::write(&file, "").expect("written");
+        command.env("XDG_STATE_HOME", &file.to_string_lossy())
+    };
+    let no_policies: Harm = |plan, command| {
+        fs_err::remove_dir_all(plan.folder.join("policies")).expect("removed");
+        command
+    };
+    for (harm, code, sentence) in [
+        (no_home, 1, "set HOME"),
+        (no_state, 1, "later commands could not be told"),
+        (no_policies, 65, "failed to read"),
+    ] {
+        let simulator = stale("", &with_a_denied_repository(), "");
+        let before = scanning(&simulator);
+        let plan = left_off(&simulator);
+        let call = harm(&plan, plan.command(&simulator, &["--resume", "--wait", "10s"])).run();
+        assert_eq!(call.code, code, "{sentence}: {}{}", call.stdout, call.stderr);
+        assert!(call.stderr.contains(sentence), "{sentence}: {}", call.stderr);
+        assert_eq!((ecr_status(&simulator).as_str(), scanning(&simulator)), ("ENABLED", before), "{sentence}");
+        assert!(!call.stderr.contains("may be without"), "{sentence}: {}", call.stderr);
+    }
+}
+
+#[test]
+fn to_bring_back_alone_does_nothing_else_of_the_plan() {
+    let cells = format!("{STALE_CELL}{}", STALE_CELL.replace("eu-west-1", "us-east-1"));
+    let simulator = stale("", &cells, "");
+    let before = scanning(&simulator);
+    let plan = stale_plan(&simulator);
+    let none = plan.apply(&simulator, &["--bring-back"]);
+    assert_eq!(none.code, 64, "{}", none.stderr);
+    simulator.add_fault(FaultSpec { skip: 2, ..enable_fault(FaultKind::Error, 1000) });
+    let consent = ["--confirm", "o-testing", "--accept-history-loss", "256", "--wait", "1s"];
+    assert_eq!(plan.apply(&simulator, &consent).code, 1);
+    simulator.clear_faults();
+    let call = plan.apply(&simulator, &["--bring-back", "--wait", "10s"]);
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    assert!(call.stdout.contains("Nothing is open"), "{}", call.stdout);
+    assert_eq!((ecr_status(&simulator).as_str(), scanning(&simulator)), ("ENABLED", before));
+    let disables =
+        |simulator: &Simulated| mutations(simulator).iter().filter(|call| *call == "inspector2:Disable").count();
+    assert_eq!(disables(&simulator), 1, "the other cell is not begun");
+    assert_eq!(said_by_others(&plan).code, 0);
+    // What it deleted is in the report, though it did not come to its end.
+    let applied = plan.applied();
+    assert_eq!(applied["steps_not_done"], 2);
+    assert_eq!(applied["steps"][0]["finished"], false);
+    assert_eq!(applied["steps"][0]["taken"], json!({"findings": 128, "images_not_rescanned": 1}));
+    assert!(applied["steps"][0]["saved"][0].as_str().expect("a place").contains("manifest.json: sha256"));
+    let call = plan.apply(&simulator, &["--resume", "--wait", "20s"]);
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    assert_eq!((disables(&simulator), simulator.losses()), (2, (256, 4)));
+    assert_eq!(plan.applied()["steps_not_done"], 0);
+}
+
+/// The member's own roles are needed for its configuration alone, and a status that is kept from us is no reason not to ask.
+#[test]
+fn it_is_turned_on_where_only_that_is_possible() {
+    let simulator = stale("", STALE_CELL, "");
+    let plan = left_off(&simulator);
+    let closed = FaultSpec::of("sts:AssumeRole", "AccessDenied", 403);
+    simulator.add_fault(FaultSpec { account: Some("333333333333".to_owned()), ..closed });
+    let call = plan.apply(&simulator, &["--resume", "--wait", "2s"]);
+    assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
+    assert_eq!(ecr_status(&simulator), "ENABLED", "{}", call.stderr);
+    assert!(call.stderr.contains("or without its scanning configuration"), "{}", call.stderr);
+    simulator.clear_faults();
+    assert_eq!(plan.apply(&simulator, &["--resume", "--wait", "20s"]).code, 0);
+
+    let simulator = stale("", STALE_CELL, "");
+    let plan = left_off(&simulator);
+    simulator.add_fault(FaultSpec::of("inspector2:BatchGetAccountStatus", "AccessDeniedException", 403));
+    let call = plan.apply(&simulator, &["--resume", "--wait", "1s"]);
+    assert_eq!(call.code, 1, "nobody saw it come true: {}{}", call.stdout, call.stderr);
+    simulator.clear_faults();
+    assert_eq!(ecr_status(&simulator), "ENABLED", "{}", call.stderr);
+    assert_eq!(said_by_others(&plan).code, 1);
+    assert_eq!(plan.apply(&simulator, &["--resume", "--wait", "20s"]).code, 0);
+    assert_eq!(simulator.losses(), (128, 2));
+}
+
+/// Findings and rules are gone, and the status still says ENABLED: that is what it said before.
+#[test]
+fn an_enabled_that_was_never_off_is_not_the_end_of_it() {
+    let mut scenario = stale_scenario("", STALE_CELL);
+    (scenario.delays.toggle_ms, scenario.delays.hidden, scenario.delays.lost_first) = (4000, true, true);
+    let simulator = scangap_tests::simulate(scenario);
+    let before = scanning(&simulator);
+    let plan = stale_plan(&simulator);
+    dies_at_the_disable(&simulator, &plan, FaultKind::HangAfter);
+    assert_eq!(ecr_status(&simulator), "ENABLED");
+    let call = plan.apply(&simulator, &["--bring-back", "--wait", "20s"]);
+    assert_eq!(call.code, 0, "{}{}\n{:#?}", call.stdout, call.stderr, plan.journal());
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!((ecr_status(&simulator).as_str(), scanning(&simulator)), ("ENABLED", before), "{:#?}", plan.journal());
+    assert_eq!(simulator.losses_one_by_one().len(), 1);
+}
+
+/// A disable that died unanswered an hour ago: asked again where everything is still there; and where nobody can tell any more,
+/// since somebody turned it off and on, not asked again, and not called a re-sync.
+#[test]
+fn an_old_unanswered_disable_is_settled_by_what_is_still_there() {
+    let simulator = stale("", STALE_CELL, "");
+    let plan = stale_plan(&simulator);
+    dies_at_the_disable(&simulator, &plan, FaultKind::Hang);
+    let call = plan.apply(&simulator, &["--bring-back", "--wait", "2s"]);
+    assert_eq!(call.code, 1, "it may still come through: {}{}", call.stdout, call.stderr);
+    assert!(call.stderr.contains("may be without ECR scanning"), "{}", call.stderr);
+    an_hour_ago(&plan);
+    let call = plan.apply(&simulator, &["--bring-back", "--wait", "2s"]);
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    assert_eq!(simulator.losses(), (0, 0));
+    let call = plan.apply(&simulator, &["--resume", "--wait", "20s"]);
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    assert_eq!(simulator.losses(), (128, 2));
+
+    let simulator = stale("", STALE_CELL, "");
+    let before = scanning(&simulator);
+    let plan = stale_plan(&simulator);
+    dies_at_the_disable(&simulator, &plan, FaultKind::Hang);
+    let administrator = Operator::of(&simulator, "222222222222", "eu-west-1");
+    for verb in ["/disable", "/enable"] {
+        administrator.inspector(verb, &json!({"accountIds": ["333333333333"], "resourceTypes": ["ECR"]}));
+    }
+    let rules = &before["scanningConfiguration"];
+    Operator::of(&simulator, "333333333333", "eu-west-1").ecr("PutRegistryScanningConfiguration", rules);
+    an_hour_ago(&plan);
+    let by_hand = simulator.mutating_calls().len();
+    let call = plan.apply(&simulator, &["--resume", "--wait", "10s"]);
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    let called = simulator.mutating_calls().split_off(by_hand);
+    assert!(!called.iter().any(|call| call.operation == "inspector2:Disable"), "{called:#?}");
+    let result = plan.applied()["steps"][0]["result"].to_string();
+    assert!(result.contains("nobody knows whether it was off"), "{result}");
+}
+
+/// While an apply is at work, other commands say so, and no other apply touches its cells; and where it hangs, they are named.
+#[test]
+fn an_apply_at_work_is_seen_and_one_that_hangs_is_named() {
+    let mut scenario = stale_scenario("", STALE_CELL);
+    scenario.delays.toggle_ms = 60_000;
+    let simulator = scangap_tests::simulate(scenario);
+    let plan = stale_plan(&simulator);
+    let (mut child, _home) = plan.command(&simulator, &[&CONSENT[..], &["--wait", "120s"]].concat()).spawn();
+    until("the disable", || journal_says(&plan, "accepted"));
+    signal("-STOP", child.id());
+    let others = said_by_others(&plan);
+    assert_eq!(others.code, 0, "{}", others.stderr);
+    assert!(others.stderr.contains("an apply is at work on account 333333333333 in eu-west-1"), "{}", others.stderr);
+    let copy = plan.home.path().join("copy");
+    fs_err::create_dir(&copy).expect("a folder");
+    fs_err::copy(plan.folder.join("plan.json"), copy.join("plan.json")).expect("copied");
+    let place = copy.to_string_lossy();
+    let arguments = [&["apply", &place, "--write-role-name", ROLE], &CONSENT[..]].concat();
+    let call = at(&simulator, &arguments).env("HOME", &plan.home.path().to_string_lossy()).run();
+    assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
+    assert!(call.stderr.contains("or one that is running, may have left account 333333333333"), "{}", call.stderr);
+    an_hour_ago(&plan);
+    let others = said_by_others(&plan);
+    assert_eq!(others.code, 1);
+    assert!(others.stderr.contains("account 333333333333 in eu-west-1 may be without"), "{}", others.stderr);
+    child.kill().expect("killed");
+    child.wait().expect("it ended");
+}
+
+/// Two plans of one cell, both begun; then the first leaves it off.
+#[test]
+fn a_resume_of_another_plan_stays_away_from_an_open_cell() {
+    let simulator = stale("", STALE_CELL, "");
+    let plan = stale_plan(&simulator);
+    let mut refused = FaultSpec::of("inspector2:Disable", "AccessDeniedException", 403);
+    refused.count = Some(1);
+    simulator.add_fault(refused);
+    assert_eq!(plan.consented(&simulator, &[]).code, 1);
+    let copy = plan.home.path().join("copy");
+    let copied = Command::new("cp").arg("-r").args([&plan.folder, &copy]).status().expect("cp runs");
+    assert!(copied.success());
+    simulator.add_fault(enable_fault(FaultKind::Error, 1000));
+    assert_eq!(plan.apply(&simulator, &["--resume", "--wait", "1s"]).code, 1);
+    simulator.clear_faults();
+    let before = simulator.mutating_calls().len();
+    let arguments = ["apply", &copy.to_string_lossy(), "--write-role-name", ROLE, "--resume"];
+    let call = at(&simulator, &arguments).env("HOME", &plan.home.path().to_string_lossy()).run();
+    assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
+    assert!(call.stderr.contains("may have left account 333333333333"), "{}", call.stderr);
+    assert_eq!(simulator.mutating_calls().len(), before);
+}
+
+#[test]
+fn a_second_ctrl_c_ends_it_and_the_next_command_names_the_cell() {
+    let mut scenario = stale_scenario("", STALE_CELL);
+    scenario.delays.toggle_ms = 3000;
+    let simulator = scangap_tests::simulate(scenario);
+    let plan = stale_plan(&simulator);
+    let (mut child, _home) = plan.command(&simulator, &[&CONSENT[..], &["--wait", "60s"]].concat()).spawn();
+    until("the disable", || journal_says(&plan, "accepted"));
+    signal("-INT", child.id());
+    std::thread::sleep(Duration::from_millis(500));
+    signal("-INT", child.id());
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    let others = said_by_others(&plan);
+    assert_eq!(others.code, 1);
+    assert!(others.stderr.contains("account 333333333333 in eu-west-1 may be without"), "{}", others.stderr);
+    let call = plan.apply(&simulator, &["--resume", "--wait", "20s"]);
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    assert_eq!((ecr_status(&simulator).as_str(), simulator.losses()), ("ENABLED", (128, 2)));
+}
+
+/// The script too: late, never, and off again after it was done.
+#[test]
+fn the_script_waits_for_a_disable_that_nobody_answered_for() {
+    let consent = [("SCANGAP_CONFIRM", "o-testing"), ("SCANGAP_ACCEPT_HISTORY_LOSS", LOST), ("AWS_MAX_ATTEMPTS", "4")];
+    for (kind, losses) in [(FaultKind::ResetAfter, (128, 2)), (FaultKind::Reset, (0, 0))] {
+        let mut scenario = stale_scenario("", STALE_CELL);
+        (scenario.delays.toggle_ms, scenario.delays.hidden) = (4000, true);
+        let simulator = scangap_tests::simulate(scenario);
+        let before = scanning(&simulator);
+        let plan = stale_plan(&simulator);
+        simulator.add_fault(fault("inspector2:Disable", kind, Some(1)));
+        // Whoever asked again would be refused, and take it for not done.
+        let throttled = FaultSpec::of("inspector2:Disable", "ThrottlingException", 429);
+        simulator.add_fault(throttled);
+        let output = run_script(&plan.folder, &simulator, &consent);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains("nobody knows what came of the disable"), "{said}");
+        assert!(said.contains("may be unscanned") && said.contains("aws inspector2 enable"), "{said}");
+        assert_eq!(simulator.mutating_calls().iter().filter(|call| call.operation == "inspector2:Disable").count(), 1);
+        simulator.clear_faults();
+        if kind == FaultKind::Reset {
+            let marker = plan.folder.join("backup/plan-sh-333333333333-eu-west-1/disabling");
+            Command::new("touch").args(["-d", "20 minutes ago"]).arg(marker).status().expect("touch runs");
+        }
+        let output = run_script(&plan.folder, &simulator, &consent);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!((ecr_status(&simulator).as_str(), scanning(&simulator)), ("ENABLED", before));
+        assert_eq!(simulator.losses(), losses, "once, or never");
+        // Off again since, whoever did it.
+        Operator::of(&simulator, "222222222222", "eu-west-1")
+            .inspector("/disable", &json!({"accountIds": ["333333333333"], "resourceTypes": ["ECR"]}));
+        until("the disable", || ecr_status(&simulator) == "DISABLED");
+        let output = run_script(&plan.folder, &simulator, &consent);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            !output.status.success() && said.contains("it was done, and ECR scanning of account 333333333333"),
+            "{said}"
+        );
+    }
+}
+
+/// A plan of both kinds: the repairs go alone, there and back.
+#[test]
+fn the_script_leaves_scanning_alone_where_it_is_told_to() {
+    let simulator = stale("", &with_a_denied_repository(), "");
+    let plan = stale_plan(&simulator);
+    let run = |argument: &str| {
+        let output = run_script_with(&[argument], &plan.folder, &simulator, &[("SCANGAP_CONFIRM", "o-testing")]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        assert!(!said.contains("DELETES"), "{said}");
+        mutations(&simulator)
+    };
+    assert_eq!(run("--repairs-only"), ["ecr:SetRepositoryPolicy"]);
+    assert_eq!(run("--back"), ["ecr:SetRepositoryPolicy"; 2]);
+    assert_eq!(simulator.losses(), (0, 0));
+}
