@@ -100,9 +100,9 @@ The policy lets Inspector in, and coverage still says ACCESS_DENIED. What may he
 2. Push an image to the repository. A push starts a scan; that it refreshes the status is likely, and not documented.
 3. Take the repository out of the registry's scan filters and put it back: only where its filters select it alone, as each cell
    below says. Not documented either, nor what becomes of its findings.
-4. Turn ECR scanning off and on for the account in the region, never for a cell under \"Not planned\". **This deletes every ECR finding there, suppressed ones and
-   their dates too, and images that were pushed longer ago than Inspector's window lose coverage until they are pushed
-   again.** scangap plans it only where what is lost was counted (`plan --collect`).
+4. Turn ECR scanning off and on for the account in the region, never for a cell under \"Not planned\". **This deletes every ECR
+   finding there, suppressed ones and their dates too, and images that were pushed longer ago than Inspector's window lose
+   coverage until they are pushed again.** scangap plans it only where what is lost was counted (`plan --collect`).
 
 ";
 
@@ -182,12 +182,10 @@ fn resync(step: &ResyncStep, text: &mut String) {
         text.push('\n');
     }
     for (repository, known) in step.filter_toggle() {
-        let _ = writeln!(
-            text,
-            "Gentler for {}, taking it out of the scan filters and putting it back: {known}\n",
-            code_span(&repository)
-        );
+        let _ =
+            writeln!(text, "Whether the scan filters can do it (3. above) for {}: {known}.\n", code_span(&repository));
     }
+    text.push_str("#### By hand\n\n");
     by_hand(step, text);
 }
 
