@@ -1,10 +1,11 @@
 //! Cells that an apply left without scanning: every later command says so, until they are brought back. What is remembered
 //! is where the journals are; the journals say the rest.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
-use scangap_model::{Tone, sanitize};
+use scangap_model::{AccountId, RegionName, Tone, sanitize};
 use scangap_plan::execute::{
     JOURNAL, LeftDisabled, PlanDocument, Resync, Told, hold_still, journal_name, read_journal,
 };
@@ -53,7 +54,15 @@ pub(crate) fn remember(plan: &PlanDocument, journal_folder: &Path) -> Result<(),
 }
 
 fn cell_of(step: &Resync) -> String {
-    format!("account {} in {}", step.account, step.region)
+    named(step.account, &step.region)
+}
+
+fn named(account: AccountId, region: &RegionName) -> String {
+    format!("account {account} in {region}")
+}
+
+fn indented(lines: &str) -> String {
+    lines.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
 }
 
 /// What is remembered of one apply.
@@ -116,27 +125,28 @@ impl Marker {
                 cell.name,
                 self.journal.display()
             ),
-            Known::Journal | Known::JournalGone => {
-                let why = if matches!(known, Known::Journal) {
-                    "an apply did not come to its end"
-                } else {
-                    "the journal of an apply is gone or cannot be read"
-                };
+            Known::Journal => {
                 let last = if self.simulated {
                     "if that simulation is gone"
                 } else {
-                    "once it is seen to be scanned with its configuration, and the apply cannot tell"
+                    "where the apply cannot tell any more, and once it is seen to be scanned with its configuration"
                 };
-                let by_hand: Vec<String> = cell.way_back.lines().map(|line| format!("    {line}")).collect();
                 format!(
-                    "error: {kind}{} may be without ECR scanning, or without its scanning configuration: {why}\n  to bring it back: scangap apply {} --bring-back --write-role-name ROLE\n  or by hand:\n{}\n  journal: {}\n  {last}: remove {}",
+                    "error: {kind}{} may be without ECR scanning, or without its scanning configuration: an apply did not come to its end\n  to bring it back: scangap apply {} --bring-back --write-role-name ROLE\n  or by hand:\n{}\n  journal: {}\n  {last}: remove {}",
                     cell.name,
                     shell_word(&self.plan),
-                    by_hand.join("\n"),
+                    indented(&cell.way_back),
                     self.journal.display(),
                     shell_word(&self.path.to_string_lossy())
                 )
             }
+            Known::JournalGone => format!(
+                "error: {kind}{} may be without ECR scanning, or without its scanning configuration: the journal of an apply is gone or cannot be read\n  where the plan's folder was moved to, it is brought back with: scangap apply FOLDER --bring-back --write-role-name ROLE\n  or by hand:\n{}\n  the journal was: {}\n  once the cell is seen to be scanned with its configuration: remove {}",
+                cell.name,
+                indented(&cell.way_back),
+                self.journal.display(),
+                shell_word(&self.path.to_string_lossy())
+            ),
         };
         let text: Vec<String> = what.lines().map(sanitize).collect();
         let tone = if matches!(known, Known::AtWork) { Tone::Warning } else { Tone::Bad };
@@ -238,17 +248,21 @@ pub(crate) fn warn() -> bool {
     any
 }
 
-/// The same for an apply that nothing could be remembered of.
-pub(crate) fn say_where_nothing_is_remembered(cells: &[LeftDisabled]) {
-    if folder().is_some() {
-        return;
-    }
+/// The same of cells that no marker tells of, since none could be written.
+pub(crate) fn say_what_is_not_remembered(cells: &[LeftDisabled]) {
+    let remembered: BTreeSet<String> = markers()
+        .filter_map(|path| Marker::read(&path))
+        .flat_map(|marker| marker.open().0.into_iter().map(|cell| cell.name.clone()).collect::<Vec<_>>())
+        .collect();
     for cell in cells {
-        let text = format!(
-            "account {} in {} may be without ECR scanning; by hand:\n{}",
-            cell.account, cell.region, cell.way_back
-        );
-        let text: Vec<String> = text.lines().map(sanitize).collect();
-        terminal::note(&terminal::paint(&text.join("\n"), Tone::Bad));
+        let name = named(cell.account, &cell.region);
+        if !remembered.contains(&name) {
+            let text = format!(
+                "error: {name} may be without ECR scanning, or without its scanning configuration\n  by hand:\n{}",
+                indented(&cell.way_back)
+            );
+            let text: Vec<String> = text.lines().map(sanitize).collect();
+            terminal::note(&terminal::paint(&text.join("\n"), Tone::Bad));
+        }
     }
 }

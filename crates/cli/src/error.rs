@@ -88,7 +88,7 @@ pub(crate) enum CliError {
     NotApplicable(#[source] Box<Stop>),
     #[error("what the plan would delete could not be saved")]
     NotSaved(#[source] Box<Stop>),
-    #[error("ECR scanning could not be turned on again everywhere")]
+    #[error("not every cell is known to be scanned again")]
     LeftDisabled(#[source] Box<Stop>),
     #[error("`{given}` is not `{expected}`: nothing was changed")]
     NotConfirmed { given: String, expected: String },
@@ -242,7 +242,10 @@ impl CliError {
             Self::Apply(stop) => stopped::hint(stop, "run it again with --resume: what is done stays done"),
             Self::NotApplicable(stop) => stopped::hint(stop, "run it again"),
             Self::NotSaved(stop) => stopped::hint(stop, "make the plan again in another folder"),
-            Self::LeftDisabled(_) => "run it with --bring-back, or the commands below by hand".to_owned(),
+            Self::LeftDisabled(stop) => match &**stop {
+                Stop::MayComeThrough { .. } => "run it again then, with --bring-back".to_owned(),
+                _ => "run it with --bring-back, or the commands below by hand".to_owned(),
+            },
             Self::NotConfirmed { .. } => "type it, or give it with --confirm and --accept-history-loss, exactly as it is asked for".to_owned(),
             Self::OtherLoss { .. } => "read the plan's warning, and give its number with --accept-history-loss".to_owned(),
             Self::NobodyToAsk { confirm, lost } => {

@@ -22,6 +22,7 @@ pub(crate) fn exit(stop: &Stop) -> Exit {
         | Stop::Backup { .. }
         | Stop::Refused { .. }
         | Stop::NotProven { .. }
+        | Stop::MayComeThrough { .. }
         | Stop::InTheWay(_)
         | Stop::Call { .. }
         | Stop::Slow { .. }
@@ -56,7 +57,8 @@ pub(crate) fn hint(stop: &Stop, again: &str) -> String {
         ),
         Stop::InTheWay(_) => "bring it back first, as said below, or wait for the other apply".to_owned(),
         Stop::Begun(_) => "go on with it: --resume".to_owned(),
-        Stop::NothingToResume(_) => "leave out --resume".to_owned(),
+        Stop::NothingToResume(_) => "leave out --resume; where its journal was lost, every command says how its cells are brought back by hand".to_owned(),
+        Stop::MayComeThrough { .. } => "run it again then".to_owned(),
         Stop::Backup { .. } => format!("what would be lost must be saved first: see the cause, and {again}"),
         Stop::SessionPolicyTooLong { .. } => {
             "make plans of fewer repositories, with --accounts, --regions or --diagnoses".to_owned()

@@ -127,6 +127,7 @@ fn policy(step: &PolicyStep) -> Value {
             "repositoryName": step.repository.as_str(),
         },
         "before_canonical_sha256": canonical_sha256(&step.before),
+        "after_canonical_sha256": canonical_sha256(&step.after),
         "before_sha256": sha256(&step.before),
         "after_sha256": sha256(&step.after),
         "before_file": format!("{folder}/before.json"),

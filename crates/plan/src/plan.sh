@@ -5,8 +5,12 @@
 #
 # WRITE_ROLE_NAME names a role in each account that may make the calls of this script there; without it the caller's own
 # credentials are used, and must be the account's. SCANGAP_CONFIRM and
-# SCANGAP_ACCEPT_HISTORY_LOSS may hold the words that are asked for, for those who cannot type them. Needs the aws CLI and python3.
+# SCANGAP_ACCEPT_HISTORY_LOSS may hold the words that are asked for, for those who cannot type them. SCANGAP_PATIENCE is how many
+# seconds a status may take (600). Needs the aws CLI and python3.
 set -euo pipefail
+export AWS_PAGER=
+PATIENCE="${SCANGAP_PATIENCE:-600}"
+NOT_KNOWN=0
 
 fail() { printf 'plan.sh: %s\n' "$1" >&2; exit 1; }
 
@@ -177,7 +181,7 @@ ecr_status() { # region, account
 wait_for() { # region, account, account that toggles, status
   local now waited=0
   until now="$(in_account "$3" ecr_status "$1" "$2")" && [ "$now" = "$4" ]; do
-    [ "$waited" -lt 300 ] || fail "ECR scanning of account $2 in $1 is $now, and not $4 after five minutes"
+    [ "$waited" -lt "$PATIENCE" ] || fail "ECR scanning of account $2 in $1 is ${now:-not known}, and not $4 after $PATIENCE seconds"
     sleep 2
     waited=$((waited + 2))
   done
@@ -189,22 +193,21 @@ other_scan_types() { # region, account
 import json, sys
 states = json.load(sys.stdin)["accounts"][0]["resourceState"]
 others = {name: state.get("status") for name, state in states.items() if name != "ecr"}
-if any(status == "ENABLED" for status in others.values()):
-    print("on")
-elif all(status == "DISABLED" for status in others.values()):
-    print("off")
-else:
+if any(status not in ("ENABLED", "DISABLED") for status in others.values()):
     print("changing")
+else:
+    print("on" if "ENABLED" in others.values() else "off")
 '
 }
 
-# disable or enable, region, account; 2: it was refused, and nothing was done. It is sent once: the CLI would ask again where
-# an answer is lost, and the refusal of a second call says nothing of the first.
+# disable or enable, region, account; 2: it was refused, and nothing was done. A disable is sent once: the CLI would ask again
+# where an answer is lost, and the refusal of a second call says nothing of the first.
 toggle() {
   local failed errors
   errors="$(mktemp)"
   # shellcheck disable=SC2016 # the backquotes are of the query
-  if failed="$(AWS_MAX_ATTEMPTS=1 call inspector2 "$1" --region "$2" --account-ids "$3" --resource-types ECR \
+  if failed="$([ "$1" = enable ] || export AWS_MAX_ATTEMPTS=1
+    call inspector2 "$1" --region "$2" --account-ids "$3" --resource-types ECR \
     --query 'not_null(failedAccounts, `[]`)[].errorCode' --output text 2>"$errors")"; then
     rm -f "$errors"
     case "$1 $failed" in
@@ -317,13 +320,55 @@ if not denied & stale:
 }
 
 # A disable that nobody answered for may come through yet: a quarter of an hour after it was called it is not waited for any
-# more. Comes back when the cell is not ENABLED, or then.
+# more. A status that cannot be read says nothing. Comes back when the cell is not ENABLED, or then.
 see_whether_it_comes_through() { # region, account, account that toggles, file that was written before the call
   local now
-  while now="$(in_account "$3" ecr_status "$1" "$2")" && [ "$now" = ENABLED ]; do
-    python3 -c 'import os, sys, time; sys.exit(time.time() - os.path.getmtime(sys.argv[1]) < 900)' "$4" && return
+  while true; do
+    now="$(in_account "$3" ecr_status "$1" "$2")" || now=unknown
+    case "$now" in
+      ENABLED | unknown) ! long_ago "$4" || return 0 ;;
+      *) return 0 ;;
+    esac
     sleep 5
   done
+}
+
+long_ago() { # file
+  python3 -c 'import os, sys, time; sys.exit(time.time() - os.path.getmtime(sys.argv[1]) < 900)' "$1"
+}
+
+# Written down with the credentials at hand: from here on it may be off.
+called_off() { # region, account, folder, what brings it back
+  : >"$3/disabling" || fail "$3/disabling could not be written, so nothing was turned off"
+  sync "$3" || fail "$3 could not be written, so nothing was turned off"
+  open_cell "$2" "$1" "$4"
+  toggle disable "$1" "$2"
+}
+
+# Asks until it is on: one refusal is no reason to leave it off.
+turn_on() { # region, account, account that toggles
+  local now waited=0
+  until now="$(in_account "$3" ecr_status "$1" "$2")" && [ "$now" = ENABLED ]; do
+    [ "$waited" -lt "$PATIENCE" ] || fail "ECR scanning of account $2 in $1 is ${now:-not known}, and not ENABLED after $PATIENCE seconds"
+    if [ "$now" = DISABLED ]; then
+      (in_account "$3" toggle enable "$1" "$2") || true
+    fi
+    sleep 2
+    waited=$((waited + 2))
+  done
+}
+
+as_it_was() { # region, account, folder, sha256 of the scanning configuration
+  in_account "$2" scanning "$1" "$3/registry-scanning-configuration.after.json" \
+    || fail "the scanning configuration of account $2 in $1 could not be read"
+  [ "$(scanning_form "$3/registry-scanning-configuration.after.json" | hash_of)" = "$4" ]
+}
+
+# AWS does not say what an enable writes.
+put_back_where_it_differs() { # region, account, folder, sha256 of the scanning configuration
+  as_it_was "$@" && return
+  in_account "$2" put_back "$1" "$3/registry-scanning-configuration.json"
+  as_it_was "$@" || fail "the scanning configuration of account $2 in $1 was put back, and is not what was put"
 }
 
 # A repository and the hash of its policy in its one form each; none: it has no policy.
@@ -332,7 +377,7 @@ resync() { # id, account, region, account that toggles, findings lost, images sc
   local id="$1" account="$2" region="$3" from="$4" lost="$5" images="$6" counted="$7" before="$8" registry="$9"
   local only="${10}" back="${11}"
   shift 11
-  local folder="backup/plan-sh-$account-$region" cell="account $account in $region" now status stale=()
+  local folder="backup/plan-sh-$account-$region" cell="account $account in $region" now needed status stale=()
   local moved="the plan is stale, make a new one"
   printf '%s: account %s, %s: ' "$id" "$account" "$region"
   if [ -e "$folder/done" ]; then
@@ -340,6 +385,11 @@ resync() { # id, account, region, account that toggles, findings lost, images sc
     [ "$now" = ENABLED ] || fail "it was done, and ECR scanning of $cell is $now now. To turn it on:
 $back"
     printf 'already done\n'
+    return
+  fi
+  if [ -e "$folder/not-known" ]; then
+    NOT_KNOWN=1
+    printf 'it is on, and nobody knows whether it was off: if it is still stale, make a new plan\n'
     return
   fi
   if [ ! -e "$folder/disabling" ]; then
@@ -362,10 +412,9 @@ $back"
     now="$(in_account "$account" governed "$folder/errors")" || fail "the Inspector policy of $cell could not be read"
     [ "$now" = no ] || fail "an Inspector policy of the organization governs $cell now: $moved"
     now="$(in_account "$from" permissions "$region")"
-    case "$now" in
-      *DISABLE_SCANNING*) ;;
-      *) fail "Inspector does not let account $from turn scanning of $cell off: $moved" ;;
-    esac
+    for needed in DISABLE_SCANNING ENABLE_SCANNING; do
+      grep -qw "$needed" <<<"$now" || fail "Inspector does not let account $from call $needed of $cell any more: $moved"
+    done
     now="$(in_account "$from" other_scan_types "$region" "$account")"
     [ "$now" != changing ] || fail "another scan type of $cell is changing: wait, and run this script again"
     if [ "$only" = no ] && [ "$now" != on ]; then
@@ -377,11 +426,9 @@ $back"
     in_account "$from" toggle enable "$region" "$account" \
       || fail "ECR scanning of $cell stays on: nothing shows that account $from could turn it on again"
     wait_for "$region" "$account" "$from" ENABLED
-    : >"$folder/disabling"
-    sync "$folder"
-    open_cell "$account" "$region" "$back"
+    put_back_where_it_differs "$region" "$account" "$folder" "$before"
     local came=0
-    in_account "$from" toggle disable "$region" "$account" || came=$?
+    in_account "$from" called_off "$region" "$account" "$folder" "$back" || came=$?
     if [ "$came" = 2 ]; then
       rm -f "$folder/disabling"
       trap - EXIT
@@ -394,10 +441,16 @@ $back"
       printf 'waits to see whether the disable came through; '
       see_whether_it_comes_through "$region" "$account" "$from" "$folder/disabling"
       status="$(in_account "$from" ecr_status "$region" "$account")"
-      # Enabled by hand since, or never off: neither is a reason to disable again.
       if [ "$status" = ENABLED ]; then
-        : >"$folder/enabling"
-        printf 'is on, and was perhaps never off: if it is still stale, make a new plan; '
+        long_ago "$folder/disabling" || fail "the status changes: run this script again"
+        # Enabled by hand since, or never off: neither is a reason to disable again. Inspector says where it is being turned off.
+        in_account "$from" toggle enable "$region" "$account" || fail "it is not known to be on: run this script again"
+        put_back_where_it_differs "$region" "$account" "$folder" "$before"
+        trap - EXIT
+        : >"$folder/not-known"
+        NOT_KNOWN=1
+        printf 'it is on, and nobody knows whether it was off: if it is still stale, make a new plan\n'
+        return
       fi
     fi
   fi
@@ -405,17 +458,14 @@ $back"
     wait_for "$region" "$account" "$from" DISABLED
     : >"$folder/enabling"
   fi
-  status="$(in_account "$from" ecr_status "$region" "$account")"
-  [ "$status" != DISABLED ] || in_account "$from" toggle enable "$region" "$account" || fail "ECR scanning could not be enabled"
-  wait_for "$region" "$account" "$from" ENABLED
-  in_account "$account" scanning "$region" "$folder/registry-scanning-configuration.after.json"
-  if [ "$(scanning_form "$folder/registry-scanning-configuration.after.json" | hash_of)" != "$before" ]; then
-    in_account "$account" put_back "$region" "$folder/registry-scanning-configuration.json"
-    in_account "$account" scanning "$region" "$folder/registry-scanning-configuration.after.json"
-    [ "$(scanning_form "$folder/registry-scanning-configuration.after.json" | hash_of)" = "$before" ] \
-      || fail "the scanning configuration of $cell was put back, and is not what was put"
-  fi
+  turn_on "$region" "$account" "$from"
+  put_back_where_it_differs "$region" "$account" "$folder" "$before"
   trap - EXIT
   : >"$folder/done"
   printf 'done\n'
+}
+
+# 3, as apply: something is not known.
+finish() {
+  [ "$NOT_KNOWN" = 0 ] || exit 3
 }

@@ -6,7 +6,7 @@ use scangap_assess::ELIGIBLE_DAYS;
 use scangap_model::{Observed, code_block, code_span, sanitize};
 use serde_json::{Value, json};
 
-use crate::commands::quoted;
+use crate::commands::{as_account, quoted};
 use crate::files::{difference, folder};
 use crate::json::plan_json;
 use crate::resync::ResyncStep;
@@ -193,27 +193,33 @@ fn resync(step: &ResyncStep, text: &mut String) {
 fn by_hand(step: &ResyncStep, text: &mut String) {
     let commands = step.commands();
     let (region, account, from) = (&step.region, step.account, step.toggled_from);
+    let saved = format!("backup/by-hand-{}", step.id);
     let mut block = |heading: &str, lines: &str| {
         let _ = writeln!(text, "{heading}\n\n{}", code_block("sh", lines));
     };
-    let first: Vec<String> = step.needs_first.iter().map(|step| format!("`{step}`")).collect();
-    let first = if first.is_empty() {
-        String::new()
-    } else {
-        format!(" First do {}: without, images that are scanned today are not scanned again.", first.join(", "))
-    };
     block(
-        "**If you stop anywhere after the disable**, the account is not scanned there. What brings it back, as the accounts named, at any time and more than once:",
-        &commands.way_back(),
+        "In the folder of this file. Each block is for the account that it names, and the changes look whether they have its credentials.",
+        "export AWS_PAGER=",
     );
     block(
+        "**If you stop anywhere after the disable**, the account is not scanned there. What brings it back, at any time and more than once, a line for each of two accounts:",
+        &commands.way_back(),
+    );
+    let first: Vec<String> = step.needs_first.iter().map(|step| format!("`{step}`")).collect();
+    let first = match first.as_slice() {
+        [] => String::new(),
+        first => {
+            format!(" First do {}: without, images that are scanned today are not scanned again.", first.join(", "))
+        }
+    };
+    let others = if step.losses.only_scan_type {
+        "it is the only scan type that is on"
+    } else {
+        "another scan type is ENABLED too (else everything of Inspector there would go)"
+    };
+    block(
         &format!(
-            "1. Look that everything is still as it was planned.{first} As account {from}: `ecr` must be ENABLED, {}, nothing may end in ING; `DISABLE_SCANNING` and `ENABLE_SCANNING` must be there; and at least one of the repositories above must still say ACCESS_DENIED.",
-            if step.losses.only_scan_type {
-                "and it is the only scan type"
-            } else {
-                "another scan type must be ENABLED too (else everything of Inspector there would go)"
-            }
+            "1. Look whether everything is still as it was planned.{first} As account {from}: `ecr` is ENABLED; {others}; no status ends in ING; `DISABLE_SCANNING` and `ENABLE_SCANNING` are there; at least one of the repositories above still says ACCESS_DENIED."
         ),
         &format!(
             "aws inspector2 batch-get-account-status --region {region} --account-ids {account}\naws inspector2 list-account-permissions --region {region} --service ECR\naws inspector2 list-coverage --region {region} --filter-criteria {}",
@@ -232,23 +238,38 @@ fn by_hand(step: &ResyncStep, text: &mut String) {
             format!("{} for {}", code_span(&rule.frequency), filters.join(", "))
         })
         .collect();
-    let registry = step
-        .registry_policy
-        .as_ref()
-        .map_or("there must be none".to_owned(), |_| "it must be the one below".to_owned());
+    let registry = if step.registry_policy.is_some() {
+        "the registry's policy is the one below"
+    } else {
+        "the registry has no policy"
+    };
+    let policies: Vec<String> = step
+        .policies
+        .iter()
+        .map(|(repository, policy)| {
+            let has = if policy.is_some() { "has the policy that the audit judged" } else { "has no policy" };
+            format!("{} {has}", code_span(repository))
+        })
+        .collect();
+    let mut looks = format!(
+        "aws ecr get-registry-scanning-configuration --region {region}\naws organizations describe-effective-policy --policy-type INSPECTOR_POLICY\naws ecr get-registry-policy --region {region}"
+    );
+    for (repository, _) in &step.policies {
+        let _ = write!(
+            looks,
+            "\naws ecr get-repository-policy --region {region} --repository-name {}",
+            quoted(&sanitize(repository))
+        );
+    }
     block(
         &format!(
-            "   As account {account}: the scan type must be {}, with the rules {}; no organization policy may be found; of the registry's policy, {registry}.",
+            "   As account {account}: the scan type is {}, with the rules {}; no policy of the organization is found; {registry}; {}.",
             code_span(&step.before.scan_type),
-            if rules.is_empty() { "none".to_owned() } else { rules.join("; ") }
+            if rules.is_empty() { "none".to_owned() } else { rules.join("; ") },
+            policies.join("; ")
         ),
-        &format!(
-            "aws ecr get-registry-scanning-configuration --region {region}\naws organizations describe-effective-policy --policy-type INSPECTOR_POLICY\naws ecr get-registry-policy --region {region}"
-        ),
+        &looks,
     );
-    if let Some(policy) = &step.registry_policy {
-        block("   The registry's policy, as it was judged:", policy);
-    }
     let mut findings = json!({
         "awsAccountId": [equals(account.as_str())],
         "findingStatus": [equals("ACTIVE"), equals("SUPPRESSED"), equals("CLOSED")],
@@ -258,11 +279,12 @@ fn by_hand(step: &ResyncStep, text: &mut String) {
     }
     block(
         &format!(
-            "2. Save what will be gone. As account {from}; there must not be more than {} findings:",
-            step.losses.findings
+            "2. Save what will be gone. As account {from}: there are not more than {} findings and {} images whose scan is ACTIVE. (Counted at {:.0}: where that is more than a day ago, count again with `plan --collect`.)",
+            step.losses.findings, step.losses.images, step.counted_at
         ),
         &format!(
-            "aws inspector2 list-findings --region {region} --filter-criteria {} > findings.json\naws inspector2 list-coverage --region {region} --filter-criteria {} > coverage.json\npython3 -c 'import json; print(len(json.load(open(\"findings.json\"))[\"findings\"]), \"findings saved\")'",
+            "umask 077 && mkdir -p backup && mkdir {saved} && {} && aws inspector2 list-findings --region {region} --filter-criteria {} > {saved}/findings.json && aws inspector2 list-coverage --region {region} --filter-criteria {} > {saved}/coverage.json && python3 -c 'import json, sys; at = sys.argv[1]; rows = json.load(open(at + \"/coverage.json\"))[\"coveredResources\"]; print(len(json.load(open(at + \"/findings.json\"))[\"findings\"]), \"findings saved,\", sum(row[\"resourceType\"] == \"AWS_ECR_CONTAINER_IMAGE\" and row.get(\"scanStatus\", {{}}).get(\"statusCode\") == \"ACTIVE\" for row in rows), \"images are scanned\")' {saved}",
+            as_account(from),
             quoted(&findings.to_string()),
             quoted(&json!({"accountId": [equals(account.as_str())]}).to_string())
         ),
@@ -270,29 +292,41 @@ fn by_hand(step: &ResyncStep, text: &mut String) {
     block(
         &format!("   As account {account}:"),
         &format!(
-            "aws inspector2 list-filters --region {region} > filters.json\naws inspector2 get-configuration --region {region} > configuration.json\naws ecr get-registry-scanning-configuration --region {region} > registry-scanning-configuration.json"
+            "{} && aws inspector2 list-filters --region {region} > {saved}/filters.json && aws inspector2 get-configuration --region {region} > {saved}/configuration.json && aws ecr get-registry-scanning-configuration --region {region} > {saved}/registry-scanning-configuration.json && echo saved",
+            as_account(account)
         ),
     );
     block(
         &format!(
-            "3. As account {from}, see that it may be turned on again: it is on, so this changes nothing. `failedAccounts` must be empty or say ALREADY_ENABLED; after anything else, stop here."
+            "3. As account {from}, see that it may be turned on again. It is on, so this changes nothing: `failedAccounts` is empty, or says ALREADY_ENABLED. After anything else, stop here."
         ),
         &commands.enable(),
     );
     block(
-        "4. Turn it off. `failedAccounts` must be empty; else nothing was done. The second line comes back when it is off.",
-        &format!("{}\n{}", commands.disable(), commands.wait_for("DISABLED")),
-    );
-    block(
-        "5. Only then turn it on. `failedAccounts` must be empty; with DISABLE_IN_PROGRESS or anything else in it, do it again.",
-        &format!("{}\n{}", commands.enable(), commands.wait_for("ENABLED")),
+        &format!(
+            "4. As account {from}, turn it off, once. Where `failedAccounts` is not empty it was refused, and nothing was done, unless it says DISABLE_IN_PROGRESS, SUSPEND_IN_PROGRESS or INTERNAL_ERROR. After these, and where there was no answer, do not call it again: go on with 5, for a quarter of an hour."
+        ),
+        &commands.disable(),
     );
     block(
         &format!(
-            "6. As account {account}, look whether the scanning configuration is as in 1, and put it back where it is not:"
+            "5. As account {from}, wait. This comes back when it is off. Still ENABLED a quarter of an hour after the call, it was not done: end this with Ctrl-C."
+        ),
+        &commands.wait_for("DISABLED"),
+    );
+    block(
+        &format!("6. As account {from}, turn it on. This asks until it is on, and comes back then."),
+        &commands.enable_until_it_is_on(),
+    );
+    block(
+        &format!(
+            "7. As account {account}, look whether the scanning configuration is as in 1, and put it back where it is not:"
         ),
         &format!("aws ecr get-registry-scanning-configuration --region {region}\n{}", commands.put_back()),
     );
+    if let Some(policy) = &step.registry_policy {
+        let _ = writeln!(text, "The registry's policy, as it was judged:\n\n{}", code_block("json", policy));
+    }
 }
 
 fn equals(value: &str) -> Value {

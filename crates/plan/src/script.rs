@@ -77,5 +77,6 @@ pub(crate) fn script(plan: &Plan) -> String {
         text.push_str("# shellcheck disable=SC2016 # the way back is for whoever reads it, and not for this shell\n");
         let _ = writeln!(text, "resync {}", words.join(" "));
     }
+    text.push_str("finish\n");
     text
 }

@@ -369,7 +369,8 @@ fn the_script_stops_at_a_world_that_moved_and_goes_on_where_it_was_stopped() {
     let simulator = stale("", STALE_CELL, "");
     let plan = stale_plan(&simulator);
     simulator.add_fault(FaultSpec { skip: 1, ..FaultSpec::of("inspector2:Enable", "InternalServerException", 500) });
-    let output = run_script(&plan.folder, &simulator, &script_env("128"));
+    let impatient = [&script_env("128")[..], &[("SCANGAP_PATIENCE", "4")]].concat();
+    let output = run_script(&plan.folder, &simulator, &impatient);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success(), "{said}");
     assert!(

@@ -197,7 +197,7 @@ fn a_cell_that_cannot_be_enabled_is_named_by_every_later_command_until_it_is() {
         }
     };
     named(&call, "apply itself");
-    assert!(call.stderr.contains("ECR scanning could not be turned on again everywhere"), "{}", call.stderr);
+    assert!(call.stderr.contains("not every cell is known to be scanned again"), "{}", call.stderr);
     assert_eq!(ecr_status(&simulator), "DISABLED");
     assert_eq!(plan.applied()["left_disabled"][0]["account_id"], "333333333333");
     let home = plan.home.path().to_string_lossy().into_owned();

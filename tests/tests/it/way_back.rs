@@ -79,19 +79,20 @@ fn dies_at_the_disable(simulator: &Simulated, plan: &Planned, kind: FaultKind) {
     simulator.clear_faults();
 }
 
-/// Shell commands, as whoever they say they are for.
-fn run_as(simulator: &Simulated, account: &str, lines: &str, folder: &Path) {
+/// Shell commands with somebody's credentials. Whether they came to their end.
+fn run_as(simulator: &Simulated, account: &str, lines: &str, folder: &Path) -> bool {
     let path = venv_program("aws").parent().expect("a folder").to_string_lossy().into_owned();
-    let output = Command::new("bash")
+    Command::new("bash")
         .args(["-ec", lines])
         .current_dir(folder)
         .env("PATH", format!("{path}:/usr/bin:/bin"))
         .env("AWS_ENDPOINT_URL", simulator.url())
         .env("AWS_ACCESS_KEY_ID", Simulator::access_key(account))
         .env("AWS_SECRET_ACCESS_KEY", "simulated")
-        .output()
-        .expect("bash runs");
-    assert!(output.status.success(), "as {account}: {lines}\n{}", String::from_utf8_lossy(&output.stderr));
+        .env("AWS_DEFAULT_REGION", "us-east-1")
+        .status()
+        .expect("bash runs")
+        .success()
 }
 
 #[test]
@@ -101,6 +102,10 @@ fn the_commands_that_are_shown_bring_it_back_as_they_are_pasted() {
     let plan = left_off(&simulator);
     let shown = plan.applied()["left_disabled"][0]["command"].as_str().expect("commands").to_owned();
     let said = said_by_others(&plan).stderr;
+    // Pasted whole by the account that toggles, the second part is not put onto its own registry.
+    let paste = |account: &str, lines: &str| run_as(&simulator, account, lines, plan.home.path());
+    assert!(!paste("222222222222", &shown), "{shown}");
+    assert!(!mutations(&simulator).iter().any(|call| call == "ecr:PutRegistryScanningConfiguration"));
     let parts: Vec<&str> = shown.split("# as account ").skip(1).collect();
     assert_eq!(parts.len(), 2, "{shown}");
     for part in parts {
@@ -108,7 +113,7 @@ fn the_commands_that_are_shown_bring_it_back_as_they_are_pasted() {
         for line in lines.lines() {
             assert!(said.contains(line), "`{line}` is not shown: {said}");
         }
-        run_as(&simulator, account, lines, plan.home.path());
+        assert!(paste(account, lines), "as {account}: {lines}");
     }
     assert_eq!(ecr_status(&simulator), "ENABLED");
     let rules = |value: &Value| {
@@ -149,20 +154,12 @@ fn the_runbook_followed_by_hand_does_what_apply_does() {
                 within = false;
                 // The way back stands first: it is not needed.
                 if !std::mem::take(&mut first) {
-                    run_as(
-                        &simulator,
-                        &account,
-                        &block
-                            .replace(
-                                "describe-effective-policy --policy-type INSPECTOR_POLICY",
-                                "describe-effective-policy --policy-type INSPECTOR_POLICY || true",
-                            )
-                            .replace(
-                                "get-registry-policy --region eu-west-1",
-                                "get-registry-policy --region eu-west-1 || true",
-                            ),
-                        plan.home.path(),
-                    );
+                    // What is not there is answered with an error, which is as it should be.
+                    let mut block = block.clone();
+                    for absent in ["--policy-type INSPECTOR_POLICY", "get-registry-policy --region eu-west-1"] {
+                        block = block.replace(absent, &format!("{absent} || true"));
+                    }
+                    assert!(run_as(&simulator, &account, &block, &plan.folder), "as {account}: {block}");
                 }
             }
             _ if within => block.extend([line, "\n"]),
@@ -179,7 +176,8 @@ fn the_runbook_followed_by_hand_does_what_apply_does() {
     );
     assert_eq!((ecr_status(&simulator).as_str(), simulator.losses()), ("ENABLED", (128, 2)));
     assert_eq!(audit(&simulator).expect_code(0).diagnosis("app"), "covered");
-    let saved = fs_err::read_to_string(plan.home.path().join("findings.json")).expect("a backup");
+    let saved = plan.folder.join("backup/by-hand-resync-0001/findings.json");
+    let saved = fs_err::read_to_string(saved).expect("a backup");
     let saved: Value = serde_json::from_str(&saved).expect("JSON");
     assert_eq!(saved["findings"].as_array().map(Vec::len), Some(128));
 }
@@ -234,6 +232,21 @@ fn what_keeps_a_resume_from_going_on_does_not_keep_it_from_bringing_back() {
         assert_eq!((ecr_status(&simulator).as_str(), scanning(&simulator)), ("ENABLED", before), "{sentence}");
         assert!(!call.stderr.contains("may be without"), "{sentence}: {}", call.stderr);
     }
+}
+
+/// Whoever cannot be told later is told now.
+#[test]
+fn a_cell_that_stays_off_is_named_also_where_nothing_can_be_remembered() {
+    let simulator = stale("", STALE_CELL, "");
+    let plan = left_off(&simulator);
+    simulator.add_fault(fault("inspector2:Enable", FaultKind::Error, Some(1000)));
+    let elsewhere = plan.home.path().join("file");
+    fs_err::write(&elsewhere, "").expect("written");
+    let command = plan.command(&simulator, &["--resume", "--wait", "1s"]);
+    let call = command.env("XDG_STATE_HOME", &elsewhere.to_string_lossy()).run();
+    assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
+    assert!(call.stderr.contains("account 333333333333 in eu-west-1 may be without"), "{}", call.stderr);
+    assert!(call.stderr.contains("aws inspector2 enable --region eu-west-1"), "{}", call.stderr);
 }
 
 #[test]
@@ -442,13 +455,23 @@ fn the_script_waits_for_a_disable_that_nobody_answered_for() {
         assert_eq!(simulator.mutating_calls().iter().filter(|call| call.operation == "inspector2:Disable").count(), 1);
         simulator.clear_faults();
         if kind == FaultKind::Reset {
+            // Long ago in a moment; and a status that cannot be read meanwhile says nothing.
             let marker = plan.folder.join("backup/plan-sh-333333333333-eu-west-1/disabling");
-            Command::new("touch").args(["-d", "20 minutes ago"]).arg(marker).status().expect("touch runs");
+            Command::new("touch").args(["-d", "890 seconds ago"]).arg(marker).status().expect("touch runs");
+            let mut unread = FaultSpec::of("inspector2:BatchGetAccountStatus", "AccessDeniedException", 403);
+            unread.count = Some(1);
+            simulator.add_fault(unread);
         }
         let output = run_script(&plan.folder, &simulator, &consent);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let code = if kind == FaultKind::Reset { 3 } else { 0 };
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(said.contains("nobody knows whether it was off"), kind == FaultKind::Reset, "{said}");
         assert_eq!((ecr_status(&simulator).as_str(), scanning(&simulator)), ("ENABLED", before));
         assert_eq!(simulator.losses(), losses, "once, or never");
+        if kind == FaultKind::Reset {
+            continue;
+        }
         // Off again since, whoever did it.
         Operator::of(&simulator, "222222222222", "eu-west-1")
             .inspector("/disable", &json!({"accountIds": ["333333333333"], "resourceTypes": ["ECR"]}));
@@ -477,4 +500,84 @@ fn the_script_leaves_scanning_alone_where_it_is_told_to() {
     assert_eq!(run("--repairs-only"), ["ecr:SetRepositoryPolicy"]);
     assert_eq!(run("--back"), ["ecr:SetRepositoryPolicy"; 2]);
     assert_eq!(simulator.losses(), (0, 0));
+}
+
+/// An Enable that is only tried may write rules of its own, as far as anybody knows: they are put back before anything else.
+#[test]
+fn a_trial_that_writes_rules_is_put_right_at_once() {
+    for stopped in [false, true] {
+        let mut scenario = stale_scenario("", STALE_CELL);
+        scenario.organization.enable_writes_rules = true;
+        let simulator = scangap_tests::simulate(scenario);
+        let before = scanning(&simulator);
+        let plan = stale_plan(&simulator);
+        if stopped {
+            simulator.add_fault(FaultSpec::of("ecr:PutRegistryScanningConfiguration", "AccessDeniedException", 403));
+            let call = plan.consented_for("1s", &simulator, &[]);
+            assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
+            assert!(call.stderr.contains("or without its scanning configuration"), "{}", call.stderr);
+            assert_ne!(scanning(&simulator), before);
+            simulator.clear_faults();
+            let call = plan.apply(&simulator, &["--bring-back", "--wait", "10s"]);
+            assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+            assert_eq!((scanning(&simulator), simulator.losses()), (before.clone(), (0, 0)));
+            assert_eq!(plan.applied()["steps_not_done"], 1, "it was not disabled, and is not called done");
+            let call = plan.apply(&simulator, &["--resume", "--wait", "20s"]);
+            assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+        } else {
+            let call = plan.consented(&simulator, &[]);
+            assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+            let called = mutations(&simulator);
+            assert_eq!(
+                called[..3],
+                ["inspector2:Enable", "ecr:PutRegistryScanningConfiguration", "inspector2:Disable"]
+            );
+        }
+        assert_eq!((scanning(&simulator), simulator.losses()), (before, (128, 2)));
+    }
+}
+
+/// Inspector says that it is on, and nobody saw it off: that is no way back of a cell that was off.
+#[test]
+fn what_was_only_asked_is_not_taken_for_seen() {
+    let simulator = stale("", STALE_CELL, "");
+    let plan = stale_plan(&simulator);
+    dies_at_the_disable(&simulator, &plan, FaultKind::Hang);
+    simulator.add_fault(FaultSpec::of("inspector2:BatchGetAccountStatus", "AccessDeniedException", 403));
+    let call = plan.apply(&simulator, &["--bring-back", "--wait", "4s"]);
+    assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
+    assert!(!journal_says(&plan, "enabling"), "{:#?}", plan.journal());
+    simulator.clear_faults();
+    let call = plan.apply(&simulator, &["--bring-back", "--wait", "1s"]);
+    assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
+    assert!(call.stderr.contains("its disable had no answer, and may come through until"), "{}", call.stderr);
+    let call = plan.apply(&simulator, &["--resume", "--wait", "20s"]);
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    assert_eq!(simulator.losses(), (128, 2));
+}
+
+/// A plan of a repair and a cell: what was repaired stays in the report, though its policies are gone when the cell is brought
+/// back. And another plan's journal is nobody's to go on with.
+#[test]
+fn a_report_forgets_nothing_and_a_journal_belongs_to_its_plan() {
+    let simulator = stale("", &with_a_denied_repository(), "");
+    let other = plan_of(&simulator, &audit(&simulator).expect_code(0), &["--resync"]);
+    let plan = left_off(&simulator);
+    let policies = plan.folder.join("policies");
+    fs_err::rename(&policies, plan.home.path().join("policies")).expect("moved away");
+    let call = plan.apply(&simulator, &["--bring-back", "--wait", "10s"]);
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    let steps = plan.applied()["steps"].clone();
+    assert_eq!(
+        (steps[0]["kind"].as_str(), steps[0]["finished"].as_bool()),
+        (Some("repair_policy"), Some(true)),
+        "{steps}"
+    );
+    fs_err::copy(plan.folder.join("journal.jsonl"), other.folder.join("journal.jsonl")).expect("copied");
+    for more in [&["--resume"][..], &["--bring-back"], &CONSENT] {
+        let call = other.apply(&simulator, more);
+        assert_eq!(call.code, 65, "{more:?}: {}{}", call.stdout, call.stderr);
+        assert!(call.stderr.contains("is not a journal of this plan"), "{}", call.stderr);
+        assert!(!other.folder.join("applied.json").exists(), "nothing is said of it");
+    }
 }

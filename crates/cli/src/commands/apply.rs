@@ -277,7 +277,7 @@ fn close(plan: &PlanDocument, outcome: Outcome, folder: &Path, global: &Global) 
         ));
     }
     let unfinished = outcome.steps.iter().any(|step| step.finished && !step.not_refreshed.is_empty());
-    disabled::say_where_nothing_is_remembered(&outcome.left_disabled);
+    disabled::say_what_is_not_remembered(&outcome.left_disabled);
     // Why it stopped is told first: that the report could not be written may have the same cause.
     let written = match (written, &outcome.stopped) {
         (Err(error), Some(stop)) if !matches!(stop, Stop::OnlyBroughtBack) => {

@@ -23,6 +23,8 @@ use super::pages::pages;
 use super::run::{ApplyEvent, Executor, StepReport, Waits, may_pass};
 use super::stop::Stop;
 
+/// The detail of a cell whose scanning configuration an enable that was only tried wrote anew. It was not disabled.
+const WROTE_ANEW: &str = "wrote_anew";
 /// What a journal calls an enable that is asked for to hear whether it may be, or is so already.
 const PROVING: &str = "proving";
 /// The detail of a cell whose disable nobody answered for, and that nothing tells of any more.
@@ -119,6 +121,9 @@ pub(super) fn done_before(step: &Resync, told: &Told) -> StepReport {
 pub(super) fn not_finished(step: &Resync, told: &Told) -> Option<StepReport> {
     let result = match told.progress(&step.id) {
         progress if progress.is_open() => "not finished: it may be without scanning, or without its configuration",
+        Progress::Restored if told.is_so(&step.id, UNANSWERED) => {
+            "not finished: it is on, with its configuration; nobody knows whether it was off: its disable had no answer"
+        }
         Progress::Restored => "not finished: it was turned off, and is on again with its configuration",
         _ => return None,
     };
@@ -338,14 +343,15 @@ impl<'e> Cell<'e> {
 
     /// Asks until it is ENABLED, or until patience ends. Once it was accepted it is not asked again before that had time to
     /// show. ENABLED is the end of it where the cell was seen off; else it may be what was before, and Inspector is asked,
-    /// which says so where it is being turned off after all. Where the status is kept from us it is asked too: an enable too
+    /// which says so where it is being turned off after all: that is not written down as the way back of one that was off. Where the status is kept from us it is asked too: an enable too
     /// many does nothing, one too few does.
     async fn enable(&mut self) -> Result<(), Stop> {
         let writer = self.executor.writer(&self.step.id, self.step.toggled_from, &self.step.region)?;
         let mut waits = self.executor.waits();
         let mut last: Option<Stop> = None;
         let mut accepted: Option<Waits> = None;
-        let mut sure = self.progress >= Progress::Disabled;
+        let mut seen_off = self.progress >= Progress::Disabled;
+        let mut sure = seen_off;
         loop {
             let status = self.status().await;
             let asks = match status.as_deref() {
@@ -354,7 +360,7 @@ impl<'e> Cell<'e> {
                     return Ok(());
                 }
                 Ok(DISABLED) => {
-                    sure = true;
+                    (seen_off, sure) = (true, true);
                     true
                 }
                 Ok(status) => status == ENABLED,
@@ -365,7 +371,7 @@ impl<'e> Cell<'e> {
             };
             if asks && accepted.as_ref().is_none_or(Waits::is_over) {
                 let line = [("call", json!("inspector2:Enable"))];
-                if sure {
+                if seen_off {
                     self.note_if_possible(Progress::Enabling, &line).await;
                 } else {
                     let _ = self.executor.line(PROVING, &self.step.id, &line).await;

@@ -48,8 +48,12 @@ pub struct Repair {
     pub region: RegionName,
     pub repository: String,
     pub repository_arn: String,
+    /// Empty where the plan was opened without its policies.
     pub before: String,
     pub after: String,
+    /// Of both in canonical form.
+    pub before_sha256: String,
+    pub after_sha256: String,
 }
 
 #[derive(Debug, Clone)]
@@ -104,10 +108,9 @@ impl PlanDocument {
         document.with_policies(&value)
     }
 
-    /// The plan as far as it is about cells, to bring them back: whatever became of the policies beside it.
+    /// The same whatever became of the policies beside it: to bring cells back, and for nothing else.
     pub fn open_without_policies(path: &Path) -> Result<Self, DocumentError> {
-        let (document, _) = Self::alone(path)?;
-        Ok(Self { repairs: Vec::new(), ..document })
+        Ok(Self::alone(path)?.0)
     }
 
     fn alone(path: &Path) -> Result<(Self, Value), DocumentError> {
@@ -205,6 +208,8 @@ fn repair(step: &Value) -> Option<Repair> {
         repository_arn: text(step, "repository_arn")?,
         before: String::new(),
         after: String::new(),
+        before_sha256: text(step, "before_canonical_sha256")?,
+        after_sha256: text(step, "after_canonical_sha256")?,
     })
 }
 

@@ -4,7 +4,7 @@ use scangap_aws::read::PolicyAnswer;
 use scangap_model::Api;
 use serde_json::json;
 
-use super::document::{Repair, policy_sha256, same_policy};
+use super::document::{Repair, same_policy};
 use super::journal::Progress;
 use super::run::{ApplyEvent, Executor, StepReport, may_pass};
 use super::stop::Stop;
@@ -50,8 +50,8 @@ fn report(step: &Repair, result: &str) -> StepReport {
         finished: true,
         not_refreshed: Vec::new(),
         saved: Vec::new(),
-        before_sha256: policy_sha256(&step.before),
-        after_sha256: policy_sha256(&step.after),
+        before_sha256: step.before_sha256.clone(),
+        after_sha256: step.after_sha256.clone(),
         predicted: None,
         taken: None,
     }

@@ -205,6 +205,9 @@ pub async fn apply(
     let before = read_journal(&path)?;
     // A journal without a line is of an apply that was refused before it began: there is no consent in it to go on by.
     let told = before.unwrap_or_default();
+    if told.plan_sha256.as_ref().is_some_and(|hash| *hash != plan.plan_sha256) {
+        return Err(JournalError::OtherPlan(path).into());
+    }
     match (told.lines > 0, options.resume) {
         (true, false) => return Err(Stop::Begun(path)),
         (false, true) => return Err(Stop::NothingToResume(options.folder.clone())),
@@ -217,6 +220,10 @@ pub async fn apply(
     let mut outcome = Outcome::new(&identity, (options.clock)());
     let work = Work { plan, options, listener, cancel: &cancel };
     let end = work.all(connection, identity, &told, &mut outcome).await;
+    if let Err(locked @ Stop::Journal(JournalError::Locked(_))) = end {
+        // Whoever holds it tells how it ends.
+        return Err(locked);
+    }
     outcome.end(plan, &work.told_now().unwrap_or_default(), end.err(), (options.clock)());
     Ok(outcome)
 }
@@ -278,7 +285,7 @@ impl<'a> Work<'a> {
         let journal = journal?;
         remembered?;
         if self.options.only_bring_back {
-            return Err(Stop::OnlyBroughtBack);
+            return Err(self.what_is_open_still()?.unwrap_or(Stop::OnlyBroughtBack));
         }
         self.admissible()?;
         let access = Access::open(connection, identity, self.plan, self.options).await?;
@@ -345,6 +352,16 @@ impl<'a> Work<'a> {
 
     fn nobody_in_the_way(&self) -> Result<(), Stop> {
         (self.options.in_the_way)(self.plan, &self.options.folder).map_or(Ok(()), |cell| Err(Stop::InTheWay(cell)))
+    }
+
+    /// A cell whose disable had no answer, and may still come through.
+    fn what_is_open_still(&self) -> Result<Option<Stop>, Stop> {
+        let told = self.told_now()?;
+        let open = told.open().next().map(|step| {
+            let until = told.called_at(step).and_then(|at| at.checked_add(LONG_AGO).ok());
+            Stop::MayComeThrough { step: step.clone(), until: until.unwrap_or_else(self.options.clock) }
+        });
+        Ok(open)
     }
 
     fn remember(&self) -> Result<(), Stop> {

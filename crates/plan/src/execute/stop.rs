@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use scangap_aws::{CallError, ConnectError};
 use scangap_model::{AccountId, RegionName};
 
@@ -50,6 +51,8 @@ pub enum Stop {
     Surprise { step: String, what: String },
     #[error(transparent)]
     FindingsReports(FindingsReportsError),
+    #[error("{step}: its disable had no answer, and may come through until {until:.0}")]
+    MayComeThrough { step: String, until: Timestamp },
     #[error("what was open was brought back, and nothing else was done")]
     OnlyBroughtBack,
     #[error("it was interrupted")]

@@ -58,6 +58,7 @@ impl Scenario {
                 regions: Some(Vec::new()),
                 session_seconds: None,
                 rules_survive_disable: false,
+                enable_writes_rules: false,
                 report_buckets: None,
                 not_implemented: Vec::new(),
             },

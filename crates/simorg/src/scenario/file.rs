@@ -69,6 +69,9 @@ pub struct OrganizationSpec {
     /// Whether the registry's scan rules survive turning ECR scanning off and on. AWS does not say.
     #[serde(default)]
     pub rules_survive_disable: bool,
+    /// Whether Enable is accepted where scanning is on already, and writes rules of its own there too.
+    #[serde(default)]
+    pub enable_writes_rules: bool,
     /// The buckets that Inspector finds when it writes a report of findings; default: any.
     pub report_buckets: Option<Vec<String>>,
     /// Operations that answer that they do not exist, such as `account:ListRegions`.

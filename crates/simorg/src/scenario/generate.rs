@@ -102,6 +102,7 @@ impl Generate {
                 regions: None,
                 session_seconds: None,
                 rules_survive_disable: false,
+                enable_writes_rules: false,
                 report_buckets: None,
                 not_implemented: Vec::new(),
             },

@@ -243,6 +243,8 @@ fn toggle(
             let code = if cell.ecr_scanning == "ENABLING" { "ENABLE_IN_PROGRESS" } else { "DISABLE_IN_PROGRESS" };
             failed.push(json!({"accountId": id, "errorCode": code, "errorMessage": "A change is in progress"}));
             continue;
+        } else if enable && world.organization.enable_writes_rules {
+            world.write_rules(account, region);
         } else if enable {
             failed.push(json!({"accountId": id, "errorCode": "ALREADY_ENABLED", "errorMessage": "Already enabled"}));
             continue;

@@ -166,6 +166,13 @@ impl World {
         self.losses.push(Loss { account, region: region.clone(), findings, images });
     }
 
+    /// What an enable writes where it finds no rules.
+    pub(crate) fn write_rules(&mut self, account: AccountId, region: &RegionName) {
+        if let Some(cell) = self.cell(account, region) {
+            cell.rules = vec![super::Rule { frequency: "CONTINUOUS_SCAN".to_owned(), filters: vec!["*".to_owned()] }];
+        }
+    }
+
     /// AWS: "Scanning Amazon ECR container images": everything eligible is scanned anew; older images expire at once.
     fn enabled(&mut self, account: AccountId, region: &RegionName) {
         let now = self.now();

@@ -5,8 +5,9 @@ use scangap_aws::read::PolicyAnswer;
 use scangap_model::Api;
 use serde_json::json;
 
-use super::{Cell, ENABLED, ON_ALREADY, PROVING, describe};
+use super::{Cell, ENABLED, ON_ALREADY, PROVING, WROTE_ANEW, describe};
 use crate::execute::document::{Resync, policy_sha256, scanning_sha256};
+use crate::execute::journal::Progress;
 use crate::execute::run::{ApplyEvent, Executor, may_pass};
 use crate::execute::stop::Stop;
 
@@ -94,14 +95,15 @@ pub(in crate::execute) async fn stale(executor: &Executor<'_>, step: &Resync) ->
 
 /// Before anything is turned off.
 pub(in crate::execute) async fn prove(executor: &Executor<'_>, step: &Resync) -> Result<(), Stop> {
-    let proven = Cell::new(executor, step)?.prove().await;
-    proven.map_err(|why| match why {
+    let mut cell = Cell::new(executor, step)?;
+    cell.prove().await.map_err(|why| match why {
         Stop::Stale(_) | Stop::Interrupted | Stop::Journal(_) => why,
         why => {
             let (account, region) = (step.account, step.region.clone());
             Stop::NotProven { step: step.id.clone(), account, region, source: Box::new(why) }
         }
     })?;
+    cell.as_it_was().await?;
     executor.tell(ApplyEvent::Proven { step: step.id.clone() });
     Ok(())
 }
@@ -134,5 +136,15 @@ impl Cell<'_> {
                 Err(error) => return Err(self.failed("inspector2:Enable")(error)),
             }
         }
+    }
+
+    /// AWS does not say what an enable writes: a configuration that it wrote anew is put back at once.
+    async fn as_it_was(&mut self) -> Result<(), Stop> {
+        if self.is_restored().await? {
+            return Ok(());
+        }
+        self.note(Progress::Enabled, &[(WROTE_ANEW, json!(true))]).await?;
+        self.restore().await?;
+        self.never_disabled().await
     }
 }
