@@ -90,8 +90,9 @@ fn run_as(simulator: &Simulated, account: &str, lines: &str, folder: &Path) -> b
         .env("AWS_ACCESS_KEY_ID", Simulator::access_key(account))
         .env("AWS_SECRET_ACCESS_KEY", "simulated")
         .env("AWS_DEFAULT_REGION", "us-east-1")
-        .status()
+        .output()
         .expect("bash runs")
+        .status
         .success()
 }
 
