@@ -15,30 +15,38 @@ pub(crate) struct CellCommands<'a> {
 }
 
 impl CellCommands<'_> {
+    /// Once: the CLI would ask again where an answer is lost, and the refusal of a second call says nothing of the first.
     pub(crate) fn disable(&self) -> String {
-        format!("{} && {}", as_account(self.toggled_from), self.toggle("disable"))
+        format!("{} && AWS_MAX_ATTEMPTS=1 {}", self.as_who_toggles(), self.toggle("disable"))
     }
 
     pub(crate) fn enable(&self) -> String {
-        format!("{} && {}", as_account(self.toggled_from), self.toggle("enable"))
+        format!("{} && {}", self.as_who_toggles(), self.toggle("enable"))
     }
 
-    /// Asks until it is on: an enable that comes while the cell is still being turned off is refused, and would be forgotten.
+    /// Asks first, then looks: an ENABLED may be what was before, and an enable that comes while the cell is still being turned
+    /// off is refused.
     pub(crate) fn enable_until_it_is_on(&self) -> String {
-        let looks = self.looks_until("ENABLED");
-        format!("{} && {looks}; do {}; sleep 10; done", as_account(self.toggled_from), self.toggle("enable"))
+        format!(
+            "{} && until {}; sleep 5; {}; do :; done && echo 'ECR scanning of account {} in {} is ENABLED'",
+            self.as_who_toggles(),
+            self.toggle("enable"),
+            self.is("ENABLED"),
+            self.account,
+            self.region
+        )
     }
 
     /// Comes back when the status is reached, and not before.
     pub(crate) fn wait_for(&self, status: &str) -> String {
-        format!("{}; do sleep 5; done", self.looks_until(status))
+        format!("until {}; do sleep 5; done && echo 'It is {status}'", self.is(status))
     }
 
     /// Puts the scanning configuration back, as the plan saw it.
     pub(crate) fn put_back(&self) -> String {
         format!(
             "{} && aws ecr put-registry-scanning-configuration --region {} --scan-type {} --rules {}",
-            as_account(self.account),
+            as_account(self.account, self.region),
             self.region,
             quoted(self.scan_type),
             quoted(&scan_rules(self.rules).to_string())
@@ -48,7 +56,7 @@ impl CellCommands<'_> {
     /// From without scanning to as it was: what is pasted as the account that toggles, then as the account itself.
     pub(crate) fn way_back(&self) -> String {
         format!(
-            "# as account {}\n{}\n# as account {}\n{}",
+            "# as account {}; after a disable that had no answer, a quarter of an hour later once more\n{}\n# as account {}\n{}",
             self.toggled_from,
             self.enable_until_it_is_on(),
             self.account,
@@ -56,21 +64,27 @@ impl CellCommands<'_> {
         )
     }
 
+    fn as_who_toggles(&self) -> String {
+        as_account(self.toggled_from, self.region)
+    }
+
     fn toggle(&self, verb: &str) -> String {
         format!("aws inspector2 {verb} --region {} --account-ids {} --resource-types ECR", self.region, self.account)
     }
 
-    fn looks_until(&self, status: &str) -> String {
+    fn is(&self, status: &str) -> String {
         format!(
-            "until [ \"$(aws inspector2 batch-get-account-status --region {} --account-ids {} --query 'accounts[0].resourceState.ecr.status' --output text)\" = {status} ]",
+            "[ \"$(aws inspector2 batch-get-account-status --region {} --account-ids {} --query 'accounts[0].resourceState.ecr.status' --output text)\" = {status} ]",
             self.region, self.account
         )
     }
 }
 
-/// Goes on only with the credentials of an account.
-pub(crate) fn as_account(account: AccountId) -> String {
-    format!("[ \"$(aws sts get-caller-identity --query Account --output text)\" = {account} ]")
+/// Goes on only with the credentials of an account, and says so where it does not.
+pub(crate) fn as_account(account: AccountId, region: &RegionName) -> String {
+    format!(
+        "{{ [ \"$(aws sts get-caller-identity --region {region} --query Account --output text)\" = {account} ] || {{ echo 'NOT DONE: these are not the credentials of account {account}' >&2; false; }}; }}"
+    )
 }
 
 /// Rules as AWS's API has them.

@@ -24,6 +24,11 @@ prepare() {
     *) fail "it takes --repairs-only, --back, or nothing" ;;
   esac
   command -v python3 >/dev/null || fail "python3 is needed to compare policies"
+  case "$PATIENCE" in
+    '' | *[!0-9]* | 0) fail "SCANGAP_PATIENCE is a number of seconds, and not $PATIENCE" ;;
+  esac
+  # At AWS, to end sooner would leave a cell off.
+  [ "$SIMULATED" = yes ] || [ "$PATIENCE" -ge 600 ] || PATIENCE=600
   # Version 1 of the CLI knows AWS_DEFAULT_REGION alone, and calls STS in one place for the world unless told.
   export AWS_DEFAULT_REGION="${AWS_DEFAULT_REGION:-${AWS_REGION:-$HOME_REGION}}"
   export AWS_STS_REGIONAL_ENDPOINTS=regional
@@ -340,7 +345,10 @@ long_ago() { # file
 # Written down with the credentials at hand: from here on it may be off.
 called_off() { # region, account, folder, what brings it back
   : >"$3/disabling" || fail "$3/disabling could not be written, so nothing was turned off"
-  sync "$3" || fail "$3 could not be written, so nothing was turned off"
+  if ! sync "$3"; then
+    rm -f "$3/disabling"
+    fail "$3 could not be written, so nothing was turned off"
+  fi
   open_cell "$2" "$1" "$4"
   toggle disable "$1" "$2"
 }
@@ -349,10 +357,10 @@ called_off() { # region, account, folder, what brings it back
 turn_on() { # region, account, account that toggles
   local now waited=0
   until now="$(in_account "$3" ecr_status "$1" "$2")" && [ "$now" = ENABLED ]; do
-    [ "$waited" -lt "$PATIENCE" ] || fail "ECR scanning of account $2 in $1 is ${now:-not known}, and not ENABLED after $PATIENCE seconds"
     if [ "$now" = DISABLED ]; then
       (in_account "$3" toggle enable "$1" "$2") || true
     fi
+    [ "$waited" -lt "$PATIENCE" ] || fail "ECR scanning of account $2 in $1 is ${now:-not known}, and not ENABLED after $PATIENCE seconds"
     sleep 2
     waited=$((waited + 2))
   done
@@ -380,17 +388,24 @@ resync() { # id, account, region, account that toggles, findings lost, images sc
   local folder="backup/plan-sh-$account-$region" cell="account $account in $region" now needed status stale=()
   local moved="the plan is stale, make a new one"
   printf '%s: account %s, %s: ' "$id" "$account" "$region"
-  if [ -e "$folder/done" ]; then
+  if [ -e "$folder/done" ] || [ -e "$folder/not-known" ]; then
     now="$(in_account "$from" ecr_status "$region" "$account")"
     [ "$now" = ENABLED ] || fail "it was done, and ECR scanning of $cell is $now now. To turn it on:
 $back"
-    printf 'already done\n'
+    if [ -e "$folder/done" ]; then
+      printf 'already done\n'
+    else
+      NOT_KNOWN=1
+      printf 'it is on, and nobody knows whether it was off: if it is still stale, make a new plan\n'
+    fi
     return
   fi
-  if [ -e "$folder/not-known" ]; then
-    NOT_KNOWN=1
-    printf 'it is on, and nobody knows whether it was off: if it is still stale, make a new plan\n'
-    return
+  # The trial of an enable was stopped: what was saved before it is put back before anything is saved again.
+  if [ -e "$folder/trying" ]; then
+    open_cell "$account" "$region" "$back"
+    put_back_where_it_differs "$region" "$account" "$folder" "$before"
+    rm -f "$folder/trying"
+    trap - EXIT
   fi
   if [ ! -e "$folder/disabling" ]; then
     umask 077
@@ -422,12 +437,19 @@ $back"
     fi
     in_account "$from" save "$region" "$account" "$folder" "$only"
     within_the_plan "$folder" "$lost" "$images" "$counted" "${stale[@]}" || exit 1
-    # Asked for where it is on, an enable changes nothing; who may not turn it on again hears it before it is off.
-    in_account "$from" toggle enable "$region" "$account" \
-      || fail "ECR scanning of $cell stays on: nothing shows that account $from could turn it on again"
-    wait_for "$region" "$account" "$from" ENABLED
-    put_back_where_it_differs "$region" "$account" "$folder" "$before"
+    # Asked for where it is on, an enable changes nothing; who may not turn it on again hears it before it is off. What it writes
+    # all the same is put back, whatever it said.
+    : >"$folder/trying"
+    sync "$folder"
+    open_cell "$account" "$region" "$back"
     local came=0
+    in_account "$from" toggle enable "$region" "$account" || came=$?
+    [ "$came" != 0 ] || wait_for "$region" "$account" "$from" ENABLED
+    put_back_where_it_differs "$region" "$account" "$folder" "$before"
+    rm -f "$folder/trying"
+    trap - EXIT
+    [ "$came" = 0 ] || fail "ECR scanning of $cell stays on: nothing shows that account $from could turn it on again"
+    came=0
     in_account "$from" called_off "$region" "$account" "$folder" "$back" || came=$?
     if [ "$came" = 2 ]; then
       rm -f "$folder/disabling"
@@ -445,6 +467,7 @@ $back"
         long_ago "$folder/disabling" || fail "the status changes: run this script again"
         # Enabled by hand since, or never off: neither is a reason to disable again. Inspector says where it is being turned off.
         in_account "$from" toggle enable "$region" "$account" || fail "it is not known to be on: run this script again"
+        wait_for "$region" "$account" "$from" ENABLED
         put_back_where_it_differs "$region" "$account" "$folder" "$before"
         trap - EXIT
         : >"$folder/not-known"

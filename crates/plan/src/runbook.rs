@@ -202,7 +202,7 @@ fn by_hand(step: &ResyncStep, text: &mut String) {
         "export AWS_PAGER=",
     );
     block(
-        "**If you stop anywhere after the disable**, the account is not scanned there. What brings it back, at any time and more than once, a line for each of two accounts:",
+        "**If you stop anywhere after the disable**, the account is not scanned there. What brings it back, as often as is needed, a line for each of two accounts:",
         &commands.way_back(),
     );
     let first: Vec<String> = step.needs_first.iter().map(|step| format!("`{step}`")).collect();
@@ -247,7 +247,7 @@ fn by_hand(step: &ResyncStep, text: &mut String) {
         .policies
         .iter()
         .map(|(repository, policy)| {
-            let has = if policy.is_some() { "has the policy that the audit judged" } else { "has no policy" };
+            let has = if policy.is_some() { "has the policy below" } else { "has no policy" };
             format!("{} {has}", code_span(repository))
         })
         .collect();
@@ -279,12 +279,12 @@ fn by_hand(step: &ResyncStep, text: &mut String) {
     }
     block(
         &format!(
-            "2. Save what will be gone. As account {from}: there are not more than {} findings and {} images whose scan is ACTIVE. (Counted at {:.0}: where that is more than a day ago, count again with `plan --collect`.)",
+            "2. Save what will be gone. As account {from}: there are not more than {} findings and {} images whose scan is ACTIVE. (Counted at {:.0}: where that is more than a day ago, count again with `plan --collect`. A folder that is there from before is not written over: before the disable it may be removed.)",
             step.losses.findings, step.losses.images, step.counted_at
         ),
         &format!(
-            "umask 077 && mkdir -p backup && mkdir {saved} && {} && aws inspector2 list-findings --region {region} --filter-criteria {} > {saved}/findings.json && aws inspector2 list-coverage --region {region} --filter-criteria {} > {saved}/coverage.json && python3 -c 'import json, sys; at = sys.argv[1]; rows = json.load(open(at + \"/coverage.json\"))[\"coveredResources\"]; print(len(json.load(open(at + \"/findings.json\"))[\"findings\"]), \"findings saved,\", sum(row[\"resourceType\"] == \"AWS_ECR_CONTAINER_IMAGE\" and row.get(\"scanStatus\", {{}}).get(\"statusCode\") == \"ACTIVE\" for row in rows), \"images are scanned\")' {saved}",
-            as_account(from),
+            "{} && umask 077 && mkdir -p backup && mkdir {saved} && aws inspector2 list-findings --region {region} --filter-criteria {} > {saved}/findings.json && aws inspector2 list-coverage --region {region} --filter-criteria {} > {saved}/coverage.json && python3 -c 'import json, sys; at = sys.argv[1]; rows = json.load(open(at + \"/coverage.json\"))[\"coveredResources\"]; print(len(json.load(open(at + \"/findings.json\"))[\"findings\"]), \"findings saved,\", sum(row[\"resourceType\"] == \"AWS_ECR_CONTAINER_IMAGE\" and row.get(\"scanStatus\", {{}}).get(\"statusCode\") == \"ACTIVE\" for row in rows), \"images are scanned\")' {saved}",
+            as_account(from, region),
             quoted(&findings.to_string()),
             quoted(&json!({"accountId": [equals(account.as_str())]}).to_string())
         ),
@@ -293,7 +293,7 @@ fn by_hand(step: &ResyncStep, text: &mut String) {
         &format!("   As account {account}:"),
         &format!(
             "{} && aws inspector2 list-filters --region {region} > {saved}/filters.json && aws inspector2 get-configuration --region {region} > {saved}/configuration.json && aws ecr get-registry-scanning-configuration --region {region} > {saved}/registry-scanning-configuration.json && echo saved",
-            as_account(account)
+            as_account(account, region)
         ),
     );
     block(
@@ -304,13 +304,13 @@ fn by_hand(step: &ResyncStep, text: &mut String) {
     );
     block(
         &format!(
-            "4. As account {from}, turn it off, once. Where `failedAccounts` is not empty it was refused, and nothing was done, unless it says DISABLE_IN_PROGRESS, SUSPEND_IN_PROGRESS or INTERNAL_ERROR. After these, and where there was no answer, do not call it again: go on with 5, for a quarter of an hour."
+            "4. As account {from}, turn it off, once. Where `failedAccounts` is not empty it was refused, and nothing was done, unless it says DISABLE_IN_PROGRESS, SUSPEND_IN_PROGRESS or INTERNAL_ERROR. After these, and where there was no answer, do not call it again: go on with 5."
         ),
         &commands.disable(),
     );
     block(
         &format!(
-            "5. As account {from}, wait. This comes back when it is off. Still ENABLED a quarter of an hour after the call, it was not done: end this with Ctrl-C."
+            "5. As account {from}, wait. This comes back when it is off. Where it is still ENABLED a quarter of an hour after the call, nobody knows whether it was done: end this with Ctrl-C, and do 6 and 7 all the same."
         ),
         &commands.wait_for("DISABLED"),
     );
@@ -324,8 +324,12 @@ fn by_hand(step: &ResyncStep, text: &mut String) {
         ),
         &format!("aws ecr get-registry-scanning-configuration --region {region}\n{}", commands.put_back()),
     );
-    if let Some(policy) = &step.registry_policy {
-        let _ = writeln!(text, "The registry's policy, as it was judged:\n\n{}", code_block("json", policy));
+    let registry = step.registry_policy.as_ref().map(|policy| ("The registry's policy".to_owned(), policy));
+    let own = step.policies.iter().filter_map(|(repository, policy)| {
+        Some((format!("The policy of {}", code_span(repository)), policy.as_ref()?))
+    });
+    for (whose, policy) in registry.into_iter().chain(own) {
+        let _ = writeln!(text, "{whose}, as it was judged:\n\n{}", code_block("json", policy));
     }
 }
 

@@ -198,12 +198,16 @@ fn killed_at_every_call_it_resumes_to_the_same_end() {
 
 /// Whether the last thing that is written of any cell is between its disable and the end of its way back.
 fn is_open(journal: &[Value]) -> bool {
+    let open = ["trying", "disabling", "accepted", "disabled", "enabling", "enabled"];
+    let closed = ["backed_up", "restored", "done"];
     let mut last = std::collections::BTreeMap::new();
-    for line in journal.iter().filter(|line| !line["step"].is_null() && line["event"] != "restoring") {
-        last.insert(line["step"].to_string(), line["event"].as_str().unwrap_or_default().to_owned());
+    for line in journal.iter().filter(|line| !line["step"].is_null()) {
+        let event = line["event"].as_str().unwrap_or_default();
+        if open.contains(&event) || closed.contains(&event) {
+            last.insert(line["step"].to_string(), open.contains(&event));
+        }
     }
-    let open = ["disabling", "accepted", "disabled", "enabling", "enabled"];
-    last.values().any(|event| open.contains(&event.as_str()))
+    last.into_values().any(|open| open)
 }
 
 /// Half of a line, as a crash in the middle of writing leaves it: with every other place.

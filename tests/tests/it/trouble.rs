@@ -86,7 +86,8 @@ fn a_slow_inspector_is_waited_for() {
         let expected = [
             "begin",
             "backed_up",
-            "proving",
+            "trying",
+            "backed_up",
             "disabling",
             "accepted",
             "disabled",

@@ -111,6 +111,7 @@ fn the_commands_that_are_shown_bring_it_back_as_they_are_pasted() {
     assert_eq!(parts.len(), 2, "{shown}");
     for part in parts {
         let (account, lines) = part.split_once('\n').expect("commands below");
+        let account = account.split(';').next().expect("an account");
         for line in lines.lines() {
             assert!(said.contains(line), "`{line}` is not shown: {said}");
         }
@@ -581,4 +582,28 @@ fn a_report_forgets_nothing_and_a_journal_belongs_to_its_plan() {
         assert!(call.stderr.contains("is not a journal of this plan"), "{}", call.stderr);
         assert!(!other.folder.join("applied.json").exists(), "nothing is said of it");
     }
+}
+
+/// The script's trial as well: what it writes is put back before anything is saved again. And a slip of the hand turns nothing off.
+#[test]
+fn the_script_puts_right_what_its_trial_wrote() {
+    let consent = [("SCANGAP_CONFIRM", "o-testing"), ("SCANGAP_ACCEPT_HISTORY_LOSS", LOST)];
+    let mut scenario = stale_scenario("", STALE_CELL);
+    scenario.organization.enable_writes_rules = true;
+    let simulator = scangap_tests::simulate(scenario);
+    let before = scanning(&simulator);
+    let plan = stale_plan(&simulator);
+    let slip = run_script(&plan.folder, &simulator, &[&consent[..], &[("SCANGAP_PATIENCE", "10m")]].concat());
+    let said = String::from_utf8_lossy(&slip.stderr).into_owned();
+    assert!(!slip.status.success() && said.contains("SCANGAP_PATIENCE is a number of seconds, and not 10m"), "{said}");
+    assert_eq!(simulator.mutating_calls(), []);
+    simulator.add_fault(FaultSpec::of("ecr:PutRegistryScanningConfiguration", "AccessDeniedException", 403));
+    let stopped = run_script(&plan.folder, &simulator, &consent);
+    let said = String::from_utf8_lossy(&stopped.stderr).into_owned();
+    assert!(!stopped.status.success() && said.contains("or without its scanning configuration"), "{said}");
+    assert_ne!(scanning(&simulator), before);
+    simulator.clear_faults();
+    let again = run_script(&plan.folder, &simulator, &consent);
+    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+    assert_eq!((scanning(&simulator), simulator.losses()), (before, (128, 2)));
 }

@@ -23,10 +23,8 @@ use super::pages::pages;
 use super::run::{ApplyEvent, Executor, StepReport, Waits, may_pass};
 use super::stop::Stop;
 
-/// The detail of a cell whose scanning configuration an enable that was only tried wrote anew. It was not disabled.
-const WROTE_ANEW: &str = "wrote_anew";
-/// What a journal calls an enable that is asked for to hear whether it may be, or is so already.
-const PROVING: &str = "proving";
+/// What a journal calls an enable that is asked for to hear whether it is on.
+const ASKING: &str = "asking";
 /// The detail of a cell whose disable nobody answered for, and that nothing tells of any more.
 const UNANSWERED: &str = "unanswered";
 
@@ -120,6 +118,7 @@ pub(super) fn done_before(step: &Resync, told: &Told) -> StepReport {
 /// Of a cell whose disable was called and that did not come to its end: what it lost is lost all the same.
 pub(super) fn not_finished(step: &Resync, told: &Told) -> Option<StepReport> {
     let result = match told.progress(&step.id) {
+        Progress::Trying => "not finished: it was not turned off; its scanning configuration may be another",
         progress if progress.is_open() => "not finished: it may be without scanning, or without its configuration",
         Progress::Restored if told.is_so(&step.id, UNANSWERED) => {
             "not finished: it is on, with its configuration; nobody knows whether it was off: its disable had no answer"
@@ -374,7 +373,7 @@ impl<'e> Cell<'e> {
                 if seen_off {
                     self.note_if_possible(Progress::Enabling, &line).await;
                 } else {
-                    let _ = self.executor.line(PROVING, &self.step.id, &line).await;
+                    let _ = self.executor.line(ASKING, &self.step.id, &line).await;
                 }
                 let call = self.executor.access.call(Api::Enable);
                 let token = self.executor.token(&self.step.id);

@@ -209,7 +209,7 @@ fn repair(step: &Value) -> Option<Repair> {
         before: String::new(),
         after: String::new(),
         before_sha256: text(step, "before_canonical_sha256")?,
-        after_sha256: text(step, "after_canonical_sha256")?,
+        after_sha256: text(step, "after_canonical_sha256").unwrap_or_default(),
     })
 }
 

@@ -37,6 +37,8 @@ pub enum Progress {
     Writing,
     /// What would be lost is saved.
     BackedUp,
+    /// An enable may have been called where scanning is on, to hear whether it may be: its scanning configuration may be another.
+    Trying,
     /// A disable may have been called, and may have come through.
     Disabling,
     /// Inspector accepted the disable: it comes through, sooner or later.
@@ -53,6 +55,7 @@ pub enum Progress {
 const WORDS: &[(Progress, &str)] = &[
     (Progress::Writing, "writing"),
     (Progress::BackedUp, "backed_up"),
+    (Progress::Trying, "trying"),
     (Progress::Disabling, "disabling"),
     (Progress::Accepted, "accepted"),
     (Progress::Disabled, "disabled"),
@@ -69,7 +72,7 @@ impl Progress {
 
     /// Whether the cell may be without scanning, or without its scanning configuration, because of us.
     pub fn is_open(self) -> bool {
-        (Self::Disabling..Self::Restored).contains(&self)
+        (Self::Trying..Self::Restored).contains(&self)
     }
 }
 
@@ -305,6 +308,6 @@ mod tests {
     #[test]
     fn a_cell_is_open_from_the_first_disable_until_its_configuration_is_back() {
         let open: Vec<&str> = WORDS.iter().filter(|(progress, _)| progress.is_open()).map(|(_, word)| *word).collect();
-        assert_eq!(open, ["disabling", "accepted", "disabled", "enabling", "enabled"]);
+        assert_eq!(open, ["trying", "disabling", "accepted", "disabled", "enabling", "enabled"]);
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Cell, ENABLED, UNANSWERED, WROTE_ANEW};
+use super::{Cell, ENABLED, UNANSWERED};
 use crate::execute::backup;
 use crate::execute::document::Resync;
 use crate::execute::journal::Progress;
@@ -48,6 +48,11 @@ pub(super) enum Evidence {
 impl Cell<'_> {
     pub(super) async fn bring_back(&mut self) -> Result<(), Stop> {
         self.executor.tell(ApplyEvent::BringsBack { step: self.step.id.clone() });
+        if self.progress == Progress::Trying {
+            self.as_before_the_trial().await?;
+            self.executor.tell(ApplyEvent::BroughtBack { step: self.step.id.clone() });
+            return Ok(());
+        }
         if self.progress == Progress::Disabling {
             let long_ago = self.executor.is_long_ago(&self.step.id);
             let evidence = match self.evidence().await {
@@ -78,9 +83,6 @@ impl Cell<'_> {
         }
         self.enable_and_restore().await?;
         self.executor.tell(ApplyEvent::BroughtBack { step: self.step.id.clone() });
-        if self.executor.told_now()?.is_so(&self.step.id, WROTE_ANEW) {
-            return self.never_disabled().await;
-        }
         // Whether or not it is gone on with: what is gone is gone.
         let taken = self.taken().await;
         let lost = [
@@ -89,12 +91,6 @@ impl Cell<'_> {
         ];
         let _ = self.executor.line("brought_back", &self.step.id, &lost).await;
         Ok(())
-    }
-
-    /// The cell is as it was before its disable, which was not called.
-    pub(super) async fn never_disabled(&mut self) -> Result<(), Stop> {
-        let because = json!("its scanning configuration, which the trial of an enable wrote anew, is back");
-        self.note(Progress::BackedUp, &[("because", because), (WROTE_ANEW, json!(false))]).await
     }
 
     /// Whether a disable that nobody answered for was done. ENABLED says little: it may show late, and somebody may have

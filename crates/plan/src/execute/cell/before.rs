@@ -5,7 +5,7 @@ use scangap_aws::read::PolicyAnswer;
 use scangap_model::Api;
 use serde_json::json;
 
-use super::{Cell, ENABLED, ON_ALREADY, PROVING, WROTE_ANEW, describe};
+use super::{Cell, ENABLED, ON_ALREADY, describe};
 use crate::execute::document::{Resync, policy_sha256, scanning_sha256};
 use crate::execute::journal::Progress;
 use crate::execute::run::{ApplyEvent, Executor, may_pass};
@@ -96,14 +96,18 @@ pub(in crate::execute) async fn stale(executor: &Executor<'_>, step: &Resync) ->
 /// Before anything is turned off.
 pub(in crate::execute) async fn prove(executor: &Executor<'_>, step: &Resync) -> Result<(), Stop> {
     let mut cell = Cell::new(executor, step)?;
-    cell.prove().await.map_err(|why| match why {
+    let proven = cell.prove().await.map_err(|why| match why {
         Stop::Stale(_) | Stop::Interrupted | Stop::Journal(_) => why,
         why => {
             let (account, region) = (step.account, step.region.clone());
             Stop::NotProven { step: step.id.clone(), account, region, source: Box::new(why) }
         }
-    })?;
-    cell.as_it_was().await?;
+    });
+    // Whatever came of it, also where nobody knows.
+    if cell.progress == Progress::Trying {
+        cell.as_before_the_trial().await?;
+    }
+    proven?;
     executor.tell(ApplyEvent::Proven { step: step.id.clone() });
     Ok(())
 }
@@ -111,7 +115,7 @@ pub(in crate::execute) async fn prove(executor: &Executor<'_>, step: &Resync) ->
 impl Cell<'_> {
     /// AWS has no dry run of Enable. Asked for where scanning is on, it changes nothing: it is refused as `ALREADY_ENABLED`, or
     /// accepted; and whoever may not, or whose organization does not let, hears it now and not with the cell turned off.
-    async fn prove(&self) -> Result<(), Stop> {
+    async fn prove(&mut self) -> Result<(), Stop> {
         let writer = self.executor.writer(&self.step.id, self.step.toggled_from, &self.step.region)?;
         let mut waits = self.executor.waits();
         loop {
@@ -123,8 +127,7 @@ impl Cell<'_> {
                 let what = format!("ECR scanning is {status}, and not {ENABLED}");
                 return Err(Stop::Stale(vec![describe(self.step, &what)]));
             }
-            let line = [("call", json!("inspector2:Enable"))];
-            self.executor.line(PROVING, &self.step.id, &line).await?;
+            self.note(Progress::Trying, &[("call", json!("inspector2:Enable"))]).await?;
             let call = self.executor.access.call(Api::Enable);
             match writer.enable(&call, self.step.account, &self.executor.token(&self.step.id)).await {
                 Ok(None) => return self.wait_for(ENABLED).await,
@@ -138,13 +141,11 @@ impl Cell<'_> {
         }
     }
 
-    /// AWS does not say what an enable writes: a configuration that it wrote anew is put back at once.
-    async fn as_it_was(&mut self) -> Result<(), Stop> {
-        if self.is_restored().await? {
-            return Ok(());
+    /// AWS does not say what an enable writes: a scanning configuration that is another after the trial is put back at once.
+    pub(super) async fn as_before_the_trial(&mut self) -> Result<(), Stop> {
+        if !self.is_restored().await? {
+            self.restore().await?;
         }
-        self.note(Progress::Enabled, &[(WROTE_ANEW, json!(true))]).await?;
-        self.restore().await?;
-        self.never_disabled().await
+        self.note(Progress::BackedUp, &[("because", json!("its scanning configuration is as it was"))]).await
     }
 }
