@@ -56,7 +56,7 @@ impl CellCommands<'_> {
     /// From without scanning to as it was: what is pasted as the account that toggles, then as the account itself.
     pub(crate) fn way_back(&self) -> String {
         format!(
-            "# as account {}; after a disable that had no answer, a quarter of an hour later once more\n{}\n# as account {}\n{}",
+            "# as account {}; after a disable that had no answer, a quarter of an hour later once more\n{IS_ACCOUNT}\n{}\n# as account {}\n{IS_ACCOUNT}\n{}",
             self.toggled_from,
             self.enable_until_it_is_on(),
             self.account,
@@ -80,11 +80,12 @@ impl CellCommands<'_> {
     }
 }
 
-/// Goes on only with the credentials of an account, and says so where it does not.
+/// What each shell is told first: a function that goes on only with the credentials of an account, and says so where it does
+/// not. Where nobody told it, nothing is done either.
+pub(crate) const IS_ACCOUNT: &str = r#"is_account() { [ "$(aws sts get-caller-identity --region "$2" --query Account --output text)" = "$1" ] || { echo "NOT DONE: these are not the credentials of account $1" >&2; false; }; }"#;
+
 pub(crate) fn as_account(account: AccountId, region: &RegionName) -> String {
-    format!(
-        "{{ [ \"$(aws sts get-caller-identity --region {region} --query Account --output text)\" = {account} ] || {{ echo 'NOT DONE: these are not the credentials of account {account}' >&2; false; }}; }}"
-    )
+    format!("is_account {account} {region}")
 }
 
 /// Rules as AWS's API has them.

@@ -6,7 +6,7 @@ use scangap_assess::ELIGIBLE_DAYS;
 use scangap_model::{Observed, code_block, code_span, sanitize};
 use serde_json::{Value, json};
 
-use crate::commands::{as_account, quoted};
+use crate::commands::{IS_ACCOUNT, as_account, quoted};
 use crate::files::{difference, folder};
 use crate::json::plan_json;
 use crate::resync::ResyncStep;
@@ -198,8 +198,8 @@ fn by_hand(step: &ResyncStep, text: &mut String) {
         let _ = writeln!(text, "{heading}\n\n{}", code_block("sh", lines));
     };
     block(
-        "In the folder of this file. Each block is for the account that it names, and the changes look whether they have its credentials.",
-        "export AWS_PAGER=",
+        "In the folder of this file, and in each terminal first (the changes look whether they have the credentials of the account that they are for):",
+        &format!("export AWS_PAGER=\n{IS_ACCOUNT}"),
     );
     block(
         "**If you stop anywhere after the disable**, the account is not scanned there. What brings it back, as often as is needed, a line for each of two accounts:",

@@ -147,7 +147,9 @@ fn the_runbook_followed_by_hand_does_what_apply_does() {
     let simulator = stale("", STALE_CELL, "");
     let plan = stale_plan(&simulator);
     let text = fs_err::read_to_string(plan.folder.join("plan.md")).expect("a runbook");
-    let by_hand = text.split("What brings it back").nth(1).expect("a way by hand");
+    let by_hand = text.split("#### By hand").nth(1).expect("a way by hand");
+    let told_first = by_hand.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a first block");
+    let by_hand = by_hand.split("What brings it back").nth(1).expect("steps");
     let (mut account, mut block, mut within, mut first) = (String::new(), String::new(), false, true);
     for line in by_hand.lines() {
         match line {
@@ -157,7 +159,7 @@ fn the_runbook_followed_by_hand_does_what_apply_does() {
                 // The way back stands first: it is not needed.
                 if !std::mem::take(&mut first) {
                     // What is not there is answered with an error, which is as it should be.
-                    let mut block = block.clone();
+                    let mut block = format!("{told_first}{block}");
                     for absent in ["--policy-type INSPECTOR_POLICY", "get-registry-policy --region eu-west-1"] {
                         block = block.replace(absent, &format!("{absent} || true"));
                     }
