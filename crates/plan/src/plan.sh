@@ -251,28 +251,16 @@ open_cell() { # account, region, what brings it back
   trap 'printf "plan.sh: account %s in %s may be unscanned, or without its scanning configuration: run this script again, or\n%s\n" "${OPEN[@]}" >&2' EXIT
 }
 
-# The hash of the registry's policy in its one form, or none.
-registry_policy() { # region, file for errors
-  local text
-  if text="$(call ecr get-registry-policy --region "$1" --query policyText --output text 2>"$2")"; then
+# The hash of a policy in its one form, or none.
+policy_hash() { # file for errors, the error that says that there is none, command of ecr...
+  local errors="$1" none="$2" text
+  shift 2
+  if text="$(call ecr "$@" --query policyText --output text 2>"$errors")"; then
     policy_form <<<"$text" | hash_of
-  elif grep -q RegistryPolicyNotFoundException "$2"; then
+  elif grep -q "$none" "$errors"; then
     printf 'none\n'
   else
-    cat "$2" >&2
-    return 1
-  fi
-}
-
-# The same of a repository's policy.
-repository_policy() { # region, repository, file for errors
-  local text
-  if text="$(call ecr get-repository-policy --region "$1" --repository-name "$2" --query policyText --output text 2>"$3")"; then
-    policy_form <<<"$text" | hash_of
-  elif grep -q RepositoryPolicyNotFoundException "$3"; then
-    printf 'none\n'
-  else
-    cat "$3" >&2
+    cat "$errors" >&2
     return 1
   fi
 }
@@ -416,10 +404,12 @@ $back"
     in_account "$account" save_own "$region" "$folder"
     [ "$(scanning_form "$folder/registry-scanning-configuration.json" | hash_of)" = "$before" ] \
       || fail "the scanning configuration of $cell is not the one that the plan saw: $moved"
-    now="$(in_account "$account" registry_policy "$region" "$folder/errors")" || fail "the registry policy of $cell could not be read"
+    now="$(in_account "$account" policy_hash "$folder/errors" RegistryPolicyNotFoundException \
+      get-registry-policy --region "$region")" || fail "the registry policy of $cell could not be read"
     [ "$now" = "$registry" ] || fail "the registry policy of $cell is not the one that the plan saw: $moved"
     while [ "$#" -gt 0 ]; do
-      now="$(in_account "$account" repository_policy "$region" "$1" "$folder/errors")" || fail "the policy of $1 could not be read"
+      now="$(in_account "$account" policy_hash "$folder/errors" RepositoryPolicyNotFoundException \
+        get-repository-policy --region "$region" --repository-name "$1")" || fail "the policy of $1 could not be read"
       [ "$now" = "$2" ] || fail "the policy of $1 is not the one that lets Inspector in: $moved"
       stale+=("$1")
       shift 2
