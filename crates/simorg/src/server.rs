@@ -274,11 +274,13 @@ async fn respond(shared: Arc<Shared>, request: Request<HttpBody>) -> Result<Resp
             return Ok(failure(Protocol::RestJson, &error));
         }
     };
+    // Who calls is looked up when the request arrives, and not when it is answered.
+    let arrived = shared.lock().world.wall_now();
     let pause = shared.pause();
     if !pause.is_zero() {
         tokio::time::sleep(pause).await;
     }
-    let outcome = shared.lock().decide(&incoming);
+    let outcome = shared.lock().decide(&incoming, arrived);
     match outcome {
         Outcome::Answer(answer) => Ok(success(&incoming, answer)),
         Outcome::Failure(error) => Ok(failure(incoming.protocol, &error)),
@@ -333,7 +335,7 @@ impl State {
         });
     }
 
-    fn decide(&mut self, incoming: &Incoming) -> Outcome {
+    fn decide(&mut self, incoming: &Incoming, arrived: Timestamp) -> Outcome {
         self.world.catch_up();
         let permission = incoming.permission();
         match &mut self.cut_after {
@@ -341,7 +343,7 @@ impl State {
             Some((operation, called)) if *operation == permission => *called = true,
             Some(_) | None => {}
         }
-        let caller = match self.world.caller(&incoming.access_key, incoming.token.as_deref()) {
+        let caller = match self.world.caller(&incoming.access_key, incoming.token.as_deref(), arrived) {
             Ok(caller) => caller,
             Err(rejected) => {
                 let error = rejection(incoming, rejected);

@@ -36,7 +36,12 @@ pub(crate) enum Rejected {
 }
 
 impl World {
-    pub(crate) fn caller(&self, access_key: &str, token: Option<&str>) -> Result<Caller, Rejected> {
+    pub(crate) fn caller(
+        &self,
+        access_key: &str,
+        token: Option<&str>,
+        arrived: jiff::Timestamp,
+    ) -> Result<Caller, Rejected> {
         if let Some(account) = access_key.strip_prefix(LONG_LIVED) {
             let account: AccountId = account.parse().map_err(|_| Rejected::Unknown)?;
             if !self.accounts.contains_key(&account) {
@@ -48,7 +53,7 @@ impl World {
         if token != Some(session.token.as_str()) {
             return Err(Rejected::Unknown);
         }
-        if self.wall_now() >= session.expires {
+        if arrived >= session.expires {
             return Err(Rejected::Expired);
         }
         Ok(Caller {
