@@ -341,9 +341,9 @@ impl<'e> Cell<'e> {
     }
 
     /// Asks until it is ENABLED, or until patience ends. Once it was accepted it is not asked again before that had time to
-    /// show. ENABLED is the end of it where the cell was seen off; else it may be what was before, and Inspector is asked,
-    /// which says so where it is being turned off after all: that is not written down as the way back of one that was off. Where the status is kept from us it is asked too: an enable too
-    /// many does nothing, one too few does.
+    /// show. ENABLED is the end of it where the cell was seen off. Else it may be what was before: Inspector is asked, which
+    /// says so where it is being turned off after all, and that is not written down as the way back of a cell that was off.
+    /// Where the status is kept from us it is asked too: an enable too many does nothing, one too few does.
     async fn enable(&mut self) -> Result<(), Stop> {
         let writer = self.executor.writer(&self.step.id, self.step.toggled_from, &self.step.region)?;
         let mut waits = self.executor.waits();
