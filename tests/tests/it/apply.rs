@@ -199,7 +199,8 @@ while True:
     seen += data
     while answers and (b"to change all this: " in seen or b"findings that will be lost: " in seen):
         seen = b""
-        os.write(fd, answers.pop(0).encode() + b"\n")
+        answer = answers.pop(0)
+        os.write(fd, answer.encode() + (b"" if answer == "\x03" else b"\n"))
 _, status = os.waitpid(pid, 0)
 print(os.waitstatus_to_exitcode(status))
 "#;

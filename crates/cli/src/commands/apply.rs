@@ -169,17 +169,22 @@ fn ask_for_consent(command: &Apply, plan: &PlanDocument) -> Result<(), CliError>
 
 /// Ctrl-C is an answer too: the dry run before has taken it from the terminal.
 fn ask(question: &str) -> Result<String, CliError> {
-    let _ = anstream::stderr().write_all(question.as_bytes());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
-    let line = runtime.spawn_blocking(|| {
-        let mut answer = String::new();
-        let _ = std::io::stdin().lock().read_line(&mut answer);
-        answer.trim().to_owned()
-    });
+    let asked = async {
+        let _ = anstream::stderr().write_all(question.as_bytes());
+        let line = tokio::task::spawn_blocking(|| {
+            let mut answer = String::new();
+            let _ = std::io::stdin().lock().read_line(&mut answer);
+            answer.trim().to_owned()
+        });
+        line.await.unwrap_or_default()
+    };
     let answer = runtime.block_on(async {
         tokio::select! {
-            answer = line => answer.unwrap_or_default().into(),
+            // It is listened for before anything is asked.
+            biased;
             () = interrupt() => None,
+            answer = asked => Some(answer),
         }
     });
     // Whoever still reads is not waited for.
