@@ -609,3 +609,19 @@ fn the_script_puts_right_what_its_trial_wrote() {
     assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
     assert_eq!((scanning(&simulator), simulator.losses()), (before, (128, 2)));
 }
+
+/// A journal that cannot be read at the end says nothing, and so not that everything is back.
+#[test]
+fn a_journal_that_is_spoilt_meanwhile_closes_no_cell() {
+    let mut scenario = stale_scenario("", STALE_CELL);
+    scenario.delays.toggle_ms = 1500;
+    let simulator = scangap_tests::simulate(scenario);
+    let plan = stale_plan(&simulator);
+    let (mut child, _home) = plan.command(&simulator, &[&CONSENT[..], &["--wait", "20s"]].concat()).spawn();
+    until("the disable", || journal_says(&plan, "accepted"));
+    fs_err::write(plan.folder.join("journal.jsonl"), "nonsense\n").expect("written");
+    assert_eq!(child.wait().expect("it ends").code(), Some(1));
+    assert_eq!(ecr_status(&simulator), "ENABLED", "it is turned on all the same");
+    assert_eq!(plan.applied()["left_disabled"][0]["account_id"], "333333333333");
+    assert_eq!(said_by_others(&plan).code, 1);
+}

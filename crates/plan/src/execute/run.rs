@@ -224,7 +224,7 @@ pub async fn apply(
         // Whoever holds it tells how it ends.
         return Err(locked);
     }
-    outcome.end(plan, &work.told_now().unwrap_or_default(), end.err(), (options.clock)());
+    outcome.end(plan, work.told_now().ok(), end.err(), (options.clock)());
     Ok(outcome)
 }
 
@@ -393,7 +393,10 @@ impl Outcome {
     }
 
     /// What was done before this run belongs to the report too. What is open, the journal says.
-    fn end(&mut self, plan: &PlanDocument, told: &Told, stopped: Option<Stop>, now: Timestamp) {
+    /// `told`: `None` where it cannot be read any more, so that nothing is known to be back.
+    fn end(&mut self, plan: &PlanDocument, told: Option<Told>, stopped: Option<Stop>, now: Timestamp) {
+        let unread = told.is_none();
+        let told = &told.unwrap_or_default();
         let here = |id: &str| self.steps.iter().any(|step| step.id == id);
         let done = |id: &str| told.progress(id) == Progress::Done && !here(id);
         let repairs = plan.repairs.iter().filter(|step| done(&step.id)).map(repair::done_before);
@@ -404,8 +407,8 @@ impl Outcome {
         self.steps.extend(before);
         self.steps.sort_by(|a, b| a.id.cmp(&b.id));
         self.left = plan.steps() - self.done();
-        self.begun = told.lines > 0;
-        let open = |step: &&Resync| told.progress(&step.id).is_open();
+        self.begun = unread || told.lines > 0;
+        let open = |step: &&Resync| unread || told.progress(&step.id).is_open();
         self.left_disabled = plan.resyncs.iter().filter(open).map(Resync::left_disabled).collect();
         self.stopped = stopped;
         self.ended_at = now;
