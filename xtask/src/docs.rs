@@ -1,4 +1,4 @@
-//! `docs/reference.md`: everything that is a table in the code, as a page.
+//! `docs/reference.md`: everything that is a table in the code, as a page. And which test holds which promise.
 
 use std::fmt::Write;
 
@@ -7,16 +7,18 @@ use scangap_model::{APIS, DIAGNOSES, Phase, Reader, session_policy};
 use scangap_policy::{CONDITION_KEYS, LINT_RULES};
 use scangap_report::tables;
 
+use crate::holds;
 use crate::shell::root;
 
 pub(crate) fn run(check: bool) -> Result<()> {
-    let path = root().join("docs/reference.md");
-    let page = page()?;
-    if check {
-        let same = fs_err::read_to_string(&path)? == page;
-        ensure!(same, "docs/reference.md is stale: `cargo xtask docs` makes it again");
-    } else {
-        fs_err::write(path, page)?;
+    for (file, page) in [("docs/reference.md", page()?), ("docs/evidence/nothing-false.md", holds::page()?)] {
+        let path = root().join(file);
+        if check {
+            let same = fs_err::read_to_string(&path)? == page;
+            ensure!(same, "{file} is stale: `cargo xtask docs` makes it again");
+        } else {
+            fs_err::write(path, page)?;
+        }
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ mod bench;
 mod ci;
 mod docs;
 mod full;
+mod holds;
 mod pictures;
 mod samples;
 mod shell;

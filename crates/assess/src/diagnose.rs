@@ -2,7 +2,7 @@
 
 use scangap_model::{Asked, Diagnosis, Observed, ScanRule, Verdict};
 
-use crate::coverage::{ACCESS_DENIED, ACTIVE, Coverage};
+use crate::coverage::{ACCESS_DENIED, ACTIVE, Coverage, ImageCoverage, PENDING_INITIAL_SCAN};
 
 /// Whether a scan rule selects the repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,7 @@ pub struct Layers<'a> {
     pub selection: Selection,
     pub verdict: Verdict,
     pub coverage: &'a Coverage,
+    pub images: &'a ImageCoverage,
     pub has_active_image: &'a Asked<bool>,
 }
 
@@ -82,14 +83,30 @@ fn covered(layers: &Layers<'_>) -> Diagnosis {
             (_, ACCESS_DENIED) => Diagnosis::Stale,
             (_, "ACCESS_DENIED_TO_ENCRYPTION_KEY") => Diagnosis::KeyDenied,
             (_, "PENDING_DISABLE" | "RESOURCE_TERMINATED") => Diagnosis::Changing,
-            (ACTIVE, _) => Diagnosis::Covered,
+            (ACTIVE, _) => active(layers),
             _ => Diagnosis::Limited,
         },
-        Coverage::NoRow => match layers.has_active_image {
-            Asked::Answered(Observed::Known(true)) => Diagnosis::Unseen,
-            Asked::Answered(Observed::Known(false) | Observed::Absent) => Diagnosis::Empty,
-            Asked::Answered(Observed::Unknown(_)) | Asked::NotNeeded => Diagnosis::Unreadable,
-        },
+        Coverage::NoRow => without_image_row(layers, Diagnosis::Unseen),
+    }
+}
+
+/// An ACTIVE row of the repository says that Inspector looks at it, and not that any image is scanned.
+fn active(layers: &Layers<'_>) -> Diagnosis {
+    match layers.images {
+        ImageCoverage::Gap(_) | ImageCoverage::NotAsked => Diagnosis::Unreadable,
+        ImageCoverage::Counted(images) if images.scanned > 0 => Diagnosis::Covered,
+        ImageCoverage::Counted(images) if images.not_scanned == 0 => without_image_row(layers, Diagnosis::Limited),
+        ImageCoverage::Counted(images) if images.reasons.contains_key(PENDING_INITIAL_SCAN) => Diagnosis::Changing,
+        ImageCoverage::Counted(_) => Diagnosis::Limited,
+    }
+}
+
+/// Coverage names no image: is there one?
+fn without_image_row(layers: &Layers<'_>, where_there_is_one: Diagnosis) -> Diagnosis {
+    match layers.has_active_image {
+        Asked::Answered(Observed::Known(true)) => where_there_is_one,
+        Asked::Answered(Observed::Known(false) | Observed::Absent) => Diagnosis::Empty,
+        Asked::Answered(Observed::Unknown(_)) | Asked::NotNeeded => Diagnosis::Unreadable,
     }
 }
 
@@ -133,9 +150,10 @@ pub fn selects(filter: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use scangap_model::{Api, Cause, Gap, GapKind};
+    use scangap_model::{Api, Cause, CoverageSource, Gap, GapKind, ImageCount, ImageCounts};
 
     use super::*;
+    use crate::coverage::images_of;
 
     fn gap() -> Gap {
         Gap {
@@ -160,18 +178,31 @@ mod tests {
         }
     }
 
-    /// `status, scan type, selection, verdict, coverage, images`
+    /// `status, scan type, selection, verdict, coverage, images`. Coverage is the repository's row, and behind a `+` the
+    /// images' rows as `STATUS REASON NUMBER`.
     fn check(layers: &str, expected: Diagnosis) {
         let parts: Vec<&str> = layers.split(", ").collect();
-        let coverage = match parts[4].split_once(' ') {
+        let (own, rows) = parts[4].split_once(" + ").unwrap_or((parts[4], ""));
+        let mut counts = ImageCounts::default();
+        for row in rows.split(" + ").filter(|row| !row.is_empty() && *row != "image gap") {
+            let words: Vec<&str> = row.split(' ').collect();
+            let images = words[2].parse().unwrap();
+            counts.add(words[0], words[1], &ImageCount { images, ..ImageCount::default() });
+        }
+        let images = if rows == "image gap" {
+            ImageCoverage::Gap(gap().into())
+        } else {
+            images_of(&counts, &Asked::Answered(Observed::Known(CoverageSource::Account)))
+        };
+        let coverage = match own.split_once(' ') {
             Some((status, reason)) => {
                 Coverage::Row { status: status.into(), reason: reason.into(), last_scanned_at: None }
             }
-            None if parts[4] == "gap" => Coverage::Gap(gap().into()),
-            None if parts[4] == "none" => Coverage::NoRow,
+            None if own == "gap" => Coverage::Gap(gap().into()),
+            None if own == "none" => Coverage::NoRow,
             None => Coverage::NotAsked,
         };
-        let images = match parts[5] {
+        let has_active_image = match parts[5] {
             "yes" => Asked::Answered(Observed::Known(true)),
             "no" => Asked::Answered(Observed::Known(false)),
             "gap" => Asked::Answered(Observed::unknown(gap())),
@@ -192,7 +223,8 @@ mod tests {
                 _ => Verdict::Unknown,
             },
             coverage: &coverage,
-            has_active_image: &images,
+            images: &images,
+            has_active_image: &has_active_image,
         });
         assert_eq!(found, expected, "{layers}");
     }
@@ -226,7 +258,26 @@ mod tests {
             ("ENABLED, ENHANCED, selected, allowed, INACTIVE ACCESS_DENIED_TO_ENCRYPTION_KEY, -", KeyDenied),
             ("ENABLED, ENHANCED, selected, allowed, INACTIVE PENDING_DISABLE, -", Changing),
             ("ENABLED, ENHANCED, selected, allowed, INACTIVE RESOURCE_TERMINATED, -", Changing),
-            ("ENABLED, ENHANCED, selected, allowed, ACTIVE SUCCESSFUL, -", Covered),
+            ("ENABLED, ENHANCED, selected, allowed, ACTIVE SUCCESSFUL + ACTIVE SUCCESSFUL 1, -", Covered),
+            (
+                "ENABLED, ENHANCED, selected, allowed, ACTIVE SUCCESSFUL + ACTIVE SUCCESSFUL 37 + INACTIVE UNSUPPORTED_OS 3, -",
+                Covered,
+            ),
+            (
+                "ENABLED, ENHANCED, selected, allowed, ACTIVE SUCCESSFUL + INACTIVE SCAN_ELIGIBILITY_EXPIRED 3, -",
+                Limited,
+            ),
+            ("ENABLED, ENHANCED, selected, allowed, ACTIVE SUCCESSFUL + INACTIVE A_REASON_OF_TOMORROW 1, -", Limited),
+            (
+                "ENABLED, ENHANCED, selected, allowed, ACTIVE SUCCESSFUL + INACTIVE UNSUPPORTED_OS 1 + INACTIVE PENDING_INITIAL_SCAN 1, -",
+                Changing,
+            ),
+            ("ENABLED, ENHANCED, selected, allowed, ACTIVE SUCCESSFUL + ACTIVE PENDING_INITIAL_SCAN 1, -", Changing),
+            ("ENABLED, ENHANCED, selected, allowed, ACTIVE SUCCESSFUL, yes", Limited),
+            ("ENABLED, ENHANCED, selected, allowed, ACTIVE SUCCESSFUL, no", Empty),
+            ("ENABLED, ENHANCED, selected, allowed, ACTIVE SUCCESSFUL, gap", Unreadable),
+            ("ENABLED, ENHANCED, selected, allowed, ACTIVE SUCCESSFUL, -", Unreadable),
+            ("ENABLED, ENHANCED, selected, allowed, ACTIVE SUCCESSFUL + image gap, yes", Unreadable),
             ("ENABLED, ENHANCED, selected, allowed, INACTIVE SCAN_ELIGIBILITY_EXPIRED, -", Limited),
             ("ENABLED, ENHANCED, selected, allowed, INACTIVE A_REASON_OF_TOMORROW, -", Limited),
             ("ENABLED, ENHANCED, selected, allowed, none, no", Empty),

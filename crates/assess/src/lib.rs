@@ -10,7 +10,7 @@ mod policies;
 mod repository;
 
 pub use cell::CellAssessment;
-pub use coverage::{Coverage, of as coverage_of};
+pub use coverage::{Coverage, ImageCoverage, ImageTotals, ImagesCovered, images_of, of as coverage_of};
 pub use diagnose::{Layers, Selection, diagnose, selects};
 pub use evidence::{PolicyEvidence, policy_evidence, registry_policy_evidence, verdict_with_policy};
 pub use losses::{CellLosses, CellToCount, ELIGIBLE_DAYS, LostImage, RescanCost, WhyLost, cell_losses};

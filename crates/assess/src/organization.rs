@@ -13,6 +13,7 @@ use scangap_model::{
 };
 
 use crate::cell::{self, CellAssessment};
+use crate::coverage::{ImageTotals, images_of};
 use crate::policies::{self, Policies};
 use crate::repository::{CellView, PolicyAssessment, RepositoryAssessment};
 
@@ -30,6 +31,8 @@ pub struct Assessment {
     pub gaps: Vec<Gap>,
     /// How many repositories of each cell fall in each diagnosis. Cells without repositories are not in it.
     pub by_cell: BTreeMap<CellKey, BTreeMap<Diagnosis, usize>>,
+    /// The images of the repositories of each diagnosis.
+    pub images: BTreeMap<Diagnosis, ImageTotals>,
     /// How often policies were judged: once for all repositories of a cell that share them.
     pub judged: usize,
 }
@@ -76,6 +79,12 @@ impl Assessment {
         if judged.next().is_some() { Err(Changed.into()) } else { Ok(()) }
     }
 
+    pub fn all_images(&self) -> ImageTotals {
+        let mut all = ImageTotals::default();
+        self.images.values().for_each(|images| all.merge(images.clone()));
+        all
+    }
+
     pub fn counts(&self) -> BTreeMap<Diagnosis, usize> {
         let mut counts = BTreeMap::new();
         for (diagnosis, number) in self.by_cell.values().flatten() {
@@ -107,6 +116,7 @@ pub fn assess(
         cells: Vec::new(),
         gaps: facts.gaps.clone(),
         by_cell: BTreeMap::new(),
+        images: BTreeMap::new(),
         judged: 0,
     };
     // Each task reads its own range: nothing is handed from thread to thread but what is kept.
@@ -125,6 +135,9 @@ pub fn assess(
             for (diagnosis, number) in diagnoses {
                 *of_cell.entry(diagnosis).or_default() += number;
             }
+        }
+        for (diagnosis, images) in task.images {
+            assessment.images.entry(diagnosis).or_default().merge(images);
         }
         assessment.gaps.extend(task.gaps);
     }
@@ -157,6 +170,7 @@ fn intern(known: &mut HashSet<Arc<PolicyAssessment>>, policy: Arc<PolicyAssessme
 struct Task {
     repositories: Vec<RepositoryAssessment>,
     by_cell: BTreeMap<CellKey, BTreeMap<Diagnosis, usize>>,
+    images: BTreeMap<Diagnosis, ImageTotals>,
     gaps: Vec<Gap>,
 }
 
@@ -224,6 +238,8 @@ impl Judge<'_> {
             };
             let (repository, gap) = view.assess(record, policy);
             *diagnoses.entry(repository.diagnosis).or_default() += 1;
+            let images = images_of(&record.images, &cell.image_coverage);
+            task.images.entry(repository.diagnosis).or_default().add(&images);
             task.repositories.push(repository);
             task.gaps.extend(gap);
         }

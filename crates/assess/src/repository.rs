@@ -101,7 +101,8 @@ impl CellView<'_> {
         policy: Arc<PolicyAssessment>,
     ) -> (RepositoryAssessment, Option<Gap>) {
         let repository = &record.facts;
-        let coverage = coverage::of(&record.coverage, &self.cell.coverage);
+        let coverage = coverage::of(record, Some(self.cell));
+        let images = coverage::images_of(&record.images, &self.cell.image_coverage);
         let selection = selection(&repository.scan_frequency, &self.cell.scan_rules, repository.name.as_str());
         let diagnosis = diagnose(&Layers {
             ecr_status: &self.cell.inspector_ecr_status,
@@ -109,6 +110,7 @@ impl CellView<'_> {
             selection,
             verdict: policy.verdict,
             coverage: &coverage,
+            images: &images,
             has_active_image: &repository.has_active_image,
         });
         let place = (repository.account, &repository.region);

@@ -175,6 +175,10 @@ pub struct Run {
     /// otherwise, but where a policy needs them
     #[arg(long, value_name = "KEY", value_delimiter = ',')]
     pub tags: Vec<String>,
+    /// Keep Inspector's rows of images one by one: a table in the snapshot, images.csv and a sheet. Counts by status and
+    /// reason are kept without it too
+    #[arg(long)]
+    pub images: bool,
     /// Calls in flight at once
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=2048))]
     pub max_in_flight: u16,

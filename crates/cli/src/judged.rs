@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use scangap_assess::{Assessment, assess};
+use scangap_model::Images;
 use scangap_report::{Changes, Input, Summary, compare};
 use scangap_snapshot::{RunState, Snapshot};
 
@@ -43,6 +44,7 @@ impl Judged {
             facts_sha256: self.facts_sha256(),
             tool_version: &meta.tool_version,
             caller_arn: &meta.caller_arn,
+            images: meta.keeps_images.then_some(&self.snapshot.repositories as &dyn Images),
             changes,
         }
     }

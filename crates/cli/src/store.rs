@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use scangap_assess::{Assessment, Coverage, coverage_of};
 use scangap_aws::Meter;
 use scangap_collect::Event;
-use scangap_model::{Asked, DIAGNOSES, Diagnosis, Observed, OrganizationFacts, RecordError, Verdict};
+use scangap_model::{DIAGNOSES, Diagnosis, Observed, OrganizationFacts, RecordError, Verdict};
 use scangap_report::{
     ApiCount, Changes, Input, Options, RunEvidence, Summary, count, final_screen, manifest, write_all,
 };
-use scangap_snapshot::{ApiUse, AssessmentRow, Closing, RunStart, SnapshotWriter};
+use scangap_snapshot::{ApiUse, AssessmentRow, CellToStore, Closing, RunStart, SnapshotWriter};
 
 use crate::audit::Job;
 use crate::environment;
@@ -109,6 +109,7 @@ impl Store {
             started_at,
             as_of: job.as_of,
             tag_keys: job.collect.tags.clone(),
+            keeps_images: job.collect.keep_images,
             command_line: command_line(),
             // Known from the first answers; a run that is killed says so too.
             simulated: meter.met_foreign_host(),
@@ -128,9 +129,14 @@ impl Store {
                 .organization(facts)
                 .and_then(|()| accounts.iter().try_for_each(|account| self.writer.account(account, &[]))),
             Event::Account { facts, regions } => self.writer.account(facts, regions),
-            Event::Cell(harvest) => {
-                self.writer.cell(&harvest.facts, &harvest.repositories, &harvest.coverage, &harvest.policies)
-            }
+            Event::Cell(harvest) => self.writer.cell(&CellToStore {
+                facts: &harvest.facts,
+                repositories: &harvest.repositories,
+                coverage: &harvest.coverage,
+                images: &harvest.images,
+                image_rows: &harvest.image_rows,
+                policies: &harvest.policies,
+            }),
             Event::Gap(gap) => self.writer.gap(gap),
             Event::CellsExpected(_) | Event::AccountDone(_) => Ok(()),
         };
@@ -216,10 +222,10 @@ fn rows(judged: &Judged) -> impl Iterator<Item = Result<AssessmentRow, RecordErr
     let all = 0..judged.assessment.repositories.len();
     judged.assessment.join(&judged.snapshot.repositories, all).map(|joined| {
         let (record, assessment) = joined?;
+        let cell = judged.snapshot.facts.cells.get(&(record.facts.account, record.facts.region.clone()));
+        let coverage = coverage_of(&record, cell);
         let repository = record.facts;
-        let cell = judged.snapshot.facts.cells.get(&(repository.account, repository.region.clone()));
-        let source = cell.map_or(&Asked::NotNeeded, |cell| &cell.coverage);
-        let (coverage_status, coverage_reason) = match coverage_of(&record.coverage, source) {
+        let (coverage_status, coverage_reason) = match coverage {
             Coverage::Row { status, reason, .. } => (status, reason),
             Coverage::NoRow => ("none".to_owned(), "none".to_owned()),
             Coverage::NotAsked => ("not needed".to_owned(), "not needed".to_owned()),

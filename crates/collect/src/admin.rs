@@ -1,20 +1,26 @@
 //! What Inspector's delegated administrator sees: one stream per region for the whole organization.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use scangap_aws::read::{AccountStatus, CoverageFilter, CoveredResource, RegionReader};
-use scangap_model::{AccountId, Api, Arn, CoverageRow, Gap, Observed, RegionName, RegionStatus, region_info};
+use scangap_aws::read::{AccountStatus, CoverageFilter, RegionReader};
+use scangap_model::{AccountId, Api, CoverageRow, Gap, RegionName, RegionStatus, RepositoryName, region_info};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::account::{self, OpenedAccount};
+use crate::coverage::{Asking, ImageAnswers, ImageEnd, ImageTally};
 use crate::gate::Place;
-use crate::pages::list;
 use crate::run::Context;
 
 /// AWS: `BatchGetAccountStatus` takes 100 accounts.
 const ACCOUNTS_PER_BATCH: usize = 100;
+
+/// Pages of image rows, 200 to a page, that the administrator's stream is read for. Beyond them each account's own list is
+/// cheaper in time: the stream's pages can only follow one another, and accounts have buckets of their own.
+const IMAGE_PAGES_MIN: usize = 50;
+/// A stream of one page for so many accounts is still shorter than a call in each of them.
+const ACCOUNTS_PER_IMAGE_PAGE: usize = 4;
 
 /// The administrator's view of one region.
 #[derive(Debug)]
@@ -25,11 +31,44 @@ pub(crate) struct RegionView {
     pub(crate) coverage: BTreeMap<AccountId, Vec<CoverageRow>>,
     /// The list broke off: rows may be missing for any account.
     pub(crate) coverage_gap: Option<Gap>,
+    /// Accounts of which a row could not be read.
+    malformed: BTreeSet<AccountId>,
+    images: ImageAnswers,
+    place: Place,
+    reader: RegionReader,
+    region: RegionName,
 }
+
+/// Image rows of one account, by repository.
+pub(crate) type Tallies = BTreeMap<RepositoryName, ImageTally>;
 
 impl RegionView {
     pub(crate) fn sees(&self, account: AccountId) -> bool {
         self.statuses.contains_key(&account)
+    }
+
+    /// Why the rows of an account may not be all there are.
+    pub(crate) fn gap_of(&self, account: AccountId) -> Option<Gap> {
+        let malformed = || self.malformed.contains(&account).then(|| self.asking().malformed("a row cannot be read"));
+        self.coverage_gap.clone().or_else(malformed)
+    }
+
+    /// An account's image rows. `None`: they are to be asked for in the account.
+    pub(crate) fn images_of(&self, account: AccountId) -> Option<Tallies> {
+        let whole = matches!(self.images.end, ImageEnd::Whole) && !self.images.malformed.contains(&account);
+        whole.then(|| self.images.of.get(&account).cloned().unwrap_or_default())
+    }
+
+    /// The same, asked of the administrator once more and for this account alone: for accounts that cannot be asked.
+    pub(crate) async fn ask_images_of(&self, account: AccountId, keep: bool) -> (Tallies, Option<Gap>) {
+        match self.images_of(account) {
+            Some(tallies) => (tallies, None),
+            None => self.asking().images_of(account, keep).await,
+        }
+    }
+
+    fn asking(&self) -> Asking<'_> {
+        Asking { place: &self.place, reader: &self.reader, asked_in: self.administrator, region: &self.region }
     }
 }
 
@@ -103,66 +142,38 @@ pub(crate) fn watch(
 }
 
 async fn read(context: &Context, admin: &OpenedAccount, region: &RegionName, accounts: &[AccountId]) -> RegionView {
-    let place = context.gate.place();
-    let reader = admin.reader.region(region);
     let mut view = RegionView {
         administrator: admin.id,
         statuses: BTreeMap::new(),
         coverage: BTreeMap::new(),
         coverage_gap: None,
+        malformed: BTreeSet::new(),
+        images: ImageAnswers::default(),
+        place: context.gate.place(),
+        reader: admin.reader.region(region),
+        region: region.clone(),
     };
     for batch in accounts.chunks(ACCOUNTS_PER_BATCH) {
-        let reader = &reader;
-        let asked =
-            place.call(Api::BatchGetAccountStatus, |call| async move { reader.account_statuses(&call, batch).await });
+        let reader = &view.reader;
+        let asked = view
+            .place
+            .call(Api::BatchGetAccountStatus, |call| async move { reader.account_statuses(&call, batch).await });
         // Accounts that fail here, alone or with their batch, are asked in the account itself.
         if let Ok(answer) = asked.await {
             view.statuses.extend(answer.accounts);
         }
     }
-    let (rows, gap) = coverage(&place, &reader, admin.id, region).await;
-    view.coverage_gap = gap;
-    for row in rows {
+    let max_pages = IMAGE_PAGES_MIN.max(view.statuses.len() / ACCOUNTS_PER_IMAGE_PAGE);
+    let (own, images) = {
+        let asking = view.asking();
+        let images = asking.images(CoverageFilter::Images, Some(max_pages), context.options.keep_images);
+        tokio::join!(asking.repositories(CoverageFilter::Repositories), images)
+    };
+    view.coverage_gap = own.gap;
+    view.malformed = own.malformed;
+    view.images = images;
+    for row in own.rows {
         view.coverage.entry(row.account).or_default().push(row);
     }
     view
-}
-
-/// Repository rows, and image rows that say `ACCESS_DENIED`.
-pub(crate) async fn coverage(
-    place: &Place,
-    reader: &RegionReader,
-    asked_in: AccountId,
-    region: &RegionName,
-) -> (Vec<CoverageRow>, Option<Gap>) {
-    let mut rows = Vec::new();
-    let mut gap = None;
-    for filter in [CoverageFilter::Repositories, CoverageFilter::DeniedImages] {
-        let listed = list(Api::ListCoverage, |token| {
-            place.call(Api::ListCoverage, |call| async move { reader.coverage(&call, filter, token).await })
-        })
-        .await;
-        rows.extend(listed.items.into_iter().filter_map(|resource| row(resource, region)));
-        if let Some(error) = listed.error {
-            gap = Some(error.at(Some(asked_in), Some(region), ""));
-            // The second list would fail in the same way, and one gap says it.
-            break;
-        }
-    }
-    (rows, gap)
-}
-
-fn row(resource: CoveredResource, region: &RegionName) -> Option<CoverageRow> {
-    let arn: Arn = resource.resource_id.parse().ok()?;
-    let (repository, image_digest) = arn.ecr_repository()?;
-    Some(CoverageRow {
-        account: resource.account.parse().or_else(|_| arn.account.parse()).ok()?,
-        region: region.clone(),
-        repository,
-        image_digest,
-        resource_id: resource.resource_id,
-        status: Observed::from_answer(resource.status),
-        reason: Observed::from_answer(resource.reason),
-        last_scanned_at: Observed::from_answer(resource.last_scanned_at),
-    })
 }

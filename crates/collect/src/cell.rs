@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use scangap_aws::read::{RegionReader, RepositoryAnswer};
 use scangap_model::{
-    AccountId, Api, Asked, CellFacts, CellOutcome, CoverageRow, CoverageSource, Gap, GapKind, Observed, PolicyHash,
-    RegionName, RepositoryFacts, RepositoryName, StoredPolicy, repository_arn,
+    AccountId, Api, Asked, CellFacts, CellOutcome, CoverageRow, CoverageSource, Gap, GapKind, ImageCounts, ImageRow,
+    Observed, PolicyHash, RegionName, RepositoryFacts, RepositoryName, StoredPolicy, repository_arn,
 };
 
 use crate::account::OpenedAccount;
-use crate::admin::AdminView;
+use crate::admin::{AdminView, Tallies};
 use crate::event::CellHarvest;
 use crate::gate::Place;
 use crate::pages::{Listed, list};
@@ -75,13 +75,9 @@ pub(crate) async fn read(
     let harvest = read_cell(&cell, probing, view).await;
     if context.gate.cancel.is_cancelled() {
         // A cell is whole or it was not reached: half of one would look like the whole.
-        return empty(CellFacts::unasked(account.id, region.clone(), CellOutcome::NotReached));
+        return CellHarvest::of(CellFacts::unasked(account.id, region.clone(), CellOutcome::NotReached));
     }
     harvest
-}
-
-fn empty(facts: CellFacts) -> CellHarvest {
-    CellHarvest { facts, repositories: Vec::new(), coverage: Vec::new(), policies: Vec::new() }
 }
 
 async fn read_cell(cell: &Cell<'_>, probing: bool, view: &AdminView) -> CellHarvest {
@@ -93,7 +89,7 @@ async fn read_cell(cell: &Cell<'_>, probing: bool, view: &AdminView) -> CellHarv
     if let Some(gap) = list_gap.as_ref().filter(|_| listed.is_empty()) {
         // Where nobody said that the region is enabled, this answer says that it is not.
         if probing && gap.kind == GapKind::RegionDisabled {
-            return empty(CellFacts::unasked(cell.account, cell.region.clone(), CellOutcome::NotEnabled));
+            return CellHarvest::of(CellFacts::unasked(cell.account, cell.region.clone(), CellOutcome::NotEnabled));
         }
     }
     let outcome = match &list_gap {
@@ -111,7 +107,8 @@ async fn read_cell(cell: &Cell<'_>, probing: bool, view: &AdminView) -> CellHarv
     facts.inspector_status = inspector.status;
     facts.inspector_ecr_status = inspector.ecr_status;
     facts.coverage = inspector.source;
-    let mut coverage = inspector.rows;
+    facts.image_coverage = inspector.image_source;
+    let mut coverage = Covered { rows: inspector.rows, images: inspector.images };
 
     let mut policies = Policies::default();
     let mut targets = targets(cell, listed);
@@ -119,17 +116,53 @@ async fn read_cell(cell: &Cell<'_>, probing: bool, view: &AdminView) -> CellHarv
     let mut repositories = Vec::new();
     if !targets.is_empty() {
         registry::read(cell, &mut facts, &mut policies).await;
-        repositories = repositories::read(cell, targets, &mut facts, &mut policies, &coverage).await;
+        repositories = repositories::read(cell, targets, &mut facts, &mut policies, &mut coverage).await;
     }
     let kept: BTreeSet<&RepositoryName> = repositories.iter().map(|repository| &repository.name).collect();
-    coverage.retain(|row| kept.contains(&row.repository));
-    coverage.sort_by(|a, b| a.resource_id.cmp(&b.resource_id));
+    coverage.retain(|name| kept.contains(name));
+    let Covered { rows: coverage, images } = coverage;
+    let (images, image_rows) = counted(images);
     CellHarvest {
         facts,
         repositories,
         coverage,
+        images,
+        image_rows,
         policies: policies.0.into_iter().map(|(hash, text)| StoredPolicy { hash, text }).collect(),
     }
+}
+
+/// What coverage says of the repositories of one cell.
+struct Covered {
+    rows: Vec<CoverageRow>,
+    images: Tallies,
+}
+
+impl Covered {
+    fn names(&self) -> BTreeSet<RepositoryName> {
+        self.rows.iter().map(|row| &row.repository).chain(self.images.keys()).cloned().collect()
+    }
+
+    fn retain(&mut self, wanted: impl Fn(&RepositoryName) -> bool) {
+        self.rows.retain(|row| wanted(&row.repository));
+        self.images.retain(|name, _| wanted(name));
+        self.rows.sort_by(|a, b| a.resource_id.cmp(&b.resource_id));
+        // A list may hold a row twice.
+        self.rows.dedup_by(|a, b| a.resource_id == b.resource_id);
+    }
+}
+
+fn counted(images: Tallies) -> (BTreeMap<RepositoryName, ImageCounts>, Vec<ImageRow>) {
+    let mut rows = Vec::new();
+    let counts = images
+        .into_iter()
+        .map(|(name, mut tally)| {
+            rows.append(&mut tally.rows);
+            (name, tally.counts)
+        })
+        .collect();
+    rows.sort();
+    (counts, rows)
 }
 
 /// A repository to read, as ECR's list gives it.
@@ -163,12 +196,12 @@ fn arn_of(cell: &Cell<'_>, name: &RepositoryName) -> String {
 async fn missing_from_list(
     cell: &Cell<'_>,
     targets: &mut BTreeMap<RepositoryName, Target>,
-    coverage: &mut Vec<CoverageRow>,
+    coverage: &mut Covered,
     list_gap: Option<&Gap>,
     facts: &mut CellFacts,
 ) {
     let missing: BTreeSet<RepositoryName> =
-        coverage.iter().map(|row| row.repository.clone()).filter(|name| !targets.contains_key(name)).collect();
+        coverage.names().into_iter().filter(|name| !targets.contains_key(name)).collect();
     for name in missing {
         let unlisted = |created_at| Target { arn: arn_of(cell, &name), name: name.clone(), created_at, listed: false };
         if let Some(gap) = list_gap {
@@ -190,7 +223,7 @@ async fn missing_from_list(
             }
             Ok(None) => {
                 facts.coverage_without_repository += 1;
-                coverage.retain(|row| row.repository != name);
+                coverage.retain(|other| *other != name);
             }
             Err(error) => {
                 let gap = cell.gap(error, name.as_str());
@@ -216,20 +249,21 @@ pub(crate) async fn seen_from_outside(
             _ => CellOutcome::Unreadable(refusal.clone()),
         };
         let mut facts = CellFacts::unasked(account, region.clone(), outcome);
-        let mut coverage = Vec::new();
+        let mut coverage = Covered { rows: Vec::new(), images: Tallies::new() };
         if let Some(seen) = view.of(&region).await {
             if let Some(status) = seen.statuses.get(&account) {
-                facts.inspector_status = Observed::from_answer(status.status.clone()).into();
-                facts.inspector_ecr_status = Observed::from_answer(status.ecr_status.clone()).into();
-                facts.coverage = match &seen.coverage_gap {
-                    None => Observed::Known(CoverageSource::DelegatedAdministrator).into(),
-                    Some(gap) => Observed::unknown(gap.clone()).into(),
-                };
+                facts.inspector_status = inspector::status_word(account, &region, status.status.clone()).into();
+                facts.inspector_ecr_status = inspector::status_word(account, &region, status.ecr_status.clone()).into();
+                let (images, image_gap) = seen.ask_images_of(account, context.options.keep_images).await;
+                let known = || Observed::Known(CoverageSource::DelegatedAdministrator);
+                facts.coverage = seen.gap_of(account).map_or_else(known, Observed::unknown).into();
+                facts.image_coverage = image_gap.map_or_else(known, Observed::unknown).into();
+                coverage.images = images;
             }
-            coverage = seen.coverage.get(&account).cloned().unwrap_or_default();
+            coverage.rows = seen.coverage.get(&account).cloned().unwrap_or_default();
         }
-        let names: BTreeSet<RepositoryName> = coverage.iter().map(|row| row.repository.clone()).collect();
-        let repositories = names
+        let repositories = coverage
+            .names()
             .into_iter()
             .map(|name| RepositoryFacts {
                 account,
@@ -244,8 +278,15 @@ pub(crate) async fn seen_from_outside(
                 tags: Asked::NotNeeded,
             })
             .collect();
-        coverage.sort_by(|a, b| a.resource_id.cmp(&b.resource_id));
-        harvests.push(CellHarvest { facts, repositories, coverage, policies: Vec::new() });
+        coverage.retain(|_| true);
+        let (images, image_rows) = counted(coverage.images);
+        harvests.push(CellHarvest {
+            repositories,
+            coverage: coverage.rows,
+            images,
+            image_rows,
+            ..CellHarvest::of(facts)
+        });
     }
     harvests
 }

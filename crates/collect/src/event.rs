@@ -1,7 +1,10 @@
 //! What collection tells its one listener.
 
+use std::collections::BTreeMap;
+
 use scangap_model::{
-    AccountFacts, AccountId, CellFacts, CoverageRow, Gap, OrganizationFacts, RegionFact, RepositoryFacts, StoredPolicy,
+    AccountFacts, AccountId, CellFacts, CoverageRow, Gap, ImageCounts, ImageRow, OrganizationFacts, RegionFact,
+    RepositoryFacts, RepositoryName, StoredPolicy,
 };
 
 /// Everything read in one cell. Stored in one transaction: a cell is whole or not there.
@@ -10,7 +13,25 @@ pub struct CellHarvest {
     pub facts: CellFacts,
     pub repositories: Vec<RepositoryFacts>,
     pub coverage: Vec<CoverageRow>,
+    /// The images of each repository that has image rows, counted.
+    pub images: BTreeMap<RepositoryName, ImageCounts>,
+    /// The image rows themselves, where they are kept.
+    pub image_rows: Vec<ImageRow>,
     pub policies: Vec<StoredPolicy>,
+}
+
+impl CellHarvest {
+    /// A cell of which nothing but its own facts is known.
+    pub fn of(facts: CellFacts) -> Self {
+        Self {
+            facts,
+            repositories: Vec::new(),
+            coverage: Vec::new(),
+            images: BTreeMap::new(),
+            image_rows: Vec::new(),
+            policies: Vec::new(),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -6,6 +6,7 @@
 mod account;
 mod admin;
 mod cell;
+mod coverage;
 mod event;
 mod gate;
 mod organization;

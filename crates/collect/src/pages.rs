@@ -1,11 +1,16 @@
 //! Reading a list page by page, keeping what came before a failure.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::future::Future;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::ControlFlow;
 
 use scangap_aws::CallError;
 use scangap_aws::read::Page;
 use scangap_model::Api;
+
+/// Empty pages in a row after which a list is taken for one that never ends. AWS sends some: Organizations and Inspector do.
+const EMPTY_PAGES_MAX: usize = 100;
 
 /// What a list came to: everything that was read, and what stopped it, if something did.
 #[derive(Debug)]
@@ -14,29 +19,71 @@ pub(crate) struct Listed<T> {
     pub(crate) error: Option<CallError>,
 }
 
-/// Follows page tokens until there is none. Empty pages with a token are normal; a token seen before would go round
-/// for ever, so it ends the list as a gap.
-pub(crate) async fn list<T, F, R>(api: Api, mut page: F) -> Listed<T>
+/// How reading pages ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// The last page was read.
+    Whole,
+    /// The taker wants no more.
+    Stopped,
+    Broken(CallError),
+}
+
+/// The whole list at once.
+pub(crate) async fn list<T, F, R>(api: Api, page: F) -> Listed<T>
 where
     F: FnMut(Option<String>) -> R,
     R: Future<Output = Result<Page<T>, CallError>>,
 {
     let mut items = Vec::new();
-    let mut seen = BTreeSet::new();
+    let ended = pages(api, page, |more| {
+        items.extend(more);
+        ControlFlow::Continue(())
+    })
+    .await;
+    let error = match ended {
+        Ended::Broken(error) => Some(error),
+        Ended::Whole | Ended::Stopped => None,
+    };
+    Listed { items, error }
+}
+
+/// Follows page tokens until there is none, handing over each page. A token seen before would go round for ever, and so
+/// would empty pages with ever new tokens: both end the list as a gap.
+pub(crate) async fn pages<T, F, R>(api: Api, mut page: F, mut take: impl FnMut(Vec<T>) -> ControlFlow<()>) -> Ended
+where
+    F: FnMut(Option<String>) -> R,
+    R: Future<Output = Result<Page<T>, CallError>>,
+{
+    // Tokens may be a million characters long: their hashes are kept.
+    let mut seen: HashSet<u64> = HashSet::new();
+    let mut empty = 0;
     let mut token = None;
     loop {
-        match page(token.take()).await {
-            Err(error) => return Listed { items, error: Some(error) },
-            Ok(Page { items: more, next }) => {
-                items.extend(more);
-                let Some(next) = next else { return Listed { items, error: None } };
-                if !seen.insert(next.clone()) {
-                    let error =
-                        CallError::malformed(api, "RepeatedPageToken", "the service gave the same page token twice");
-                    return Listed { items, error: Some(error) };
-                }
-                token = Some(next);
-            }
+        let Page { items, next } = match page(token.take()).await {
+            Ok(page) => page,
+            Err(error) => return Ended::Broken(error),
+        };
+        empty = if items.is_empty() { empty + 1 } else { 0 };
+        if take(items).is_break() {
+            return Ended::Stopped;
         }
+        // AWS: no token, or an empty one, ends a list.
+        let Some(next) = next.filter(|next| !next.is_empty()) else { return Ended::Whole };
+        if !seen.insert(hash(&next)) {
+            let why = "the service gave the same page token twice";
+            return Ended::Broken(CallError::malformed(api, "RepeatedPageToken", why));
+        }
+        if empty >= EMPTY_PAGES_MAX {
+            let why = format!("the service sent {EMPTY_PAGES_MAX} empty pages in a row, each with a token for another");
+            return Ended::Broken(CallError::malformed(api, "EndlessPages", why));
+        }
+        token = Some(next);
     }
+}
+
+fn hash(token: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    token.hash(&mut hasher);
+    hasher.finish()
 }

@@ -31,6 +31,8 @@ pub struct CollectOptions {
     pub assume: AssumeOptions,
     /// Keys of tags to read of every repository. Others are read only where a policy needs them.
     pub tags: Vec<String>,
+    /// Whether to keep the images' rows one by one, and not only their counts.
+    pub keep_images: bool,
     pub max_in_flight: usize,
 }
 
@@ -337,6 +339,5 @@ async fn announce(context: &Arc<Context>, account: Approached, tally: &mut Tally
 }
 
 async fn send_empty(context: &Context, facts: CellFacts) {
-    let harvest = CellHarvest { facts, repositories: Vec::new(), coverage: Vec::new(), policies: Vec::new() };
-    context.send(Event::Cell(Box::new(harvest))).await;
+    context.send(Event::Cell(Box::new(CellHarvest::of(facts)))).await;
 }

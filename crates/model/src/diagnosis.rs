@@ -69,7 +69,7 @@ pub const DIAGNOSES: &[DiagnosisInfo] = &[
         "wait, push an image, try a gentler refresh, or re-sync", Tone::Bad, true),
     row(Diagnosis::KeyDenied, "key_denied", "key denied",
         "coverage says ACCESS_DENIED_TO_ENCRYPTION_KEY",
-        "repair the policy of the KMS key", Tone::Bad, true),
+        "look at the KMS key: it may be disabled, its policy may refuse, or the grant to the repository may be gone", Tone::Bad, true),
     row(Diagnosis::Unseen, "unseen", "unseen",
         "allowed and selected, has images, yet Inspector has no coverage row",
         "investigate; push an image again", Tone::Warning, true),
@@ -80,8 +80,8 @@ pub const DIAGNOSES: &[DiagnosisInfo] = &[
         "a fact that decides could not be read",
         "grant the permission named in gaps.csv, and audit again", Tone::Question, false),
     row(Diagnosis::Limited, "limited", "limited",
-        "coverage is inactive for another reason",
-        "as the coverage reason says", Tone::Warning, true),
+        "coverage is inactive for another reason, or none of its images is scanned",
+        "as the reason says", Tone::Warning, true),
     row(Diagnosis::NotSelected, "not_selected", "not selected",
         "ENHANCED scanning, and no scan rule selects the repository",
         "add a scan filter, or accept", Tone::Neutral, false),
@@ -98,7 +98,7 @@ pub const DIAGNOSES: &[DiagnosisInfo] = &[
         "there is no active image to scan",
         "none", Tone::Neutral, false),
     row(Diagnosis::Covered, "covered", "covered",
-        "Inspector scans it: coverage is ACTIVE",
+        "Inspector scans it: coverage is ACTIVE, of at least one image",
         "none", Tone::Good, false),
 ];
 

@@ -172,6 +172,8 @@ pub struct CellFacts {
     pub registry_policy_scope: Asked<String>,
     pub templates: Asked<Vec<CreationTemplate>>,
     pub coverage: Asked<CoverageSource>,
+    /// Who listed the images' rows of coverage.
+    pub image_coverage: Asked<CoverageSource>,
     /// Coverage rows whose repository ECR does not know.
     pub coverage_without_repository: u64,
     /// Repositories that vanished between list and read.
@@ -194,6 +196,7 @@ impl CellFacts {
             registry_policy_scope: Asked::NotNeeded,
             templates: Asked::NotNeeded,
             coverage: Asked::NotNeeded,
+            image_coverage: Asked::NotNeeded,
             coverage_without_repository: 0,
             vanished: 0,
         }
@@ -216,6 +219,7 @@ impl CellFacts {
             self.registry_policy_scope.gap(),
             self.templates.gap(),
             self.coverage.gap(),
+            self.image_coverage.gap(),
         ]
         .into_iter()
         .flatten()
@@ -234,7 +238,7 @@ pub struct RepositoryFacts {
     pub policy: Observed<PolicyHash>,
     /// The service's own answer: `SCAN_ON_PUSH`, `CONTINUOUS_SCAN`, MANUAL.
     pub scan_frequency: Observed<String>,
-    /// Whether any image is active. Asked only where coverage has no row.
+    /// Whether any image is active. Asked only where coverage has no row of an image.
     pub has_active_image: Asked<bool>,
     /// Asked only where a policy's condition names a tag.
     pub tags: Asked<BTreeMap<String, String>>,
@@ -254,14 +258,12 @@ impl RepositoryFacts {
     }
 }
 
-/// A row of Inspector's coverage, for a repository or for an image in one.
+/// A repository's own row of Inspector's coverage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CoverageRow {
     pub account: AccountId,
     pub region: RegionName,
     pub repository: RepositoryName,
-    /// `None`: the row is the repository's own.
-    pub image_digest: Option<String>,
     pub resource_id: String,
     /// ACTIVE, INACTIVE or a word not known here. `Absent`: AWS gave no status.
     pub status: Observed<String>,
@@ -269,11 +271,72 @@ pub struct CoverageRow {
     pub last_scanned_at: Observed<Timestamp>,
 }
 
+/// The image rows of a repository's coverage, counted by status and reason as they arrived.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ImageCounts(pub BTreeMap<(String, String), ImageCount>);
+
+/// Images of one status and reason.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ImageCount {
+    pub images: u64,
+    /// Images that run somewhere: AWS gives an `inUseCount` above zero.
+    pub in_use: u64,
+    /// Images of which AWS gives no `inUseCount`.
+    pub use_not_stated: u64,
+    pub newest_scan: Option<Timestamp>,
+    /// AWS: `lastInUseAt`.
+    pub last_in_use: Option<Timestamp>,
+}
+
+/// Whether an image's row says that it is scanned. An image that waits for its first scan is not, whatever its status.
+pub fn is_scanned(status: &str, reason: &str) -> bool {
+    status == "ACTIVE" && reason != "PENDING_INITIAL_SCAN"
+}
+
+impl ImageCounts {
+    pub fn add(&mut self, status: &str, reason: &str, image: &ImageCount) {
+        let count = self.0.entry((status.to_owned(), reason.to_owned())).or_default();
+        count.images += image.images;
+        count.in_use += image.in_use;
+        count.use_not_stated += image.use_not_stated;
+        count.newest_scan = count.newest_scan.max(image.newest_scan);
+        count.last_in_use = count.last_in_use.max(image.last_in_use);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether any image has this reason.
+    pub fn any_with(&self, wanted: &str) -> bool {
+        self.0.keys().any(|(_, reason)| reason == wanted)
+    }
+}
+
+/// One image's row of coverage. Kept only where `--images` asks for it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ImageRow {
+    pub account: AccountId,
+    pub region: RegionName,
+    pub repository: RepositoryName,
+    pub digest: String,
+    pub status: String,
+    pub reason: String,
+    /// `None`: AWS gives none.
+    pub last_scanned_at: Option<Timestamp>,
+    pub in_use_count: Option<u64>,
+    pub last_in_use_at: Option<Timestamp>,
+    /// A multi-architecture index: its children are counted, and not the index.
+    pub is_index: bool,
+}
+
 /// A repository with what Inspector's coverage says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepositoryRecord {
     pub facts: RepositoryFacts,
-    pub coverage: Vec<CoverageRow>,
+    /// `None`: the repository has no row of its own.
+    pub coverage: Option<CoverageRow>,
+    pub images: ImageCounts,
 }
 
 /// Why the next record could not be read.
@@ -315,6 +378,15 @@ impl Repositories for Vec<RepositoryRecord> {
     ) -> Result<(), RecordError> {
         self.records(places).try_for_each(|record| each(record?))
     }
+}
+
+/// Image rows one after the other. After an error there is nothing more.
+pub type ImageRows<'a> = Box<dyn Iterator<Item = Result<ImageRow, RecordError>> + Send + 'a>;
+
+/// The image rows of an audit that kept them, sorted by account, region, repository and digest.
+pub trait Images: Sync {
+    fn n_images(&self) -> Result<usize, RecordError>;
+    fn images(&self) -> ImageRows<'_>;
 }
 
 /// The facts of one audit but for its repositories, sorted by key.

@@ -21,8 +21,9 @@ pub use arn::{Arn, ArnError, inspector_role_arn, repository_arn};
 pub use diagnosis::{DIAGNOSES, Diagnosis, DiagnosisInfo, Tone};
 pub use facts::{
     AccountFacts, AccountOutcome, AuditFacts, CellFacts, CellOutcome, CoverageRow, CoverageSource, CreationTemplate,
-    OrganizationFacts, RecordError, Records, RegionFact, RegionStatus, RegionsSource, Repositories, RepositoryFacts,
-    RepositoryRecord, ScanRule, Scope, StoredPolicy,
+    ImageCount, ImageCounts, ImageRow, ImageRows, Images, OrganizationFacts, RecordError, Records, RegionFact,
+    RegionStatus, RegionsSource, Repositories, RepositoryFacts, RepositoryRecord, ScanRule, Scope, StoredPolicy,
+    is_scanned,
 };
 pub use gap::{Cause, Gap, GapKind};
 pub use ids::{AccountId, IdError, OrganizationId, PolicyHash, RegionName, RepositoryName};

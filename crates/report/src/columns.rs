@@ -7,6 +7,7 @@ mod changes;
 mod dictionary;
 mod evidence;
 mod gaps;
+mod images;
 mod planned;
 mod policies;
 mod repositories;
@@ -20,6 +21,7 @@ pub(crate) use changes::CHANGES;
 pub(crate) use dictionary::{DICTIONARY, DictionaryRow};
 pub(crate) use evidence::{EVIDENCE, EvidenceRow};
 pub(crate) use gaps::GAPS;
+pub(crate) use images::IMAGES;
 pub(crate) use planned::PLANNED;
 pub use planned::{PlanRow, PlanView};
 pub(crate) use policies::POLICIES;
@@ -40,6 +42,8 @@ pub enum Type {
     Integer,
     Time,
     List,
+    /// Numbers by name.
+    Counts,
 }
 
 impl Type {
@@ -49,6 +53,7 @@ impl Type {
             Self::Integer => "integer",
             Self::Time => "time",
             Self::List => "list",
+            Self::Counts => "counts",
         }
     }
 }
@@ -106,6 +111,7 @@ pub enum TableName {
     Gaps,
     Cells,
     Accounts,
+    Images,
 }
 
 impl TableName {
@@ -116,6 +122,7 @@ impl TableName {
             Self::Policies => "policies",
             Self::Cells => "cells",
             Self::Accounts => "accounts",
+            Self::Images => "images",
             Self::Gaps => "gaps",
             Self::Changes => "changes",
         }
@@ -147,6 +154,8 @@ pub fn tables() -> Vec<Table> {
         table(TableName::Gaps, "gaps.csv", "Gaps", infos(GAPS)),
         table(TableName::Cells, "cells.csv", "Cells", infos(CELLS)),
         table(TableName::Accounts, "accounts.csv", "Accounts", infos(ACCOUNTS)),
+        // Only where the audit kept them.
+        table(TableName::Images, "images.csv", "Images", infos(IMAGES)),
     ]
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use crate::columns::{ACCOUNTS, CELLS, CHANGES, Column, GAPS, Kind, POLICIES, REPOSITORIES, TableName};
+use crate::columns::{ACCOUNTS, CELLS, CHANGES, Column, GAPS, IMAGES, Kind, POLICIES, REPOSITORIES, TableName};
 use crate::input::{Input, Material};
 use crate::parallel::write_in_order;
 use crate::value::Value;
@@ -32,6 +32,7 @@ pub(crate) fn write(
         TableName::Cells => rows(CELLS, input.cells().map(Ok), out),
         TableName::Accounts => rows(ACCOUNTS, input.accounts().map(Ok), out),
         TableName::Gaps => rows(GAPS, input.gaps().map(Ok), out),
+        TableName::Images => rows(IMAGES, input.image_rows(), out),
         TableName::Changes => rows(CHANGES, input.changes().map(Ok), out),
     }
 }
@@ -100,7 +101,9 @@ fn safe<'a>(value: &'a Value<'_>) -> Cow<'a, str> {
     let text = value.render();
     match (value, text.as_bytes().first()) {
         (Value::Text(_), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\0')) => Cow::Owned(format!("'{text}")),
-        (Value::Text(_) | Value::Integer(_) | Value::Time(_) | Value::List(_) | Value::Empty, _) => text,
+        (Value::Text(_) | Value::Integer(_) | Value::Time(_) | Value::List(_) | Value::Counts(_) | Value::Empty, _) => {
+            text
+        }
     }
 }
 

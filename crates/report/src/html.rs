@@ -23,7 +23,7 @@ use self::policies::PolicyView;
 use crate::changes::Changes;
 use crate::columns::{AppliedRow, AppliedView, PlanView};
 use crate::input::{Input, Material};
-use crate::summary::{GapGroup, Summary};
+use crate::summary::{GapGroup, Summary, images_in_words};
 use crate::terminal::{count, thousands};
 use crate::value::utc;
 
@@ -65,7 +65,7 @@ struct Figure {
     word: &'static str,
     count: String,
     title: &'static str,
-    meaning: &'static str,
+    meaning: String,
 }
 
 /// A part of the bar that stands for all repositories, in thousandths of its length.
@@ -216,8 +216,16 @@ fn figure(summary: &Summary, info: &DiagnosisInfo) -> Option<Figure> {
         word: info.word,
         count: thousands(*number),
         title: info.title,
-        meaning: info.meaning,
+        meaning: meaning(summary, info),
     })
+}
+
+/// What a diagnosis means, and for covered repositories how many of their images are.
+fn meaning(summary: &Summary, info: &DiagnosisInfo) -> String {
+    match summary.covered_images().filter(|_| info.diagnosis == Diagnosis::Covered) {
+        Some(images) => format!("{}; {images}", info.meaning),
+        None => info.meaning.to_owned(),
+    }
 }
 
 /// The one number that a reader takes away: of how many that were read how many are covered.
@@ -231,7 +239,8 @@ fn share(summary: &Summary) -> String {
         }
         .to_owned();
     }
-    format!("{} of {} are covered", thousands(covered), count(summary.repositories, "repository"))
+    let images = summary.covered_images().map_or_else(String::new, |images| format!(", {images}"));
+    format!("{} of {} are covered{images}", thousands(covered), count(summary.repositories, "repository"))
 }
 
 fn bar(summary: &Summary) -> Vec<Segment> {
@@ -305,6 +314,7 @@ fn reading(summary: &Summary) -> Vec<(&'static str, String)> {
             ),
         ),
         ("Repositories", thousands(summary.repositories)),
+        ("Images in Inspector's coverage", images_in_words(&summary.images)),
         ("Registry policies that deny Inspector a registry-level action", thousands(summary.registries_denying)),
         ("Creation templates that would block new repositories", thousands(summary.templates_denying)),
     ]

@@ -6,9 +6,11 @@ use std::io;
 use std::ops::Range;
 
 use jiff::Timestamp;
-use scangap_assess::{Assessment, CellAssessment, Coverage, RepositoryAssessment, coverage_of};
+use scangap_assess::{
+    Assessment, CellAssessment, Coverage, ImageCoverage, RepositoryAssessment, coverage_of, images_of,
+};
 use scangap_model::{
-    AccountFacts, AccountId, Asked, AuditFacts, CellFacts, CellOutcome, CoverageRow, Gap, Observed, RegionName,
+    AccountFacts, AccountId, Asked, AuditFacts, CellFacts, CellOutcome, Gap, ImageRow, Images, Observed, RegionName,
     Repositories, RepositoryFacts, RepositoryRecord,
 };
 
@@ -31,6 +33,8 @@ pub struct Input<'a> {
     pub facts_sha256: &'a str,
     pub tool_version: &'a str,
     pub caller_arn: &'a str,
+    /// Image by image, where the audit kept them.
+    pub images: Option<&'a dyn Images>,
     /// What differs from an earlier audit, where one was named.
     pub changes: Option<&'a Changes>,
 }
@@ -67,8 +71,16 @@ pub(crate) struct RepositoryRow<'a> {
     pub(crate) assessment: &'a RepositoryAssessment,
     pub(crate) account: Option<&'a AccountFacts>,
     pub(crate) cell: Option<&'a CellFacts>,
-    pub(crate) coverage_rows: Vec<CoverageRow>,
+    pub(crate) coverage_rows: u64,
     pub(crate) coverage: Coverage,
+    pub(crate) images: ImageCoverage,
+    pub(crate) simulated: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct ImageReportRow<'a> {
+    pub(crate) image: ImageRow,
+    pub(crate) account: Option<&'a AccountFacts>,
     pub(crate) simulated: bool,
 }
 
@@ -135,7 +147,11 @@ impl<'a> Material<'a> {
 impl<'a> Input<'a> {
     /// The tables that this report has.
     pub(crate) fn tables(&self) -> Vec<Table> {
-        let has = |table: &Table| table.name != TableName::Changes || self.changes.is_some();
+        let has = |table: &Table| match table.name {
+            TableName::Changes => self.changes.is_some(),
+            TableName::Images => self.images.is_some(),
+            _ => true,
+        };
         tables().into_iter().filter(has).collect()
     }
 
@@ -174,11 +190,18 @@ impl<'a> Input<'a> {
     }
 
     fn row(&self, record: RepositoryRecord, assessment: &'a RepositoryAssessment) -> RepositoryRow<'a> {
-        let RepositoryRecord { facts: repository, coverage: coverage_rows } = record;
-        let cell = self.facts.cells.get(&(repository.account, repository.region.clone()));
-        let coverage = coverage_of(&coverage_rows, cell.map_or(&Asked::NotNeeded, |cell| &cell.coverage));
-        let account = self.facts.accounts.get(&repository.account);
-        RepositoryRow { repository, assessment, account, cell, coverage_rows, coverage, simulated: self.simulated }
+        let cell = self.facts.cells.get(&(record.facts.account, record.facts.region.clone()));
+        let image_rows: u64 = record.images.0.values().map(|count| count.images).sum();
+        RepositoryRow {
+            assessment,
+            account: self.facts.accounts.get(&record.facts.account),
+            cell,
+            coverage_rows: u64::from(record.coverage.is_some()) + image_rows,
+            coverage: coverage_of(&record, cell),
+            images: images_of(&record.images, cell.map_or(&Asked::NotNeeded, |cell| &cell.image_coverage)),
+            repository: record.facts,
+            simulated: self.simulated,
+        }
     }
 
     /// The rows of some repositories. The others are not built.
@@ -187,6 +210,19 @@ impl<'a> Input<'a> {
         wanted: impl Fn(&RepositoryAssessment) -> bool,
     ) -> impl Iterator<Item = io::Result<RepositoryRow<'a>>> {
         self.repositories().filter(move |row| row.as_ref().map_or(true, |row| wanted(row.assessment)))
+    }
+
+    pub(crate) fn n_images(&self) -> io::Result<usize> {
+        self.images.map_or(Ok(0), |images| images.n_images().map_err(io::Error::other))
+    }
+
+    /// Every image's row, where the audit kept them.
+    pub(crate) fn image_rows(&self) -> impl Iterator<Item = io::Result<ImageReportRow<'a>>> + use<'a> {
+        let (facts, simulated) = (self.facts, self.simulated);
+        self.images.into_iter().flat_map(Images::images).map(move |image| {
+            let image = image.map_err(io::Error::other)?;
+            Ok(ImageReportRow { account: facts.accounts.get(&image.account), image, simulated })
+        })
     }
 
     pub(crate) fn cells(&self) -> impl Iterator<Item = CellRow<'a>> + use<'a> {

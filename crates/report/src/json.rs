@@ -79,6 +79,13 @@ fn counts(summary: &Summary) -> Value {
             "not_reached": summary.cells.not_reached,
         },
         "repositories": summary.repositories,
+        "images": {
+            "scanned": summary.images.scanned,
+            "not_scanned": summary.images.not_scanned,
+            "not_scanned_by_reason": summary.images.reasons,
+            "in_use_not_scanned": summary.images.in_use_not_scanned,
+            "repositories_unknown": summary.images.repositories_unknown,
+        },
         "diagnoses": diagnoses,
         "registries_denying": summary.registries_denying,
         "templates_denying": summary.templates_denying,

@@ -271,6 +271,7 @@ fn data(row: &RepositoryRow<'_>) -> Map<String, Json> {
         Value::Integer(number) => Json::from(number),
         time @ Value::Time(_) => Json::String(time.render().into_owned()),
         Value::List(items) => Json::from(items.into_owned()),
+        Value::Counts(counts) => serde_json::json!(counts),
         Value::Empty => Json::Null,
     };
     REPOSITORIES.iter().map(|column| (column.name.to_owned(), value((column.value)(row)))).collect()

@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use scangap_model::{AccountId, AccountOutcome, Api, Cause, CellOutcome, Diagnosis, GapKind, Observed, Verdict};
+use scangap_assess::ImageTotals;
+use scangap_model::{
+    AccountId, AccountOutcome, Api, Cause, CellOutcome, Diagnosis, GapKind, Observed, Verdict, sanitize,
+};
 
 use crate::input::Input;
+use crate::terminal::{count, thousands};
 use crate::value::{NONE, UNKNOWN};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,6 +52,10 @@ pub struct Summary {
     /// Cells whose registry policy denies a registry-level action.
     pub registries_denying: usize,
     pub templates_denying: usize,
+    /// Images of the repositories that are covered.
+    pub images_of_covered: ImageTotals,
+    /// Images of all repositories.
+    pub images: ImageTotals,
     pub vanished: u64,
     pub coverage_without_repository: u64,
     pub gaps: usize,
@@ -90,6 +98,8 @@ impl Summary {
                 .filter(|cell| cell.registry_verdict == Some(Verdict::Denied))
                 .count(),
             templates_denying: input.assessment.cells.iter().map(|cell| cell.template_prefixes_denying.len()).sum(),
+            images_of_covered: input.assessment.images.get(&Diagnosis::Covered).cloned().unwrap_or_default(),
+            images: input.assessment.all_images(),
             vanished: facts.cells.values().map(|cell| cell.vanished).sum(),
             coverage_without_repository: facts.cells.values().map(|cell| cell.coverage_without_repository).sum(),
             gaps: input.assessment.gaps.len(),
@@ -97,10 +107,43 @@ impl Summary {
         }
     }
 
+    /// `37 of 40 images`, where not every image of the covered repositories is scanned.
+    pub fn covered_images(&self) -> Option<String> {
+        of_images(self.images_of_covered.scanned, self.images_of_covered.not_scanned)
+    }
+
     /// Whether everything in scope was learnt.
     pub fn is_complete(&self) -> bool {
         self.gaps == 0 && self.cells.not_reached == 0 && self.accounts_not_reached == 0
     }
+}
+
+/// `37 of 40 images`, where it is not all.
+pub(crate) fn of_images(scanned: u64, not_scanned: u64) -> Option<String> {
+    let number = |n: u64| thousands(usize::try_from(n).unwrap_or(usize::MAX));
+    (not_scanned > 0).then(|| format!("{} of {} images", number(scanned), number(scanned + not_scanned)))
+}
+
+/// `40: 3 not scanned (UNSUPPORTED_OS 3), 1 of them in use`. Reasons are words of AWS's: the most frequent first.
+pub(crate) fn images_in_words(totals: &ImageTotals) -> String {
+    let number = |n: u64| thousands(usize::try_from(n).unwrap_or(usize::MAX));
+    let mut reasons: Vec<(&String, u64)> = totals.reasons.iter().map(|(reason, n)| (reason, *n)).collect();
+    reasons.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    let reasons: Vec<String> =
+        reasons.into_iter().map(|(reason, n)| format!("{} {}", sanitize(reason), number(n))).collect();
+    let mut words =
+        format!("{}: {} not scanned", number(totals.scanned + totals.not_scanned), number(totals.not_scanned));
+    for part in [
+        (!reasons.is_empty()).then(|| format!(" ({})", reasons.join(", "))),
+        (totals.in_use_not_scanned > 0).then(|| format!(", {} of them in use", number(totals.in_use_not_scanned))),
+        (totals.repositories_unknown > 0).then(|| {
+            let repositories = usize::try_from(totals.repositories_unknown).unwrap_or(usize::MAX);
+            format!("; unknown in {}", count(repositories, "repository"))
+        }),
+    ] {
+        words.extend(part);
+    }
+    words
 }
 
 /// Counts of diagnoses.

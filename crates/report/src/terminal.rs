@@ -7,7 +7,7 @@ use scangap_assess::RepositoryAssessment;
 use scangap_model::{DIAGNOSES, Diagnosis, Observed, Tone, sanitize};
 
 use crate::input::{Input, RepositoryRow};
-use crate::summary::Summary;
+use crate::summary::{Summary, images_in_words};
 
 /// `1,234`.
 pub fn thousands(number: usize) -> String {
@@ -84,13 +84,18 @@ pub fn final_screen(input: &Input<'_>, paint: &dyn Fn(&str, Tone) -> String) -> 
     let _ = write!(out, "Repositories {}:", thousands(summary.repositories));
     for info in DIAGNOSES {
         if let Some(number) = summary.diagnoses.get(&info.diagnosis) {
-            let _ = write!(out, "  {}", paint(&format!("{} {}", info.title, thousands(*number)), info.tone));
+            let images = summary.covered_images().filter(|_| info.diagnosis == Diagnosis::Covered);
+            let images = images.map_or_else(String::new, |images| format!(", {images}"));
+            let _ = write!(out, "  {}", paint(&format!("{} {}{images}", info.title, thousands(*number)), info.tone));
         }
     }
     if summary.repositories == 0 {
         out.push_str(if summary.is_complete() { "  there are none" } else { "  none could be read" });
     }
     out.push('\n');
+    if summary.images.not_scanned > 0 || summary.images.repositories_unknown > 0 {
+        let _ = writeln!(out, "Images {}", paint(&images_in_words(&summary.images), Tone::Warning));
+    }
     worst(input, &mut out)?;
     for (number, text) in [
         (summary.registries_denying, "registry policies deny Inspector a registry-level action (cells.csv)"),

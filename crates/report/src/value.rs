@@ -1,6 +1,7 @@
 //! Values as reports show them. "Not looked", "there is none" and "could not be learnt" each have a word of their own.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use scangap_model::{Asked, Observed};
@@ -13,6 +14,8 @@ pub(crate) enum Value<'a> {
     Time(Timestamp),
     /// Shown as a JSON array in every format of one cell.
     List(Cow<'a, [String]>),
+    /// Shown as a JSON object.
+    Counts(&'a BTreeMap<String, u64>),
     /// Not applicable. Never "unknown".
     Empty,
 }
@@ -50,6 +53,7 @@ impl<'a> Value<'a> {
             Self::Time(time) => Cow::Owned(utc(*time)),
             Self::List(items) if items.is_empty() => Cow::Borrowed("[]"),
             Self::List(items) => Cow::Owned(serde_json::Value::from(items.to_vec()).to_string()),
+            Self::Counts(counts) => Cow::Owned(serde_json::json!(counts).to_string()),
             Self::Empty => Cow::Borrowed(""),
         }
     }

@@ -24,7 +24,7 @@ pub(crate) use self::notes::NOTE_COLUMNS;
 pub use self::notes::{CarriedNotes, CarryOverError};
 use self::sheet::{Link, Noted, Sheet};
 use crate::columns::{
-    ACCOUNTS, APPLIED, AppliedView, CELLS, CHANGES, GAPS, PLANNED, POLICIES, PlanView, REPOSITORIES, TableName,
+    ACCOUNTS, APPLIED, AppliedView, CELLS, CHANGES, GAPS, IMAGES, PLANNED, POLICIES, PlanView, REPOSITORIES, TableName,
     UNMATCHED,
 };
 use crate::files::Fill;
@@ -179,6 +179,7 @@ fn workbook(material: &Material<'_>, extras: Extras<'_>, part: Part) -> io::Resu
             "Evidence",
         ]);
         sheets.extend(input.changes.map(|_| "Changes"));
+        sheets.extend(input.images.map(|_| "Images"));
         sheets.extend(extras.plan.map(|_| RESYNC));
         sheets.extend(extras.applied.map(|_| "Applied"));
         sheets.extend((!unmatched.is_empty()).then_some(notes::UNMATCHED));
@@ -209,6 +210,10 @@ fn workbook(material: &Material<'_>, extras: Extras<'_>, part: Part) -> io::Resu
                 TableName::Changes => {
                     let sheet = Sheet::new(table.sheet, CHANGES, input.changes().count());
                     sheet.write(&mut workbook, input, input.changes().map(Ok))?;
+                }
+                TableName::Images => {
+                    let sheet = Sheet::new(table.sheet, IMAGES, input.n_images()?);
+                    sheet.write(&mut workbook, input, input.image_rows())?;
                 }
                 TableName::Gaps => {
                     some(&mut workbook, material, "Undecided", UNDECIDED, is_undecided)?;

@@ -25,7 +25,13 @@
   const count = data.columns[0].rows.length;
   const diagnoses = new Map(data.diagnoses.map(([word, title, tone, meaning], at) => [word, { title, tone, meaning, at }]));
   const value = (name, row) => { const column = columns.get(name); return column.values[column.rows[row]]; };
-  const text = (value) => (value === null ? '' : Array.isArray(value) ? value.join('; ') : String(value));
+  const listed = (value) => (Array.isArray(value) ? value : Object.entries(value).map(([name, n]) => `${name} ${n}`)).join('; ');
+  const text = (value) => (value === null ? '' : typeof value === 'object' ? listed(value) : String(value));
+  // A repository is covered where one image is: how many are stands beside it.
+  const images = (word, row) => {
+    const [scanned, not] = [value('images_scanned', row), value('images_not_scanned', row)];
+    return word === 'covered' && not > 0 ? `, ${scanned} of ${scanned + not} images` : '';
+  };
   const shown = (name, value) => (name === 'diagnosis' && diagnoses.has(value) ? diagnoses.get(value).title : text(value));
   const number = (n) => n.toLocaleString('en');
   const needsAction = data.diagnoses.filter(([, , tone, ]) => tone !== 'good' && tone !== 'neutral').map(([word]) => word);
@@ -135,7 +141,7 @@
       const word = value(name, row);
       const said = shown(name, word);
       const cell = make(name === 'repository' ? 'th' : 'td', name === 'repository' ? { scope: 'row', title: said } : { title: said });
-      if (name === 'diagnosis') cell.append(make('span', { class: `tag ${diagnoses.get(word).tone}` }, said));
+      if (name === 'diagnosis') cell.append(make('span', { class: `tag ${diagnoses.get(word).tone}` }, said), images(word, row));
       else cell.append(said);
       line.append(cell);
     });
@@ -294,7 +300,7 @@
     history.replaceState(null, '', toAddress());
     const diagnosis = diagnoses.get(value('diagnosis', row));
     $('panel-title').textContent = value('repository', row);
-    const parts = [make('p', {}, make('span', { class: `tag ${diagnosis.tone}` }, diagnosis.title), ` ${diagnosis.meaning}`)];
+    const parts = [make('p', {}, make('span', { class: `tag ${diagnosis.tone}` }, diagnosis.title), `${images(value('diagnosis', row), row)} ${diagnosis.meaning}`)];
     parts.push(make('p', {}, make('b', {}, 'What to do: '), text(value('next_step', row))));
     const [account, region] = [value('account_id', row), value('region', row)];
     const own = data.policies[`${account} ${value('policy_sha256', row)}`];

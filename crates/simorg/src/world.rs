@@ -125,6 +125,8 @@ pub(crate) struct Image {
     pub(crate) findings: Vec<Finding>,
     pub(crate) coverage: Option<Coverage>,
     pub(crate) lasting: Option<Coverage>,
+    pub(crate) index: bool,
+    pub(crate) in_use: Option<u64>,
 }
 
 #[derive(Debug, Clone)]

@@ -14,6 +14,8 @@ const FACTS: &[(&str, &str)] = &[
     ("cells", "account_id, region"),
     ("repositories", "account_id, region, repository"),
     ("coverage", "account_id, region, repository, resource_id"),
+    ("image_counts", "account_id, region, repository, status, reason"),
+    ("images", "account_id, region, repository, digest"),
     ("policies", "sha256"),
     ("gaps", "gap_id"),
 ];

@@ -15,4 +15,4 @@ pub use losses::{LossesMeta, StoredLosses};
 pub use read::{FactsHash, Meta, ReadError, RunState, Snapshot};
 pub use repositories::StoredRepositories;
 pub use schema::SCHEMA_VERSION;
-pub use write::{ApiUse, AssessmentRow, Closing, RunStart, SnapshotWriter, WriteError};
+pub use write::{ApiUse, AssessmentRow, CellToStore, Closing, RunStart, SnapshotWriter, WriteError};

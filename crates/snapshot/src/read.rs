@@ -25,6 +25,10 @@ pub enum ReadError {
     NotASnapshot(PathBuf),
     #[error("`{path}` is of snapshot version {found}; this scangap reads up to {SCHEMA_VERSION}")]
     Newer { path: PathBuf, found: i64 },
+    #[error(
+        "`{path}` is of snapshot version {found}, which holds no rows of images; this scangap reads version {SCHEMA_VERSION}"
+    )]
+    Older { path: PathBuf, found: i64 },
     #[error("`{path}` holds `{value}` in {table}, which no scangap writes")]
     BadValue { path: PathBuf, table: &'static str, value: String },
     #[error("`{path}` cannot be read beside other work")]
@@ -53,6 +57,8 @@ pub struct Meta {
     pub as_of: Timestamp,
     /// Keys of tags that were read of every repository.
     pub tag_keys: Vec<String>,
+    /// Whether the images' rows are in it one by one.
+    pub keeps_images: bool,
     /// `None` in a run that was never closed.
     pub facts_sha256: Option<String>,
     pub api_use: Vec<ApiUse>,
@@ -117,6 +123,9 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, ReadError> {
     let version = pragma("user_version").map_err(sqlite)?;
     if version > SCHEMA_VERSION {
         return Err(ReadError::Newer { path: path.to_owned(), found: version });
+    }
+    if version < SCHEMA_VERSION {
+        return Err(ReadError::Older { path: path.to_owned(), found: version });
     }
     Ok(connection)
 }
@@ -224,6 +233,7 @@ impl Tables<'_> {
             as_of: time("as_of").ok_or_else(|| wrong("as_of"))?,
             // Older files have no such list: nobody could ask for tags.
             tag_keys: pairs.get("tag_keys").and_then(|text| from_json_list(text)).unwrap_or_default(),
+            keeps_images: text("keeps_images") == "yes",
             facts_sha256: pairs.get("facts_sha256").cloned(),
             api_use,
         })
@@ -360,6 +370,7 @@ fn cell(decode: &Decoder, row: &Row<'_>) -> Result<CellFacts, RowError> {
         registry_policy_scope: asked(decode, row, "registry_policy_scope", owned)?,
         templates: asked(decode, row, "templates", templates)?,
         coverage: asked(decode, row, "coverage", CoverageSource::from_word)?,
+        image_coverage: asked(decode, row, "image_coverage", CoverageSource::from_word)?,
         coverage_without_repository: count("coverage_without_repository")?,
         vanished: count("vanished")?,
     })

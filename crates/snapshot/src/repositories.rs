@@ -15,8 +15,8 @@ use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, Rows, params};
 use scangap_model::{
-    AccountId, Asked, CoverageRow, Observed, PolicyHash, RecordError, Records, RegionName, Repositories,
-    RepositoryFacts, RepositoryName, RepositoryRecord,
+    AccountId, Asked, CoverageRow, ImageCount, ImageCounts, ImageRow, ImageRows, Images, Observed, PolicyHash,
+    RecordError, Records, RegionName, Repositories, RepositoryFacts, RepositoryName, RepositoryRecord,
 };
 
 use crate::codec::{BadValue, Decoder, KNOWN};
@@ -29,11 +29,17 @@ const REPOSITORIES: &str = "SELECT account_id, region, repository, arn, listed,
     ifnull(tags, CAST(tags_state AS BLOB))
     FROM repositories WHERE (account_id, region, repository) >= (?1, ?2, ?3)
     ORDER BY account_id, region, repository LIMIT ?4 OFFSET ?5";
-const COVERAGE: &str = "SELECT account_id, region, repository, resource_id, image_digest,
+const COVERAGE: &str = "SELECT account_id, region, repository, resource_id,
     ifnull(status, CAST(status_state AS BLOB)), ifnull(reason, CAST(reason_state AS BLOB)),
     ifnull(last_scanned_at, CAST(last_scanned_at_state AS BLOB))
     FROM coverage WHERE (account_id, region, repository) >= (?1, ?2, ?3)
     ORDER BY account_id, region, repository, resource_id";
+const IMAGE_COUNTS: &str = "SELECT account_id, region, repository, status, reason, images, in_use, use_not_stated,
+    newest_scan, last_in_use
+    FROM image_counts WHERE (account_id, region, repository) >= (?1, ?2, ?3)
+    ORDER BY account_id, region, repository, status, reason";
+const IMAGES: &str = "SELECT account_id, region, repository, digest, status, reason, last_scanned_at, in_use_count,
+    last_in_use_at, is_index FROM images ORDER BY account_id, region, repository, digest";
 /// The key some places after another.
 const MARK: &str = "SELECT account_id, region, repository FROM repositories
     WHERE (account_id, region, repository) >= (?1, ?2, ?3)
@@ -64,7 +70,7 @@ struct Marks {
     count: usize,
 }
 
-type Batch = Result<Vec<RepositoryRecord>, ReadError>;
+type Batch<T> = Result<Vec<T>, ReadError>;
 
 /// What ends a visit.
 enum VisitError {
@@ -152,44 +158,73 @@ impl StoredRepositories {
         let of = |table: &'static str| move |error: RowError| VisitError::Read(failed(&self.path, table, error));
         let repositories = |error: rusqlite::Error| of("repositories")(error.into());
         let of_coverage = |error: rusqlite::Error| of("coverage")(error.into());
+        let of_images = |error: rusqlite::Error| of("image_counts")(error.into());
         let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let mut statement = connection.prepare(REPOSITORIES).map_err(repositories)?;
         let (limit, offset) = (number(places.len()), number(places.start % MARK_EVERY));
         let mut rows = statement.query(params![start.0, start.1, start.2, limit, offset]).map_err(repositories)?;
         let mut coverage = connection.prepare(COVERAGE).map_err(of_coverage)?;
-        let mut coverage = Coverage {
-            rows: coverage.query(params![start.0, start.1, start.2]).map_err(of_coverage)?,
-            started: false,
-            decode: &self.decode,
-            account: String::new(),
-        };
+        let mut coverage = Beside::new(coverage.query(params![start.0, start.1, start.2]).map_err(of_coverage)?);
+        let mut images = connection.prepare(IMAGE_COUNTS).map_err(of_images)?;
+        let mut images = Beside::new(images.query(params![start.0, start.1, start.2]).map_err(of_images)?);
         let mut known = Known::default();
         while let Some(row) = rows.next().map_err(repositories)? {
             let facts = repository_facts(&self.decode, &mut known, row).map_err(of("repositories"))?;
-            let coverage = coverage.of(&facts).map_err(of("coverage"))?;
-            each(RepositoryRecord { facts, coverage }).map_err(VisitError::Visitor)?;
+            let mut own = None;
+            let read = |row: &Row<'_>| {
+                own = Some(coverage_row(&self.decode, &facts, row)?);
+                Ok(())
+            };
+            coverage.of(&facts, read).map_err(of("coverage"))?;
+            let mut counts = ImageCounts::default();
+            images.of(&facts, |row| image_count(&mut counts, row)).map_err(of("image_counts"))?;
+            each(RepositoryRecord { facts, coverage: own, images: counts }).map_err(VisitError::Visitor)?;
         }
         Ok(())
     }
 
-    /// Sends a range in batches. Ends early where nobody listens any more.
-    fn send(&self, places: Range<usize>, sender: &SyncSender<Batch>) {
-        let mut batch = Vec::with_capacity(BATCH);
-        let done = self.read(places, &mut |record| {
-            batch.push(record);
-            if batch.len() < BATCH {
-                return Ok(());
-            }
-            let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
-            sender.send(Ok(full)).map_err(|_| "nobody listens".into())
-        });
-        let last = match done {
-            Ok(()) => Ok(batch),
-            Err(VisitError::Read(error)) => Err(error),
-            Err(VisitError::Visitor(_)) => return,
-        };
-        let _ = sender.send(last);
+    fn send(&self, places: Range<usize>, sender: &SyncSender<Batch<RepositoryRecord>>) {
+        in_batches(sender, |each| self.read(places, each));
     }
+
+    fn send_images(&self, sender: &SyncSender<Batch<ImageRow>>) {
+        in_batches(sender, |each| self.read_images(each));
+    }
+
+    fn read_images(&self, each: &mut dyn FnMut(ImageRow) -> Result<(), RecordError>) -> Result<(), VisitError> {
+        let of = |error: RowError| VisitError::Read(failed(&self.path, "images", error));
+        let sqlite = |error: rusqlite::Error| of(error.into());
+        let connection = connect(&self.path).map_err(VisitError::Read)?;
+        let mut statement = connection.prepare(IMAGES).map_err(sqlite)?;
+        let mut rows = statement.query([]).map_err(sqlite)?;
+        let mut known = Known::default();
+        while let Some(row) = rows.next().map_err(sqlite)? {
+            each(image_row(&mut known, row).map_err(of)?).map_err(VisitError::Visitor)?;
+        }
+        Ok(())
+    }
+}
+
+/// Sends what a reading visits. Ends early where nobody listens any more.
+fn in_batches<T>(
+    sender: &SyncSender<Batch<T>>,
+    read: impl FnOnce(&mut dyn FnMut(T) -> Result<(), RecordError>) -> Result<(), VisitError>,
+) {
+    let mut batch = Vec::with_capacity(BATCH);
+    let done = read(&mut |record| {
+        batch.push(record);
+        if batch.len() < BATCH {
+            return Ok(());
+        }
+        let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
+        sender.send(Ok(full)).map_err(|_| "nobody listens".into())
+    });
+    let last = match done {
+        Ok(()) => Ok(batch),
+        Err(VisitError::Read(error)) => Err(error),
+        Err(VisitError::Visitor(_)) => return,
+    };
+    let _ = sender.send(last);
 }
 
 impl Repositories for StoredRepositories {
@@ -198,14 +233,8 @@ impl Repositories for StoredRepositories {
     }
 
     fn records(&self, places: Range<usize>) -> Records<'_> {
-        let (sender, receiver) = sync_channel(WAITING);
         let source = self.clone();
-        let thread = std::thread::Builder::new().name("scangap-reader".to_owned());
-        let failed = sender.clone();
-        if let Err(source) = thread.spawn(move || source.send(places, &sender)) {
-            let _ = failed.send(Err(ReadError::Thread { path: self.path.clone(), source }));
-        }
-        Box::new(Stream { receiver, batch: Vec::new().into_iter() })
+        ahead(&self.path, move |sender| source.send(places, sender))
     }
 
     fn visit(
@@ -220,13 +249,27 @@ impl Repositories for StoredRepositories {
     }
 }
 
-struct Stream {
-    receiver: Receiver<Batch>,
-    batch: std::vec::IntoIter<RepositoryRecord>,
+/// What a thread of its own reads, as it comes.
+fn ahead<T: Send + 'static>(
+    path: &Path,
+    read: impl FnOnce(&SyncSender<Batch<T>>) + Send + 'static,
+) -> Box<dyn Iterator<Item = Result<T, RecordError>> + Send> {
+    let (sender, receiver) = sync_channel(WAITING);
+    let thread = std::thread::Builder::new().name("scangap-reader".to_owned());
+    let failed = sender.clone();
+    if let Err(source) = thread.spawn(move || read(&sender)) {
+        let _ = failed.send(Err(ReadError::Thread { path: path.to_owned(), source }));
+    }
+    Box::new(Stream { receiver, batch: Vec::new().into_iter() })
 }
 
-impl Iterator for Stream {
-    type Item = Result<RepositoryRecord, RecordError>;
+struct Stream<T> {
+    receiver: Receiver<Batch<T>>,
+    batch: std::vec::IntoIter<T>,
+}
+
+impl<T> Iterator for Stream<T> {
+    type Item = Result<T, RecordError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -242,37 +285,58 @@ impl Iterator for Stream {
     }
 }
 
-/// Coverage rows, taken as their repositories come by. Rows whose repository is not stored are passed over: the cell
-/// counts them.
-struct Coverage<'a, 'c> {
+/// Rows of another table, taken as their repositories come by. Rows whose repository is not stored are passed over: the
+/// cell counts them.
+struct Beside<'c> {
     /// Stands at the next row that nobody has taken.
     rows: Rows<'c>,
     started: bool,
-    decode: &'a Decoder,
     account: String,
 }
 
-impl Coverage<'_, '_> {
+impl<'c> Beside<'c> {
+    fn new(rows: Rows<'c>) -> Self {
+        Self { rows, started: false, account: String::new() }
+    }
+
     /// Keys are compared as the texts that they are stored as: most rows are of the repository that is asked for, and need
     /// no key of their own.
-    fn of(&mut self, facts: &RepositoryFacts) -> Result<Vec<CoverageRow>, RowError> {
+    fn of(
+        &mut self,
+        facts: &RepositoryFacts,
+        mut read: impl FnMut(&Row<'_>) -> Result<(), RowError>,
+    ) -> Result<(), RowError> {
         if !self.started {
             self.started = true;
             self.rows.advance()?;
         }
-        let mut found = Vec::new();
         self.account.clear();
         let _ = write!(self.account, "{}", facts.account);
         let wanted = (self.account.as_str(), facts.region.as_str(), facts.name.as_str());
         while let Some(row) = self.rows.get() {
             match (text(row, 0)?, text(row, 1)?, text(row, 2)?).cmp(&wanted) {
                 std::cmp::Ordering::Greater => break,
-                std::cmp::Ordering::Equal => found.push(coverage_row(self.decode, facts, row)?),
+                std::cmp::Ordering::Equal => read(row)?,
                 std::cmp::Ordering::Less => {}
             }
             self.rows.advance()?;
         }
-        Ok(found)
+        Ok(())
+    }
+}
+
+impl Images for StoredRepositories {
+    fn n_images(&self) -> Result<usize, RecordError> {
+        let connection = connect(&self.path)?;
+        let count: i64 = connection
+            .query_row("SELECT count(*) FROM images", [], |row| row.get(0))
+            .map_err(|error| failed(&self.path, "images", error.into()))?;
+        Ok(usize::try_from(count).unwrap_or(0))
+    }
+
+    fn images(&self) -> ImageRows<'_> {
+        let source = self.clone();
+        ahead(&self.path, move |sender| source.send_images(sender))
     }
 }
 
@@ -349,10 +413,46 @@ fn coverage_row(decode: &Decoder, facts: &RepositoryFacts, row: &Row<'_>) -> Res
         region: facts.region.clone(),
         repository: facts.name.clone(),
         resource_id: text(row, 3)?.to_owned(),
-        image_digest: row.get(4)?,
-        status: observed(decode, row, 5, |text| Some(text.to_owned()))?,
-        reason: observed(decode, row, 6, |text| Some(text.to_owned()))?,
-        last_scanned_at: observed(decode, row, 7, time)?,
+        status: observed(decode, row, 4, |text| Some(text.to_owned()))?,
+        reason: observed(decode, row, 5, |text| Some(text.to_owned()))?,
+        last_scanned_at: observed(decode, row, 6, time)?,
+    })
+}
+
+fn count(row: &Row<'_>, at: usize) -> Result<u64, RowError> {
+    u64::try_from(row.get::<_, i64>(at)?).map_err(|_| bad("a number below zero"))
+}
+
+fn optional_time(row: &Row<'_>, at: usize) -> Result<Option<Timestamp>, RowError> {
+    row.get::<_, Option<String>>(at)?.map(|text| text.parse().map_err(|_| bad(text))).transpose()
+}
+
+fn image_count(counts: &mut ImageCounts, row: &Row<'_>) -> Result<(), RowError> {
+    let count = ImageCount {
+        images: count(row, 5)?,
+        in_use: count(row, 6)?,
+        use_not_stated: count(row, 7)?,
+        newest_scan: optional_time(row, 8)?,
+        last_in_use: optional_time(row, 9)?,
+    };
+    counts.add(text(row, 3)?, text(row, 4)?, &count);
+    Ok(())
+}
+
+fn image_row(known: &mut Known, row: &Row<'_>) -> Result<ImageRow, RowError> {
+    let name = text(row, 2)?;
+    let in_use: Option<i64> = row.get(7)?;
+    Ok(ImageRow {
+        account: known.account(text(row, 0)?)?,
+        region: known.region(text(row, 1)?)?,
+        repository: name.parse().map_err(|_| bad(name))?,
+        digest: text(row, 3)?.to_owned(),
+        status: text(row, 4)?.to_owned(),
+        reason: text(row, 5)?.to_owned(),
+        last_scanned_at: optional_time(row, 6)?,
+        in_use_count: in_use.map(|n| u64::try_from(n).map_err(|_| bad("a number below zero"))).transpose()?,
+        last_in_use_at: optional_time(row, 8)?,
+        is_index: row.get(9)?,
     })
 }
 

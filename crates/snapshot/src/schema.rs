@@ -1,7 +1,8 @@
 //! Tables and views. A fact that may be unknown has two columns: the value, and how it is known.
 
-/// Raised with every change of the tables; older files are migrated in memory when read.
-pub const SCHEMA_VERSION: i64 = 1;
+/// Raised with every change of the tables. Files of version 1 are refused: they hold no rows of images, so that nothing
+/// could be called covered that they call so.
+pub const SCHEMA_VERSION: i64 = 2;
 
 /// SQLite's application id: `sgap`.
 pub(crate) const APPLICATION_ID: i64 = 0x7367_6170;
@@ -60,6 +61,7 @@ CREATE TABLE cells (
     registry_policy_scope TEXT, registry_policy_scope_state TEXT NOT NULL,
     templates TEXT, templates_state TEXT NOT NULL,
     coverage TEXT, coverage_state TEXT NOT NULL,
+    image_coverage TEXT, image_coverage_state TEXT NOT NULL,
     coverage_without_repository INTEGER NOT NULL, vanished INTEGER NOT NULL,
     PRIMARY KEY (account_id, region)
 ) STRICT, WITHOUT ROWID;
@@ -77,11 +79,27 @@ CREATE TABLE repositories (
 
 CREATE TABLE coverage (
     account_id TEXT NOT NULL, region TEXT NOT NULL, repository TEXT NOT NULL, resource_id TEXT NOT NULL,
-    image_digest TEXT,
     status TEXT, status_state TEXT NOT NULL,
     reason TEXT, reason_state TEXT NOT NULL,
     last_scanned_at TEXT, last_scanned_at_state TEXT NOT NULL,
     PRIMARY KEY (account_id, region, repository, resource_id)
+) STRICT, WITHOUT ROWID;
+
+-- Images by what Inspector's coverage says of them. `in_use`: of these, images that tasks or pods run.
+CREATE TABLE image_counts (
+    account_id TEXT NOT NULL, region TEXT NOT NULL, repository TEXT NOT NULL,
+    status TEXT NOT NULL, reason TEXT NOT NULL,
+    images INTEGER NOT NULL, in_use INTEGER NOT NULL, use_not_stated INTEGER NOT NULL,
+    newest_scan TEXT, last_in_use TEXT,
+    PRIMARY KEY (account_id, region, repository, status, reason)
+) STRICT, WITHOUT ROWID;
+
+-- Image by image: filled with `audit --images` only.
+CREATE TABLE images (
+    account_id TEXT NOT NULL, region TEXT NOT NULL, repository TEXT NOT NULL, digest TEXT NOT NULL,
+    status TEXT NOT NULL, reason TEXT NOT NULL,
+    last_scanned_at TEXT, in_use_count INTEGER, last_in_use_at TEXT, is_index INTEGER NOT NULL,
+    PRIMARY KEY (account_id, region, repository, digest)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE policies (sha256 TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID;

@@ -1,11 +1,12 @@
 //! Writing a snapshot while the audit runs.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, params};
 use scangap_model::{
-    AccountFacts, AccountOutcome, CellFacts, CellOutcome, CoverageRow, Gap, OrganizationFacts, RecordError, RegionFact,
-    RegionStatus, RepositoryFacts, StoredPolicy,
+    AccountFacts, AccountOutcome, CellFacts, CellOutcome, CoverageRow, Gap, ImageCounts, ImageRow, OrganizationFacts,
+    RecordError, RegionFact, RegionStatus, RepositoryFacts, RepositoryName, StoredPolicy,
 };
 
 use crate::codec::{Encoder, gap_id, json_list};
@@ -32,6 +33,8 @@ pub struct RunStart {
     pub as_of: jiff::Timestamp,
     /// Keys of tags that are read of every repository.
     pub tag_keys: Vec<String>,
+    /// Whether the images' rows are kept one by one.
+    pub keeps_images: bool,
     /// The command line, without secrets.
     pub command_line: String,
     /// Whether any answer so far came from a host that is not AWS's.
@@ -74,6 +77,17 @@ pub struct AssessmentRow {
     pub next_step: String,
 }
 
+/// Everything that was read in one cell.
+#[derive(Debug, Clone, Copy)]
+pub struct CellToStore<'a> {
+    pub facts: &'a CellFacts,
+    pub repositories: &'a [RepositoryFacts],
+    pub coverage: &'a [CoverageRow],
+    pub images: &'a BTreeMap<RepositoryName, ImageCounts>,
+    pub image_rows: &'a [ImageRow],
+    pub policies: &'a [StoredPolicy],
+}
+
 #[derive(Debug)]
 pub struct SnapshotWriter {
     connection: Connection,
@@ -97,6 +111,7 @@ impl SnapshotWriter {
             ("started_at", start.started_at.to_string()),
             ("as_of", start.as_of.to_string()),
             ("tag_keys", json_list(&start.tag_keys)),
+            ("keeps_images", if start.keeps_images { "yes" } else { "no" }.to_owned()),
             ("command_line", start.command_line.clone()),
             ("simulated", if start.simulated { "yes" } else { "no" }.to_owned()),
             // Until it is closed, whatever is in the file is an interrupted run.
@@ -197,23 +212,23 @@ impl SnapshotWriter {
     }
 
     /// One cell in one transaction: it is there whole, or not at all.
-    pub fn cell(
-        &mut self,
-        facts: &CellFacts,
-        repositories: &[RepositoryFacts],
-        coverage: &[CoverageRow],
-        policies: &[StoredPolicy],
-    ) -> Result<(), WriteError> {
+    pub fn cell(&mut self, cell: &CellToStore<'_>) -> Result<(), WriteError> {
         let mut encode = Encoder::default();
         let transaction = self.connection.transaction()?;
-        write_cell(&transaction, facts, &mut encode)?;
-        for repository in repositories {
+        write_cell(&transaction, cell.facts, &mut encode)?;
+        for repository in cell.repositories {
             write_repository(&transaction, repository, &mut encode)?;
         }
-        for row in coverage {
+        for row in cell.coverage {
             write_coverage(&transaction, row, &mut encode)?;
         }
-        for policy in policies {
+        for (repository, counts) in cell.images {
+            write_image_counts(&transaction, cell.facts, repository, counts)?;
+        }
+        for image in cell.image_rows {
+            write_image(&transaction, image)?;
+        }
+        for policy in cell.policies {
             transaction
                 .prepare_cached("INSERT OR IGNORE INTO policies VALUES (?1, ?2)")?
                 .execute([policy.hash.as_str(), &policy.text])?;
@@ -255,7 +270,6 @@ impl SnapshotWriter {
     /// Ends the run: the facts get their hash.
     pub fn finish(&mut self, closing: &Closing) -> Result<(), WriteError> {
         for used in &closing.api_use {
-            let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
             self.connection.execute(
                 "INSERT OR REPLACE INTO api_use VALUES (?1, ?2, ?3, ?4)",
                 params![used.api, number(used.calls), number(used.attempts), number(used.throttled)],
@@ -364,10 +378,10 @@ fn write_cell(connection: &Connection, facts: &CellFacts, encode: &mut Encoder) 
         serde_json::Value::from(templates).to_string()
     });
     let coverage = encode.asked_as(&facts.coverage, |source| source.word().to_owned());
-    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let image_coverage = encode.asked_as(&facts.image_coverage, |source| source.word().to_owned());
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO cells VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24)",
+            "INSERT OR REPLACE INTO cells VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26)",
         )?
         .execute(params![
             facts.account.to_string(),
@@ -392,6 +406,8 @@ fn write_cell(connection: &Connection, facts: &CellFacts, encode: &mut Encoder) 
             templates.1,
             coverage.0,
             coverage.1,
+            image_coverage.0,
+            image_coverage.1,
             number(facts.coverage_without_repository),
             number(facts.vanished),
         ])?;
@@ -432,19 +448,66 @@ fn write_coverage(connection: &Connection, row: &CoverageRow, encode: &mut Encod
     let status = encode.observed(&row.status);
     let reason = encode.observed(&row.reason);
     let scanned = encode.observed(&row.last_scanned_at);
-    connection.prepare_cached("INSERT OR REPLACE INTO coverage VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)")?.execute(
+    connection.prepare_cached("INSERT OR REPLACE INTO coverage VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)")?.execute(
         params![
             row.account.to_string(),
             row.region.as_str(),
             row.repository.as_str(),
             row.resource_id,
-            row.image_digest,
             status.0,
             status.1,
             reason.0,
             reason.1,
             scanned.0,
             scanned.1,
+        ],
+    )?;
+    Ok(())
+}
+
+/// SQLite's integers have a sign. No count comes near their end.
+fn number(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+fn write_image_counts(
+    connection: &Connection,
+    cell: &CellFacts,
+    repository: &RepositoryName,
+    counts: &ImageCounts,
+) -> Result<(), WriteError> {
+    for ((status, reason), count) in &counts.0 {
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO image_counts VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)")?
+            .execute(params![
+                cell.account.to_string(),
+                cell.region.as_str(),
+                repository.as_str(),
+                status,
+                reason,
+                number(count.images),
+                number(count.in_use),
+                number(count.use_not_stated),
+                count.newest_scan.map(|time| time.to_string()),
+                count.last_in_use.map(|time| time.to_string()),
+            ])?;
+    }
+    Ok(())
+}
+
+fn write_image(connection: &Connection, image: &ImageRow) -> Result<(), WriteError> {
+    connection.prepare_cached("INSERT OR REPLACE INTO images VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)")?.execute(
+        params![
+            image.account.to_string(),
+            image.region.as_str(),
+            image.repository.as_str(),
+            image.digest,
+            image.status,
+            image.reason,
+            image.last_scanned_at.map(|time| time.to_string()),
+            image.in_use_count.map(number),
+            image.last_in_use_at.map(|time| time.to_string()),
+            image.is_index,
         ],
     )?;
     Ok(())

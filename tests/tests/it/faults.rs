@@ -321,20 +321,27 @@ repositories = [{{ name = "gamma/one" }}]
 
 #[test]
 fn coverage_that_breaks_off_is_asked_in_the_accounts_and_never_read_in_part() {
-    let broken = |who: &str| {
+    let broken = |who: &str, what: &str| {
         audit(&with(&format!(
-            "[[faults]]\noperation = \"inspector2:ListCoverage\"\nregion = \"eu-west-1\"\n{who}skip = 1\nkind = \"error\"\ncode = \"ValidationException\"\nhttp_status = 400"
+            "[[faults]]\noperation = \"inspector2:ListCoverage\"\nresource = \"{what}\"\nregion = \"eu-west-1\"\n{who}kind = \"error\"\ncode = \"ValidationException\"\nhttp_status = 400"
         )))
     };
-    // The administrator's list of refused images fails: the accounts tell themselves.
-    let told = broken("account = \"222222222222\"\n").expect_code(3);
-    only_these_suffer(&told, &[]);
-    let cells = told.csv("cells.csv");
-    let alpha =
-        cells.iter().find(|row| row["account_id"] == "333333333333" && row["region"] == "eu-west-1").expect("a row");
-    assert_eq!(alpha["coverage_source"], "account");
-    // Nobody tells: an ACTIVE row without the list of refused images is not `covered`.
-    let untold = broken("").expect_code(3);
+    // The administrator's list fails: the accounts tell themselves. Its own account has nobody else to tell about repositories.
+    for (what, code, sources) in [
+        ("AWS_ECR_REPOSITORY", 3, ("account", "delegated_administrator")),
+        ("AWS_ECR_CONTAINER_IMAGE", 0, ("delegated_administrator", "account")),
+    ] {
+        let told = broken("account = \"222222222222\"\n", what).expect_code(code);
+        only_these_suffer(&told, &[]);
+        let cells = told.csv("cells.csv");
+        let alpha = cells
+            .iter()
+            .find(|row| row["account_id"] == "333333333333" && row["region"] == "eu-west-1")
+            .expect("a row");
+        assert_eq!((alpha["coverage_source"].as_str(), alpha["image_coverage_source"].as_str()), sources);
+    }
+    // Nobody tells: an ACTIVE row without the list of images is not `covered`.
+    let untold = broken("", "AWS_ECR_CONTAINER_IMAGE").expect_code(3);
     for row in untold.csv("repositories.csv") {
         assert_eq!(
             (row["diagnosis"].as_str(), row["coverage_status"].as_str()),

@@ -10,6 +10,7 @@ mod errors;
 mod explain;
 mod faults;
 mod hostile;
+mod images;
 mod independent_client;
 mod independent_evaluator;
 mod independent_servers;

@@ -11,12 +11,12 @@ use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
 use scangap_assess::assess;
 use scangap_model::{
-    AccountFacts, AccountId, AccountOutcome, Asked, CellFacts, CellOutcome, CoverageRow, CoverageSource, Observed,
-    OrganizationFacts, Partition, RegionFact, RegionName, RegionStatus, RegionsSource, Repositories, RepositoryFacts,
-    ScanRule, Scope, StoredPolicy, repository_arn,
+    AccountFacts, AccountId, AccountOutcome, Asked, CellFacts, CellOutcome, CoverageRow, CoverageSource, ImageCount,
+    ImageCounts, Observed, OrganizationFacts, Partition, RegionFact, RegionName, RegionStatus, RegionsSource,
+    Repositories, RepositoryFacts, ScanRule, Scope, StoredPolicy, repository_arn,
 };
 use scangap_report::{CsvDialect, Input, write_repositories_csv, write_repositories_xlsx};
-use scangap_snapshot::{Closing, RunStart, Snapshot, SnapshotWriter};
+use scangap_snapshot::{CellToStore, Closing, RunStart, Snapshot, SnapshotWriter};
 
 use crate::shell::{cargo, output, root, run as run_command, target};
 use crate::tools;
@@ -121,6 +121,7 @@ fn stages(path: &Path, folder: &Path, n_rows: usize) -> Result<()> {
         facts_sha256: "generated",
         tool_version: "bench",
         caller_arn: "",
+        images: None,
         changes: None,
     };
     let started = Instant::now();
@@ -193,6 +194,7 @@ fn generate(path: &Path, repositories: u32) -> Result<()> {
         started_at: as_of,
         as_of,
         tag_keys: Vec::new(),
+        keeps_images: false,
         command_line: "generated".to_owned(),
         simulated: true,
     };
@@ -298,10 +300,12 @@ fn write_cell(
         registry_policy_scope: known("V2"),
         templates: Asked::Answered(Observed::Known(Vec::new())),
         coverage: Asked::Answered(Observed::Known(CoverageSource::DelegatedAdministrator)),
+        image_coverage: Asked::Answered(Observed::Known(CoverageSource::DelegatedAdministrator)),
         ..CellFacts::unasked(account, region.clone(), CellOutcome::Read)
     };
     let mut repositories = Vec::new();
     let mut coverage = Vec::new();
+    let mut images = BTreeMap::new();
     for number in 0..here {
         let name: scangap_model::RepositoryName = format!("product-{:02}/service-{number:05}", number % 40).parse()?;
         let which = number % POLICIES_PER_CELL;
@@ -322,11 +326,13 @@ fn write_cell(
             tags: Asked::NotNeeded,
         });
         let (status, reason) = if denied { ("INACTIVE", "ACCESS_DENIED") } else { ("ACTIVE", "SUCCESSFUL") };
+        let mut counts = ImageCounts::default();
+        counts.add(status, reason, &ImageCount { images: 3, newest_scan: Some(as_of), ..ImageCount::default() });
+        images.insert(name.clone(), counts);
         coverage.push(CoverageRow {
             account,
             region: region.clone(),
             repository: name,
-            image_digest: None,
             resource_id: arn,
             status: Observed::Known(status.to_owned()),
             reason: Observed::Known(reason.to_owned()),
@@ -334,6 +340,13 @@ fn write_cell(
         });
     }
     let policies: Vec<StoredPolicy> = policies.into_values().collect();
-    writer.cell(&facts, &repositories, &coverage, &policies)?;
+    writer.cell(&CellToStore {
+        facts: &facts,
+        repositories: &repositories,
+        coverage: &coverage,
+        images: &images,
+        image_rows: &[],
+        policies: &policies,
+    })?;
     Ok(())
 }

@@ -67,6 +67,8 @@ pub struct ImageSummary {
     /// ACTIVE unless AWS says otherwise.
     pub status: String,
     pub pushed_at: Option<Timestamp>,
+    /// Whether it is a multi-architecture index: a list of images, and none itself.
+    pub is_index: bool,
 }
 
 impl RegionReader {
@@ -203,6 +205,7 @@ impl RegionReader {
                 digest: image.image_digest().unwrap_or_default().to_owned(),
                 status: image.image_status().map_or("ACTIVE", |status| status.as_str()).to_owned(),
                 pushed_at: image.image_pushed_at().and_then(timestamp),
+                is_index: image.image_manifest_media_type().is_some_and(is_index),
             })
             .collect();
         Ok(Page { items, next: output.next_token().map(str::to_owned) })
@@ -211,6 +214,14 @@ impl RegionReader {
     pub fn account(&self) -> AccountId {
         self.account
     }
+}
+
+/// OCI's image index, and Docker's manifest list before it.
+fn is_index(media_type: &str) -> bool {
+    matches!(
+        media_type,
+        "application/vnd.oci.image.index.v1+json" | "application/vnd.docker.distribution.manifest.list.v2+json"
+    )
 }
 
 fn repository(repository: &aws_sdk_ecr::types::Repository) -> Option<RepositoryAnswer> {

@@ -19,8 +19,8 @@ const NO_VALUE: &str = "no value was set";
 pub enum CoverageFilter {
     /// The repositories' own rows.
     Repositories,
-    /// Image rows that say `ACCESS_DENIED`.
-    DeniedImages,
+    /// Every image row.
+    Images,
     /// Every image row of an account.
     ImagesOf(AccountId),
     /// The repositories' own rows of an account.
@@ -34,6 +34,9 @@ pub struct CoveredResource {
     pub status: Option<String>,
     pub reason: Option<String>,
     pub last_scanned_at: Option<Timestamp>,
+    /// Tasks and pods that run the image. `None`: AWS does not say.
+    pub in_use_count: Option<u64>,
+    pub last_in_use_at: Option<Timestamp>,
 }
 
 /// Inspector's status of one account in the reader's region.
@@ -104,10 +107,8 @@ impl RegionReader {
             CoverageFilter::Repositories => {
                 criteria = criteria.set_resource_type(equals("AWS_ECR_REPOSITORY").map(|f| vec![f]));
             }
-            CoverageFilter::DeniedImages => {
-                criteria = criteria
-                    .set_resource_type(equals("AWS_ECR_CONTAINER_IMAGE").map(|f| vec![f]))
-                    .set_scan_status_reason(equals("ACCESS_DENIED").map(|f| vec![f]));
+            CoverageFilter::Images => {
+                criteria = criteria.set_resource_type(equals("AWS_ECR_CONTAINER_IMAGE").map(|f| vec![f]));
             }
             CoverageFilter::RepositoriesOf(account) => {
                 criteria = criteria
@@ -128,12 +129,19 @@ impl RegionReader {
         let items = output
             .covered_resources()
             .iter()
-            .map(|resource| CoveredResource {
-                account: resource.account_id().to_owned(),
-                resource_id: resource.resource_id().to_owned(),
-                status: resource.scan_status().map(|status| status.status_code().as_str().to_owned()),
-                reason: resource.scan_status().map(|status| status.reason().as_str().to_owned()),
-                last_scanned_at: resource.last_scanned_at().and_then(timestamp),
+            .map(|resource| {
+                // The SDK fills in required members that the answer leaves out.
+                let word = |word: &str| Some(word.to_owned()).filter(|word| word != NO_VALUE && !word.is_empty());
+                let image = resource.resource_metadata().and_then(|metadata| metadata.ecr_image());
+                CoveredResource {
+                    account: resource.account_id().to_owned(),
+                    resource_id: resource.resource_id().to_owned(),
+                    status: resource.scan_status().and_then(|status| word(status.status_code().as_str())),
+                    reason: resource.scan_status().and_then(|status| word(status.reason().as_str())),
+                    last_scanned_at: resource.last_scanned_at().and_then(timestamp),
+                    in_use_count: image.and_then(|image| u64::try_from(image.in_use_count()?).ok()),
+                    last_in_use_at: image.and_then(|image| image.last_in_use_at()).and_then(timestamp),
+                }
             })
             .collect();
         Ok(Page { items, next: output.next_token().filter(|token| !token.is_empty()).map(str::to_owned) })

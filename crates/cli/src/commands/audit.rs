@@ -38,6 +38,7 @@ pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
         collect: CollectOptions {
             scope,
             tags: command.run.tags.clone(),
+            keep_images: command.run.images,
             max_in_flight: usize::from(command.run.max_in_flight),
             ..collect_options(&command.roles, Phase::Audit)
         },
@@ -77,6 +78,7 @@ pub(super) fn collect_options(roles: &Roles, phase: Phase) -> CollectOptions {
             external_id: roles.external_id.clone(),
         },
         tags: Vec::new(),
+        keep_images: false,
         max_in_flight: 256,
     }
 }

@@ -51,6 +51,7 @@ pub(super) fn run(command: &Demo, global: &Global) -> Result<Exit, CliError> {
                 external_id: None,
             },
             tags: command.run.tags.clone(),
+            keep_images: command.run.images,
             max_in_flight: usize::from(command.run.max_in_flight),
         },
         as_of: as_of(&command.run, clock)?,

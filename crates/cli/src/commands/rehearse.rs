@@ -181,6 +181,7 @@ fn look(connect: &ConnectOptions, role: &str, out: &Path) -> Result<Judged, CliE
                 external_id: None,
             },
             tags: Vec::new(),
+            keep_images: false,
             max_in_flight: 256,
         },
         as_of: environment::now(),
@@ -204,7 +205,9 @@ fn judge(judged: &Judged) -> Result<Judge, CliError> {
     let mut known = Known::new();
     for joined in judged.assessment.join(&judged.snapshot.repositories, 0..judged.assessment.repositories.len()) {
         let (record, _) = joined.map_err(|error| CliError::Facts(Unreadable(error)))?;
-        let denied = record.coverage.iter().any(|row| row.reason.known().is_some_and(|word| word == "ACCESS_DENIED"));
+        let denied =
+            record.coverage.as_ref().is_some_and(|row| row.reason.known().is_some_and(|word| word == "ACCESS_DENIED"))
+                || record.images.any_with("ACCESS_DENIED");
         let standing = if denied { Standing::Denied } else { Standing::Allowed };
         let facts = record.facts;
         known.insert((facts.account, facts.region.clone(), facts.name.to_string()), (facts, standing));
@@ -358,6 +361,7 @@ impl Rehearsed<'_> {
 
 /// What a rehearsal cannot know.
 const ASSUMED: &[&str] = &[
+    "of the images of one repository, status and reason at most 100 are simulated",
     "policies are judged by scangap itself, and where that hangs on something, by what coverage says now",
     "a re-sync refreshes a status that is stuck, which AWS does not document; images pushed in the last 14 days are scanned anew",
     "scan rules do not survive a disable, and are put back; a repair alone shows in coverage at the next push",

@@ -1,83 +1,110 @@
 //! Inspector's word on a cell: the administrator's where it sees the account, else the account's own.
 
-use scangap_model::{Api, Asked, CoverageRow, CoverageSource, GapKind, Observed, region_info};
+use scangap_aws::CallError;
+use scangap_aws::read::{AccountStatus, CoverageFilter};
+use scangap_model::{
+    AccountId, Api, Asked, CoverageRow, CoverageSource, Gap, GapKind, Observed, RegionName, region_info,
+};
 
 use super::Cell;
-use crate::admin::{self, AdminView};
+use crate::admin::{AdminView, Tallies};
+use crate::coverage::Asking;
 
 pub(super) struct InspectorAnswers {
     pub(super) status: Asked<String>,
     pub(super) ecr_status: Asked<String>,
     pub(super) source: Asked<CoverageSource>,
     pub(super) rows: Vec<CoverageRow>,
+    pub(super) image_source: Asked<CoverageSource>,
+    pub(super) images: Tallies,
 }
 
 pub(super) async fn read(cell: &Cell<'_>, view: &AdminView, something: bool) -> InspectorAnswers {
     if region_info(cell.region.as_str()).is_some_and(|info| !info.inspector) {
         // ECR without Inspector is a fact, not a failure.
         let absent = || Observed::Absent.into();
-        return InspectorAnswers { status: absent(), ecr_status: absent(), source: Asked::NotNeeded, rows: Vec::new() };
+        return InspectorAnswers { status: absent(), ecr_status: absent(), ..InspectorAnswers::none() };
     }
     let seen = view.of(cell.region).await.filter(|seen| seen.sees(cell.account) || seen.administrator == cell.account);
     let (status, ecr_status) = match seen.as_ref().and_then(|seen| seen.statuses.get(&cell.account)) {
-        Some(status) => (Observed::from_answer(status.status.clone()), known_or_gap(cell, status.ecr_status.clone())),
+        Some(status) => statuses(cell, status),
         None => own_status(cell).await,
     };
-    let mut answers = InspectorAnswers {
-        status: status.into(),
-        ecr_status: ecr_status.clone().into(),
-        source: Asked::NotNeeded,
-        rows: Vec::new(),
-    };
-    match seen {
-        Some(seen) if seen.coverage_gap.is_none() => {
+    let off = ecr_status.known().is_some_and(|word| word == "DISABLED");
+    let mut answers =
+        InspectorAnswers { status: status.into(), ecr_status: ecr_status.into(), ..InspectorAnswers::none() };
+    let own = Asking { place: &cell.place, reader: &cell.reader, asked_in: cell.account, region: cell.region };
+    // The administrator's own cell: its list is the account's own, and asking again would say the same.
+    let is_administrator = seen.as_ref().is_some_and(|seen| seen.administrator == cell.account);
+    let of_administrator =
+        || seen.as_ref().and_then(|seen| seen.coverage.get(&cell.account)).cloned().unwrap_or_default();
+    match seen.as_ref().map(|seen| seen.gap_of(cell.account)) {
+        Some(None) => {
             answers.source = Observed::Known(CoverageSource::DelegatedAdministrator).into();
-            answers.rows = seen.coverage.get(&cell.account).cloned().unwrap_or_default();
+            answers.rows = of_administrator();
         }
-        // The administrator's own cell: its list is the account's own, and asking again would say the same.
-        Some(seen) if seen.administrator == cell.account => {
-            answers.source = seen
-                .coverage_gap
-                .clone()
-                .map_or(Observed::Known(CoverageSource::DelegatedAdministrator), Observed::unknown)
-                .into();
-            answers.rows = seen.coverage.get(&cell.account).cloned().unwrap_or_default();
+        Some(Some(gap)) if is_administrator => {
+            answers.source = Observed::unknown(gap).into();
+            answers.rows = of_administrator();
         }
         // The administrator's list broke off, or there is none: the account itself, where there is something to ask for.
-        Some(_) | None if !something => {}
-        seen => {
-            let (rows, gap) = admin::coverage(&cell.place, &cell.reader, cell.account, cell.region).await;
-            answers.rows = rows;
-            let off = ecr_status.known().is_some_and(|word| word == "DISABLED");
-            answers.source = match gap {
-                None => Observed::Known(CoverageSource::Account).into(),
-                // Unverified at AWS: with Inspector off the list may be refused instead of empty. The status decides.
-                Some(gap) if off && gap.kind == GapKind::AccessDenied => {
-                    Observed::Known(CoverageSource::Account).into()
-                }
-                Some(gap) => {
-                    if let Some(seen) = seen {
-                        answers.rows = seen.coverage.get(&cell.account).cloned().unwrap_or_default();
-                    }
-                    Observed::unknown(gap).into()
-                }
-            };
+        Some(Some(_)) | None if !something => {}
+        Some(Some(_)) | None => {
+            let asked = own.repositories(CoverageFilter::RepositoriesOf(cell.account)).await;
+            let malformed = asked.malformed.contains(&cell.account).then(|| own.malformed("a row cannot be read"));
+            answers.source = source(asked.gap.or(malformed), off);
+            answers.rows = if answers.source.gap().is_some() { of_administrator() } else { asked.rows };
+        }
+    }
+    match seen.as_ref().and_then(|seen| seen.images_of(cell.account)) {
+        Some(images) => {
+            answers.image_source = Observed::Known(CoverageSource::DelegatedAdministrator).into();
+            answers.images = images;
+        }
+        None if !something => {}
+        None => {
+            let (images, gap) = own.images_of(cell.account, cell.context.options.keep_images).await;
+            answers.image_source = source(gap, off);
+            answers.images = images;
         }
     }
     answers
 }
 
-fn known_or_gap(cell: &Cell<'_>, word: Option<String>) -> Observed<String> {
-    word.map_or_else(|| Observed::unknown(not_in_the_answer(cell)), Observed::Known)
+/// Unverified at AWS: with Inspector off the list may be refused instead of empty. The status decides.
+fn source(gap: Option<Gap>, off: bool) -> Asked<CoverageSource> {
+    match gap {
+        Some(gap) if !(off && gap.kind == GapKind::AccessDenied) => Observed::unknown(gap).into(),
+        Some(_) | None => Observed::Known(CoverageSource::Account).into(),
+    }
 }
 
-fn not_in_the_answer(cell: &Cell<'_>) -> scangap_model::Gap {
-    let error = scangap_aws::CallError::malformed(
-        Api::BatchGetAccountStatus,
-        "AccountNotInAnswer",
-        "the answer holds no status for the account that was asked about",
-    );
-    cell.gap(error, "")
+impl InspectorAnswers {
+    fn none() -> Self {
+        Self {
+            status: Asked::NotNeeded,
+            ecr_status: Asked::NotNeeded,
+            source: Asked::NotNeeded,
+            rows: Vec::new(),
+            image_source: Asked::NotNeeded,
+            images: Tallies::new(),
+        }
+    }
+}
+
+/// A status that the answer lacks is not a status: nobody said that Inspector is off.
+pub(super) fn status_word(account: AccountId, region: &RegionName, word: Option<String>) -> Observed<String> {
+    word.map_or_else(|| Observed::unknown(not_in_the_answer(account, region)), Observed::Known)
+}
+
+fn not_in_the_answer(account: AccountId, region: &RegionName) -> Gap {
+    let why = "the answer holds no status for the account that was asked about";
+    CallError::malformed(Api::BatchGetAccountStatus, "AccountNotInAnswer", why).at(Some(account), Some(region), "")
+}
+
+fn statuses(cell: &Cell<'_>, status: &AccountStatus) -> (Observed<String>, Observed<String>) {
+    let word = |word: &Option<String>| status_word(cell.account, cell.region, word.clone());
+    (word(&status.status), word(&status.ecr_status))
 }
 
 async fn own_status(cell: &Cell<'_>) -> (Observed<String>, Observed<String>) {
@@ -92,15 +119,15 @@ async fn own_status(cell: &Cell<'_>) -> (Observed<String>, Observed<String>) {
     let gap = match asked {
         Ok(answer) => match answer.accounts.into_iter().find(|(id, _)| *id == cell.account) {
             Some((_, status)) => {
-                return (Observed::from_answer(status.status), known_or_gap(cell, status.ecr_status));
+                return statuses(cell, &status);
             }
             None => match answer.failed.into_iter().find(|(id, _, _)| *id == cell.account) {
                 Some((_, code, message)) => {
-                    let mut error = scangap_aws::CallError::malformed(Api::BatchGetAccountStatus, &code, message);
+                    let mut error = CallError::malformed(Api::BatchGetAccountStatus, &code, message);
                     error.kind = if code == "ACCESS_DENIED" { GapKind::AccessDenied } else { GapKind::Refused };
                     cell.gap(error, "")
                 }
-                None => not_in_the_answer(cell),
+                None => not_in_the_answer(cell.account, cell.region),
             },
         },
         Err(error) => cell.gap(error, ""),

@@ -1,13 +1,16 @@
 //! Each repository of a cell: its policy, its scan frequency, and tags and images where something hangs on them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 use futures::stream::{self, StreamExt};
 use scangap_aws::CallError;
 use scangap_aws::read::PolicyAnswer;
-use scangap_model::{Api, Asked, CellFacts, CoverageRow, Gap, GapKind, Observed, RepositoryFacts, RepositoryName};
+use scangap_model::{Api, Asked, CellFacts, Gap, GapKind, Observed, RepositoryFacts, RepositoryName};
 
-use super::{Cell, Policies, Target};
+use super::{Cell, Covered, Policies, Target};
+use crate::coverage::ImageTally;
+use crate::pages::{Ended, pages};
 
 /// AWS: `BatchGetRepositoryScanningConfiguration` takes 25 names.
 const NAMES_PER_BATCH: usize = 25;
@@ -21,7 +24,7 @@ pub(super) async fn read(
     targets: BTreeMap<RepositoryName, Target>,
     facts: &mut CellFacts,
     policies: &mut Policies,
-    coverage: &[CoverageRow],
+    coverage: &mut Covered,
 ) -> Vec<RepositoryFacts> {
     let names: Vec<RepositoryName> = targets.keys().cloned().collect();
     let (answers, frequencies) = tokio::join!(policies_of(cell, &names), frequencies_of(cell, &names));
@@ -186,57 +189,99 @@ async fn tags(cell: &Cell<'_>, repositories: &mut [RepositoryFacts], wanting: &[
     }
 }
 
-/// Whether a repository without a coverage row is empty: asked where Inspector should have a row.
-async fn images(cell: &Cell<'_>, repositories: &mut [RepositoryFacts], facts: &CellFacts, coverage: &[CoverageRow]) {
+/// What ECR is asked about a repository's images.
+struct ImageQuestion {
+    at: usize,
+    name: RepositoryName,
+    /// Whether any is active: asked where Inspector should have an image's row and has none.
+    any_active: bool,
+    /// Whether any of those that Inspector calls unsupported is an index.
+    indexes: bool,
+}
+
+async fn images(cell: &Cell<'_>, repositories: &mut [RepositoryFacts], facts: &CellFacts, coverage: &mut Covered) {
     let on = facts.inspector_ecr_status.known().is_some_and(|word| word == "ENABLED");
     let enhanced = facts.registry_scan_type.known().is_some_and(|word| word == "ENHANCED");
-    let covered: BTreeSet<&RepositoryName> = coverage.iter().map(|row| &row.repository).collect();
-    if !on || !enhanced || facts.coverage.known().is_none() {
-        return;
-    }
-    let wanting: Vec<(usize, RepositoryName)> = repositories
+    let read = facts.coverage.known().is_some() && facts.image_coverage.known().is_some();
+    // A row that says ACTIVE says nothing of images.
+    let ends: BTreeSet<&RepositoryName> = coverage
+        .rows
+        .iter()
+        .filter(|row| row.status.known().is_none_or(|word| word != "ACTIVE"))
+        .map(|row| &row.repository)
+        .collect();
+    let questions: Vec<ImageQuestion> = repositories
         .iter()
         .enumerate()
-        .filter(|(_, repository)| !covered.contains(&repository.name))
-        .filter(|(_, repository)| repository.scan_frequency.known().is_none_or(|word| word != "MANUAL"))
-        .map(|(at, repository)| (at, repository.name.clone()))
+        .map(|(at, repository)| {
+            let tally = coverage.images.get(&repository.name);
+            let selected = repository.scan_frequency.known().is_none_or(|word| word != "MANUAL");
+            let no_row = tally.is_none() && !ends.contains(&repository.name);
+            ImageQuestion {
+                at,
+                name: repository.name.clone(),
+                any_active: on && enhanced && read && selected && no_row,
+                indexes: tally.is_some_and(ImageTally::may_hold_indexes),
+            }
+        })
+        .filter(|question| question.any_active || question.indexes)
         .collect();
-    let answers: Vec<_> = stream::iter(wanting)
-        .map(|(at, name)| async move { (at, has_active_image(cell, &name).await) })
+    let answers: Vec<_> = stream::iter(questions)
+        .map(|question| async move {
+            let answer = ask_images(cell, &question).await;
+            (question, answer)
+        })
         .buffered(AT_ONCE)
         .collect()
         .await;
-    for (at, answer) in answers {
-        if let Some(repository) = repositories.get_mut(at) {
-            repository.has_active_image = answer.into();
+    for (question, answer) in answers {
+        let Some(repository) = repositories.get_mut(question.at) else { continue };
+        match answer {
+            Ok(found) => {
+                if question.any_active {
+                    repository.has_active_image = Observed::Known(found.any_active).into();
+                }
+                if let Some(tally) = coverage.images.get_mut(&question.name) {
+                    tally.without_indexes(&found.indexes);
+                    if tally.counts.is_empty() {
+                        // An index whose children have no rows leaves nothing to count.
+                        repository.has_active_image = Observed::Known(found.any_active).into();
+                    }
+                }
+            }
+            Err(gap) => repository.has_active_image = Observed::unknown(gap).into(),
         }
     }
 }
 
-/// Reads pages until an active image is met: one is enough.
-async fn has_active_image(cell: &Cell<'_>, name: &RepositoryName) -> Observed<bool> {
-    let mut token: Option<String> = None;
-    let mut seen = BTreeSet::new();
-    loop {
-        let asked = cell.place.call(Api::DescribeImages, |call| {
-            let token = token.clone();
-            async move { cell.reader.images(&call, name.as_str(), token).await }
-        });
-        match asked.await {
-            Ok(page) if page.items.iter().any(|image| image.status == "ACTIVE") => return Observed::Known(true),
-            Ok(page) => match page.next {
-                None => return Observed::Known(false),
-                Some(next) if !seen.insert(next.clone()) => {
-                    let error = CallError::malformed(
-                        Api::DescribeImages,
-                        "RepeatedPageToken",
-                        "the service gave the same page token twice",
-                    );
-                    return Observed::unknown(cell.gap(error, name.as_str()));
+#[derive(Default)]
+struct ImagesFound {
+    any_active: bool,
+    indexes: BTreeSet<String>,
+}
+
+/// Reads the list of images; where one active image is all that is wanted, until it is met.
+async fn ask_images(cell: &Cell<'_>, question: &ImageQuestion) -> Result<ImagesFound, Gap> {
+    let name = question.name.as_str();
+    let mut found = ImagesFound::default();
+    let ended = pages(
+        Api::DescribeImages,
+        |token| {
+            cell.place.call(Api::DescribeImages, |call| async move { cell.reader.images(&call, name, token).await })
+        },
+        |images| {
+            for image in images {
+                found.any_active |= image.status == "ACTIVE";
+                if image.is_index {
+                    found.indexes.insert(image.digest);
                 }
-                Some(next) => token = Some(next),
-            },
-            Err(error) => return Observed::unknown(cell.gap(error, name.as_str())),
-        }
+            }
+            if found.any_active && !question.indexes { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        },
+    )
+    .await;
+    match ended {
+        Ended::Broken(error) => Err(cell.gap(error, name)),
+        Ended::Whole | Ended::Stopped => Ok(found),
     }
 }

@@ -67,6 +67,8 @@ pub(crate) const CELLS: &[Column<Cells>] = &[
         |row| counted(row, row.cell.vanished)),
     column("simulated", "Simulated", Type::Text, 10, "yes where any answer came from a host that is not AWS's", "scangap",
         |row| Value::yes_no(row.simulated)),
+    column("image_coverage_source", "Image coverage source", Type::Text, 24, "who listed the images' rows of coverage: the delegated administrator or the account itself", "inspector2:ListCoverage",
+        |row| looked(row, &row.cell.image_coverage, |source| Value::text(source.word()))),
 ];
 
 pub(crate) fn scan_rules<'r>(rules: &[ScanRule]) -> Value<'r> {

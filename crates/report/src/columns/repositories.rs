@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use scangap_assess::{Coverage, LikelyCause};
-use scangap_model::Diagnosis;
+use scangap_assess::{Coverage, ImageCoverage, ImagesCovered, LikelyCause};
+use scangap_model::{CellOutcome, Diagnosis};
 
 use super::{Column, Kind, Type, column};
 use crate::input::RepositoryRow;
@@ -78,13 +78,40 @@ pub(crate) const REPOSITORIES: &[Column<Repositories>] = &[
         |row| observed(&row.repository.created_at, |time| Value::Time(*time))),
     column("has_active_image", "Has an active image", Type::Text, 18, "asked only where Inspector has no coverage row", "ecr:DescribeImages",
         |row| asked(&row.repository.has_active_image, |yes| Value::yes_no(*yes))),
-    column("coverage_rows", "Coverage rows", Type::Integer, 13, "coverage rows read for the repository: its own, and images with ACCESS_DENIED", "inspector2:ListCoverage",
+    column("coverage_rows", "Coverage rows", Type::Integer, 13, "coverage rows of the repository: its own and its images'", "inspector2:ListCoverage",
         |row| match &row.coverage {
             Coverage::Gap(_) => Value::text(UNKNOWN),
             Coverage::NotAsked => Value::text(NOT_NEEDED),
-            Coverage::Row { .. } | Coverage::NoRow => Value::Integer(u64::try_from(row.coverage_rows.len()).unwrap_or(u64::MAX)),
+            Coverage::Row { .. } | Coverage::NoRow => Value::Integer(row.coverage_rows),
         }),
+    column("images_scanned", "Images scanned", Type::Integer, 14, "images that Inspector scans; a multi-architecture index counts by its children", "inspector2:ListCoverage",
+        |row| of_images(row, |images| Value::Integer(images.scanned))),
+    column("images_not_scanned", "Images not scanned", Type::Integer, 16, "images that Inspector knows and does not scan", "inspector2:ListCoverage",
+        |row| of_images(row, |images| Value::Integer(images.not_scanned))),
+    column("image_reasons", "Why images are not scanned", Type::Counts, 40, "Inspector's reason for each image that is not scanned, with how many; a JSON object", "inspector2:ListCoverage",
+        |row| of_images(row, |images| Value::Counts(&images.reasons))),
+    column("images_in_use_not_scanned", "Images in use, not scanned", Type::Integer, 18, "images that tasks or pods run and that are not scanned; `unknown` where AWS does not state for any of them whether it runs", "inspector2:ListCoverage",
+        |row| of_images(row, |images| images.in_use_not_scanned.map_or(Value::text(UNKNOWN), Value::Integer))),
+    column("newest_image_scanned_at", "Newest scan of an image", Type::Time, 18, "when Inspector last scanned an image of it, in UTC; empty where it says no time", "inspector2:ListCoverage",
+        |row| of_images(row, |images| images.newest_scan.map_or(Value::Empty, Value::Time))),
 ];
+
+fn of_images<'r>(row: &'r RepositoryRow<'_>, show: impl FnOnce(&'r ImagesCovered) -> Value<'r>) -> Value<'r> {
+    match &row.images {
+        ImageCoverage::Counted(images) => show(images),
+        ImageCoverage::Gap(_) => Value::text(UNKNOWN),
+        ImageCoverage::NotAsked => {
+            // Nothing of Inspector is asked where it is off; of an account that did not open nobody could ask.
+            Value::text(if row.coverage == Coverage::NotAsked { not_asked(row) } else { UNKNOWN })
+        }
+    }
+}
+
+/// The word for coverage that was not asked for: nothing hung on it, or nobody got that far.
+fn not_asked(row: &RepositoryRow<'_>) -> &'static str {
+    let read = row.cell.is_some_and(|cell| cell.outcome == CellOutcome::Read);
+    if read { NOT_NEEDED } else { UNKNOWN }
+}
 
 fn absent_coverage<'r>(coverage: &Coverage) -> Value<'r> {
     match coverage {
@@ -112,6 +139,38 @@ pub(crate) fn next_step(row: &RepositoryRow<'_>) -> Cow<'static, str> {
                 "repair the registry's policy: exempt Inspector's role from the denying statement; the repository's own lets it in"
             })
         }
+        (Diagnosis::Limited, _) => limited(row),
         _ => Cow::Borrowed(general),
     }
+}
+
+/// What helps an image that is not scanned, by Inspector's most frequent reason.
+fn limited(row: &RepositoryRow<'_>) -> Cow<'static, str> {
+    let of_images = match &row.images {
+        ImageCoverage::Counted(images) => {
+            images.reasons.iter().max_by_key(|(_, number)| **number).map(|(reason, _)| reason)
+        }
+        ImageCoverage::Gap(_) | ImageCoverage::NotAsked => None,
+    };
+    let reason = match &row.coverage {
+        Coverage::Row { status, reason, .. } if status != "ACTIVE" => Some(reason),
+        _ => of_images,
+    };
+    let on_push = row.repository.scan_frequency.known().is_some_and(|word| word == "SCAN_ON_PUSH");
+    Cow::Borrowed(match reason.map(String::as_str) {
+        Some("SCAN_ELIGIBILITY_EXPIRED") if on_push => "push a new digest: scan on push looks at new images only",
+        Some("SCAN_ELIGIBILITY_EXPIRED") => {
+            "pull an image that is still needed, or push a new digest; or lengthen Inspector's re-scan duration"
+        }
+        Some("UNSUPPORTED_OS") => {
+            "Inspector does not support the operating system of these images: accept, or scan them by other means"
+        }
+        Some("UNSUPPORTED_MEDIA_TYPE") => {
+            "Inspector does not scan artifacts of this type: accept, or scan them by other means"
+        }
+        Some("IMAGE_ARCHIVED") => "the images are archived: restore those that are still needed",
+        Some("INTERNAL_ERROR") => "Inspector retries by itself: look again later",
+        Some(_) => "as the coverage reason says",
+        None => "Inspector has no row for any image: push a new digest, and look again",
+    })
 }

@@ -56,6 +56,7 @@ impl Packed {
             Value::Integer(number) => json!(number),
             Value::Time(_) => json!(value.render()),
             Value::List(items) => json!(items.iter().map(|item| sanitize(item)).collect::<Vec<_>>()),
+            Value::Counts(counts) => json!(counts),
             Value::Empty => json!(null),
         };
         let (place, _) = self.values.insert_full(text.to_string());

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
-use crate::columns::{ACCOUNTS, CELLS, CHANGES, Column, GAPS, Kind, POLICIES, REPOSITORIES, TableName};
+use crate::columns::{ACCOUNTS, CELLS, CHANGES, Column, GAPS, IMAGES, Kind, POLICIES, REPOSITORIES, TableName};
 use crate::input::{Input, Material};
 use crate::parallel::write_in_order;
 use crate::value::{Value, utc};
@@ -31,6 +31,7 @@ pub(crate) fn write(material: &Material<'_>, out: &mut dyn Write) -> io::Result<
             TableName::Cells => rows(CELLS, input.cells().map(Ok), out)?,
             TableName::Accounts => rows(ACCOUNTS, input.accounts().map(Ok), out)?,
             TableName::Gaps => rows(GAPS, input.gaps().map(Ok), out)?,
+            TableName::Images => rows(IMAGES, input.image_rows(), out)?,
             TableName::Changes => rows(CHANGES, input.changes().map(Ok), out)?,
         }
         out.write_all(b"]")?;
@@ -88,6 +89,7 @@ fn object<K: Kind>(columns: &[Column<K>], row: &K::Row<'_>, out: &mut dyn Write)
             Value::Integer(number) => write!(out, "{number}")?,
             Value::Time(time) => write!(out, "\"{}\"", utc(time))?,
             Value::List(items) => serde_json::to_writer(&mut *out, &items)?,
+            Value::Counts(counts) => serde_json::to_writer(&mut *out, counts)?,
             Value::Empty => out.write_all(b"null")?,
         }
     }

@@ -27,8 +27,8 @@ pub fn audit_schema() -> Value {
     }
     let mut required: Vec<String> = properties.keys().cloned().collect();
     for table in tables() {
-        // Only where there is an earlier audit to compare with.
-        if table.name != TableName::Changes {
+        // Only where there is an earlier audit to compare with, and where images were kept.
+        if !matches!(table.name, TableName::Changes | TableName::Images) {
             required.push(table.name.word().to_owned());
         }
         properties.insert(table.name.word().to_owned(), json!({"type": "array", "items": row_schema(&table)}));
@@ -48,6 +48,9 @@ fn row_schema(table: &Table) -> Value {
         let kind = match column.kind {
             Type::Text | Type::Time => json!({"type": ["string", "null"]}),
             Type::Integer => json!({"type": ["integer", "string", "null"]}),
+            Type::Counts => {
+                json!({"type": ["object", "string", "null"], "additionalProperties": {"type": "integer"}})
+            }
             Type::List => json!({"type": ["array", "string", "null"], "items": {"type": "string"}}),
         };
         let mut schema = kind;

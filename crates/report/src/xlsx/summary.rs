@@ -50,6 +50,10 @@ fn titles(worksheet: &mut Worksheet, at: u32, titles: &[&str]) -> Result<(), Xls
     Ok(())
 }
 
+fn number_of(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
 fn n(number: usize) -> f64 {
     number as f64
 }
@@ -68,7 +72,9 @@ fn diagnoses(worksheet: &mut Worksheet, summary: &Summary) -> Result<u32, XlsxEr
             &tint(info.tone),
         )?;
         worksheet.write_number_with_format(at, 1, n(count), &number())?;
-        worksheet.write_string_with_format(at, MEANING, info.meaning, &sentence())?;
+        let images = summary.covered_images().filter(|_| info.diagnosis == Diagnosis::Covered);
+        let meaning = images.map_or_else(|| info.meaning.to_owned(), |images| format!("{}; {images}", info.meaning));
+        worksheet.write_string_with_format(at, MEANING, meaning, &sentence())?;
         worksheet.write_string_with_format(at, STEP, info.next_step, &sentence())?;
         at += 1;
     }
@@ -249,6 +255,22 @@ fn reading(worksheet: &mut Worksheet, summary: &Summary, at: u32) -> Result<(), 
             "Templates denying",
             summary.templates_denying,
             "creation templates that would block Inspector on new repositories",
+        ),
+        (
+            "Images scanned",
+            number_of(summary.images.scanned),
+            "image rows of Inspector's coverage; an index counts by its children",
+        ),
+        ("Images not scanned", number_of(summary.images.not_scanned), "see the column of reasons in Repositories"),
+        (
+            "Images in use, not scanned",
+            number_of(summary.images.in_use_not_scanned),
+            "where AWS states whether an image runs",
+        ),
+        (
+            "Repositories whose images are unknown",
+            number_of(summary.images.repositories_unknown),
+            "the list of images broke off",
         ),
         ("Gaps", summary.gaps, "facts that were asked for and could not be learnt"),
     ];

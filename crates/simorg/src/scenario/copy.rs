@@ -15,6 +15,9 @@ use super::file::{
 };
 use crate::truth::Standing;
 
+/// Images of one status and reason in one repository, at most: more of them would tell a rehearsal nothing more.
+const COPIES_MAX: u64 = 100;
+
 /// The role that reads and writes in every account of a copy.
 const ROLE: &str = "scangap-rehearsal";
 
@@ -246,9 +249,9 @@ impl<'a> Copy<'a> {
 
     fn repository(&mut self, record: &RepositoryRecord) -> RepositorySpec {
         let facts = &record.facts;
-        let own = record.coverage.iter().find(|row| row.image_digest.is_none());
+        let own = record.coverage.as_ref();
         let denied = |row: &CoverageRow| row.reason.known().is_some_and(|reason| reason == "ACCESS_DENIED");
-        let stuck = record.coverage.iter().any(denied);
+        let stuck = own.is_some_and(denied) || record.images.any_with("ACCESS_DENIED");
         let (policy, policy_text) = match &facts.policy {
             Observed::Known(hash) => (None, self.text(Some(hash))),
             Observed::Absent => (None, None),
@@ -263,7 +266,7 @@ impl<'a> Copy<'a> {
             policy,
             policy_text,
             tags,
-            images: self.images(record, own),
+            images: self.images(record),
             coverage: Some(own.map_or_else(none, coverage)),
             sticky: own.is_some_and(denied),
         }
@@ -283,17 +286,24 @@ impl<'a> Copy<'a> {
 
     /// The images that were counted. Of a repository of which none was, one stands for those that must be there: in a cell
     /// that is to be re-synced it is old, so that nothing is scanned anew of which nobody knows the age.
-    fn images(&self, record: &RepositoryRecord, own: Option<&CoverageRow>) -> Vec<ImageSpec> {
+    fn images(&self, record: &RepositoryRecord) -> Vec<ImageSpec> {
         let facts = &record.facts;
         let key = (facts.account, facts.region.clone(), facts.name.as_str());
         let mut images: Vec<ImageSpec> = self.images.get(&key).into_iter().flatten().map(|one| image(one)).collect();
+        if images.is_empty() {
+            images.extend(record.images.0.iter().map(|((status, reason), count)| ImageSpec {
+                findings: 0,
+                copies: u32::try_from(count.images.min(COPIES_MAX)).unwrap_or(1),
+                in_use: (count.use_not_stated < count.images).then_some(u64::from(count.in_use > 0)),
+                coverage: Some(CoverageSpec { status: status.clone(), reason: reason.clone() }),
+                ..ImageSpec::default()
+            }));
+        }
         let counted = self.resync(facts.account, &facts.region).is_some_and(|facts| facts.images.known().is_some());
-        let active = own.is_some_and(|row| row.status.known().is_some_and(|status| status == "ACTIVE"));
         let empty = matches!(facts.has_active_image, Asked::Answered(Observed::Known(false)));
         if images.is_empty() && !empty {
             let age = if counted { Some(Timestamp::UNIX_EPOCH.to_string()) } else { None };
-            let coverage = (counted || !active).then(none);
-            images.push(ImageSpec { findings: 0, pushed_at: age, coverage, ..ImageSpec::default() });
+            images.push(ImageSpec { findings: 0, pushed_at: age, coverage: Some(none()), ..ImageSpec::default() });
         }
         if let Some(counts) = self.findings.get(&key) {
             hold(&mut images, *counts);

@@ -252,6 +252,12 @@ pub struct ImageSpec {
     pub suppressed: u32,
     pub closed: u32,
     pub status: String,
+    /// How many such images there are. The first has the digest, the others have their own.
+    pub copies: u32,
+    /// A multi-architecture index. Inspector scans its children, and not the index.
+    pub index: bool,
+    /// Tasks and pods that run it; absent: Inspector does not say.
+    pub in_use: Option<u64>,
     /// Overrides the image's own coverage row.
     pub coverage: Option<CoverageSpec>,
 }
@@ -266,6 +272,9 @@ impl Default for ImageSpec {
             suppressed: 0,
             closed: 0,
             status: "ACTIVE".to_owned(),
+            copies: 1,
+            index: false,
+            in_use: Some(0),
             coverage: None,
         }
     }

@@ -27,7 +27,7 @@ pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> 
                 .get("RegionOptStatusContains")
                 .and_then(Value::as_array)
                 .map(|words| words.iter().filter_map(Value::as_str).collect());
-            let rows = REGIONS
+            let rows: Vec<Value> = REGIONS
                 .iter()
                 .filter(|region| region.partition == Partition::Aws)
                 .map(|region| (region.name, status(region.name, region.default_enabled)))

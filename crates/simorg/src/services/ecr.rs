@@ -88,7 +88,7 @@ pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> 
             },
         })),
         "DescribeRepositoryCreationTemplates" => {
-            let rows = cell
+            let rows: Vec<Value> = cell
                 .templates
                 .iter()
                 .map(|template| json!({"prefix": template.prefix, "repositoryPolicy": template.policy, "appliedFor": ["CREATE_ON_PUSH"]}))
@@ -250,7 +250,11 @@ fn images(world: &mut World, place: &Place<'_>) -> Result<Value, WireError> {
                 "imageDigest": image.digest,
                 "imagePushedAt": seconds(image.pushed_at),
                 "imageSizeInBytes": 12_345_678,
-                "imageManifestMediaType": "application/vnd.oci.image.manifest.v1+json",
+                "imageManifestMediaType": if image.index {
+                    "application/vnd.oci.image.index.v1+json"
+                } else {
+                    "application/vnd.oci.image.manifest.v1+json"
+                },
                 "imageStatus": image.status,
             })
         })

@@ -159,6 +159,8 @@ fn put_image(world: &mut World, place: &Place<'_>) -> Result<Value, WireError> {
         findings: Vec::new(),
         coverage: None,
         lasting: None,
+        index: false,
+        in_use: Some(0),
     });
     let delay = world.delays.scan_ms;
     world.later(delay, Transition::Scanned { account, region, repository: name.clone() });

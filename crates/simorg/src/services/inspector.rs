@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::pages::{page, size};
 use super::{inspector_history, inspector_reports, unknown_operation};
 use crate::wire::{Incoming, WireError};
-use crate::world::{Caller, Cell, Coverage, Transition, World};
+use crate::world::{Caller, Cell, Coverage, Image, Transition, World};
 
 pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> Result<Value, WireError> {
     let region: RegionName =
@@ -113,60 +113,93 @@ fn coverage(world: &World, caller: &Caller, request: &Incoming, region: &RegionN
     let accounts = wanted(request, "accountId");
     let names = wanted(request, "ecrRepositoryName");
     let passes = |filter: &Option<Vec<&str>>, value: &str| filter.as_ref().is_none_or(|values| values.contains(&value));
-    let mut rows = Vec::new();
-    for (id, account) in &world.accounts {
-        let id_text = id.to_string();
-        let Some(cell) = account.cells.get(region).filter(|cell| cell.ecr_scanning == "ENABLED") else { continue };
-        if !sees(world, caller, *id) || !passes(&accounts, &id_text) {
-            continue;
-        }
-        for (name, repository) in &cell.repositories {
-            if !passes(&names, name) {
-                continue;
-            }
-            let arn = format!("arn:aws:ecr:{region}:{id}:repository/{name}");
-            let own = repository.coverage.iter().map(|coverage| ("AWS_ECR_REPOSITORY", arn.clone(), coverage));
-            let images = repository.images.iter().filter_map(|image| {
-                image
-                    .coverage
-                    .as_ref()
-                    .map(|coverage| ("AWS_ECR_CONTAINER_IMAGE", format!("{arn}/{}", image.digest), coverage))
-            });
-            for (kind, resource, coverage) in own.chain(images) {
-                if passes(&types, kind) && passes(&reasons, &coverage.reason) {
-                    rows.push(row(&id_text, kind, &resource, name, cell.frequency(name), coverage));
-                }
-            }
-        }
-        for name in &cell.orphaned_coverage {
-            let orphan = Coverage::active(world.now());
-            if passes(&types, "AWS_ECR_REPOSITORY") && passes(&reasons, &orphan.reason) && passes(&names, name) {
-                let arn = format!("arn:aws:ecr:{region}:{id}:repository/{name}");
-                rows.push(row(&id_text, "AWS_ECR_REPOSITORY", &arn, name, "CONTINUOUS_SCAN", &orphan));
-            }
-        }
-    }
+    let now = world.now();
+    let of_accounts = world.accounts.iter().filter_map(|(id, account)| {
+        let cell = account.cells.get(region).filter(|cell| cell.ecr_scanning == "ENABLED");
+        let asked = sees(world, caller, *id) && passes(&accounts, id.as_str());
+        cell.filter(|_| asked).map(|cell| rows(*id, region, cell, now))
+    });
+    let found = of_accounts
+        .flatten()
+        .filter(|row| passes(&types, row.kind) && passes(&reasons, &row.coverage.reason) && passes(&names, row.name));
     let asked = request.input.get("maxResults").and_then(Value::as_u64);
     let page =
-        page(rows, request.page_token(), size(asked, 100, 200, "ValidationException")?, false, "ValidationException")?;
-    Ok(json!({"coveredResources": page.items, "nextToken": page.next}))
+        page(found, request.page_token(), size(asked, 100, 200, "ValidationException")?, false, "ValidationException")?;
+    let items: Vec<Value> = page.items.iter().map(Row::json).collect();
+    Ok(json!({"coveredResources": items, "nextToken": page.next}))
 }
 
-fn row(account: &str, kind: &str, resource: &str, name: &str, frequency: &str, coverage: &Coverage) -> Value {
-    let metadata = if kind == "AWS_ECR_REPOSITORY" {
-        json!({"ecrRepository": {"name": name, "scanFrequency": frequency}})
-    } else {
-        json!({"ecrImage": {"tags": ["latest"]}})
-    };
-    json!({
-        "resourceType": kind,
-        "resourceId": resource,
-        "accountId": account,
-        "scanType": "PACKAGE",
-        "scanStatus": {"statusCode": coverage.status, "reason": coverage.reason},
-        "resourceMetadata": metadata,
-        "lastScannedAt": coverage.last_scanned_at.map(jiff::Timestamp::as_second),
-    })
+/// A row of coverage before it is written: of a million images a page has two hundred.
+struct Row<'a> {
+    account: AccountId,
+    region: &'a RegionName,
+    kind: &'static str,
+    name: &'a str,
+    image: Option<&'a Image>,
+    frequency: &'static str,
+    coverage: std::borrow::Cow<'a, Coverage>,
+}
+
+/// The rows of a registry: repositories with their images, and those that ECR does not have.
+fn rows<'a>(
+    account: AccountId,
+    region: &'a RegionName,
+    cell: &'a Cell,
+    now: jiff::Timestamp,
+) -> impl Iterator<Item = Row<'a>> {
+    use std::borrow::Cow;
+    let of_repositories = cell.repositories.iter().flat_map(move |(name, repository)| {
+        let row = move |kind, image, coverage| Row {
+            account,
+            region,
+            kind,
+            name,
+            image,
+            frequency: cell.frequency(name),
+            coverage: Cow::Borrowed(coverage),
+        };
+        let own = repository.coverage.iter().map(move |coverage| row("AWS_ECR_REPOSITORY", None, coverage));
+        let images = repository.images.iter().filter_map(move |image| {
+            image.coverage.as_ref().map(|coverage| row("AWS_ECR_CONTAINER_IMAGE", Some(image), coverage))
+        });
+        own.chain(images)
+    });
+    let orphans = cell.orphaned_coverage.iter().map(move |name| Row {
+        account,
+        region,
+        kind: "AWS_ECR_REPOSITORY",
+        name,
+        image: None,
+        frequency: "CONTINUOUS_SCAN",
+        coverage: Cow::Owned(Coverage::active(now)),
+    });
+    of_repositories.chain(orphans)
+}
+
+impl Row<'_> {
+    fn json(&self) -> Value {
+        let (account, region, name) = (self.account, self.region, self.name);
+        let arn = format!("arn:aws:ecr:{region}:{account}:repository/{name}");
+        let (resource, metadata) = match self.image {
+            None => (arn, json!({"ecrRepository": {"name": name, "scanFrequency": self.frequency}})),
+            Some(image) => {
+                let mut metadata = json!({"tags": ["latest"]});
+                if let Some(in_use) = image.in_use {
+                    metadata = json!({"tags": ["latest"], "inUseCount": in_use});
+                }
+                (format!("{arn}/{}", image.digest), json!({"ecrImage": metadata}))
+            }
+        };
+        json!({
+            "resourceType": self.kind,
+            "resourceId": resource,
+            "accountId": account.to_string(),
+            "scanType": "PACKAGE",
+            "scanStatus": {"statusCode": self.coverage.status, "reason": self.coverage.reason},
+            "resourceMetadata": metadata,
+            "lastScannedAt": self.coverage.last_scanned_at.map(jiff::Timestamp::as_second),
+        })
+    }
 }
 
 /// AWS: a member may enable itself; only the delegated administrator may disable it.

@@ -10,14 +10,15 @@ pub(crate) struct Page<T> {
 
 /// One page. With `empty_first`, the first page is empty and has a token, as AWS sometimes answers.
 pub(crate) fn page<T>(
-    all: Vec<T>,
+    all: impl IntoIterator<Item = T>,
     token: Option<&str>,
     size: usize,
     empty_first: bool,
     invalid: &str,
 ) -> Result<Page<T>, WireError> {
+    let mut all = all.into_iter().peekable();
     let start = match token {
-        None if empty_first && !all.is_empty() => {
+        None if empty_first && all.peek().is_some() => {
             return Ok(Page { items: Vec::new(), next: Some("page-0".to_owned()) });
         }
         None => 0,
@@ -26,10 +27,10 @@ pub(crate) fn page<T>(
             .and_then(|at| at.parse::<usize>().ok())
             .ok_or_else(|| WireError::new(400, invalid, "The page token is not valid"))?,
     };
-    let total = all.len();
-    let items: Vec<T> = all.into_iter().skip(start).take(size).collect();
+    let mut rest = all.skip(start);
+    let items: Vec<T> = rest.by_ref().take(size).collect();
     let end = start + items.len();
-    Ok(Page { items, next: (end < total).then(|| format!("page-{end}")) })
+    Ok(Page { items, next: rest.next().map(|_| format!("page-{end}")) })
 }
 
 /// The asked-for page size. AWS refuses one beyond the operation's bounds.

@@ -112,6 +112,9 @@ impl Incoming {
             ["repositoryNames", "accountIds"].iter().find_map(|key| self.input.get(key)?.as_array())
         {
             names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")
+        } else if let Some(kind) = self.input.pointer("/filterCriteria/resourceType/0/value").and_then(Value::as_str) {
+            // What is listed: repositories and images are two lists of one operation.
+            kind.to_owned()
         } else {
             String::new()
         }

@@ -182,16 +182,19 @@ impl Builder<'_> {
         let images = spec
             .images
             .iter()
+            .flat_map(|image| (0..image.copies.max(1)).map(move |copy| (copy, image)))
             .enumerate()
-            .map(|(i, image)| {
+            .map(|(i, (copy, image))| {
                 let covered = match &image.coverage {
                     Some(given) => stated(given),
+                    None if image.index => Some(Coverage::of_index()),
                     None => coverage.clone().filter(|coverage| coverage.status == "ACTIVE" && image.status == "ACTIVE"),
                 };
                 Image {
                     digest: image
                         .digest
                         .clone()
+                        .filter(|_| copy == 0)
                         .unwrap_or_else(|| digest(account, region, &spec.name, u64::try_from(i).unwrap_or(0))),
                     pushed_at: self.pushed_at(image),
                     status: image.status.clone(),
@@ -203,6 +206,8 @@ impl Builder<'_> {
                     },
                     lasting: covered.clone().filter(Coverage::lasts),
                     coverage: covered,
+                    index: image.index,
+                    in_use: image.in_use,
                 }
             })
             .collect();

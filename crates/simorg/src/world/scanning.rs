@@ -25,6 +25,11 @@ impl Coverage {
         self.status != "ACTIVE" && !passing.contains(&self.reason.as_str()) && !self.reason.starts_with("PENDING")
     }
 
+    /// AWS: Inspector does not scan a manifest list, but the images that it names.
+    pub(crate) fn of_index() -> Self {
+        Self::inactive("UNSUPPORTED_MEDIA_TYPE")
+    }
+
     fn inactive(reason: &str) -> Self {
         Self { status: "INACTIVE".to_owned(), reason: reason.to_owned(), last_scanned_at: None }
     }
