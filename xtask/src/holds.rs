@@ -64,8 +64,8 @@ fn held(path: &Path) -> Result<Vec<(String, String, String)>> {
             waiting.push((chapter.to_owned(), promise.to_owned()));
         } else if let Some(rest) = line.strip_prefix("fn ").or_else(|| line.strip_prefix("async fn ")) {
             let name = rest.split(['(', '<']).next().unwrap_or_default();
-            let test = format!("{module}::{name}");
-            found.extend(waiting.drain(..).map(|(chapter, promise)| (chapter, promise, test.clone())));
+            let name = format!("{module}::{name}");
+            found.extend(waiting.drain(..).map(|(chapter, promise)| (chapter, promise, name.clone())));
         } else {
             let between = line.is_empty() || line.starts_with("#[") || line.starts_with("//");
             ensure!(waiting.is_empty() || between, "{shown}: `{MARK}` stands above no test: {line}");

@@ -35,6 +35,11 @@ impl CallError {
         }
     }
 
+    /// Whether the service says that the session is over. `CredentialsNotLoaded` is not its word.
+    pub(crate) fn is_expired_session(&self) -> bool {
+        self.kind == GapKind::ExpiredCredentials && self.code.contains("Expired")
+    }
+
     /// An answer that contradicts itself.
     pub fn malformed(api: Api, code: &str, message: impl Into<String>) -> Self {
         Self {
@@ -62,12 +67,22 @@ where
         attempts,
     };
     match error {
+        // A session that could not be renewed failed as its renewal did.
+        _ if renewal(error).is_some() => {
+            let failed = renewal(error).cloned().unwrap_or_else(|| CallError::malformed(api, "NoRenewal", ""));
+            CallError {
+                api,
+                message: clean(&format!("{} failed: {}: {}", failed.api, failed.code, failed.message)),
+                attempts,
+                ..failed
+            }
+        }
         SdkError::TimeoutError(_) => make(GapKind::Timeout, "Timeout", "no answer in time"),
         SdkError::DispatchFailure(failure) => {
             let message = failure.as_connector_error().map(|error| chain(error)).unwrap_or_default();
             if failure.is_timeout() {
                 make(GapKind::Timeout, "ConnectTimeout", &message)
-            } else if failure.as_connector_error().is_some_and(|error| chain(error).contains("credential")) {
+            } else if no_credentials(error) {
                 make(GapKind::ExpiredCredentials, "CredentialsNotLoaded", &message)
             } else {
                 make(GapKind::Connection, "ConnectionFailed", &message)
@@ -91,6 +106,64 @@ where
         },
         other => make(GapKind::Refused, "UnknownError", &chain(other)),
     }
+}
+
+/// What an answer with an error says, before anything is made of it: by its code where it has one, else by its status.
+/// `None`: it says no error.
+pub(crate) fn kind_of_response(response: &HttpResponse) -> Option<GapKind> {
+    let status = response.status().as_u16();
+    match wire_code(response) {
+        Some(code) => Some(kind_of(&code, Some(status))),
+        None if response.status().is_success() => None,
+        None => Some(kind_of_status(status)),
+    }
+}
+
+/// The error code where each of AWS's protocols puts it. Never the message: names of roles and repositories stand there.
+fn wire_code(response: &HttpResponse) -> Option<String> {
+    // `Code:http://...` and `namespace#Code` are both written.
+    let short = |code: &str| {
+        let code = code.split(':').next().unwrap_or_default();
+        code.rsplit('#').next().unwrap_or_default().to_owned()
+    };
+    if let Some(code) = response.headers().get("x-amzn-errortype") {
+        return Some(short(code));
+    }
+    if response.status().is_success() {
+        return None;
+    }
+    let body = response.body().bytes()?;
+    if let Ok(value) = serde_json::from_slice::<serde_json::Value>(body) {
+        let code = ["__type", "code", "Code"].iter().find_map(|member| value.get(member)?.as_str());
+        return code.map(short);
+    }
+    // XML escapes what a message holds: this element can only be the service's own.
+    let text = std::str::from_utf8(body).ok()?;
+    let (_, rest) = text.split_once("<Code>")?;
+    rest.split_once("</Code>").map(|(code, _)| code.trim().to_owned())
+}
+
+/// An error and what caused it, outermost first.
+fn sources<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    let mut next = Some(error);
+    std::iter::from_fn(move || {
+        let error = next?;
+        next = error.source();
+        Some(error)
+    })
+}
+
+/// The failed renewal of a session that a call ended with.
+fn renewal<E>(error: &SdkError<E, HttpResponse>) -> Option<&CallError>
+where
+    E: Error + Send + Sync + 'static,
+{
+    sources(error).find_map(|source| source.downcast_ref::<CallError>())
+}
+
+/// Whether the caller's own credentials could not be had.
+fn no_credentials(error: &(dyn Error + 'static)) -> bool {
+    sources(error).any(<dyn Error>::is::<aws_credential_types::provider::error::CredentialsError>)
 }
 
 /// The whole source chain in one line.
@@ -218,6 +291,30 @@ mod tests {
         check("... with an explicit deny in the role trust policy", Cause::TrustPolicy);
         check("because no session policy allows the ecr:PutImage action", Cause::SessionPolicy);
         check("You don't have permissions to access this resource.", Cause::NotStated);
+    }
+
+    // Holds: 7 The wire: errors are classified by code, never by text
+    #[test]
+    fn a_code_is_read_from_its_place_and_never_from_the_message() {
+        let response = |status: u16, headers: &[(&'static str, &'static str)], body: &'static str| {
+            let status = aws_smithy_runtime_api::http::StatusCode::try_from(status).unwrap();
+            let mut response = HttpResponse::new(status, aws_smithy_types::body::SdkBody::from(body));
+            for (name, value) in headers {
+                response.headers_mut().insert(*name, *value);
+            }
+            response
+        };
+        let denied = r#"{"__type":"AccessDeniedException","message":"role/ThrottlingAudit is not authorized"}"#;
+        assert_eq!(kind_of_response(&response(400, &[], denied)), Some(GapKind::AccessDenied));
+        let throttled = r#"{"__type":"com.amazonaws.ecr#ThrottlingException","message":"Rate exceeded"}"#;
+        assert_eq!(kind_of_response(&response(400, &[], throttled)), Some(GapKind::Throttled));
+        let header = [("x-amzn-errortype", "TooManyRequestsException:http://internal.amazon.com/")];
+        assert_eq!(kind_of_response(&response(429, &header, "{}")), Some(GapKind::Throttled));
+        let xml =
+            "<ErrorResponse><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>";
+        assert_eq!(kind_of_response(&response(400, &[], xml)), Some(GapKind::Throttled));
+        assert_eq!(kind_of_response(&response(429, &[], "<html>")), Some(GapKind::Throttled));
+        assert_eq!(kind_of_response(&response(200, &[], "{\"oops\": ")), None);
     }
 
     #[test]

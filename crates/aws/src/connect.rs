@@ -17,9 +17,11 @@ use jiff::Timestamp;
 use scangap_model::{AccountId, Arn, Partition, RegionName, region_info};
 
 use crate::classify::CallError;
-use crate::credentials::{AssumeOptions, AssumedRole};
+use crate::credentials::{AssumeOptions, AssumedRole, Sts};
+use crate::limits::{Buckets, Limits};
 use crate::meter::{Call, Meter};
-use crate::read::{AccountReader, OrganizationReader};
+use crate::port::{Port, Retries};
+use crate::read::{AccountReader, OrganizationReader, send};
 
 #[derive(Debug, Clone)]
 pub struct ConnectOptions {
@@ -29,8 +31,10 @@ pub struct ConnectOptions {
     pub ca_bundle: Option<PathBuf>,
     /// How long one attempt may take.
     pub attempt_timeout: Duration,
-    /// The wall time now: credentials are renewed by it.
-    pub now: Timestamp,
+    /// How long a bucket of AWS's may let nothing through until what waits for it is given up.
+    pub throttle_patience: Duration,
+    /// The wall time: credentials are renewed by it.
+    pub clock: fn() -> Timestamp,
     /// For a simulated organization: its endpoint and key, with nothing taken from the environment.
     pub simulated: Option<SimulatedEndpoint>,
 }
@@ -60,17 +64,27 @@ pub enum ConnectError {
     BadIdentity(String),
 }
 
-/// Wall time from one reading and a monotonic clock: what renews credentials does not jump.
+/// The time that credentials are renewed by: the wall's or that of a clock that nothing sets, whichever is later. A machine
+/// that slept has missed time on the one, and one whose clock is set back has lost it on the other.
 #[derive(Debug, Clone)]
 pub(crate) struct Clock {
-    wall: Timestamp,
+    wall: fn() -> Timestamp,
+    at_start: Timestamp,
     started: Instant,
 }
 
 impl Clock {
-    pub(crate) fn now(&self) -> Timestamp {
-        self.wall.saturating_add(self.started.elapsed()).unwrap_or(self.wall)
+    fn new(wall: fn() -> Timestamp) -> Self {
+        Self { wall, at_start: wall(), started: Instant::now() }
     }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        later((self.wall)(), self.at_start, self.started.elapsed())
+    }
+}
+
+fn later(wall: Timestamp, at_start: Timestamp, elapsed: Duration) -> Timestamp {
+    at_start.saturating_add(elapsed).unwrap_or(at_start).max(wall)
 }
 
 /// Who is calling.
@@ -86,7 +100,12 @@ pub struct Identity {
 pub struct Connection {
     base: SdkConfig,
     /// One for every account: the caller pays for all of its calls.
-    sts: aws_sdk_sts::Client,
+    sts: Sts,
+    /// Of calls that the caller's account pays for, wherever they go: STS and Organizations.
+    caller: Arc<Buckets>,
+    limits: Arc<Limits>,
+    /// How long one attempt may take.
+    attempt_timeout: Duration,
     partition: Partition,
     meter: Arc<Meter>,
     clock: Clock,
@@ -102,7 +121,7 @@ impl Connection {
             .build();
         let http = shared_http_client(options.ca_bundle.as_ref())?;
         if let Some(simulated) = &options.simulated {
-            return Ok(Self::simulated(simulated, http, timeouts, options.now));
+            return Ok(Self::simulated(simulated, http, timeouts, options));
         }
         let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http).timeout_config(timeouts);
         if let Some(profile) = &options.profile {
@@ -132,9 +151,25 @@ impl Connection {
             _ => RetryConfig::standard().with_max_attempts(5),
         };
         base = base.into_builder().region(Region::new(sts_region)).retry_config(retries).build();
-        let clock = Clock { wall: options.now, started: Instant::now() };
-        let sts = aws_sdk_sts::Client::new(&base);
-        Ok(Self { base, sts, partition, meter: Meter::new(), clock })
+        Ok(Self::of(base, partition, options))
+    }
+
+    fn of(base: SdkConfig, partition: Partition, options: &ConnectOptions) -> Self {
+        // Sessions renew their own credentials. What the SDK would keep of them is stale before it knows.
+        let meter = Meter::new();
+        let caller = Buckets::alone(options.throttle_patience);
+        let sts =
+            Sts { client: sts_client(&base), port: Port::new(Arc::clone(&caller), None), meter: Arc::clone(&meter) };
+        Self {
+            base,
+            sts,
+            caller,
+            limits: Limits::new(options.throttle_patience),
+            attempt_timeout: options.attempt_timeout,
+            partition,
+            meter,
+            clock: Clock::new(options.clock),
+        }
     }
 
     /// Built by hand: no profile, variable or file of the user may lead a rehearsal to AWS.
@@ -142,7 +177,7 @@ impl Connection {
         endpoint: &SimulatedEndpoint,
         http: SharedHttpClient,
         timeouts: TimeoutConfig,
-        now: Timestamp,
+        options: &ConnectOptions,
     ) -> Self {
         let key = Credentials::new(&endpoint.access_key_id, "simulated", None, None, "simulated organization");
         let base = SdkConfig::builder()
@@ -156,9 +191,7 @@ impl Connection {
             .timeout_config(timeouts)
             .retry_config(RetryConfig::standard().with_max_attempts(5))
             .build();
-        let clock = Clock { wall: now, started: Instant::now() };
-        let sts = aws_sdk_sts::Client::new(&base);
-        Self { base, sts, partition: Partition::Aws, meter: Meter::new(), clock }
+        Self::of(base, Partition::Aws, options)
     }
 
     pub fn meter(&self) -> &Arc<Meter> {
@@ -169,25 +202,33 @@ impl Connection {
         self.partition
     }
 
+    pub(crate) fn limits(&self) -> &Arc<Limits> {
+        &self.limits
+    }
+
+    /// How long one attempt may take: so long calls in flight may go on after an interruption.
+    pub fn attempt_timeout(&self) -> Duration {
+        self.attempt_timeout
+    }
+
     pub async fn identity(&self, call: &Arc<Call>) -> Result<Identity, ConnectError> {
-        identity(&self.sts, call).await
+        identity(&self.sts.client, &self.sts.port, call).await
     }
 
     /// Who a role is, once it is assumed.
     pub async fn identity_of(&self, role: &AssumedRole, call: &Arc<Call>) -> Result<Identity, ConnectError> {
-        let config = aws_sdk_sts::config::Builder::from(&self.credentialed(Some(role)))
-            .identity_cache(aws_sdk_sts::config::IdentityCache::no_cache());
-        identity(&aws_sdk_sts::Client::from_conf(config.build()), call).await
+        let client = sts_client(&self.credentialed(Some(role)));
+        identity(&client, &Port::new(Arc::clone(&self.caller), Some(role)), call).await
     }
 
     /// Organizations as the caller, or through a role.
     pub fn organization(&self, role: Option<&AssumedRole>) -> OrganizationReader {
-        OrganizationReader::new(&self.global(role))
+        OrganizationReader::new(&self.global(role), Port::new(Arc::clone(&self.caller), role))
     }
 
     /// An account as the caller (its own), or through a role.
     pub fn account(&self, account: AccountId, role: Option<&AssumedRole>) -> AccountReader {
-        AccountReader::new(account, self.credentialed(role), &self.global(role), role.is_some())
+        AccountReader::new(self, account, role)
     }
 
     pub async fn assume(
@@ -196,29 +237,24 @@ impl Connection {
         options: &AssumeOptions,
         call: &Arc<Call>,
     ) -> Result<AssumedRole, CallError> {
-        let sts = self.sts.clone();
-        AssumedRole::assume(
-            sts,
-            role_arn.to_owned(),
-            options.clone(),
-            Arc::clone(&self.meter),
-            self.clock.clone(),
-            call,
-        )
-        .await
+        AssumedRole::assume(self.sts.clone(), role_arn.to_owned(), options.clone(), self.clock.clone(), call).await
     }
 
+    /// With a role's session in place of the caller's own credentials. It renews itself: nothing is cached of it.
     pub(crate) fn credentialed(&self, role: Option<&AssumedRole>) -> SdkConfig {
         match role {
-            Some(role) => {
-                self.base.to_builder().credentials_provider(SharedCredentialsProvider::new(role.clone())).build()
-            }
+            Some(role) => self
+                .base
+                .to_builder()
+                .credentials_provider(SharedCredentialsProvider::new(role.clone()))
+                .identity_cache(aws_config::identity::IdentityCache::no_cache())
+                .build(),
             None => self.base.clone(),
         }
     }
 
     /// AWS: Organizations and Account Management are global, signed for the partition's home region.
-    fn global(&self, role: Option<&AssumedRole>) -> SdkConfig {
+    pub(crate) fn global(&self, role: Option<&AssumedRole>) -> SdkConfig {
         self.credentialed(role).into_builder().region(Region::new(self.partition.home_region())).build()
     }
 
@@ -227,14 +263,12 @@ impl Connection {
     }
 }
 
-async fn identity(sts: &aws_sdk_sts::Client, call: &Arc<Call>) -> Result<Identity, ConnectError> {
-    let output = sts
-        .get_caller_identity()
-        .customize()
-        .interceptor(call.watch())
-        .send()
-        .await
-        .map_err(|error| ConnectError::Identity(call.error(&error)))?;
+fn sts_client(config: &SdkConfig) -> aws_sdk_sts::Client {
+    aws_sdk_sts::Client::from_conf(aws_sdk_sts::config::Builder::from(config).retry_classifier(Retries).build())
+}
+
+async fn identity(sts: &aws_sdk_sts::Client, port: &Port, call: &Arc<Call>) -> Result<Identity, ConnectError> {
+    let output = send!(port, call, sts.get_caller_identity()).map_err(ConnectError::Identity)?;
     let text = output.arn().unwrap_or_default().to_owned();
     let bad = || ConnectError::BadIdentity(text.clone());
     let arn: Arn = text.parse().map_err(|_| bad())?;
@@ -265,4 +299,21 @@ fn shared_http_client(ca_bundle: Option<&PathBuf>) -> Result<SharedHttpClient, C
     }
     let inner = builder.build_https();
     Ok(http_client_fn(move |settings, components| inner.http_connector(settings, components)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Holds: 6 Operating it: a machine that slept, or whose clock is set back, does not take expired sessions for good ones
+    #[test]
+    fn time_is_the_later_of_the_wall_and_of_a_clock_that_nothing_sets() {
+        let start: Timestamp = "2026-11-23T09:00:00Z".parse().unwrap();
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let minutes = Duration::from_mins;
+        // Two hours of sleep: the clock that nothing sets stood still.
+        assert_eq!(later(at("2026-11-23T11:00:00Z"), start, minutes(1)), at("2026-11-23T11:00:00Z"));
+        // The wall was set back.
+        assert_eq!(later(at("2026-11-23T08:00:00Z"), start, minutes(50)), at("2026-11-23T09:50:00Z"));
+    }
 }

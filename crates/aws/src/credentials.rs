@@ -10,15 +10,21 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 use jiff::{SignedDuration, Timestamp};
-use scangap_model::Api;
+use scangap_model::{Api, Arn};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::classify::CallError;
 use crate::connect::Clock;
 use crate::meter::{Call, Meter};
+use crate::port::Port;
+use crate::read::send;
 
 /// Renewed when less than this is left, so that no request starts with credentials about to expire.
 const RENEW_BEFORE: Duration = Duration::from_mins(5);
+
+/// AWS: no session of AssumeRole is shorter.
+const SHORTEST: SignedDuration = SignedDuration::from_mins(15);
 
 /// How roles are assumed, the same for every account.
 #[derive(Debug, Clone)]
@@ -38,20 +44,31 @@ pub struct AssumedRole {
 
 #[derive(Debug)]
 struct Inner {
-    sts: aws_sdk_sts::Client,
+    sts: Sts,
     role_arn: String,
     options: AssumeOptions,
-    meter: Arc<Meter>,
     clock: Clock,
     /// Held across the renewal, so that one expiry makes one STS call however many requests wait for it.
     current: Mutex<Session>,
+}
+
+/// Who assumes roles: the caller's account pays for all of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Sts {
+    pub(crate) client: aws_sdk_sts::Client,
+    pub(crate) port: Port,
+    pub(crate) meter: Arc<Meter>,
 }
 
 #[derive(Debug)]
 struct Session {
     credentials: Credentials,
     issued: Timestamp,
+    /// The same moment on a clock that nothing sets.
+    issued_at: Instant,
     expires: Timestamp,
+    /// The service said that it is over, whatever was said when it was issued.
+    ran_out: bool,
 }
 
 impl Session {
@@ -64,28 +81,35 @@ impl Session {
 
 impl AssumedRole {
     pub(crate) async fn assume(
-        sts: aws_sdk_sts::Client,
+        sts: Sts,
         role_arn: String,
         options: AssumeOptions,
-        meter: Arc<Meter>,
         clock: Clock,
         call: &Arc<Call>,
     ) -> Result<Self, CallError> {
         let current = request(&sts, &role_arn, &options, &clock, call).await?;
-        Ok(Self { inner: Arc::new(Inner { sts, role_arn, options, meter, clock, current: Mutex::new(current) }) })
+        Ok(Self { inner: Arc::new(Inner { sts, role_arn, options, clock, current: Mutex::new(current) }) })
+    }
+
+    /// A call that was started then was told that the session is over. Where it was renewed since, that is settled.
+    pub(crate) async fn ran_out(&self, started: Instant) {
+        let mut current = self.inner.current.lock().await;
+        if current.issued_at <= started {
+            current.ran_out = true;
+        }
     }
 
     async fn credentials(&self) -> Result<Credentials, CallError> {
         let inner = &self.inner;
         let mut current = inner.current.lock().await;
         let left = current.expires.duration_since(inner.clock.now());
-        if left < SignedDuration::try_from(current.renew_before()).unwrap_or_default() {
-            let call = Call::new(Api::AssumeRole, &inner.meter);
+        if current.ran_out || left < SignedDuration::try_from(current.renew_before()).unwrap_or_default() {
+            let call = Call::new(Api::AssumeRole, &inner.sts.meter);
             let renewed = request(&inner.sts, &inner.role_arn, &inner.options, &inner.clock, &call).await;
             match renewed {
                 Ok(session) => *current = session,
                 // The old credentials still work: the next request tries again.
-                Err(_) if left > SignedDuration::ZERO => {}
+                Err(_) if left > SignedDuration::ZERO && !current.ran_out => {}
                 Err(error) => return Err(error),
             }
         }
@@ -94,36 +118,58 @@ impl AssumedRole {
 }
 
 async fn request(
-    sts: &aws_sdk_sts::Client,
+    sts: &Sts,
     role_arn: &str,
     options: &AssumeOptions,
     clock: &Clock,
     call: &Arc<Call>,
 ) -> Result<Session, CallError> {
-    let output = sts
-        .assume_role()
-        .role_arn(role_arn)
-        .role_session_name(&options.session_name)
-        .set_external_id(options.external_id.clone())
-        .policy(&options.session_policy)
-        .customize()
-        .interceptor(call.watch())
-        .send()
-        .await
-        .map_err(|error| call.error(&error))?;
-    let issued = output
+    let request = || {
+        sts.client
+            .assume_role()
+            .role_arn(role_arn)
+            .role_session_name(&options.session_name)
+            .set_external_id(options.external_id.clone())
+            .policy(&options.session_policy)
+    };
+    let output = send!(sts.port, call, request()).map_err(|error| options.without_secrets(error))?;
+    let answer = output
         .credentials()
         .ok_or_else(|| call.malformed("NoCredentials", "AssumeRole answered without credentials"))?;
-    let expires = Timestamp::from_second(issued.expiration().secs())
+    let parts = [answer.access_key_id(), answer.secret_access_key(), answer.session_token()];
+    if parts.iter().any(|part| part.trim().is_empty()) {
+        return Err(call.malformed("NoCredentials", "AssumeRole answered with credentials that lack a part"));
+    }
+    // A session of another account would put its facts where they do not belong.
+    let account = |arn: &str| arn.parse::<Arn>().ok().map(|arn| arn.account);
+    let given = output.assumed_role_user().map(|user| account(user.arn()));
+    if given.is_some_and(|given| given != account(role_arn)) {
+        return Err(call.malformed("OtherAccount", "AssumeRole answered with a session of another account"));
+    }
+    let issued = clock.now();
+    let expires = Timestamp::from_second(answer.expiration().secs())
         .map_err(|_| call.malformed("BadExpiration", "AssumeRole answered with an expiration that is no time"))?;
+    // No expiration, or one that is over already: this clock or that answer is wrong. The session is good until the
+    // service says otherwise.
+    let expires = if expires > issued { expires } else { issued.saturating_add(SHORTEST).unwrap_or(issued) };
     let credentials = Credentials::new(
-        issued.access_key_id(),
-        issued.secret_access_key(),
-        Some(issued.session_token().to_owned()),
+        answer.access_key_id(),
+        answer.secret_access_key(),
+        Some(answer.session_token().to_owned()),
         None, // no expiry for the SDK: renewal is ours
         "scangap assumed role",
     );
-    Ok(Session { credentials, issued: clock.now(), expires })
+    Ok(Session { credentials, issued, issued_at: Instant::now(), expires, ran_out: false })
+}
+
+impl AssumeOptions {
+    /// AWS's messages may quote what was sent.
+    fn without_secrets(&self, mut error: CallError) -> CallError {
+        if let Some(secret) = self.external_id.as_ref().filter(|secret| !secret.is_empty()) {
+            error.message = error.message.replace(secret.as_str(), "***");
+        }
+        error
+    }
 }
 
 impl ProvideCredentials for AssumedRole {

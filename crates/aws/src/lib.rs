@@ -1,5 +1,6 @@
 //! The one place that names `aws-sdk-*`: credentials, the read ports that an audit is given, and the classification of
-//! errors. It decides nothing and retries nothing: the SDK is the only retry layer.
+//! errors. What was throttled waits for its turn again (`limits`); what broke on the way is retried by the SDK; nothing is
+//! retried by both.
 //!
 //! An audit cannot reach a mutating call: no type in [`read`] has one. Write ports are a module of their own, [`write`],
 //! which only the executor of plans names.
@@ -7,11 +8,16 @@
 mod classify;
 mod connect;
 mod credentials;
+mod gate;
+mod limits;
 mod meter;
+mod port;
 pub mod read;
 pub mod write;
 
 pub use classify::CallError;
 pub use connect::{ConnectError, ConnectOptions, Connection, Identity, SimulatedEndpoint};
 pub use credentials::{AssumeOptions, AssumedRole};
+pub use gate::Gate;
+pub use limits::THROTTLE_PATIENCE;
 pub use meter::{ApiCount, Call, Meter};

@@ -14,9 +14,10 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use scangap_model::{APIS, Api};
+use scangap_model::{APIS, Api, GapKind};
 
-use crate::classify::{CallError, classify};
+use crate::classify::{CallError, classify, kind_of_response};
+use crate::gate::Gate;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -127,27 +128,37 @@ fn is_aws_host(host: &str) -> bool {
     of_a_service || ends(&[".vpce.amazonaws.com", ".vpce.amazonaws.com.cn"])
 }
 
-/// One call of an operation, with however many attempts the SDK makes of it.
+/// One call of an operation, with however many attempts it takes.
 #[derive(Debug)]
 pub struct Call {
     api: Api,
     meter: Arc<Meter>,
+    /// What its run puts before it.
+    gate: Option<Arc<Gate>>,
     attempts: AtomicU32,
-    throttles: AtomicU32,
 }
 
 impl Call {
     pub fn new(api: Api, meter: &Arc<Meter>) -> Arc<Self> {
+        Self::made(api, meter, None)
+    }
+
+    /// A call of a run that bounds its calls and may be interrupted.
+    pub fn through(api: Api, meter: &Arc<Meter>, gate: &Arc<Gate>) -> Arc<Self> {
+        Self::made(api, meter, Some(Arc::clone(gate)))
+    }
+
+    fn made(api: Api, meter: &Arc<Meter>, gate: Option<Arc<Gate>>) -> Arc<Self> {
         Meter::add(&meter.calls, api);
-        Arc::new(Self { api, meter: Arc::clone(meter), attempts: AtomicU32::new(0), throttles: AtomicU32::new(0) })
+        Arc::new(Self { api, meter: Arc::clone(meter), gate, attempts: AtomicU32::new(0) })
     }
 
     pub fn api(&self) -> Api {
         self.api
     }
 
-    pub fn throttles(&self) -> u32 {
-        self.throttles.load(Ordering::Relaxed)
+    pub(crate) fn gate(&self) -> Option<&Arc<Gate>> {
+        self.gate.as_ref()
     }
 
     /// The hook that the SDK runs around each attempt.
@@ -194,19 +205,10 @@ impl Intercept for Watch {
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let call = &self.0;
         let failed = context.output_or_error().is_some_and(|result| result.is_err());
-        let said = context.response().map(|response| {
-            let code = response.headers().get("x-amzn-errortype").unwrap_or_default().to_owned();
-            let body = response.body().bytes().map(String::from_utf8_lossy).unwrap_or_default();
-            (response.status().as_u16(), code, body.into_owned())
-        });
-        if let (true, Some((status, code, body))) = (failed, said) {
-            let words = ["Throttl", "TooManyRequests", "RequestLimitExceeded"];
-            if status == 429 || words.iter().any(|word| code.contains(word) || body.contains(word)) {
-                call.throttles.fetch_add(1, Ordering::Relaxed);
-                Meter::add(&call.meter.throttled, call.api);
-            }
+        let throttled = || context.response().and_then(kind_of_response) == Some(GapKind::Throttled);
+        if failed && throttled() {
+            Meter::add(&self.0.meter.throttled, self.0.api);
         }
         Ok(())
     }

@@ -20,10 +20,15 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
-/// Sends a request under a call's watch, and classifies what does not come back.
+/// Sends a request in its turn under a call's watch, and classifies what does not come back. The request is made anew for
+/// each time that it is sent.
 macro_rules! send {
-    ($call:expr, $request:expr) => {
-        $request.customize().interceptor($call.watch()).send().await.map_err(|error| $call.error(&error))
+    ($port:expr, $call:expr, $request:expr) => {
+        $port
+            .ask($call, || async {
+                $request.customize().interceptor($call.watch()).send().await.map_err(|error| $call.error(&error))
+            })
+            .await
     };
 }
 pub(crate) use send;

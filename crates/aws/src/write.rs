@@ -17,13 +17,32 @@ use crate::classify::CallError;
 use crate::connect::Connection;
 use crate::credentials::AssumedRole;
 use crate::meter::Call;
-use crate::read::{ScanningConfiguration, findings_criteria, send};
+use crate::port::Port;
+use crate::read::{ScanningConfiguration, findings_criteria};
+
+/// Sends a request in its turn, and once: whoever calls looks what came of it before it is sent again.
+macro_rules! send_once {
+    ($port:expr, $call:expr, $request:expr) => {
+        $port
+            .ask_once($call, || async {
+                $request
+                    .clone()
+                    .customize()
+                    .interceptor($call.watch())
+                    .send()
+                    .await
+                    .map_err(|error| $call.error(&error))
+            })
+            .await
+    };
+}
 
 /// One region of one account, through its write role.
 #[derive(Debug, Clone)]
 pub struct RegionWriter {
     ecr: aws_sdk_ecr::Client,
     inspector: aws_sdk_inspector2::Client,
+    port: Port,
 }
 
 /// Answers with HTTP 200 hold refusals of single accounts.
@@ -51,25 +70,23 @@ pub struct ReportStatus {
 }
 
 impl RegionWriter {
-    pub fn new(connection: &Connection, role: &AssumedRole, region: &RegionName) -> Self {
+    pub fn new(connection: &Connection, account: AccountId, role: &AssumedRole, region: &RegionName) -> Self {
         let config = connection
             .credentialed(Some(role))
             .into_builder()
             .region(Region::new(region.as_str().to_owned()))
             .retry_config(RetryConfig::disabled())
             .build();
-        let ecr = aws_sdk_ecr::config::Builder::from(&config)
-            .identity_cache(aws_sdk_ecr::config::IdentityCache::no_cache())
-            .build();
-        let inspector = aws_sdk_inspector2::config::Builder::from(&config)
-            .identity_cache(aws_sdk_inspector2::config::IdentityCache::no_cache())
-            .build();
-        Self { ecr: aws_sdk_ecr::Client::from_conf(ecr), inspector: aws_sdk_inspector2::Client::from_conf(inspector) }
+        Self {
+            ecr: aws_sdk_ecr::Client::new(&config),
+            inspector: aws_sdk_inspector2::Client::new(&config),
+            port: Port::new(connection.limits().of(account, Some(region)), Some(role)),
+        }
     }
 
     /// AWS: without `force`, a policy is refused that would keep its author from changing it again.
     pub async fn set_repository_policy(&self, call: &Arc<Call>, name: &str, text: &str) -> Result<(), CallError> {
-        send!(call, self.ecr.set_repository_policy().repository_name(name).policy_text(text)).map(drop)
+        send_once!(self.port, call, self.ecr.set_repository_policy().repository_name(name).policy_text(text)).map(drop)
     }
 
     pub async fn put_scanning_configuration(
@@ -99,13 +116,13 @@ impl RegionWriter {
             .put_registry_scanning_configuration()
             .scan_type(ScanType::from(configuration.scan_type.as_str()))
             .set_rules(Some(rules));
-        send!(call, request).map(drop)
+        send_once!(self.port, call, request).map(drop)
     }
 
     /// Turns ECR scanning off for one account. AWS: never without the type, or everything goes.
     pub async fn disable(&self, call: &Arc<Call>, account: AccountId) -> Result<Option<ToggleRefusal>, CallError> {
         let request = self.inspector.disable().account_ids(account.as_str()).resource_types(ResourceScanType::Ecr);
-        let output = send!(call, request)?;
+        let output = send_once!(self.port, call, request)?;
         Ok(refusal(output.failed_accounts(), account))
     }
 
@@ -122,7 +139,7 @@ impl RegionWriter {
             .account_ids(account.as_str())
             .resource_types(ResourceScanType::Ecr)
             .client_token(token);
-        let output = send!(call, request)?;
+        let output = send_once!(self.port, call, request)?;
         Ok(refusal(output.failed_accounts(), account))
     }
 
@@ -146,13 +163,13 @@ impl RegionWriter {
             .report_format(ReportFormat::Json)
             .s3_destination(destination)
             .filter_criteria(findings_criteria(account, only_ecr));
-        let output = send!(call, request)?;
+        let output = send_once!(self.port, call, request)?;
         let unnamed = || call.malformed("EmptyAnswer", "the answer does not name the report");
         output.report_id().map(str::to_owned).ok_or_else(unnamed)
     }
 
     pub async fn findings_report_status(&self, call: &Arc<Call>, id: &str) -> Result<ReportStatus, CallError> {
-        let output = send!(call, self.inspector.get_findings_report_status().report_id(id))?;
+        let output = send_once!(self.port, call, self.inspector.get_findings_report_status().report_id(id))?;
         let status = output.status().ok_or_else(|| call.malformed("EmptyAnswer", "the answer holds no status"))?;
         Ok(ReportStatus {
             status: status.as_str().to_owned(),

@@ -121,6 +121,9 @@ pub struct Aws {
     /// How long one attempt of one call may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=900))]
     pub timeout: u64,
+    /// How long AWS may throttle every call of one API in one account and region until what waits for it becomes a gap
+    #[arg(long, value_name = "DURATION", default_value = "15m")]
+    pub throttle_patience: String,
 }
 
 #[derive(Debug, Args)]

@@ -10,7 +10,7 @@ use scangap_model::{
 
 use tokio::sync::OnceCell;
 
-use crate::gate::Place;
+use crate::gate::Calls;
 use crate::pages::list;
 use crate::run::Context;
 
@@ -22,7 +22,7 @@ pub(crate) struct OpenedAccount {
     /// `None`: the caller's own credentials.
     pub(crate) role_name: Option<String>,
     /// Limiters of the account's global calls.
-    place: Place,
+    calls: Calls,
     /// Asked once, however many need it: the administrator's streams and the account's own cells.
     regions: OnceCell<Regions>,
 }
@@ -48,7 +48,7 @@ pub(crate) async fn open(context: &Context, id: AccountId, role_names: &[String]
             id,
             reader,
             role_name,
-            place: context.gate.place(),
+            calls: context.calls.clone(),
             regions: OnceCell::new(),
         }))
     };
@@ -60,7 +60,7 @@ pub(crate) async fn open(context: &Context, id: AccountId, role_names: &[String]
     let mut tried = "";
     for name in role_names {
         let arn = format!("arn:{}:iam::{id}:role/{}", context.identity.partition, name.trim_start_matches('/'));
-        let assumed = context.caller.call(Api::AssumeRole, |call| async move {
+        let assumed = context.calls.call(Api::AssumeRole, |call| async move {
             context.connection.assume(&arn, &context.options.assume, &call).await
         });
         match assumed.await {
@@ -105,7 +105,7 @@ pub(crate) async fn regions<'a>(context: &Context, account: &'a OpenedAccount) -
 /// ListRegions; else the default-enabled ones with GetRegionOptStatus for the rest; else everything by probing.
 async fn ask_regions(context: &Context, account: &OpenedAccount) -> Regions {
     let listed = list(Api::ListRegions, |token| {
-        account.place.call(Api::ListRegions, |call| async move { account.reader.regions(&call, token).await })
+        account.calls.call(Api::ListRegions, |call| async move { account.reader.regions(&call, token).await })
     })
     .await;
     let wanted = &context.options.scope.regions;
@@ -141,7 +141,7 @@ async fn ask_regions(context: &Context, account: &OpenedAccount) -> Regions {
         } else {
             let region = &region;
             let asked = account
-                .place
+                .calls
                 .call(Api::GetRegionOptStatus, |call| async move { account.reader.region_status(&call, region).await });
             match asked.await {
                 Ok(status) => status,

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::account::{self, OpenedAccount};
 use crate::coverage::{Asking, ImageAnswers, ImageEnd, ImageTally};
-use crate::gate::Place;
+use crate::gate::Calls;
 use crate::run::Context;
 
 /// AWS: `BatchGetAccountStatus` takes 100 accounts.
@@ -34,7 +34,7 @@ pub(crate) struct RegionView {
     /// Accounts of which a row could not be read.
     malformed: BTreeSet<AccountId>,
     images: ImageAnswers,
-    place: Place,
+    calls: Calls,
     reader: RegionReader,
     region: RegionName,
 }
@@ -68,7 +68,7 @@ impl RegionView {
     }
 
     fn asking(&self) -> Asking<'_> {
-        Asking { place: &self.place, reader: &self.reader, asked_in: self.administrator, region: &self.region }
+        Asking { calls: &self.calls, reader: &self.reader, asked_in: self.administrator, region: &self.region }
     }
 }
 
@@ -149,14 +149,14 @@ async fn read(context: &Context, admin: &OpenedAccount, region: &RegionName, acc
         coverage_gap: None,
         malformed: BTreeSet::new(),
         images: ImageAnswers::default(),
-        place: context.gate.place(),
+        calls: context.calls.clone(),
         reader: admin.reader.region(region),
         region: region.clone(),
     };
     for batch in accounts.chunks(ACCOUNTS_PER_BATCH) {
         let reader = &view.reader;
         let asked = view
-            .place
+            .calls
             .call(Api::BatchGetAccountStatus, |call| async move { reader.account_statuses(&call, batch).await });
         // Accounts that fail here, alone or with their batch, are asked in the account itself.
         if let Ok(answer) = asked.await {

@@ -15,7 +15,7 @@ use scangap_model::{
 use crate::account::OpenedAccount;
 use crate::admin::{AdminView, Tallies};
 use crate::event::CellHarvest;
-use crate::gate::Place;
+use crate::gate::Calls;
 use crate::pages::{Listed, list};
 use crate::run::Context;
 
@@ -25,7 +25,7 @@ struct Cell<'a> {
     account: AccountId,
     region: &'a RegionName,
     reader: RegionReader,
-    place: Place,
+    calls: Calls,
 }
 
 impl Cell<'_> {
@@ -70,10 +70,10 @@ pub(crate) async fn read(
         account: account.id,
         region,
         reader: account.reader.region(region),
-        place: context.gate.place(),
+        calls: context.calls.clone(),
     };
     let harvest = read_cell(&cell, probing, view).await;
-    if context.gate.cancel.is_cancelled() {
+    if context.calls.is_cancelled() {
         // A cell is whole or it was not reached: half of one would look like the whole.
         return CellHarvest::of(CellFacts::unasked(account.id, region.clone(), CellOutcome::NotReached));
     }
@@ -82,7 +82,7 @@ pub(crate) async fn read(
 
 async fn read_cell(cell: &Cell<'_>, probing: bool, view: &AdminView) -> CellHarvest {
     let Listed { items: listed, error } = list(Api::DescribeRepositories, |token| {
-        cell.place.call(Api::DescribeRepositories, |call| async move { cell.reader.repositories(&call, token).await })
+        cell.calls.call(Api::DescribeRepositories, |call| async move { cell.reader.repositories(&call, token).await })
     })
     .await;
     let list_gap = error.map(|error| cell.gap(error, ""));
@@ -209,7 +209,7 @@ async fn missing_from_list(
             continue;
         }
         let asked = cell
-            .place
+            .calls
             .call(Api::DescribeRepositories, |call| {
                 let name = name.as_str();
                 async move { cell.reader.repository(&call, name).await }

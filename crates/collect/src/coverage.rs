@@ -15,7 +15,7 @@ use scangap_model::{
 };
 
 use crate::admin::Tallies;
-use crate::gate::Place;
+use crate::gate::Calls;
 use crate::pages::{Ended, Listed, list, pages};
 
 /// Images of one repository that may be indexes and are remembered until ECR says whether they are. Of more than these
@@ -119,7 +119,7 @@ pub(crate) struct RepositoryAnswers {
 
 /// Where a list is asked, and of what.
 pub(crate) struct Asking<'a> {
-    pub(crate) place: &'a Place,
+    pub(crate) calls: &'a Calls,
     pub(crate) reader: &'a RegionReader,
     pub(crate) asked_in: AccountId,
     pub(crate) region: &'a RegionName,
@@ -139,7 +139,7 @@ impl Asking<'_> {
         filter: CoverageFilter,
         token: Option<String>,
     ) -> Result<scangap_aws::read::Page<CoveredResource>, CallError> {
-        self.place.call(Api::ListCoverage, |call| async move { self.reader.coverage(&call, filter, token).await }).await
+        self.calls.call(Api::ListCoverage, |call| async move { self.reader.coverage(&call, filter, token).await }).await
     }
 
     pub(crate) async fn repositories(&self, filter: CoverageFilter) -> RepositoryAnswers {

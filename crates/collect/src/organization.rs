@@ -55,7 +55,7 @@ pub(crate) async fn discover(context: &Context) -> Result<Discovered, CollectErr
     let own = context.identity.account;
     let role = match &context.options.organization_role_arn {
         Some(arn) => {
-            let assumed = context.caller.call(Api::AssumeRole, |call| async move {
+            let assumed = context.calls.call(Api::AssumeRole, |call| async move {
                 context.connection.assume(arn, &context.options.assume, &call).await
             });
             Some(
@@ -69,7 +69,7 @@ pub(crate) async fn discover(context: &Context) -> Result<Discovered, CollectErr
     let reader = context.connection.organization(role.as_ref());
     let mut gaps = Vec::new();
 
-    let asked = context.caller.call(Api::DescribeOrganization, |call| {
+    let asked = context.calls.call(Api::DescribeOrganization, |call| {
         let reader = &reader;
         async move { reader.describe(&call).await }
     });
@@ -124,12 +124,12 @@ pub(crate) async fn discover(context: &Context) -> Result<Discovered, CollectErr
 
     let Listed { items: accounts, error } = list(Api::ListAccounts, |token| {
         let reader = &reader;
-        context.caller.call(Api::ListAccounts, move |call| async move { reader.accounts(&call, token).await })
+        context.calls.call(Api::ListAccounts, move |call| async move { reader.accounts(&call, token).await })
     })
     .await;
     let list_gap = error.map(|error| error.at(None, None, ""));
     if let Some(gap) = &list_gap {
-        if context.gate.cancel.is_cancelled() {
+        if context.calls.is_cancelled() {
             return Err(CollectError::Interrupted);
         }
         if accounts.is_empty() && scope.accounts.is_empty() && gap.kind != GapKind::AccessDenied {
@@ -215,7 +215,7 @@ async fn names(
 async fn children(context: &Context, reader: &OrganizationReader, parent: &str, tree: &mut Tree) -> Vec<String> {
     let api = Api::ListOrganizationalUnitsForParent;
     let listed = list(api, |token| {
-        context.caller.call(api, |call| async move { reader.organizational_units(&call, parent, token).await })
+        context.calls.call(api, |call| async move { reader.organizational_units(&call, parent, token).await })
     })
     .await;
     if let Some(error) = listed.error {
@@ -229,7 +229,7 @@ async fn children(context: &Context, reader: &OrganizationReader, parent: &str, 
 /// For endpoints that give accounts without paths: from the root down.
 async fn walk(context: &Context, reader: &OrganizationReader, tree: &mut Tree) {
     let roots = list(Api::ListRoots, |token| {
-        context.caller.call(Api::ListRoots, |call| async move { reader.roots(&call, token).await })
+        context.calls.call(Api::ListRoots, |call| async move { reader.roots(&call, token).await })
     })
     .await;
     if let Some(error) = roots.error {
@@ -241,7 +241,7 @@ async fn walk(context: &Context, reader: &OrganizationReader, tree: &mut Tree) {
         let api = Api::ListAccountsForParent;
         let members = list(api, |token| {
             let parent = &parent;
-            context.caller.call(api, move |call| async move { reader.accounts_of(&call, parent, token).await })
+            context.calls.call(api, move |call| async move { reader.accounts_of(&call, parent, token).await })
         })
         .await;
         if let Some(error) = members.error {
@@ -362,7 +362,7 @@ fn nearest(wanted: AccountId, accounts: &[AccountSummary]) -> Option<String> {
 async fn administrator(context: &Context, reader: &OrganizationReader) -> Observed<AccountId> {
     let api = Api::ListDelegatedAdministrators;
     let listed = list(api, |token| {
-        context.caller.call(api, |call| async move { reader.inspector_administrators(&call, token).await })
+        context.calls.call(api, |call| async move { reader.inspector_administrators(&call, token).await })
     })
     .await;
     let error = match (listed.items.first(), listed.error) {
@@ -373,7 +373,7 @@ async fn administrator(context: &Context, reader: &OrganizationReader) -> Observ
     let Some(region) = context.connection.default_region() else { return Observed::unknown(error.at(None, None, "")) };
     let own = context.connection.account(context.identity.account, None).region(&region);
     let answer = context
-        .caller
+        .calls
         .call(Api::GetDelegatedAdminAccount, |call| async move { own.delegated_administrator(&call).await });
     match answer.await {
         Ok(Some(admin)) => Observed::Known(admin),

@@ -1,6 +1,7 @@
 //! What re-syncs of some cells would destroy, and what they depend on. Reads only, and only in the cells in question.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
@@ -15,9 +16,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::{self, OpenedAccount, Opening};
-use crate::gate::{Gate, Place};
-use crate::pages::{Listed, list};
-use crate::run::{CollectError, CollectOptions, Context};
+use crate::gate::Calls;
+use crate::pages::{Ended, Listed, list, pages};
+use crate::run::{self, CollectError, CollectOptions, Context};
 
 /// Cells read at once. Each may list many findings.
 const CELLS_AT_ONCE: usize = 16;
@@ -53,10 +54,9 @@ pub async fn collect_for_plan(
     counted_at: Timestamp,
     cancel: CancellationToken,
 ) -> Result<PlanAnswers, CollectError> {
-    let gate = Gate::new(options.max_in_flight, Arc::clone(connection.meter()), cancel.clone());
-    let caller = gate.place();
     let (events, _unheard) = mpsc::channel(1);
-    let context = Context { connection, identity, options, gate, caller, events };
+    let calls = run::calls(&connection, &options, &cancel);
+    let context = Context { connection, identity, options, calls, events };
     let organization = organization_reader(&context).await?;
     let mut opened: BTreeMap<AccountId, Opening> = BTreeMap::new();
     let PlanQuestions { cells, tags_of } = questions;
@@ -84,7 +84,7 @@ pub async fn collect_for_plan(
 
 async fn organization_reader(context: &Context) -> Result<OrganizationReader, CollectError> {
     let Some(arn) = &context.options.organization_role_arn else { return Ok(context.connection.organization(None)) };
-    let assumed = context.caller.call(Api::AssumeRole, |call| async move {
+    let assumed = context.calls.call(Api::AssumeRole, |call| async move {
         context.connection.assume(arn, &context.options.assume, &call).await
     });
     match assumed.await {
@@ -105,13 +105,13 @@ struct Cells<'a> {
 struct Asked {
     account: AccountId,
     reader: RegionReader,
-    place: Place,
+    calls: Calls,
 }
 
 impl Cells<'_> {
     fn open(&self, account: AccountId, region: &RegionName) -> Result<Asked, Gap> {
-        let place = self.context.gate.place();
-        let of = |opened: &Arc<OpenedAccount>| Asked { account, reader: opened.reader.region(region), place };
+        let calls = self.context.calls.clone();
+        let of = |opened: &Arc<OpenedAccount>| Asked { account, reader: opened.reader.region(region), calls };
         match self.opened.get(&account) {
             Some(Opening::Opened(opened)) => Ok(of(opened)),
             Some(Opening::Refused(gap)) => Err(gap.clone()),
@@ -133,7 +133,7 @@ impl Cells<'_> {
             Err(gap) => return (arn, Observed::unknown(gap)),
         };
         let (reader, of) = (&own.reader, arn.as_str());
-        let asked = own.place.call(Api::ListTagsForResource, |call| async move { reader.tags(&call, of).await }).await;
+        let asked = own.calls.call(Api::ListTagsForResource, |call| async move { reader.tags(&call, of).await }).await;
         let name = arn.split_once(":repository/").map_or("", |(_, name)| name);
         let tags = match asked {
             Ok(tags) => Observed::Known(tags),
@@ -159,20 +159,20 @@ impl Cells<'_> {
         let only_ecr = status.scan_types.iter().any(|(name, status)| name != "ecr" && status == "ENABLED");
         let (permissions, policy, durations, rules, findings, images, price) = tokio::join!(
             list(Api::ListAccountPermissions, |token| {
-                toggling.place.call(Api::ListAccountPermissions, |call| async move {
+                toggling.calls.call(Api::ListAccountPermissions, |call| async move {
                     toggling.reader.permissions(&call, token).await
                 })
             }),
-            self.context.caller.call(Api::DescribeEffectivePolicy, |call| async move {
+            self.context.calls.call(Api::DescribeEffectivePolicy, |call| async move {
                 self.organization.inspector_policy(&call, account).await
             }),
-            own.place.call(Api::GetConfiguration, |call| async move { own_reader.rescan_durations(&call).await }),
+            own.calls.call(Api::GetConfiguration, |call| async move { own_reader.rescan_durations(&call).await }),
             list(Api::ListFilters, |token| {
-                own.place.call(Api::ListFilters, |call| async move { own_reader.suppression_rules(&call, token).await })
+                own.calls.call(Api::ListFilters, |call| async move { own_reader.suppression_rules(&call, token).await })
             }),
             findings(toggling, account, only_ecr),
             images(&own, toggling, account, &region, stale),
-            toggling.place.call(Api::ListUsageTotals, |call| async move {
+            toggling.calls.call(Api::ListUsageTotals, |call| async move {
                 toggling.reader.initial_scan_price(&call, account).await
             }),
         );
@@ -233,7 +233,7 @@ impl Cells<'_> {
         if let Some(id) = administrator.filter(|id| *id != account) {
             let asked = self.open(id, region)?;
             let answer = asked
-                .place
+                .calls
                 .call(Api::BatchGetAccountStatus, |call| {
                     let reader = &asked.reader;
                     async move { reader.account_statuses(&call, &[account]).await }
@@ -255,7 +255,7 @@ impl Cells<'_> {
             }
         }
         let answer = own
-            .place
+            .calls
             .call(Api::BatchGetAccountStatus, |call| {
                 let reader = &own.reader;
                 async move { reader.account_statuses(&call, &[account]).await }
@@ -277,30 +277,25 @@ impl Cells<'_> {
 /// Findings that are alike, counted page by page: nobody holds them all.
 async fn findings(from: &Asked, account: AccountId, only_ecr: bool) -> Result<Vec<FindingCount>, CallError> {
     let mut tally = FindingTally::default();
-    let mut seen = BTreeSet::new();
-    let mut token: Option<String> = None;
-    loop {
-        let page = from
-            .place
-            .call(Api::ListFindings, |call| {
-                let (reader, token) = (&from.reader, token.take());
-                async move { reader.findings(&call, account, only_ecr, token).await }
+    let ended = pages(
+        Api::ListFindings,
+        |token| {
+            from.calls.call(Api::ListFindings, |call| async move {
+                from.reader.findings(&call, account, only_ecr, token).await
             })
-            .await?;
-        for Finding { repository, severity, status, first_observed_at, .. } in page.items {
-            tally.add(repository, severity, status, first_observed_at);
-        }
-        let Some(next) = page.next else { break };
-        if !seen.insert(next.clone()) {
-            return Err(CallError::malformed(
-                Api::ListFindings,
-                "RepeatedPageToken",
-                "the service gave the same page token twice",
-            ));
-        }
-        token = Some(next);
+        },
+        |items| {
+            for Finding { repository, severity, status, first_observed_at, .. } in items {
+                tally.add(repository, severity, status, first_observed_at);
+            }
+            ControlFlow::Continue(())
+        },
+    )
+    .await;
+    match ended {
+        Ended::Broken(error) => Err(error),
+        Ended::Whole | Ended::Stopped => Ok(tally.counts()),
     }
-    Ok(tally.counts())
 }
 
 /// Images with a coverage row, and when each was pushed.
@@ -313,7 +308,7 @@ async fn images(
 ) -> Result<Vec<CoveredImage>, Gap> {
     let reader = &from.reader;
     let listed = list(Api::ListCoverage, |token| {
-        from.place.call(Api::ListCoverage, |call| async move {
+        from.calls.call(Api::ListCoverage, |call| async move {
             reader.coverage(&call, CoverageFilter::ImagesOf(account), token).await
         })
     })
@@ -336,7 +331,7 @@ async fn images(
     let reads = stream::iter(covered).map(|(repository, mut images)| async move {
         let name = repository.as_str();
         let pushed = list(Api::DescribeImages, |token| {
-            own.place.call(Api::DescribeImages, |call| async move { own.reader.images(&call, name, token).await })
+            own.calls.call(Api::DescribeImages, |call| async move { own.reader.images(&call, name, token).await })
         })
         .await;
         let gone = pushed.error.as_ref().is_some_and(|error| error.code == "RepositoryNotFoundException");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
-use scangap_aws::{AssumeOptions, Connection, Identity};
+use scangap_aws::{AssumeOptions, Connection, Gate, Identity};
 use scangap_model::{
     AccountId, AccountOutcome, Asked, CellFacts, CellOutcome, Gap, GapKind, REGIONS, RegionName, RegionStatus, Scope,
 };
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::account::{OpenedAccount, Opening, Regions};
 use crate::admin::AdminView;
 use crate::event::{CellHarvest, Event};
-use crate::gate::Gate;
+use crate::gate::Calls;
 use crate::organization::{Discovered, Target};
 use crate::{account, admin, cell, organization};
 
@@ -77,9 +77,7 @@ pub(crate) struct Context {
     pub(crate) connection: Connection,
     pub(crate) identity: Identity,
     pub(crate) options: CollectOptions,
-    pub(crate) gate: Arc<Gate>,
-    /// Limiters of calls that the caller's account pays for: STS and Organizations.
-    pub(crate) caller: crate::gate::Place,
+    pub(crate) calls: Calls,
     pub(crate) events: mpsc::Sender<Event>,
 }
 
@@ -100,6 +98,12 @@ impl Context {
     }
 }
 
+/// Calls of one run, bounded and ended together.
+pub(crate) fn calls(connection: &Connection, options: &CollectOptions, cancel: &CancellationToken) -> Calls {
+    let gate = Gate::new(options.max_in_flight, cancel.clone(), connection.attempt_timeout());
+    Calls::new(gate, Arc::clone(connection.meter()))
+}
+
 pub async fn collect(
     connection: Connection,
     identity: Identity,
@@ -107,9 +111,8 @@ pub async fn collect(
     events: mpsc::Sender<Event>,
     cancel: CancellationToken,
 ) -> Result<Collected, CollectError> {
-    let gate = Gate::new(options.max_in_flight, Arc::clone(connection.meter()), cancel.clone());
-    let caller = gate.place();
-    let context = Arc::new(Context { connection, identity, options, gate, caller, events });
+    let calls = calls(&connection, &options, &cancel);
+    let context = Arc::new(Context { connection, identity, options, calls, events });
 
     let Discovered { facts, targets, gaps } = organization::discover(&context).await?;
     let inspector_admin = facts.inspector_admin.known().copied();
@@ -165,7 +168,7 @@ impl Tally {
                 if self.opened_by_role == 0
                     && self.refused >= 2
                     && (!self.seen_from_outside || context.options.scope.accounts.is_empty())
-                    && !context.gate.cancel.is_cancelled() =>
+                    && !context.calls.is_cancelled() =>
             {
                 Err(CollectError::RoleRefusedEverywhere {
                     roles: context.options.role_names.join("`, `"),

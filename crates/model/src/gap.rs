@@ -163,7 +163,7 @@ impl Gap {
                 _ => format!("grant {} to the audit role", self.api.info().permission),
             },
             GapKind::RegionDisabled => "enable the region for the account, or leave it out with --regions".to_owned(),
-            GapKind::Throttled => "run again with fewer requests in flight (--max-in-flight)".to_owned(),
+            GapKind::Throttled => "AWS let nothing through for so long: run again later, or wait longer with --throttle-patience".to_owned(),
             GapKind::Timeout | GapKind::Connection => "check the network path to the endpoint and run again".to_owned(),
             GapKind::ServerError => "run again later; the service failed".to_owned(),
             GapKind::MalformedAnswer => "run again; if it persists, the endpoint does not speak AWS's protocol".to_owned(),

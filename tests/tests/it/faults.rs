@@ -198,11 +198,14 @@ const ALPHA_ONE: &str = "operation = \"ecr:GetRepositoryPolicy\"\nresource = \"a
 
 #[test]
 fn a_throttle_that_never_ends_is_a_gap() {
-    one_fault(
-        &format!("{ALPHA_ONE}kind = \"error\"\ncode = \"ThrottlingException\"\nhttp_status = 400"),
-        "ecr:GetRepositoryPolicy throttled",
-        &["alpha/one"],
-    );
+    let fault = format!("{ALPHA_ONE}kind = \"error\"\ncode = \"ThrottlingException\"\nhttp_status = 400");
+    let simulator = with(&format!("[[faults]]\n{fault}"));
+    let audited = Scangap::audit(&simulator).args(&["--throttle-patience", "2s"]).into_folder().expect_code(3);
+    only_these_suffer(&audited, &["alpha/one"]);
+    assert_eq!(audited.gaps(), ["ecr:GetRepositoryPolicy throttled"]);
+    // The gap says how long nothing was let through.
+    let why = &audited.json("run.json")["gap_evidence"][0]["message"];
+    assert_eq!(why, "every call was throttled for 2 seconds");
 }
 
 #[test]

@@ -9,7 +9,11 @@ use scangap_model::{AccountId, RegionName, RegionStatus};
 
 use super::{Page, answered, send};
 use crate::classify::CallError;
+use crate::connect::Connection;
+use crate::credentials::AssumedRole;
+use crate::limits::Limits;
 use crate::meter::Call;
+use crate::port::{Port, Retries};
 
 /// A region and what an account may do there.
 #[derive(Debug, Clone)]
@@ -22,10 +26,12 @@ pub struct OptStatus {
 pub struct AccountReader {
     pub(crate) account: AccountId,
     config: SdkConfig,
+    limits: Arc<Limits>,
     /// An assumed role keeps its own credentials. The caller's own stay in the SDK's cache: behind them may be a process,
     /// SSO or the metadata service, which must not be asked for every request.
-    assumed: bool,
+    session: Option<AssumedRole>,
     management: aws_sdk_account::Client,
+    port: Port,
 }
 
 /// One cell. Built when its work starts and dropped when it ends: 50,000 live clients would be a gigabyte.
@@ -34,38 +40,48 @@ pub struct RegionReader {
     pub(crate) account: AccountId,
     pub(crate) ecr: aws_sdk_ecr::Client,
     pub(crate) inspector: aws_sdk_inspector2::Client,
+    pub(crate) port: Port,
 }
 
 impl AccountReader {
-    pub(crate) fn new(account: AccountId, config: SdkConfig, global: &SdkConfig, assumed: bool) -> Self {
+    pub(crate) fn new(connection: &Connection, account: AccountId, session: Option<&AssumedRole>) -> Self {
         let partition = RetryPartition::new(format!("account-{account}"));
-        let mut management = aws_sdk_account::config::Builder::from(global).retry_partition(partition);
-        if assumed {
-            management = management.identity_cache(aws_sdk_account::config::IdentityCache::no_cache());
+        let management = aws_sdk_account::config::Builder::from(&connection.global(session))
+            .retry_partition(partition)
+            .retry_classifier(Retries);
+        let limits = Arc::clone(connection.limits());
+        Self {
+            account,
+            config: connection.credentialed(session),
+            port: Port::new(limits.of(account, None), session),
+            limits,
+            session: session.cloned(),
+            management: aws_sdk_account::Client::from_conf(management.build()),
         }
-        Self { account, config, assumed, management: aws_sdk_account::Client::from_conf(management.build()) }
     }
 
     pub fn region(&self, region: &RegionName) -> RegionReader {
         let place = |service: &str| RetryPartition::new(format!("{service}-{}-{region}", self.account));
         let name = Region::new(region.as_str().to_owned());
-        let mut ecr =
-            aws_sdk_ecr::config::Builder::from(&self.config).region(name.clone()).retry_partition(place("ecr"));
-        let mut inspector =
-            aws_sdk_inspector2::config::Builder::from(&self.config).region(name).retry_partition(place("inspector2"));
-        if self.assumed {
-            ecr = ecr.identity_cache(aws_sdk_ecr::config::IdentityCache::no_cache());
-            inspector = inspector.identity_cache(aws_sdk_inspector2::config::IdentityCache::no_cache());
-        }
+        let ecr = aws_sdk_ecr::config::Builder::from(&self.config)
+            .region(name.clone())
+            .retry_partition(place("ecr"))
+            .retry_classifier(Retries);
+        let inspector = aws_sdk_inspector2::config::Builder::from(&self.config)
+            .region(name)
+            .retry_partition(place("inspector2"))
+            .retry_classifier(Retries);
         RegionReader {
             account: self.account,
             ecr: aws_sdk_ecr::Client::from_conf(ecr.build()),
             inspector: aws_sdk_inspector2::Client::from_conf(inspector.build()),
+            port: Port::new(self.limits.of(self.account, Some(region)), self.session.as_ref()),
         }
     }
 
     pub async fn regions(&self, call: &Arc<Call>, token: Option<String>) -> Result<Page<OptStatus>, CallError> {
-        let output = send!(call, self.management.list_regions().max_results(50).set_next_token(token))?;
+        let output =
+            send!(self.port, call, self.management.list_regions().max_results(50).set_next_token(token.clone()))?;
         answered(call, output.regions.is_some())?;
         let items = output
             .regions()
@@ -81,7 +97,7 @@ impl AccountReader {
     }
 
     pub async fn region_status(&self, call: &Arc<Call>, region: &RegionName) -> Result<RegionStatus, CallError> {
-        let output = send!(call, self.management.get_region_opt_status().region_name(region.as_str()))?;
+        let output = send!(self.port, call, self.management.get_region_opt_status().region_name(region.as_str()))?;
         answered(call, output.region_opt_status().is_some())?;
         Ok(status(output.region_opt_status()))
     }

@@ -77,7 +77,8 @@ impl RegionReader {
         call: &Arc<Call>,
         token: Option<String>,
     ) -> Result<Page<RepositoryAnswer>, CallError> {
-        let output = send!(call, self.ecr.describe_repositories().max_results(1000).set_next_token(token))?;
+        let output =
+            send!(self.port, call, self.ecr.describe_repositories().max_results(1000).set_next_token(token.clone()))?;
         answered(call, output.repositories.is_some())?;
         Ok(Page {
             items: output.repositories().iter().filter_map(repository).collect(),
@@ -87,7 +88,7 @@ impl RegionReader {
 
     /// One repository by name. `None`: there is none.
     pub async fn repository(&self, call: &Arc<Call>, name: &str) -> Result<Option<RepositoryAnswer>, CallError> {
-        match send!(call, self.ecr.describe_repositories().repository_names(name)) {
+        match send!(self.port, call, self.ecr.describe_repositories().repository_names(name)) {
             Ok(output) => Ok(output.repositories().first().and_then(repository)),
             Err(error) if error.code == "RepositoryNotFoundException" => Ok(None),
             Err(error) => Err(error),
@@ -95,7 +96,7 @@ impl RegionReader {
     }
 
     pub async fn repository_policy(&self, call: &Arc<Call>, name: &str) -> Result<PolicyAnswer, CallError> {
-        match send!(call, self.ecr.get_repository_policy().repository_name(name)) {
+        match send!(self.port, call, self.ecr.get_repository_policy().repository_name(name)) {
             Ok(output) => output
                 .policy_text()
                 .map(|text| PolicyAnswer::Text(text.to_owned()))
@@ -109,6 +110,7 @@ impl RegionReader {
     /// AWS: 25 names at most.
     pub async fn scan_frequencies(&self, call: &Arc<Call>, names: &[String]) -> Result<ScanFrequencies, CallError> {
         let output = send!(
+            self.port,
             call,
             self.ecr.batch_get_repository_scanning_configuration().set_repository_names(Some(names.to_vec()))
         )?;
@@ -132,7 +134,7 @@ impl RegionReader {
     }
 
     pub async fn registry_policy(&self, call: &Arc<Call>) -> Result<Option<String>, CallError> {
-        match send!(call, self.ecr.get_registry_policy()) {
+        match send!(self.port, call, self.ecr.get_registry_policy()) {
             Ok(output) => output
                 .policy_text()
                 .map(|text| Some(text.to_owned()).filter(|text| !text.is_empty()))
@@ -144,12 +146,12 @@ impl RegionReader {
 
     /// The registry policy's scope: V1 or V2. `None`: no value is set.
     pub async fn registry_policy_scope(&self, call: &Arc<Call>) -> Result<Option<String>, CallError> {
-        let output = send!(call, self.ecr.get_account_setting().name("REGISTRY_POLICY_SCOPE"))?;
+        let output = send!(self.port, call, self.ecr.get_account_setting().name("REGISTRY_POLICY_SCOPE"))?;
         Ok(output.value().map(str::to_owned))
     }
 
     pub async fn scanning_configuration(&self, call: &Arc<Call>) -> Result<ScanningConfiguration, CallError> {
-        let output = send!(call, self.ecr.get_registry_scanning_configuration())?;
+        let output = send!(self.port, call, self.ecr.get_registry_scanning_configuration())?;
         let configuration = output
             .scanning_configuration()
             .ok_or_else(|| call.malformed("NoConfiguration", "the answer holds no configuration"))?;
@@ -171,7 +173,8 @@ impl RegionReader {
         call: &Arc<Call>,
         token: Option<String>,
     ) -> Result<Page<TemplateSummary>, CallError> {
-        let output = send!(call, self.ecr.describe_repository_creation_templates().set_next_token(token))?;
+        let output =
+            send!(self.port, call, self.ecr.describe_repository_creation_templates().set_next_token(token.clone()))?;
         answered(call, output.repository_creation_templates.is_some())?;
         let items = output
             .repository_creation_templates()
@@ -185,7 +188,7 @@ impl RegionReader {
     }
 
     pub async fn tags(&self, call: &Arc<Call>, arn: &str) -> Result<BTreeMap<String, String>, CallError> {
-        let output = send!(call, self.ecr.list_tags_for_resource().resource_arn(arn))?;
+        let output = send!(self.port, call, self.ecr.list_tags_for_resource().resource_arn(arn))?;
         Ok(output.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect())
     }
 
@@ -195,8 +198,11 @@ impl RegionReader {
         name: &str,
         token: Option<String>,
     ) -> Result<Page<ImageSummary>, CallError> {
-        let output =
-            send!(call, self.ecr.describe_images().repository_name(name).max_results(1000).set_next_token(token))?;
+        let output = send!(
+            self.port,
+            call,
+            self.ecr.describe_images().repository_name(name).max_results(1000).set_next_token(token.clone())
+        )?;
         answered(call, output.image_details.is_some())?;
         let items = output
             .image_details()

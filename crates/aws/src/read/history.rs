@@ -103,14 +103,12 @@ impl RegionReader {
         let body = Arc::new(Body::default());
         let request =
             self.inspector.list_findings().max_results(100).filter_criteria(findings_criteria(account, only_ecr));
-        let output = request
-            .set_next_token(token)
-            .customize()
-            .interceptor(call.watch())
-            .interceptor(Capture(Arc::clone(&body)))
-            .send()
-            .await
-            .map_err(|error| call.error(&error))?;
+        let attempt = || async {
+            let sent = request.clone().set_next_token(token.clone()).customize();
+            let sent = sent.interceptor(call.watch()).interceptor(Capture(Arc::clone(&body))).send();
+            sent.await.map_err(|error| call.error(&error))
+        };
+        let output = self.port.ask(call, attempt).await?;
         answered(call, output.findings.is_some())?;
         let raw = body.items(call, "findings", output.findings().len())?;
         let items = output.findings().iter().zip(raw).map(|(finding, raw)| read(finding, raw)).collect();
@@ -124,17 +122,12 @@ impl RegionReader {
         token: Option<String>,
     ) -> Result<Page<SuppressionRule>, CallError> {
         let body = Arc::new(Body::default());
-        let output = self
-            .inspector
-            .list_filters()
-            .max_results(100)
-            .set_next_token(token)
-            .customize()
-            .interceptor(call.watch())
-            .interceptor(Capture(Arc::clone(&body)))
-            .send()
-            .await
-            .map_err(|error| call.error(&error))?;
+        let attempt = || async {
+            let sent = self.inspector.list_filters().max_results(100).set_next_token(token.clone()).customize();
+            let sent = sent.interceptor(call.watch()).interceptor(Capture(Arc::clone(&body))).send();
+            sent.await.map_err(|error| call.error(&error))
+        };
+        let output = self.port.ask(call, attempt).await?;
         let raw = body.items(call, "filters", output.filters().len())?;
         let named = output.filters().iter().zip(raw);
         let items = named.map(|(filter, raw)| SuppressionRule { name: filter.name().to_owned(), raw }).collect();
@@ -143,7 +136,7 @@ impl RegionReader {
 
     /// `None`: the answer has none.
     pub async fn rescan_durations(&self, call: &Arc<Call>) -> Result<Option<RescanDurations>, CallError> {
-        let output = send!(call, self.inspector.get_configuration())?;
+        let output = send!(self.port, call, self.inspector.get_configuration())?;
         let state = output.ecr_configuration().and_then(|ecr| ecr.rescan_duration_state());
         let word = |word: Option<&str>| word.unwrap_or("not stated").to_owned();
         Ok(state.map(|state| RescanDurations {
@@ -159,8 +152,11 @@ impl RegionReader {
 
     /// What Inspector lets the reader's own account do about ECR: `ENABLE_SCANNING`, `DISABLE_SCANNING`, ...
     pub async fn permissions(&self, call: &Arc<Call>, token: Option<String>) -> Result<Page<String>, CallError> {
-        let output =
-            send!(call, self.inspector.list_account_permissions().service(Service::Ecr).set_next_token(token))?;
+        let output = send!(
+            self.port,
+            call,
+            self.inspector.list_account_permissions().service(Service::Ecr).set_next_token(token.clone())
+        )?;
         let ecr = output.permissions().iter().filter(|permission| *permission.service() == Service::Ecr);
         let items = ecr.map(|permission| permission.operation().as_str().to_owned()).collect();
         Ok(Page { items, next: output.next_token().filter(|token| !token.is_empty()).map(str::to_owned) })
@@ -172,7 +168,7 @@ impl RegionReader {
         call: &Arc<Call>,
         account: AccountId,
     ) -> Result<Option<UnitPrice>, CallError> {
-        let output = send!(call, self.inspector.list_usage_totals().account_ids(account.as_str()))?;
+        let output = send!(self.port, call, self.inspector.list_usage_totals().account_ids(account.as_str()))?;
         let usage = output.totals().iter().flat_map(aws_sdk_inspector2::types::UsageTotal::usage);
         let initial =
             usage.filter(|usage| usage.r#type() == Some(&UsageType::EcrInitialScan)).find(|usage| usage.total() > 0.0);

@@ -63,8 +63,8 @@ impl RegionReader {
         call: &Arc<Call>,
         accounts: &[AccountId],
     ) -> Result<AccountStatuses, CallError> {
-        let ids = (!accounts.is_empty()).then(|| accounts.iter().map(ToString::to_string).collect());
-        let output = send!(call, self.inspector.batch_get_account_status().set_account_ids(ids))?;
+        let ids = (!accounts.is_empty()).then(|| accounts.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let output = send!(self.port, call, self.inspector.batch_get_account_status().set_account_ids(ids.clone()))?;
         let word = |state: Option<&aws_sdk_inspector2::types::State>| // The SDK fills in a required member that the answer leaves out.
             state.map(|state| state.status().as_str().to_owned()).filter(|word| word != NO_VALUE);
         let accounts = output
@@ -122,8 +122,13 @@ impl RegionReader {
             }
         }
         let output = send!(
+            self.port,
             call,
-            self.inspector.list_coverage().max_results(200).filter_criteria(criteria.build()).set_next_token(token)
+            self.inspector
+                .list_coverage()
+                .max_results(200)
+                .filter_criteria(criteria.clone().build())
+                .set_next_token(token.clone())
         )?;
         answered(call, output.covered_resources.is_some())?;
         let items = output
@@ -149,7 +154,7 @@ impl RegionReader {
 
     /// The delegated administrator as Inspector knows it. `None`: there is none.
     pub async fn delegated_administrator(&self, call: &Arc<Call>) -> Result<Option<AccountId>, CallError> {
-        let output = match send!(call, self.inspector.get_delegated_admin_account()) {
+        let output = match send!(self.port, call, self.inspector.get_delegated_admin_account()) {
             Ok(output) => output,
             Err(error) if error.code == "ResourceNotFoundException" => return Ok(None),
             Err(error) => return Err(error),

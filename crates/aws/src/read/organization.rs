@@ -8,10 +8,12 @@ use scangap_model::AccountId;
 use super::{Page, answered, send};
 use crate::classify::CallError;
 use crate::meter::Call;
+use crate::port::{Port, Retries};
 
 #[derive(Debug, Clone)]
 pub struct OrganizationReader {
     client: aws_sdk_organizations::Client,
+    port: Port,
 }
 
 #[derive(Debug, Clone)]
@@ -37,13 +39,14 @@ pub struct OuSummary {
 }
 
 impl OrganizationReader {
-    pub(crate) fn new(config: &SdkConfig) -> Self {
-        Self { client: aws_sdk_organizations::Client::new(config) }
+    pub(crate) fn new(config: &SdkConfig, port: Port) -> Self {
+        let config = aws_sdk_organizations::config::Builder::from(config).retry_classifier(Retries).build();
+        Self { client: aws_sdk_organizations::Client::from_conf(config), port }
     }
 
     /// `None`: the account is in no organization.
     pub async fn describe(&self, call: &Arc<Call>) -> Result<Option<OrganizationSummary>, CallError> {
-        let output = match send!(call, self.client.describe_organization()) {
+        let output = match send!(self.port, call, self.client.describe_organization()) {
             Ok(output) => output,
             Err(error) if error.code == "AWSOrganizationsNotInUseException" => return Ok(None),
             Err(error) => return Err(error),
@@ -58,7 +61,7 @@ impl OrganizationReader {
     }
 
     pub async fn accounts(&self, call: &Arc<Call>, token: Option<String>) -> Result<Page<AccountSummary>, CallError> {
-        let output = send!(call, self.client.list_accounts().set_next_token(token))?;
+        let output = send!(self.port, call, self.client.list_accounts().set_next_token(token.clone()))?;
         answered(call, output.accounts.is_some())?;
         let items = output.accounts().iter().filter_map(summary).collect();
         Ok(Page { items, next: output.next_token().map(str::to_owned) })
@@ -70,13 +73,17 @@ impl OrganizationReader {
         parent: &str,
         token: Option<String>,
     ) -> Result<Page<AccountSummary>, CallError> {
-        let output = send!(call, self.client.list_accounts_for_parent().parent_id(parent).set_next_token(token))?;
+        let output = send!(
+            self.port,
+            call,
+            self.client.list_accounts_for_parent().parent_id(parent).set_next_token(token.clone())
+        )?;
         let items = output.accounts().iter().filter_map(summary).collect();
         Ok(Page { items, next: output.next_token().map(str::to_owned) })
     }
 
     pub async fn roots(&self, call: &Arc<Call>, token: Option<String>) -> Result<Page<OuSummary>, CallError> {
-        let output = send!(call, self.client.list_roots().set_next_token(token))?;
+        let output = send!(self.port, call, self.client.list_roots().set_next_token(token.clone()))?;
         let items = output
             .roots()
             .iter()
@@ -93,8 +100,11 @@ impl OrganizationReader {
         parent: &str,
         token: Option<String>,
     ) -> Result<Page<OuSummary>, CallError> {
-        let output =
-            send!(call, self.client.list_organizational_units_for_parent().parent_id(parent).set_next_token(token))?;
+        let output = send!(
+            self.port,
+            call,
+            self.client.list_organizational_units_for_parent().parent_id(parent).set_next_token(token.clone())
+        )?;
         let items = output
             .organizational_units()
             .iter()
@@ -112,7 +122,7 @@ impl OrganizationReader {
             .describe_effective_policy()
             .policy_type(aws_sdk_organizations::types::EffectivePolicyType::InspectorPolicy)
             .target_id(account.as_str());
-        match send!(call, request) {
+        match send!(self.port, call, request.clone()) {
             Ok(output) => {
                 let content = output.effective_policy().and_then(|policy| policy.policy_content());
                 Ok(content.filter(|content| !content.is_empty()).map(str::to_owned))
@@ -136,11 +146,12 @@ impl OrganizationReader {
         token: Option<String>,
     ) -> Result<Page<AccountId>, CallError> {
         let output = send!(
+            self.port,
             call,
             self.client
                 .list_delegated_administrators()
                 .service_principal("inspector2.amazonaws.com")
-                .set_next_token(token)
+                .set_next_token(token.clone())
         )?;
         let items = output.delegated_administrators().iter().filter_map(|admin| admin.id()?.parse().ok()).collect();
         Ok(Page { items, next: output.next_token().map(str::to_owned) })

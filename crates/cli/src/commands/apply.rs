@@ -20,6 +20,9 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::{disabled, environment, terminal};
 
+/// How long an apply waits for a bucket that lets nothing through before it goes on without the answer.
+const APPLY_THROTTLE_PATIENCE: Duration = Duration::from_secs(20);
+
 pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
     // What is open is brought back whatever became of the policies beside the plan.
     let (plan, broken) = match PlanDocument::open(&command.plan) {
@@ -48,7 +51,9 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
         in_the_way: disabled::in_the_way,
         only_bring_back: command.bring_back || broken.is_some(),
     };
-    let connect = connect_options(&command.aws, environment::now())?;
+    let mut connect = connect_options(&command.aws)?;
+    // What waits for a status must not keep an enable waiting: the executor asks again by itself.
+    connect.throttle_patience = connect.throttle_patience.min(APPLY_THROTTLE_PATIENCE);
     introduce(&plan, global);
     // What was begun was consented to.
     if !options.resume {

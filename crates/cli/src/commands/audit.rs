@@ -7,6 +7,7 @@ use scangap_aws::{AssumeOptions, ConnectOptions};
 use scangap_collect::CollectOptions;
 use scangap_model::{AccountId, Phase, RegionName, Scope, nearest_region, region_info, session_policy};
 
+use super::plan::duration;
 use crate::args::{Audit, Aws, Global, Roles, Run, ScopeArguments};
 use crate::audit::{self, Job};
 use crate::environment;
@@ -34,7 +35,7 @@ pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
     );
     audit::run(&Job {
         introduction,
-        connect: connect_options(&command.aws, now)?,
+        connect: connect_options(&command.aws)?,
         collect: CollectOptions {
             scope,
             tags: command.run.tags.clone(),
@@ -53,14 +54,15 @@ pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
     })
 }
 
-pub(super) fn connect_options(aws: &Aws, now: Timestamp) -> Result<ConnectOptions, CliError> {
+pub(super) fn connect_options(aws: &Aws) -> Result<ConnectOptions, CliError> {
     Ok(ConnectOptions {
         profile: aws.profile.clone(),
         region: aws.region.as_deref().map(known_region).transpose()?.map(|region| region.to_string()),
         endpoint_url: aws.endpoint_url.clone(),
         ca_bundle: aws.ca_bundle.clone().or_else(|| environment::variable("AWS_CA_BUNDLE").map(Into::into)),
         attempt_timeout: Duration::from_secs(aws.timeout),
-        now,
+        throttle_patience: duration(&aws.throttle_patience)?.unsigned_abs(),
+        clock: environment::now,
         simulated: None,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scangap_aws::{AssumeOptions, ConnectOptions, SimulatedEndpoint};
+use scangap_aws::{AssumeOptions, ConnectOptions, SimulatedEndpoint, THROTTLE_PATIENCE};
 use scangap_collect::CollectOptions;
 use scangap_model::{Phase, Scope, session_policy};
 use scangap_simorg::Simulator;
@@ -34,7 +34,8 @@ pub(super) fn run(command: &Demo, global: &Global) -> Result<Exit, CliError> {
             endpoint_url: None,
             ca_bundle: None,
             attempt_timeout: Duration::from_secs(20),
-            now,
+            throttle_patience: THROTTLE_PATIENCE,
+            clock: environment::now,
             simulated: Some(SimulatedEndpoint {
                 url: simulator.url(),
                 access_key_id: Simulator::access_key(&management),

@@ -68,7 +68,7 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
         if candidates == Candidates::default() {
             terminal::note("--collect: no cell would be re-synced and no policy repaired, so nothing is read");
         } else {
-            let connect = connect_options(&command.aws, environment::now())?;
+            let connect = connect_options(&command.aws)?;
             counting::count(&judged, candidates, &connect, collect_options(&command.roles, Phase::Plan), global.quiet)?;
         }
     }
@@ -123,7 +123,7 @@ fn back_up(command: &Plan, directory: &Path, global: &Global) -> Result<(), CliE
         in_the_way: |_, _| None,
         only_bring_back: false,
     };
-    let connect = connect_options(&command.aws, environment::now())?;
+    let connect = connect_options(&command.aws)?;
     super::apply::save(&document, &connect, &options, global)
 }
 

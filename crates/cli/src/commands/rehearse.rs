@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scangap_assess::verdict_with_policy;
-use scangap_aws::{AssumeOptions, ConnectOptions, SimulatedEndpoint};
+use scangap_aws::{AssumeOptions, ConnectOptions, SimulatedEndpoint, THROTTLE_PATIENCE};
 use scangap_collect::CollectOptions;
 use scangap_model::{
     AccountId, AuditFacts, Diagnosis, Phase, RegionName, RepositoryFacts, ResyncFacts, Scope, Tone, Verdict, sanitize,
@@ -66,7 +66,8 @@ pub(super) fn run(command: &Rehearse, global: &Global) -> Result<Exit, CliError>
         endpoint_url: None,
         ca_bundle: None,
         attempt_timeout: Duration::from_secs(20),
-        now,
+        throttle_patience: THROTTLE_PATIENCE,
+        clock: environment::now,
         simulated: Some(SimulatedEndpoint { url: simulator.url(), access_key_id: Simulator::access_key(&caller) }),
     };
     let before = look(&connect, &role, &out.join("before"))?;

@@ -33,7 +33,7 @@ pub(super) async fn read(cell: &Cell<'_>, view: &AdminView, something: bool) -> 
     let off = ecr_status.known().is_some_and(|word| word == "DISABLED");
     let mut answers =
         InspectorAnswers { status: status.into(), ecr_status: ecr_status.into(), ..InspectorAnswers::none() };
-    let own = Asking { place: &cell.place, reader: &cell.reader, asked_in: cell.account, region: cell.region };
+    let own = Asking { calls: &cell.calls, reader: &cell.reader, asked_in: cell.account, region: cell.region };
     // The administrator's own cell: its list is the account's own, and asking again would say the same.
     let is_administrator = seen.as_ref().is_some_and(|seen| seen.administrator == cell.account);
     let of_administrator =
@@ -110,7 +110,7 @@ fn statuses(cell: &Cell<'_>, status: &AccountStatus) -> (Observed<String>, Obser
 async fn own_status(cell: &Cell<'_>) -> (Observed<String>, Observed<String>) {
     let own = [cell.account];
     let asked = cell
-        .place
+        .calls
         .call(Api::BatchGetAccountStatus, |call| {
             let own = &own;
             async move { cell.reader.account_statuses(&call, own).await }

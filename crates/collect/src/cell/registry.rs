@@ -6,16 +6,16 @@ use super::{Cell, Policies};
 use crate::pages::list;
 
 pub(super) async fn read(cell: &Cell<'_>, facts: &mut CellFacts, policies: &mut Policies) {
-    let (place, reader) = (&cell.place, &cell.reader);
+    let (calls, reader) = (&cell.calls, &cell.reader);
     let (policy, scope, configuration, templates) = tokio::join!(
-        place.call(Api::GetRegistryPolicy, |call| async move { reader.registry_policy(&call).await }),
-        place.call(Api::GetAccountSetting, |call| async move { reader.registry_policy_scope(&call).await }),
-        place.call(
+        calls.call(Api::GetRegistryPolicy, |call| async move { reader.registry_policy(&call).await }),
+        calls.call(Api::GetAccountSetting, |call| async move { reader.registry_policy_scope(&call).await }),
+        calls.call(
             Api::GetRegistryScanningConfiguration,
             |call| async move { reader.scanning_configuration(&call).await }
         ),
         list(Api::DescribeRepositoryCreationTemplates, |token| {
-            place.call(Api::DescribeRepositoryCreationTemplates, |call| async move {
+            calls.call(Api::DescribeRepositoryCreationTemplates, |call| async move {
                 reader.creation_templates(&call, token).await
             })
         }),

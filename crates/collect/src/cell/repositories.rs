@@ -100,7 +100,7 @@ async fn policies_of(
 ) -> Vec<(RepositoryName, Result<PolicyAnswer, CallError>)> {
     stream::iter(names.iter().cloned())
         .map(|name| async move {
-            let asked = cell.place.call(Api::GetRepositoryPolicy, |call| {
+            let asked = cell.calls.call(Api::GetRepositoryPolicy, |call| {
                 let name = name.as_str();
                 async move { cell.reader.repository_policy(&call, name).await }
             });
@@ -123,7 +123,7 @@ async fn frequencies_of(cell: &Cell<'_>, names: &[RepositoryName]) -> Frequencie
         let answers: Vec<(Vec<RepositoryName>, _)> = stream::iter(std::mem::take(&mut batches))
             .map(|batch| async move {
                 let texts: Vec<String> = batch.iter().map(ToString::to_string).collect();
-                let asked = cell.place.call(api, |call| {
+                let asked = cell.calls.call(api, |call| {
                     let texts = &texts;
                     async move { cell.reader.scan_frequencies(&call, texts).await }
                 });
@@ -176,7 +176,7 @@ async fn tags(cell: &Cell<'_>, repositories: &mut [RepositoryFacts], wanting: &[
         .map(|(at, arn, name)| async move {
             let arn = arn.as_str();
             let answer =
-                cell.place.call(Api::ListTagsForResource, |call| async move { cell.reader.tags(&call, arn).await });
+                cell.calls.call(Api::ListTagsForResource, |call| async move { cell.reader.tags(&call, arn).await });
             (at, answer.await.map_err(|error| cell.gap(error, name.as_str())))
         })
         .buffered(AT_ONCE)
@@ -267,7 +267,7 @@ async fn ask_images(cell: &Cell<'_>, question: &ImageQuestion) -> Result<ImagesF
     let ended = pages(
         Api::DescribeImages,
         |token| {
-            cell.place.call(Api::DescribeImages, |call| async move { cell.reader.images(&call, name, token).await })
+            cell.calls.call(Api::DescribeImages, |call| async move { cell.reader.images(&call, name, token).await })
         },
         |images| {
             for image in images {

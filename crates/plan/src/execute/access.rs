@@ -146,7 +146,7 @@ impl Access {
     }
 
     pub(super) fn writer(&self, account: AccountId, region: &RegionName) -> Option<RegionWriter> {
-        self.writers.get(&account).map(|role| RegionWriter::new(&self.connection, role, region))
+        self.writers.get(&account).map(|role| RegionWriter::new(&self.connection, account, role, region))
     }
 
     pub(super) fn call(&self, api: Api) -> std::sync::Arc<Call> {

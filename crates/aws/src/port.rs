@@ -1,0 +1,143 @@
+//! How every client asks: in its turn, again while it is throttled, and once more with new credentials where its own ran out.
+
+use std::sync::Arc;
+
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
+use scangap_model::{Api, Cause, GapKind};
+use tokio::time::Instant;
+
+use crate::classify::{CallError, kind_of_response};
+use crate::credentials::AssumedRole;
+use crate::limits::{Buckets, UnderWay};
+use crate::meter::Call;
+
+/// The buckets that a client's calls are taken from, and the session that signs them.
+#[derive(Debug, Clone)]
+pub(crate) struct Port {
+    buckets: Arc<Buckets>,
+    /// `None`: the caller's own credentials, which the SDK renews.
+    session: Option<AssumedRole>,
+}
+
+impl Port {
+    pub(crate) fn new(buckets: Arc<Buckets>, session: Option<&AssumedRole>) -> Self {
+        Self { buckets, session: session.cloned() }
+    }
+
+    /// Asks until there is an answer that is none of the bucket's.
+    pub(crate) async fn ask<T, F, R>(&self, call: &Arc<Call>, mut attempt: F) -> Result<T, CallError>
+    where
+        F: FnMut() -> R,
+        R: Future<Output = Result<T, CallError>>,
+    {
+        let mut renewed = false;
+        loop {
+            let (answer, under_way) = self.turn(call, &mut attempt).await?;
+            match answer {
+                Err(error) if error.kind == GapKind::Throttled => {
+                    if let Some(given_up) = under_way.throttled() {
+                        return Err(given_up.after(error.attempts));
+                    }
+                }
+                Err(error) if error.is_expired_session() && !renewed && self.session.is_some() => {
+                    // Whatever this machine's clock says: the service is who knows.
+                    renewed = true;
+                    let started = under_way.started();
+                    under_way.let_through();
+                    if let Some(session) = &self.session {
+                        session.ran_out(started).await;
+                    }
+                }
+                answer => {
+                    under_way.settle(&answer);
+                    return answer;
+                }
+            }
+        }
+    }
+
+    /// Asks in its turn, and once: for what changes something.
+    pub(crate) async fn ask_once<T, F, R>(&self, call: &Arc<Call>, mut attempt: F) -> Result<T, CallError>
+    where
+        F: FnMut() -> R,
+        R: Future<Output = Result<T, CallError>>,
+    {
+        let mut under_way = self.buckets.turn_at_any_rate(call.api()).await;
+        under_way.starts(Instant::now());
+        let answer = attempt().await;
+        if matches!(&answer, Err(error) if error.kind == GapKind::Throttled) {
+            let _ = under_way.throttled();
+        } else {
+            under_way.settle(&answer);
+        }
+        answer
+    }
+
+    async fn turn<T, F, R>(
+        &self,
+        call: &Arc<Call>,
+        attempt: &mut F,
+    ) -> Result<(Result<T, CallError>, UnderWay), CallError>
+    where
+        F: FnMut() -> R,
+        R: Future<Output = Result<T, CallError>>,
+    {
+        let Some(gate) = call.gate() else {
+            let mut under_way = self.buckets.turn(call.api()).await?;
+            under_way.starts(Instant::now());
+            return Ok((attempt().await, under_way));
+        };
+        let interrupted = || not_reached(call.api());
+        let mut under_way = tokio::select! {
+            biased;
+            () = gate.cancelled() => return Err(interrupted()),
+            turn = self.buckets.turn(call.api()) => turn?,
+        };
+        let _permit = gate.admit().await.ok_or_else(interrupted)?;
+        under_way.starts(Instant::now());
+        tokio::select! {
+            biased;
+            answer = attempt() => Ok((answer, under_way)),
+            () = gate.out_of_grace() => Err(interrupted()),
+        }
+    }
+}
+
+fn not_reached(api: Api) -> CallError {
+    CallError {
+        api,
+        kind: GapKind::NotReached,
+        code: "Interrupted".to_owned(),
+        cause: Cause::NotStated,
+        message: "the audit was interrupted".to_owned(),
+        attempts: 0,
+    }
+}
+
+/// Which attempts the SDK makes again. Not those that were throttled: they wait for their turn. But those whose answer could
+/// not be read, which the SDK would take for an answer.
+#[derive(Debug)]
+pub(crate) struct Retries;
+
+impl ClassifyRetry for Retries {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let (Some(Err(_)), Some(response)) = (context.output_or_error(), context.response()) else {
+            return RetryAction::NoActionIndicated;
+        };
+        match kind_of_response(response) {
+            Some(GapKind::Throttled) => RetryAction::RetryForbidden,
+            None if response.status().is_success() => RetryAction::transient_error(),
+            Some(_) | None => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "scangap::Retries"
+    }
+
+    fn priority(&self) -> RetryClassifierPriority {
+        // After all of the SDK's own: the last word.
+        RetryClassifierPriority::run_after(RetryClassifierPriority::modeled_as_retryable_classifier())
+    }
+}
