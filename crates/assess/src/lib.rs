@@ -15,4 +15,5 @@ pub use diagnose::{Layers, Selection, diagnose, selects};
 pub use evidence::{PolicyEvidence, policy_evidence, registry_policy_evidence, verdict_with_policy};
 pub use losses::{CellLosses, CellToCount, ELIGIBLE_DAYS, LostImage, RescanCost, WhyLost, cell_losses};
 pub use organization::{Assessment, CellKey, JudgedRecord, assess};
+pub use policies::request as inspector_request;
 pub use repository::{LikelyCause, PolicyAssessment, RepositoryAssessment};

@@ -94,7 +94,7 @@ pub(crate) fn scope(cell: &CellFacts) -> Scope {
 }
 
 /// The request that Inspector makes of a repository, with what is known of its context.
-pub(crate) fn request(
+pub fn request(
     facts: &AuditFacts,
     account: AccountId,
     region: &RegionName,

@@ -93,6 +93,10 @@ where
             let metadata = service.err().meta();
             let message = metadata.message().unwrap_or_default();
             match (metadata.code(), status) {
+                // Services that are in no region of the account's: the key itself is not valid, or not any more.
+                (Some(code @ ("InvalidClientTokenId" | "UnrecognizedClientException")), _) if is_global(api) => {
+                    make(GapKind::ExpiredCredentials, code, message)
+                }
                 (Some(code), status) => make(kind_of(code, status), code, message),
                 (None, Some(status)) => make(kind_of_status(status), &format!("HTTP {status}"), message),
                 (None, None) => make(GapKind::MalformedAnswer, "NoStatus", message),
@@ -141,6 +145,10 @@ fn wire_code(response: &HttpResponse) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?;
     let (_, rest) = text.split_once("<Code>")?;
     rest.split_once("</Code>").map(|(code, _)| code.trim().to_owned())
+}
+
+fn is_global(api: Api) -> bool {
+    matches!(api.info().service, "sts" | "organizations")
 }
 
 /// An error and what caused it, outermost first.

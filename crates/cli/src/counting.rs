@@ -31,7 +31,7 @@ pub(crate) fn count(
     let counted_at = environment::now();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
     let PlanAnswers { cells: facts, tags } = runtime.block_on(async {
-        let (connection, identity) = same_place(connect, judged).await?;
+        let (connection, identity) = same_place(connect, &options, judged).await?;
         let cancel = CancellationToken::new();
         let stop = cancel.clone();
         let signals = tokio::task::JoinSet::from_iter([async move {
@@ -69,7 +69,11 @@ pub(crate) fn count(
 }
 
 /// Where the snapshot was made: the same kind of endpoint, and the same organization.
-async fn same_place(connect: &ConnectOptions, judged: &Judged) -> Result<(Connection, Identity), CliError> {
+async fn same_place(
+    connect: &ConnectOptions,
+    options: &CollectOptions,
+    judged: &Judged,
+) -> Result<(Connection, Identity), CliError> {
     let connection = Connection::open(connect).await.map_err(CliError::Connect)?;
     let call = Call::new(Api::GetCallerIdentity, connection.meter());
     let identity = connection.identity(&call).await.map_err(CliError::Connect)?;
@@ -78,8 +82,16 @@ async fn same_place(connect: &ConnectOptions, judged: &Judged) -> Result<(Connec
         return Err(CliError::Crossed { what: "snapshot", simulated: made_at });
     }
     if let Observed::Known(expected) = &judged.snapshot.facts.organization.id {
+        // From a tooling account the organization is read through its role, here as in the audit.
+        let role = match &options.organization_role_arn {
+            Some(arn) => {
+                let call = Call::new(Api::AssumeRole, connection.meter());
+                Some(connection.assume(arn, &options.assume, &call).await.map_err(CliError::Organization)?)
+            }
+            None => None,
+        };
         let call = Call::new(Api::DescribeOrganization, connection.meter());
-        let described = connection.organization(None).describe(&call).await.map_err(CliError::Organization)?;
+        let described = connection.organization(role.as_ref()).describe(&call).await.map_err(CliError::Organization)?;
         let found = described.map_or_else(|| "none".to_owned(), |organization| organization.id);
         if found != expected.as_str() {
             return Err(CliError::OtherOrganization { expected: expected.to_string(), found });

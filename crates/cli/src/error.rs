@@ -102,6 +102,8 @@ pub(crate) enum CliError {
     LossesNotFound(PathBuf),
     #[error("the rehearsal lost more than the plan says")]
     RehearsalLost,
+    #[error("the rehearsal was interrupted")]
+    RehearsalInterrupted,
     #[error("the plan was made from facts `{facts}`, and `{path}` holds others")]
     OtherSnapshot { path: PathBuf, facts: String },
     #[error("there is no role to write with")]
@@ -116,7 +118,15 @@ impl CliError {
             Self::Connect(error) => match error {
                 // Nobody answered: that says nothing about the credentials.
                 ConnectError::Identity(error)
-                    if matches!(error.kind, GapKind::Connection | GapKind::Timeout | GapKind::ServerError) =>
+                    if matches!(
+                        error.kind,
+                        GapKind::Connection
+                            | GapKind::Timeout
+                            | GapKind::ServerError
+                            | GapKind::Throttled
+                            | GapKind::MalformedAnswer
+                            | GapKind::NotImplemented
+                    ) =>
                 {
                     Exit::Unexpected
                 }
@@ -148,6 +158,7 @@ impl CliError {
             | Self::OtherLoss { .. }
             | Self::NobodyToAsk { .. }
             | Self::NoWriteRole => Exit::Usage,
+            Self::RehearsalInterrupted => Exit::Interrupted,
             Self::Apply(stop) | Self::NotApplicable(stop) | Self::NotSaved(stop) => stopped::exit(stop),
             Self::Snapshot(_)
             | Self::Facts(_)
@@ -255,6 +266,7 @@ impl CliError {
             }
             Self::SnapshotNotFound(_) | Self::OtherSnapshot { .. } => "name the snapshot that the plan was made from with --snapshot".to_owned(),
             Self::LossesNotFound(_) => "name the snapshot that lies beside its snapshot-losses-*.db".to_owned(),
+            Self::RehearsalInterrupted => "rehearse again".to_owned(),
             Self::RehearsalLost => "do not apply this plan: count again with scangap plan --collect".to_owned(),
             Self::NoWriteRole => "name one with --write-role-name: it is narrowed to the calls of the plan".to_owned(),
             Self::OtherOrganization { .. } => "use credentials of the organization that was audited".to_owned(),

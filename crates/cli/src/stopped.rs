@@ -8,6 +8,7 @@ pub(crate) fn exit(stop: &Stop) -> Exit {
     match stop {
         Stop::Stale(_)
         | Stop::OtherOrganization { .. }
+        | Stop::OrganizationUnknown
         | Stop::Crossed { .. }
         | Stop::LossesGrew { .. }
         | Stop::Journal(JournalError::OtherPlan(_) | JournalError::Damaged { .. }) => Exit::Data,
@@ -36,6 +37,9 @@ pub(crate) fn exit(stop: &Stop) -> Exit {
 pub(crate) fn hint(stop: &Stop, again: &str) -> String {
     match stop {
         Stop::Stale(_) => "audit again, and make a new plan".to_owned(),
+        Stop::OrganizationUnknown => {
+            "audit again as a principal that may call organizations:DescribeOrganization, and make a new plan".to_owned()
+        }
         Stop::LossesGrew { .. } => "count again with scangap plan --collect".to_owned(),
         Stop::Blocklisted { .. } => "make a plan without that account, or take it off the blocklist".to_owned(),
         Stop::OtherOrganization { .. } => "use credentials of the plan's organization".to_owned(),

@@ -162,14 +162,14 @@ impl Gap {
                 }
                 _ => format!("grant {} to the audit role", self.api.info().permission),
             },
-            GapKind::RegionDisabled => "enable the region for the account, or leave it out with --regions".to_owned(),
+            GapKind::RegionDisabled => "enable the region for the account, or leave it out with --regions; where it is enabled, the key is not valid any more".to_owned(),
             GapKind::Throttled => "AWS let nothing through for so long: run again later, or wait longer with --throttle-patience".to_owned(),
             GapKind::Timeout | GapKind::Connection => "check the network path to the endpoint and run again".to_owned(),
             GapKind::ServerError => "run again later; the service failed".to_owned(),
             GapKind::MalformedAnswer => "run again; if it persists, the endpoint does not speak AWS's protocol".to_owned(),
             GapKind::NotImplemented => "the endpoint does not implement this operation".to_owned(),
-            GapKind::ExpiredCredentials => "renew the credentials and run again".to_owned(),
-            GapKind::ClockSkew => "set this machine's clock".to_owned(),
+            GapKind::ExpiredCredentials => "the credentials are over, or the key was deactivated: renew them and run again".to_owned(),
+            GapKind::ClockSkew => "check the secret access key, and this machine's clock".to_owned(),
             GapKind::Refused => format!("see the message in run.json; {} refused the request", self.api.info().service),
             GapKind::NotReached => "the audit was interrupted: run it again".to_owned(),
         }

@@ -4,6 +4,7 @@
 mod commands;
 pub mod execute;
 mod files;
+mod governs;
 mod json;
 mod planner;
 mod read;

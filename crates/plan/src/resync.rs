@@ -10,6 +10,7 @@ use scangap_model::{
 };
 
 use crate::commands::CellCommands;
+use crate::governs::inspector_policy_governs;
 use crate::planner::{Source, Wishes};
 use crate::refusal::{Refusal, Refused};
 
@@ -255,6 +256,7 @@ fn preconditions(facts: &ResyncFacts, wishes: &Wishes, losses: &CellLosses) -> R
     let unread = |gap: &scangap_model::Gap| Refusal::LossesUnread { api: gap.api.to_string(), code: gap.code.clone() };
     match &facts.organization_policy {
         Observed::Absent => {}
+        Observed::Known(policy) if !inspector_policy_governs(policy, &facts.region) => {}
         Observed::Known(_) => return Err(Refusal::OrganizationPolicy),
         Observed::Unknown(gap) => return Err(unread(gap)),
     }

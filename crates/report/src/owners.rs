@@ -203,12 +203,19 @@ fn slug(label: &Label) -> String {
         Label::Named(text) => text,
     };
     let plain = plain_name(text);
-    if plain == *text && ![NO_OWNER, UNKNOWN_OWNER, ROOT, ""].contains(&plain.as_str()) {
+    // A text that looks as if it had a hash could be chosen to be another owner's file.
+    if plain == *text && !looks_hashed(&plain) && ![NO_OWNER, UNKNOWN_OWNER, ROOT, ""].contains(&plain.as_str()) {
         return plain;
     }
     let hash =
         Sha256::digest(text.as_bytes()).iter().take(4).fold(String::new(), |hash, byte| format!("{hash}{byte:02x}"));
     if plain.is_empty() { hash } else { format!("{plain}-{hash}") }
+}
+
+/// Whether a name ends as those with a hash do.
+fn looks_hashed(name: &str) -> bool {
+    let end = name.rsplit_once('-').map_or(name, |(_, end)| end);
+    end.len() == 8 && end.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The rows of some owners that follow each other.

@@ -59,9 +59,26 @@ fn child(snapshot: &Path, number: u32) -> PathBuf {
     snapshot.with_file_name(format!("{stem}-losses-{number}.db"))
 }
 
-/// Gives a file that is whole the next free number.
+/// The children of a snapshot that are there, by number.
+fn children(snapshot: &Path) -> Result<Vec<u32>, std::io::Error> {
+    let folder = snapshot.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let stem = snapshot.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut numbers = Vec::new();
+    for entry in fs_err::read_dir(folder)? {
+        let name = entry?.file_name();
+        let rest =
+            name.to_str().and_then(|name| name.strip_prefix(&stem)?.strip_prefix("-losses-")?.strip_suffix(".db"));
+        numbers.extend(rest.and_then(|number| number.parse::<u32>().ok()));
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// Gives a file that is whole the number after the last: one that was removed leaves no place for a newer one.
 fn numbered(snapshot: &Path, mut partial: tempfile::TempPath) -> Result<PathBuf, WriteError> {
-    for path in (1..u32::MAX).map(|number| child(snapshot, number)).filter(|path| !path.exists()) {
+    let failed = |source| WriteError::Create { path: child(snapshot, 1), source };
+    let first = children(snapshot).map_err(failed)?.last().map_or(1, |last| last.saturating_add(1));
+    for path in (first..u32::MAX).map(|number| child(snapshot, number)) {
         match partial.persist_noclobber(&path) {
             Ok(()) => return Ok(path),
             Err(taken) if taken.error.kind() == std::io::ErrorKind::AlreadyExists => partial = taken.path,
@@ -127,15 +144,23 @@ impl StoredLosses {
         Self::last(snapshot, |stored| stored.losses_sha256 == losses_sha256)
     }
 
+    /// The newest by when it was counted; of equals the one with the higher number.
     fn last(snapshot: &Path, wanted: impl Fn(&Self) -> bool) -> Result<Option<Self>, ReadError> {
-        let known = (1..u32::MAX).map(|number| child(snapshot, number)).take_while(|path| path.exists());
-        for path in known.collect::<Vec<_>>().into_iter().rev() {
-            let stored = Self::open(&path)?;
-            if wanted(&stored) {
-                return Ok(Some(stored));
+        let numbers = match children(snapshot) {
+            Ok(numbers) => numbers,
+            // A snapshot that is not there has no children; who opens it says so.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(source) => return Err(ReadError::Thread { path: snapshot.to_owned(), source }),
+        };
+        let mut newest: Option<Self> = None;
+        for number in numbers {
+            let stored = Self::open(&child(snapshot, number))?;
+            if wanted(&stored) && newest.as_ref().is_none_or(|newest| stored.meta.counted_at >= newest.meta.counted_at)
+            {
+                newest = Some(stored);
             }
         }
-        Ok(None)
+        Ok(newest)
     }
 
     pub fn open(path: &Path) -> Result<Self, ReadError> {

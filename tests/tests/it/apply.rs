@@ -456,7 +456,7 @@ const OFFICE: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"OfficeOnly"
 const REPAIRED: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"OfficeOnly","Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"NotIpAddress":{"aws:SourceIp":"203.0.113.10/32"},"ArnNotEquals":{"aws:PrincipalArn":"arn:aws:iam::333333333333:role/aws-service-role/inspector2.amazonaws.com/AWSServiceRoleForAmazonInspector2"}}}]}"#;
 
 /// Three blocked repositories in one account.
-fn blocked() -> Simulated {
+pub(crate) fn blocked() -> Simulated {
     let policy = |name: &str, inspector: &str, text: &str| {
         format!("[[policies]]\nname = \"{name}\"\ninspector = \"{inspector}\"\ntext = {}\n", json!(text))
     };

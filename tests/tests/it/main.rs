@@ -7,6 +7,7 @@ mod changes;
 mod crashes;
 mod demo;
 mod errors;
+mod executor;
 mod explain;
 mod faults;
 mod hostile;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use scangap_aws::{Call, ConnectOptions, Connection};
 use scangap_model::{Api, Tone, sanitize};
 use scangap_plan::execute::{
-    ApplyEvent, ApplyOptions, FindingsReports, Outcome, PlanDocument, Roles, Stop, apply, back_up,
+    ApplyEvent, ApplyOptions, FindingsReports, JOURNAL, Outcome, PlanDocument, Progress, Roles, Stop, apply, back_up,
+    read_journal,
 };
 use scangap_report::Batch;
 use tokio_util::sync::CancellationToken;
@@ -55,6 +56,10 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
     // What waits for a status must not keep an enable waiting: the executor asks again by itself.
     connect.throttle_patience = connect.throttle_patience.min(APPLY_THROTTLE_PATIENCE);
     introduce(&plan, global);
+    if command.resume && broken.is_none() && is_finished(&plan)? {
+        terminal::out("Everything of the plan was done before: applied.md and applied.json are as they were.\n");
+        return Ok(Exit::Finished);
+    }
     // What was begun was consented to.
     if !options.resume {
         let given = given_consent(command, &plan)?;
@@ -68,8 +73,16 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
             } else {
                 "; what would be lost is counted again before anything is deleted"
             };
+            let refused = match looked.refused.len() {
+                0 => String::new(),
+                number => format!(
+                    " Steps in {} cannot be made: no role opens {}.",
+                    count(number, "account", "accounts"),
+                    if number == 1 { "it" } else { "them" }
+                ),
+            };
             terminal::out(&format!(
-                "Dry run: the policies and cells are as the plan saw them, and nothing was changed{counted}.\n"
+                "Dry run: the policies and cells are as the plan saw them, and nothing was changed{counted}.{refused}\n"
             ));
             if command.dry_run {
                 return Ok(Exit::Finished);
@@ -86,6 +99,18 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
         (Ok(_), Some(broken)) => Err(CliError::Document(broken)),
         (closed, _) => closed,
     }
+}
+
+/// Whether an apply of the plan came to its end, with nothing left open.
+fn is_finished(plan: &PlanDocument) -> Result<bool, CliError> {
+    let journal = read_journal(&plan.folder.join(JOURNAL));
+    let journal = journal.map_err(|error| CliError::NotApplicable(Box::new(Stop::Journal(error))))?;
+    let Some(journal) = journal.filter(|journal| journal.plan_sha256.as_ref() == Some(&plan.plan_sha256)) else {
+        return Ok(false);
+    };
+    let repairs = plan.repairs.iter().map(|step| &step.id);
+    let mut steps = repairs.chain(plan.resyncs.iter().map(|step| &step.id));
+    Ok(steps.all(|id| journal.progress(id) == Progress::Done))
 }
 
 pub(super) fn roles(given: &crate::args::Roles, write_role_name: Option<String>) -> Roles {

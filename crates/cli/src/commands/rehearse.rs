@@ -168,7 +168,7 @@ fn folder(named: Option<&Path>, plan: &PlanDocument) -> Result<PathBuf, CliError
 
 /// An audit of the copy.
 fn look(connect: &ConnectOptions, role: &str, out: &Path) -> Result<Judged, CliError> {
-    audit::run(&Job {
+    let exit = audit::run(&Job {
         introduction: String::new(),
         connect: connect.clone(),
         collect: CollectOptions {
@@ -194,6 +194,10 @@ fn look(connect: &ConnectOptions, role: &str, out: &Path) -> Result<Judged, CliE
         quiet: 2,
         progress: false,
     })?;
+    // Half an audit must not be what the plan is judged by.
+    if exit == Exit::Interrupted {
+        return Err(CliError::RehearsalInterrupted);
+    }
     Judged::open(&out.join("snapshot.db"))
 }
 

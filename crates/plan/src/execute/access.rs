@@ -11,6 +11,8 @@ use scangap_model::{
     session_policy_of,
 };
 
+use serde_json::{Value, json};
+
 use super::document::PlanDocument;
 use super::findings_report::FindingsReports;
 use super::run::ApplyOptions;
@@ -37,6 +39,8 @@ pub(super) struct Access {
     pub(super) organization: OrganizationReader,
     readers: BTreeMap<AccountId, AccountReader>,
     writers: BTreeMap<AccountId, AssumedRole>,
+    /// Accounts that no role opens: their steps are not made, and the others are.
+    pub(super) refused: BTreeMap<AccountId, Stop>,
 }
 
 impl Access {
@@ -74,12 +78,7 @@ impl Access {
         bring_back: bool,
     ) -> Result<Self, Stop> {
         let roles = &options.roles;
-        let reading = |policy| AssumeOptions {
-            session_name: "scangap-apply".to_owned(),
-            session_policy: policy,
-            external_id: roles.external_id.clone(),
-        };
-        let reads = reading(session_policy(Phase::Plan));
+        let reads = reading(roles, session_policy(Phase::Plan));
         // Before anything else is asked: what is simulated never reaches AWS.
         same_endpoint(&connection, plan)?;
         let organization = match &roles.organization_role_arn {
@@ -97,31 +96,78 @@ impl Access {
             same_place(&connection, &organization, plan).await?;
         }
         let toggling: BTreeSet<AccountId> = plan.resyncs.iter().map(|resync| resync.toggled_from).collect();
-        let mut access =
-            Self { connection, identity, organization, readers: BTreeMap::new(), writers: BTreeMap::new() };
+        let mut access = Self {
+            connection,
+            identity,
+            organization,
+            readers: BTreeMap::new(),
+            writers: BTreeMap::new(),
+            refused: BTreeMap::new(),
+        };
+        let n_accounts = accounts.len();
         for account in accounts {
+            match access.add(account, plan, options, &toggling, bring_back).await {
+                Ok(()) => {}
+                Err(stop @ Stop::Role { .. }) if !bring_back => drop(access.refused.insert(account, stop)),
+                Err(stop) => return Err(stop),
+            }
+        }
+        if access.refused.len() == n_accounts
+            && let Some((_, stop)) = access.refused.pop_first()
+        {
+            return Err(stop);
+        }
+        Ok(access)
+    }
+
+    /// Opens one account: for reading, and where something is to be written for that.
+    async fn add(
+        &mut self,
+        account: AccountId,
+        plan: &PlanDocument,
+        options: &ApplyOptions,
+        toggling: &BTreeSet<AccountId>,
+        bring_back: bool,
+    ) -> Result<(), Stop> {
+        let roles = &options.roles;
+        let reads = reading(roles, session_policy(Phase::Plan));
+        let access = self;
+        {
             let own = roles.inspector_admin_role_name.iter().filter(|_| toggling.contains(&account));
             let names: Vec<String> = own.chain(&roles.role_names).cloned().collect();
-            let reader = if account == access.identity.account {
-                access.connection.account(account, None)
+            let refusal = if account == access.identity.account {
+                access.readers.insert(account, access.connection.account(account, None));
+                None
             } else {
-                let role = access.assume(account, &names, &reads).await?;
-                access.connection.account(account, Some(&role))
+                match access.assume(account, &names, &reads).await {
+                    Ok(role) => {
+                        access.readers.insert(account, access.connection.account(account, Some(&role)));
+                        None
+                    }
+                    // To turn scanning on takes the write role. That nobody may look must not keep it off.
+                    Err(refusal) if bring_back && roles.write_role_name.is_some() => Some(refusal),
+                    Err(refusal) => return Err(refusal),
+                }
             };
-            access.readers.insert(account, reader);
-            let Some(name) = &roles.write_role_name else { continue };
+            let Some(name) = &roles.write_role_name else { return Ok(()) };
             let reports = options.findings_reports.as_ref().filter(|_| !bring_back);
-            let policy = write_policy(plan, account, reports, access.identity.partition)?;
+            let mut policy = write_policy(plan, account, reports, access.identity.partition)?;
+            if refusal.is_some() {
+                policy = with_reads(&policy);
+            }
             let names = std::slice::from_ref(name);
-            let role = access.assume(account, names, &reading(policy)).await?;
+            let role = access.assume(account, names, &reading(roles, policy)).await?;
             let call = Call::new(Api::GetCallerIdentity, access.connection.meter());
             let who = access.connection.identity_of(&role, &call).await.map_err(Stop::Identity)?;
             if who.account != account {
                 return Err(Stop::WrongAccount { expected: account, found: who.account });
             }
+            if refusal.is_some() {
+                access.readers.insert(account, access.connection.account(account, Some(&role)));
+            }
             access.writers.insert(account, role);
         }
-        Ok(access)
+        Ok(())
     }
 
     async fn assume(&self, account: AccountId, names: &[String], options: &AssumeOptions) -> Result<AssumedRole, Stop> {
@@ -164,6 +210,10 @@ impl Access {
     }
 }
 
+fn reading(roles: &Roles, session_policy: String) -> AssumeOptions {
+    AssumeOptions { session_name: "scangap-apply".to_owned(), session_policy, external_id: roles.external_id.clone() }
+}
+
 fn same_endpoint(connection: &Connection, plan: &PlanDocument) -> Result<(), Stop> {
     if connection.meter().met_foreign_host() == plan.simulated {
         Ok(())
@@ -188,6 +238,22 @@ async fn same_place(
         }
     }
     Ok(())
+}
+
+/// A write session that also looks, where the audit role is gone: the reads that bringing back takes.
+fn with_reads(policy: &str) -> String {
+    let reads = session_policy_of(&[Allowance {
+        actions: vec![
+            "ecr:GetRegistryScanningConfiguration",
+            "inspector2:BatchGetAccountStatus",
+            "inspector2:ListCoverage",
+            "inspector2:ListFindings",
+        ],
+        resources: Vec::new(),
+    }]);
+    let statement = |policy: &str| serde_json::from_str::<Value>(policy).ok()?.get("Statement")?.as_array().cloned();
+    let all: Vec<Value> = [policy, &reads].into_iter().filter_map(statement).flatten().collect();
+    json!({"Version": "2012-10-17", "Statement": all}).to_string()
 }
 
 /// What the write session of an account may do: the calls that the plan makes there, on what it makes them.

@@ -343,7 +343,8 @@ impl<'e> Cell<'e> {
     /// Asks until it is ENABLED, or until patience ends. Once it was accepted it is not asked again before that had time to
     /// show. ENABLED is the end of it where the cell was seen off. Else it may be what was before: Inspector is asked, which
     /// says so where it is being turned off after all, and that is not written down as the way back of a cell that was off.
-    /// Where the status is kept from us it is asked too: an enable too many does nothing, one too few does.
+    /// Where the status cannot be read Enable is called too, whatever the reason, once a few reads have failed or half the time has passed: an enable too
+    /// many does nothing, one too few does.
     async fn enable(&mut self) -> Result<(), Stop> {
         let writer = self.executor.writer(&self.step.id, self.step.toggled_from, &self.step.region)?;
         let mut waits = self.executor.waits();
@@ -351,6 +352,7 @@ impl<'e> Cell<'e> {
         let mut accepted: Option<Waits> = None;
         let mut seen_off = self.progress >= Progress::Disabled;
         let mut sure = seen_off;
+        let mut unread = 0;
         loop {
             let status = self.status().await;
             let asks = match status.as_deref() {
@@ -364,8 +366,9 @@ impl<'e> Cell<'e> {
                 }
                 Ok(status) => status == ENABLED,
                 Err(error) => {
+                    unread += 1;
                     last = Some(self.failed("reading the status")(error.clone()));
-                    !may_pass(error)
+                    !may_pass(error) || unread >= READS_BEFORE_ENABLE || waits.is_half_over()
                 }
             };
             if asks && accepted.as_ref().is_none_or(Waits::is_over) {
@@ -529,6 +532,9 @@ impl Said {
         };
     }
 }
+
+/// Reads of a status that fail in passing until Enable is called without it.
+const READS_BEFORE_ENABLE: u32 = 3;
 
 pub(super) fn describe(step: &Resync, what: &str) -> String {
     format!("{} ({} {}): {what}", step.id, step.account, step.region)

@@ -1,11 +1,12 @@
 //! `plan.json` as the executor takes it: whole, unchanged, and with the policies that it names beside it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use scangap_model::{AccountId, RegionName, ScanRule};
 use serde_json::Value;
 
-use super::stop::LeftDisabled;
+use super::stop::{LeftDisabled, Stop};
 use crate::commands::CellCommands;
 use crate::json::{canonical_sha256, scanning_json, sha256};
 use crate::read::{PlanReadError, whole};
@@ -29,8 +30,10 @@ pub struct PlanDocument {
     pub facts_sha256: String,
     /// What was counted for it.
     pub losses_sha256: Option<String>,
-    /// `None`: the account is in no organization, or it could not be described.
+    /// `None`: the account is in no organization.
     pub organization_id: Option<String>,
+    /// Whether the snapshot could not say which organization it is of: nobody can check that it is the right one.
+    pub organization_unknown: bool,
     pub simulated: bool,
     /// What the plan was told to keep out of.
     pub blocklist: Vec<AccountId>,
@@ -156,6 +159,17 @@ impl PlanDocument {
         Self { repairs: Vec::new(), resyncs, ..self.clone() }
     }
 
+    /// The plan without what takes one of these accounts.
+    pub(super) fn without(&self, refused: &BTreeMap<AccountId, Stop>) -> Self {
+        let repairs = self.repairs.iter().filter(|step| !refused.contains_key(&step.account));
+        let takes = |step: &Resync| refused.contains_key(&step.account) || refused.contains_key(&step.toggled_from);
+        Self {
+            repairs: repairs.cloned().collect(),
+            resyncs: self.resyncs.iter().filter(|step| !takes(step)).cloned().collect(),
+            ..self.clone()
+        }
+    }
+
     /// Images that all of its re-syncs leave without coverage.
     pub fn images_lost(&self) -> u64 {
         self.resyncs.iter().map(|step| step.images_not_rescanned).sum()
@@ -190,6 +204,7 @@ fn document(value: &Value, folder: &Path, plan_sha256: String) -> Option<PlanDoc
         facts_sha256: text(value, "facts_sha256")?,
         losses_sha256: text(value, "losses_sha256"),
         organization_id: text(value, "organization_id").filter(|id| id != "unknown"),
+        organization_unknown: text(value, "organization_id").is_some_and(|id| id == "unknown"),
         simulated: value.get("simulated")?.as_bool()?,
         blocklist: blocklist.iter().map(|id| id.as_str()?.parse().ok()).collect::<Option<_>>()?,
         findings_lost: value.get("losses")?.get("findings")?.as_u64(),

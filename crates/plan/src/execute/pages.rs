@@ -6,6 +6,9 @@ use scangap_aws::CallError;
 use scangap_aws::read::Page;
 use scangap_model::Api;
 
+/// Empty pages in a row after which a list is taken for one that never ends.
+const EMPTY_PAGES_MAX: usize = 100;
+
 /// The pages of a list, one after the other, to whoever takes them.
 pub(super) async fn pages<T, R>(
     api: Api,
@@ -17,11 +20,14 @@ where
 {
     let mut seen = BTreeSet::new();
     let mut token = None;
+    let mut empty = 0;
     loop {
         let Page { items, next } = page(token).await.map_err(|error| error.to_string())?;
+        empty = if items.is_empty() { empty + 1 } else { 0 };
         take(items)?;
         match next {
             None => return Ok(()),
+            Some(_) if empty >= EMPTY_PAGES_MAX => return Err(format!("{api} gave {empty} empty pages in a row")),
             Some(next) if !seen.insert(next.clone()) => return Err(format!("{api} gave the same page token twice")),
             Some(next) => token = Some(next),
         }

@@ -130,6 +130,8 @@ pub struct Outcome {
     /// Whether anything may have been changed, by this run or an earlier one.
     pub begun: bool,
     pub stopped: Option<Stop>,
+    /// Why accounts could not be opened: their steps were not made.
+    pub refused: Vec<Stop>,
     pub left_disabled: Vec<LeftDisabled>,
 }
 
@@ -165,11 +167,20 @@ impl fmt::Debug for Executor<'_> {
 
 /// Growing pauses, until patience ends.
 pub(super) struct Waits {
+    half: Instant,
     until: Instant,
     next: Duration,
 }
 
 impl Waits {
+    fn until(now: Instant, patience: Duration) -> Self {
+        Self { half: now + patience / 2, until: now + patience, next: FIRST_PAUSE }
+    }
+
+    pub(super) fn is_half_over(&self) -> bool {
+        Instant::now() >= self.half
+    }
+
     pub(super) fn is_over(&self) -> bool {
         Instant::now() >= self.until
     }
@@ -238,7 +249,10 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn executor(self, plan: &'a PlanDocument, access: Access, journal: Option<&'a Mutex<Journal>>) -> Executor<'a> {
+    fn executor<'e>(self, plan: &'e PlanDocument, access: Access, journal: Option<&'e Mutex<Journal>>) -> Executor<'e>
+    where
+        'a: 'e,
+    {
         Executor {
             access,
             cancel: self.cancel.clone(),
@@ -265,8 +279,9 @@ impl<'a> Work<'a> {
     ) -> Result<(), Stop> {
         if self.options.dry_run {
             self.admissible()?;
-            let access = Access::open(connection, identity, self.plan, self.options).await?;
-            return self.executor(self.plan, access, None).stages(outcome).await;
+            let mut access = Access::open(connection, identity, self.plan, self.options).await?;
+            let possible = self.without_refused(&mut access, outcome);
+            return self.executor(&possible, access, None).stages(outcome).await;
         }
         if told.open().next().is_none() {
             self.admissible()?;
@@ -288,8 +303,9 @@ impl<'a> Work<'a> {
             return Err(self.what_is_open_still()?.unwrap_or(Stop::OnlyBroughtBack));
         }
         self.admissible()?;
-        let access = Access::open(connection, identity, self.plan, self.options).await?;
-        let executor = self.executor(self.plan, access, Some(&journal));
+        let mut access = Access::open(connection, identity, self.plan, self.options).await?;
+        let possible = self.without_refused(&mut access, outcome);
+        let executor = self.executor(&possible, access, Some(&journal));
         let event = if told.lines == 0 { "begin" } else { "resume" };
         let caller = json!(executor.access.identity.arn);
         let reports = json!(self.options.findings_reports.as_ref().map(FindingsReports::journaled));
@@ -307,7 +323,24 @@ impl<'a> Work<'a> {
         let how = ended.as_ref().err().map_or_else(|| "finished".to_owned(), ToString::to_string);
         // What was done stands above; that this line cannot be written must not hide it.
         let _ = executor.write("end", None, &[("outcome", json!(how))]).await;
-        ended
+        // Everything else was done: what was not is why it did not come to its end.
+        ended.and_then(|()| outcome.refused.pop().map_or(Ok(()), Err))
+    }
+
+    /// The plan without the steps of accounts that no role opens. Each is told of.
+    fn without_refused(&self, access: &mut Access, outcome: &mut Outcome) -> PlanDocument {
+        let possible = self.plan.without(&access.refused);
+        let kept = |id: &str| {
+            possible.repairs.iter().any(|step| step.id == id) || possible.resyncs.iter().any(|step| step.id == id)
+        };
+        let repairs = self.plan.repairs.iter().map(|step| (&step.id, step.account, step.account));
+        let resyncs = self.plan.resyncs.iter().map(|step| (&step.id, step.account, step.toggled_from));
+        for (id, account, other) in repairs.chain(resyncs).filter(|(id, ..)| !kept(id)) {
+            let why = access.refused.get(&account).or_else(|| access.refused.get(&other)).map(ToString::to_string);
+            (self.listener)(ApplyEvent::Failed { step: id.clone(), why: why.unwrap_or_default() });
+        }
+        outcome.refused = std::mem::take(&mut access.refused).into_values().collect();
+        possible
     }
 
     /// One cell with its own roles alone: another account that does not open is no reason to leave this one off.
@@ -340,6 +373,9 @@ impl<'a> Work<'a> {
     /// What stands against a plan before anybody is asked.
     fn admissible(&self) -> Result<(), Stop> {
         let (plan, options) = (self.plan, self.options);
+        if plan.organization_unknown {
+            return Err(Stop::OrganizationUnknown);
+        }
         let listed = |account: &AccountId| options.blocklist.contains(account) || plan.blocklist.contains(account);
         let repairs = plan.repairs.iter().map(|step| (&step.id, step.account));
         let mut steps = repairs.chain(plan.resyncs.iter().map(|step| (&step.id, step.account)));
@@ -383,6 +419,7 @@ impl Outcome {
             left: 0,
             begun: false,
             stopped: None,
+            refused: Vec::new(),
             left_disabled: Vec::new(),
         }
     }
@@ -665,15 +702,15 @@ impl Executor<'_> {
     }
 
     pub(super) fn waits(&self) -> Waits {
-        Waits { until: Instant::now() + self.patience(), next: FIRST_PAUSE }
+        Waits::until(Instant::now(), self.patience())
     }
 
     pub(super) fn waits_for_coverage(&self) -> Waits {
-        Waits { until: Instant::now() + self.options.wait, next: FIRST_PAUSE }
+        Waits::until(Instant::now(), self.options.wait)
     }
 
     pub(super) fn settling(&self) -> Waits {
-        Waits { until: Instant::now() + (self.patience() / 4).min(SETTLING), next: FIRST_PAUSE }
+        Waits::until(Instant::now(), (self.patience() / 4).min(SETTLING))
     }
 
     /// Reads until there is an answer, an error that stays, or no patience left.

@@ -19,6 +19,10 @@ pub enum Stop {
     OtherOrganization { expected: String, found: String },
     #[error("the plan is {}, and the endpoint is {}", if *.plan_is_simulated { "simulated" } else { "real" }, if *.plan_is_simulated { "AWS's" } else { "not AWS's" })]
     Crossed { plan_is_simulated: bool },
+    #[error(
+        "the plan is of an organization that could not be described when it was audited: nobody can see that it is this one"
+    )]
+    OrganizationUnknown,
     #[error("the organization could not be described, to see that it is the plan's")]
     Organization(#[source] CallError),
     #[error("the caller is not who it was when the apply began: {now}, and not {then}")]

@@ -83,6 +83,9 @@ impl Question {
 
     fn decisions(&self) -> Vec<(Action, Decision)> {
         let context = Context::new(&self.request);
+        if self.request.principal == Caller::Inspector {
+            return self.actions.iter().map(|&action| (action, self.for_inspector(action, &context))).collect();
+        }
         let judged = |counting: &[Counts]| -> Vec<usize> {
             let counts = |at: &usize| self.policies.get(*at).is_some_and(|policy| counting.contains(&policy.counts));
             (0..self.policies.len()).filter(counts).collect()
@@ -112,6 +115,44 @@ impl Question {
             (action, decision)
         };
         self.actions.iter().copied().map(one).collect()
+    }
+
+    /// Inspector's role needs no Allow: each policy decides by itself, and they count together as in a report. Denied if any
+    /// denies, else unknown if one is unread, else depends if any does.
+    fn for_inspector(&self, action: Action, context: &Context<'_>) -> Decision {
+        let counting = self.policies.iter().enumerate().filter(|(_, policy)| policy.counts != Counts::No);
+        let each: Vec<(Decision, Counts)> = counting
+            .map(|(at, policy)| {
+                let mut decision = decide(&[&policy.document], action, context);
+                decision.statements.iter_mut().for_each(|statement| statement.document = at);
+                (decision, policy.counts)
+            })
+            .collect();
+        let denied = |decision: &Decision| decision.verdict == Verdict::Denied;
+        let surely = each.iter().any(|(decision, counts)| *counts == Counts::Yes && denied(decision));
+        let mut together = Decision::nothing();
+        let mut verdicts = Vec::new();
+        for (decision, counts) in each {
+            let open = matches!(decision.verdict, Verdict::Denied | Verdict::Depends);
+            // Only under V2, and whether it is V2 is not known.
+            let only_under_v2 = counts == Counts::IfV2 && open && !surely;
+            if only_under_v2 {
+                together.depends_on.insert("REGISTRY_POLICY_SCOPE".to_owned());
+            }
+            verdicts.push(if only_under_v2 { Verdict::Depends } else { decision.verdict });
+            // Where one denies, the others that may do so decide nothing.
+            if !surely || denied(&decision) {
+                together.statements.extend(decision.statements);
+            }
+            together.depends_on.extend(decision.depends_on);
+            together.notes.extend(decision.notes);
+        }
+        verdicts.extend(self.unread.map(|_| Verdict::Unknown));
+        together.verdict = Verdict::fold(verdicts);
+        if together.verdict != Verdict::Depends {
+            together.depends_on.clear();
+        }
+        together
     }
 
     /// The policy that was asked about, with Inspector's role exempted.

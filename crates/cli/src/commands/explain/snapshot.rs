@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use scangap_assess::inspector_request;
 use scangap_model::{Asked, Observed};
-use scangap_policy::{Organization, PolicyKind, Tags};
+use scangap_policy::PolicyKind;
 use scangap_snapshot::Snapshot;
 
 use super::super::audit::time;
@@ -13,12 +14,17 @@ use crate::args::Explain;
 use crate::error::CliError;
 
 pub(super) fn question(command: &Explain, path: &Path) -> Result<Question, CliError> {
+    // What is explained must be what was audited.
+    let hash = Snapshot::hash_facts(path).map_err(CliError::Snapshot)?;
+    if hash.stored.is_some_and(|stored| stored != hash.computed) {
+        return Err(CliError::Tampered(path.to_owned()));
+    }
     let snapshot = Snapshot::open(path).map_err(CliError::Snapshot)?;
-    let mut request = ask::request(command)?;
+    let asked = ask::request(command)?;
     let facts = &snapshot.facts;
     let name = command.repository.clone().unwrap_or_default();
     let missing = || CliError::NoPolicy(name.clone());
-    let found = snapshot.repositories.find(request.account, &request.region, &name).map_err(CliError::Snapshot)?;
+    let found = snapshot.repositories.find(asked.account, &asked.region, &name).map_err(CliError::Snapshot)?;
     let found = found.ok_or_else(missing)?;
     let text_of = |hash| facts.policies.get(hash).cloned();
     let mut policies = Vec::new();
@@ -31,7 +37,7 @@ pub(super) fn question(command: &Explain, path: &Path) -> Result<Question, CliEr
         Observed::Absent => {}
         Observed::Unknown(_) => unread = Some("the snapshot holds no repository policy: it could not be read"),
     }
-    if let Some(cell) = facts.cells.get(&(request.account, request.region.clone())) {
+    if let Some(cell) = facts.cells.get(&(asked.account, asked.region.clone())) {
         let scope = cell.registry_policy_scope.known().map(String::as_str);
         match (scope, &cell.registry_policy) {
             // AWS: under V1 a registry policy does nothing to Inspector.
@@ -48,13 +54,10 @@ pub(super) fn question(command: &Explain, path: &Path) -> Result<Question, CliEr
     } else {
         unread = Some("the snapshot does not say whether there is a registry policy");
     }
-    let organization_path =
-        facts.accounts.get(&request.account).and_then(|account| account.organization_path.known().cloned());
-    if let (Some(id), Some(_)) = (facts.organization.id.known(), &organization_path) {
-        request.organization = Organization::Member { id: id.to_string(), path: organization_path };
-    }
-    request.tags = found.tags.known().cloned().map_or(Tags::Unknown, Tags::Known);
-    request.as_of = time(command.as_of.as_ref(), snapshot.meta.as_of)?;
+    // The report's own request, so that what is explained here is what is decided there.
+    let as_of = time(command.as_of.as_ref(), snapshot.meta.as_of)?;
+    let mut request = inspector_request(facts, asked.account, &asked.region, Some(&found.name), &found.tags, as_of);
+    request.principal = asked.principal;
     ask::state(command, &mut request)?;
     // Accounts that the organization listed have a state.
     let listed = facts.accounts.iter().filter(|(_, account)| account.state.known().is_some());

@@ -8,8 +8,10 @@ use serde_json::json;
 use super::{Cell, ENABLED, ON_ALREADY, describe};
 use crate::execute::document::{Resync, policy_sha256, scanning_sha256};
 use crate::execute::journal::Progress;
+use crate::execute::pages::pages;
 use crate::execute::run::{ApplyEvent, Executor, may_pass};
 use crate::execute::stop::Stop;
+use crate::governs::inspector_policy_governs;
 
 /// What differs from what the plan saw, in words. Empty: nothing.
 pub(in crate::execute) async fn stale(executor: &Executor<'_>, step: &Resync) -> Result<Vec<String>, Stop> {
@@ -75,15 +77,26 @@ pub(in crate::execute) async fn stale(executor: &Executor<'_>, step: &Resync) ->
         })
         .await
         .map_err(failed("reading the organization's Inspector policy"))?;
-    if governed.is_some() {
+    if governed.is_some_and(|policy| inspector_policy_governs(&policy, &step.region)) {
         differences.push("an Inspector policy of the organization governs it now".to_owned());
     }
-    let permitted = executor
-        .patient(|| async { from.permissions(&access.call(Api::ListAccountPermissions), None).await })
-        .await
-        .map_err(failed("reading what Inspector permits"))?;
+    let mut permitted: Vec<String> = Vec::new();
+    let page = |token: Option<String>| {
+        let from = &from;
+        let read = move || {
+            let token = token.clone();
+            async move { from.permissions(&access.call(Api::ListAccountPermissions), token).await }
+        };
+        executor.patient(read)
+    };
+    let take = |more: Vec<String>| {
+        permitted.extend(more);
+        Ok(())
+    };
+    let surprise = |what| Stop::Surprise { step: step.id.clone(), what };
+    pages(Api::ListAccountPermissions, page, take).await.map_err(surprise)?;
     for needed in ["DISABLE_SCANNING", "ENABLE_SCANNING"] {
-        if !permitted.items.iter().any(|has| has == needed) {
+        if !permitted.iter().any(|has| has == needed) {
             differences.push(format!("Inspector does not let account {} {needed} any more", step.toggled_from));
         }
     }
