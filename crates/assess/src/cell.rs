@@ -22,6 +22,7 @@ fn unknown_word(cell: &CellFacts, api: Api, word: &str) -> Gap {
         kind: GapKind::MalformedAnswer,
         code: "UnknownWord".to_owned(),
         cause: Cause::NotStated,
+        policy_arn: String::new(),
         message: format!("`{word}` is a word that this version does not know"),
         attempts: 1,
     }

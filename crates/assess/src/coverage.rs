@@ -18,6 +18,11 @@ pub enum Coverage {
     },
 }
 
+/// Whether the repository's own row says that its policy keeps Inspector out.
+pub(crate) fn denies(coverage: &Coverage) -> bool {
+    matches!(coverage, Coverage::Row { reason, .. } if reason == ACCESS_DENIED)
+}
+
 /// What coverage says of a repository's images.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageCoverage {
@@ -208,6 +213,7 @@ mod tests {
             kind: scangap_model::GapKind::Timeout,
             code: String::new(),
             cause: scangap_model::Cause::NotStated,
+            policy_arn: String::new(),
             message: String::new(),
             attempts: 1,
         }

@@ -164,6 +164,7 @@ mod tests {
             kind: GapKind::AccessDenied,
             code: String::new(),
             cause: Cause::NotStated,
+            policy_arn: String::new(),
             message: String::new(),
             attempts: 1,
         }

@@ -18,7 +18,8 @@ pub struct PolicyEvidence {
     pub repaired: Result<String, String>,
 }
 
-/// `None` where the repository's own policy was not read, is none, or lets Inspector through.
+/// `None` where the repository's own policy was not read, is none, or lets Inspector through. A text that is no policy is
+/// evidence too.
 pub fn policy_evidence(facts: &AuditFacts, repository: &RepositoryFacts, as_of: Timestamp) -> Option<PolicyEvidence> {
     let text = repository.policy.known().and_then(|hash| facts.policies.get(hash))?;
     let (account, region) = (repository.account, &repository.region);
@@ -27,7 +28,18 @@ pub fn policy_evidence(facts: &AuditFacts, repository: &RepositoryFacts, as_of: 
 }
 
 fn evidence(text: &str, actions: &[Action], request: &Request) -> Option<PolicyEvidence> {
-    let document = PolicyDocument::parse(text).ok()?;
+    let document = match PolicyDocument::parse(text) {
+        Ok(document) => document,
+        Err(error) => {
+            let repaired = Err(format!("it is no policy: {error}"));
+            return Some(PolicyEvidence {
+                text: text.to_owned(),
+                statements: Vec::new(),
+                responsible: Vec::new(),
+                repaired,
+            });
+        }
+    };
     let context = Context::new(request);
     let decisions = actions.iter().map(|&action| decide(&[&document], action, &context));
     let mut statements: Vec<usize> = decisions

@@ -167,6 +167,7 @@ fn unknown_word(facts: &ResyncFacts, word: &str) -> Gap {
         kind: GapKind::MalformedAnswer,
         code: format!("UnknownDuration {word}"),
         cause: Cause::NotStated,
+        policy_arn: String::new(),
         message: "a re-scan duration that this version does not know".to_owned(),
         attempts: 1,
     }
@@ -331,6 +332,7 @@ mod tests {
             kind: scangap_model::GapKind::AccessDenied,
             code: "AccessDeniedException".into(),
             cause: scangap_model::Cause::NotStated,
+            policy_arn: String::new(),
             message: String::new(),
             attempts: 1,
         };

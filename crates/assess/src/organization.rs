@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use jiff::Timestamp;
 use rayon::prelude::*;
 use scangap_model::{
-    AccountId, AuditFacts, CellFacts, CellOutcome, Diagnosis, Gap, PolicyHash, RecordError, RegionName, Repositories,
-    RepositoryRecord,
+    AccountId, AuditFacts, CellFacts, CellOutcome, Diagnosis, Gap, GapKind, PolicyHash, RecordError, RegionName,
+    Repositories, RepositoryRecord,
 };
 
 use crate::cell::{self, CellAssessment};
@@ -31,8 +31,10 @@ pub struct Assessment {
     pub gaps: Vec<Gap>,
     /// How many repositories of each cell fall in each diagnosis. Cells without repositories are not in it.
     pub by_cell: BTreeMap<CellKey, BTreeMap<Diagnosis, usize>>,
-    /// The images of the repositories of each diagnosis.
+    /// The images of the repositories of each diagnosis, where ECR's list of them was read.
     pub images: BTreeMap<Diagnosis, ImageTotals>,
+    /// The images of repositories that are known from Inspector's coverage alone.
+    pub images_unlisted: ImageTotals,
     /// How often policies were judged: once for all repositories of a cell that share them.
     pub judged: usize,
 }
@@ -80,7 +82,7 @@ impl Assessment {
     }
 
     pub fn all_images(&self) -> ImageTotals {
-        let mut all = ImageTotals::default();
+        let mut all = self.images_unlisted.clone();
         self.images.values().for_each(|images| all.merge(images.clone()));
         all
     }
@@ -114,9 +116,10 @@ pub fn assess(
     let mut assessment = Assessment {
         repositories: Vec::with_capacity(count),
         cells: Vec::new(),
-        gaps: facts.gaps.clone(),
+        gaps: facts.gaps.iter().filter(|gap| gap.kind != GapKind::NotForMembers).cloned().collect(),
         by_cell: BTreeMap::new(),
         images: BTreeMap::new(),
+        images_unlisted: ImageTotals::default(),
         judged: 0,
     };
     // Each task reads its own range: nothing is handed from thread to thread but what is kept.
@@ -139,6 +142,7 @@ pub fn assess(
         for (diagnosis, images) in task.images {
             assessment.images.entry(diagnosis).or_default().merge(images);
         }
+        assessment.images_unlisted.merge(task.images_unlisted);
         assessment.gaps.extend(task.gaps);
     }
     assessment.judged = judge.judged.into_inner();
@@ -171,6 +175,7 @@ struct Task {
     repositories: Vec<RepositoryAssessment>,
     by_cell: BTreeMap<CellKey, BTreeMap<Diagnosis, usize>>,
     images: BTreeMap<Diagnosis, ImageTotals>,
+    images_unlisted: ImageTotals,
     gaps: Vec<Gap>,
 }
 
@@ -239,7 +244,12 @@ impl Judge<'_> {
             let (repository, gap) = view.assess(record, policy);
             *diagnoses.entry(repository.diagnosis).or_default() += 1;
             let images = images_of(&record.images, &cell.image_coverage);
-            task.images.entry(repository.diagnosis).or_default().add(&images);
+            let totals = if cell.is_listed() {
+                task.images.entry(repository.diagnosis).or_default()
+            } else {
+                &mut task.images_unlisted
+            };
+            totals.add(&images);
             task.repositories.push(repository);
             task.gaps.extend(gap);
         }

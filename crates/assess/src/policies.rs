@@ -69,6 +69,7 @@ pub(crate) fn malformed(
         kind: GapKind::MalformedAnswer,
         code: "MalformedPolicyDocument".to_owned(),
         cause: Cause::NotStated,
+        policy_arn: String::new(),
         message: error.to_string(),
         attempts: 1,
     })

@@ -15,13 +15,17 @@ use crate::coverage::{self, ACCESS_DENIED, Coverage};
 use crate::diagnose::{Layers, Selection, diagnose, selection};
 use crate::policies::{self, Found, Policies, Scope};
 
-/// Why an unreadable repository is probably unreadable.
+/// Why an unreadable repository is probably unreadable, or what an undecided one probably is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LikelyCause {
     /// The refusal is an explicit deny in a resource-based policy.
     PolicyDeniesAuditor,
     /// ... and coverage says `ACCESS_DENIED` too: the deny that blocks the auditor blocks Inspector.
     BlockedLikely,
+    /// The policy depends on what is not known, and coverage says `ACCESS_DENIED`.
+    DeniedLikely,
+    /// The policy depends on what is not known, and an image was scanned under the same text.
+    AllowedLikely,
 }
 
 impl LikelyCause {
@@ -29,6 +33,8 @@ impl LikelyCause {
         match self {
             Self::PolicyDeniesAuditor => "policy_denies_auditor",
             Self::BlockedLikely => "blocked_likely",
+            Self::DeniedLikely => "denied_likely",
+            Self::AllowedLikely => "allowed_likely",
         }
     }
 }
@@ -56,6 +62,8 @@ pub struct RepositoryAssessment {
     pub diagnosis: Diagnosis,
     pub selection: Selection,
     pub likely_cause: Option<LikelyCause>,
+    /// Its own policy was read, and what was read is no policy.
+    pub malformed: bool,
     pub policy: Arc<PolicyAssessment>,
 }
 
@@ -117,9 +125,21 @@ impl CellView<'_> {
         let malformed = repository.policy.known().and_then(|hash| {
             policies::malformed(self.policies, hash, Api::GetRepositoryPolicy, place, repository.name.as_str())
         });
-        let likely_cause = likely_cause(diagnosis, repository, &coverage);
-        let identity = identity(repository);
-        (RepositoryAssessment { identity, diagnosis, selection, likely_cause, policy }, malformed)
+        let likely_cause = match diagnosis {
+            Diagnosis::Unreadable => why_unreadable(repository, &coverage),
+            Diagnosis::Undecided => (coverage::denies(&coverage) || record.images.any_with(ACCESS_DENIED))
+                .then_some(LikelyCause::DeniedLikely),
+            _ => None,
+        };
+        let assessment = RepositoryAssessment {
+            identity: identity(repository),
+            diagnosis,
+            selection,
+            likely_cause,
+            malformed: malformed.is_some(),
+            policy,
+        };
+        (assessment, malformed)
     }
 }
 
@@ -205,15 +225,10 @@ fn combine(
     Verdict::fold([own_verdict, registry_verdict])
 }
 
-fn likely_cause(diagnosis: Diagnosis, repository: &RepositoryFacts, coverage: &Coverage) -> Option<LikelyCause> {
+fn why_unreadable(repository: &RepositoryFacts, coverage: &Coverage) -> Option<LikelyCause> {
     let denied_by_resource = |gap: &Gap| gap.kind == GapKind::AccessDenied && gap.cause == Cause::ResourcePolicy;
-    if diagnosis != Diagnosis::Unreadable || !repository.gaps().any(denied_by_resource) {
-        return None;
-    }
-    match coverage {
-        Coverage::Row { reason, .. } if reason == ACCESS_DENIED => Some(LikelyCause::BlockedLikely),
-        Coverage::Row { .. } | Coverage::NoRow | Coverage::Gap(_) | Coverage::NotAsked => {
-            Some(LikelyCause::PolicyDeniesAuditor)
-        }
-    }
+    repository
+        .gaps()
+        .any(denied_by_resource)
+        .then(|| if coverage::denies(coverage) { LikelyCause::BlockedLikely } else { LikelyCause::PolicyDeniesAuditor })
 }

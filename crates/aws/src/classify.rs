@@ -30,6 +30,7 @@ impl CallError {
             kind: self.kind,
             code: self.code,
             cause: self.cause,
+            policy_arn: denying_policy(self.kind, &self.message),
             message: self.message,
             attempts: self.attempts,
         }
@@ -264,6 +265,15 @@ fn cause_of(message: &str) -> Cause {
         .map_or(Cause::NotStated, |(_, cause)| cause)
 }
 
+/// AWS: `with an explicit deny in a service control policy: <policy ARN>`. Older messages name no policy. The ARNs of the
+/// caller and of the resource stand before it.
+fn denying_policy(kind: GapKind, message: &str) -> String {
+    let after = message.split_once("explicit deny in").map(|(_, after)| after);
+    let arn = after.filter(|_| kind == GapKind::AccessDenied).and_then(|after| after.get(after.find("arn:")?..));
+    let end = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | ')' | '"');
+    arn.and_then(|arn| arn.split(end).next()).map_or_else(String::new, |arn| arn.trim_end_matches('.').to_owned())
+}
+
 /// What differs between two runs with the same outcome is cut: request ids, and the links that AWS appends.
 fn clean(message: &str) -> String {
     let end = ["(RequestId", "Request ID", "RequestID", "request id", "https://", "Encoded authorization"]
@@ -299,6 +309,20 @@ mod tests {
         check("... with an explicit deny in the role trust policy", Cause::TrustPolicy);
         check("because no session policy allows the ecr:PutImage action", Cause::SessionPolicy);
         check("You don't have permissions to access this resource.", Cause::NotStated);
+    }
+
+    // Holds: 3 What was not read: a gap names the policy that denies, where AWS does
+    #[test]
+    fn the_denying_policy_is_named_where_aws_names_it() {
+        let denied = |message: &str| denying_policy(GapKind::AccessDenied, message);
+        let opening = "User: arn:aws:sts::1:assumed-role/a/b is not authorized to perform: ecr:X on resource: arn:aws:ecr:r:1:repository/x";
+        let scp = "arn:aws:organizations::999999999999:policy/o-abc/service_control_policy/p-1234";
+        for end in ["", ".", ", and more", " (Service: Ecr)"] {
+            let message = format!("{opening} with an explicit deny in a service control policy: {scp}{end}");
+            assert_eq!(denied(&message), scp, "{message}");
+        }
+        assert_eq!(denied(&format!("{opening} with an explicit deny in a service control policy")), "");
+        assert_eq!(denied(&format!("{opening} because no identity-based policy allows the ecr:X action")), "");
     }
 
     // Holds: 7 The wire: errors are classified by code, never by text

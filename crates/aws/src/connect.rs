@@ -4,24 +4,30 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::SystemTimeSource;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
-use aws_smithy_runtime_api::client::http::{HttpClient, SharedHttpClient, http_client_fn};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::os_shim_internal::{Env, Fs};
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use jiff::Timestamp;
-use scangap_model::{AccountId, Arn, Partition, RegionName, region_info};
+use scangap_model::{AccountId, Arn, Partition, RegionName, partition_without_inspector, region_info};
 
 use crate::classify::CallError;
 use crate::credentials::{AssumeOptions, AssumedRole, Sts};
+use crate::http;
 use crate::limits::{Buckets, Limits};
 use crate::meter::{Call, Meter};
 use crate::port::{Port, Retries};
 use crate::read::{AccountReader, OrganizationReader, send};
+use crate::settings::{SettingError, Settings};
 
 #[derive(Debug, Clone)]
 pub struct ConnectOptions {
@@ -49,14 +55,20 @@ pub struct SimulatedEndpoint {
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     #[error("no AWS credentials were found")]
-    NoCredentials(#[source] aws_credential_types::provider::error::CredentialsError),
+    NoCredentials(#[source] CredentialsError),
+    #[error("the AWS credentials could not be loaded")]
+    CredentialsFailed(#[source] CredentialsError),
     #[error("no AWS credentials were found")]
     NoCredentialChain,
     #[error("failed to read the CA bundle `{path}`")]
     CaBundle { path: PathBuf, source: std::io::Error },
     #[error("the CA bundle `{path}` holds no PEM certificate")]
     CaBundleEmpty { path: PathBuf },
-    #[error("`{0}` is in no partition that has Amazon Inspector")]
+    #[error("the CA bundle `{path}` holds a certificate that cannot be read: number {number}")]
+    CaBundleBroken { path: PathBuf, number: usize },
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    #[error("{0} has no Amazon Inspector")]
     Partition(String),
     #[error("AWS did not say who the caller is")]
     Identity(#[source] CallError),
@@ -109,6 +121,7 @@ pub struct Connection {
     partition: Partition,
     meter: Arc<Meter>,
     clock: Clock,
+    credentials_from: String,
 }
 
 impl Connection {
@@ -119,39 +132,63 @@ impl Connection {
             .read_timeout(options.attempt_timeout)
             .operation_attempt_timeout(options.attempt_timeout)
             .build();
-        let http = shared_http_client(options.ca_bundle.as_ref())?;
         if let Some(simulated) = &options.simulated {
+            let http = http::client(None, &http::Way::Straight)?;
             return Ok(Self::simulated(simulated, http, timeouts, options));
         }
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http).timeout_config(timeouts);
-        if let Some(profile) = &options.profile {
+        let settings = Settings::read(&Env::real(), &Fs::real(), options.profile.as_deref()).await?;
+        let endpoint = options.endpoint_url.clone().filter(|url| !url.is_empty());
+        let way = endpoint.clone().map_or(http::Way::Proxied, http::Way::Confined);
+        let http = http::client(options.ca_bundle.as_ref().or(settings.ca_bundle.as_ref()), &way)?;
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http.clone())
+            .timeout_config(timeouts)
+            .retry_config(settings.retries);
+        if let Some(profile) = options.profile.as_ref().filter(|name| !name.is_empty()) {
             loader = loader.profile_name(profile);
+        }
+        if let Some(profile) = settings.credentials_of {
+            let region = options.region.clone().or(settings.region);
+            let region = region.unwrap_or_else(|| Partition::Aws.home_region().to_owned());
+            let configuration = ProviderConfig::default().with_http_client(http).with_region(Some(Region::new(region)));
+            let provider = ProfileFileCredentialsProvider::builder().configure(&configuration).profile_name(profile);
+            loader = loader.credentials_provider(provider.build());
         }
         if let Some(region) = &options.region {
             loader = loader.region(Region::new(region.clone()));
         }
-        if let Some(url) = &options.endpoint_url {
+        if let Some(url) = &endpoint {
             loader = loader.endpoint_url(url);
         }
-        let mut base = loader.load().await;
+        let base = loader.load().await;
         let provider = base.credentials_provider().ok_or(ConnectError::NoCredentialChain)?;
-        provider.provide_credentials().await.map_err(ConnectError::NoCredentials)?;
+        let first = provider.provide_credentials().await.map_err(|error| match error {
+            CredentialsError::CredentialsNotLoaded(_) => ConnectError::NoCredentials(error),
+            // A source was found, and it failed: an STS that cannot be reached is no lack of credentials.
+            _ => ConnectError::CredentialsFailed(error),
+        })?;
+        let source = source_of(&first);
+        let clock = Clock::new(options.clock);
+        let fetched = tokio::sync::Mutex::new((first, clock.now()));
+        let held = SharedCredentialsProvider::new(Held { credentials: fetched, source: provider, clock });
 
         let region =
             base.region().map_or_else(|| Partition::Aws.home_region().to_owned(), |region| region.as_ref().to_owned());
+        if let Some(partition) = partition_without_inspector(&region) {
+            return Err(ConnectError::Partition(format!("region `{region}` of partition {partition}")));
+        }
         let partition = Partition::of_region(&region);
         // Tokens of an opt-in region's STS endpoint need that region enabled in every target account.
         let sts_region = match region_info(&region) {
             Some(info) if info.default_enabled => region,
             Some(_) | None => partition.home_region().to_owned(),
         };
-        // Three attempts, the SDK's default, are few for an audit that shares rates with everything else.
-        let retries = match base.retry_config() {
-            Some(config) if config.max_attempts() != 3 => config.clone(),
-            _ => RetryConfig::standard().with_max_attempts(5),
-        };
-        base = base.into_builder().region(Region::new(sts_region)).retry_config(retries).build();
-        Ok(Self::of(base, partition, options))
+        let url = base.endpoint_url().filter(|url| !url.is_empty()).map(str::to_owned);
+        let of_services = NotEmpty(base.clone());
+        let mut builder = base.into_builder().region(Region::new(sts_region)).credentials_provider(held);
+        builder.set_endpoint_url(url);
+        let base = builder.service_config(of_services).build();
+        Ok(Self { credentials_from: source, ..Self::of(base, partition, options) })
     }
 
     fn of(base: SdkConfig, partition: Partition, options: &ConnectOptions) -> Self {
@@ -169,7 +206,13 @@ impl Connection {
             partition,
             meter,
             clock: Clock::new(options.clock),
+            credentials_from: "the simulation".to_owned(),
         }
+    }
+
+    /// Where the caller's credentials come from, in a few words.
+    pub fn credentials_from(&self) -> &str {
+        &self.credentials_from
     }
 
     /// Built by hand: no profile, variable or file of the user may lead a rehearsal to AWS.
@@ -277,28 +320,71 @@ async fn identity(sts: &aws_sdk_sts::Client, port: &Port, call: &Arc<Call>) -> R
     Ok(Identity { account, arn: text, partition })
 }
 
-/// One pool and one trust store for every client. The wrapper keeps `Client::new` from building a TLS connector only to
-/// validate the configuration, once per client.
-fn shared_http_client(ca_bundle: Option<&PathBuf>) -> Result<SharedHttpClient, ConnectError> {
-    let mut builder = aws_smithy_http_client::Builder::new()
-        .pool_idle_timeout(Duration::from_secs(20))
-        .tls_provider(Provider::Rustls(CryptoMode::Ring));
-    if let Some(path) = ca_bundle {
-        #[expect(clippy::disallowed_methods, reason = "the error names the path itself")]
-        let pem = std::fs::read(path).map_err(|source| ConnectError::CaBundle { path: path.clone(), source })?;
-        if !pem.windows(11).any(|window| window == b"-----BEGIN ") {
-            return Err(ConnectError::CaBundleEmpty { path: path.clone() });
-        }
-        // Like the AWS CLI: the bundle replaces the system's roots.
-        let store = TrustStore::empty().with_pem_certificate(pem);
-        let context = TlsContext::builder()
-            .with_trust_store(store)
-            .build()
-            .map_err(|_| ConnectError::CaBundleEmpty { path: path.clone() })?;
-        builder = builder.tls_context(context);
+/// Settings of single services, such as `AWS_ENDPOINT_URL_ECR`, of which an empty one is unset. The SDK would take it, and
+/// end the process.
+#[derive(Debug)]
+struct NotEmpty(SdkConfig);
+
+impl LoadServiceConfig for NotEmpty {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        self.0.service_config()?.load_config(key).filter(|value| !value.is_empty())
     }
-    let inner = builder.build_https();
-    Ok(http_client_fn(move |settings, components| inner.http_connector(settings, components)))
+}
+
+/// The caller's own credentials, fetched once for all that ask at the same time: behind them may be a process, or a person.
+#[derive(Debug)]
+struct Held {
+    credentials: tokio::sync::Mutex<(Credentials, Timestamp)>,
+    source: SharedCredentialsProvider,
+    clock: Clock,
+}
+
+/// Credentials that do not say when they expire are fetched again after so long: keys are rotated.
+const HELD: Duration = Duration::from_mins(15);
+/// So long before they expire credentials are fetched again.
+const EARLY: Duration = Duration::from_mins(2);
+
+impl Held {
+    async fn current(&self) -> Result<Credentials, CredentialsError> {
+        let mut held = self.credentials.lock().await;
+        let now = self.clock.now();
+        let until = match held.0.expiry().map(Timestamp::try_from) {
+            Some(Ok(expiry)) => expiry.saturating_sub(EARLY).unwrap_or(expiry),
+            Some(Err(_)) | None => held.1.saturating_add(HELD).unwrap_or(held.1),
+        };
+        if now >= until {
+            *held = (self.source.provide_credentials().await?, now);
+        }
+        Ok(held.0.clone())
+    }
+}
+
+impl ProvideCredentials for Held {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.current())
+    }
+}
+
+/// The SDK has no words for it but the name that each provider signs its credentials with, in `Debug`.
+fn source_of(credentials: &Credentials) -> String {
+    let text = format!("{credentials:?}");
+    let name =
+        text.split_once("provider_name: \"").and_then(|(_, rest)| rest.split_once('"')).map_or("", |(name, _)| name);
+    match name {
+        "EnvironmentVariable" => "the environment".to_owned(),
+        "ProfileFile" => "the profile's keys".to_owned(),
+        "AssumeRoleProvider" => "the profile's role".to_owned(),
+        "CredentialProcess" => "the profile's credential_process".to_owned(),
+        "SSO" => "IAM Identity Center".to_owned(),
+        "WebIdentityToken" => "a web identity token".to_owned(),
+        "EcsContainer" => "the container".to_owned(),
+        "Imds" | "Ec2InstanceMetadata" => "the instance's role".to_owned(),
+        "" => "a provider without a name".to_owned(),
+        other => other.to_owned(),
+    }
 }
 
 #[cfg(test)]

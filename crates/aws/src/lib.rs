@@ -9,10 +9,12 @@ mod classify;
 mod connect;
 mod credentials;
 mod gate;
+mod http;
 mod limits;
 mod meter;
 mod port;
 pub mod read;
+mod settings;
 pub mod write;
 
 pub use classify::CallError;
@@ -21,3 +23,4 @@ pub use credentials::{AssumeOptions, AssumedRole};
 pub use gate::Gate;
 pub use limits::THROTTLE_PATIENCE;
 pub use meter::{ApiCount, Call, Meter};
+pub use settings::SettingError;

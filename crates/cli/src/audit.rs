@@ -47,8 +47,8 @@ pub(crate) fn run(job: &Job) -> Result<Exit, CliError> {
     let (store, outcome) = collected?;
     let folder = store.folder().to_owned();
     let judged = store.close()?;
-    let exit = store::hand_over(&judged, None, &folder, &job.fail_on, &job.reports, job.quiet)?;
-    Ok(if outcome == Collected::Interrupted { Exit::Interrupted } else { exit })
+    let interrupted = outcome == Collected::Interrupted;
+    store::hand_over(&judged, None, &folder, &job.fail_on, &job.reports, job.quiet, interrupted)
 }
 
 /// Runs the collection beside its one listener, which is this function: it alone touches the store and the screen.
@@ -56,7 +56,12 @@ async fn gather(job: &Job, folder: Folder) -> Result<(Store, Collected), CliErro
     let connection = Connection::open(&job.connect).await.map_err(CliError::Connect)?;
     let identity = identity(&connection).await?;
     if job.quiet == 0 {
-        terminal::note(&sanitize(&format!("as {} in account {}", identity.arn, identity.account)));
+        terminal::note(&sanitize(&format!(
+            "as {} in account {}, by {}",
+            identity.arn,
+            identity.account,
+            connection.credentials_from()
+        )));
     }
     let cancel = CancellationToken::new();
     let stop = cancel.clone();

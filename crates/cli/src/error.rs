@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use scangap_aws::ConnectError;
+use scangap_aws::{ConnectError, SettingError};
 use scangap_collect::CollectError;
 use scangap_model::{Gap, GapKind};
 use scangap_plan::PlanReadError;
@@ -29,7 +29,9 @@ pub(crate) enum CliError {
     #[error("the audit cannot start")]
     Collect(#[source] CollectError),
     #[error("`{0}` is not a region")]
-    UnknownRegion(String, Option<&'static str>),
+    NotARegion(String),
+    #[error("Amazon Inspector does not exist in partition {partition}, the one of region `{region}`")]
+    NoInspector { region: String, partition: &'static str },
     #[error("`{value}` is not {expected}")]
     BadValue { value: String, expected: &'static str, hint: String },
     #[error("`{0}` already holds a snapshot")]
@@ -131,12 +133,15 @@ impl CliError {
                     Exit::Unexpected
                 }
                 ConnectError::NoCredentials(_)
+                | ConnectError::CredentialsFailed(_)
                 | ConnectError::NoCredentialChain
                 | ConnectError::Identity(_)
                 | ConnectError::BadIdentity(_) => Exit::NoPermission,
-                ConnectError::CaBundle { .. } | ConnectError::CaBundleEmpty { .. } | ConnectError::Partition(_) => {
-                    Exit::Usage
-                }
+                ConnectError::CaBundle { .. }
+                | ConnectError::CaBundleEmpty { .. }
+                | ConnectError::CaBundleBroken { .. }
+                | ConnectError::Setting(_)
+                | ConnectError::Partition(_) => Exit::Usage,
             },
             Self::Collect(error) => match error {
                 CollectError::NotAdministrator { .. }
@@ -146,11 +151,13 @@ impl CliError {
                 | CollectError::UnknownOrganizationalUnit(_)
                 | CollectError::NothingInScope => Exit::Usage,
                 CollectError::SessionPolicyRefused(_)
+                | CollectError::OrganizationalUnitsUnreadable { .. }
                 | CollectError::OrganizationUnreadable(_)
                 | CollectError::ListenerGone => Exit::Unexpected,
                 CollectError::Interrupted => Exit::Interrupted,
             },
-            Self::UnknownRegion(..)
+            Self::NotARegion(_)
+            | Self::NoInspector { .. }
             | Self::BadValue { .. }
             | Self::AlreadyAudited(_)
             | Self::FolderInUse(_)
@@ -196,6 +203,9 @@ impl CliError {
     /// One action.
     fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::Connect(ConnectError::CredentialsFailed(_)) => {
+                "the last cause says what failed; renew what the credentials are made from, or name another --profile".to_owned()
+            }
             Self::Connect(ConnectError::NoCredentials(_) | ConnectError::NoCredentialChain) => {
                 "run `aws sso login`, set AWS_PROFILE, or name a profile with --profile".to_owned()
             }
@@ -206,7 +216,25 @@ impl CliError {
                 GapKind::ClockSkew => "check the secret access key, and this machine's clock".to_owned(),
                 _ => error.clone().at(None, None, "").hint(),
             },
-            Self::Connect(ConnectError::CaBundle { .. } | ConnectError::CaBundleEmpty { .. }) => {
+            Self::Connect(ConnectError::Setting(setting)) => match setting {
+                SettingError::Value { .. } => "set it to that, or leave it unset".to_owned(),
+                SettingError::Files(_) => "mend the file, or name others with AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE".to_owned(),
+                SettingError::UnknownProfile { name, known } => {
+                    let score = |known: &&String| strsim::jaro_winkler(known, name);
+                    let nearest = known.iter().filter(|known| score(known) > 0.8).max_by(|a, b| score(a).total_cmp(&score(b)));
+                    match nearest {
+                        Some(nearest) => format!("did you mean `{nearest}`?"),
+                        None if known.is_empty() => "they hold no profile".to_owned(),
+                        None => format!("they hold {}", known.join(", ")),
+                    }
+                }
+                SettingError::Mfa { name } => format!(
+                    "get a session where you can type the code, and run with it: eval \"$(aws configure export-credentials --profile {name} --format env)\""
+                ),
+            },
+            Self::Connect(
+                ConnectError::CaBundle { .. } | ConnectError::CaBundleEmpty { .. } | ConnectError::CaBundleBroken { .. },
+            ) => {
                 "name a PEM file with --ca-bundle or AWS_CA_BUNDLE".to_owned()
             }
             Self::Connect(ConnectError::Partition(_) | ConnectError::BadIdentity(_)) => "check --endpoint-url and --region".to_owned(),
@@ -218,6 +246,9 @@ impl CliError {
                 "`aws organizations list-accounts` lists the accounts".to_owned()
             }
             Self::Collect(CollectError::UnknownOrganizationalUnit(_)) => "name an OU by id (ou-...) or by path (Workloads/Payments)".to_owned(),
+            Self::Collect(CollectError::OrganizationalUnitsUnreadable { cause, .. }) => {
+                format!("{}, or name the OU by its id (ou-...), or accounts with --accounts", cause.hint())
+            }
             Self::Collect(CollectError::NothingInScope) => "--accounts, --exclude-accounts and --ou together leave nothing".to_owned(),
             Self::Collect(CollectError::OrganizationRole(gap) | CollectError::OrganizationUnreadable(gap)) => gap.hint(),
             Self::Collect(CollectError::RoleRefusedEverywhere { .. }) => {
@@ -226,8 +257,8 @@ impl CliError {
             Self::Collect(CollectError::SessionPolicyRefused(_)) => {
                 "the role's own tags or managed session policies leave no room: use a role without session tags".to_owned()
             }
-            Self::UnknownRegion(_, Some(nearest)) => format!("did you mean `{nearest}`?"),
-            Self::UnknownRegion(_, None) => "name regions like `eu-west-1`".to_owned(),
+            Self::NotARegion(_) => "name regions like `eu-west-1`".to_owned(),
+            Self::NoInspector { .. } => "scangap audits the partitions aws, aws-cn and aws-us-gov".to_owned(),
             Self::BadValue { hint, .. } => hint.clone(),
             Self::AlreadyAudited(_) => "name another folder with --out; a snapshot is evidence and is never overwritten".to_owned(),
             Self::FolderInUse(_) => "name a new folder with --out: a plan has its own, and is never changed".to_owned(),
@@ -293,6 +324,7 @@ impl CliError {
                 CollectError::NotAdministrator { cause: gap, .. }
                 | CollectError::OrganizationRole(gap)
                 | CollectError::OrganizationUnreadable(gap)
+                | CollectError::OrganizationalUnitsUnreadable { cause: gap, .. }
                 | CollectError::RoleRefusedEverywhere { example: gap, .. }
                 | CollectError::SessionPolicyRefused(gap),
             ) => Some(gap),

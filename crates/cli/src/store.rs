@@ -268,7 +268,8 @@ pub(crate) fn introduce(facts: &OrganizationFacts, accounts_in_scope: usize) {
     terminal::note(&format!("{organization}: {accounts} in scope; {admin}"));
 }
 
-/// Writes every report beside the snapshot, shows the final screen, and says how it ended.
+/// Writes every report beside the snapshot, shows the final screen, and says how it ended. `interrupted`: this very run
+/// was, and not only the one that the snapshot is of.
 pub(crate) fn hand_over(
     judged: &Judged,
     changes: Option<&Changes>,
@@ -276,9 +277,11 @@ pub(crate) fn hand_over(
     fail_on: &FailOn,
     options: &Options,
     quiet: u8,
+    interrupted: bool,
 ) -> Result<Exit, CliError> {
     let meta = &judged.snapshot.meta;
     let input = judged.input(changes);
+    let exit = if interrupted { Exit::Interrupted } else { exit(&input, fail_on) };
     let run = RunEvidence {
         started_at: meta.started_at,
         finished_at: meta.finished_at,
@@ -302,8 +305,8 @@ pub(crate) fn hand_over(
     manifest(&batch, directory, &others, meta.simulated, &meta.tool_version).map_err(CliError::Report)?;
     batch.commit_in_place_of_former(directory).map_err(CliError::Report)?;
     if quiet < 2 {
-        let mut screen =
-            final_screen(&input, &terminal::paint).map_err(|error| CliError::Facts(Unreadable(Box::new(error))))?;
+        let mut screen = final_screen(&input, exit.code(), &terminal::paint)
+            .map_err(|error| CliError::Facts(Unreadable(Box::new(error))))?;
         let calls: u64 = meta.api_use.iter().map(|used| used.calls).sum();
         let throttled: u64 = meta.api_use.iter().map(|used| used.throttled).sum();
         let took = match (meta.started_at, meta.finished_at) {
@@ -323,7 +326,7 @@ pub(crate) fn hand_over(
         );
         terminal::out(&screen);
     }
-    Ok(exit(&input, fail_on))
+    Ok(exit)
 }
 
 fn duration(from: Timestamp, to: Timestamp) -> String {

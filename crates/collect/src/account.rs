@@ -5,7 +5,7 @@ use std::sync::Arc;
 use scangap_aws::CallError;
 use scangap_aws::read::AccountReader;
 use scangap_model::{
-    AccountId, Api, Gap, GapKind, Observed, REGIONS, RegionFact, RegionName, RegionStatus, RegionsSource,
+    AccountId, Api, Gap, GapKind, Observed, RegionFact, RegionName, RegionStatus, RegionsSource, region_info,
 };
 
 use tokio::sync::OnceCell;
@@ -129,12 +129,8 @@ async fn ask_regions(context: &Context, account: &OpenedAccount) -> Regions {
 
     let mut facts = Vec::new();
     let mut status_error = None;
-    for info in REGIONS.iter().filter(|info| info.partition == context.identity.partition) {
-        let Ok(region) = info.name.parse::<RegionName>() else { continue };
-        if !in_scope(&region) {
-            continue;
-        }
-        let status = if info.default_enabled {
+    for region in context.regions() {
+        let status = if region_info(region.as_str()).is_some_and(|info| info.default_enabled) {
             RegionStatus::Enabled
         } else if status_error.is_some() {
             RegionStatus::Other("not told".to_owned())

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use scangap_aws::read::{AccountStatus, CoverageFilter, RegionReader};
-use scangap_model::{AccountId, Api, CoverageRow, Gap, RegionName, RegionStatus, RepositoryName, region_info};
+use scangap_model::{AccountId, Api, CoverageRow, Gap, RegionName, RegionStatus, RepositoryName};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -123,8 +123,7 @@ pub(crate) fn watch(
         let mut receivers = BTreeMap::new();
         let mut streams = JoinSet::new();
         for fact in account::regions(&context, &admin).await.facts.clone() {
-            let inspected = region_info(fact.region.as_str()).is_none_or(|info| info.inspector);
-            if fact.status != RegionStatus::Enabled || !inspected {
+            if fact.status != RegionStatus::Enabled || !inspects(&context, &admin, &fact.region).await {
                 continue;
             }
             let (done, receiver) = watch::channel(None);
@@ -139,6 +138,23 @@ pub(crate) fn watch(
         while streams.join_next().await.is_some() {}
     });
     AdminView { regions, none: false }
+}
+
+/// Whether Inspector is there to be asked. Where the table of regions does not say so, AWS does.
+async fn inspects(context: &Context, admin: &OpenedAccount, region: &RegionName) -> bool {
+    context
+        .inspector
+        .exists(region, || {
+            let reader = admin.reader.region(region);
+            async move {
+                let asked = context.calls.call(Api::BatchGetAccountStatus, |call| {
+                    let reader = &reader;
+                    async move { reader.account_statuses(&call, &[admin.id]).await }
+                });
+                asked.await.map(drop)
+            }
+        })
+        .await
 }
 
 async fn read(context: &Context, admin: &OpenedAccount, region: &RegionName, accounts: &[AccountId]) -> RegionView {

@@ -39,16 +39,17 @@ impl Cell<'_> {
 struct Policies(BTreeMap<PolicyHash, String>);
 
 impl Policies {
-    fn keep(&mut self, text: String) -> Option<PolicyHash> {
+    fn keep(&mut self, text: String) -> PolicyHash {
         use sha2::{Digest, Sha256};
         use std::fmt::Write;
         let hex = Sha256::digest(&text).iter().fold(String::with_capacity(64), |mut hex, byte| {
             let _ = write!(hex, "{byte:02x}");
             hex
         });
-        let hash: PolicyHash = hex.parse().ok()?;
+        #[expect(clippy::expect_used, reason = "64 hexadecimal digits, by construction")]
+        let hash: PolicyHash = hex.parse().expect("a SHA-256");
         self.0.entry(hash.clone()).or_insert(text);
-        Some(hash)
+        hash
     }
 
     /// Whether a policy's condition may name a resource tag. An escape could hide the word; then the tags are simply not
@@ -176,13 +177,9 @@ struct Target {
 fn targets(cell: &Cell<'_>, listed: Vec<RepositoryAnswer>) -> BTreeMap<RepositoryName, Target> {
     listed
         .into_iter()
-        .filter_map(|answer| {
-            let name: RepositoryName = answer.name.parse().ok()?;
-            let arn = if answer.arn.is_empty() { arn_of(cell, &name) } else { answer.arn };
-            Some((
-                name.clone(),
-                Target { name, arn, created_at: Observed::from_answer(answer.created_at), listed: true },
-            ))
+        .map(|RepositoryAnswer { name, arn, created_at }| {
+            let arn = if arn.is_empty() { arn_of(cell, &name) } else { arn };
+            (name.clone(), Target { name, arn, created_at: Observed::from_answer(created_at), listed: true })
         })
         .collect()
 }

@@ -51,6 +51,6 @@ pub enum Event {
     Cell(Box<CellHarvest>),
     /// A gap that hangs on no account's or cell's own facts.
     Gap(Gap),
-    /// An account has no cell left to read.
+    /// An account has no cell left to read, and none was left out.
     AccountDone(AccountId),
 }

@@ -8,6 +8,7 @@ mod admin;
 mod cell;
 mod coverage;
 mod event;
+mod exists;
 mod gate;
 mod organization;
 mod pages;

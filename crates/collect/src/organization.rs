@@ -127,7 +127,12 @@ pub(crate) async fn discover(context: &Context) -> Result<Discovered, CollectErr
         context.calls.call(Api::ListAccounts, move |call| async move { reader.accounts(&call, token).await })
     })
     .await;
-    let list_gap = error.map(|error| error.at(None, None, ""));
+    let mut list_gap = error.map(|error| error.at(None, None, ""));
+    // AWS: a member may not list the organization. To audit itself it need not.
+    let alone = scope.accounts == [own];
+    if let Some(gap) = list_gap.as_mut().filter(|gap| alone && gap.kind == GapKind::AccessDenied) {
+        gap.kind = GapKind::NotForMembers;
+    }
     if let Some(gap) = &list_gap {
         if context.calls.is_cancelled() {
             return Err(CollectError::Interrupted);
@@ -147,7 +152,7 @@ pub(crate) async fn discover(context: &Context) -> Result<Discovered, CollectErr
     };
     let named = names(context, &reader, &accounts, &mut gaps).await;
     let targets = in_scope(context, accounts, &named, list_gap.as_ref())?;
-    facts.inspector_admin = administrator(context, &reader).await;
+    facts.inspector_admin = administrator(context, &reader, alone).await;
     if let Some(gap) = facts.inspector_admin.gap() {
         gaps.push(gap.clone());
     }
@@ -297,6 +302,17 @@ fn in_scope(
     let scope = &context.options.scope;
     let organization = accounts.iter().find_map(|account| account.path.as_ref()?.split('/').next()).map(str::to_owned);
     let known: BTreeSet<AccountId> = accounts.iter().map(|account| account.id).collect();
+    // A unit that cannot be told from another would leave accounts out in silence.
+    let all_placed = known.iter().all(|account| tree.paths.contains_key(account));
+    for unit in &scope.organizational_units {
+        let by_id = unit.starts_with("ou-") || unit.starts_with("r-");
+        if let Some(gap) = tree.gap.as_ref().filter(|_| !(by_id && all_placed)) {
+            return Err(CollectError::OrganizationalUnitsUnreadable {
+                unit: unit.clone(),
+                cause: Box::new(gap.clone()),
+            });
+        }
+    }
     if list_gap.is_none() {
         for wanted in scope.accounts.iter().chain(&scope.exclude_accounts) {
             if !known.contains(wanted) {
@@ -359,16 +375,17 @@ fn nearest(wanted: AccountId, accounts: &[AccountSummary]) -> Option<String> {
 }
 
 /// Organizations says who Inspector's delegated administrator is; where it does not, Inspector itself may.
-async fn administrator(context: &Context, reader: &OrganizationReader) -> Observed<AccountId> {
+/// A member that audits itself can be granted only the latter.
+async fn administrator(context: &Context, reader: &OrganizationReader, alone: bool) -> Observed<AccountId> {
     let api = Api::ListDelegatedAdministrators;
     let listed = list(api, |token| {
         context.calls.call(api, |call| async move { reader.inspector_administrators(&call, token).await })
     })
     .await;
     let error = match (listed.items.first(), listed.error) {
-        (Some(admin), _) => return Observed::Known(*admin),
+        (Some(admin), None) => return Observed::Known(*admin),
         (None, None) => return Observed::Absent,
-        (None, Some(error)) => error,
+        (Some(_) | None, Some(error)) => error,
     };
     let Some(region) = context.connection.default_region() else { return Observed::unknown(error.at(None, None, "")) };
     let own = context.connection.account(context.identity.account, None).region(&region);
@@ -378,6 +395,7 @@ async fn administrator(context: &Context, reader: &OrganizationReader) -> Observ
     match answer.await {
         Ok(Some(admin)) => Observed::Known(admin),
         Ok(None) => Observed::Absent,
+        Err(own) if alone => Observed::unknown(own.at(Some(context.identity.account), Some(&region), "")),
         Err(_) => Observed::unknown(error.at(None, None, "")),
     }
 }

@@ -48,7 +48,8 @@ where
     Listed { items, error }
 }
 
-/// Follows page tokens until there is none, handing over each page. A token seen before would go round for ever, and so
+/// Follows page tokens until there is none, handing over each page. A list with rows that could not be read is read to its
+/// end, and is not whole. A token seen before would go round for ever, and so
 /// would empty pages with ever new tokens: both end the list as a gap.
 pub(crate) async fn pages<T, F, R>(api: Api, mut page: F, mut take: impl FnMut(Vec<T>) -> ControlFlow<()>) -> Ended
 where
@@ -58,18 +59,26 @@ where
     // Tokens may be a million characters long: their hashes are kept.
     let mut seen: HashSet<u64> = HashSet::new();
     let mut empty = 0;
+    let mut unread = 0;
     let mut token = None;
     loop {
-        let Page { items, next } = match page(token.take()).await {
+        let Page { items, unread: of_page, next } = match page(token.take()).await {
             Ok(page) => page,
             Err(error) => return Ended::Broken(error),
         };
+        unread += of_page;
         empty = if items.is_empty() { empty + 1 } else { 0 };
         if take(items).is_break() {
             return Ended::Stopped;
         }
         // AWS: no token, or an empty one, ends a list.
-        let Some(next) = next.filter(|next| !next.is_empty()) else { return Ended::Whole };
+        let Some(next) = next.filter(|next| !next.is_empty()) else {
+            if unread == 0 {
+                return Ended::Whole;
+            }
+            let why = format!("{unread} rows of the list lack what names them, or in which it does not parse");
+            return Ended::Broken(CallError::malformed(api, "UnreadableRows", why));
+        };
         if !seen.insert(hash(&next)) {
             let why = "the service gave the same page token twice";
             return Ended::Broken(CallError::malformed(api, "RepeatedPageToken", why));

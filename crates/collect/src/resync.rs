@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::{self, OpenedAccount, Opening};
+use crate::exists::InspectorRegions;
 use crate::gate::Calls;
 use crate::pages::{Ended, Listed, list, pages};
 use crate::run::{self, CollectError, CollectOptions, Context};
@@ -56,7 +57,7 @@ pub async fn collect_for_plan(
 ) -> Result<PlanAnswers, CollectError> {
     let (events, _unheard) = mpsc::channel(1);
     let calls = run::calls(&connection, &options, &cancel);
-    let context = Context { connection, identity, options, calls, events };
+    let context = Context { connection, identity, options, calls, inspector: InspectorRegions::default(), events };
     let organization = organization_reader(&context).await?;
     let mut opened: BTreeMap<AccountId, Opening> = BTreeMap::new();
     let PlanQuestions { cells, tags_of } = questions;
@@ -109,15 +110,15 @@ struct Asked {
 }
 
 impl Cells<'_> {
-    fn open(&self, account: AccountId, region: &RegionName) -> Result<Asked, Gap> {
+    fn open(&self, account: AccountId, region: &RegionName) -> Result<Asked, Box<Gap>> {
         let calls = self.context.calls.clone();
         let of = |opened: &Arc<OpenedAccount>| Asked { account, reader: opened.reader.region(region), calls };
         match self.opened.get(&account) {
             Some(Opening::Opened(opened)) => Ok(of(opened)),
-            Some(Opening::Refused(gap)) => Err(gap.clone()),
+            Some(Opening::Refused(gap)) => Err(Box::new(gap.clone())),
             Some(Opening::Skipped { .. }) | None => {
                 let error = CallError::malformed(Api::AssumeRole, "NoRole", "no role name was given");
-                Err(error.at(Some(account), Some(region), ""))
+                Err(Box::new(error.at(Some(account), Some(region), "")))
             }
         }
     }
@@ -130,7 +131,7 @@ impl Cells<'_> {
     ) -> (String, Observed<BTreeMap<String, String>>) {
         let own = match self.open(account, &region) {
             Ok(own) => own,
-            Err(gap) => return (arn, Observed::unknown(gap)),
+            Err(gap) => return (arn, Observed::Unknown(gap)),
         };
         let (reader, of) = (&own.reader, arn.as_str());
         let asked = own.calls.call(Api::ListTagsForResource, |call| async move { reader.tags(&call, of).await }).await;
@@ -231,7 +232,7 @@ impl Cells<'_> {
             Observed::Unknown(gap) => return Err((**gap).clone()),
         };
         if let Some(id) = administrator.filter(|id| *id != account) {
-            let asked = self.open(id, region)?;
+            let asked = self.open(id, region).map_err(|gap| *gap)?;
             let answer = asked
                 .calls
                 .call(Api::BatchGetAccountStatus, |call| {

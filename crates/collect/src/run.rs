@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::account::{OpenedAccount, Opening, Regions};
 use crate::admin::AdminView;
 use crate::event::{CellHarvest, Event};
+use crate::exists::InspectorRegions;
 use crate::gate::Calls;
 use crate::organization::{Discovered, Target};
 use crate::{account, admin, cell, organization};
@@ -49,6 +50,8 @@ pub enum CollectError {
     UnknownAccount { account: AccountId, suggestion: Option<String> },
     #[error("organizational unit `{0}` is not in the organization")]
     UnknownOrganizationalUnit(String),
+    #[error("organizational unit `{unit}` cannot be found: the organization's units could not be read")]
+    OrganizationalUnitsUnreadable { unit: String, cause: Box<Gap> },
     #[error("no account of the organization is in scope")]
     NothingInScope,
     #[error("the role for reading the organization could not be assumed")]
@@ -78,6 +81,7 @@ pub(crate) struct Context {
     pub(crate) identity: Identity,
     pub(crate) options: CollectOptions,
     pub(crate) calls: Calls,
+    pub(crate) inspector: InspectorRegions,
     pub(crate) events: mpsc::Sender<Event>,
 }
 
@@ -112,7 +116,8 @@ pub async fn collect(
     cancel: CancellationToken,
 ) -> Result<Collected, CollectError> {
     let calls = calls(&connection, &options, &cancel);
-    let context = Arc::new(Context { connection, identity, options, calls, events });
+    let context =
+        Arc::new(Context { connection, identity, options, calls, inspector: InspectorRegions::default(), events });
 
     let Discovered { facts, targets, gaps } = organization::discover(&context).await?;
     let inspector_admin = facts.inspector_admin.known().copied();
@@ -181,6 +186,22 @@ impl Tally {
     }
 }
 
+/// What an account still waits for.
+struct Left {
+    cells: usize,
+    /// An account of which an interruption left a cell out is not done.
+    all_reached: bool,
+}
+
+impl Left {
+    /// Counts a cell down. Whether it was the last, and none was left out.
+    fn is_done_with(&mut self, reached: bool) -> bool {
+        self.cells -= 1;
+        self.all_reached &= reached;
+        self.cells == 0 && self.all_reached
+    }
+}
+
 /// One cell to read.
 struct Job {
     account: Arc<OpenedAccount>,
@@ -197,7 +218,7 @@ async fn read_accounts(
     let mut tally = Tally::default();
     let mut cells: JoinSet<(AccountId, CellHarvest)> = JoinSet::new();
     let mut queue: std::collections::VecDeque<Job> = std::collections::VecDeque::new();
-    let mut left: BTreeMap<AccountId, usize> = BTreeMap::new();
+    let mut left: BTreeMap<AccountId, Left> = BTreeMap::new();
     let cells_at_once = context.options.max_in_flight.max(1);
 
     let known_admin = admin_account.as_ref().map(|(id, opening)| (*id, opening.clone()));
@@ -225,22 +246,22 @@ async fn read_accounts(
                     Ok(done) => done,
                     Err(error) => std::panic::resume_unwind(error.into_panic()),
                 };
+                let reached = harvest.facts.outcome != CellOutcome::NotReached;
                 context.send(Event::Cell(Box::new(harvest))).await;
-                if let Some(count) = left.get_mut(&account) {
-                    *count -= 1;
-                    if *count == 0 {
-                        context.send(Event::AccountDone(account)).await;
-                    }
+                if left.get_mut(&account).is_some_and(|left| left.is_done_with(reached)) {
+                    context.send(Event::AccountDone(account)).await;
                 }
             }
             next = opening.next(), if !all_open => match next {
                 None => all_open = true,
                 Some(account) => {
                     let id = account.target.id;
+                    let reached =
+                        !matches!(&account.opening, Opening::Refused(gap) if gap.kind == GapKind::NotReached);
                     let jobs = announce(context, account, &mut tally).await?;
                     context.send(Event::CellsExpected(jobs.len())).await;
-                    left.insert(id, jobs.len());
-                    if jobs.is_empty() {
+                    left.insert(id, Left { cells: jobs.len(), all_reached: true });
+                    if jobs.is_empty() && reached {
                         context.send(Event::AccountDone(id)).await;
                     }
                     queue.extend(jobs);

@@ -202,6 +202,12 @@ impl CellFacts {
         }
     }
 
+    /// Whether ECR's list of the repositories was read to its end. Where it was not, only what Inspector's coverage names
+    /// is known, and a repository that Inspector does not see cannot appear.
+    pub fn is_listed(&self) -> bool {
+        self.repositories.known().is_some()
+    }
+
     /// Every gap that hangs on this cell, its repositories' apart.
     pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
         let outcome = match &self.outcome {

@@ -24,6 +24,9 @@ pub enum GapKind {
     Refused,
     /// The audit was interrupted before it got there.
     NotReached,
+    /// Only the management account and delegated administrators may ask it, and a member that audits itself need not: no
+    /// gap of its audit.
+    NotForMembers,
 }
 
 impl GapKind {
@@ -40,6 +43,7 @@ impl GapKind {
         Self::ClockSkew,
         Self::Refused,
         Self::NotReached,
+        Self::NotForMembers,
     ];
 
     pub const fn word(self) -> &'static str {
@@ -56,6 +60,7 @@ impl GapKind {
             Self::ClockSkew => "clock_skew",
             Self::Refused => "refused",
             Self::NotReached => "not_reached",
+            Self::NotForMembers => "not_for_members",
         }
     }
 
@@ -128,6 +133,8 @@ pub struct Gap {
     /// AWS's error code, or ours where no answer came.
     pub code: String,
     pub cause: Cause,
+    /// The ARN of the policy that denies, where AWS names it; else empty.
+    pub policy_arn: String,
     /// What AWS said, cleaned of request ids. Evidence, not a fact: it stands in `run.json`, not in the tables.
     pub message: String,
     /// How often it was tried. Evidence, not a fact.
@@ -172,6 +179,7 @@ impl Gap {
             GapKind::ClockSkew => "check the secret access key, and this machine's clock".to_owned(),
             GapKind::Refused => format!("see the message in run.json; {} refused the request", self.api.info().service),
             GapKind::NotReached => "the audit was interrupted: run it again".to_owned(),
+            GapKind::NotForMembers => "nothing: a member's audit of itself is complete without it".to_owned(),
         }
     }
 }

@@ -56,8 +56,20 @@ impl FromStr for Partition {
             .iter()
             .copied()
             .find(|partition| partition.as_str() == text)
-            .ok_or_else(|| format!("`{text}` is not a partition with Amazon Inspector (aws, aws-cn, aws-us-gov)"))
+            .ok_or_else(|| format!("partition `{text}`"))
     }
+}
+
+/// AWS: these partitions have ECR and no Inspector. The partition of a region in one of them.
+pub fn partition_without_inspector(region: &str) -> Option<&'static str> {
+    const WITHOUT: &[(&str, &str)] = &[
+        ("eusc-", "aws-eusc"),
+        ("us-isob-", "aws-iso-b"),
+        ("eu-isoe-", "aws-iso-e"),
+        ("us-isof-", "aws-iso-f"),
+        ("us-iso-", "aws-iso"),
+    ];
+    WITHOUT.iter().find(|(prefix, _)| region.starts_with(prefix)).map(|(_, partition)| *partition)
 }
 
 /// What is known of a region without asking.
@@ -66,7 +78,7 @@ pub struct RegionInfo {
     pub name: &'static str,
     pub partition: Partition,
     pub default_enabled: bool,
-    /// Whether Amazon Inspector has an endpoint there.
+    /// Whether Amazon Inspector had an endpoint there when this was written. AWS is asked all the same.
     pub inspector: bool,
 }
 
@@ -138,6 +150,16 @@ mod tests {
     fn seventeen_regions_are_enabled_by_default_in_the_commercial_partition() {
         let enabled = REGIONS.iter().filter(|r| r.partition == Partition::Aws && r.default_enabled).count();
         assert_eq!(enabled, 17);
+    }
+
+    // Holds: 3 What was not read: partitions without Inspector are told from new regions
+    #[test]
+    fn partitions_without_inspector_are_known_by_their_regions() {
+        assert_eq!(partition_without_inspector("eusc-de-east-1"), Some("aws-eusc"));
+        assert_eq!(partition_without_inspector("us-iso-west-1"), Some("aws-iso"));
+        assert_eq!(partition_without_inspector("us-isob-east-1"), Some("aws-iso-b"));
+        assert!(REGIONS.iter().all(|region| partition_without_inspector(region.name).is_none()));
+        assert_eq!(partition_without_inspector("eu-west-9"), None);
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! What differs between two audits of one organization. A gap is never "fixed": what could not be read has no state.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use jiff::Timestamp;
+use scangap_assess::{Coverage, ImageCoverage};
 use scangap_model::{
     AccountId, CellOutcome, Diagnosis, Observed, PolicyHash, RegionName, RepositoryName, Tone, Verdict,
 };
@@ -12,11 +13,13 @@ use scangap_model::{
 use crate::columns::{REPOSITORIES, scan_rules};
 use crate::difference::{self, Line};
 use crate::input::{Input, RepositoryRow};
+use crate::terminal::thousands;
 use crate::value::{Value, asked};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ChangeKind {
-    /// It was covered or had nothing to scan, and is not covered now.
+    /// It was covered or had nothing to scan, and is not covered now; it was at risk, and is blocked; or Inspector's
+    /// coverage of it was lost.
     Regressed,
     /// Not there before.
     New,
@@ -35,7 +38,7 @@ pub enum ChangeKind {
 /// Every kind: the word in files, the words on screen, what it means.
 #[rustfmt::skip]
 pub const CHANGE_KINDS: &[(ChangeKind, &str, &str, &str, Tone)] = &[
-    (ChangeKind::Regressed, "regressed", "regressed", "it was covered or had nothing to scan, and is not covered now", Tone::Bad),
+    (ChangeKind::Regressed, "regressed", "regressed", "it was covered or had nothing to scan, and is not covered now; or it was at risk and is blocked; or its coverage was lost", Tone::Bad),
     (ChangeKind::New, "new", "new", "it was not there before", Tone::Neutral),
     (ChangeKind::NoLongerVisible, "no_longer_visible", "no longer visible", "it is not listed any more, or its cell could not be read: not the same as fixed", Tone::Question),
     (ChangeKind::NoLongerReadable, "no_longer_readable", "no longer readable", "a fact that decides is a gap now: not the same as fixed", Tone::Question),
@@ -100,6 +103,8 @@ pub struct Changes {
     pub rows: Vec<Change>,
     pub unchanged: usize,
     pub simulated: bool,
+    /// Repositories whose policy does not decide, and under whose text an image was scanned.
+    pub allowed_likely: BTreeSet<(AccountId, RegionName, RepositoryName)>,
     /// The texts that changes speak of.
     pub policies: BTreeMap<PolicyHash, String>,
 }
@@ -115,6 +120,19 @@ impl Changes {
         };
         let texts = change.policy.as_ref().and_then(|(before, after)| Some((text(before)?, text(after)?)));
         texts.map_or_else(Vec::new, |(before, after)| difference::hunks(&before, &after))
+    }
+
+    /// `3 regressed, 2 fixed, 1 new`, in the order of the kinds; what did not change is no part of it.
+    pub fn balance(&self) -> String {
+        let counted = CHANGE_KINDS.iter().filter_map(|(kind, _, title, ..)| {
+            let number = self.rows.iter().filter(|change| change.kind == *kind).count();
+            let always = matches!(kind, ChangeKind::Regressed | ChangeKind::Fixed);
+            (number > 0 || always).then(|| (*kind, format!("{} {title}", thousands(number))))
+        });
+        let mut counted: Vec<_> = counted.collect();
+        // Worse and better first: that is what is asked.
+        counted.sort_by_key(|(kind, _)| !matches!(kind, ChangeKind::Regressed | ChangeKind::Fixed));
+        counted.into_iter().map(|(_, words)| words).collect::<Vec<_>>().join(", ")
     }
 
     fn keep_texts(&mut self, change: &Change, old: &Input<'_>, new: &Input<'_>) {
@@ -187,6 +205,7 @@ pub fn compare(old: &Input<'_>, new: &Input<'_>) -> Result<Changes, CompareError
         rows: Vec::new(),
         unchanged: 0,
         simulated: new.simulated,
+        allowed_likely: BTreeSet::new(),
         policies: BTreeMap::new(),
     };
     // Both are sorted by the same key: they are read side by side, and neither is held.
@@ -210,6 +229,10 @@ pub fn compare(old: &Input<'_>, new: &Input<'_>) -> Result<Changes, CompareError
             changes.rows.push(vanished(new, row));
         }
         if let (Some(was), Some(is), Ordering::Equal) = (&was, &is, order) {
+            if was_scanned_under_the_same_text(was, is, old.as_of) {
+                let (account, region, name) = key(is);
+                changes.allowed_likely.insert((account, region.clone(), name.clone()));
+            }
             match both(was, is, new.as_of > old.as_of) {
                 Some(change) => {
                     changes.keep_texts(&change, old, new);
@@ -287,7 +310,7 @@ fn both(before: &RepositoryRow<'_>, after: &RepositoryRow<'_>, later: bool) -> O
         ChangeKind::NoLongerReadable
     } else if says(was) && says(is) && good(is) && !good(was) {
         ChangeKind::Fixed
-    } else if says(was) && says(is) && good(was) && !good(is) {
+    } else if says(was) && says(is) && !good(is) && (good(was) || got_worse(before, after)) {
         ChangeKind::Regressed
     } else {
         ChangeKind::Changed
@@ -310,6 +333,36 @@ fn is_stale_still(before: &RepositoryRow<'_>, after: &RepositoryRow<'_>) -> bool
     before.assessment.policy.verdict == Verdict::Allowed
         && before.assessment.diagnosis == Diagnosis::Stale
         && after.assessment.diagnosis == Diagnosis::Stale
+}
+
+/// Whether what Inspector still did for it is over.
+fn got_worse(before: &RepositoryRow<'_>, after: &RepositoryRow<'_>) -> bool {
+    let covered = |row: &RepositoryRow<'_>| matches!(&row.coverage, Coverage::Row { status, .. } if status == "ACTIVE");
+    let read = |row: &RepositoryRow<'_>| matches!(row.coverage, Coverage::Row { .. } | Coverage::NoRow);
+    let blocked_now = |from: &RepositoryRow<'_>, to: &RepositoryRow<'_>| {
+        from.assessment.diagnosis == Diagnosis::AtRisk && to.assessment.diagnosis == Diagnosis::Blocked
+    };
+    blocked_now(before, after) || (covered(before) && read(after) && !covered(after))
+}
+
+/// An image was scanned after the earlier audit saw the text that is there now, or that audit saw one scanned under it.
+fn was_scanned_under_the_same_text(before: &RepositoryRow<'_>, after: &RepositoryRow<'_>, seen: Timestamp) -> bool {
+    let same_text = matches!(
+        (&before.repository.policy, &after.repository.policy),
+        (Observed::Known(was), Observed::Known(is)) if was == is
+    );
+    let scanned = |row: &RepositoryRow<'_>| match &row.images {
+        ImageCoverage::Counted(images) => images.scanned > 0,
+        ImageCoverage::NotAsked | ImageCoverage::Gap(_) => false,
+    };
+    let newest = match &after.images {
+        ImageCoverage::Counted(images) => images.newest_scan,
+        ImageCoverage::NotAsked | ImageCoverage::Gap(_) => None,
+    };
+    after.assessment.diagnosis == Diagnosis::Undecided
+        && after.assessment.likely_cause.is_none()
+        && same_text
+        && (newest.is_some_and(|newest| newest > seen) || scanned(before))
 }
 
 fn rules<'r>(row: &'r RepositoryRow<'_>) -> Value<'r> {

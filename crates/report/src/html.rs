@@ -43,6 +43,8 @@ struct Page {
     as_of: String,
     completeness: String,
     share: String,
+    /// What the share leaves out.
+    apart: Option<String>,
     bar: Vec<Segment>,
     figures: Vec<Figure>,
     reading: Vec<(&'static str, String)>,
@@ -80,7 +82,7 @@ struct GapView {
     api: String,
     kind: String,
     gaps: String,
-    accounts: String,
+    place: String,
     hint: String,
 }
 
@@ -163,6 +165,7 @@ fn page(material: &Material<'_>, plan: Option<&PlanView>, applied: Option<&Appli
         as_of: utc(input.as_of),
         completeness,
         share: share(summary),
+        apart: summary.unlisted_in_words(),
         bar: bar(summary),
         figures: DIAGNOSES.iter().filter_map(|info| figure(summary, info)).collect(),
         reading: reading(summary),
@@ -210,7 +213,7 @@ fn organization(input: &Input<'_>) -> String {
 }
 
 fn figure(summary: &Summary, info: &DiagnosisInfo) -> Option<Figure> {
-    let number = summary.diagnoses.get(&info.diagnosis)?;
+    let number = summary.listed.get(&info.diagnosis)?;
     Some(Figure {
         tone: tone(info.tone),
         word: info.word,
@@ -230,7 +233,10 @@ fn meaning(summary: &Summary, info: &DiagnosisInfo) -> String {
 
 /// The one number that a reader takes away: of how many that were read how many are covered.
 fn share(summary: &Summary) -> String {
-    let covered = summary.diagnoses.get(&Diagnosis::Covered).copied().unwrap_or(0);
+    let covered = summary.listed.get(&Diagnosis::Covered).copied().unwrap_or(0);
+    if summary.n_listed() == 0 && summary.repositories > 0 {
+        return "The list of no registry could be read".to_owned();
+    }
     if summary.repositories == 0 {
         return if summary.is_complete() {
             "There are no repositories."
@@ -240,16 +246,17 @@ fn share(summary: &Summary) -> String {
         .to_owned();
     }
     let images = summary.covered_images().map_or_else(String::new, |images| format!(", {images}"));
-    format!("{} of {} are covered{images}", thousands(covered), count(summary.repositories, "repository"))
+    let (number, verb) = (summary.n_listed(), if summary.n_listed() == 1 { "is" } else { "are" });
+    format!("{} of {} {verb} covered{images}", thousands(covered), count(number, "repository"))
 }
 
 fn bar(summary: &Summary) -> Vec<Segment> {
-    let all = summary.repositories.max(1);
+    let all = summary.n_listed().max(1);
     let mut before = 0;
     let mut segments = Vec::new();
     // Covered first: the bar fills from the left.
     for info in DIAGNOSES.iter().rev() {
-        let Some(&number) = summary.diagnoses.get(&info.diagnosis) else { continue };
+        let Some(&number) = summary.listed.get(&info.diagnosis) else { continue };
         let (start, end) = (before * 1000 / all, (before + number) * 1000 / all);
         before += number;
         segments.push(Segment {
@@ -293,6 +300,7 @@ fn reading(summary: &Summary) -> Vec<(&'static str, String)> {
                 thousands(summary.accounts_read),
                 thousands(summary.accounts),
                 not_read(&[
+                    (summary.accounts_partly, "partly"),
                     (summary.accounts_skipped, "skipped by state"),
                     (summary.accounts_unreadable, "not readable"),
                     (summary.accounts_not_reached, "not reached"),
@@ -313,7 +321,8 @@ fn reading(summary: &Summary) -> Vec<(&'static str, String)> {
                 ])
             ),
         ),
-        ("Repositories", thousands(summary.repositories)),
+        ("Repositories in registries whose list was read", thousands(summary.n_listed())),
+        ("Repositories in others", summary.unlisted_in_words().unwrap_or_else(|| "none is known".to_owned())),
         ("Images in Inspector's coverage", images_in_words(&summary.images)),
         ("Registry policies that deny Inspector a registry-level action", thousands(summary.registries_denying)),
         ("Creation templates that would block new repositories", thousands(summary.templates_denying)),
@@ -325,7 +334,7 @@ fn gap(group: &GapGroup) -> GapView {
         api: group.api.to_string(),
         kind: group.kind.word().replace('_', " "),
         gaps: thousands(group.gaps),
-        accounts: thousands(group.accounts),
+        place: group.place(),
         hint: sanitize(&group.hint),
     }
 }

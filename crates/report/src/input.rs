@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 use scangap_assess::{
-    Assessment, CellAssessment, Coverage, ImageCoverage, RepositoryAssessment, coverage_of, images_of,
+    Assessment, CellAssessment, Coverage, ImageCoverage, LikelyCause, RepositoryAssessment, coverage_of, images_of,
 };
 use scangap_model::{
     AccountFacts, AccountId, Asked, AuditFacts, CellFacts, CellOutcome, Gap, ImageRow, Images, Observed, RegionName,
@@ -17,6 +17,7 @@ use scangap_model::{
 use crate::changes::{Change, Changes};
 use crate::columns::{Table, TableName, tables};
 use crate::policies::{self, PolicyGroup, PolicyKey, PolicyRow};
+use crate::reading::Reading;
 use crate::summary::Summary;
 
 /// The facts, what they come to, and where they are from.
@@ -74,6 +75,8 @@ pub(crate) struct RepositoryRow<'a> {
     pub(crate) coverage_rows: u64,
     pub(crate) coverage: Coverage,
     pub(crate) images: ImageCoverage,
+    /// What this audit says, or an earlier one.
+    pub(crate) likely_cause: Option<LikelyCause>,
     pub(crate) simulated: bool,
 }
 
@@ -98,8 +101,10 @@ pub(crate) struct AccountRow<'a> {
     /// `Unknown`: who it is could not be read.
     pub(crate) is_management: Observed<bool>,
     pub(crate) is_inspector_admin: Observed<bool>,
+    pub(crate) reading: Reading<'a>,
     pub(crate) cells_read: u64,
-    pub(crate) repositories: u64,
+    /// Rows in `repositories.csv`.
+    pub(crate) rows: u64,
     pub(crate) simulated: bool,
 }
 
@@ -192,7 +197,10 @@ impl<'a> Input<'a> {
     fn row(&self, record: RepositoryRecord, assessment: &'a RepositoryAssessment) -> RepositoryRow<'a> {
         let cell = self.facts.cells.get(&(record.facts.account, record.facts.region.clone()));
         let image_rows: u64 = record.images.0.values().map(|count| count.images).sum();
+        let key = (record.facts.account, record.facts.region.clone(), record.facts.name.clone());
+        let scanned_before = self.changes.is_some_and(|changes| changes.allowed_likely.contains(&key));
         RepositoryRow {
+            likely_cause: assessment.likely_cause.or(scanned_before.then_some(LikelyCause::AllowedLikely)),
             assessment,
             account: self.facts.accounts.get(&record.facts.account),
             cell,
@@ -245,10 +253,11 @@ impl<'a> Input<'a> {
             let cells_read = cells_of(facts, account.id).filter(|cell| cell.outcome == CellOutcome::Read).count();
             AccountRow {
                 account,
+                reading: Reading::of(account, cells_of(facts, account.id)),
                 is_management: is(&facts.organization.management_account, account.id),
                 is_inspector_admin: is(&facts.organization.inspector_admin, account.id),
                 cells_read: u64::try_from(cells_read).unwrap_or(u64::MAX),
-                repositories: repositories_of(assessment, account.id),
+                rows: repositories_of(assessment, account.id),
                 simulated,
             }
         })

@@ -66,6 +66,7 @@ fn counts(summary: &Summary) -> Value {
         "accounts": {
             "in_scope": summary.accounts,
             "read": summary.accounts_read,
+            "partly": summary.accounts_partly,
             "skipped": summary.accounts_skipped,
             "unreadable": summary.accounts_unreadable,
             "not_reached": summary.accounts_not_reached,
@@ -79,6 +80,12 @@ fn counts(summary: &Summary) -> Value {
             "not_reached": summary.cells.not_reached,
         },
         "repositories": summary.repositories,
+        "list_not_read": {
+            "registries": summary.unlisted.registries,
+            "repositories": summary.unlisted.repositories,
+            "covered": summary.unlisted.covered,
+            "to_act_on": summary.unlisted.to_act_on,
+        },
         "images": {
             "scanned": summary.images.scanned,
             "not_scanned": summary.images.not_scanned,
@@ -98,6 +105,8 @@ fn counts(summary: &Summary) -> Value {
             "denied_by": group.cause.word(),
             "gaps": group.gaps,
             "accounts": group.accounts,
+            "regions": group.regions.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "policies": group.policies,
             "hint": group.hint,
         })).collect::<Vec<_>>(),
     })

@@ -29,9 +29,9 @@ pub(crate) fn matrix<'a>(input: &Input<'a>, accounts_max: usize) -> Matrix<'a> {
         // What could not be read may hide anything: it stands with what could not be read, not with what is well.
         let unread = |account: &AccountFacts| {
             !matches!(account.outcome, AccountOutcome::Read { .. } | AccountOutcome::Skipped { .. })
-                || input
-                    .cells_of(account.id)
-                    .any(|cell| matches!(cell.outcome, CellOutcome::Unreadable(_) | CellOutcome::NotReached))
+                || input.cells_of(account.id).any(|cell| {
+                    !matches!(cell.outcome, CellOutcome::NotEnabled | CellOutcome::Skipped { .. }) && !cell.is_listed()
+                })
         };
         let rank = |account: &&AccountFacts| {
             let worst = worst.get(&account.id).copied();

@@ -19,9 +19,10 @@ pub(crate) struct PolicyKey {
 }
 
 impl PolicyKey {
-    /// The repository's own text, where it is to blame.
+    /// The repository's own text, where it is to blame, or is no policy.
     pub(crate) fn own(row: &RepositoryRow<'_>) -> Option<Self> {
-        let hash = row.repository.policy.known().filter(|_| row.assessment.policy.own_is_responsible)?;
+        let to_blame = row.assessment.policy.own_is_responsible || row.assessment.malformed;
+        let hash = row.repository.policy.known().filter(|_| to_blame)?;
         Some(Self { account: row.repository.account, hash: hash.clone(), registry: None })
     }
 
@@ -65,9 +66,9 @@ pub(crate) struct PolicyRow<'a> {
     pub(crate) simulated: bool,
 }
 
-/// Whether the policies of a repository keep Inspector out, or may.
+/// Whether the policies of a repository keep Inspector out, or may, or its own cannot be read as one.
 fn stands_in_the_way(assessment: &RepositoryAssessment) -> bool {
-    matches!(assessment.policy.verdict, Verdict::Denied | Verdict::Depends)
+    assessment.malformed || matches!(assessment.policy.verdict, Verdict::Denied | Verdict::Depends)
 }
 
 /// In the order of the first repository that each hits; registries that hit none come last.
@@ -82,10 +83,10 @@ pub(crate) fn groups(input: &Input<'_>) -> io::Result<(Vec<PolicyGroup>, BTreeMa
             }
         }
     }
-    // A registry's policy may deny what is asked of the registry itself, with no repository in its way.
+    // A registry's policy may deny what is asked of the registry itself, with no repository in its way. One that was read
+    // and decides nothing is no policy.
     for row in input.cells() {
-        let verdict =
-            row.assessment.registry_verdict.filter(|verdict| matches!(verdict, Verdict::Denied | Verdict::Depends));
+        let verdict = row.assessment.registry_verdict.filter(|verdict| *verdict != Verdict::Allowed);
         let (Some(verdict), Some(hash)) = (verdict, row.cell.registry_policy.known()) else { continue };
         let key = PolicyKey { account: row.cell.account, hash: hash.clone(), registry: Some(row.cell.region.clone()) };
         let place = groups.places.get(&key).copied();

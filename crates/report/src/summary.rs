@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use scangap_assess::ImageTotals;
 use scangap_model::{
-    AccountId, AccountOutcome, Api, Cause, CellOutcome, Diagnosis, GapKind, Observed, Verdict, sanitize,
+    AccountId, AccountOutcome, Api, Cause, CellFacts, CellOutcome, Diagnosis, GapKind, Observed, RegionName, Verdict,
+    sanitize,
 };
 
 use crate::input::Input;
+use crate::listing::{Unlisted, is_listed};
+use crate::reading::Reading;
 use crate::terminal::{count, thousands};
 use crate::value::{NONE, UNKNOWN};
 
@@ -34,16 +37,27 @@ pub struct GapGroup {
     pub cause: Cause,
     pub gaps: usize,
     pub accounts: usize,
+    /// Where they are; empty for global APIs.
+    pub regions: Vec<RegionName>,
+    /// Whether the audit has regions without them.
+    pub elsewhere: bool,
+    /// The policies that AWS names as denying.
+    pub policies: Vec<String>,
     /// How to close one of them.
     pub hint: String,
 }
 
 #[derive(Debug, Clone)]
 pub struct Summary {
+    /// All that are known: the rows of `repositories.csv`.
     pub diagnoses: BTreeMap<Diagnosis, usize>,
     pub repositories: usize,
+    /// Of these those in registries whose list was read: only of them a share can be told.
+    pub listed: BTreeMap<Diagnosis, usize>,
+    pub unlisted: Unlisted,
     pub accounts: usize,
     pub accounts_read: usize,
+    pub accounts_partly: usize,
     pub accounts_skipped: usize,
     pub accounts_unreadable: usize,
     pub accounts_not_reached: usize,
@@ -78,17 +92,30 @@ impl Summary {
                 CellOutcome::NotReached => cells.not_reached += 1,
             }
         }
-        let outcomes = |wanted: fn(&AccountOutcome) -> bool| {
-            facts.accounts.values().filter(|account| wanted(&account.outcome)).count()
-        };
+        let readings: Vec<Reading<'_>> = input.accounts().map(|row| row.reading).collect();
+        let how_many = |word: &str| readings.iter().filter(|reading| reading.word() == word).count();
+        let mut listed = BTreeMap::new();
+        let mut unlisted = Unlisted::default();
+        for (key, diagnoses) in &input.assessment.by_cell {
+            if is_listed(facts.cells.get(key)) {
+                for (diagnosis, number) in diagnoses {
+                    *listed.entry(*diagnosis).or_default() += number;
+                }
+            } else {
+                unlisted.add(diagnoses);
+            }
+        }
         Self {
+            listed,
+            unlisted,
             diagnoses: input.assessment.counts(),
             repositories: input.assessment.repositories.len(),
             accounts: facts.accounts.len(),
-            accounts_read: outcomes(|outcome| matches!(outcome, AccountOutcome::Read { .. })),
-            accounts_skipped: outcomes(|outcome| matches!(outcome, AccountOutcome::Skipped { .. })),
-            accounts_unreadable: outcomes(|outcome| matches!(outcome, AccountOutcome::Unreadable(_))),
-            accounts_not_reached: outcomes(|outcome| matches!(outcome, AccountOutcome::NotReached)),
+            accounts_read: how_many(Reading::Read.word()),
+            accounts_partly: readings.iter().filter(|reading| matches!(reading, Reading::Partly { .. })).count(),
+            accounts_skipped: how_many(Reading::Skipped.word()),
+            accounts_unreadable: how_many(Reading::Unreadable.word()),
+            accounts_not_reached: how_many(Reading::NotReached.word()),
             regions: regions.len(),
             cells,
             registries_denying: input
@@ -105,6 +132,27 @@ impl Summary {
             gaps: input.assessment.gaps.len(),
             gap_groups: gap_groups(input),
         }
+    }
+
+    /// How many repositories are in registries whose list was read.
+    pub fn n_listed(&self) -> usize {
+        self.listed.values().sum()
+    }
+
+    /// What is said of repositories in registries whose list was not read.
+    pub fn unlisted_in_words(&self) -> Option<String> {
+        let Unlisted { registries, repositories, to_act_on, .. } = self.unlisted;
+        let acting = match to_act_on {
+            0 => String::new(),
+            number => format!(", {} of them to act on", thousands(number)),
+        };
+        (registries > 0).then(|| {
+            format!(
+                "{} known in {} whose list could not be read{acting}; what else is there is unknown",
+                count(repositories, "repository"),
+                count(registries, "registry")
+            )
+        })
     }
 
     /// `37 of 40 images`, where not every image of the covered repositories is scanned.
@@ -155,7 +203,10 @@ pub(crate) const WORST_ACCOUNTS: usize = 15;
 /// An OU as the accounts directly in it are.
 #[derive(Debug, Default)]
 pub(crate) struct Unit {
+    /// Repositories of registries whose list was read.
     pub counts: Counts,
+    /// The others that are known.
+    pub unlisted: Unlisted,
     pub accounts: usize,
     /// Accounts of which something could not be learnt: their counts may not be all there is.
     pub accounts_with_gaps: usize,
@@ -176,16 +227,19 @@ pub(crate) fn by_ou(input: &Input<'_>) -> BTreeMap<String, Unit> {
         unit.accounts_with_gaps +=
             usize::from(with_gaps.contains(id) || matches!(account.outcome, AccountOutcome::NotReached));
     }
-    for (name, counts) in by(input, path) {
-        units.entry(name).or_default().counts = counts;
+    for (name, (counts, unlisted)) in by(input, path) {
+        let unit = units.entry(name).or_default();
+        (unit.counts, unit.unlisted) = (counts, unlisted);
     }
     units
 }
 
 /// The accounts with something to do, most first.
-pub(crate) fn worst_accounts(input: &Input<'_>) -> Vec<(AccountId, Counts)> {
-    let to_do = |counts: &Counts| -> usize {
-        counts.iter().filter(|(diagnosis, _)| diagnosis.info().fails_any).map(|(_, number)| number).sum()
+pub(crate) fn worst_accounts(input: &Input<'_>) -> Vec<(AccountId, (Counts, Unlisted))> {
+    let to_do = |(counts, unlisted): &(Counts, Unlisted)| -> usize {
+        let listed: usize =
+            counts.iter().filter(|(diagnosis, _)| diagnosis.info().fails_any).map(|(_, number)| number).sum();
+        listed + unlisted.to_act_on
     };
     let mut accounts: Vec<_> =
         by(input, |account| account).into_iter().filter(|(_, counts)| to_do(counts) > 0).collect();
@@ -193,36 +247,87 @@ pub(crate) fn worst_accounts(input: &Input<'_>) -> Vec<(AccountId, Counts)> {
     accounts
 }
 
-fn by<K: Ord>(input: &Input<'_>, key: impl Fn(AccountId) -> K) -> BTreeMap<K, Counts> {
-    let mut groups: BTreeMap<K, Counts> = BTreeMap::new();
-    for ((account, _), counts) in &input.assessment.by_cell {
-        let group = groups.entry(key(*account)).or_default();
-        for (diagnosis, number) in counts {
-            *group.entry(*diagnosis).or_default() += number;
+fn by<K: Ord>(input: &Input<'_>, key: impl Fn(AccountId) -> K) -> BTreeMap<K, (Counts, Unlisted)> {
+    let mut groups: BTreeMap<K, (Counts, Unlisted)> = BTreeMap::new();
+    for (cell, diagnoses) in &input.assessment.by_cell {
+        let (counts, unlisted) = groups.entry(key(cell.0)).or_default();
+        if is_listed(input.facts.cells.get(cell)) {
+            for (diagnosis, number) in diagnoses {
+                *counts.entry(*diagnosis).or_default() += number;
+            }
+        } else {
+            unlisted.add(diagnoses);
         }
     }
     groups
 }
 
-/// How often one kind of gap was met, in which accounts, and the first one's hint.
-type Met = (usize, BTreeSet<Option<AccountId>>, String);
+/// Regions that a sentence names one by one.
+const REGIONS_NAMED: usize = 3;
+/// Policies that a sentence names one by one.
+const POLICIES_NAMED: usize = 2;
+
+impl GapGroup {
+    /// `in 290 accounts, only in sa-east-1, by arn:aws:organizations::...`.
+    pub fn place(&self) -> String {
+        let mut parts = vec![format!("in {}", count(self.accounts, "account"))];
+        let regions: Vec<&str> = self.regions.iter().map(RegionName::as_str).collect();
+        let only = if self.elsewhere { "only in" } else { "in" };
+        match regions.len() {
+            0 => {}
+            number if number <= REGIONS_NAMED => parts.push(format!("{only} {}", regions.join(", "))),
+            number => parts.push(format!("in {}", count(number, "region"))),
+        }
+        let named: Vec<String> = self.policies.iter().take(POLICIES_NAMED).map(|arn| sanitize(arn)).collect();
+        match self.policies.len().saturating_sub(POLICIES_NAMED) {
+            0 if named.is_empty() => {}
+            0 => parts.push(format!("by {}", named.join(", "))),
+            more => parts.push(format!("by {} and {more} more", named.join(", "))),
+        }
+        parts.join(", ")
+    }
+}
+
+/// How often one kind of gap was met, and where.
+struct Met<'a> {
+    gaps: usize,
+    accounts: BTreeSet<Option<AccountId>>,
+    regions: BTreeSet<&'a RegionName>,
+    policies: BTreeSet<&'a str>,
+    /// The first one's.
+    hint: String,
+}
 
 fn gap_groups(input: &Input<'_>) -> Vec<GapGroup> {
-    let mut groups: BTreeMap<(Api, GapKind, Cause), Met> = BTreeMap::new();
+    let mut groups: BTreeMap<(Api, GapKind, Cause), Met<'_>> = BTreeMap::new();
     for gap in &input.assessment.gaps {
-        let group = groups.entry((gap.api, gap.kind, gap.cause)).or_insert_with(|| (0, BTreeSet::new(), gap.hint()));
-        group.0 += 1;
-        group.1.insert(gap.account);
+        let group = groups.entry((gap.api, gap.kind, gap.cause)).or_insert_with(|| Met {
+            gaps: 0,
+            accounts: BTreeSet::new(),
+            regions: BTreeSet::new(),
+            policies: BTreeSet::new(),
+            hint: gap.hint(),
+        });
+        group.gaps += 1;
+        group.accounts.insert(gap.account);
+        group.regions.extend(&gap.region);
+        group.policies.extend(Some(gap.policy_arn.as_str()).filter(|arn| !arn.is_empty()));
     }
+    // A region that is enabled nowhere could not have had any.
+    let asked = |cell: &&CellFacts| !matches!(cell.outcome, CellOutcome::NotEnabled | CellOutcome::Skipped { .. });
+    let all: BTreeSet<&RegionName> = input.facts.cells.values().filter(asked).map(|cell| &cell.region).collect();
     let mut groups: Vec<GapGroup> = groups
         .into_iter()
-        .map(|((api, kind, cause), (gaps, accounts, hint))| GapGroup {
+        .map(|((api, kind, cause), met)| GapGroup {
             api,
             kind,
             cause,
-            gaps,
-            accounts: accounts.len(),
-            hint,
+            gaps: met.gaps,
+            accounts: met.accounts.len(),
+            elsewhere: all.difference(&met.regions).next().is_some(),
+            regions: met.regions.into_iter().cloned().collect(),
+            policies: met.policies.into_iter().map(str::to_owned).collect(),
+            hint: met.hint,
         })
         .collect();
     groups.sort_by(|a, b| b.gaps.cmp(&a.gaps).then(a.api.cmp(&b.api)));

@@ -34,8 +34,8 @@ pub fn count(number: usize, noun: &str) -> String {
 /// How many of the worst rows the screen shows.
 const WORST: usize = 5;
 
-/// `paint` colours a word by its tone; plain text is the identity.
-pub fn final_screen(input: &Input<'_>, paint: &dyn Fn(&str, Tone) -> String) -> io::Result<String> {
+/// `exit` is the code that an incomplete run ends with. `paint` colours a word by its tone; plain text is the identity.
+pub fn final_screen(input: &Input<'_>, exit: u8, paint: &dyn Fn(&str, Tone) -> String) -> io::Result<String> {
     let summary = Summary::of(input);
     let mut out = String::new();
     if input.simulated {
@@ -71,28 +71,39 @@ pub fn final_screen(input: &Input<'_>, paint: &dyn Fn(&str, Tone) -> String) -> 
     out.push('\n');
     let not_read = summary.accounts - summary.accounts_read;
     if not_read > 0 {
+        let parts: Vec<String> = [
+            (summary.accounts_partly, "partly"),
+            (summary.accounts_skipped, "skipped by state"),
+            (summary.accounts_unreadable, "not readable"),
+            (summary.accounts_not_reached, "not reached"),
+        ]
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, word)| format!("{} {word}", thousands(number)))
+        .collect();
         let _ = writeln!(
             out,
-            "Accounts {} of {} read: {} skipped by state, {} not readable, {} not reached",
+            "Accounts {} of {} read: {}",
             thousands(summary.accounts_read),
             thousands(summary.accounts),
-            summary.accounts_skipped,
-            summary.accounts_unreadable,
-            summary.accounts_not_reached
+            parts.join(", ")
         );
     }
-    let _ = write!(out, "Repositories {}:", thousands(summary.repositories));
+    let _ = write!(out, "Repositories {}:", thousands(summary.n_listed()));
     for info in DIAGNOSES {
-        if let Some(number) = summary.diagnoses.get(&info.diagnosis) {
+        if let Some(number) = summary.listed.get(&info.diagnosis) {
             let images = summary.covered_images().filter(|_| info.diagnosis == Diagnosis::Covered);
             let images = images.map_or_else(String::new, |images| format!(", {images}"));
             let _ = write!(out, "  {}", paint(&format!("{} {}{images}", info.title, thousands(*number)), info.tone));
         }
     }
-    if summary.repositories == 0 {
+    if summary.n_listed() == 0 {
         out.push_str(if summary.is_complete() { "  there are none" } else { "  none could be read" });
     }
     out.push('\n');
+    if let Some(apart) = summary.unlisted_in_words() {
+        let _ = writeln!(out, "Apart from these: {}", paint(&apart, Tone::Question));
+    }
     if summary.images.not_scanned > 0 || summary.images.repositories_unknown > 0 {
         let _ = writeln!(out, "Images {}", paint(&images_in_words(&summary.images), Tone::Warning));
     }
@@ -108,28 +119,29 @@ pub fn final_screen(input: &Input<'_>, paint: &dyn Fn(&str, Tone) -> String) -> 
     for group in summary.gap_groups.iter().take(WORST) {
         let _ = writeln!(
             out,
-            "  gap    {} {} in {} -> {}",
+            "  gap    {} {} {} -> {}",
             group.api,
             group.kind.word().replace('_', " "),
-            count(group.accounts, "account"),
+            group.place(),
             sanitize(&group.hint)
         );
     }
     if summary.gap_groups.len() > WORST {
         let _ = writeln!(out, "  gap    and {} (gaps.csv)", count(summary.gap_groups.len() - WORST, "other kind"));
     }
-    if !summary.is_complete() {
-        let _ = writeln!(
-            out,
-            "{}",
-            paint(
-                &format!(
-                    "Incomplete: {} could not be learnt (gaps.csv), so the exit code is 3.",
-                    count(summary.gaps, "fact")
-                ),
-                Tone::Warning
-            )
-        );
+    if !summary.is_complete() || input.interrupted {
+        let mut missing = Vec::new();
+        if summary.gaps > 0 {
+            missing.push(format!("{} could not be learnt (gaps.csv)", count(summary.gaps, "fact")));
+        }
+        if summary.cells.not_reached > 0 {
+            missing.push(format!("{} not reached (cells.csv)", count(summary.cells.not_reached, "cell")));
+        }
+        if missing.is_empty() {
+            missing.push("the audit was interrupted".to_owned());
+        }
+        let words = format!("Incomplete: {}, so the exit code is {exit}.", missing.join(", "));
+        let _ = writeln!(out, "{}", paint(&words, Tone::Warning));
     }
     Ok(out)
 }

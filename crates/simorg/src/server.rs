@@ -476,6 +476,10 @@ impl State {
             .accounts
             .get(&caller.account)
             .is_some_and(|account| account.regions.iter().any(|region| region.as_str() == incoming.region));
+        // A name that leads nowhere: nobody is there to refuse.
+        if incoming.service == "inspector2" && !self.world.inspects(&incoming.region) {
+            return Outcome::Reset;
+        }
         if regional && !enabled {
             return Outcome::Failure(WireError::new(
                 400,

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
 
 use jiff::Timestamp;
-use scangap_model::{AccountId, RegionName};
+use scangap_model::{AccountId, RegionName, region_info};
 
 use crate::scenario::{DelaySpec, OrganizationSpec, OuSpec};
 use crate::truth::PolicyTruth;
@@ -206,6 +206,14 @@ impl World {
         while let Some(at) = self.due.iter().position(|(due, _)| *due <= now) {
             let (_, transition) = self.due.remove(at);
             self.apply(&transition);
+        }
+    }
+
+    /// Whether Inspector exists in a region.
+    pub(crate) fn inspects(&self, region: &str) -> bool {
+        match &self.organization.inspector_regions {
+            Some(regions) => regions.iter().any(|with| with == region),
+            None => region_info(region).is_none_or(|info| info.inspector),
         }
     }
 

@@ -263,6 +263,7 @@ pub(crate) fn gap(_: &Decoder, row: &Row<'_>) -> Result<(String, Gap), RowError>
         kind: GapKind::from_word(&kind).ok_or_else(|| bad(&kind))?,
         code: row.get("code")?,
         cause: Cause::from_word(&cause).ok_or_else(|| bad(&cause))?,
+        policy_arn: row.get("policy_arn")?,
         message: optional("message")?.unwrap_or_default(),
         attempts: row.get::<_, Option<u32>>("attempts")?.unwrap_or(0),
     };

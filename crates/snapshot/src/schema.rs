@@ -12,7 +12,7 @@ pub(crate) const GAP_TABLES: &str = "
 CREATE TABLE gaps (
     gap_id TEXT PRIMARY KEY,
     account_id TEXT, region TEXT, api TEXT NOT NULL, resource TEXT NOT NULL,
-    kind TEXT NOT NULL, code TEXT NOT NULL, cause TEXT NOT NULL
+    kind TEXT NOT NULL, code TEXT NOT NULL, cause TEXT NOT NULL, policy_arn TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Evidence: how it went. Not part of the facts' hash.

@@ -330,16 +330,19 @@ pub(crate) fn create_private(path: &Path) -> Result<(), WriteError> {
 pub(crate) fn write_gaps<'a>(connection: &Connection, gaps: impl Iterator<Item = &'a Gap>) -> Result<(), WriteError> {
     for gap in gaps {
         let id = gap_id(gap);
-        connection.prepare_cached("INSERT OR IGNORE INTO gaps VALUES (?1,?2,?3,?4,?5,?6,?7,?8)")?.execute(params![
-            id,
-            gap.account.map(|account| account.to_string()),
-            gap.region.as_ref().map(ToString::to_string),
-            gap.api.to_string(),
-            gap.resource,
-            gap.kind.word(),
-            gap.code,
-            gap.cause.word(),
-        ])?;
+        connection.prepare_cached("INSERT OR IGNORE INTO gaps VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)")?.execute(
+            params![
+                id,
+                gap.account.map(|account| account.to_string()),
+                gap.region.as_ref().map(ToString::to_string),
+                gap.api.to_string(),
+                gap.resource,
+                gap.kind.word(),
+                gap.code,
+                gap.cause.word(),
+                gap.policy_arn,
+            ],
+        )?;
         connection.prepare_cached("INSERT OR IGNORE INTO gap_evidence VALUES (?1, ?2, ?3)")?.execute(params![
             id,
             gap.message,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use scangap_simorg::Generate;
 use scangap_tests::{Audited, Finished, Scangap, Simulated, simulate};
 
+// Holds: 3 What was not read: an interrupted audit says of every account how far it was read, and names its exit code
 #[test]
 fn an_interrupted_audit_leaves_a_valid_snapshot_of_what_it_reached() {
     interrupted_by("-INT");
@@ -61,11 +62,18 @@ fn interrupted_by(signal: &str) {
 
     let audited = Audited { finished: Finished { code: 130, stdout, stderr: String::new(), home }, out };
     assert!(audited.finished.stdout.contains("INTERRUPTED"));
+    assert!(audited.finished.stdout.contains("so the exit code is 130."), "{}", audited.finished.stdout);
     assert!(!audited.out.join("snapshot.db-wal").exists(), "closed as one file");
     let summary = audited.json("summary.json");
     assert_eq!((summary["interrupted"].as_bool(), summary["complete"].as_bool()), (Some(true), Some(false)));
     assert!(audited.csv("cells.csv").iter().any(|row| row["outcome"] == "not_reached"));
-    assert!(audited.csv("accounts.csv").len() == 40, "every account in scope is a row");
+    let accounts = audited.csv("accounts.csv");
+    assert!(accounts.len() == 40, "every account in scope is a row");
+    for row in &accounts {
+        let whole = matches!(row["outcome"].as_str(), "read" | "skipped");
+        assert_eq!(row["repositories"] == "unknown", !whole, "{row:?}");
+    }
+    assert!(accounts.iter().any(|row| row["outcome"] == "not_reached"), "most were not");
     let again = Scangap::new(&["report", &audited.out.join("snapshot.db").to_string_lossy(), "--out", "again"]).run();
     assert_eq!(again.code, 3, "a report over an interrupted snapshot is incomplete: {}", again.stderr);
 }

@@ -83,17 +83,11 @@ impl AccountReader {
         let output =
             send!(self.port, call, self.management.list_regions().max_results(50).set_next_token(token.clone()))?;
         answered(call, output.regions.is_some())?;
-        let items = output
-            .regions()
-            .iter()
-            .filter_map(|region| {
-                Some(OptStatus {
-                    region: region.region_name()?.parse().ok()?,
-                    status: status(region.region_opt_status()),
-                })
-            })
-            .collect();
-        Ok(Page { items, next: output.next_token().map(str::to_owned) })
+        let regions = output.regions().iter().map(|region| {
+            let name = region.region_name()?.parse().ok()?;
+            Some(OptStatus { region: name, status: status(region.region_opt_status()) })
+        });
+        Ok(Page::of(regions, output.next_token()))
     }
 
     pub async fn region_status(&self, call: &Arc<Call>, region: &RegionName) -> Result<RegionStatus, CallError> {

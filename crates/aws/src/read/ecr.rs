@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use scangap_model::{AccountId, ScanRule};
+use scangap_model::{AccountId, RepositoryName, ScanRule};
 
-use super::{Page, RegionReader, answered, send, timestamp};
+use super::{NO_VALUE, Page, RegionReader, answered, send, timestamp};
 use crate::classify::CallError;
 use crate::meter::Call;
 
 #[derive(Debug, Clone)]
 pub struct RepositoryAnswer {
-    pub name: String,
+    pub name: RepositoryName,
     pub arn: String,
     pub created_at: Option<Timestamp>,
 }
@@ -80,16 +80,17 @@ impl RegionReader {
         let output =
             send!(self.port, call, self.ecr.describe_repositories().max_results(1000).set_next_token(token.clone()))?;
         answered(call, output.repositories.is_some())?;
-        Ok(Page {
-            items: output.repositories().iter().filter_map(repository).collect(),
-            next: output.next_token().map(str::to_owned),
-        })
+        Ok(Page::of(output.repositories().iter().map(repository), output.next_token()))
     }
 
     /// One repository by name. `None`: there is none.
     pub async fn repository(&self, call: &Arc<Call>, name: &str) -> Result<Option<RepositoryAnswer>, CallError> {
         match send!(self.port, call, self.ecr.describe_repositories().repository_names(name)) {
-            Ok(output) => Ok(output.repositories().first().and_then(repository)),
+            // AWS has an error for a repository that is none: an answer without it is no answer.
+            Ok(output) => match output.repositories().first().and_then(repository) {
+                Some(found) => Ok(Some(found)),
+                None => Err(call.malformed("EmptyAnswer", "the answer does not hold the repository")),
+            },
             Err(error) if error.code == "RepositoryNotFoundException" => Ok(None),
             Err(error) => Err(error),
         }
@@ -97,10 +98,12 @@ impl RegionReader {
 
     pub async fn repository_policy(&self, call: &Arc<Call>, name: &str) -> Result<PolicyAnswer, CallError> {
         match send!(self.port, call, self.ecr.get_repository_policy().repository_name(name)) {
-            Ok(output) => output
-                .policy_text()
-                .map(|text| PolicyAnswer::Text(text.to_owned()))
-                .ok_or_else(|| call.malformed("NoPolicyText", "the answer holds no policy")),
+            // An empty text is no policy.
+            Ok(output) => match output.policy_text() {
+                Some(text) if text.trim().is_empty() => Ok(PolicyAnswer::None),
+                Some(text) => Ok(PolicyAnswer::Text(text.to_owned())),
+                None => Err(call.malformed("NoPolicyText", "the answer holds no policy")),
+            },
             Err(error) if error.code == "RepositoryPolicyNotFoundException" => Ok(PolicyAnswer::None),
             Err(error) if error.code == "RepositoryNotFoundException" => Ok(PolicyAnswer::RepositoryGone),
             Err(error) => Err(error),
@@ -137,7 +140,7 @@ impl RegionReader {
         match send!(self.port, call, self.ecr.get_registry_policy()) {
             Ok(output) => output
                 .policy_text()
-                .map(|text| Some(text.to_owned()).filter(|text| !text.is_empty()))
+                .map(|text| Some(text.to_owned()).filter(|text| !text.trim().is_empty()))
                 .ok_or_else(|| call.malformed("NoPolicyText", "the answer holds no policy")),
             Err(error) if error.code == "RegistryPolicyNotFoundException" => Ok(None),
             Err(error) => Err(error),
@@ -147,6 +150,7 @@ impl RegionReader {
     /// The registry policy's scope: V1 or V2. `None`: no value is set.
     pub async fn registry_policy_scope(&self, call: &Arc<Call>) -> Result<Option<String>, CallError> {
         let output = send!(self.port, call, self.ecr.get_account_setting().name("REGISTRY_POLICY_SCOPE"))?;
+        answered(call, output.name().is_some() || output.value().is_some())?;
         Ok(output.value().map(str::to_owned))
     }
 
@@ -155,6 +159,12 @@ impl RegionReader {
         let configuration = output
             .scanning_configuration()
             .ok_or_else(|| call.malformed("NoConfiguration", "the answer holds no configuration"))?;
+        // AWS answers BASIC where nobody set anything: an answer without a scan type is none.
+        let scan_type = configuration
+            .scan_type()
+            .ok_or_else(|| call.malformed("NoScanType", "the configuration holds no scan type"))?
+            .as_str()
+            .to_owned();
         let rules: Vec<ScanRule> = configuration
             .rules()
             .iter()
@@ -163,8 +173,9 @@ impl RegionReader {
                 filters: rule.repository_filters().iter().map(|filter| filter.filter().to_owned()).collect(),
             })
             .collect();
-        // AWS: no configuration set means BASIC.
-        let scan_type = configuration.scan_type().map_or("BASIC", |scan_type| scan_type.as_str()).to_owned();
+        if rules.iter().any(|rule| rule.frequency == NO_VALUE) {
+            return Err(call.malformed("NoScanFrequency", "a rule of the configuration holds no scan frequency"));
+        }
         Ok(ScanningConfiguration { scan_type, rules })
     }
 
@@ -176,19 +187,18 @@ impl RegionReader {
         let output =
             send!(self.port, call, self.ecr.describe_repository_creation_templates().set_next_token(token.clone()))?;
         answered(call, output.repository_creation_templates.is_some())?;
-        let items = output
-            .repository_creation_templates()
-            .iter()
-            .map(|template| TemplateSummary {
-                prefix: template.prefix().unwrap_or_default().to_owned(),
-                policy: template.repository_policy().filter(|text| !text.is_empty()).map(str::to_owned),
+        let templates = output.repository_creation_templates().iter().map(|template| {
+            Some(TemplateSummary {
+                prefix: template.prefix()?.to_owned(),
+                policy: template.repository_policy().filter(|text| !text.trim().is_empty()).map(str::to_owned),
             })
-            .collect();
-        Ok(Page { items, next: output.next_token().map(str::to_owned) })
+        });
+        Ok(Page::of(templates, output.next_token()))
     }
 
     pub async fn tags(&self, call: &Arc<Call>, arn: &str) -> Result<BTreeMap<String, String>, CallError> {
         let output = send!(self.port, call, self.ecr.list_tags_for_resource().resource_arn(arn))?;
+        answered(call, output.tags.is_some())?;
         Ok(output.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect())
     }
 
@@ -204,17 +214,15 @@ impl RegionReader {
             self.ecr.describe_images().repository_name(name).max_results(1000).set_next_token(token.clone())
         )?;
         answered(call, output.image_details.is_some())?;
-        let items = output
-            .image_details()
-            .iter()
-            .map(|image| ImageSummary {
-                digest: image.image_digest().unwrap_or_default().to_owned(),
+        let images = output.image_details().iter().map(|image| {
+            Some(ImageSummary {
+                digest: image.image_digest()?.to_owned(),
                 status: image.image_status().map_or("ACTIVE", |status| status.as_str()).to_owned(),
                 pushed_at: image.image_pushed_at().and_then(timestamp),
                 is_index: image.image_manifest_media_type().is_some_and(is_index),
             })
-            .collect();
-        Ok(Page { items, next: output.next_token().map(str::to_owned) })
+        });
+        Ok(Page::of(images, output.next_token()))
     }
 
     pub fn account(&self) -> AccountId {
@@ -232,7 +240,7 @@ fn is_index(media_type: &str) -> bool {
 
 fn repository(repository: &aws_sdk_ecr::types::Repository) -> Option<RepositoryAnswer> {
     Some(RepositoryAnswer {
-        name: repository.repository_name()?.to_owned(),
+        name: repository.repository_name()?.parse().ok()?,
         arn: repository.repository_arn().unwrap_or_default().to_owned(),
         created_at: repository.created_at().and_then(timestamp),
     })

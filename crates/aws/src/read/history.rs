@@ -111,8 +111,8 @@ impl RegionReader {
         let output = self.port.ask(call, attempt).await?;
         answered(call, output.findings.is_some())?;
         let raw = body.items(call, "findings", output.findings().len())?;
-        let items = output.findings().iter().zip(raw).map(|(finding, raw)| read(finding, raw)).collect();
-        Ok(Page { items, next: output.next_token().filter(|token| !token.is_empty()).map(str::to_owned) })
+        let findings = output.findings().iter().zip(raw).map(|(finding, raw)| Some(read(finding, raw)));
+        Ok(Page::of(findings, output.next_token()))
     }
 
     /// The reader's own account's suppression rules.
@@ -130,8 +130,8 @@ impl RegionReader {
         let output = self.port.ask(call, attempt).await?;
         let raw = body.items(call, "filters", output.filters().len())?;
         let named = output.filters().iter().zip(raw);
-        let items = named.map(|(filter, raw)| SuppressionRule { name: filter.name().to_owned(), raw }).collect();
-        Ok(Page { items, next: output.next_token().filter(|token| !token.is_empty()).map(str::to_owned) })
+        let rules = named.map(|(filter, raw)| Some(SuppressionRule { name: filter.name().to_owned(), raw }));
+        Ok(Page::of(rules, output.next_token()))
     }
 
     /// `None`: the answer has none.
@@ -158,8 +158,8 @@ impl RegionReader {
             self.inspector.list_account_permissions().service(Service::Ecr).set_next_token(token.clone())
         )?;
         let ecr = output.permissions().iter().filter(|permission| *permission.service() == Service::Ecr);
-        let items = ecr.map(|permission| permission.operation().as_str().to_owned()).collect();
-        Ok(Page { items, next: output.next_token().filter(|token| !token.is_empty()).map(str::to_owned) })
+        let operations = ecr.map(|permission| Some(permission.operation().as_str().to_owned()));
+        Ok(Page::of(operations, output.next_token()))
     }
 
     /// What an account paid for one initial scan of an image, of the last 30 days. `None`: it had none.
@@ -169,6 +169,7 @@ impl RegionReader {
         account: AccountId,
     ) -> Result<Option<UnitPrice>, CallError> {
         let output = send!(self.port, call, self.inspector.list_usage_totals().account_ids(account.as_str()))?;
+        answered(call, output.totals.is_some())?;
         let usage = output.totals().iter().flat_map(aws_sdk_inspector2::types::UsageTotal::usage);
         let initial =
             usage.filter(|usage| usage.r#type() == Some(&UsageType::EcrInitialScan)).find(|usage| usage.total() > 0.0);

@@ -7,12 +7,9 @@ use aws_sdk_inspector2::types::{CoverageFilterCriteria, CoverageStringComparison
 use jiff::Timestamp;
 use scangap_model::AccountId;
 
-use super::{Page, RegionReader, answered, send, timestamp};
+use super::{NO_VALUE, Page, RegionReader, answered, send, timestamp};
 use crate::classify::CallError;
 use crate::meter::Call;
-
-/// What the SDK fills in for a required member that the answer leaves out.
-const NO_VALUE: &str = "no value was set";
 
 /// Which coverage rows to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,25 +128,21 @@ impl RegionReader {
                 .set_next_token(token.clone())
         )?;
         answered(call, output.covered_resources.is_some())?;
-        let items = output
-            .covered_resources()
-            .iter()
-            .map(|resource| {
-                // The SDK fills in required members that the answer leaves out.
-                let word = |word: &str| Some(word.to_owned()).filter(|word| word != NO_VALUE && !word.is_empty());
-                let image = resource.resource_metadata().and_then(|metadata| metadata.ecr_image());
-                CoveredResource {
-                    account: resource.account_id().to_owned(),
-                    resource_id: resource.resource_id().to_owned(),
-                    status: resource.scan_status().and_then(|status| word(status.status_code().as_str())),
-                    reason: resource.scan_status().and_then(|status| word(status.reason().as_str())),
-                    last_scanned_at: resource.last_scanned_at().and_then(timestamp),
-                    in_use_count: image.and_then(|image| u64::try_from(image.in_use_count()?).ok()),
-                    last_in_use_at: image.and_then(|image| image.last_in_use_at()).and_then(timestamp),
-                }
+        let rows = output.covered_resources().iter().map(|resource| {
+            // The SDK fills in required members that the answer leaves out.
+            let word = |word: &str| Some(word.to_owned()).filter(|word| word != NO_VALUE && !word.is_empty());
+            let image = resource.resource_metadata().and_then(|metadata| metadata.ecr_image());
+            Some(CoveredResource {
+                account: resource.account_id().to_owned(),
+                resource_id: resource.resource_id().to_owned(),
+                status: resource.scan_status().and_then(|status| word(status.status_code().as_str())),
+                reason: resource.scan_status().and_then(|status| word(status.reason().as_str())),
+                last_scanned_at: resource.last_scanned_at().and_then(timestamp),
+                in_use_count: image.and_then(|image| u64::try_from(image.in_use_count()?).ok()),
+                last_in_use_at: image.and_then(|image| image.last_in_use_at()).and_then(timestamp),
             })
-            .collect();
-        Ok(Page { items, next: output.next_token().filter(|token| !token.is_empty()).map(str::to_owned) })
+        });
+        Ok(Page::of(rows, output.next_token()))
     }
 
     /// The delegated administrator as Inspector knows it. `None`: there is none.
@@ -159,7 +152,10 @@ impl RegionReader {
             Err(error) if error.code == "ResourceNotFoundException" => return Ok(None),
             Err(error) => return Err(error),
         };
-        Ok(output.delegated_admin().and_then(|admin| admin.account_id()).and_then(|id| id.parse().ok()))
+        match output.delegated_admin().and_then(|admin| admin.account_id()).and_then(|id| id.parse().ok()) {
+            Some(admin) => Ok(Some(admin)),
+            None => Err(call.malformed("EmptyAnswer", "the answer names no administrator")),
+        }
     }
 }
 

@@ -63,8 +63,7 @@ impl OrganizationReader {
     pub async fn accounts(&self, call: &Arc<Call>, token: Option<String>) -> Result<Page<AccountSummary>, CallError> {
         let output = send!(self.port, call, self.client.list_accounts().set_next_token(token.clone()))?;
         answered(call, output.accounts.is_some())?;
-        let items = output.accounts().iter().filter_map(summary).collect();
-        Ok(Page { items, next: output.next_token().map(str::to_owned) })
+        Ok(Page::of(output.accounts().iter().map(summary), output.next_token()))
     }
 
     pub async fn accounts_of(
@@ -78,20 +77,17 @@ impl OrganizationReader {
             call,
             self.client.list_accounts_for_parent().parent_id(parent).set_next_token(token.clone())
         )?;
-        let items = output.accounts().iter().filter_map(summary).collect();
-        Ok(Page { items, next: output.next_token().map(str::to_owned) })
+        answered(call, output.accounts.is_some())?;
+        Ok(Page::of(output.accounts().iter().map(summary), output.next_token()))
     }
 
     pub async fn roots(&self, call: &Arc<Call>, token: Option<String>) -> Result<Page<OuSummary>, CallError> {
         let output = send!(self.port, call, self.client.list_roots().set_next_token(token.clone()))?;
-        let items = output
-            .roots()
-            .iter()
-            .filter_map(|root| {
-                Some(OuSummary { id: root.id()?.to_owned(), name: root.name().unwrap_or_default().to_owned() })
-            })
-            .collect();
-        Ok(Page { items, next: output.next_token().map(str::to_owned) })
+        answered(call, output.roots.is_some())?;
+        let roots = output.roots().iter().map(|root| {
+            Some(OuSummary { id: root.id()?.to_owned(), name: root.name().unwrap_or_default().to_owned() })
+        });
+        Ok(Page::of(roots, output.next_token()))
     }
 
     pub async fn organizational_units(
@@ -105,14 +101,13 @@ impl OrganizationReader {
             call,
             self.client.list_organizational_units_for_parent().parent_id(parent).set_next_token(token.clone())
         )?;
-        let items = output
+        answered(call, output.organizational_units.is_some())?;
+        // A unit without a name cannot be told from another: paths and `--ou` need it.
+        let units = output
             .organizational_units()
             .iter()
-            .filter_map(|ou| {
-                Some(OuSummary { id: ou.id()?.to_owned(), name: ou.name().unwrap_or_default().to_owned() })
-            })
-            .collect();
-        Ok(Page { items, next: output.next_token().map(str::to_owned) })
+            .map(|ou| Some(OuSummary { id: ou.id()?.to_owned(), name: ou.name()?.to_owned() }));
+        Ok(Page::of(units, output.next_token()))
     }
 
     /// The Inspector policy that governs an account. `None`: there is none.
@@ -124,6 +119,7 @@ impl OrganizationReader {
             .target_id(account.as_str());
         match send!(self.port, call, request.clone()) {
             Ok(output) => {
+                answered(call, output.effective_policy.is_some())?;
                 let content = output.effective_policy().and_then(|policy| policy.policy_content());
                 Ok(content.filter(|content| !content.is_empty()).map(str::to_owned))
             }
@@ -153,8 +149,9 @@ impl OrganizationReader {
                 .service_principal("inspector2.amazonaws.com")
                 .set_next_token(token.clone())
         )?;
-        let items = output.delegated_administrators().iter().filter_map(|admin| admin.id()?.parse().ok()).collect();
-        Ok(Page { items, next: output.next_token().map(str::to_owned) })
+        answered(call, output.delegated_administrators.is_some())?;
+        let administrators = output.delegated_administrators().iter().map(|admin| admin.id()?.parse().ok());
+        Ok(Page::of(administrators, output.next_token()))
     }
 }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use scangap_aws::{AssumeOptions, ConnectOptions};
 use scangap_collect::CollectOptions;
-use scangap_model::{AccountId, Phase, RegionName, Scope, nearest_region, region_info, session_policy};
+use scangap_model::{
+    AccountId, Phase, RegionName, Scope, nearest_region, partition_without_inspector, region_info, session_policy,
+};
 
 use super::plan::duration;
 use crate::args::{Audit, Aws, Global, Roles, Run, ScopeArguments};
@@ -14,6 +16,7 @@ use crate::environment;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::store::{FailOn, without_password};
+use crate::terminal;
 
 pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
     let scope = scope(&command.scope)?;
@@ -23,9 +26,14 @@ pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
         .aws
         .endpoint_url
         .clone()
+        .filter(|url| !url.is_empty())
         .or_else(|| environment::variable("AWS_ENDPOINT_URL").map(|url| url.to_string_lossy().into_owned()));
+    let past = ["no_proxy", "NO_PROXY"].into_iter().find_map(environment::variable);
+    let past = past.map_or_else(String::new, |hosts| format!(" (but for {})", hosts.to_string_lossy()));
+    let proxy = proxy(endpoint.as_deref());
+    let proxy = proxy.map_or_else(String::new, |url| format!(" by proxy {}{past}", without_password(&url)));
     let introduction = format!(
-        "profile {}, role {}, {}, {}",
+        "profile {}, role {}, {}, {}{proxy}",
         command.aws.profile.clone().or_else(profile_variable).unwrap_or_else(|| "default".to_owned()),
         role_names.join(" or "),
         describe(&command.scope),
@@ -57,7 +65,7 @@ pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
 pub(super) fn connect_options(aws: &Aws) -> Result<ConnectOptions, CliError> {
     Ok(ConnectOptions {
         profile: aws.profile.clone(),
-        region: aws.region.as_deref().map(known_region).transpose()?.map(|region| region.to_string()),
+        region: aws.region.as_deref().map(region).transpose()?.map(|region| region.to_string()),
         endpoint_url: aws.endpoint_url.clone(),
         ca_bundle: aws.ca_bundle.clone().or_else(|| environment::variable("AWS_CA_BUNDLE").map(Into::into)),
         attempt_timeout: Duration::from_secs(aws.timeout),
@@ -83,6 +91,14 @@ pub(super) fn collect_options(roles: &Roles, phase: Phase) -> CollectOptions {
         keep_images: false,
         max_in_flight: 256,
     }
+}
+
+/// The proxy that the environment names for where the audit goes.
+fn proxy(endpoint: Option<&str>) -> Option<String> {
+    let plain = endpoint.is_some_and(|url| url.starts_with("http://"));
+    let names = if plain { ["http_proxy", "HTTP_PROXY"] } else { ["https_proxy", "HTTPS_PROXY"] };
+    let mut all = names.into_iter().chain(["all_proxy", "ALL_PROXY"]);
+    all.find_map(environment::variable).map(|url| url.to_string_lossy().into_owned())
 }
 
 fn profile_variable() -> Option<String> {
@@ -124,7 +140,7 @@ fn scope(arguments: &ScopeArguments) -> Result<Scope, CliError> {
         accounts: accounts(&arguments.accounts)?,
         exclude_accounts: accounts(&arguments.exclude_accounts)?,
         organizational_units: arguments.ou.clone(),
-        regions: arguments.regions.iter().map(|text| known_region(text)).collect::<Result<_, _>>()?,
+        regions: arguments.regions.iter().map(|text| region(text)).collect::<Result<_, _>>()?,
     })
 }
 
@@ -140,7 +156,18 @@ pub(super) fn account(text: &str) -> Result<AccountId, CliError> {
     })
 }
 
-pub(super) fn known_region(text: &str) -> Result<RegionName, CliError> {
-    let unknown = || CliError::UnknownRegion(text.to_owned(), nearest_region(text, strsim::jaro_winkler));
-    region_info(text).and_then(|info| info.name.parse().ok()).ok_or_else(unknown)
+/// A region that is not known here may be a new one: it is taken, and said.
+pub(super) fn region(text: &str) -> Result<RegionName, CliError> {
+    if let Some(partition) = partition_without_inspector(text) {
+        return Err(CliError::NoInspector { region: text.to_owned(), partition });
+    }
+    let region: RegionName = text.parse().map_err(|_| CliError::NotARegion(text.to_owned()))?;
+    if region_info(text).is_none() {
+        let nearest = nearest_region(text, strsim::jaro_winkler);
+        let nearest = nearest.map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"));
+        terminal::note(&format!(
+            "warning: region `{region}` is not known to this release and is asked all the same{nearest}"
+        ));
+    }
+    Ok(region)
 }

@@ -12,7 +12,7 @@ use scangap_plan::{Candidates, Collected, Plan as Planned, Source, Wishes, candi
 use scangap_report::{Batch, Summary, manifest, sanitize};
 use scangap_snapshot::{RunState, StoredLosses};
 
-use super::audit::{account, collect_options, connect_options, known_region};
+use super::audit::{account, collect_options, connect_options, region};
 use crate::args::{Global, Output, Plan};
 use crate::error::{CliError, Unreadable};
 use crate::exit::Exit;
@@ -153,7 +153,7 @@ fn wishes(command: &Plan) -> Result<Wishes, CliError> {
         resync: command.resync || both,
         accounts: accounts(&command.accounts)?,
         organizational_units: command.ou.clone(),
-        regions: command.regions.iter().map(|text| known_region(text)).collect::<Result<_, _>>()?,
+        regions: command.regions.iter().map(|text| region(text)).collect::<Result<_, _>>()?,
         diagnoses: command.diagnoses.iter().map(diagnosis).collect::<Result<_, _>>()?,
         blocklist: accounts(&command.blocklist)?,
         only_scan_type: command.only_scan_type.iter().map(|text| cell(text)).collect::<Result<_, _>>()?,
@@ -164,12 +164,12 @@ fn wishes(command: &Plan) -> Result<Wishes, CliError> {
 
 /// `ACCOUNT:REGION`.
 fn cell(text: &str) -> Result<(AccountId, RegionName), CliError> {
-    let (id, region) = text.split_once(':').ok_or_else(|| CliError::BadValue {
+    let (id, name) = text.split_once(':').ok_or_else(|| CliError::BadValue {
         value: text.to_owned(),
         expected: "a cell",
         hint: "write it as 111122223333:eu-west-1".to_owned(),
     })?;
-    Ok((account(id)?, known_region(region)?))
+    Ok((account(id)?, region(name)?))
 }
 
 /// `24h`, `90m`, `2d`, `30s`.

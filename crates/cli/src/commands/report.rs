@@ -31,7 +31,7 @@ pub(super) fn run(command: &Report, global: &Global) -> Result<Exit, CliError> {
         carried: CarriedNotes::read(&command.carry_over).map_err(CliError::CarryOver)?,
         ..command.form.options()
     };
-    store::hand_over(&judged, changes.as_ref(), &directory, &FailOn::default(), &options, global.quiet)
+    store::hand_over(&judged, changes.as_ref(), &directory, &FailOn::default(), &options, global.quiet, false)
 }
 
 /// A plan, if it is whole and of this snapshot.

@@ -1,10 +1,8 @@
 //! Inspector's word on a cell: the administrator's where it sees the account, else the account's own.
 
 use scangap_aws::CallError;
-use scangap_aws::read::{AccountStatus, CoverageFilter};
-use scangap_model::{
-    AccountId, Api, Asked, CoverageRow, CoverageSource, Gap, GapKind, Observed, RegionName, region_info,
-};
+use scangap_aws::read::{AccountStatus, AccountStatuses, CoverageFilter};
+use scangap_model::{AccountId, Api, Asked, CoverageRow, CoverageSource, Gap, GapKind, Observed, RegionName};
 
 use super::Cell;
 use crate::admin::{AdminView, Tallies};
@@ -20,7 +18,8 @@ pub(super) struct InspectorAnswers {
 }
 
 pub(super) async fn read(cell: &Cell<'_>, view: &AdminView, something: bool) -> InspectorAnswers {
-    if region_info(cell.region.as_str()).is_some_and(|info| !info.inspector) {
+    let asked = || async { own_answer(cell).await.map(drop) };
+    if !cell.context.inspector.exists(cell.region, asked).await {
         // ECR without Inspector is a fact, not a failure.
         let absent = || Observed::Absent.into();
         return InspectorAnswers { status: absent(), ecr_status: absent(), ..InspectorAnswers::none() };
@@ -107,16 +106,17 @@ fn statuses(cell: &Cell<'_>, status: &AccountStatus) -> (Observed<String>, Obser
     (word(&status.status), word(&status.ecr_status))
 }
 
-async fn own_status(cell: &Cell<'_>) -> (Observed<String>, Observed<String>) {
+async fn own_answer(cell: &Cell<'_>) -> Result<AccountStatuses, CallError> {
     let own = [cell.account];
-    let asked = cell
-        .calls
-        .call(Api::BatchGetAccountStatus, |call| {
-            let own = &own;
-            async move { cell.reader.account_statuses(&call, own).await }
-        })
-        .await;
-    let gap = match asked {
+    let asked = cell.calls.call(Api::BatchGetAccountStatus, |call| {
+        let own = &own;
+        async move { cell.reader.account_statuses(&call, own).await }
+    });
+    asked.await
+}
+
+async fn own_status(cell: &Cell<'_>) -> (Observed<String>, Observed<String>) {
+    let gap = match own_answer(cell).await {
         Ok(answer) => match answer.accounts.into_iter().find(|(id, _)| *id == cell.account) {
             Some((_, status)) => {
                 return statuses(cell, &status);

@@ -21,7 +21,7 @@ pub(super) async fn read(cell: &Cell<'_>, facts: &mut CellFacts, policies: &mut 
         }),
     );
     facts.registry_policy = match policy {
-        Ok(text) => Observed::from_answer(text.and_then(|text| policies.keep(text))).into(),
+        Ok(text) => Observed::from_answer(text.map(|text| policies.keep(text))).into(),
         Err(error) => Observed::unknown(cell.gap(error, "")).into(),
     };
     facts.registry_policy_scope = match scope {
@@ -46,7 +46,7 @@ pub(super) async fn read(cell: &Cell<'_>, facts: &mut CellFacts, policies: &mut 
                 .into_iter()
                 .map(|template| CreationTemplate {
                     prefix: template.prefix,
-                    policy: template.policy.and_then(|text| policies.keep(text)),
+                    policy: template.policy.map(|text| policies.keep(text)),
                 })
                 .collect();
             found.sort();

@@ -31,7 +31,7 @@ pub(super) async fn read(
     let mut repositories = Vec::with_capacity(targets.len());
     for (target, (_, answer)) in targets.into_values().zip(answers) {
         let policy = match answer {
-            Ok(PolicyAnswer::Text(text)) => Observed::from_answer(policies.keep(text)),
+            Ok(PolicyAnswer::Text(text)) => Observed::Known(policies.keep(text)),
             Ok(PolicyAnswer::None) => Observed::Absent,
             Ok(PolicyAnswer::RepositoryGone) => {
                 facts.vanished += 1;

@@ -185,9 +185,7 @@ async fn coverage(
                 let call = call();
                 async move {
                     match own.images(&call, name, token).await {
-                        Err(error) if error.code == "RepositoryNotFoundException" => {
-                            Ok(Page { items: Vec::new(), next: None })
-                        }
+                        Err(error) if error.code == "RepositoryNotFoundException" => Ok(Page::empty()),
                         answer => answer,
                     }
                 }

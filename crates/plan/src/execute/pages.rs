@@ -22,8 +22,11 @@ where
     let mut token = None;
     let mut empty = 0;
     loop {
-        let Page { items, next } = page(token).await.map_err(|error| error.to_string())?;
+        let Page { items, unread, next } = page(token).await.map_err(|error| error.to_string())?;
         empty = if items.is_empty() { empty + 1 } else { 0 };
+        if unread > 0 {
+            return Err(format!("{api} gave {unread} rows that cannot be read"));
+        }
         take(items)?;
         match next {
             None => return Ok(()),

@@ -4,6 +4,7 @@ use scangap_model::AccountOutcome;
 
 use super::{Column, Kind, Type, column};
 use crate::input::AccountRow;
+use crate::reading::Reading;
 use crate::value::{NOT_NEEDED, UNKNOWN, Value, asked, id, observed, plain};
 
 pub(crate) enum Accounts {}
@@ -22,19 +23,14 @@ pub(crate) const ACCOUNTS: &[Column<Accounts>] = &[
         |row| observed(&row.account.ou_path, plain)),
     column("state", "State", Type::Text, 18, "the account's state in the organization, in AWS's word", "organizations:ListAccounts",
         |row| observed(&row.account.state, plain)),
-    column("outcome", "Outcome", Type::Text, 14, "read, skipped, unreadable, or not_reached", "scangap",
-        |row| Value::text(match &row.account.outcome {
-            AccountOutcome::Read { .. } => "read",
-            AccountOutcome::Skipped { .. } => "skipped",
-            AccountOutcome::Unreadable(_) => "unreadable",
-            AccountOutcome::NotReached => "not_reached",
-        })),
-    column("why", "Why", Type::Text, 44, "why an account was not read", "scangap",
-        |row| match &row.account.outcome {
-            AccountOutcome::Read { .. } => Value::Empty,
-            AccountOutcome::Skipped { reason } => plain(reason),
-            AccountOutcome::Unreadable(gap) => Value::text(format!("{} {}", gap.api, gap.code)),
-            AccountOutcome::NotReached => Value::text("the audit was interrupted"),
+    column("outcome", "Outcome", Type::Text, 14, "read, partly (some regions, or their lists of repositories, were not), skipped, unreadable, or not_reached", "scangap",
+        |row| Value::text(row.reading.word())),
+    column("why", "Why", Type::Text, 44, "why an account was not read, or which of its regions were not", "scangap",
+        |row| match (&row.account.outcome, &row.reading) {
+            (AccountOutcome::Skipped { reason }, _) => plain(reason),
+            (AccountOutcome::Unreadable(gap), _) => Value::text(format!("{} {}", gap.api, gap.code)),
+            (_, Reading::NotReached) => Value::text("the audit was interrupted"),
+            (_, reading) => reading.in_words().map_or(Value::Empty, Value::text),
         }),
     column("role_name", "Role", Type::Text, 32, "the role that was assumed; `own credentials` in the caller's account", "sts:AssumeRole",
         |row| match &row.account.outcome {
@@ -48,18 +44,24 @@ pub(crate) const ACCOUNTS: &[Column<Accounts>] = &[
         |row| observed(&row.is_inspector_admin, |yes| Value::yes_no(*yes))),
     column("regions_source", "Regions from", Type::Text, 18, "what told which regions are enabled", "account:ListRegions",
         |row| asked(&row.account.regions_source, |source| Value::text(source.word()))),
-    column("cells_read", "Regions read", Type::Integer, 12, "how many regions of the account were read", "scangap", |row| counted(row, row.cells_read)),
-    column("repositories", "Repositories", Type::Integer, 12, "rows in repositories.csv for the account", "scangap", |row| counted(row, row.repositories)),
+    column("cells_read", "Regions read", Type::Integer, 12, "how many regions of the account were read", "scangap",
+        |row| match row.reading {
+            Reading::Skipped => Value::text(NOT_NEEDED),
+            Reading::Read | Reading::Partly { .. } | Reading::Unreadable | Reading::NotReached => Value::Integer(row.cells_read),
+        }),
+    column("repositories", "Repositories", Type::Integer, 12, "how many repositories the account has; unknown where a list of them was not read to its end", "ecr:DescribeRepositories",
+        |row| match row.reading {
+            Reading::Read => Value::Integer(row.rows),
+            Reading::Skipped => Value::text(NOT_NEEDED),
+            Reading::Partly { .. } | Reading::Unreadable | Reading::NotReached => Value::text(UNKNOWN),
+        }),
     column("simulated", "Simulated", Type::Text, 10, "yes where any answer came from a host that is not AWS's", "scangap",
         |row| Value::yes_no(row.simulated)),
+    column("repositories_known", "Repositories known", Type::Integer, 18, "rows in repositories.csv for the account; where the list was not read, those that Inspector's coverage names", "scangap",
+        |row| Value::Integer(row.rows)),
+    column("regions_not_read", "Regions not read", Type::List, 28, "regions of an account that opened which were not read, or whose repositories were not listed to the end; a JSON array", "scangap",
+        |row| match &row.reading {
+            Reading::Partly { not_read, .. } => Value::List(not_read.iter().map(ToString::to_string).collect::<Vec<_>>().into()),
+            Reading::Read | Reading::Skipped | Reading::Unreadable | Reading::NotReached => Value::Empty,
+        }),
 ];
-
-/// A count where somebody looked, or where something was seen from elsewhere all the same.
-fn counted<'r>(row: &AccountRow<'_>, number: u64) -> Value<'r> {
-    match row.account.outcome {
-        AccountOutcome::Read { .. } => Value::Integer(number),
-        _ if number > 0 => Value::Integer(number),
-        AccountOutcome::Skipped { .. } => Value::text(NOT_NEEDED),
-        AccountOutcome::Unreadable(_) | AccountOutcome::NotReached => Value::text(UNKNOWN),
-    }
-}

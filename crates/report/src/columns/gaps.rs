@@ -33,4 +33,6 @@ pub(crate) const GAPS: &[Column<Gaps>] = &[
     column("accepted", "Accepted", Type::Text, 10, "whether someone has signed for this gap", "scangap", |_| Value::text("no")),
     column("simulated", "Simulated", Type::Text, 10, "yes where any answer came from a host that is not AWS's", "scangap",
         |row| Value::yes_no(row.simulated)),
+    column("denied_by_policy", "Denying policy", Type::Text, 44, "the ARN of the policy that denies, where AWS names it", "the operation's answer",
+        |row| if row.gap.policy_arn.is_empty() { Value::Empty } else { plain(&row.gap.policy_arn) }),
 ];

@@ -67,8 +67,8 @@ pub(crate) const REPOSITORIES: &[Column<Repositories>] = &[
     column("next_step", "Next step", Type::Text, 44, "what to do about it", "scangap", |row| Value::text(next_step(row))),
     column("repository_arn", "Repository ARN", Type::Text, 60, "the repository's ARN: the stable id of this row", "ecr:DescribeRepositories",
         |row| plain(&row.repository.arn)),
-    column("likely_cause", "Likely cause", Type::Text, 22, "for unreadable rows: policy_denies_auditor, or blocked_likely where coverage agrees", "scangap",
-        |row| row.assessment.likely_cause.map_or(Value::Empty, |cause| Value::text(cause.word()))),
+    column("likely_cause", "Likely cause", Type::Text, 22, "for unreadable rows: policy_denies_auditor, or blocked_likely where coverage agrees; for undecided rows: denied_likely where coverage says ACCESS_DENIED, allowed_likely where an earlier audit shows an image scanned under the same policy", "scangap",
+        |row| row.likely_cause.map_or(Value::Empty, |cause| Value::text(cause.word()))),
     column("accepted", "Accepted", Type::Text, 10, "whether someone has signed for this diagnosis", "scangap", |_| Value::text("no")),
     column("simulated", "Simulated", Type::Text, 10, "yes where any answer came from a host that is not AWS's", "scangap",
         |row| Value::yes_no(row.simulated)),
@@ -124,10 +124,13 @@ fn absent_coverage<'r>(coverage: &Coverage) -> Value<'r> {
 /// The diagnosis's own next step, made sharper where the row knows more.
 pub(crate) fn next_step(row: &RepositoryRow<'_>) -> Cow<'static, str> {
     let general = row.assessment.diagnosis.info().next_step;
-    match (row.assessment.diagnosis, row.assessment.likely_cause) {
+    match (row.assessment.diagnosis, row.likely_cause) {
         (Diagnosis::Unreadable, Some(LikelyCause::PolicyDeniesAuditor | LikelyCause::BlockedLikely)) => {
             Cow::Borrowed("exempt both Inspector's role and the audit role from the denying statement")
         }
+        (Diagnosis::Unreadable, _) if row.assessment.malformed => Cow::Borrowed(
+            "the repository's policy is stored, and is no policy: read its text in policies.csv, and set one that is, or delete it",
+        ),
         (Diagnosis::Unreadable, None) => {
             let gap = row.repository.gaps().next().or_else(|| row.cell.and_then(|cell| cell.gaps().next()));
             gap.map_or(Cow::Borrowed(general), |gap| Cow::Owned(format!("{} ({})", gap.hint(), gap.api)))

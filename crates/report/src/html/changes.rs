@@ -51,7 +51,8 @@ pub(super) fn view(changes: &Changes) -> ChangesView {
     };
     ChangesView {
         note: format!(
-            "After {} and by {}: {} changed, {} did not.{rest}",
+            "{}. After {} and by {}: {} changed, {} did not.{rest}",
+            changes.balance(),
             utc(changes.since),
             utc(changes.until),
             count(changes.rows.len(), "repository"),

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use scangap_model::{AccountId, CellOutcome, Diagnosis, RegionName, sanitize};
+use scangap_model::{AccountId, CellFacts, CellOutcome, Diagnosis, RegionName, Tone, sanitize};
 
 use super::tone;
 use crate::input::Input;
+use crate::listing;
 use crate::matrix::{Matrix, matrix};
 use crate::terminal::{count, thousands};
 
@@ -52,8 +53,7 @@ pub(super) fn heat(input: &Input<'_>) -> Heat {
             .iter()
             .map(|region| {
                 let key = (account.id, (*region).clone());
-                let outcome = input.facts.cells.get(&key).map(|cell| &cell.outcome);
-                field(region, input.assessment.by_cell.get(&key), outcome)
+                field(region, input.assessment.by_cell.get(&key), input.facts.cells.get(&key))
             })
             .collect(),
         others: others(input, account.id, &regions),
@@ -62,11 +62,15 @@ pub(super) fn heat(input: &Input<'_>) -> Heat {
     Heat { regions: regions.iter().map(ToString::to_string).collect(), rows, note }
 }
 
-fn field(
-    region: &RegionName,
-    diagnoses: Option<&BTreeMap<Diagnosis, usize>>,
-    outcome: Option<&CellOutcome>,
-) -> HeatField {
+fn field(region: &RegionName, diagnoses: Option<&BTreeMap<Diagnosis, usize>>, cell: Option<&CellFacts>) -> HeatField {
+    if let Some(diagnoses) = diagnoses.filter(|_| !listing::is_listed(cell)) {
+        return HeatField {
+            tone: tone(Tone::Question),
+            word: listing::why(cell).to_owned(),
+            detail: listing::shown(cell, diagnoses.values().sum()),
+            region: Some(region.to_string()),
+        };
+    }
     if let Some((diagnoses, worst)) = diagnoses.and_then(|diagnoses| Some((diagnoses, diagnoses.keys().min()?))) {
         let info = worst.info();
         let detail = count(diagnoses.values().sum(), "repository");
@@ -77,7 +81,7 @@ fn field(
             region: Some(region.to_string()),
         };
     }
-    let (tone, word) = outcome.map_or(("question", "not known"), quiet);
+    let (tone, word) = cell.map_or(("question", "not known"), |cell| quiet(&cell.outcome));
     HeatField { tone, word: word.to_owned(), detail: String::new(), region: None }
 }
 

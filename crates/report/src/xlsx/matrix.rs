@@ -10,6 +10,7 @@ use scangap_model::{AccountId, CellOutcome, Diagnosis, RegionName, Tone};
 
 use super::style::{cell, column_title, print_setup, tint};
 use crate::input::{Input, Material};
+use crate::listing;
 use crate::matrix::{Matrix, matrix};
 
 /// Accounts that are shown, those with most to do first when there are more.
@@ -56,15 +57,17 @@ pub(super) fn write(workbook: &mut Workbook, material: &Material<'_>) -> Result<
         worksheet.write_string(at, 1, cell(name))?;
         for (region, index) in regions.iter().zip(2u16..) {
             let key = (account.id, (*region).clone());
-            if let Some(counts) = input.assessment.by_cell.get(&key) {
-                match share(counts) {
+            let facts = input.facts.cells.get(&key);
+            match input.assessment.by_cell.get(&key) {
+                Some(counts) if !listing::is_listed(facts) => {
+                    worksheet.write_string(at, index, listing::in_words(facts, counts.values().sum()))?
+                }
+                Some(counts) => match share(counts) {
                     Share::Of(share) => worksheet.write_number_with_format(at, index, share, &percent)?,
                     Share::Word(word) => worksheet.write_string(at, index, word)?,
-                };
-            } else {
-                let word = input.facts.cells.get(&key).map_or("not known", |cell| quiet(&cell.outcome));
-                worksheet.write_string(at, index, word)?;
-            }
+                },
+                None => worksheet.write_string(at, index, facts.map_or("not known", |cell| quiet(&cell.outcome)))?,
+            };
         }
         worksheet.write_string(at, others, elsewhere(input, account.id, &regions))?;
     }
@@ -79,10 +82,12 @@ pub(super) fn write(workbook: &mut Workbook, material: &Material<'_>) -> Result<
             .set_midpoint_color(fill(Tone::Warning))
             .set_maximum_color(fill(Tone::Good));
         worksheet.add_conditional_format(3, 2, at, last, &scale)?;
-        let not = ConditionalFormatText::new()
-            .set_rule(ConditionalFormatTextRule::BeginsWith("not readable".to_owned()))
-            .set_format(tint(Tone::Question));
-        worksheet.add_conditional_format(3, 2, at, last, &not)?;
+        for open in ["not readable", "not reached", "not known", "list "] {
+            let not = ConditionalFormatText::new()
+                .set_rule(ConditionalFormatTextRule::BeginsWith(open.to_owned()))
+                .set_format(tint(Tone::Question));
+            worksheet.add_conditional_format(3, 2, at, last, &not)?;
+        }
     }
     worksheet.set_freeze_panes(3, 2)?;
     worksheet.set_repeat_rows(2, 2)?;

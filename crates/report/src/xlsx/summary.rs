@@ -10,7 +10,8 @@ use super::style::{
     cell, column_title, heading, number, over_numbers, print_setup, sentence, subheading, tint, warning, wrapped,
 };
 use crate::input::Material;
-use crate::summary::{Summary, Unit, WORST_ACCOUNTS, by_ou, worst_accounts};
+use crate::listing::Unlisted;
+use crate::summary::{Counts, Summary, Unit, WORST_ACCOUNTS, by_ou, worst_accounts};
 
 /// OUs that are shown one by one; the cover of all is the table of diagnoses.
 const OUS_MAX: usize = 40;
@@ -64,7 +65,7 @@ fn diagnoses(worksheet: &mut Worksheet, summary: &Summary) -> Result<u32, XlsxEr
     worksheet.write_string_with_format(2, 1, "Repositories", &over_numbers())?;
     let mut at = 3;
     for info in DIAGNOSES {
-        let count = summary.diagnoses.get(&info.diagnosis).copied().unwrap_or(0);
+        let count = summary.listed.get(&info.diagnosis).copied().unwrap_or(0);
         worksheet.write_url_with_format(
             at,
             0,
@@ -85,9 +86,17 @@ fn diagnoses(worksheet: &mut Worksheet, summary: &Summary) -> Result<u32, XlsxEr
     series.set_gap(40);
     chart.set_width(620).set_height(380);
     worksheet.insert_chart(2, CHARTS, &chart)?;
-    worksheet.write_string_with_format(at, 0, "All repositories", &super::style::bold())?;
-    worksheet.write_number_with_format(at, 1, n(summary.repositories), &number())?;
-    Ok(at + 1)
+    let apart = summary.unlisted_in_words().unwrap_or_else(|| "none: every list was read to its end".to_owned());
+    for (title, value, meaning) in [
+        ("All in lists that were read", summary.n_listed(), ""),
+        ("In lists that were not", summary.unlisted.repositories, apart.as_str()),
+    ] {
+        worksheet.write_string_with_format(at, 0, title, &super::style::bold())?;
+        worksheet.write_number_with_format(at, 1, n(value), &number())?;
+        worksheet.write_string_with_format(at, MEANING, meaning, &sentence())?;
+        at += 1;
+    }
+    Ok(at)
 }
 
 fn bars(title: &str) -> Chart {
@@ -135,6 +144,8 @@ fn in_group(counts: &BTreeMap<Diagnosis, usize>, holds: fn(Diagnosis) -> bool) -
 
 /// Where the four counts begin.
 const COUNTS: u16 = 2;
+/// The column after them: what is known of registries whose list was not read.
+const LISTS_NOT_READ: u16 = 6;
 
 fn units(worksheet: &mut Worksheet, material: &Material<'_>, at: u32) -> Result<u32, XlsxError> {
     let units = by_ou(&material.input);
@@ -144,10 +155,10 @@ fn units(worksheet: &mut Worksheet, material: &Material<'_>, at: u32) -> Result<
         worksheet.write_string(at, 2, note)?;
     }
     let mut shown: Vec<_> = units.into_iter().collect();
-    let to_do = |unit: &Unit| in_group(&unit.counts, |d| d.info().fails_any);
+    let to_do = |unit: &Unit| in_group(&unit.counts, |d| d.info().fails_any) + unit.unlisted.to_act_on;
     shown.sort_by_key(|(name, unit)| (Reverse((to_do(unit), unit.accounts_with_gaps)), name.clone()));
     shown.truncate(OUS_MAX);
-    let after = COUNTS + u16::try_from(GROUPS.len()).unwrap_or(0);
+    let after = COUNTS + u16::try_from(GROUPS.len() + 1).unwrap_or(0);
     for ((title, count), index) in UNIT_ACCOUNTS.iter().zip(after..) {
         worksheet.write_string_with_format(at + 1, index, *title, &over_numbers())?;
         for ((_, unit), row) in shown.iter().zip(at + 2..) {
@@ -155,7 +166,7 @@ fn units(worksheet: &mut Worksheet, material: &Material<'_>, at: u32) -> Result<
         }
     }
     let name = |path: String| if path.is_empty() { "(directly under the root)".to_owned() } else { path };
-    let rows: Vec<_> = shown.into_iter().map(|(path, unit)| (name(path), unit.counts)).collect();
+    let rows: Vec<_> = shown.into_iter().map(|(path, unit)| (name(path), unit.counts, unit.unlisted)).collect();
     counted(worksheet, at + 1, "OU", &rows, "Repositories by organizational unit")
 }
 
@@ -178,7 +189,8 @@ fn accounts(worksheet: &mut Worksheet, material: &Material<'_>, at: u32) -> Resu
             Some(Observed::Absent | Observed::Unknown(_)) | None => id.to_string(),
         }
     };
-    let names: Vec<_> = worst.into_iter().take(WORST_ACCOUNTS).map(|(id, counts)| (name(&id), counts)).collect();
+    let names: Vec<_> =
+        worst.into_iter().take(WORST_ACCOUNTS).map(|(id, (counts, unlisted))| (name(&id), counts, unlisted)).collect();
     counted(worksheet, at + 1, "Account", &names, "Accounts with most to do")
 }
 
@@ -187,7 +199,7 @@ fn counted(
     worksheet: &mut Worksheet,
     at: u32,
     title: &str,
-    rows: &[(String, BTreeMap<Diagnosis, usize>)],
+    rows: &[(String, Counts, Unlisted)],
     chart_title: &str,
 ) -> Result<u32, XlsxError> {
     titles(worksheet, at, &[title])?;
@@ -196,14 +208,21 @@ fn counted(
     for ((group, ..), index) in GROUPS.iter().zip(COUNTS..) {
         worksheet.write_string_with_format(at, index, *group, &over_numbers())?;
     }
+    worksheet.write_string_with_format(at, LISTS_NOT_READ, "In lists not read", &over_numbers())?;
     let first = at + 1;
     let mut row = first;
-    for (name, counts) in rows {
+    for (name, counts, unlisted) in rows {
         worksheet.write_string_with_format(row, 0, cell(name), &wrapped())?;
-        worksheet.write_number_with_format(row, 1, n(counts.values().sum()), &number())?;
+        worksheet.write_number_with_format(
+            row,
+            1,
+            n(counts.values().sum::<usize>() + unlisted.repositories),
+            &number(),
+        )?;
         for ((_, _, holds), index) in GROUPS.iter().zip(COUNTS..) {
             worksheet.write_number_with_format(row, index, n(in_group(counts, *holds)), &number())?;
         }
+        worksheet.write_number_with_format(row, LISTS_NOT_READ, n(unlisted.repositories), &number())?;
         row += 1;
     }
     if rows.is_empty() {
@@ -215,8 +234,9 @@ fn counted(
     chart.title().set_name(chart_title);
     chart.y_axis().set_reverse();
     chart.x_axis().set_major_gridlines(false);
-    for ((_, tone, _), index) in GROUPS.iter().zip(COUNTS..) {
-        let fill = ChartSolidFill::new().set_color(Color::RGB(bar(*tone))).clone();
+    let series = GROUPS.iter().map(|(_, tone, _)| *tone).chain([Tone::Question]);
+    for (tone, index) in series.zip(COUNTS..) {
+        let fill = ChartSolidFill::new().set_color(Color::RGB(bar(tone))).clone();
         chart
             .add_series()
             .set_name(("Summary", at, index))
@@ -237,6 +257,11 @@ fn reading(worksheet: &mut Worksheet, summary: &Summary, at: u32) -> Result<(), 
     let rows = [
         ("Accounts in scope", summary.accounts, "accounts of the organization that the audit was to read"),
         ("Accounts read", summary.accounts_read, "a role let the audit in, or they are the caller's own"),
+        (
+            "Accounts partly read",
+            summary.accounts_partly,
+            "some regions were not, or their lists broke off; see Accounts",
+        ),
         ("Accounts skipped", summary.accounts_skipped, "their state makes AWS refuse every call"),
         ("Accounts not readable", summary.accounts_unreadable, "the role was refused; see Gaps"),
         ("Accounts not reached", summary.accounts_not_reached, "the audit was interrupted"),

@@ -63,6 +63,7 @@ impl Scenario {
                 rules_survive_disable: false,
                 enable_writes_rules: false,
                 report_buckets: None,
+                inspector_regions: None,
                 not_implemented: Vec::new(),
             },
             organizational_units,

@@ -104,6 +104,7 @@ impl Generate {
                 rules_survive_disable: false,
                 enable_writes_rules: false,
                 report_buckets: None,
+                inspector_regions: None,
                 not_implemented: Vec::new(),
             },
             organizational_units: ous,

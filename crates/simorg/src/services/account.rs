@@ -1,6 +1,6 @@
 //! AWS Account Management: which regions an account has enabled.
 
-use scangap_model::{Partition, REGIONS};
+use scangap_model::{Partition, REGIONS, RegionName, region_info};
 use serde_json::{Value, json};
 
 use super::pages::{page, size};
@@ -27,10 +27,13 @@ pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> 
                 .get("RegionOptStatusContains")
                 .and_then(Value::as_array)
                 .map(|words| words.iter().filter_map(Value::as_str).collect());
-            let rows: Vec<Value> = REGIONS
-                .iter()
-                .filter(|region| region.partition == Partition::Aws)
-                .map(|region| (region.name, status(region.name, region.default_enabled)))
+            let known = REGIONS.iter().filter(|region| region.partition == Partition::Aws);
+            // Regions that AWS opened since: known where an account has them.
+            let since = account.regions.iter().map(RegionName::as_str).filter(|name| region_info(name).is_none());
+            let rows: Vec<Value> = known
+                .map(|region| (region.name, region.default_enabled))
+                .chain(since.map(|name| (name, false)))
+                .map(|(name, default_enabled)| (name, status(name, default_enabled)))
                 .filter(|(_, status)| wanted.as_ref().is_none_or(|wanted| wanted.contains(status)))
                 .map(|(name, status)| json!({"RegionName": name, "RegionOptStatus": status}))
                 .collect();

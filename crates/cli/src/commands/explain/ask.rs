@@ -5,7 +5,7 @@ use std::path::Path;
 
 use scangap_policy::{Action, Organization, PolicyKind, Request, Stated, Tags};
 
-use super::super::audit::{account, known_region, time};
+use super::super::audit::{account, region, time};
 use super::question::{Policy, Question};
 use super::request::{self, Wrong};
 use crate::args::{Explain, PolicyKind as KindArgument};
@@ -60,9 +60,7 @@ pub(super) fn actions(command: &Explain) -> Result<Vec<Action>, CliError> {
 
 /// The request by the place that was named; its context is still to be stated.
 pub(super) fn request(command: &Explain) -> Result<Request, CliError> {
-    if let Some(region) = &command.region {
-        known_region(region)?;
-    }
+    command.region.as_deref().map(region).transpose()?;
     let place = request::place(command.partition.as_deref(), command.region.as_deref())?;
     let account = account(command.account.as_deref().unwrap_or_default())?;
     let as_of = time(command.as_of.as_ref(), environment::now())?;
