@@ -9,7 +9,7 @@ use scangap_simorg::Simulator;
 use tempfile::TempDir;
 
 /// `SCANGAP_BIN`, or a build of the workspace's own.
-fn program() -> &'static Path {
+pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         if let Some(path) = std::env::var_os("SCANGAP_BIN") {

@@ -18,7 +18,7 @@ mod operator;
 mod scenario;
 mod tools;
 
-pub use binary::{Audited, Finished, Row, Scangap};
+pub use binary::{Audited, Finished, Row, Scangap, program};
 pub use operator::Operator;
 pub use scenario::{Simulated, now, organization, simulate};
 pub use tools::{Server, browser, knob, node, python, requires_tools, venv_program};

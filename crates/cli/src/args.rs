@@ -478,6 +478,9 @@ pub struct Explain {
     /// Read one JSON object a line from standard input and answer one a line: see docs/explain.md
     #[arg(long, conflicts_with_all = ["snapshot", "fix", "account", "region", "partition", "principal", "repository", "kind", "org", "tags", "registry_policy", "context", "absent", "unknown", "as_of", "action", "output"])]
     pub batch: bool,
+    /// With --batch: exit 0 whatever the lines came to
+    #[arg(long, requires = "batch")]
+    pub exit_zero: bool,
     /// Print the repair as a diff
     #[arg(long)]
     pub fix: bool,

@@ -28,7 +28,12 @@ pub fn main() -> ExitCode {
     };
     terminal::set_color(arguments.global.color);
     let outcome = commands::run(&arguments);
+    let lost = terminal::lost();
+    if let Some(why) = lost {
+        terminal::note(&format!("error: failed to write to standard output\n  caused by: {why}"));
+    }
     let code = match outcome {
+        Ok(_) if lost.is_some() => Exit::Unexpected.into(),
         Ok(exit) => exit.into(),
         Err(error) => error.render(),
     };

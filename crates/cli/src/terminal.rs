@@ -1,6 +1,7 @@
 //! Printing: stdout is data, stderr is everything else. A reader that goes away ends quietly.
 
 use std::io::Write;
+use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
 use scangap_model::Tone;
@@ -18,14 +19,35 @@ pub(crate) fn set_color(choice: ColorChoice) {
     choice.write_global();
 }
 
-/// Results. A closed pipe is not an error of ours.
+/// Why a result did not reach standard output: the first reason.
+static NOT_WRITTEN: OnceLock<String> = OnceLock::new();
+
+/// A closed pipe is not an error of ours; a full disk is.
+pub(crate) fn not_written(error: &std::io::Error) {
+    if error.kind() != std::io::ErrorKind::BrokenPipe {
+        let _ = NOT_WRITTEN.set(error.to_string());
+    }
+}
+
+/// Why results were lost, if any were.
+pub(crate) fn lost() -> Option<&'static str> {
+    NOT_WRITTEN.get().map(String::as_str)
+}
+
+/// Results.
 pub(crate) fn out(text: &str) {
-    let _ = anstream::stdout().write_all(text.as_bytes());
+    let mut stdout = anstream::stdout();
+    if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        not_written(&error);
+    }
 }
 
 /// Results for machines: every byte as it is.
 pub(crate) fn raw(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let mut stdout = std::io::stdout();
+    if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        not_written(&error);
+    }
 }
 
 /// One JSON document, that acts on no terminal.

@@ -210,8 +210,8 @@ fn gentler(step: &ResyncStep) -> Vec<Value> {
     let of_any = [
         ("wait", "nothing that AWS publishes promises that the status refreshes, and nothing says that it does not"),
         (
-            "push an image to the repository",
-            "a push starts a scan; that it refreshes the status is likely, and not documented",
+            "push a new digest to the repository",
+            "a push of a new digest starts a scan; that it refreshes the status is likely, and not documented",
         ),
     ];
     let toggled = step.filter_toggle();

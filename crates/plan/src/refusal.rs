@@ -111,7 +111,7 @@ impl Refusal {
                 "the policy is known to let Inspector in since {stale_since:.0}, and the status may refresh by itself for {min_age}: audit again then, and name the earliest snapshot that shows it with --previous"
             ),
             Self::DelegatedAdministrator => {
-                "it is Inspector's delegated administrator, which AWS does not let disable itself while it has members: push an image instead".to_owned()
+                "it is Inspector's delegated administrator, which AWS does not let disable itself while it has members: push a new digest instead".to_owned()
             }
             Self::RegistryPolicyForbids(actions) => format!(
                 "the registry's policy denies Inspector {}: after a disable it could not put the scanning configuration back; repair it first (scangap explain --kind registry --fix), and audit again",
@@ -132,7 +132,7 @@ impl Refusal {
             Self::ChangeUnderWay(what) => format!("another change is under way: {what}; plan with --collect again when it is over"),
             Self::NotEnabled(status) => format!("ECR scanning is not on any more: its status was {status} when losses were counted; audit again"),
             Self::NothingEligible => {
-                "no image of these repositories was pushed within Inspector's window, so a re-sync would not scan any of them: push an image instead".to_owned()
+                "no image of these repositories was pushed within Inspector's window, so a re-sync would not scan any of them: push a new digest instead".to_owned()
             }
             Self::WouldBlock(names) => format!(
                 "repositories are scanned today although their policy denies Inspector, and would not be scanned again: repair them first ({})",

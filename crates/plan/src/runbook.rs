@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use scangap_assess::ELIGIBLE_DAYS;
 use scangap_model::{Observed, code_block, code_span, sanitize};
+use scangap_policy::deleted_principals;
 use serde_json::{Value, json};
 
 use crate::commands::{IS_ACCOUNT, as_account, quoted};
@@ -97,7 +98,7 @@ const RESYNC: &str = "## Stale repositories
 The policy lets Inspector in, and coverage still says ACCESS_DENIED. What may help, the gentlest first:
 
 1. Wait. Nothing that AWS publishes promises that the status refreshes, and nothing says that it does not.
-2. Push an image to the repository. A push starts a scan; that it refreshes the status is likely, and not documented.
+2. Push a new digest to the repository. It starts a scan, where one that is there already does not; that it refreshes the status is likely, and not documented.
 3. Take the repository out of the registry's scan filters and put it back: only where its filters select it alone, as each cell
    below says. Not documented either, nor what becomes of its findings.
 4. Turn ECR scanning off and on for the account in the region, never for a cell under \"Not planned\". **This deletes every ECR
@@ -358,6 +359,17 @@ fn policy(step: &PolicyStep, text: &mut String) {
     for source in &step.sources {
         let _ = writeln!(text, "- also written by {}: repair it there too", code_span(source));
     }
+    let (gone, kept) = (deleted_principals(&step.before), deleted_principals(&step.after));
+    for id in gone.iter().filter(|id| !kept.contains(id)) {
+        let _ = writeln!(
+            text,
+            "- leaves out {}: it stood for a principal that was deleted, and ECR would refuse to store it",
+            code_span(id)
+        );
+    }
+    for id in &kept {
+        let _ = writeln!(text, "- **ECR will refuse `after.json`**: it names {}, a deleted principal", code_span(id));
+    }
     let _ = writeln!(text, "- files: `{}`\n", folder(step));
     text.push_str(&code_block("diff", &difference(step)));
     let place = format!(
@@ -379,6 +391,14 @@ fn policy(step: &PolicyStep, text: &mut String) {
     ));
     text.push_str("\nChange it:\n\n");
     text.push_str(&code_block("sh", &put("after")));
+    if !gone.is_empty() {
+        let ids: Vec<String> = gone.iter().map(|id| code_span(id)).collect();
+        let _ = writeln!(
+            text,
+            "\n**`before.json` cannot be restored as it is**: ECR refuses a text that names {}. Take it out first.",
+            ids.join(", ")
+        );
+    }
     text.push_str("\nThe way back, should anything miss it:\n\n");
     text.push_str(&code_block("sh", &put("before")));
     text.push('\n');

@@ -205,6 +205,8 @@ impl<'r> Context<'r> {
             Kind::MultiFactorAuthPresent => State::In(Cases::MFA_FALSE, Value::Text("false")),
             Kind::SourceIp => State::AddressIn(Cases::PUBLIC),
             Kind::Endpoint => State::In(Cases::ENDPOINT, Value::Foreign),
+            // Networks of AWS's have private addresses like everybody's.
+            Kind::VpcSourceIp => State::In(Cases::ENDPOINT, Value::Anything),
             Kind::EndpointOwner => State::MaybeIn(Cases::ENDPOINT, Value::Foreign),
             Kind::UserName
             | Kind::PrincipalServiceName
@@ -248,6 +250,7 @@ impl<'r> Context<'r> {
             | Kind::TokenIssueTime
             | Kind::MultiFactorAuthPresent
             | Kind::SourceIp
+            | Kind::VpcSourceIp
             | Kind::Endpoint
             | Kind::EndpointOwner
             | Kind::Unlisted => State::Open,
@@ -330,7 +333,7 @@ fn cases_left(stated: &BTreeMap<String, Stated>) -> Cases {
     for (name, stated) in stated {
         let where_it_is = match Key::new(name).kind {
             Kind::SourceIp => Cases::PUBLIC,
-            Kind::Endpoint | Kind::EndpointOwner => Cases::ENDPOINT,
+            Kind::VpcSourceIp | Kind::Endpoint | Kind::EndpointOwner => Cases::ENDPOINT,
             _ => continue,
         };
         let narrowed = match stated {

@@ -4,7 +4,7 @@
 //! where the statement already exempts principals, in its Condition otherwise. A statement applies only where all its
 //! conditions hold, so one more condition narrows any statement, one with `NotPrincipal` or `NotAction` too; none has to be
 //! split. A request by another principal, or without the key, is decided as before: for both the added operator is true.
-//! The author's order, indentation and other text stay.
+//! The author's order, indentation and other text stay; principals that were deleted go, since ECR would refuse the text.
 
 use scangap_model::inspector_role_arn;
 
@@ -15,6 +15,7 @@ use crate::evaluate::{action_matches, applies};
 use crate::json::{self, Node, SyntaxError, Value};
 use crate::outcome::Kleene;
 use crate::request::{Caller, Request};
+use crate::storable::without_deleted_principals;
 
 /// Operators under which a list of principals is a list of exemptions.
 const EXEMPTING: &[&str] = &["ArnNotEquals", "ArnNotLike", "StringNotEquals", "StringNotLike"];
@@ -88,6 +89,11 @@ pub fn exempt(text: &str, actions: &[Action], request: &Request) -> Result<Strin
     if denying.is_empty() {
         return Err(ExemptError::NothingDenied);
     }
+    let storable = without_deleted_principals(text);
+    let (text, denying) = match PolicyDocument::parse(&storable) {
+        Ok(document) => (storable.as_str(), in_the_way(&document, actions, &context)),
+        Err(_) => (text, denying),
+    };
     let root = json::parse(text).map_err(ExemptError::NotAPolicy)?;
     let role = format!("\"{}\"", inspector_role_arn(request.partition, request.account));
     let mut edits: Vec<Edit> =

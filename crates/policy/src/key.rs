@@ -31,6 +31,8 @@ pub(crate) enum Kind {
     TokenIssueTime,
     MultiFactorAuthPresent,
     SourceIp,
+    /// The address in the network of the endpoint.
+    VpcSourceIp,
     Endpoint,
     /// Whose endpoint it is: told by some services only.
     EndpointOwner,
@@ -94,7 +96,7 @@ pub const CONDITION_KEYS: &[ConditionKey] = &[
     row("aws:SourceVpc", Kind::Endpoint, ENDPOINT),
     row("aws:SourceVpcArn", Kind::Endpoint, ENDPOINT),
     row("aws:SourceVpce", Kind::Endpoint, ENDPOINT),
-    row("aws:VpcSourceIp", Kind::Endpoint, ENDPOINT),
+    row("aws:VpcSourceIp", Kind::VpcSourceIp, "absent, or an address in a network of AWS's that is not known; never together with aws:SourceIp"),
     row("aws:VpceAccount", Kind::EndpointOwner, ENDPOINT),
     row("aws:VpceOrgID", Kind::EndpointOwner, ENDPOINT),
     row("aws:VpceOrgPaths", Kind::EndpointOwner, ENDPOINT),

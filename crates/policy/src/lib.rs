@@ -19,6 +19,7 @@ mod outcome;
 mod principal;
 mod request;
 mod resource;
+mod storable;
 mod template;
 mod why;
 
@@ -34,4 +35,5 @@ pub use json::{Position, SyntaxError};
 pub use key::{CONDITION_KEYS, ConditionKey};
 pub use lint::{LINT_RULES, Lint, LintRule, PolicyKind, lint};
 pub use request::{Caller, CallerError, Organization, Request, Stated, Tags};
+pub use storable::deleted_principals;
 pub use why::{Element, Truth, why};

@@ -85,6 +85,11 @@ rows! { check, DECIDED;
         (r#""IpAddressIfExists":{"KEY":"203.0.113.0/24"}"#, "depends KEY"),
         (r#""StringNotEquals":{"KEY":"203.0.113.10/32"}"#, "denied"),
         (r#""StringEquals":{"KEY":"52.95.1.1"}"#, "depends KEY"),
+        (r#""StringNotLike":{"KEY":["203.0.113.*","10.*"]}"#, "denied"),
+        (r#""StringNotLike":{"KEY":"203.0.113.0/*"}"#, "denied"),
+        (r#""StringNotLike":{"KEY":"52.95.*"}"#, "depends KEY"),
+        (r#""StringNotLike":{"KEY":"20*"}"#, "depends KEY"),
+        (r#""StringLike":{"KEY":"192.168.*"}"#, "allowed"),
         (r#""Null":{"KEY":"true"}"#, "depends KEY"),
     ]
     source_vpc_is_nobodys_of_the_customer "aws:SourceVpc": [
@@ -102,9 +107,12 @@ rows! { check, DECIDED;
         (r#""StringNotEquals":{"KEY":"vpce-1"}"#, "denied"),
         (r#""StringEquals":{"KEY":"vpce-1"}"#, "allowed"),
     ]
-    vpc_source_ip_is_nobodys_of_the_customer "aws:VpcSourceIp": [
-        (r#""NotIpAddress":{"KEY":"10.0.0.0/8"}"#, "denied"),
-        (r#""IpAddress":{"KEY":"10.0.0.0/8"}"#, "allowed"),
+    // Networks of AWS's have private addresses too, and which is not known.
+    vpc_source_ip_is_not_known_behind_an_endpoint "aws:VpcSourceIp": [
+        (r#""NotIpAddress":{"KEY":"10.0.0.0/8"}"#, "depends KEY"),
+        (r#""IpAddress":{"KEY":"10.0.0.0/8"}"#, "depends KEY"),
+        (r#""IpAddress":{"KEY":"10.0.0.0/8","aws:SourceIp":"203.0.113.0/24"}"#, "allowed"),
+        (r#""Null":{"KEY":"true"}"#, "depends KEY"),
     ]
     vpce_account_is_nobodys_of_the_customer "aws:VpceAccount": [
         (r#""StringNotEquals":{"KEY":"111122223333"}"#, "denied"),

@@ -5,8 +5,8 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::{ROLE, parse, request};
-use scangap_model::AccountId;
-use scangap_policy::{Context, LINT_RULES, Lint, PolicyKind, lint};
+use scangap_model::{AccountId, Partition, Verdict};
+use scangap_policy::{Action, Caller, Context, LINT_RULES, Lint, PolicyKind, Request, Stated, decide, lint};
 
 fn found(text: &str, kind: PolicyKind, members: Option<&BTreeSet<AccountId>>) -> Vec<Lint> {
     let asked = request();
@@ -84,6 +84,53 @@ rows! { check, BY_STATEMENT;
         "Statement[0].NotPrincipal",
         &[r#""Effect":"Deny","Action":"ecr:*","NotPrincipal":{"AWS":["ROLE","111122223333"]}"#][..],
     )]
+    for_all_values_of_nothing "for-all-values-vacuous": [
+        (
+            &[r#""Effect":"Allow","Principal":"*","Action":"ecr:*","Condition":{"ForAllValues:StringEquals":{"aws:PrincipalOrgPaths":"x"}}"#][..],
+            "Statement[0].Condition.ForAllValues:StringEquals.aws:PrincipalOrgPaths",
+            &[r#""Effect":"Allow","Principal":"*","Action":"ecr:*","Condition":{"ForAllValues:StringEquals":{"aws:PrincipalOrgPaths":"x"},"Null":{"AWS:principalOrgPaths":"false"}}"#][..],
+        ),
+        // Under a Deny it keeps those out who lack the key, whatever the operator.
+        (
+            &[r#""Effect":"Allow","Principal":"*","Action":"ecr:*","Condition":{"ForAllValues:StringNotLike":{"aws:PrincipalOrgPaths":"x"}}"#][..],
+            "Statement[0].Condition.ForAllValues:StringNotLike.aws:PrincipalOrgPaths",
+            &[
+                r#""Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"ForAllValues:StringNotLike":{"aws:PrincipalOrgPaths":"x"}}"#,
+                r#""Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"ForAllValues:StringEquals":{"aws:PrincipalOrgPaths":"x"}}"#,
+            ][..],
+        ),
+    ]
+    the_root_of_the_account "root-principal": [(
+        &[r#""Effect":"Deny","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"ecr:*""#][..],
+        "Statement[0].Principal",
+        &[
+            r#""Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"ecr:*""#,
+            r#""Effect":"Deny","Principal":{"AWS":"arn:aws:iam::444455556666:root"},"Action":"ecr:*""#,
+        ][..],
+    )]
+    an_action_of_another_service "action-of-another-service": [(
+        &[r#""Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":["s3:GetObject","ecr:PutImage"]"#][..],
+        "Statement[0]",
+        &[r#""Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":["*","*:*","ECR:PutImage","e*:Get*"]"#][..],
+    )]
+    an_action_that_nobody_knows "unknown-action": [(
+        &[r#""Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":["ecr:BatchGetImages","ecr:BatchGetImage"]"#][..],
+        "Statement[0]",
+        &[r#""Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":["ecr:*","ecr:batchgetimage","ecr:Put*","ecr:ListTagsForResource"]"#][..],
+    )]
+    an_action_that_ecr_refuses "action-refused-in-repository-policy": [(
+        &[r#""Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"ecr:GetAuthorizationToken""#][..],
+        "Statement[0]",
+        &[r#""Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"ecr:Get*""#][..],
+    )]
+    a_resource_that_is_none "dead-resource": [(
+        &[r#""Effect":"Deny","Principal":"*","Action":"ecr:*","Resource":["arn:aws:ecr:us-east-1:111122223333/*"]"#][..],
+        "Statement[0]",
+        &[
+            r#""Effect":"Deny","Principal":"*","Action":"ecr:*","Resource":["arn:aws:ecr:us-east-1:111122223333/*","*"]"#,
+            r#""Effect":"Deny","Principal":"*","Action":"ecr:*","Resource":"arn:aws:ecr:*:111122223333:repository/*""#,
+        ][..],
+    )]
     two_statements_of_one_name "duplicate-sid": [(
         &[r#""Sid":"A","Effect":"Allow","Principal":"*","Action":"ecr:*""#, r#""Sid":"A","Effect":"Allow","Principal":"*","Action":"ecr:*""#][..],
         "Statement[1]",
@@ -132,11 +179,14 @@ rows! { under, BY_CONDITION;
         (r#""BoolIfExists":{"aws:ViaAWSService":"false"}"#, "BoolIfExists.aws:ViaAWSService", r#""BoolIfExists":{"aws:ViaAWSService":"false"},"ArnNotEquals":{"aws:PrincipalArn":"ROLE"}"#),
         (r#""StringNotEquals":{"aws:PrincipalServiceName":"inspector2.amazonaws.com"}"#, "StringNotEquals.aws:PrincipalServiceName", r#""StringEquals":{"aws:PrincipalServiceName":"x"}"#),
     ]
-    for_all_values_of_nothing "for-all-values-vacuous": [(
-        r#""ForAllValues:StringEquals":{"aws:PrincipalOrgPaths":"x"}"#,
-        "ForAllValues:StringEquals.aws:PrincipalOrgPaths",
-        r#""ForAllValues:StringEquals":{"aws:PrincipalOrgPaths":"x"},"Null":{"AWS:principalOrgPaths":"false"}"#,
-    )]
+    an_address_as_text "address-as-text": [
+        (r#""StringNotLike":{"aws:SourceIp":"203.0.113.*"}"#, "StringNotLike.aws:SourceIp", r#""NotIpAddress":{"aws:SourceIp":"203.0.113.0/24"}"#),
+        (r#""StringEquals":{"aws:VpcSourceIp":"10.0.0.1"}"#, "StringEquals.aws:VpcSourceIp", r#""StringEquals":{"aws:SourceVpc":"vpc-1"}"#),
+    ]
+    no_arn_under_an_arn_operator "arn-operator-without-arn": [
+        (r#""ArnNotLike":{"aws:PrincipalArn":"*aws-service-role*"}"#, "ArnNotLike.aws:PrincipalArn", r#""ArnNotLike":{"aws:PrincipalArn":"arn:*:iam::*:role/aws-service-role/*"}"#),
+        (r#""ArnEquals":{"aws:SourceArn":"arn:aws:s3"}"#, "ArnEquals.aws:SourceArn", r#""ArnEquals":{"aws:SourceArn":"${aws:PrincipalArn}"}"#),
+    ]
     conditions_that_exclude_each_other "never-matches": [
         (r#""StringEquals":{"aws:PrincipalAccount":"x"},"Null":{"aws:PrincipalAccount":"true"}"#, "StringEquals.aws:PrincipalAccount", r#""StringEqualsIfExists":{"aws:PrincipalAccount":"x"},"Null":{"aws:PrincipalAccount":"true"}"#),
         (r#""ForAnyValue:StringEquals":{"aws:CalledVia":[]}"#, "ForAnyValue:StringEquals.aws:CalledVia", r#""ForAnyValue:StringEquals":{"aws:CalledVia":["x"]}"#),
@@ -190,6 +240,55 @@ fn accounts_outside_the_organization_where_its_accounts_are_known() {
     let lints = found(&text, PolicyKind::Repository, Some(&members));
     let about: Vec<(&str, &str)> = lints.iter().map(|lint| (lint.code, lint.message.as_str())).collect();
     assert_eq!(about, [("access-outside-organization", "account 777788889999")]);
+}
+
+// Holds: 5 Advice that harms: what a lint advises lets no stranger, no other account and no service do more
+#[test]
+fn what_is_advised_about_a_missing_key_lets_nobody_do_more() {
+    let callers = [
+        "arn:aws:iam::999988887777:role/stranger",
+        "arn:aws:iam::999988887777:user/stranger",
+        "arn:aws:iam::111122223333:role/own",
+        "lambda.amazonaws.com",
+    ];
+    let worlds: [Stated; 3] = [
+        Stated::Absent,
+        Stated::Values(vec!["o-exampleorg/r-ab12/x/".to_owned()]),
+        Stated::Values(vec!["o-other/r/".to_owned()]),
+    ];
+    for effect in ["Allow", "Deny"] {
+        for operator in ["StringEquals", "StringLike", "StringNotEquals", "StringNotLike"] {
+            let policy = |more: &str| {
+                statements(&[
+                    r#""Effect":"Allow","Principal":"*","Action":"ecr:ListImages""#,
+                    &format!(
+                        r#""Effect":"{effect}","Principal":"*","Action":"ecr:*","Condition":{{"ForAllValues:{operator}":{{"aws:PrincipalOrgPaths":"o-exampleorg/*"}}{more}}}"#
+                    ),
+                ])
+            };
+            let (before, after) = (policy(""), policy(r#","Null":{"aws:PrincipalOrgPaths":"false"}"#));
+            let lints = found(&before, PolicyKind::Repository, None);
+            let advised = lints.iter().any(|lint| lint.code == "for-all-values-vacuous");
+            let mut opens = false;
+            for (caller, stated) in callers.iter().flat_map(|caller| worlds.iter().map(move |stated| (caller, stated)))
+            {
+                let asked = Request {
+                    principal: Caller::parse(caller, Partition::Aws).expect("a caller"),
+                    stated: [("aws:principalorgpaths".to_owned(), stated.clone())].into(),
+                    ..request()
+                };
+                let allowed = |text: &str| {
+                    let action = Action::BatchGetImage;
+                    [action, Action::ListImages].map(|action| {
+                        decide(&[&parse(text)], action, &Context::new(&asked)).verdict == Verdict::Allowed
+                    })
+                };
+                opens |= allowed(&before).iter().zip(allowed(&after)).any(|(before, after)| after && !before);
+            }
+            assert!(!(advised && opens), "{effect} {operator}: the advice opens the repository");
+            assert_eq!(advised, effect == "Allow", "{effect} {operator}");
+        }
+    }
 }
 
 #[test]

@@ -265,8 +265,11 @@
   const commands = (row) => {
     const [account, region, repository] = ['account_id', 'region', 'repository'].map((name) => value(name, row));
     const place = `--account ${account} --region ${region} --repository ${quote(repository)}`;
-    return `scangap explain --snapshot snapshot.db ${place} --fix --write repaired.json\n`
-      + `aws ecr set-repository-policy --registry-id ${account} --region ${region} --repository-name ${quote(repository)} --policy-text file://repaired.json`;
+    // Each repository and text has a file of its own: one that is left from another can never be stored here.
+    const text = String(value('policy_sha256', row)).slice(0, 8);
+    const file = quote(`repaired-${account}-${region}-${repository.replaceAll('/', '+')}-${text}.json`);
+    return `scangap explain --snapshot snapshot.db ${place} --fix --write ${file}\n`
+      + `aws ecr set-repository-policy --registry-id ${account} --region ${region} --repository-name ${quote(repository)} --policy-text file://${file}`;
   };
   const copier = (title, what) => {
     const button = make('button', { type: 'button' }, title);

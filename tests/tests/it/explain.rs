@@ -193,7 +193,7 @@ fn a_batch_is_answered_line_by_line_in_order() {
     let mut text: String = input.iter().map(|line| format!("{line}\n")).collect();
     text.push_str("not json\n");
     let finished = Scangap::new(&["explain", "--batch"]).run_with(&text);
-    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    assert_eq!(finished.code, 65, "one line is no question: {}", finished.stderr);
     let answers: Vec<Value> = finished.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(answers.len(), input.len() + 1);
     assert!(answers.iter().zip(&input).all(|(answer, line)| answer["id"] == line["id"]));
@@ -242,7 +242,7 @@ fn a_registry_policy_that_was_not_read_is_never_allowed() {
 }
 
 fn batch(input: &[u8]) -> Vec<serde_json::Value> {
-    let finished = Scangap::new(&["explain", "--batch"]).run_with_bytes(input);
+    let finished = Scangap::new(&["explain", "--batch", "--exit-zero"]).run_with_bytes(input);
     assert_eq!(finished.code, 0, "{}", finished.stderr);
     finished.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
@@ -304,7 +304,7 @@ fn a_policy_in_a_batch_is_read_as_it_was_written() {
 #[test]
 fn a_batch_answers_while_its_input_stays_open() {
     use std::io::{BufRead, BufReader, Write};
-    let (mut child, _home) = Scangap::new(&["explain", "--batch"]).spawn_with_pipes();
+    let (mut child, _home) = Scangap::new(&["explain", "--batch", "--exit-zero"]).spawn_with_pipes();
     let mut stdin = child.stdin.take().expect("standard input");
     let mut stdout = BufReader::new(child.stdout.take().expect("standard output"));
     for id in 1..4 {
@@ -419,4 +419,123 @@ fn a_snapshot_is_explained_as_the_audit_judged_it() {
         depends.stdout
     );
     assert!(depends.stdout.contains("ecr:ListImages                                allowed"), "{}", depends.stdout);
+}
+
+// Holds: 6 Operating it: `explain --batch` ends as its worst line
+#[test]
+fn a_batch_ends_as_its_worst_line() {
+    let line = |policy: &str| format!("{{\"policy\": {policy}, \"account\": \"111122223333\"}}\n");
+    let depends = r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"*","Condition":{"Bool":{"aws:MultiFactorAuthPresent":"false"}}}}"#;
+    let nobody = r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"*"}}"#;
+    let (allowed, depends, denied) = (line(HARMLESS), line(depends), line(nobody));
+    for (lines, code) in [
+        (vec![&allowed], 0),
+        (vec![&allowed, &depends, &allowed], 4),
+        (vec![&denied, &depends, &allowed], 2),
+        (vec![&denied, &"nothing\n".to_owned(), &depends], 65),
+    ] {
+        let text: String = lines.into_iter().map(String::as_str).collect();
+        assert_eq!(Scangap::new(&["explain", "--batch"]).run_with(&text).code, code, "{text}");
+        assert_eq!(Scangap::new(&["explain", "--batch", "--exit-zero"]).run_with(&text).code, 0, "{text}");
+    }
+}
+
+// Holds: 6 Operating it: `explain` takes what people have: the answer of the aws CLI, a byte order mark, UTF-16
+#[test]
+fn a_policy_is_taken_as_people_have_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("policy.json");
+    let asked = || Scangap::new(&["explain", &path.to_string_lossy(), "--account", "111122223333"]).run();
+    let utf16 = |text: &str, bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+        ["\u{feff}", text].concat().encode_utf16().flat_map(bytes).collect()
+    };
+    let answer = serde_json::json!({"registryId": "111122223333", "repositoryName": "app", "policyText": BEFORE});
+    for (what, bytes) in [
+        ("the answer of the aws CLI", answer.to_string().into_bytes()),
+        ("a byte order mark", ["\u{feff}", BEFORE].concat().into_bytes()),
+        ("UTF-16, little end first", utf16(BEFORE, u16::to_le_bytes)),
+        ("UTF-16, big end first", utf16(BEFORE, u16::to_be_bytes)),
+    ] {
+        fs_err::write(&path, bytes).expect("a file");
+        let finished = asked();
+        assert_eq!(finished.code, 2, "{what}: {}", finished.stderr);
+        assert_eq!(finished.stderr.contains("is UTF-16"), what.starts_with("UTF-16"), "{what}: {}", finished.stderr);
+    }
+    fs_err::write(&path, b"\xff\xfe{").expect("a file");
+    let broken = asked();
+    assert_eq!(broken.code, 65, "{}", broken.stderr);
+}
+
+// Holds: 5 Advice that harms: `--write` never leaves an older file in place
+#[test]
+fn a_file_of_an_earlier_question_does_not_stay() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (policy, fixed) = (folder.path().join("policy.json"), folder.path().join("fixed.json"));
+    let asked = |text: &str| {
+        fs_err::write(&policy, text).expect("a file");
+        let paths = [policy.to_string_lossy(), fixed.to_string_lossy()];
+        let arguments = ["explain", &paths[0], "--account", "111122223333", "--fix", "--write", &paths[1]];
+        Scangap::new(&arguments).run()
+    };
+    assert_eq!(asked(BEFORE).code, 2);
+    assert!(fixed.exists());
+    let long =
+        format!(r#"{{"Statement":{{"Sid":"{}","Effect":"Deny","Principal":"*","Action":"*"}}}}"#, "x".repeat(10_140));
+    let without = asked(&long);
+    assert!(without.stderr.contains("no repair") && without.stderr.contains("is removed"), "{}", without.stderr);
+    assert!(!fixed.exists());
+    assert_eq!(asked(BEFORE).code, 2);
+    assert_eq!(asked("nothing").code, 65);
+    assert!(!fixed.exists(), "an error leaves none either");
+    let over = Scangap::new(&[
+        "explain",
+        &policy.to_string_lossy(),
+        "--account",
+        "111122223333",
+        "--fix",
+        "--write",
+        &policy.to_string_lossy(),
+    ]);
+    assert_eq!(over.run().code, 65);
+    assert!(policy.exists(), "what was asked about is nobody's former answer");
+}
+
+// Holds: 5 Advice that harms: a repair leaves out principals that were deleted, which ECR would refuse to store
+#[test]
+fn a_repair_leaves_out_who_was_deleted() {
+    let policy = r#"{"Version":"2012-10-17","Statement":[
+  {"Sid":"Old","Effect":"Allow","Principal":{"AWS":["AROAEXAMPLEID00000009","arn:aws:iam::111122223333:role/ci"]},"Action":["ecr:BatchGetImage"]},
+  {"Sid":"Gone","Effect":"Allow","Principal":{"AWS":"AIDAEXAMPLEID00000010"},"Action":"ecr:ListImages"},
+  {"Sid":"OfficeOnly","Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"NotIpAddress":{"aws:SourceIp":"203.0.113.0/24"}}}]}"#;
+    let finished = explain(policy, &["--fix", "--output", "json"]);
+    let answer: serde_json::Value = serde_json::from_str(&finished.stdout).expect("JSON");
+    let fixed = answer["fixed_policy"].as_str().expect("a repair");
+    assert!(!fixed.contains("AROA") && !fixed.contains("AIDA") && !fixed.contains("Gone"), "{fixed}");
+    assert!(fixed.contains(r#""AWS":["arn:aws:iam::111122223333:role/ci"]"#), "{fixed}");
+    for id in ["AROAEXAMPLEID00000009", "AIDAEXAMPLEID00000010"] {
+        assert!(finished.stderr.contains(&format!("leaves out {id}")), "{}", finished.stderr);
+    }
+    let nobody_else =
+        r#"{"Statement":[{"Effect":"Deny","NotPrincipal":{"AWS":"AROAEXAMPLEID00000009"},"Action":"ecr:*"}]}"#;
+    let kept = explain(nobody_else, &["--fix"]);
+    assert!(kept.stderr.contains("ECR will refuse to store the repair as it is"), "{}", kept.stderr);
+}
+
+// Holds: 6 Operating it: a result that cannot be written is an error, and a reader that went away is none
+#[test]
+fn a_full_standard_output_is_an_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("policy.json");
+    fs_err::write(&path, HARMLESS).expect("a file");
+    let program = scangap_tests::program();
+    let said = |command: &str| {
+        let command = command.replace("SCANGAP", &program.to_string_lossy()).replace("POLICY", &path.to_string_lossy());
+        let out = std::process::Command::new("bash").args(["-c", &command]).output().expect("a shell");
+        (out.status.code(), String::from_utf8_lossy(&out.stderr).into_owned())
+    };
+    let (code, stderr) = said("SCANGAP explain POLICY --account 111122223333 > /dev/full");
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("failed to write to standard output"), "{stderr}");
+    let (code, stderr) = said("set -o pipefail; SCANGAP schema audit | true");
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
 }

@@ -79,3 +79,57 @@ fn every_row_of_a_long_table_can_be_reached() {
     let rows = audited.csv("repositories.csv").len();
     browser("long", &audited.out.join("report.html"), &rows.to_string());
 }
+
+/// Of two repositories one has no repair: its policy is as long as AWS stores, and an exemption would be longer.
+const ONE_WITHOUT_REPAIR: &str = r#"
+[[accounts]]
+id = "333333333333"
+name = "alpha"
+[[accounts.cells]]
+region = "eu-west-1"
+[[accounts.cells.repositories]]
+name = "team/one"
+policy = "short"
+coverage = { status = "INACTIVE", reason = "ACCESS_DENIED" }
+[[accounts.cells.repositories]]
+name = "team/two"
+policy = "long"
+coverage = { status = "INACTIVE", reason = "ACCESS_DENIED" }
+"#;
+
+// Holds: 5 Advice that harms: the commands that a page shows write a file of their own, and none that is left from another
+#[test]
+fn the_commands_that_are_shown_store_no_policy_of_another_repository() {
+    let deny =
+        |sid: &str| format!(r#"{{"Statement":{{"Sid":"{sid}","Effect":"Deny","Principal":"*","Action":"ecr:*"}}}}"#);
+    let policy =
+        |name: &str, text: &str| format!("[[policies]]\nname = \"{name}\"\ninspector = \"denied\"\ntext = '{text}'\n");
+    let policies = [policy("short", &deny("A")), policy("long", &deny(&"x".repeat(10_140)))].concat();
+    let simulator = scangap_tests::simulate(scangap_tests::organization(&format!("{policies}{ONE_WITHOUT_REPAIR}")));
+    let audited = Scangap::audit(&simulator).into_folder().expect_code(0);
+    let page = String::from_utf8(audited.bytes("report.html")).expect("UTF-8");
+    let shown: std::collections::BTreeSet<String> = page
+        .split("scangap explain --snapshot")
+        .skip(1)
+        .filter_map(|rest| rest.split(['\n', '<']).next())
+        .map(|rest| format!("scangap explain --snapshot{}", rest.replace("&#39;", "'").replace("&#34;", "\"")))
+        .filter(|line| line.contains("--write") && !line.contains("${"))
+        .collect();
+    assert_eq!(shown.len(), 1, "where there is no repair nothing is shown to type: {shown:?}");
+    // Whoever types it for the other one, over a file that is left from before, finds none afterwards.
+    let other = |line: &str| line.replace("team/one", "team/two").replace("team+one", "team+two");
+    let shown: Vec<String> = shown.iter().flat_map(|line| [line.clone(), other(line)]).collect();
+    let left = shown[1].rsplit(' ').next().expect("a file").trim_matches('\'');
+    fs_err::write(audited.out.join(left), "{}").expect("a file");
+    let mut files = std::collections::BTreeSet::new();
+    for line in &shown {
+        let file = line.rsplit(' ').next().expect("a file").trim_matches('\'').to_owned();
+        assert!(files.insert(file), "two commands write one file: {shown:?}");
+        let line = line.replacen("scangap", &scangap_tests::program().to_string_lossy(), 1);
+        let ran = std::process::Command::new("sh").args(["-c", &line]).current_dir(&audited.out).output();
+        assert_eq!(ran.expect("a shell").status.code(), Some(2));
+    }
+    let written: Vec<&String> = files.iter().filter(|file| audited.out.join(file).exists()).collect();
+    assert_eq!(written.len(), 1, "{files:?}");
+    assert!(written[0].contains("team+one"), "{written:?}");
+}

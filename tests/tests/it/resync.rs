@@ -209,7 +209,7 @@ fn what_aws_would_refuse_or_what_goes_too_far_is_refused_in_a_sentence() {
     refused(&simulate(scenario), &[], "not_permitted", "does not let account 222222222222 do this");
     // Nothing to scan within the window: nothing is destroyed for it.
     let old = STALE_CELL.replace("sticky = true", "sticky = true\nimages = [{ pushed_days_ago = 60 }]");
-    refused(&stale("", &old, ""), &[], "nothing_eligible", "push an image instead");
+    refused(&stale("", &old, ""), &[], "nothing_eligible", "push a new digest instead");
 }
 
 #[test]

@@ -9,8 +9,11 @@ mod request;
 mod snapshot;
 mod text;
 
+use std::path::Path;
+
 use scangap_model::Verdict;
-use scangap_report::write_atomically;
+use scangap_policy::deleted_principals;
+use scangap_report::{FileError, sanitize, write_atomically};
 
 use self::question::{Answer, Repair};
 use crate::args::{Explain, Output};
@@ -20,8 +23,33 @@ use crate::terminal;
 
 pub(super) fn run(command: &Explain) -> Result<Exit, CliError> {
     if command.batch {
-        return batch::run();
+        return batch::run(command.exit_zero);
     }
+    let mut written = false;
+    let explained = explained(command, &mut written);
+    if let Some(path) = command.write.as_ref().filter(|_| !written) {
+        remove_former(path, command)?;
+    }
+    explained
+}
+
+/// A file of that name from an earlier question is not the answer to this one: whoever stores it next must not find it. A
+/// policy that is to be written over itself stays.
+fn remove_former(path: &Path, command: &Explain) -> Result<(), CliError> {
+    let real = |path: &Path| fs_err::canonicalize(path).ok();
+    let is_asked_about = command.policy.iter().chain(&command.registry_policy).any(|asked| real(asked) == real(path));
+    if is_asked_about {
+        return Ok(());
+    }
+    match fs_err::remove_file(path) {
+        Ok(()) => terminal::note(&format!("{} was of an earlier question, and is removed", path.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(source) => return Err(CliError::Report(FileError { path: path.to_owned(), source })),
+    }
+    Ok(())
+}
+
+fn explained(command: &Explain, written: &mut bool) -> Result<Exit, CliError> {
     let question = match &command.snapshot {
         Some(path) => snapshot::question(command, path)?,
         None => ask::question(command)?,
@@ -41,6 +69,16 @@ pub(super) fn run(command: &Explain) -> Result<Exit, CliError> {
             }
         }
     }
+    if let Some(Ok(repair)) = &repair {
+        for id in &repair.left_out {
+            let why = "it stood for a principal that was deleted, and ECR would refuse to store it again";
+            terminal::note(&format!("the repair leaves out {}: {why}", sanitize(id)));
+        }
+        for id in deleted_principals(&repair.text) {
+            let why = "a principal that was deleted: name another in its place";
+            terminal::note(&format!("ECR will refuse to store the repair as it is: it names {}, {why}", sanitize(&id)));
+        }
+    }
     match &repair {
         Some(Err(why)) => terminal::note(&format!("no repair: {why}")),
         Some(Ok(Repair { remains: Some(remains), .. })) => terminal::note(&format!("with this repair {remains}")),
@@ -55,6 +93,7 @@ pub(super) fn run(command: &Explain) -> Result<Exit, CliError> {
         };
         if let Some(text) = text {
             write_atomically(path, |out| out.write_all(text.as_bytes())).map_err(CliError::Report)?;
+            *written = true;
             let what = if repair.is_some() { "repaired policy" } else { "policy, with nothing to repair," };
             terminal::note(&format!("the {what} is in {}", path.display()));
         }

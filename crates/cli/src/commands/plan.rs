@@ -296,7 +296,7 @@ fn text(planned: &Planned, directory: Option<&Path>) -> String {
         let _ = writeln!(out, "{}", terminal::paint(line, Tone::Warning));
     }
     if !planned.resyncs.is_empty() {
-        let line = "A re-sync is the last resort: wait, push an image, or where that is possible toggle the repository's scan filter first (plan.md).";
+        let line = "A re-sync is the last resort: wait, push a new digest, or where that is possible toggle the repository's scan filter first (plan.md).";
         let _ = writeln!(out, "{line}");
     }
     let _ = writeln!(out, "{}", planned.summary());

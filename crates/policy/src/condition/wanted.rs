@@ -205,6 +205,9 @@ fn text(
             Kleene::Yes
         }
         Value::AwsAddress(_) if template.literal().is_some_and(cannot_be_an_address_of_aws) => Kleene::No,
+        Value::AwsAddress(_) if template.variables().next().is_none() && cannot_begin_an_address(template.prefix()) => {
+            Kleene::No
+        }
         Value::Foreign
         | Value::RoleId
         | Value::Begins(_)
@@ -218,6 +221,18 @@ fn text(
 /// An address as text is compared as text: a range never equals one.
 fn cannot_be_an_address_of_aws(text: &str) -> bool {
     text.contains('/') || Range::parse(text).is_none_or(Range::cannot_be_aws)
+}
+
+/// `203.0.113.` begins the addresses of one network, and so does every text that holds whole parts of an address.
+fn cannot_begin_an_address(prefix: &str) -> bool {
+    if prefix.chars().any(|c| !(c.is_ascii_hexdigit() || c == '.' || c == ':')) {
+        return true;
+    }
+    let parts: Vec<&str> = prefix.split('.').collect();
+    let Some((_, whole @ [_, ..])) = parts.split_last() else { return false };
+    let network = whole.iter().copied().chain(std::iter::repeat("0")).take(4).collect::<Vec<_>>().join(".");
+    let range = Range::parse(&format!("{network}/{}", 8 * whole.len().min(4)));
+    range.is_none_or(Range::cannot_be_aws)
 }
 
 /// A role's id and session look like `AROA…:<session>`, in letters, digits and `=,.@-_`.

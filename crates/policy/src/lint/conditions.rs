@@ -51,12 +51,32 @@ pub(super) fn vacuous(scene: &Scene<'_>) -> Vec<Finding> {
                 && other.key.lower == condition.key.lower
                 && other.wanted.as_slice() == [Wanted::Missing(false)]
         });
-        let verb = match statement.effect {
-            Effect::Allow => "allows",
-            Effect::Deny => "denies",
-        };
-        (condition.operator.quantifier == Quantifier::ForAllValues && !guarded)
-            .then(|| format!("it {verb} requests without {} too", condition.key.text))
+        // Under a Deny it is what keeps those out who lack the key: nothing is to be added.
+        (condition.operator.quantifier == Quantifier::ForAllValues && statement.effect == Effect::Allow && !guarded)
+            .then(|| format!("it allows requests without {} too", condition.key.text))
+    })
+}
+
+pub(super) fn address_as_text(scene: &Scene<'_>) -> Vec<Finding> {
+    each(scene, |_, condition| {
+        let address = matches!(condition.key.kind, Kind::SourceIp | Kind::VpcSourceIp);
+        let as_text = matches!(
+            condition.operator.comparison,
+            Comparison::StringEquals | Comparison::StringEqualsIgnoreCase | Comparison::StringLike
+        );
+        (address && as_text).then(|| format!("{} under {}", condition.key.text, condition.operator_text))
+    })
+}
+
+pub(super) fn no_arn(scene: &Scene<'_>) -> Vec<Finding> {
+    each(scene, |_, condition| {
+        if condition.operator.comparison != Comparison::Arn {
+            return None;
+        }
+        let is_none =
+            |value: &&str| !value.contains("${") && (!value.starts_with("arn:") || value.split(':').count() < 6);
+        let value = condition.values.iter().map(|value| &**value).find(|value| is_none(value))?;
+        Some(format!("`{value}` under {} matches nothing", condition.operator_text))
     })
 }
 
@@ -94,8 +114,9 @@ pub(super) fn never_matches(scene: &Scene<'_>) -> Vec<Finding> {
         if condition.values.is_empty() && condition.operator.quantifier == Quantifier::ForAnyValue {
             return Some("an empty list has no value to match".to_owned());
         }
-        let endpoint =
-            |other: &Condition| matches!(other.key.kind, Kind::Endpoint | Kind::EndpointOwner) && other.needs_the_key();
+        let endpoint = |other: &Condition| {
+            matches!(other.key.kind, Kind::VpcSourceIp | Kind::Endpoint | Kind::EndpointOwner) && other.needs_the_key()
+        };
         if condition.key.kind == Kind::SourceIp && others().any(endpoint) {
             return Some("aws:SourceIp and the keys of VPC endpoints are never there together".to_owned());
         }

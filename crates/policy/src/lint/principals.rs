@@ -4,6 +4,7 @@ use super::{Finding, Scene};
 use crate::document::{Effect, Statement};
 use crate::key::Kind;
 use crate::principal::PrincipalType;
+use crate::storable::is_unique_id;
 
 const ROLE: &str = "AWSServiceRoleForAmazonInspector2";
 const CLASSIC: &str = "AWSServiceRoleForAmazonInspector";
@@ -51,6 +52,20 @@ fn each(scene: &Scene<'_>, wrong: impl Fn(&str) -> Option<String>) -> Vec<Findin
     for statement in &scene.document.statements {
         for (text, place) in named(statement) {
             findings.extend(wrong(text).map(|message| finding(statement, &place, message)));
+        }
+    }
+    findings
+}
+
+pub(super) fn root(scene: &Scene<'_>) -> Vec<Finding> {
+    let root = &scene.context.principal.root_arn;
+    let mut findings = Vec::new();
+    for statement in &scene.document.statements {
+        let elements = named(statement).filter(|(_, place)| matches!(place, Place::Element));
+        for (text, place) in
+            elements.filter(|(text, _)| statement.effect == Effect::Deny && Some(*text) == root.as_deref())
+        {
+            findings.push(finding(statement, &place, format!("`{text}` is every principal of the account")));
         }
     }
     findings
@@ -140,12 +155,7 @@ pub(super) fn malformed(scene: &Scene<'_>) -> Vec<Finding> {
 }
 
 pub(super) fn deleted(scene: &Scene<'_>) -> Vec<Finding> {
-    each(scene, |text| {
-        let unique = ["AROA", "AIDA"].iter().any(|prefix| text.starts_with(prefix))
-            && text.len() >= 16
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        unique.then(|| format!("`{text}` was deleted"))
-    })
+    each(scene, |text| is_unique_id(text).then(|| format!("`{text}` was deleted")))
 }
 
 pub(super) fn partial_wildcard(scene: &Scene<'_>) -> Vec<Finding> {

@@ -96,7 +96,7 @@ fn view(row: &PolicyRow<'_>, named: &[Place]) -> Option<PolicyView> {
         Some(region) => (
             format!("{} ({}), the registry in {region}: {number}", sanitize(name), key.account),
             format!(
-                "# as account {}, with the repaired text of policies.csv\naws ecr put-registry-policy --region {region} --policy-text file://repaired.json",
+                "# as account {0}, with the repaired text of policies.csv in this file\naws ecr put-registry-policy --region {region} --policy-text file://repaired-registry-{0}-{region}.json",
                 key.account
             ),
         ),

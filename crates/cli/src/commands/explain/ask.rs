@@ -11,6 +11,7 @@ use super::request::{self, Wrong};
 use crate::args::{Explain, PolicyKind as KindArgument};
 use crate::environment;
 use crate::error::CliError;
+use crate::terminal;
 
 impl From<Wrong> for CliError {
     fn from(wrong: Wrong) -> Self {
@@ -32,13 +33,43 @@ pub(super) fn question(command: &Explain) -> Result<Question, CliError> {
 }
 
 fn read(path: &Path) -> Result<String, CliError> {
-    let text = if path == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map(|_| text)
+    let bytes = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
     } else {
-        fs_err::read_to_string(path)
+        fs_err::read(path)
     };
-    text.map_err(|source| CliError::PolicyFile { path: path.to_owned(), source })
+    let unreadable = |source| CliError::PolicyFile { path: path.to_owned(), source };
+    let (text, is_utf16) = decoded(&bytes.map_err(unreadable)?).map_err(unreadable)?;
+    if is_utf16 {
+        terminal::note(&format!("`{}` is UTF-16, and is read as such", path.display()));
+    }
+    Ok(policy_text(&text).unwrap_or(text))
+}
+
+/// Files as people have them: UTF-8 with or without a byte order mark, or UTF-16, as some shells redirect.
+fn decoded(bytes: &[u8]) -> std::io::Result<(String, bool)> {
+    let wrong = |what: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, format!("the file is not {what}"));
+    let utf16 = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
+        let (pairs, odd) = rest.as_chunks::<2>();
+        let units: Vec<u16> = pairs.iter().map(|pair| unit(*pair)).collect();
+        let text = String::from_utf16(&units).ok().filter(|_| odd.is_empty());
+        text.map(|text| (text, true)).ok_or_else(|| wrong("UTF-16, as its byte order mark says"))
+    };
+    match bytes {
+        [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes),
+        [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes),
+        [0xEF, 0xBB, 0xBF, rest @ ..] | rest => {
+            std::str::from_utf8(rest).map(|text| (text.to_owned(), false)).map_err(|_| wrong("UTF-8"))
+        }
+    }
+}
+
+/// The policy in an answer of `aws ecr get-repository-policy` or `get-registry-policy`.
+fn policy_text(text: &str) -> Option<String> {
+    let answer: serde_json::Value = serde_json::from_str(text).ok()?;
+    let answer = answer.as_object().filter(|members| !members.contains_key("Statement"))?;
+    answer.get("policyText")?.as_str().map(str::to_owned)
 }
 
 pub(super) fn policy(kind: PolicyKind, path: &Path, text: String) -> Result<Policy, CliError> {

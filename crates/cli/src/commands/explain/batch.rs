@@ -76,22 +76,49 @@ impl<'de> Deserialize<'de> for Membership {
     }
 }
 
-pub(super) fn run() -> Result<Exit, CliError> {
+/// Ends as its worst line does: one that is no question, then denied, then what depends or is unknown.
+pub(super) fn run(exit_zero: bool) -> Result<Exit, CliError> {
     let now = environment::now();
     let mut input = BufReader::with_capacity(READ_AHEAD, std::io::stdin().lock());
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut worst = Exit::Finished;
     loop {
         let lines = lines(&mut input).map_err(|source| CliError::PolicyFile { path: "-".into(), source })?;
         if lines.is_empty() {
+            return Ok(if exit_zero { Exit::Finished } else { worst });
+        }
+        let answers: Vec<(Exit, String)> = lines
+            .par_iter()
+            .map(|line| {
+                let answer = answer(line, now);
+                (exit(&answer), terminal::inert(&answer.to_string()))
+            })
+            .collect();
+        worst = answers.iter().map(|(exit, _)| *exit).chain([worst]).max_by_key(|exit| rank(*exit)).unwrap_or(worst);
+        let written = answers.iter().try_for_each(|(_, answer)| writeln!(out, "{answer}")).and_then(|()| out.flush());
+        if let Err(error) = written {
+            // A reader that goes away ends quietly; anything else is told at the end.
+            terminal::not_written(&error);
             return Ok(Exit::Finished);
         }
-        let answers: Vec<String> =
-            lines.par_iter().map(|line| terminal::inert(&answer(line, now).to_string())).collect();
-        let written = answers.iter().try_for_each(|answer| writeln!(out, "{answer}")).and_then(|()| out.flush());
-        if written.is_err() {
-            // A reader that goes away ends quietly.
-            return Ok(Exit::Finished);
-        }
+    }
+}
+
+fn exit(answer: &Value) -> Exit {
+    match answer.get("verdict").and_then(Value::as_str) {
+        Some("allowed") => Exit::Finished,
+        Some("denied") => Exit::Reached,
+        Some(_) => Exit::UndecidedReached,
+        None => Exit::Data,
+    }
+}
+
+fn rank(exit: Exit) -> u8 {
+    match exit {
+        Exit::Finished => 0,
+        Exit::UndecidedReached => 1,
+        Exit::Reached => 2,
+        _ => 3,
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use scangap_model::{AccountId, Verdict};
 use scangap_policy::{
     ALL_ACTIONS, Action, Caller, Context, Decision, ExemptError, Lint, PolicyDocument, PolicyKind, Request,
-    SyntaxError, decide, exempt, lint, verdicts,
+    SyntaxError, decide, deleted_principals, exempt, lint, verdicts,
 };
 
 /// Whether a policy takes part.
@@ -51,6 +51,8 @@ pub(super) struct Repair {
     pub(super) text: String,
     /// What is still in the way.
     pub(super) remains: Option<String>,
+    /// Principals that were deleted, and that the repair does not name any more.
+    pub(super) left_out: Vec<String>,
 }
 
 impl Policy {
@@ -166,7 +168,13 @@ impl Question {
             _ => error.to_string(),
         })?;
         let remains = PolicyDocument::parse(&text).ok().and_then(|document| self.in_the_way(Some(document)));
-        Ok(Repair { text, remains: remains.map(|others| format!("the {others} keeps Inspector's role out still")) })
+        let kept = deleted_principals(&text);
+        let left_out = deleted_principals(&own.text).into_iter().filter(|id| !kept.contains(id)).collect();
+        Ok(Repair {
+            left_out,
+            text,
+            remains: remains.map(|others| format!("the {others} keeps Inspector's role out still")),
+        })
     }
 
     /// The other policies that deny, or may, beside the own one as it is or repaired.
