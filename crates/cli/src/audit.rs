@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::progress::Progress;
+use crate::signals;
 use crate::store::{self, FailOn, Folder, Store};
 use crate::{environment, terminal};
 
@@ -65,7 +66,8 @@ async fn gather(job: &Job, folder: Folder) -> Result<(Store, Collected), CliErro
     }
     let cancel = CancellationToken::new();
     let stop = cancel.clone();
-    let signals = tokio::task::JoinSet::from_iter([interrupts(cancel.clone())]);
+    let listening =
+        signals::listen(cancel.clone(), "interrupted: closing the snapshot; press Ctrl-C again to stop at once");
     let meter = std::sync::Arc::clone(connection.meter());
     let (sender, mut events) = mpsc::channel(EVENTS_WAITING);
     let mut collection = tokio::task::JoinSet::new();
@@ -105,7 +107,7 @@ async fn gather(job: &Job, folder: Folder) -> Result<(Store, Collected), CliErro
         Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
         None => Err(scangap_collect::CollectError::ListenerGone),
     };
-    drop(signals);
+    drop(listening);
     match (failure, collected, store) {
         (None, Ok(collected), Some(mut store)) => {
             store.finish(&meter, collected == Collected::Interrupted, job)?;
@@ -132,34 +134,4 @@ async fn gather(job: &Job, folder: Folder) -> Result<(Store, Collected), CliErro
 async fn identity(connection: &Connection) -> Result<Identity, CliError> {
     let call = scangap_aws::Call::new(Api::GetCallerIdentity, connection.meter());
     connection.identity(&call).await.map_err(CliError::Connect)
-}
-
-/// The first Ctrl-C, or the SIGTERM that schedulers send, ends the work in good order; the second ends the process.
-async fn interrupts(cancel: CancellationToken) {
-    interrupt().await;
-    terminal::note("interrupted: closing the snapshot; press Ctrl-C again to stop at once");
-    cancel.cancel();
-    interrupt().await;
-    #[expect(clippy::exit, reason = "the user asked twice; the snapshot is valid at every instant")]
-    std::process::exit(i32::from(Exit::Interrupted.code()));
-}
-
-/// Waits for a signal that asks to stop. Where signals cannot be listened to, for ever.
-pub(crate) async fn interrupt() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        // A terminal that goes away, too: a lost connection must not leave a cell in the middle of a re-sync.
-        if let (Ok(mut terminated), Ok(mut hung_up)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) {
-            tokio::select! {
-                Ok(()) = tokio::signal::ctrl_c() => return,
-                Some(()) = terminated.recv() => return,
-                Some(()) = hung_up.recv() => return,
-                else => {}
-            }
-        }
-    }
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }

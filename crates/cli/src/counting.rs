@@ -8,9 +8,9 @@ use scangap_report::{count as count_of, sanitize};
 use scangap_snapshot::{LossesMeta, StoredLosses};
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::interrupt;
 use crate::error::CliError;
 use crate::judged::Judged;
+use crate::signals;
 use crate::{environment, terminal};
 
 /// Counts the cells, and adds what was read to the snapshot.
@@ -33,15 +33,11 @@ pub(crate) fn count(
     let PlanAnswers { cells: facts, tags } = runtime.block_on(async {
         let (connection, identity) = same_place(connect, &options, judged).await?;
         let cancel = CancellationToken::new();
-        let stop = cancel.clone();
-        let signals = tokio::task::JoinSet::from_iter([async move {
-            interrupt().await;
-            stop.cancel();
-        }]);
+        let listening = signals::listen(cancel.clone(), "interrupted: nothing of this count is kept");
         let admin = judged.snapshot.facts.organization.inspector_admin.clone();
         let questions = PlanQuestions { cells: candidates.cells, tags_of: candidates.tags_of };
         let read = collect_for_plan(connection, identity, options, questions, admin, counted_at, cancel).await;
-        drop(signals);
+        drop(listening);
         read.map_err(CliError::Collect)
     })?;
     let meta = LossesMeta {

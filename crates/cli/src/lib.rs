@@ -10,6 +10,7 @@ mod error;
 mod exit;
 mod judged;
 mod progress;
+mod signals;
 mod stopped;
 mod store;
 mod terminal;

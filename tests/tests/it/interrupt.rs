@@ -77,3 +77,42 @@ fn interrupted_by(signal: &str) {
     let again = Scangap::new(&["report", &audited.out.join("snapshot.db").to_string_lossy(), "--out", "again"]).run();
     assert_eq!(again.code, 3, "a report over an interrupted snapshot is incomplete: {}", again.stderr);
 }
+
+// Holds: 6 Operating it: a SIGHUP that is ignored stays ignored, and a second Ctrl-C always ends
+#[test]
+fn an_ignored_hangup_stays_ignored_and_a_second_interrupt_ends_at_once() {
+    let program = scangap_tests::program().to_string_lossy().into_owned();
+    let nohup = format!("trap '' HUP; exec {program} simulate --port 0");
+    let mut child =
+        Command::new("sh").args(["-c", &nohup]).stdout(std::process::Stdio::piped()).spawn().expect("a shell");
+    let pid = child.id().to_string();
+    // It says where it listens once it is there, and by then it listens for signals too, or soon.
+    let mut first = [0; 6];
+    child.stdout.take().expect("stdout").read_exact(&mut first).expect("its first words");
+    std::thread::sleep(Duration::from_millis(500));
+    let send = |signal: &str| assert!(Command::new("kill").args([signal, &pid]).status().expect("kill").success());
+    send("-HUP");
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(child.try_wait().expect("its state").is_none(), "it goes on");
+    send("-TERM");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+
+    // An endpoint that never answers: the first signal waits for an attempt's end, the second does not.
+    let hanging = simulate(scangap_tests::organization("[[faults]]\noperation = \"organizations:*\"\nkind = \"hang\""));
+    let call = Scangap::audit(&hanging).args(&["--timeout", "120"]);
+    let (mut child, _home) = call.spawn();
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while hanging.calls().len() < 2 && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    let pid = child.id().to_string();
+    let asked = Instant::now();
+    for _ in 0..2 {
+        assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill").success());
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    let ended = child.wait().expect("it ends");
+    assert!(asked.elapsed() < Duration::from_secs(30), "it took {:?}", asked.elapsed());
+    assert_eq!(ended.code(), Some(130));
+}

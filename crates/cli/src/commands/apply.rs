@@ -16,9 +16,9 @@ use tokio_util::sync::CancellationToken;
 use super::audit::{account, connect_options};
 use super::plan::duration;
 use crate::args::{Apply, Global};
-use crate::audit::interrupt;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::signals;
 use crate::{disabled, environment, terminal};
 
 /// How long an apply waits for a bucket that lets nothing through before it goes on without the answer.
@@ -197,7 +197,7 @@ fn ask_for_consent(command: &Apply, plan: &PlanDocument) -> Result<(), CliError>
     Ok(())
 }
 
-/// Ctrl-C is an answer too: the dry run before has taken it from the terminal.
+/// Ctrl-C is an answer too.
 fn ask(question: &str) -> Result<String, CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
     let asked = async {
@@ -209,14 +209,17 @@ fn ask(question: &str) -> Result<String, CliError> {
         });
         line.await.unwrap_or_default()
     };
+    // It is listened for before anything is asked.
+    let cancel = CancellationToken::new();
+    let listening = signals::listen(cancel.clone(), "");
     let answer = runtime.block_on(async {
         tokio::select! {
-            // It is listened for before anything is asked.
             biased;
-            () = interrupt() => None,
+            () = cancel.cancelled() => None,
             answer = asked => Some(answer),
         }
     });
+    drop(listening);
     // Whoever still reads is not waited for.
     runtime.shutdown_background();
     answer.ok_or_else(|| CliError::NotApplicable(Box::new(Stop::Interrupted)))
@@ -235,10 +238,12 @@ pub(super) fn carry_out(
         let call = Call::new(Api::GetCallerIdentity, connection.meter());
         let identity = connection.identity(&call).await.map_err(CliError::Connect)?;
         let cancel = CancellationToken::new();
-        let signals = tokio::task::JoinSet::from_iter([interrupts(cancel.clone())]);
+        // A second one ends the process: the journal says what is open, and every later command does.
+        let words = "interrupted: what is in hand comes to its end first; nothing more is begun";
+        let listening = signals::listen(cancel.clone(), words);
         let listener = |event: ApplyEvent| show(&event, global.quiet);
         let ended = apply(plan, connection, identity, options, &listener, cancel).await;
-        drop(signals);
+        drop(listening);
         ended.map_err(|stop| CliError::NotApplicable(Box::new(stop)))
     })
 }
@@ -258,17 +263,6 @@ pub(super) fn save(
         let listener = |event: ApplyEvent| show(&event, global.quiet);
         back_up(plan, connection, identity, options, &listener).await.map_err(|stop| CliError::NotSaved(Box::new(stop)))
     })
-}
-
-/// The first Ctrl-C, or SIGTERM, lets the cell in hand come to its end. A second one ends the process: the journal says what
-/// is open, and every later command does.
-async fn interrupts(cancel: CancellationToken) {
-    interrupt().await;
-    terminal::note("interrupted: what is in hand comes to its end first; nothing more is begun");
-    cancel.cancel();
-    interrupt().await;
-    #[expect(clippy::exit, reason = "the user asked twice; the journal holds what is open")]
-    std::process::exit(i32::from(Exit::Interrupted.code()));
 }
 
 fn show(event: &ApplyEvent, quiet: u8) {

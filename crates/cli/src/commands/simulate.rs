@@ -8,11 +8,13 @@ use scangap_policy::{
     Caller, Context, Organization as InOrganization, PolicyDocument, REPOSITORY_ACTIONS, Request, Tags, verdicts,
 };
 use scangap_simorg::{Generate, Judge, Options, Question, Scenario, Simulator, Standing};
+use tokio_util::sync::CancellationToken;
 
 use crate::args::{Organization, Simulate};
 use crate::environment;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::signals;
 use crate::terminal;
 
 pub(super) fn run(command: &Simulate) -> Result<Exit, CliError> {
@@ -34,7 +36,10 @@ pub(super) fn run(command: &Simulate) -> Result<Exit, CliError> {
     terminal::note(&format!("Simulated organization {name} at {url}, until Ctrl-C; calls so far: {url}/_simorg/calls"));
     terminal::note("Policies that the scenario does not list are judged by scangap's own policy evaluator.");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
-    runtime.block_on(crate::audit::interrupt());
+    let stop = CancellationToken::new();
+    let listening = signals::listen(stop.clone(), "");
+    runtime.block_on(stop.cancelled());
+    drop(listening);
     drop(simulator);
     Ok(Exit::Finished)
 }
