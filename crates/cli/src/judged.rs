@@ -15,9 +15,15 @@ pub(crate) struct Judged {
     pub(crate) path: PathBuf,
 }
 
+/// The file that a path means: the folder that a command wrote is as good as its file in it.
+pub(crate) fn file_in(path: &Path, name: &str) -> PathBuf {
+    if path.is_dir() { path.join(name) } else { path.to_owned() }
+}
+
 impl Judged {
     /// A snapshot that comes from anywhere: its facts must be those that its hash names. An interrupted run has none.
     pub(crate) fn open_checked(path: &Path) -> Result<Self, CliError> {
+        let path = &file_in(path, "snapshot.db");
         let hash = Snapshot::hash_facts(path).map_err(CliError::Snapshot)?;
         match hash.stored {
             Some(stored) if stored != hash.computed => Err(CliError::Tampered(path.to_owned())),

@@ -27,28 +27,28 @@ pub(crate) fn write(
     let input = &material.input;
     mark(dialect, out)?;
     match table {
-        TableName::Repositories => repositories(input, out),
-        TableName::Policies => rows(POLICIES, material.policies().map(Ok), out),
-        TableName::Cells => rows(CELLS, input.cells().map(Ok), out),
-        TableName::Accounts => rows(ACCOUNTS, input.accounts().map(Ok), out),
-        TableName::Gaps => rows(GAPS, input.gaps().map(Ok), out),
-        TableName::Images => rows(IMAGES, input.image_rows(), out),
-        TableName::Changes => rows(CHANGES, input.changes().map(Ok), out),
+        TableName::Repositories => repositories(input, dialect, out),
+        TableName::Policies => rows(POLICIES, material.policies().map(Ok), dialect, out),
+        TableName::Cells => rows(CELLS, input.cells().map(Ok), dialect, out),
+        TableName::Accounts => rows(ACCOUNTS, input.accounts().map(Ok), dialect, out),
+        TableName::Gaps => rows(GAPS, input.gaps().map(Ok), dialect, out),
+        TableName::Images => rows(IMAGES, input.image_rows(), dialect, out),
+        TableName::Changes => rows(CHANGES, input.changes().map(Ok), dialect, out),
     }
 }
 
 /// The table of repositories alone.
 pub(crate) fn write_repositories(input: &Input<'_>, dialect: CsvDialect, out: &mut dyn Write) -> io::Result<()> {
     mark(dialect, out)?;
-    repositories(input, out)
+    repositories(input, dialect, out)
 }
 
 /// The one table that may be long: made in parallel.
-fn repositories(input: &Input<'_>, out: &mut dyn Write) -> io::Result<()> {
+fn repositories(input: &Input<'_>, dialect: CsvDialect, out: &mut dyn Write) -> io::Result<()> {
     header(REPOSITORIES, &mut writer(&mut *out))?;
     write_in_order(input.assessment.repositories.len(), out, |places, buffer| {
         let mut writer = writer(buffer);
-        input.visit_repositories(places, |of_repository| row(REPOSITORIES, of_repository, &mut writer))?;
+        input.visit_repositories(places, |of_repository| row(REPOSITORIES, of_repository, dialect, &mut writer))?;
         writer.flush()
     })
 }
@@ -56,7 +56,7 @@ fn repositories(input: &Input<'_>, out: &mut dyn Write) -> io::Result<()> {
 /// The table of changes alone.
 pub(crate) fn write_changes(input: &Input<'_>, dialect: CsvDialect, out: &mut dyn Write) -> io::Result<()> {
     mark(dialect, out)?;
-    rows(CHANGES, input.changes().map(Ok), out)
+    rows(CHANGES, input.changes().map(Ok), dialect, out)
 }
 
 fn mark(dialect: CsvDialect, out: &mut dyn Write) -> io::Result<()> {
@@ -69,12 +69,13 @@ fn mark(dialect: CsvDialect, out: &mut dyn Write) -> io::Result<()> {
 fn rows<'a, K: Kind>(
     columns: &[Column<K>],
     rows: impl Iterator<Item = io::Result<K::Row<'a>>>,
+    dialect: CsvDialect,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let mut writer = writer(out);
     header(columns, &mut writer)?;
     for of_row in rows {
-        row(columns, &of_row?, &mut writer)?;
+        row(columns, &of_row?, dialect, &mut writer)?;
     }
     writer.flush()
 }
@@ -88,11 +89,27 @@ fn header<K: Kind, W: Write>(columns: &[Column<K>], writer: &mut csv::Writer<W>)
     writer.flush()
 }
 
-fn row<K: Kind, W: Write>(columns: &[Column<K>], row: &K::Row<'_>, writer: &mut csv::Writer<W>) -> io::Result<()> {
+fn row<K: Kind, W: Write>(
+    columns: &[Column<K>],
+    row: &K::Row<'_>,
+    dialect: CsvDialect,
+    writer: &mut csv::Writer<W>,
+) -> io::Result<()> {
     for column in columns {
-        writer.write_field(safe(&(column.value)(row)).as_bytes()).map_err(io::Error::other)?;
+        let value = (column.value)(row);
+        let field = safe(&value);
+        let field = if dialect == CsvDialect::Excel { as_text(&value, field) } else { field };
+        writer.write_field(field.as_bytes()).map_err(io::Error::other)?;
     }
     writer.write_record(None::<&[u8]>).map_err(io::Error::other)
+}
+
+/// Excel takes a text of digits for a number, and an account's leading zeros are gone: a formula that is that text keeps it.
+/// The digits are all there is in it.
+fn as_text<'a>(value: &Value<'_>, field: Cow<'a, str>) -> Cow<'a, str> {
+    let digits =
+        matches!(value, Value::Text(_)) && !field.is_empty() && field.bytes().all(|byte| byte.is_ascii_digit());
+    if digits { Cow::Owned(format!("=\"{field}\"")) } else { field }
 }
 
 /// OWASP ASVS 1.2.10: what a spreadsheet would take for a formula gets a leading apostrophe. Names, tags and Sids are
@@ -110,6 +127,16 @@ fn safe<'a>(value: &'a Value<'_>) -> Cow<'a, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // Holds: 6 Operating it: CSV for Excel keeps the leading zeros of account ids
+    #[test]
+    fn digits_stay_text_in_excel() {
+        let excel = |value: Value<'static>| as_text(&value, safe(&value)).into_owned();
+        assert_eq!(excel(Value::text("000000000012")), "=\"000000000012\"");
+        assert_eq!(excel(Value::Integer(12)), "12", "a number is one");
+        assert_eq!(excel(Value::text("12 a")), "12 a");
+        assert_eq!(excel(Value::text("=1")), "'=1", "what is not digits is no formula");
+    }
 
     #[test]
     fn formulas_are_defused_and_nothing_else_is_touched() {

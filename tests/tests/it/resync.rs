@@ -38,7 +38,7 @@ pub(crate) fn stale_scenario(account: &str, cells: &str) -> Scenario {
         json!(crate::journey::BEFORE),
         json!(crate::journey::AFTER)
     ));
-    scenario.clock = now().to_string();
+    scenario.clock = Some(now().to_string());
     scenario
 }
 

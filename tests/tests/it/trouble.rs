@@ -474,7 +474,7 @@ fn the_canary_goes_first_and_a_surprise_ends_it() {
             accounts.concat()
         );
         let mut scenario = scangap_tests::organization(&text);
-        scenario.clock = scangap_tests::now().to_string();
+        scenario.clock = Some(scangap_tests::now().to_string());
         scenario
     };
     let simulator = scangap_tests::simulate(scenario());

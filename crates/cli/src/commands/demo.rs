@@ -18,7 +18,7 @@ use crate::store::FailOn;
 pub(super) fn run(command: &Demo, global: &Global) -> Result<Exit, CliError> {
     let scenario = simulate::scenario(&command.organization)?;
     // Facts are judged at the simulated time, so that the same organization gives the same reports on every day.
-    let clock = scenario.clock.parse().unwrap_or_else(|_| environment::now());
+    let clock = scenario.clock.as_ref().and_then(|clock| clock.parse().ok()).unwrap_or_else(environment::now);
     let management = scenario.organization.management_account.clone();
     let role = scenario.organization.audit_role.clone();
     let now = environment::now();

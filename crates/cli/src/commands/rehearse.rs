@@ -45,7 +45,7 @@ pub(super) fn run(command: &Rehearse, global: &Global) -> Result<Exit, CliError>
     let out = folder(command.out.as_deref(), &plan)?;
     // Whatever the plan is of, this is a simulation, and the executor holds it to that.
     plan.simulated = true;
-    let resyncs = counted(&plan, &path)?;
+    let resyncs = counted(&plan, &judged.path)?;
     let snapshot = &judged.snapshot;
     let now = environment::now();
     let scenario = Scenario::of_snapshot(&snapshot.facts, &snapshot.repositories, &resyncs, now)

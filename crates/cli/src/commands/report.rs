@@ -9,7 +9,7 @@ use scangap_report::{AppliedRow, AppliedView, CarriedNotes, Options, PlanRow, Pl
 use crate::args::{Global, Report};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::judged::Judged;
+use crate::judged::{Judged, file_in};
 use crate::store::{self, FailOn};
 
 pub(super) fn run(command: &Report, global: &Global) -> Result<Exit, CliError> {
@@ -18,7 +18,7 @@ pub(super) fn run(command: &Report, global: &Global) -> Result<Exit, CliError> {
         Some(path) => Some(judged.changes_since(&Judged::open_checked(path)?)?),
         None => None,
     };
-    let directory = match (&command.out, command.snapshot.parent()) {
+    let directory = match (&command.out, judged.path.parent()) {
         (Some(directory), _) => directory.clone(),
         (None, Some(parent)) if !parent.as_os_str().is_empty() => parent.to_owned(),
         (None, _) => ".".into(),
@@ -36,6 +36,7 @@ pub(super) fn run(command: &Report, global: &Global) -> Result<Exit, CliError> {
 
 /// A plan, if it is whole and of this snapshot.
 fn planned(path: &Path, facts_sha256: &str) -> Result<PlanView, CliError> {
+    let path = &file_in(path, "plan.json");
     let text = fs_err::read_to_string(path).map_err(|source| CliError::PlanFile { path: path.to_owned(), source })?;
     let unusable = |source| CliError::NotThePlan { path: path.to_owned(), source };
     let plan: PlanSummary = plan_summary(&text).map_err(unusable)?;
@@ -58,6 +59,7 @@ fn planned(path: &Path, facts_sha256: &str) -> Result<PlanView, CliError> {
 
 /// What was applied, if it was in this organization.
 fn applied(path: &Path, judged: &Judged) -> Result<AppliedView, CliError> {
+    let path = &file_in(path, "applied.json");
     let text = fs_err::read_to_string(path).map_err(|source| CliError::PlanFile { path: path.to_owned(), source })?;
     let other = || CliError::NotApplied(path.to_owned());
     let summary = applied_summary(&text).ok_or_else(other)?;

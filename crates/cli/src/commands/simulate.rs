@@ -24,7 +24,7 @@ pub(super) fn run(command: &Simulate) -> Result<Exit, CliError> {
     }
     let mut scenario = scenario(&command.organization)?;
     // It is now in the simulation too: whoever audits it judges by the same clock.
-    scenario.clock = environment::now().to_string();
+    scenario.clock = Some(environment::now().to_string());
     let management = scenario.organization.management_account.clone();
     let name = scenario.organization.id.clone();
     let simulator = start(scenario, command.port, environment::now())?;

@@ -51,7 +51,7 @@ impl Scenario {
         let (root, organizational_units) = units(facts);
         Ok(Self {
             schema: 1,
-            clock: as_of.to_string(),
+            clock: Some(as_of.to_string()),
             organization: OrganizationSpec {
                 id: facts.organization.id.known().map_or_else(|| "o-rehearsal".to_owned(), ToString::to_string),
                 root,

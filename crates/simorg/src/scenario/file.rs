@@ -33,7 +33,8 @@ pub struct Scenario {
     /// The version of this format: 1.
     pub schema: u32,
     /// The time that the simulated organization believes it is at the start.
-    pub clock: String,
+    #[serde(default)]
+    pub clock: Option<String>,
     pub organization: OrganizationSpec,
     #[serde(default)]
     pub organizational_units: Vec<OuSpec>,
@@ -404,7 +405,9 @@ impl Scenario {
         if self.schema != 1 {
             return Err(ScenarioError::Syntax(format!("schema {} is not known: 1 is", self.schema)));
         }
-        self.clock.parse::<jiff::Timestamp>().map_err(|_| ScenarioError::Clock(self.clock.clone()))?;
+        if let Some(clock) = &self.clock {
+            clock.parse::<jiff::Timestamp>().map_err(|_| ScenarioError::Clock(clock.clone()))?;
+        }
         let policies: BTreeSet<&str> = self.policies.iter().map(|policy| policy.name.as_str()).collect();
         let ous: BTreeSet<&str> = self.organizational_units.iter().map(|ou| ou.id.as_str()).collect();
         let mut accounts = BTreeSet::new();

@@ -92,7 +92,7 @@ impl Generate {
             .collect();
         Scenario {
             schema: 1,
-            clock: "2026-11-23T09:00:00Z".to_owned(),
+            clock: Some("2026-11-23T09:00:00Z".to_owned()),
             organization: OrganizationSpec {
                 id: "o-generated".to_owned(),
                 root: "r-exam".to_owned(),

@@ -20,7 +20,9 @@ struct Builder<'a> {
 
 impl World {
     pub(crate) fn build(scenario: &Scenario, judge: Option<Judge>, wall: Timestamp) -> Result<Self, ScenarioError> {
-        let clock = scenario.clock.parse().map_err(|_| ScenarioError::Clock(scenario.clock.clone()))?;
+        let stated =
+            scenario.clock.as_ref().map(|clock| clock.parse().map_err(|_| ScenarioError::Clock(clock.clone())));
+        let clock = stated.transpose()?.unwrap_or(wall);
         let id = |text: &str| text.parse::<AccountId>().map_err(|_| ScenarioError::AccountId(text.to_owned()));
         let mut builder = Builder {
             scenario,

@@ -12,9 +12,11 @@ use super::ask;
 use super::question::{Counts, Question};
 use crate::args::Explain;
 use crate::error::CliError;
+use crate::judged::file_in;
 
 pub(super) fn question(command: &Explain, path: &Path) -> Result<Question, CliError> {
     // What is explained must be what was audited.
+    let path = &file_in(path, "snapshot.db");
     let hash = Snapshot::hash_facts(path).map_err(CliError::Snapshot)?;
     if hash.stored.is_some_and(|stored| stored != hash.computed) {
         return Err(CliError::Tampered(path.to_owned()));
