@@ -91,7 +91,7 @@ async fn gather(job: &Job, folder: Folder) -> Result<(Store, Collected), CliErro
             }
         }
         if let Some(store) = &mut store
-            && let Err(error) = store.on(&event)
+            && let Err(error) = store.on(&event, &meter)
         {
             failure = Some(error);
         }

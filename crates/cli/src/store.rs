@@ -9,7 +9,7 @@ use scangap_aws::Meter;
 use scangap_collect::Event;
 use scangap_model::{DIAGNOSES, Diagnosis, Observed, OrganizationFacts, RecordError, Verdict};
 use scangap_report::{
-    ApiCount, Changes, Input, Options, RunEvidence, Summary, count, final_screen, manifest, write_all,
+    ApiCount, Changes, Input, Options, RunEvidence, Summary, count, final_screen, manifest, remove_leftovers, write_all,
 };
 use scangap_snapshot::{ApiUse, AssessmentRow, CellToStore, Closing, RunStart, SnapshotWriter};
 
@@ -92,6 +92,8 @@ pub(crate) struct Store {
     /// Dropped last: a run that left nothing leaves no folder either.
     folder: Folder,
     directory: PathBuf,
+    /// Whether the snapshot says that it is simulated.
+    marked: bool,
 }
 
 impl Store {
@@ -115,14 +117,19 @@ impl Store {
             simulated: meter.met_foreign_host(),
         };
         let writer = SnapshotWriter::create(&path, &start).map_err(CliError::Store)?;
-        Ok(Self { writer, path, folder, directory })
+        Ok(Self { writer, path, folder, directory, marked: start.simulated })
     }
 
     pub(crate) fn folder(&self) -> &Path {
         &self.directory
     }
 
-    pub(crate) fn on(&mut self, event: &Event) -> Result<(), CliError> {
+    /// A fact is stored after what is known of whom it came from: a run that is killed at any moment says so.
+    pub(crate) fn on(&mut self, event: &Event, meter: &Meter) -> Result<(), CliError> {
+        if !self.marked && meter.met_foreign_host() {
+            self.writer.mark_simulated().map_err(CliError::Store)?;
+            self.marked = true;
+        }
         let stored = match event {
             Event::Organization { facts, accounts } => self
                 .writer
@@ -279,6 +286,7 @@ pub(crate) fn hand_over(
     quiet: u8,
     interrupted: bool,
 ) -> Result<Exit, CliError> {
+    remove_leftovers(directory);
     let meta = &judged.snapshot.meta;
     let input = judged.input(changes);
     let exit = if interrupted { Exit::Interrupted } else { exit(&input, fail_on) };

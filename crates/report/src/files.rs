@@ -120,9 +120,31 @@ impl Batch {
     }
 }
 
+/// What files are called until they get their names; the number of their process follows.
+const TEMPORARY: &str = ".scangap-";
+
+/// Removes what a process that was killed left in a folder. Where the system does not tell which processes there are,
+/// nothing is touched.
+pub fn remove_leftovers(directory: &Path) {
+    let processes = Path::new("/proc");
+    if !processes.join("self").exists() {
+        return;
+    }
+    for entry in fs_err::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(TEMPORARY)?.split_once('-'));
+        let process = process.and_then(|(process, _)| process.parse::<u32>().ok());
+        if process.is_some_and(|process| !processes.join(process.to_string()).exists()) {
+            // Whoever may not remove it is not kept from writing beside it.
+            let _ = fs_err::remove_file(entry.path());
+        }
+    }
+}
+
 fn pending(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<(TempPath, Written)> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let temporary = tempfile::Builder::new().prefix(".scangap-").tempfile_in(directory)?;
+    let prefix = format!("{TEMPORARY}{}-", std::process::id());
+    let temporary = tempfile::Builder::new().prefix(&prefix).tempfile_in(directory)?;
     // Hashed in blocks: the writers below speak in small pieces.
     let hashing = Hashing { inner: temporary, hash: Sha256::new(), bytes: 0 };
     let mut out = BufWriter::with_capacity(1 << 16, hashing);

@@ -28,7 +28,7 @@ pub use changes::{CHANGE_KINDS, Change, ChangeKind, Changes, CompareError, Diffe
 pub use columns::{AppliedRow, AppliedView, ColumnInfo, PlanRow, PlanView, Table, TableName, Type, tables};
 pub use csv::CsvDialect;
 pub use difference::Line;
-pub use files::{Batch, FileError, Written, manifest, write_atomically};
+pub use files::{Batch, FileError, Written, manifest, remove_leftovers, write_atomically};
 pub use input::{ApiCount, Input, RunEvidence};
 pub use json::{audit_schema, changes_json, run_json, summary_json};
 pub use owners::Split;

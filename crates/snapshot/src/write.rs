@@ -127,6 +127,11 @@ impl SnapshotWriter {
         Ok(())
     }
 
+    /// Says that an answer came from a host that is not AWS's. It is on the disk before any fact that is stored after it.
+    pub fn mark_simulated(&self) -> Result<(), WriteError> {
+        self.meta("simulated", "yes")
+    }
+
     pub fn organization(&mut self, facts: &OrganizationFacts) -> Result<(), WriteError> {
         let mut encode = Encoder::default();
         let id = encode.observed(&facts.id);

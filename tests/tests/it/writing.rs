@@ -50,6 +50,23 @@ fn a_folder_that_cannot_be_written_is_one_error() {
     }
 }
 
+// Holds: 7 The wire: what a killed process left half written goes with the next run in the folder
+#[test]
+fn what_a_killed_process_left_goes_with_the_next_run() {
+    let audited = demo();
+    let call = Scangap::new(&["report", "snapshot.db"]);
+    copy(&audited, call.home());
+    // No process has the largest number; this one lives.
+    let (dead, alive) = (".scangap-4294967295-abc".to_owned(), format!(".scangap-{}-abc", std::process::id()));
+    for name in [&dead, &alive] {
+        fs_err::write(call.home().join(name), "half").expect("a file");
+    }
+    let finished = call.run();
+    assert_eq!(finished.code, 3, "{}", finished.stderr);
+    let after = contents(finished.home.path());
+    assert!(!after.contains_key(&dead) && after.contains_key(&alive), "{:?}", after.keys());
+}
+
 #[test]
 fn a_killed_process_leaves_the_previous_reports() {
     let mut scenario = Generate { accounts: 20, regions: 2, repositories: 25, seed: 5 }.scenario();
