@@ -144,7 +144,7 @@ impl Connection {
             .http_client(http.clone())
             .timeout_config(timeouts)
             .retry_config(settings.retries);
-        if let Some(profile) = options.profile.as_ref().filter(|name| !name.is_empty()) {
+        if let Some(profile) = &settings.profile {
             loader = loader.profile_name(profile);
         }
         if let Some(profile) = settings.credentials_of {
@@ -353,7 +353,13 @@ impl Held {
             Some(Err(_)) | None => held.1.saturating_add(HELD).unwrap_or(held.1),
         };
         if now >= until {
-            *held = (self.source.provide_credentials().await?, now);
+            let expired = matches!(held.0.expiry().map(Timestamp::try_from), Some(Ok(expiry)) if now >= expiry);
+            *held = match self.source.provide_credentials().await {
+                Ok(credentials) => (credentials, now),
+                Err(error) if expired => return Err(error),
+                // What is held is good still, and is tried for again later.
+                Err(_) => (held.0.clone(), now),
+            };
         }
         Ok(held.0.clone())
     }

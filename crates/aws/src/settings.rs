@@ -11,6 +11,10 @@ use aws_types::os_shim_internal::{Env, Fs};
 /// Three attempts, the SDK's default, are few for an audit that shares rates with everything else.
 const ATTEMPTS: u32 = 5;
 
+/// Keys of a profile that say where its credentials are.
+const OWN: &[&str] =
+    &["aws_access_key_id", "role_arn", "credential_process", "sso_session", "sso_start_url", "web_identity_token_file"];
+
 /// A setting that says something it must not.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingError {
@@ -21,7 +25,7 @@ pub enum SettingError {
     #[error("the AWS configuration files cannot be read")]
     Files(#[source] ProfileFileLoadError),
     #[error("profile `{name}` asks for a code of an MFA device")]
-    Mfa { name: String },
+    Mfa { name: String, selected: String },
 }
 
 /// What is decided before the SDK reads anything.
@@ -32,6 +36,8 @@ pub(crate) struct Settings {
     /// The profile that the credentials are of whatever the environment holds: one that was named, or one that says
     /// itself that its role is assumed with the environment's.
     pub(crate) credentials_of: Option<String>,
+    /// The profile to read in place of the one that the SDK would.
+    pub(crate) profile: Option<String>,
     /// Where its role is assumed.
     pub(crate) region: Option<String>,
 }
@@ -40,11 +46,15 @@ impl Settings {
     /// `named`: the profile of the command line. It wins over the keys in the environment.
     pub(crate) async fn read(env: &Env, fs: &Fs, named: Option<&str>) -> Result<Self, SettingError> {
         let named = named.filter(|name| !name.is_empty());
+        // The SDK would look for a profile without a name.
+        let unset = env.get("AWS_PROFILE").is_ok_and(|name| name.is_empty());
+        let profile = named.or_else(|| unset.then_some("default"));
         let profiles =
-            aws_config::profile::load(fs, env, &<_>::default(), named.map(|name| Cow::Owned(name.to_owned())))
+            aws_config::profile::load(fs, env, &<_>::default(), profile.map(|name| Cow::Owned(name.to_owned())))
                 .await
                 .map_err(SettingError::Files)?;
         let selected = profiles.selected_profile().to_owned();
+        let profile_override = profile.map(str::to_owned);
         let profile = profiles.get_profile(&selected);
         let was_named = named.is_some() || variable(env, "AWS_PROFILE").is_some();
         if profile.is_none() && was_named {
@@ -57,18 +67,22 @@ impl Settings {
             && profile
                 .and_then(|profile| profile.get("credential_source"))
                 .is_some_and(|source| source == "Environment");
-        let credentials_of = named.map(str::to_owned).or_else(|| by_environment.then(|| selected.clone()));
+        // A profile without credentials leaves them to the rest of the chain: an instance's role, a container's.
+        let has_own = profile.is_some_and(|_| OWN.iter().any(|key| has(key)));
+        let credentials_of = (by_environment || named.is_some() && has_own).then(|| selected.clone());
         let keys = variable(env, "AWS_ACCESS_KEY_ID").is_some();
         if (credentials_of.is_some() || !keys)
             && let Some(name) = asks_for_mfa(&profiles, &selected)
         {
-            return Err(SettingError::Mfa { name });
+            return Err(SettingError::Mfa { name, selected });
         }
         Ok(Self {
             retries: retries(env, profile)?,
             ca_bundle: setting(env, profile, "AWS_CA_BUNDLE", "ca_bundle").map(|(_, path)| path.into()),
             credentials_of,
-            region: setting(env, profile, "AWS_REGION", "region").map(|(_, region)| region),
+            profile: profile_override,
+            region: variable(env, "AWS_REGION")
+                .or_else(|| setting(env, profile, "AWS_DEFAULT_REGION", "region").map(|(_, region)| region)),
         })
     }
 }
@@ -132,7 +146,7 @@ fn asks_for_mfa(profiles: &ProfileSet, selected: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    const FILE: &str = "[default]\nregion = eu-west-1\n[profile ops]\nrole_arn = arn:aws:iam::111111111111:role/r\nsource_profile = default\nmfa_serial = arn:aws:iam::111111111111:mfa/me\n[profile over]\nrole_arn = arn:aws:iam::111111111111:role/r\nsource_profile = ops\n[profile env]\nrole_arn = arn:aws:iam::111111111111:role/r\ncredential_source = Environment\nca_bundle = /tls/ca.pem\nmax_attempts = 3\nretry_mode = adaptive\n[profile odd]\nmax_attempts = none\n";
+    const FILE: &str = "[default]\nregion = eu-west-1\n[profile ops]\nrole_arn = arn:aws:iam::111111111111:role/r\nsource_profile = default\nmfa_serial = arn:aws:iam::111111111111:mfa/me\n[profile over]\nrole_arn = arn:aws:iam::111111111111:role/r\nsource_profile = ops\n[profile env]\nrole_arn = arn:aws:iam::111111111111:role/r\ncredential_source = Environment\nca_bundle = /tls/ca.pem\nmax_attempts = 3\nretry_mode = adaptive\n[profile odd]\nmax_attempts = none\n[profile bare]\nregion = eu-west-1\n";
 
     async fn read(variables: &[(&str, &str)], named: Option<&str>) -> Result<Settings, SettingError> {
         let mut all =
@@ -176,6 +190,10 @@ mod tests {
         let key = ("AWS_ACCESS_KEY_ID", "AKIA");
         assert_eq!(read(&[key], None).await.unwrap().credentials_of, None);
         assert_eq!(read(&[key], Some("env")).await.unwrap().credentials_of.as_deref(), Some("env"));
+        let bare = read(&[], Some("bare")).await.unwrap();
+        assert_eq!(bare.credentials_of, None, "it leaves them to the instance");
+        let empty = read(&[("AWS_PROFILE", "")], None).await.unwrap();
+        assert_eq!((empty.profile.as_deref(), empty.region.as_deref()), (Some("default"), Some("eu-west-1")));
         let by_variable = read(&[key, ("AWS_PROFILE", "env")], None).await.unwrap();
         assert_eq!(
             by_variable.credentials_of.as_deref(),

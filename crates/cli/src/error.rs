@@ -228,8 +228,8 @@ impl CliError {
                         None => format!("they hold {}", known.join(", ")),
                     }
                 }
-                SettingError::Mfa { name } => format!(
-                    "get a session where you can type the code, and run with it: eval \"$(aws configure export-credentials --profile {name} --format env)\""
+                SettingError::Mfa { selected, .. } => format!(
+                    "get a session where you can type the code, and run with it and without a profile: eval \"$(aws configure export-credentials --profile {selected} --format env)\""
                 ),
             },
             Self::Connect(

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use scangap_aws::CallError;
 use scangap_aws::read::{AccountSummary, OrganizationReader};
 use scangap_model::{
-    AccountFacts, AccountId, AccountOutcome, Api, Asked, Gap, GapKind, Observed, OrganizationFacts, RegionsSource,
+    AccountFacts, AccountId, AccountOutcome, Api, Asked, Cause, Gap, GapKind, Observed, OrganizationFacts,
+    RegionsSource,
 };
 
 use crate::pages::{Listed, list};
@@ -129,8 +130,9 @@ pub(crate) async fn discover(context: &Context) -> Result<Discovered, CollectErr
     .await;
     let mut list_gap = error.map(|error| error.at(None, None, ""));
     // AWS: a member may not list the organization. To audit itself it need not.
-    let alone = scope.accounts == [own];
-    if let Some(gap) = list_gap.as_mut().filter(|gap| alone && gap.kind == GapKind::AccessDenied) {
+    let is_member = facts.management_account.known().is_some_and(|management| *management != own);
+    let alone = is_member && scope.accounts == [own];
+    if let Some(gap) = list_gap.as_mut().filter(|gap| alone && is_for_members(gap)) {
         gap.kind = GapKind::NotForMembers;
     }
     if let Some(gap) = &list_gap {
@@ -157,6 +159,11 @@ pub(crate) async fn discover(context: &Context) -> Result<Discovered, CollectErr
         gaps.push(gap.clone());
     }
     Ok(Discovered { facts, targets, gaps })
+}
+
+/// A refusal that every member meets. One by a service control policy is somebody's wish.
+fn is_for_members(gap: &Gap) -> bool {
+    gap.kind == GapKind::AccessDenied && gap.cause != Cause::ServiceControlPolicy
 }
 
 /// A value that AWS gave and that is not what it should be is unknown: it was not learnt.

@@ -111,7 +111,7 @@ rows! { check, BY_STATEMENT;
     an_action_of_another_service "action-of-another-service": [(
         &[r#""Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":["s3:GetObject","ecr:PutImage"]"#][..],
         "Statement[0]",
-        &[r#""Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":["*","*:*","ECR:PutImage","e*:Get*"]"#][..],
+        &[r#""Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":["*","*:*","ECR:PutImage","e*:Get*"]"#, r#""Effect":"Deny","Principal":"*","NotAction":"s3:GetObject""#][..],
     )]
     an_action_that_nobody_knows "unknown-action": [(
         &[r#""Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":["ecr:BatchGetImages","ecr:BatchGetImage"]"#][..],
@@ -129,6 +129,7 @@ rows! { check, BY_STATEMENT;
         &[
             r#""Effect":"Deny","Principal":"*","Action":"ecr:*","Resource":["arn:aws:ecr:us-east-1:111122223333/*","*"]"#,
             r#""Effect":"Deny","Principal":"*","Action":"ecr:*","Resource":"arn:aws:ecr:*:111122223333:repository/*""#,
+            r#""Effect":"Deny","Principal":"*","Action":"ecr:*","NotResource":"arn:aws:ecr:us-east-1:444455556666:repository/*""#,
         ][..],
     )]
     two_statements_of_one_name "duplicate-sid": [(

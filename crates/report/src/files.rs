@@ -123,6 +123,9 @@ impl Batch {
 /// What files are called until they get their names; the number of their process follows.
 const TEMPORARY: &str = ".scangap-";
 
+/// No report takes so long.
+const LEFTOVER_AFTER: std::time::Duration = std::time::Duration::from_hours(6);
+
 /// Removes what a process that was killed left in a folder. Where the system does not tell which processes there are,
 /// nothing is touched.
 pub fn remove_leftovers(directory: &Path) {
@@ -134,7 +137,10 @@ pub fn remove_leftovers(directory: &Path) {
         let name = entry.file_name();
         let process = name.to_str().and_then(|name| name.strip_prefix(TEMPORARY)?.split_once('-'));
         let process = process.and_then(|(process, _)| process.parse::<u32>().ok());
-        if process.is_some_and(|process| !processes.join(process.to_string()).exists()) {
+        let dead = process.is_some_and(|process| !processes.join(process.to_string()).exists());
+        // A process of another machine or container that shares the folder is in no list here: it writes what is new.
+        let age = entry.metadata().and_then(|metadata| metadata.modified()).ok().and_then(|time| time.elapsed().ok());
+        if dead && age.is_some_and(|age| age > LEFTOVER_AFTER) {
             // Whoever may not remove it is not kept from writing beside it.
             let _ = fs_err::remove_file(entry.path());
         }

@@ -235,7 +235,7 @@ fn meaning(summary: &Summary, info: &DiagnosisInfo) -> String {
 fn share(summary: &Summary) -> String {
     let covered = summary.listed.get(&Diagnosis::Covered).copied().unwrap_or(0);
     if summary.n_listed() == 0 && summary.repositories > 0 {
-        return "The list of no registry could be read".to_owned();
+        return "No repository is in a list that was read".to_owned();
     }
     if summary.repositories == 0 {
         return if summary.is_complete() {

@@ -7,9 +7,10 @@ use scangap_model::{CellFacts, CellOutcome, Diagnosis, GapKind};
 
 use crate::terminal::thousands;
 
-/// Repositories that are known although their registry's list was not read.
+/// Registries whose list was not read, and the repositories in them that are known all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Unlisted {
+    /// Where Inspector names no repository, too: that is what a policy that denies it makes.
     pub registries: usize,
     pub repositories: usize,
     pub covered: usize,
@@ -19,13 +20,17 @@ pub struct Unlisted {
 
 impl Unlisted {
     pub(crate) fn add(&mut self, diagnoses: &BTreeMap<Diagnosis, usize>) {
-        self.registries += 1;
         for (diagnosis, number) in diagnoses {
             self.repositories += number;
             self.covered += if *diagnosis == Diagnosis::Covered { *number } else { 0 };
             self.to_act_on += if diagnosis.info().fails_any { *number } else { 0 };
         }
     }
+}
+
+/// Whether there was a list to read, and nobody read it to its end.
+pub(crate) fn is_missing(cell: &CellFacts) -> bool {
+    !cell.is_listed() && !matches!(cell.outcome, CellOutcome::NotEnabled | CellOutcome::Skipped { .. })
 }
 
 /// Whether the list was read; of a cell that nobody wrote down nothing was.

@@ -9,7 +9,7 @@ use scangap_model::{
 };
 
 use crate::input::Input;
-use crate::listing::{Unlisted, is_listed};
+use crate::listing::{Unlisted, is_listed, is_missing};
 use crate::reading::Reading;
 use crate::terminal::{count, thousands};
 use crate::value::{NONE, UNKNOWN};
@@ -95,7 +95,8 @@ impl Summary {
         let readings: Vec<Reading<'_>> = input.accounts().map(|row| row.reading).collect();
         let how_many = |word: &str| readings.iter().filter(|reading| reading.word() == word).count();
         let mut listed = BTreeMap::new();
-        let mut unlisted = Unlisted::default();
+        let registries = facts.cells.values().filter(|cell| is_missing(cell)).count();
+        let mut unlisted = Unlisted { registries, ..Unlisted::default() };
         for (key, diagnoses) in &input.assessment.by_cell {
             if is_listed(facts.cells.get(key)) {
                 for (diagnosis, number) in diagnoses {
@@ -146,13 +147,15 @@ impl Summary {
             0 => String::new(),
             number => format!(", {} of them to act on", thousands(number)),
         };
-        (registries > 0).then(|| {
-            format!(
-                "{} known in {} whose list could not be read{acting}; what else is there is unknown",
-                count(repositories, "repository"),
-                count(registries, "registry")
-            )
-        })
+        let of = format!("{} whose list could not be read", count(registries, "registry"));
+        match (registries, repositories) {
+            (0, _) => None,
+            (_, 0) => Some(format!("{of}; what is there is unknown")),
+            _ => {
+                let known = count(repositories, "repository");
+                Some(format!("{known} known in {of}{acting}; what else is there is unknown"))
+            }
+        }
     }
 
     /// `37 of 40 images`, where not every image of the covered repositories is scanned.

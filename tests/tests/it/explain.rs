@@ -482,11 +482,16 @@ fn a_file_of_an_earlier_question_does_not_stay() {
     let long =
         format!(r#"{{"Statement":{{"Sid":"{}","Effect":"Deny","Principal":"*","Action":"*"}}}}"#, "x".repeat(10_140));
     let without = asked(&long);
-    assert!(without.stderr.contains("no repair") && without.stderr.contains("is removed"), "{}", without.stderr);
+    assert!(
+        without.stderr.contains("no repair") && without.stderr.contains("is not the answer to this"),
+        "{}",
+        without.stderr
+    );
     assert!(!fixed.exists());
     assert_eq!(asked(BEFORE).code, 2);
     assert_eq!(asked("nothing").code, 65);
     assert!(!fixed.exists(), "an error leaves none either");
+    assert!(folder.path().join("fixed.json.old").exists(), "and nothing is lost");
     let over = Scangap::new(&[
         "explain",
         &policy.to_string_lossy(),

@@ -53,11 +53,11 @@ fn account(audited: &Audited, id: &str) -> scangap_tests::Row {
 fn a_registry_whose_list_was_refused_is_no_share_of_covered() {
     let audited = audit(&with(&refused_in("us-east-1")), &[]).expect_code(3);
     let summary = audited.json("summary.json");
-    assert_eq!(summary["list_not_read"]["registries"], 1);
+    assert_eq!(summary["list_not_read"]["registries"], 4);
     assert_eq!(summary["list_not_read"]["repositories"], 1);
     let screen = &audited.finished.stdout;
     assert!(screen.contains("Repositories 4:  covered 4\n"), "{screen}");
-    let apart = "1 repository known in 1 registry whose list could not be read; what else is there is unknown";
+    let apart = "1 repository known in 4 registries whose list could not be read; what else is there is unknown";
     assert!(screen.contains(&format!("Apart from these: {apart}")), "{screen}");
     let page = page_of(&audited);
     assert!(page.contains("<h1>4 of 4 repositories are covered</h1>"));

@@ -61,10 +61,18 @@ fn what_a_killed_process_left_goes_with_the_next_run() {
     for name in [&dead, &alive] {
         fs_err::write(call.home().join(name), "half").expect("a file");
     }
+    let young = ".scangap-4294967294-abc".to_owned();
+    fs_err::write(call.home().join(&young), "half").expect("a file");
+    let long_ago = std::time::SystemTime::UNIX_EPOCH;
+    for name in [&dead, &alive] {
+        let file = fs_err::OpenOptions::new().write(true).open(call.home().join(name)).expect("the file");
+        file.file().set_modified(long_ago).expect("a time");
+    }
     let finished = call.run();
     assert_eq!(finished.code, 3, "{}", finished.stderr);
     let after = contents(finished.home.path());
-    assert!(!after.contains_key(&dead) && after.contains_key(&alive), "{:?}", after.keys());
+    assert!(!after.contains_key(&dead), "{:?}", after.keys());
+    assert!(after.contains_key(&alive) && after.contains_key(&young), "{:?}", after.keys());
 }
 
 #[test]

@@ -140,7 +140,7 @@ fn scope(arguments: &ScopeArguments) -> Result<Scope, CliError> {
         accounts: accounts(&arguments.accounts)?,
         exclude_accounts: accounts(&arguments.exclude_accounts)?,
         organizational_units: arguments.ou.clone(),
-        regions: arguments.regions.iter().map(|text| region(text)).collect::<Result<_, _>>()?,
+        regions: arguments.regions.iter().map(|text| asked_region(text)).collect::<Result<_, _>>()?,
     })
 }
 
@@ -157,11 +157,8 @@ pub(super) fn account(text: &str) -> Result<AccountId, CliError> {
 }
 
 /// A region that is not known here may be a new one: it is taken, and said.
-pub(super) fn region(text: &str) -> Result<RegionName, CliError> {
-    if let Some(partition) = partition_without_inspector(text) {
-        return Err(CliError::NoInspector { region: text.to_owned(), partition });
-    }
-    let region: RegionName = text.parse().map_err(|_| CliError::NotARegion(text.to_owned()))?;
+fn asked_region(text: &str) -> Result<RegionName, CliError> {
+    let region = region(text)?;
     if region_info(text).is_none() {
         let nearest = nearest_region(text, strsim::jaro_winkler);
         let nearest = nearest.map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"));
@@ -170,4 +167,11 @@ pub(super) fn region(text: &str) -> Result<RegionName, CliError> {
         ));
     }
     Ok(region)
+}
+
+pub(super) fn region(text: &str) -> Result<RegionName, CliError> {
+    if let Some(partition) = partition_without_inspector(text) {
+        return Err(CliError::NoInspector { region: text.to_owned(), partition });
+    }
+    text.parse().map_err(|_| CliError::NotARegion(text.to_owned()))
 }

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use scangap_model::Verdict;
 use scangap_policy::deleted_principals;
-use scangap_report::{FileError, sanitize, write_atomically};
+use scangap_report::{sanitize, write_atomically};
 
 use self::question::{Answer, Repair};
 use crate::args::{Explain, Output};
@@ -28,25 +28,27 @@ pub(super) fn run(command: &Explain) -> Result<Exit, CliError> {
     let mut written = false;
     let explained = explained(command, &mut written);
     if let Some(path) = command.write.as_ref().filter(|_| !written) {
-        remove_former(path, command)?;
+        set_aside(path, command);
     }
     explained
 }
 
-/// A file of that name from an earlier question is not the answer to this one: whoever stores it next must not find it. A
-/// policy that is to be written over itself stays.
-fn remove_former(path: &Path, command: &Explain) -> Result<(), CliError> {
+/// A file that was there before is not the answer to this question: whoever stores it next must not find it in its place.
+/// Nothing is lost: it gets another name. A policy that is to be written over itself stays.
+fn set_aside(path: &Path, command: &Explain) {
     let real = |path: &Path| fs_err::canonicalize(path).ok();
     let is_asked_about = command.policy.iter().chain(&command.registry_policy).any(|asked| real(asked) == real(path));
-    if is_asked_about {
-        return Ok(());
+    if is_asked_about || !path.is_file() {
+        return;
     }
-    match fs_err::remove_file(path) {
-        Ok(()) => terminal::note(&format!("{} was of an earlier question, and is removed", path.display())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(source) => return Err(CliError::Report(FileError { path: path.to_owned(), source })),
-    }
-    Ok(())
+    let mut old = path.as_os_str().to_owned();
+    old.push(".old");
+    let old = Path::new(&old);
+    let what = match fs_err::rename(path, old) {
+        Ok(()) => format!("{} is not the answer to this, and is {} now", path.display(), old.display()),
+        Err(error) => format!("warning: {} is not the answer to this: {error}", path.display()),
+    };
+    terminal::note(&what);
 }
 
 fn explained(command: &Explain, written: &mut bool) -> Result<Exit, CliError> {

@@ -62,7 +62,8 @@ fn actions(scene: &Scene<'_>, wrong: impl Fn(&str) -> Option<String>) -> Vec<Fin
         let wrong = statement.actions.items.iter().filter_map(|action| wrong(action));
         wrong.map(|message| Finding::of_statement(statement, message)).collect()
     };
-    scene.document.statements.iter().flat_map(named).collect()
+    // What NotAction names is left out, whatever it is.
+    scene.document.statements.iter().filter(|statement| !statement.actions.negated).flat_map(named).collect()
 }
 
 /// The name after `ecr:`, if it is ECR's; `None` also of `*`.
@@ -107,7 +108,8 @@ pub(super) fn refused_action(scene: &Scene<'_>) -> Vec<Finding> {
 pub(super) fn dead_resource(scene: &Scene<'_>) -> Vec<Finding> {
     let dead = |statement: &&Statement| {
         statement.resources.as_ref().is_some_and(|resources| {
-            !resources.items.is_empty()
+            !resources.negated
+                && !resources.items.is_empty()
                 && resources.items.iter().all(|resource| !resource.template.is_everything() && is_dead(resource, scene))
         })
     };
