@@ -157,6 +157,15 @@ struct Backup {
     folder: PathBuf,
     manifest: String,
     made: Instant,
+    made_at: Timestamp,
+}
+
+impl Backup {
+    /// By the clock that nothing sets and by the wall, which a machine that slept goes by: what was found meanwhile is in
+    /// no backup.
+    fn is_young(&self, now: Timestamp) -> bool {
+        self.made.elapsed() < BACKUP_LASTS && now.duration_since(self.made_at).unsigned_abs() < BACKUP_LASTS
+    }
 }
 
 impl fmt::Debug for Executor<'_> {
@@ -600,7 +609,7 @@ impl Executor<'_> {
         self.tell(ApplyEvent::BackedUp { step: step.id.clone(), findings, folder: saved.folder.clone() });
         {
             let mut backups = self.backups.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let backup = Backup { folder: saved.folder, manifest: saved.manifest_sha256, made: began };
+            let backup = Backup { folder: saved.folder, manifest: saved.manifest_sha256, made: began, made_at: now };
             backups.insert(step.id.clone(), backup);
         }
         // AWS: a report of nothing fails, and one at a time is written.
@@ -618,8 +627,7 @@ impl Executor<'_> {
             let backups = self.backups.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             backups.get(&step.id).cloned()
         };
-        let young = |backup: &Backup| backup.made.elapsed() < BACKUP_LASTS;
-        if !known().is_some_and(|backup| young(&backup)) {
+        if !known().is_some_and(|backup| backup.is_young((self.options.clock)())) {
             self.save(step).await?;
         }
         let missing = || Stop::Backup { step: step.id.clone(), why: "there is no backup".to_owned() };
@@ -741,4 +749,19 @@ pub(super) fn may_pass(error: &CallError) -> bool {
         error.kind,
         GapKind::Throttled | GapKind::Timeout | GapKind::Connection | GapKind::ServerError | GapKind::MalformedAnswer
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Holds: 6 Operating it: a backup's age is wall time, too
+    #[test]
+    fn a_backup_is_old_after_the_machine_slept() {
+        let made_at: Timestamp = "2026-11-23T09:00:00Z".parse().unwrap();
+        let backup = Backup { folder: PathBuf::new(), manifest: String::new(), made: Instant::now(), made_at };
+        assert!(backup.is_young(made_at));
+        assert!(!backup.is_young("2026-11-23T09:11:00Z".parse().unwrap()), "it slept");
+        assert!(!backup.is_young("2026-11-23T08:00:00Z".parse().unwrap()), "the clock was set back");
+    }
 }
