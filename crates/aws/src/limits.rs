@@ -1,4 +1,4 @@
-//! What AWS's token buckets allow: one pace for each account, region and API in the whole process, whoever asks.
+//! What AWS's token buckets allow: one pace for each account, region and API in the whole process, shared by all callers.
 //!
 //! Throttling belongs here and nowhere else. The SDK retries what broke on the way and what a service says it failed at;
 //! a throttled call comes back at once, waits for its turn again, and is no outcome. It becomes one only where the bucket
@@ -30,7 +30,7 @@ type Key = (AccountId, Option<RegionName>);
 #[derive(Debug)]
 pub(crate) struct Limits {
     patience: Duration,
-    /// Kept while somebody works there: an organization has more buckets than should be remembered.
+    /// Weak, so that a bucket is dropped when its last user is: a large organization has too many to keep.
     places: Mutex<HashMap<Key, Weak<Buckets>>>,
 }
 
@@ -90,7 +90,7 @@ impl Buckets {
         if bucket.turn(Dry::GivesUp).await { Ok(self.starts(api, bucket)) } else { Err(given_up(api, self.patience)) }
     }
 
-    /// The same, also where the bucket lets nothing through: whoever changes something is told by AWS itself.
+    /// The same, also where the bucket lets nothing through: a write is sent, so that its caller gets AWS's own answer.
     pub(crate) async fn turn_at_any_rate(&self, api: Api) -> UnderWay {
         let bucket = self.bucket(api);
         let _ = bucket.turn(Dry::Asks).await;

@@ -20,7 +20,7 @@ use crate::meter::Call;
 use crate::port::Port;
 use crate::read::{ScanningConfiguration, findings_criteria};
 
-/// Sends a request in its turn, and once: whoever calls looks what came of it before it is sent again.
+/// Sends a request in its turn, and once: the caller reads the state back before it sends it again.
 macro_rules! send_once {
     ($port:expr, $call:expr, $request:expr) => {
         $port

@@ -1,4 +1,4 @@
-//! Signals that ask to stop: one listener, from the first time that anybody listens to the end of the process. Before it
+//! Signals that ask to stop: one listener, from the first command that needs it to the end of the process. Before it
 //! the system's own answer holds. What is in hand is brought to its end at the first signal; where nothing is, or where
 //! it was asked before, the process ends.
 

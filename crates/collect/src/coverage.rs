@@ -226,7 +226,7 @@ impl Asking<'_> {
         answers
     }
 
-    /// The image rows of one account, whoever is asked.
+    /// The image rows of one account, from the administrator or from the account itself.
     pub(crate) async fn images_of(&self, account: AccountId, keep: bool) -> (Tallies, Option<Gap>) {
         let mut answers = self.images(CoverageFilter::ImagesOf(account), None, keep).await;
         let malformed = answers.malformed.contains(&account).then(|| self.malformed("an image's row cannot be read"));

@@ -161,7 +161,7 @@ pub(crate) async fn discover(context: &Context) -> Result<Discovered, CollectErr
     Ok(Discovered { facts, targets, gaps })
 }
 
-/// A refusal that every member meets. One by a service control policy is somebody's wish.
+/// AWS refuses this to every member account. A deny by a service control policy is another cause, and stays a gap.
 fn is_for_members(gap: &Gap) -> bool {
     gap.kind == GapKind::AccessDenied && gap.cause != Cause::ServiceControlPolicy
 }

@@ -1,5 +1,5 @@
 //! What ECR would refuse to store again. A principal that was deleted stands in a stored policy as its unique id: ECR
-//! answers "Principal not found" to whoever writes that text, whatever else changed in it.
+//! answers "Principal not found" when that text is stored again, even if the change is elsewhere in it.
 
 use crate::document::PolicyDocument;
 use crate::json::{self, Node, Value};

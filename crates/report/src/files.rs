@@ -141,7 +141,7 @@ pub fn remove_leftovers(directory: &Path) {
         // A process of another machine or container that shares the folder is in no list here: it writes what is new.
         let age = entry.metadata().and_then(|metadata| metadata.modified()).ok().and_then(|time| time.elapsed().ok());
         if dead && age.is_some_and(|age| age > LEFTOVER_AFTER) {
-            // Whoever may not remove it is not kept from writing beside it.
+            // A leftover that cannot be removed does not stop the report.
             let _ = fs_err::remove_file(entry.path());
         }
     }

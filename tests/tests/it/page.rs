@@ -116,7 +116,7 @@ fn the_commands_that_are_shown_store_no_policy_of_another_repository() {
         .filter(|line| line.contains("--write") && !line.contains("${"))
         .collect();
     assert_eq!(shown.len(), 1, "where there is no repair nothing is shown to type: {shown:?}");
-    // Whoever types it for the other one, over a file that is left from before, finds none afterwards.
+    // The same command for the repository without a repair must leave no older file in place.
     let other = |line: &str| line.replace("team/one", "team/two").replace("team+one", "team+two");
     let shown: Vec<String> = shown.iter().flat_map(|line| [line.clone(), other(line)]).collect();
     let left = shown[1].rsplit(' ').next().expect("a file").trim_matches('\'');

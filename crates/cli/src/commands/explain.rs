@@ -33,7 +33,7 @@ pub(super) fn run(command: &Explain) -> Result<Exit, CliError> {
     explained
 }
 
-/// A file that was there before is not the answer to this question: whoever stores it next must not find it in its place.
+/// Renames a file that an earlier run left at the path of --write, so that it cannot be stored as this run's repair.
 /// Nothing is lost: it gets another name. A policy that is to be written over itself stays.
 fn set_aside(path: &Path, command: &Explain) {
     let real = |path: &Path| fs_err::canonicalize(path).ok();

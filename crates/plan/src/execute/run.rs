@@ -336,7 +336,7 @@ impl<'a> Work<'a> {
         ended.and_then(|()| outcome.refused.pop().map_or(Ok(()), Err))
     }
 
-    /// The plan without the steps of accounts that no role opens. Each is told of.
+    /// The plan without the steps of accounts that no role opens. Each is reported as an event.
     fn without_refused(&self, access: &mut Access, outcome: &mut Outcome) -> PlanDocument {
         let possible = self.plan.without(&access.refused);
         let kept = |id: &str| {
