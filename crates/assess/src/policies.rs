@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use rayon::prelude::*;
 use scangap_model::{
     AccountFacts, AccountId, Api, Asked, AuditFacts, Cause, CellFacts, Gap, GapKind, Observed, PolicyHash, RegionName,
-    RepositoryName,
+    RepositoryName, ServiceLinkedRole,
 };
-use scangap_policy::{Caller, Organization, PolicyDocument, Request, SyntaxError, Tags};
+use scangap_policy::{Caller, Organization, PolicyDocument, Request, RoleIdentity, SyntaxError, Tags};
 
 pub(crate) type Policies = BTreeMap<PolicyHash, Policy>;
 
@@ -122,9 +122,21 @@ pub fn request(
             Observed::Known(_) | Observed::Absent | Observed::Unknown(_) => Organization::Unknown,
         },
         tags: tags.known().cloned().map_or(Tags::Unknown, Tags::Known),
+        inspector_role: role_identity(account_facts.map(|account| &account.inspector_role)),
         principal: Caller::Inspector,
         as_of,
         stated: BTreeMap::new(),
+    }
+}
+
+/// What the role that calls is. Where there is none, the one that Inspector would make has no tags, and an id of its own.
+fn role_identity(role: Option<&Asked<ServiceLinkedRole>>) -> RoleIdentity {
+    match role {
+        Some(Asked::Answered(Observed::Known(role))) => {
+            RoleIdentity { id: Some(role.id.clone()), tags: Tags::Known(role.tags.clone()) }
+        }
+        Some(Asked::Answered(Observed::Absent)) => RoleIdentity { id: None, tags: Tags::Known(BTreeMap::new()) },
+        Some(Asked::Answered(Observed::Unknown(_)) | Asked::NotNeeded) | None => RoleIdentity::UNKNOWN,
     }
 }
 

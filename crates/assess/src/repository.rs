@@ -26,6 +26,8 @@ pub enum LikelyCause {
     DeniedLikely,
     /// The policy depends on what is not known, and an image was scanned under the same text.
     AllowedLikely,
+    /// The account has no service-linked role of Inspector's: nobody could scan, whatever the policy says.
+    RoleAbsent,
 }
 
 impl LikelyCause {
@@ -35,6 +37,7 @@ impl LikelyCause {
             Self::BlockedLikely => "blocked_likely",
             Self::DeniedLikely => "denied_likely",
             Self::AllowedLikely => "allowed_likely",
+            Self::RoleAbsent => "role_absent",
         }
     }
 }
@@ -103,6 +106,12 @@ impl CellView<'_> {
         judge(self.policies, &policies::find(self.policies, &repository.policy), self.cell, &request)
     }
 
+    /// Whether IAM was asked for Inspector's role of the account, and has none.
+    fn lacks_the_role(&self) -> bool {
+        let account = self.facts.accounts.get(&self.cell.account);
+        account.is_some_and(|account| account.inspector_role == Asked::Answered(Observed::Absent))
+    }
+
     pub(crate) fn assess(
         &self,
         record: &RepositoryRecord,
@@ -126,6 +135,16 @@ impl CellView<'_> {
             policies::malformed(self.policies, hash, Api::GetRepositoryPolicy, place, repository.name.as_str())
         });
         let likely_cause = match diagnosis {
+            Diagnosis::Blocked
+            | Diagnosis::AtRisk
+            | Diagnosis::Stale
+            | Diagnosis::Undecided
+            | Diagnosis::Unseen
+            | Diagnosis::Limited
+                if self.lacks_the_role() =>
+            {
+                Some(LikelyCause::RoleAbsent)
+            }
             Diagnosis::Unreadable => why_unreadable(repository, &coverage),
             Diagnosis::Undecided => (coverage::denies(&coverage) || record.images.any_with(ACCESS_DENIED))
                 .then_some(LikelyCause::DeniedLikely),

@@ -457,6 +457,15 @@ pub struct Explain {
     /// The repository's tags as KEY=VALUE, or `none`; default: not known
     #[arg(long, value_name = "TAG", value_delimiter = ',')]
     pub tags: Vec<String>,
+    /// The id of Inspector's role, as `aws iam get-role` gives it; default: not known
+    #[arg(long, value_name = "ID")]
+    pub role_id: Option<String>,
+    /// A tag of Inspector's role: those that are named are all that it has; default: not known
+    #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',', conflicts_with = "no_role_tags")]
+    pub role_tag: Vec<String>,
+    /// Inspector's role has no tags
+    #[arg(long)]
+    pub no_role_tags: bool,
     /// The registry's policy, in force for every request (scope V2)
     #[arg(long, value_name = "FILE")]
     pub registry_policy: Option<PathBuf>,
@@ -476,7 +485,7 @@ pub struct Explain {
     #[arg(long, value_name = "ACTION", value_delimiter = ',')]
     pub action: Vec<String>,
     /// Read one JSON object a line from standard input and answer one a line: see docs/explain.md
-    #[arg(long, conflicts_with_all = ["snapshot", "fix", "account", "region", "partition", "principal", "repository", "kind", "org", "tags", "registry_policy", "context", "absent", "unknown", "as_of", "action", "output"])]
+    #[arg(long, conflicts_with_all = ["snapshot", "fix", "account", "region", "partition", "principal", "repository", "kind", "org", "tags", "role_id", "role_tag", "no_role_tags", "registry_policy", "context", "absent", "unknown", "as_of", "action", "output"])]
     pub batch: bool,
     /// With --batch: exit 0 whatever the lines came to
     #[arg(long, requires = "batch")]

@@ -71,6 +71,7 @@ impl Progress {
             Event::Gap(gap) => {
                 self.gaps.insert(key(gap));
             }
+            Event::InspectorRole { role, .. } => self.gaps.extend(role.gap().map(key)),
             Event::Account { .. } => {}
         }
         let line = self.line(meter);

@@ -136,6 +136,7 @@ impl Store {
                 .organization(facts)
                 .and_then(|()| accounts.iter().try_for_each(|account| self.writer.account(account, &[]))),
             Event::Account { facts, regions } => self.writer.account(facts, regions),
+            Event::InspectorRole { account, role } => self.writer.inspector_role(*account, role),
             Event::Cell(harvest) => self.writer.cell(&CellToStore {
                 facts: &harvest.facts,
                 repositories: &harvest.repositories,

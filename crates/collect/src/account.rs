@@ -5,11 +5,13 @@ use std::sync::Arc;
 use scangap_aws::CallError;
 use scangap_aws::read::AccountReader;
 use scangap_model::{
-    AccountId, Api, Gap, GapKind, Observed, RegionFact, RegionName, RegionStatus, RegionsSource, region_info,
+    AccountId, Api, Gap, GapKind, INSPECTOR_ROLE_NAME, Observed, RegionFact, RegionName, RegionStatus, RegionsSource,
+    region_info,
 };
 
 use tokio::sync::OnceCell;
 
+use crate::event::Event;
 use crate::gate::Calls;
 use crate::pages::list;
 use crate::run::Context;
@@ -25,6 +27,8 @@ pub(crate) struct OpenedAccount {
     calls: Calls,
     /// Asked once, however many need it: the administrator's streams and the account's own cells.
     regions: OnceCell<Regions>,
+    /// Asked once, by the first cell that has a policy which hangs on it.
+    inspector_role: OnceCell<()>,
 }
 
 #[derive(Debug, Clone)]
@@ -50,6 +54,7 @@ pub(crate) async fn open(context: &Context, id: AccountId, role_names: &[String]
             role_name,
             calls: context.calls.clone(),
             regions: OnceCell::new(),
+            inspector_role: OnceCell::new(),
         }))
     };
     if id == context.identity.account {
@@ -100,6 +105,22 @@ impl Regions {
 
 pub(crate) async fn regions<'a>(context: &Context, account: &'a OpenedAccount) -> &'a Regions {
     account.regions.get_or_init(|| ask_regions(context, account)).await
+}
+
+/// Inspector's service-linked role. What is found is told here, before any cell that hangs on it.
+pub(crate) async fn ask_inspector_role(context: &Context, account: &OpenedAccount) {
+    let ask = || async {
+        let asked =
+            account.calls.call(Api::GetRole, |call| async move { account.reader.inspector_role(&call).await }).await;
+        let role = match asked {
+            Ok(role) => Observed::from_answer(role),
+            Err(error) => Observed::unknown(error.at(Some(account.id), None, INSPECTOR_ROLE_NAME)),
+        };
+        if !context.calls.is_cancelled() {
+            context.send(Event::InspectorRole { account: account.id, role }).await;
+        }
+    };
+    account.inspector_role.get_or_init(ask).await;
 }
 
 /// ListRegions; else the default-enabled ones with GetRegionOptStatus for the rest; else everything by probing.

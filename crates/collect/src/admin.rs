@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use scangap_aws::read::{AccountStatus, CoverageFilter, RegionReader};
-use scangap_model::{AccountId, Api, CoverageRow, Gap, RegionName, RegionStatus, RepositoryName};
+use scangap_model::{AccountId, Api, Asked, CoverageRow, Gap, Observed, RegionName, RegionStatus, RepositoryName};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -31,6 +31,8 @@ pub(crate) struct RegionView {
     pub(crate) coverage: BTreeMap<AccountId, Vec<CoverageRow>>,
     /// The list broke off: rows may be missing for any account.
     pub(crate) coverage_gap: Option<Gap>,
+    /// Whether ECR scanning is turned on for accounts that join.
+    pub(crate) auto_enable: Asked<bool>,
     /// Accounts of which a row could not be read.
     malformed: BTreeSet<AccountId>,
     images: ImageAnswers,
@@ -163,6 +165,7 @@ async fn read(context: &Context, admin: &OpenedAccount, region: &RegionName, acc
         statuses: BTreeMap::new(),
         coverage: BTreeMap::new(),
         coverage_gap: None,
+        auto_enable: Asked::NotNeeded,
         malformed: BTreeSet::new(),
         images: ImageAnswers::default(),
         calls: context.calls.clone(),
@@ -180,10 +183,16 @@ async fn read(context: &Context, admin: &OpenedAccount, region: &RegionName, acc
         }
     }
     let max_pages = IMAGE_PAGES_MIN.max(view.statuses.len() / ACCOUNTS_PER_IMAGE_PAGE);
-    let (own, images) = {
+    let (own, images, auto_enable) = {
         let asking = view.asking();
+        let (api, reader) = (Api::DescribeOrganizationConfiguration, &view.reader);
+        let auto_enable = view.calls.call(api, |call| async move { reader.auto_enable(&call).await });
         let images = asking.images(CoverageFilter::Images, Some(max_pages), context.options.keep_images);
-        tokio::join!(asking.repositories(CoverageFilter::Repositories), images)
+        tokio::join!(asking.repositories(CoverageFilter::Repositories), images, auto_enable)
+    };
+    view.auto_enable = match auto_enable {
+        Ok(on) => Observed::Known(on).into(),
+        Err(error) => Observed::unknown(error.at(Some(admin.id), Some(region), "")).into(),
     };
     view.coverage_gap = own.gap;
     view.malformed = own.malformed;

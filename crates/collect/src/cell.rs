@@ -12,7 +12,7 @@ use scangap_model::{
     Observed, PolicyHash, RegionName, RepositoryFacts, RepositoryName, StoredPolicy, repository_arn,
 };
 
-use crate::account::OpenedAccount;
+use crate::account::{OpenedAccount, ask_inspector_role};
 use crate::admin::{AdminView, Tallies};
 use crate::event::CellHarvest;
 use crate::gate::Calls;
@@ -22,6 +22,7 @@ use crate::run::Context;
 /// What the parts of a cell's reading share.
 struct Cell<'a> {
     context: &'a Context,
+    opened: &'a OpenedAccount,
     account: AccountId,
     region: &'a RegionName,
     reader: RegionReader,
@@ -57,6 +58,15 @@ impl Policies {
     fn names_tags(&self, hash: &PolicyHash) -> bool {
         self.0.get(hash).is_some_and(|text| text.to_ascii_lowercase().contains("resourcetag/"))
     }
+
+    /// Whether any of them may hang on Inspector's role itself: on its tags, or on its id in a condition or a principal.
+    /// What an escape hides is not known, as above.
+    fn name_the_role(&self) -> bool {
+        self.0.values().any(|text| {
+            let lower = text.to_ascii_lowercase();
+            text.contains("AROA") || lower.contains("principaltag/") || lower.contains("aws:userid")
+        })
+    }
 }
 
 pub(crate) async fn read(
@@ -68,6 +78,7 @@ pub(crate) async fn read(
 ) -> CellHarvest {
     let cell = Cell {
         context,
+        opened: account,
         account: account.id,
         region,
         reader: account.reader.region(region),
@@ -109,6 +120,8 @@ async fn read_cell(cell: &Cell<'_>, probing: bool, view: &AdminView) -> CellHarv
     facts.inspector_ecr_status = inspector.ecr_status;
     facts.coverage = inspector.source;
     facts.image_coverage = inspector.image_source;
+    facts.rescan_durations = inspector.rescan_durations;
+    facts.auto_enable = inspector.auto_enable;
     let mut coverage = Covered { rows: inspector.rows, images: inspector.images };
 
     let mut policies = Policies::default();
@@ -118,6 +131,9 @@ async fn read_cell(cell: &Cell<'_>, probing: bool, view: &AdminView) -> CellHarv
     if !targets.is_empty() {
         registry::read(cell, &mut facts, &mut policies).await;
         repositories = repositories::read(cell, targets, &mut facts, &mut policies, &mut coverage).await;
+        if policies.name_the_role() {
+            ask_inspector_role(cell.context, cell.opened).await;
+        }
     }
     let kept: BTreeSet<&RepositoryName> = repositories.iter().map(|repository| &repository.name).collect();
     coverage.retain(|name| kept.contains(name));
@@ -255,6 +271,7 @@ pub(crate) async fn seen_from_outside(
                 let known = || Observed::Known(CoverageSource::DelegatedAdministrator);
                 facts.coverage = seen.gap_of(account).map_or_else(known, Observed::unknown).into();
                 facts.image_coverage = image_gap.map_or_else(known, Observed::unknown).into();
+                facts.auto_enable = seen.auto_enable.clone();
                 coverage.images = images;
             }
             coverage.rows = seen.coverage.get(&account).cloned().unwrap_or_default();

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use scangap_model::{
-    AccountFacts, AccountId, CellFacts, CoverageRow, Gap, ImageCounts, ImageRow, OrganizationFacts, RegionFact,
-    RepositoryFacts, RepositoryName, StoredPolicy,
+    AccountFacts, AccountId, CellFacts, CoverageRow, Gap, ImageCounts, ImageRow, Observed, OrganizationFacts,
+    RegionFact, RepositoryFacts, RepositoryName, ServiceLinkedRole, StoredPolicy,
 };
 
 /// Everything read in one cell. Stored in one transaction: a cell is whole or not there.
@@ -45,6 +45,11 @@ pub enum Event {
     Account {
         facts: AccountFacts,
         regions: Vec<RegionFact>,
+    },
+    /// Inspector's service-linked role of an account, where a policy hangs on it. Sent before the first cell that does.
+    InspectorRole {
+        account: AccountId,
+        role: Observed<ServiceLinkedRole>,
     },
     /// How many cells are known to be ahead; sent as accounts open.
     CellsExpected(usize),

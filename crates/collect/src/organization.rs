@@ -32,6 +32,7 @@ impl Target {
             organization_path: self.organization_path,
             outcome,
             regions_source,
+            inspector_role: Asked::NotNeeded,
         }
     }
 

@@ -29,10 +29,12 @@ pub enum Api {
     BatchGetAccountStatus,
     ListCoverage,
     GetDelegatedAdminAccount,
+    GetConfiguration,
+    DescribeOrganizationConfiguration,
+    GetRole,
     DescribeEffectivePolicy,
     ListFindings,
     ListFilters,
-    GetConfiguration,
     ListAccountPermissions,
     ListUsageTotals,
     SetRepositoryPolicy,
@@ -139,11 +141,13 @@ apis! {
     "inspector2" BatchGetAccountStatus unpublished(10.0, 20.0), Account, "whether ECR scanning is on";
     "inspector2" ListCoverage unpublished(10.0, 20.0), Account, "what Inspector says it covers, and why not";
     "inspector2" GetDelegatedAdminAccount unpublished(10.0, 20.0), Account, "the delegated administrator, where Organizations does not say";
+    "inspector2" GetConfiguration unpublished(5.0, 10.0), Account, "how long images are scanned again after a push or a pull";
+    "inspector2" DescribeOrganizationConfiguration unpublished(5.0, 10.0), Account, "whether ECR scanning is turned on for accounts that join";
+    "iam" GetRole unpublished(10.0, 20.0), Account, "id and tags of Inspector's role, where a policy hangs on them";
   Plan:
     "organizations" DescribeEffectivePolicy published(5.0, 8.0), Organization, "whether an organization policy forbids a re-sync";
     "inspector2" ListFindings unpublished(10.0, 20.0), Account, "findings that a re-sync would delete, and their backup";
     "inspector2" ListFilters unpublished(5.0, 10.0), Account, "suppression rules";
-    "inspector2" GetConfiguration unpublished(5.0, 10.0), Account, "how long images are scanned again after a push";
     "inspector2" ListAccountPermissions unpublished(5.0, 10.0), Account, "whether scanning may be turned off and on from there";
     "inspector2" ListUsageTotals unpublished(5.0, 10.0), Account, "what an initial scan costs";
   Apply:

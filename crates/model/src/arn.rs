@@ -57,13 +57,14 @@ impl Arn {
     }
 }
 
+/// The name of the service-linked role that Inspector calls ECR with: the same in every partition.
+pub const INSPECTOR_ROLE_NAME: &str = "AWSServiceRoleForAmazonInspector2";
+
 /// The service-linked role that Inspector calls ECR with.
 ///
-/// AWS: "Using service-linked roles for Amazon Inspector". The same name in every partition.
+/// AWS: "Using service-linked roles for Amazon Inspector".
 pub fn inspector_role_arn(partition: Partition, account: AccountId) -> String {
-    format!(
-        "arn:{partition}:iam::{account}:role/aws-service-role/inspector2.amazonaws.com/AWSServiceRoleForAmazonInspector2"
-    )
+    format!("arn:{partition}:iam::{account}:role/aws-service-role/inspector2.amazonaws.com/{INSPECTOR_ROLE_NAME}")
 }
 
 pub fn repository_arn(partition: Partition, region: &RegionName, account: AccountId, name: &RepositoryName) -> String {

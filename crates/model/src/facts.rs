@@ -5,7 +5,9 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 
-use crate::{AccountId, Asked, Gap, Observed, OrganizationId, Partition, PolicyHash, RegionName, RepositoryName};
+use crate::{
+    AccountId, Asked, Gap, Observed, OrganizationId, Partition, PolicyHash, RegionName, RepositoryName, RescanDurations,
+};
 
 /// What was to be audited. Stored, so that "all accounts" and "these accounts" are never confused later.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -88,6 +90,16 @@ pub struct RegionFact {
     pub status: RegionStatus,
 }
 
+/// Inspector's service-linked role of an account, as IAM has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceLinkedRole {
+    /// `AROA…`. A role that is deleted and created anew gets another.
+    pub id: String,
+    pub tags: BTreeMap<String, String>,
+    /// `None`: not within the time that IAM remembers.
+    pub last_used_at: Option<Timestamp>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountFacts {
     pub id: AccountId,
@@ -100,6 +112,8 @@ pub struct AccountFacts {
     pub organization_path: Observed<String>,
     pub outcome: AccountOutcome,
     pub regions_source: Asked<RegionsSource>,
+    /// Asked only where a policy of the account names the role's tags or its id. `Absent`: the account has no such role.
+    pub inspector_role: Asked<ServiceLinkedRole>,
 }
 
 /// How a cell (one account in one region) ended.
@@ -174,6 +188,10 @@ pub struct CellFacts {
     pub coverage: Asked<CoverageSource>,
     /// Who listed the images' rows of coverage.
     pub image_coverage: Asked<CoverageSource>,
+    /// How long Inspector scans the account's images again.
+    pub rescan_durations: Asked<RescanDurations>,
+    /// Whether Inspector's administrator has ECR scanning turned on for accounts that join. Asked of it, for those it sees.
+    pub auto_enable: Asked<bool>,
     /// Coverage rows whose repository ECR does not know.
     pub coverage_without_repository: u64,
     /// Repositories that vanished between list and read.
@@ -197,6 +215,8 @@ impl CellFacts {
             templates: Asked::NotNeeded,
             coverage: Asked::NotNeeded,
             image_coverage: Asked::NotNeeded,
+            rescan_durations: Asked::NotNeeded,
+            auto_enable: Asked::NotNeeded,
             coverage_without_repository: 0,
             vanished: 0,
         }
@@ -226,6 +246,8 @@ impl CellFacts {
             self.templates.gap(),
             self.coverage.gap(),
             self.image_coverage.gap(),
+            self.rescan_durations.gap(),
+            self.auto_enable.gap(),
         ]
         .into_iter()
         .flatten()

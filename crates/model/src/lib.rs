@@ -17,13 +17,13 @@ mod verdict;
 pub use api::{
     APIS, Allowance, Api, ApiInfo, Limit, Phase, Reader, SESSION_POLICY_MAX_CHARS, session_policy, session_policy_of,
 };
-pub use arn::{Arn, ArnError, inspector_role_arn, repository_arn};
+pub use arn::{Arn, ArnError, INSPECTOR_ROLE_NAME, inspector_role_arn, repository_arn};
 pub use diagnosis::{DIAGNOSES, Diagnosis, DiagnosisInfo, Tone};
 pub use facts::{
     AccountFacts, AccountOutcome, AuditFacts, CellFacts, CellOutcome, CoverageRow, CoverageSource, CreationTemplate,
     ImageCount, ImageCounts, ImageRow, ImageRows, Images, OrganizationFacts, RecordError, Records, RegionFact,
-    RegionStatus, RegionsSource, Repositories, RepositoryFacts, RepositoryRecord, ScanRule, Scope, StoredPolicy,
-    is_scanned,
+    RegionStatus, RegionsSource, Repositories, RepositoryFacts, RepositoryRecord, ScanRule, Scope, ServiceLinkedRole,
+    StoredPolicy, is_scanned,
 };
 pub use gap::{Cause, Gap, GapKind};
 pub use ids::{AccountId, IdError, OrganizationId, PolicyHash, RegionName, RepositoryName};

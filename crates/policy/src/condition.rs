@@ -11,7 +11,7 @@ pub(crate) use wanted::{Filled, Wanted, filled, known_value, value};
 
 use crate::context::{Context, Family, State, Value};
 use crate::document::Version;
-use crate::key::Key;
+use crate::key::{Key, Kind};
 use crate::outcome::{Kleene, Outcome};
 use crate::template::Variable;
 
@@ -160,6 +160,17 @@ impl Condition {
             (_, Quantifier::ForAnyValue) => !operator.if_exists,
             (_, Quantifier::Single) => !operator.negated && !operator.if_exists,
         }
+    }
+
+    /// Whether a tag that the session had beside the role's could make it go another way.
+    pub(crate) fn rests_on_role_tags(&self, context: &Context<'_>, on_repository: bool) -> bool {
+        if !context.knows_role_tags() {
+            return false;
+        }
+        let in_a_value = self.variables().any(|variable| variable.key.kind == Kind::PrincipalTag);
+        let with_any = || Outcome::always(self.present(std::iter::once(Value::Anything), context, on_repository));
+        let if_open = || Outcome::always(self.absent()) == with_any();
+        in_a_value || (self.key.kind == Kind::PrincipalTag && !if_open())
     }
 
     /// Whether it would go another way if the key were missing.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use scangap_model::{inspector_role_arn, repository_arn};
+use scangap_model::{INSPECTOR_ROLE_NAME, inspector_role_arn, repository_arn};
 
 use crate::key::{Key, Kind};
 use crate::outcome::Cases;
@@ -11,8 +11,6 @@ use crate::request::{Caller, Organization, Request, Stated, Tags};
 
 /// AWS: the longest that a role's session lasts.
 const LONGEST_SESSION: SignedDuration = SignedDuration::from_hours(12);
-
-const INSPECTOR_ROLE_NAME: &str = "AWSServiceRoleForAmazonInspector2";
 
 /// What is known of one value that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +66,8 @@ pub struct Context<'r> {
     pub(crate) repository_arn_start: String,
     /// What the organization's paths begin with.
     organization_start: String,
+    /// What aws:userid begins with, where the id of Inspector's role is known.
+    role_session_start: Option<String>,
     /// The cases that what was stated leaves.
     pub(crate) cases: Cases,
 }
@@ -144,6 +144,7 @@ impl<'r> Context<'r> {
                 Organization::Member { id, .. } => format!("{id}/"),
                 Organization::None | Organization::Unknown => String::new(),
             },
+            role_session_start: inspector_id(request).map(|id| format!("{id}:")),
             principal,
             account,
             cases: cases_left(&request.stated),
@@ -184,10 +185,17 @@ impl<'r> Context<'r> {
         }
     }
 
-    /// Whether aws:userid was stated, with this id of the role or user.
-    pub(crate) fn states_unique_id(&self, id: &str) -> bool {
+    /// Whether this is the unique id of the one who calls: of Inspector's role, or stated as aws:userid.
+    pub(crate) fn has_unique_id(&self, id: &str) -> bool {
+        if inspector_id(self.request) == Some(id) {
+            return true;
+        }
         let stated = self.request.stated.get("aws:userid");
         matches!(stated, Some(Stated::Values(values)) if values.iter().any(|value| value.split(':').next() == Some(id)))
+    }
+
+    pub(crate) fn knows_role_tags(&self) -> bool {
+        self.is_inspector() && matches!(self.request.inspector_role.tags, Tags::Known(_))
     }
 
     fn of_inspector(&self, key: &Key, on_repository: bool) -> State<'_> {
@@ -196,8 +204,11 @@ impl<'r> Context<'r> {
             Kind::PrincipalIsAwsService | Kind::ViaAwsService => State::One(Value::Text("false")),
             Kind::PrincipalOrgId => self.organization_id(),
             Kind::PrincipalOrgPaths => self.organization_path(),
-            Kind::PrincipalTag | Kind::Unlisted => State::Open,
-            Kind::UserId => State::One(Value::RoleId),
+            // AWS documents no tags of Inspector's sessions: those of its role are all there are. The decision says so.
+            Kind::PrincipalTag => tag(&self.request.inspector_role.tags, key.tag()),
+            Kind::Unlisted => State::Open,
+            // AWS: `<the role's id>:<the session's name>`.
+            Kind::UserId => State::One(self.role_session_start.as_deref().map_or(Value::RoleId, Value::Begins)),
             Kind::TokenIssueTime => State::One(Value::Between(
                 self.request.as_of.checked_sub(LONGEST_SESSION).unwrap_or(Timestamp::MIN),
                 self.request.as_of,
@@ -285,7 +296,7 @@ impl<'r> Context<'r> {
             Kind::ResourceAccount => State::One(Value::Text(&self.account)),
             Kind::ResourceOrgId => self.organization_id(),
             Kind::ResourceOrgPaths => self.organization_path(),
-            Kind::ResourceTag if on_repository => self.tag(key.tag()),
+            Kind::ResourceTag if on_repository => tag(&self.request.tags, key.tag()),
             Kind::ResourceTag => State::Absent,
             Kind::UserAgent => State::One(Value::Anything),
             // Whatever is not told here is open, never settled by omission.
@@ -309,17 +320,21 @@ impl<'r> Context<'r> {
             Organization::Unknown => State::Open,
         }
     }
+}
 
-    fn tag(&self, tag: &str) -> State<'_> {
-        let Tags::Known(tags) = &self.request.tags else { return State::Open };
-        // AWS: tag keys compare case-insensitively in conditions, values do not.
-        let mut found = tags.iter().filter(|(name, _)| name.eq_ignore_ascii_case(tag)).map(|(_, value)| value);
-        match (found.next(), found.next()) {
-            (None, _) => State::Absent,
-            (Some(value), None) => State::One(Value::Text(value)),
-            // Two tags of one name but for case: which of them counts is not documented.
-            (Some(_), Some(_)) => State::One(Value::Anything),
-        }
+fn inspector_id(request: &Request) -> Option<&str> {
+    request.inspector_role.id.as_deref().filter(|_| request.principal == Caller::Inspector)
+}
+
+fn tag<'t>(tags: &'t Tags, key: &str) -> State<'t> {
+    let Tags::Known(tags) = tags else { return State::Open };
+    // AWS: tag keys compare case-insensitively in conditions, values do not.
+    let mut found = tags.iter().filter(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value);
+    match (found.next(), found.next()) {
+        (None, _) => State::Absent,
+        (Some(value), None) => State::One(Value::Text(value)),
+        // Two tags of one name but for case: which of them counts is not documented.
+        (Some(_), Some(_)) => State::One(Value::Anything),
     }
 }
 

@@ -54,6 +54,8 @@ pub enum Note {
     TimeDependent,
     /// A statement compares aws:SecureTransport, which is taken as true.
     SecureTransportAssumed,
+    /// A statement compares tags of the principal, and those of the role are taken to be all.
+    NoSessionTagsAssumed,
 }
 
 impl Note {
@@ -62,6 +64,9 @@ impl Note {
             Self::TimeDependent => "a statement compares the time: the verdict holds for the time it was judged at",
             Self::SecureTransportAssumed => {
                 "aws:SecureTransport is taken as true: AWS documents it as always present, but not what Inspector's calls carry"
+            }
+            Self::NoSessionTagsAssumed => {
+                "the tags of Inspector's role decide: AWS documents none that its sessions have beside them"
             }
         }
     }
@@ -200,6 +205,7 @@ fn notes(statement: &Statement, context: &Context<'_>, on_repository: bool, note
             Kind::SecureTransport if condition.hangs_on_presence(context, on_repository) => {
                 Note::SecureTransportAssumed
             }
+            _ if condition.rests_on_role_tags(context, on_repository) => Note::NoSessionTagsAssumed,
             _ => continue,
         };
         let mut rest = statement.conditions.iter().enumerate().filter(|(other, _)| *other != at);

@@ -34,6 +34,6 @@ pub use exempt::{ExemptError, exempt};
 pub use json::{Position, SyntaxError};
 pub use key::{CONDITION_KEYS, ConditionKey};
 pub use lint::{LINT_RULES, Lint, LintRule, PolicyKind, lint};
-pub use request::{Caller, CallerError, Organization, Request, Stated, Tags};
+pub use request::{Caller, CallerError, Organization, Request, RoleIdentity, Stated, Tags};
 pub use storable::deleted_principals;
 pub use why::{Element, Truth, why};

@@ -63,9 +63,9 @@ fn relation(principal: &Principal, context: &Context<'_>) -> Relation {
             Relation::Session
         }
         PrincipalType::Service if is(&caller.service) => Relation::Caller,
-        PrincipalType::Aws if context.states_unique_id(text) => Relation::Caller,
+        PrincipalType::Aws if context.has_unique_id(text) => Relation::Caller,
         // Inspector calls as an IAM role, not as the service principal `inspector2.amazonaws.com`. Unique ids (AROA...,
-        // AIDA...) stand for deleted principals, unless the request is said to have that very id.
+        // AIDA...) stand for deleted principals, unless they are the caller's own.
         _ => Relation::Other,
     }
 }

@@ -17,11 +17,23 @@ pub enum Organization {
     Unknown,
 }
 
-/// The repository's tags.
+/// The tags of a repository, or of a role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tags {
     Known(BTreeMap<String, String>),
     Unknown,
+}
+
+/// What is known of Inspector's service-linked role beyond its ARN: what `iam:GetRole` tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleIdentity {
+    /// `AROA…`: a role that is deleted and created anew gets another.
+    pub id: Option<String>,
+    pub tags: Tags,
+}
+
+impl RoleIdentity {
+    pub const UNKNOWN: Self = Self { id: None, tags: Tags::Unknown };
 }
 
 /// One request. What is not stated here is taken from the documented context of its principal.
@@ -35,6 +47,8 @@ pub struct Request {
     pub repository: Option<RepositoryName>,
     pub organization: Organization,
     pub tags: Tags,
+    /// Of Inspector's role. Whoever else calls, nothing is taken from it.
+    pub inspector_role: RoleIdentity,
     pub principal: Caller,
     /// The time that date conditions are judged at.
     pub as_of: Timestamp,

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use common::{ROLE, deny_under, evaluate, parse, request, verdict};
 use scangap_model::{Partition, Verdict};
 use scangap_policy::{
-    Action, Caller, Context, Decision, LINT_RULES, Note, PolicyDocument, Request, Stated, decide, verdicts,
+    Action, Caller, Context, Decision, LINT_RULES, Note, PolicyDocument, Request, RoleIdentity, Stated, Tags, decide,
+    verdicts,
 };
 
 fn decided(text: &str) -> Decision {
@@ -333,6 +334,26 @@ fn what_is_known_of_a_part_decides_where_the_part_is_enough() {
         block(r#""Null":{"aws:SourceVpce":"false","aws:VpceOrgID":"true"}"#, &request()),
         "depends aws:sourcevpce aws:vpceorgid"
     );
+    // With the role's own id known, only the session stays open.
+    let own = RoleIdentity { id: Some("AROAEXAMPLE".to_owned()), tags: Tags::Unknown };
+    let own = Request { inspector_role: own, ..request() };
+    for (condition, expected) in [
+        (r#""StringNotLike":{"aws:userid":"AROAEXAMPLE:*"}"#, "allowed"),
+        (r#""StringNotLike":{"aws:userid":"AROAANOTHER:*"}"#, "denied"),
+        (r#""StringNotLike":{"aws:userid":"AROAEXAMPL?:*"}"#, "allowed"),
+        (r#""StringLike":{"aws:userid":"*:session"}"#, "depends aws:userid"),
+        (r#""StringNotEquals":{"aws:userid":"AROAEXAMPLE"}"#, "denied"),
+        (r#""StringNotEquals":{"aws:userid":"AROAEXAMPLE:x"}"#, "depends aws:userid"),
+        (r#""StringNotEqualsIgnoreCase":{"aws:userid":"aroaanother:x"}"#, "denied"),
+        (r#""StringNotEqualsIgnoreCase":{"aws:userid":"aroaexample:x"}"#, "depends aws:userid"),
+        (r#""StringNotEqualsIgnoreCase":{"aws:userid":"aroaexample:"}"#, "denied"),
+    ] {
+        assert_eq!(block(condition, &own), expected, "{condition}");
+    }
+    // Somebody else's request has nothing of it.
+    let user = Caller::parse("arn:aws:iam::111122223333:user/alice", Partition::Aws).expect("a caller");
+    let another = Request { principal: user, ..own };
+    assert_eq!(block(r#""StringLike":{"aws:userid":"AROAEXAMPLE:*"}"#, &another), "depends aws:userid");
     // Two tags of one name but for case.
     let tags = BTreeMap::from([("Team".to_owned(), "b".to_owned()), ("team".to_owned(), "a".to_owned())]);
     let tagged = Request { tags: scangap_policy::Tags::Known(tags), ..request() };

@@ -14,7 +14,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use scangap_model::{Partition, Verdict};
 use scangap_policy::{
-    ALL_ACTIONS, Action, Caller, Context, PolicyDocument, REPOSITORY_ACTIONS, Request, Stated, exempt, verdicts,
+    ALL_ACTIONS, Action, Caller, Context, PolicyDocument, REPOSITORY_ACTIONS, Request, RoleIdentity, Stated, Tags,
+    exempt, verdicts,
 };
 use serde_json::Value;
 
@@ -112,6 +113,22 @@ proptest! {
             _ if asks_twice(&policy) => {}
             _ => prop_assert!(0 < allowed && allowed < worlds.len(), "{} of {} worlds", allowed, worlds.len()),
         }
+    }
+
+    /// What is known of the role says what stating the same of its tags says, and turns nothing that was settled without it.
+    #[test]
+    fn the_roles_tags_are_what_stating_them_is(
+        policy in policy(), action_name in select(ACTIONS.to_vec()), tag in select(vec![None, Some("red"), Some("other")]),
+    ) {
+        let (action, document) = (action(action_name), parse(&policy.to_string()));
+        let tags: BTreeMap<String, String> = tag.map(|value| ("TEAM".to_owned(), value.to_owned())).into_iter().collect();
+        let role = RoleIdentity { id: Some("AROAEXAMPLEID00000001".into()), tags: Tags::Known(tags) };
+        let known = evaluate(&document, action, &Request { inspector_role: role, ..request() }).verdict;
+        let one = tag.map_or(Stated::Absent, |value| Stated::Values(vec![value.to_owned()]));
+        let stated = BTreeMap::from([("aws:principaltag/team".to_owned(), one)]);
+        prop_assert_eq!(known, evaluate(&document, action, &Request { stated, ..request() }).verdict);
+        let unknown = evaluate(&document, action, &request()).verdict;
+        prop_assert!(unknown == Verdict::Depends || unknown == known, "{:?} {:?}", unknown, known);
     }
 
     /// What is left of a `depends`, with concrete values put in, is what the whole policy says of them.

@@ -74,6 +74,7 @@ mod tests {
             organization_path: Observed::Absent,
             outcome: AccountOutcome::Read { role_name: None },
             regions_source: Asked::NotNeeded,
+            inspector_role: Asked::NotNeeded,
         };
         let cell = |region: &str, outcome: CellOutcome| {
             let mut cell = CellFacts::unasked(account.id, region.parse().unwrap(), outcome);

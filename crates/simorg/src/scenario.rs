@@ -6,7 +6,7 @@ mod generate;
 
 pub use file::{
     AccountSpec, CellSpec, CoverageSpec, DEMO, DelaySpec, FaultKind, FaultSpec, ImageSpec, LatencySpec, LimitSpec,
-    OrganizationSpec, OuSpec, PolicySpec, RepositorySpec, RuleSpec, Scenario, ScenarioError, TemplateSpec,
+    OrganizationSpec, OuSpec, PolicySpec, RepositorySpec, RoleSpec, RuleSpec, Scenario, ScenarioError, TemplateSpec,
 };
 pub use generate::Generate;
 pub(crate) use generate::Random;

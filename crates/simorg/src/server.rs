@@ -521,7 +521,7 @@ fn rejection(incoming: &Incoming, rejected: Rejected) -> WireError {
 /// AWS's own code for "too many requests", by service.
 fn throttled(service: &str) -> WireError {
     match service {
-        "sts" => WireError::new(400, "Throttling", "Rate exceeded"),
+        "sts" | "iam" => WireError::new(400, "Throttling", "Rate exceeded"),
         "organizations" => WireError::new(400, "TooManyRequestsException", "You have exceeded the rate limit."),
         "account" => WireError::new(429, "TooManyRequestsException", "Rate exceeded"),
         "inspector2" => WireError::new(429, "ThrottlingException", "Rate exceeded"),

@@ -3,6 +3,7 @@
 mod account;
 mod ecr;
 mod ecr_write;
+mod iam;
 mod inspector;
 mod inspector_history;
 mod inspector_reports;
@@ -18,7 +19,7 @@ use crate::world::{Caller, World};
 
 pub(crate) use session_policy::{Allowed, allows, allows_somewhere};
 
-/// A JSON answer, or STS's finished XML.
+/// A JSON answer, or the finished XML of STS and IAM.
 #[derive(Debug)]
 pub(crate) enum Answer {
     Json(Value),
@@ -28,6 +29,7 @@ pub(crate) enum Answer {
 pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> Result<Answer, WireError> {
     match request.service {
         "sts" => sts::answer(world, caller, request).map(Answer::Xml),
+        "iam" => iam::answer(world, caller, request).map(Answer::Xml),
         "organizations" => organizations::answer(world, caller, request).map(Answer::Json),
         "account" => account::answer(world, caller, request).map(Answer::Json),
         "ecr" => ecr::answer(world, caller, request).map(Answer::Json),

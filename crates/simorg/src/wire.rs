@@ -3,7 +3,7 @@
 mod query;
 mod request;
 
-pub(crate) use query::{parse_form, xml_error, xml_result};
+pub(crate) use query::{escape, parse_form, xml_answer, xml_error, xml_result};
 pub(crate) use request::{Incoming, Protocol, parse};
 
 /// An error as AWS sends it.

@@ -10,7 +10,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use scangap_model::{AccountId, RegionName, region_info};
 
-use crate::scenario::{DelaySpec, OrganizationSpec, OuSpec};
+use crate::scenario::{DelaySpec, OrganizationSpec, OuSpec, RoleSpec};
 use crate::truth::PolicyTruth;
 
 pub(crate) use build::{digest_of, findings};
@@ -49,6 +49,7 @@ pub(crate) struct Account {
     pub(crate) regions: BTreeSet<RegionName>,
     pub(crate) inspector_member: bool,
     pub(crate) inspector_policy: bool,
+    pub(crate) inspector_role: RoleSpec,
     pub(crate) cells: BTreeMap<RegionName, Cell>,
 }
 
@@ -67,6 +68,8 @@ pub(crate) struct Cell {
     pub(crate) orphaned_coverage: Vec<String>,
     pub(crate) suppression_rules: Vec<String>,
     pub(crate) rescan_duration: String,
+    pub(crate) pull_date_rescan_duration: String,
+    pub(crate) pull_date_rescan_mode: String,
 }
 
 impl Default for Cell {
@@ -85,6 +88,8 @@ impl Default for Cell {
             orphaned_coverage: Vec::new(),
             suppression_rules: Vec::new(),
             rescan_duration: "DAYS_14".to_owned(),
+            pull_date_rescan_duration: "DAYS_14".to_owned(),
+            pull_date_rescan_mode: "LAST_IN_USE_AT".to_owned(),
         }
     }
 }

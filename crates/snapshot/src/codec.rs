@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use scangap_model::{Asked, Gap, Observed};
+use scangap_model::{Asked, Gap, Observed, RescanDurations};
 use sha2::{Digest, Sha256};
 
 pub(crate) const KNOWN: &str = "known";
@@ -106,6 +106,15 @@ impl Decoder {
             (state, Some(text)) => Err(BadValue(format!("{state} {text}"))),
         }
     }
+}
+
+pub(crate) fn durations_text(durations: &RescanDurations) -> String {
+    serde_json::json!([durations.push, durations.pull, durations.pull_mode]).to_string()
+}
+
+pub(crate) fn durations(text: &str) -> Option<RescanDurations> {
+    let [push, pull, pull_mode] = serde_json::from_str(text).ok()?;
+    Some(RescanDurations { push, pull, pull_mode })
 }
 
 pub(crate) fn json_list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {

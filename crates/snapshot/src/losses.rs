@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, Row, params};
 use scangap_model::{
-    AccountId, CoveredImage, FindingCount, Observed, RegionName, RepositoryTags, RescanDurations, ResyncFacts,
-    UnitPrice,
+    AccountId, CoveredImage, FindingCount, Observed, RegionName, RepositoryTags, ResyncFacts, UnitPrice,
 };
 use serde_json::{Value, json};
 
-use crate::codec::{BadValue, Decoder, Encoder, KNOWN};
+use crate::codec::{BadValue, Decoder, Encoder, KNOWN, durations, durations_text};
 use crate::digest::sha256_of_tables;
 use crate::read::{GAPS, ReadError, RowError, bad, failed, gap};
 use crate::schema::GAP_TABLES;
@@ -254,12 +253,7 @@ fn columns(facts: &ResyncFacts, encode: &mut Encoder) -> Vec<(&'static str, Colu
         ("permissions", encode.observed_as(&facts.permissions, |words| json!(words).to_string())),
         ("organization_policy", encode.observed_as(&facts.organization_policy, |text| json!(text).to_string())),
         ("scan_types", encode.observed_as(&facts.scan_types, |types| json!(types).to_string())),
-        (
-            "rescan_durations",
-            encode.observed_as(&facts.rescan_durations, |durations| {
-                json!([durations.push, durations.pull, durations.pull_mode]).to_string()
-            }),
-        ),
+        ("rescan_durations", encode.observed_as(&facts.rescan_durations, durations_text)),
         ("suppression_rules", encode.observed_as(&facts.suppression_rules, |names| json!(names).to_string())),
         (
             "findings",
@@ -308,10 +302,7 @@ fn cell(decode: &Decoder, facts: &[StoredFact]) -> Result<ResyncFacts, RowError>
         permissions: of(decode, facts, "permissions", texts)?,
         organization_policy: of(decode, facts, "organization_policy", |value| value.as_str().map(str::to_owned))?,
         scan_types: of(decode, facts, "scan_types", |value| serde_json::from_value(value.clone()).ok())?,
-        rescan_durations: of(decode, facts, "rescan_durations", |value| {
-            let [push, pull, pull_mode] = texts(value)?.try_into().ok()?;
-            Some(RescanDurations { push, pull, pull_mode })
-        })?,
+        rescan_durations: of_text(decode, facts, "rescan_durations", durations)?,
         suppression_rules: of(decode, facts, "suppression_rules", texts)?,
         findings: of(decode, facts, "findings", |value| value.as_array()?.iter().map(finding_count).collect())?,
         images: of(decode, facts, "images", |value| value.as_array()?.iter().map(covered_image).collect())?,
@@ -327,8 +318,16 @@ fn of<T>(
     name: &str,
     read: impl FnOnce(&Value) -> Option<T>,
 ) -> Result<Observed<T>, RowError> {
+    of_text(decode, facts, name, |text| read(&serde_json::from_str(text).ok()?))
+}
+
+fn of_text<T>(
+    decode: &Decoder,
+    facts: &[StoredFact],
+    name: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<Observed<T>, RowError> {
     let fact = facts.iter().find(|fact| fact.fact == name).ok_or_else(|| bad(format!("no {name}")))?;
-    let parse = |text: &str| read(&serde_json::from_str(text).ok()?);
     decode.observed(fact.value.as_deref(), &fact.state, parse).map_err(|BadValue(value)| bad(value))
 }
 

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, Row};
 use scangap_model::{
     AccountFacts, AccountOutcome, Api, AuditFacts, Cause, CellFacts, CellOutcome, CoverageSource, CreationTemplate,
-    Gap, GapKind, OrganizationFacts, RegionsSource, ScanRule, Scope,
+    Gap, GapKind, OrganizationFacts, RegionsSource, ScanRule, Scope, ServiceLinkedRole,
 };
 
-use crate::codec::{BadValue, Decoder, from_json_list};
+use crate::codec::{BadValue, Decoder, durations, from_json_list};
 use crate::digest::facts_sha256;
 use crate::repositories::StoredRepositories;
 use crate::schema::{APPLICATION_ID, SCHEMA_VERSION};
@@ -344,6 +344,7 @@ fn account(decode: &Decoder, row: &Row<'_>) -> Result<AccountFacts, RowError> {
             other => return Err(bad(other)),
         },
         regions_source: asked(decode, row, "regions_source", RegionsSource::from_word)?,
+        inspector_role: asked(decode, row, "inspector_role", inspector_role)?,
     })
 }
 
@@ -372,8 +373,22 @@ fn cell(decode: &Decoder, row: &Row<'_>) -> Result<CellFacts, RowError> {
         templates: asked(decode, row, "templates", templates)?,
         coverage: asked(decode, row, "coverage", CoverageSource::from_word)?,
         image_coverage: asked(decode, row, "image_coverage", CoverageSource::from_word)?,
+        rescan_durations: asked(decode, row, "rescan_durations", durations)?,
+        auto_enable: asked(decode, row, "auto_enable", |text| text.parse().ok())?,
         coverage_without_repository: count("coverage_without_repository")?,
         vanished: count("vanished")?,
+    })
+}
+
+fn inspector_role(text: &str) -> Option<ServiceLinkedRole> {
+    let role: serde_json::Value = serde_json::from_str(text).ok()?;
+    Some(ServiceLinkedRole {
+        id: role.get("id")?.as_str()?.to_owned(),
+        tags: serde_json::from_value(role.get("tags")?.clone()).ok()?,
+        last_used_at: match role.get("last_used_at")?.as_str() {
+            Some(time) => Some(time.parse().ok()?),
+            None => None,
+        },
     })
 }
 

@@ -41,7 +41,8 @@ CREATE TABLE accounts (
     ou_path TEXT, ou_path_state TEXT NOT NULL,
     organization_path TEXT, organization_path_state TEXT NOT NULL,
     outcome TEXT NOT NULL, outcome_detail TEXT,
-    regions_source TEXT, regions_source_state TEXT NOT NULL
+    regions_source TEXT, regions_source_state TEXT NOT NULL,
+    inspector_role TEXT, inspector_role_state TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE account_regions (
@@ -62,6 +63,8 @@ CREATE TABLE cells (
     templates TEXT, templates_state TEXT NOT NULL,
     coverage TEXT, coverage_state TEXT NOT NULL,
     image_coverage TEXT, image_coverage_state TEXT NOT NULL,
+    rescan_durations TEXT, rescan_durations_state TEXT NOT NULL,
+    auto_enable TEXT, auto_enable_state TEXT NOT NULL,
     coverage_without_repository INTEGER NOT NULL, vanished INTEGER NOT NULL,
     PRIMARY KEY (account_id, region)
 ) STRICT, WITHOUT ROWID;

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, params};
 use scangap_model::{
-    AccountFacts, AccountOutcome, CellFacts, CellOutcome, CoverageRow, Gap, ImageCounts, ImageRow, OrganizationFacts,
-    RecordError, RegionFact, RegionStatus, RepositoryFacts, RepositoryName, StoredPolicy,
+    AccountFacts, AccountId, AccountOutcome, CellFacts, CellOutcome, CoverageRow, Gap, ImageCounts, ImageRow, Observed,
+    OrganizationFacts, RecordError, RegionFact, RegionStatus, RepositoryFacts, RepositoryName, ServiceLinkedRole,
+    StoredPolicy,
 };
 
-use crate::codec::{Encoder, gap_id, json_list};
+use crate::codec::{Encoder, durations_text, gap_id, json_list};
 use crate::digest::facts_sha256;
 use crate::schema::{APPLICATION_ID, GAP_TABLES, SCHEMA_VERSION, TABLES};
 
@@ -177,6 +178,7 @@ impl SnapshotWriter {
         let ou_path = encode.observed(&facts.ou_path);
         let organization_path = encode.observed(&facts.organization_path);
         let source = encode.asked_as(&facts.regions_source, |source| source.word().to_owned());
+        let role = encode.asked_as(&facts.inspector_role, role_text);
         let (outcome, detail) = match &facts.outcome {
             AccountOutcome::Read { role_name } => ("read", role_name.clone()),
             AccountOutcome::Skipped { reason } => ("skipped", Some(reason.clone())),
@@ -185,7 +187,9 @@ impl SnapshotWriter {
         };
         let transaction = self.connection.transaction()?;
         transaction
-            .prepare_cached("INSERT OR REPLACE INTO accounts VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)")?
+            .prepare_cached(
+                "INSERT OR REPLACE INTO accounts VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)",
+            )?
             .execute(params![
                 facts.id.to_string(),
                 name.0,
@@ -200,6 +204,8 @@ impl SnapshotWriter {
                 detail,
                 source.0,
                 source.1,
+                role.0,
+                role.1,
             ])?;
         for fact in regions {
             let status = match &fact.status {
@@ -211,6 +217,20 @@ impl SnapshotWriter {
                 .prepare_cached("INSERT OR REPLACE INTO account_regions VALUES (?1, ?2, ?3)")?
                 .execute(params![facts.id.to_string(), fact.region.as_str(), status])?;
         }
+        write_gaps(&transaction, encode.gaps.values())?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// What an account's role of Inspector's is, once a policy turns out to hang on it.
+    pub fn inspector_role(&mut self, account: AccountId, role: &Observed<ServiceLinkedRole>) -> Result<(), WriteError> {
+        let mut encode = Encoder::default();
+        let role = encode.observed_as(role, role_text);
+        let transaction = self.connection.transaction()?;
+        transaction.execute(
+            "UPDATE accounts SET inspector_role = ?2, inspector_role_state = ?3 WHERE account_id = ?1",
+            params![account.to_string(), role.0, role.1],
+        )?;
         write_gaps(&transaction, encode.gaps.values())?;
         transaction.commit()?;
         Ok(())
@@ -357,6 +377,11 @@ pub(crate) fn write_gaps<'a>(connection: &Connection, gaps: impl Iterator<Item =
     Ok(())
 }
 
+fn role_text(role: &ServiceLinkedRole) -> String {
+    let used = role.last_used_at.map(|time| time.to_string());
+    serde_json::json!({"id": role.id, "tags": role.tags, "last_used_at": used}).to_string()
+}
+
 fn write_cell(connection: &Connection, facts: &CellFacts, encode: &mut Encoder) -> Result<(), WriteError> {
     let (outcome, detail) = match &facts.outcome {
         CellOutcome::Read => ("read", None),
@@ -387,9 +412,11 @@ fn write_cell(connection: &Connection, facts: &CellFacts, encode: &mut Encoder) 
     });
     let coverage = encode.asked_as(&facts.coverage, |source| source.word().to_owned());
     let image_coverage = encode.asked_as(&facts.image_coverage, |source| source.word().to_owned());
+    let rescan = encode.asked_as(&facts.rescan_durations, durations_text);
+    let auto_enable = encode.asked(&facts.auto_enable);
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO cells VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26)",
+            "INSERT OR REPLACE INTO cells VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30)",
         )?
         .execute(params![
             facts.account.to_string(),
@@ -416,6 +443,10 @@ fn write_cell(connection: &Connection, facts: &CellFacts, encode: &mut Encoder) 
             coverage.1,
             image_coverage.0,
             image_coverage.1,
+            rescan.0,
+            rescan.1,
+            auto_enable.0,
+            auto_enable.1,
             number(facts.coverage_without_repository),
             number(facts.vanished),
         ])?;

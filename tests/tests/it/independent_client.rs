@@ -72,6 +72,7 @@ text = '{{"Version":"2012-10-17","Statement":[{{"Effect":"Deny","Principal":"*",
 id = "333333333333"
 name = "alpha"
 ou = "ou-exam-workload"
+inspector_role = {{ tags = {{ owner = "<a> & b" }}, last_used_at = "2026-11-22T10:00:00Z" }}
 [[accounts.cells]]
 region = "eu-west-1"
 registry_policy = "deny"
@@ -121,6 +122,11 @@ fn the_aws_cli_completes_every_operation_that_scangap_uses() {
     };
     assert_eq!(alpha.run(eu, "sts get-caller-identity")["Account"], "333333333333");
 
+    let role = alpha.run("us-east-1", "iam get-role --role-name AWSServiceRoleForAmazonInspector2");
+    assert_eq!(role["Role"]["RoleId"], "AROASIMUL333333333333");
+    assert_eq!(role["Role"]["Tags"][0]["Value"], "<a> & b");
+    assert_eq!(role["Role"]["RoleLastUsed"]["LastUsedDate"], "2026-11-22T10:00:00Z");
+    assert!(alpha.fails("us-east-1", "iam get-role --role-name another").contains("NoSuchEntity"));
     assert_eq!(count(&alpha.run("us-east-1", "account list-regions"), "Regions"), 34, "through two pages");
     assert_eq!(
         alpha.run("us-east-1", "account get-region-opt-status --region-name af-south-1")["RegionOptStatus"],
@@ -167,6 +173,10 @@ fn the_aws_cli_completes_every_operation_that_scangap_uses() {
     assert_eq!(count(&admin.run(eu, "inspector2 list-filters"), "filters"), 0);
     let durations = admin.run(eu, "inspector2 get-configuration");
     assert_eq!(durations["ecrConfiguration"]["rescanDurationState"]["rescanDuration"], "DAYS_14");
+    assert_eq!(durations["ecrConfiguration"]["rescanDurationState"]["pullDateRescanMode"], "LAST_IN_USE_AT");
+    let joining = admin.run(eu, "inspector2 describe-organization-configuration");
+    assert_eq!(joining["autoEnable"]["ecr"], true);
+    assert!(alpha.fails(eu, "inspector2 describe-organization-configuration").contains("AccessDeniedException"));
     let permissions = |account: &AwsCli<'_>| {
         count(&account.run(eu, "inspector2 list-account-permissions --service ECR"), "permissions")
     };

@@ -24,6 +24,7 @@ mod reach;
 mod rehearsal;
 mod reports;
 mod resync;
+mod role;
 mod scope;
 mod settings;
 mod throttling;

@@ -233,7 +233,10 @@ fn an_owner_can_tell_nothing_to_do_from_nothing_seen() {
     assert!(unread.contains("account 444444444444, all of it: sts:AssumeRole"), "{unread}");
     assert!(!unread.contains("Nothing: every"), "{unread}");
     let off = page("555555555555");
-    assert!(off.contains("what to do: `enable ECR scanning in Inspector, or accept`"), "{off}");
+    assert!(
+        off.contains("what to do: `enable ECR scanning in Inspector, or accept; auto-enable of ECR scanning is on"),
+        "{off}"
+    );
     let kept_out = page("333333333333");
     assert!(kept_out.contains("The change of the registry's policy, which is not yours alone"), "{kept_out}");
     assert!(kept_out.contains("The change of the policy: "), "{kept_out}");

@@ -237,7 +237,7 @@ const OFFICE: &str = r#"
 [[policies]]
 name = "tagged"
 inspector = "allowed"
-text = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"StringEquals":{"aws:PrincipalTag/team":"x"}}}]}'
+text = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"StringLike":{"aws:UserAgent":"*inspector*"}}}]}'
 
 [[accounts]]
 id = "555555555555"

@@ -23,6 +23,9 @@ const OPERATIONS: &[&str] = &[
     "ecr:DescribeImages",
     "inspector2:BatchGetAccountStatus",
     "inspector2:ListCoverage",
+    "inspector2:GetConfiguration",
+    "inspector2:DescribeOrganizationConfiguration",
+    "iam:GetRole",
 ];
 
 fn world() -> Simulated {
@@ -35,7 +38,7 @@ name = "Workloads"
 [[policies]]
 name = "by-tag"
 inspector = "allowed"
-text = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"StringEquals":{"aws:ResourceTag/closed":"yes"}}}]}'
+text = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"StringEquals":{"aws:ResourceTag/closed":"yes","aws:PrincipalTag/closed":"yes"}}}]}'
 
 [[accounts]]
 id = "333333333333"

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use scangap_model::Partition;
 use scangap_policy::{
-    Caller, Context, Organization, PolicyDocument, REPOSITORY_ACTIONS, Request, Tags, decide, verdicts,
+    Caller, Context, Organization, PolicyDocument, REPOSITORY_ACTIONS, Request, RoleIdentity, Tags, decide, verdicts,
 };
 use serde_json::json;
 
@@ -50,6 +50,7 @@ fn request() -> Result<Request> {
         repository: Some("team/app".parse()?),
         organization: Organization::Member { id: "o-exampleorg".into(), path: None },
         tags: Tags::Unknown,
+        inspector_role: RoleIdentity::UNKNOWN,
         principal: Caller::Inspector,
         as_of: "2026-11-23T00:00:00Z".parse()?,
         stated: std::collections::BTreeMap::new(),

@@ -227,6 +227,7 @@ fn generate(path: &Path, repositories: u32) -> Result<()> {
                 ou_path: Observed::Known(format!("Workloads/Unit-{:02}", account % 24)),
                 organization_path: Observed::Known("o-exampleorg/r-ab12/ou-ab12-11111111/".to_owned()),
                 outcome: AccountOutcome::Read { role_name: Some("audit".to_owned()) },
+                inspector_role: Asked::NotNeeded,
                 regions_source: Asked::Answered(Observed::Known(RegionsSource::ListRegions)),
             },
             &regions,

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use aws_config::{Region, SdkConfig};
 use aws_sdk_account::types::RegionOptStatus;
 use aws_smithy_runtime::client::retries::RetryPartition;
-use scangap_model::{AccountId, RegionName, RegionStatus};
+use scangap_model::{AccountId, INSPECTOR_ROLE_NAME, RegionName, RegionStatus, ServiceLinkedRole};
 
-use super::{Page, answered, send};
+use super::{NO_VALUE, Page, answered, send, timestamp};
 use crate::classify::CallError;
 use crate::connect::Connection;
 use crate::credentials::AssumedRole;
@@ -26,6 +26,8 @@ pub struct OptStatus {
 pub struct AccountReader {
     pub(crate) account: AccountId,
     config: SdkConfig,
+    /// IAM and Account Management are signed for the partition's home region.
+    global: SdkConfig,
     limits: Arc<Limits>,
     /// An assumed role keeps its own credentials. The caller's own stay in the SDK's cache: behind them may be a process,
     /// SSO or the metadata service, which must not be asked for every request.
@@ -46,13 +48,14 @@ pub struct RegionReader {
 impl AccountReader {
     pub(crate) fn new(connection: &Connection, account: AccountId, session: Option<&AssumedRole>) -> Self {
         let partition = RetryPartition::new(format!("account-{account}"));
-        let management = aws_sdk_account::config::Builder::from(&connection.global(session))
-            .retry_partition(partition)
-            .retry_classifier(Retries);
+        let global = connection.global(session);
+        let management =
+            aws_sdk_account::config::Builder::from(&global).retry_partition(partition).retry_classifier(Retries);
         let limits = Arc::clone(connection.limits());
         Self {
             account,
             config: connection.credentialed(session),
+            global,
             port: Port::new(limits.of(account, None), session),
             limits,
             session: session.cloned(),
@@ -94,6 +97,29 @@ impl AccountReader {
         let output = send!(self.port, call, self.management.get_region_opt_status().region_name(region.as_str()))?;
         answered(call, output.region_opt_status().is_some())?;
         Ok(status(output.region_opt_status()))
+    }
+
+    /// Inspector's service-linked role. `None`: there is none. Few accounts are asked, so the client is made here.
+    pub async fn inspector_role(&self, call: &Arc<Call>) -> Result<Option<ServiceLinkedRole>, CallError> {
+        let config = aws_sdk_iam::config::Builder::from(&self.global)
+            .retry_partition(RetryPartition::new(format!("iam-{}", self.account)))
+            .retry_classifier(Retries);
+        let iam = aws_sdk_iam::Client::from_conf(config.build());
+        let output = match send!(self.port, call, iam.get_role().role_name(INSPECTOR_ROLE_NAME)) {
+            Ok(output) => output,
+            Err(error) if error.code == "NoSuchEntity" => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // The SDK fills in required members that the answer leaves out: a role without its id is no answer.
+        let role = output.role().filter(|role| !role.role_id().is_empty() && role.role_id() != NO_VALUE);
+        let whole = |role: &&aws_sdk_iam::types::Role| role.tags().iter().all(|tag| tag.key() != NO_VALUE);
+        let role = role.filter(whole);
+        answered(call, role.is_some())?;
+        Ok(role.map(|role| ServiceLinkedRole {
+            id: role.role_id().to_owned(),
+            tags: role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect(),
+            last_used_at: role.role_last_used().and_then(|used| used.last_used_date()).and_then(timestamp),
+        }))
     }
 }
 

@@ -52,10 +52,10 @@ pub(crate) fn findings_criteria(account: AccountId, only_ecr: bool) -> FilterCri
 
 /// The body of the last answer.
 #[derive(Debug, Default)]
-struct Body(Mutex<Vec<u8>>);
+pub(super) struct Body(Mutex<Vec<u8>>);
 
 #[derive(Debug)]
-struct Capture(Arc<Body>);
+pub(super) struct Capture(pub(super) Arc<Body>);
 
 impl Intercept for Capture {
     fn name(&self) -> &'static str {
@@ -75,6 +75,12 @@ impl Intercept for Capture {
 }
 
 impl Body {
+    /// Whether the answer has this member, by its JSON pointer. The SDK fills in what an answer leaves out.
+    pub(super) fn holds(&self, pointer: &str) -> bool {
+        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        serde_json::from_slice::<Value>(&bytes).is_ok_and(|body| body.pointer(pointer).is_some())
+    }
+
     /// The items of a list, as many as the SDK read of it: anything else is not what it seemed.
     fn items(&self, call: &Call, member: &str, expected: usize) -> Result<Vec<Value>, CallError> {
         let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);

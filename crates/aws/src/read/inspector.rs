@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aws_sdk_inspector2::types::{CoverageFilterCriteria, CoverageStringComparison, CoverageStringFilter};
+use aws_sdk_inspector2::types::{AutoEnable, CoverageFilterCriteria, CoverageStringComparison, CoverageStringFilter};
 use jiff::Timestamp;
 use scangap_model::AccountId;
 
+use super::history::{Body, Capture};
 use super::{NO_VALUE, Page, RegionReader, answered, send, timestamp};
 use crate::classify::CallError;
 use crate::meter::Call;
@@ -143,6 +144,19 @@ impl RegionReader {
             })
         });
         Ok(Page::of(rows, output.next_token()))
+    }
+
+    /// Whether ECR scanning is turned on for accounts that join the organization. AWS tells its administrator alone.
+    pub async fn auto_enable(&self, call: &Arc<Call>) -> Result<bool, CallError> {
+        let body = Arc::new(Body::default());
+        let attempt = || async {
+            let sent = self.inspector.describe_organization_configuration().customize();
+            let sent = sent.interceptor(call.watch()).interceptor(Capture(Arc::clone(&body))).send();
+            sent.await.map_err(|error| call.error(&error))
+        };
+        let output = self.port.ask(call, attempt).await?;
+        answered(call, body.holds("/autoEnable/ecr"))?;
+        Ok(output.auto_enable().is_some_and(AutoEnable::ecr))
     }
 
     /// The delegated administrator as Inspector knows it. `None`: there is none.

@@ -1,12 +1,15 @@
 //! `scangap simulate`: the simulated organization, served until interrupted.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use scangap_model::{Partition, Verdict};
 use scangap_policy::{
-    Caller, Context, Organization as InOrganization, PolicyDocument, REPOSITORY_ACTIONS, Request, Tags, verdicts,
+    Caller, Context, Organization as InOrganization, PolicyDocument, REPOSITORY_ACTIONS, Request, RoleIdentity, Tags,
+    verdicts,
 };
+use scangap_simorg::scenario::AccountSpec;
 use scangap_simorg::{Generate, Judge, Options, Question, Scenario, Simulator, Standing};
 use tokio_util::sync::CancellationToken;
 
@@ -64,7 +67,9 @@ pub(super) fn scenario(organization: &Organization) -> Result<Scenario, CliError
 
 pub(super) fn start(scenario: Scenario, port: u16, now: Timestamp) -> Result<Simulator, CliError> {
     let organization = scenario.organization.id.clone();
-    let judge = Judge(Arc::new(move |question: &Question<'_>| judge(question, &organization, now)));
+    let roles: BTreeMap<String, RoleIdentity> =
+        scenario.accounts.iter().map(|account| (account.id.clone(), inspector_role(account))).collect();
+    let judge = Judge(Arc::new(move |question: &Question<'_>| judge(question, &organization, &roles, now)));
     start_with(scenario, port, now, judge)
 }
 
@@ -72,8 +77,19 @@ pub(super) fn start_with(scenario: Scenario, port: u16, now: Timestamp, judge: J
     Simulator::start(Options { scenario, judge: Some(judge), now, port }).map_err(CliError::Simulator)
 }
 
+/// An account without the role has none to refuse: what scans there is the one that Inspector would make.
+fn inspector_role(account: &AccountSpec) -> RoleIdentity {
+    let role = &account.inspector_role;
+    RoleIdentity { id: role.exists.then(|| role.id_in(&account.id)), tags: Tags::Known(role.tags.clone()) }
+}
+
 /// What scangap's own evaluator says of a text that the scenario does not list.
-fn judge(question: &Question<'_>, organization: &str, as_of: Timestamp) -> Option<Standing> {
+fn judge(
+    question: &Question<'_>,
+    organization: &str,
+    roles: &BTreeMap<String, RoleIdentity>,
+    as_of: Timestamp,
+) -> Option<Standing> {
     let document = PolicyDocument::parse(question.policy).ok()?;
     let request = Request {
         partition: Partition::of_region(question.region.as_str()),
@@ -82,9 +98,10 @@ fn judge(question: &Question<'_>, organization: &str, as_of: Timestamp) -> Optio
         repository: question.repository.parse().ok(),
         organization: InOrganization::Member { id: organization.to_owned(), path: None },
         tags: Tags::Unknown,
+        inspector_role: roles.get(question.account.as_str()).cloned().unwrap_or(RoleIdentity::UNKNOWN),
         principal: Caller::Inspector,
         as_of,
-        stated: std::collections::BTreeMap::new(),
+        stated: BTreeMap::new(),
     };
     match verdicts(&[&document], &Context::new(&request)).fold(REPOSITORY_ACTIONS) {
         Verdict::Allowed => Some(Standing::Allowed),

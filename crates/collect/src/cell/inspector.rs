@@ -2,7 +2,9 @@
 
 use scangap_aws::CallError;
 use scangap_aws::read::{AccountStatus, AccountStatuses, CoverageFilter};
-use scangap_model::{AccountId, Api, Asked, CoverageRow, CoverageSource, Gap, GapKind, Observed, RegionName};
+use scangap_model::{
+    AccountId, Api, Asked, CoverageRow, CoverageSource, Gap, GapKind, Observed, RegionName, RescanDurations,
+};
 
 use super::Cell;
 use crate::admin::{AdminView, Tallies};
@@ -15,6 +17,8 @@ pub(super) struct InspectorAnswers {
     pub(super) rows: Vec<CoverageRow>,
     pub(super) image_source: Asked<CoverageSource>,
     pub(super) images: Tallies,
+    pub(super) rescan_durations: Asked<RescanDurations>,
+    pub(super) auto_enable: Asked<bool>,
 }
 
 pub(super) async fn read(cell: &Cell<'_>, view: &AdminView, something: bool) -> InspectorAnswers {
@@ -55,6 +59,13 @@ pub(super) async fn read(cell: &Cell<'_>, view: &AdminView, something: bool) -> 
             answers.rows = if answers.source.gap().is_some() { of_administrator() } else { asked.rows };
         }
     }
+    if let Some(seen) = &seen {
+        answers.auto_enable = seen.auto_enable.clone();
+    }
+    // Where scanning is off nothing hangs on it, and whether AWS would say is not documented.
+    if something && !off {
+        answers.rescan_durations = rescan_durations(cell).await.into();
+    }
     match seen.as_ref().and_then(|seen| seen.images_of(cell.account)) {
         Some(images) => {
             answers.image_source = Observed::Known(CoverageSource::DelegatedAdministrator).into();
@@ -87,6 +98,8 @@ impl InspectorAnswers {
             rows: Vec::new(),
             image_source: Asked::NotNeeded,
             images: Tallies::new(),
+            rescan_durations: Asked::NotNeeded,
+            auto_enable: Asked::NotNeeded,
         }
     }
 }
@@ -104,6 +117,19 @@ fn not_in_the_answer(account: AccountId, region: &RegionName) -> Gap {
 fn statuses(cell: &Cell<'_>, status: &AccountStatus) -> (Observed<String>, Observed<String>) {
     let word = |word: &Option<String>| status_word(cell.account, cell.region, word.clone());
     (word(&status.status), word(&status.ecr_status))
+}
+
+async fn rescan_durations(cell: &Cell<'_>) -> Observed<RescanDurations> {
+    let api = Api::GetConfiguration;
+    let asked = cell.calls.call(api, |call| async move { cell.reader.rescan_durations(&call).await });
+    match asked.await {
+        Ok(Some(durations)) => Observed::Known(durations),
+        Ok(None) => {
+            let why = "the answer holds no re-scan durations";
+            Observed::unknown(cell.gap(CallError::malformed(api, "NoRescanDurations", why), ""))
+        }
+        Err(error) => Observed::unknown(cell.gap(error, "")),
+    }
 }
 
 async fn own_answer(cell: &Cell<'_>) -> Result<AccountStatuses, CallError> {

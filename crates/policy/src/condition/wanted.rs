@@ -200,6 +200,12 @@ fn text(
             Kleene::No
         }
         Value::Begins(start)
+            if comparison == Comparison::StringEqualsIgnoreCase
+                && template.literal().is_some_and(|text| !begins_ignoring_case(text, start)) =>
+        {
+            Kleene::No
+        }
+        Value::Begins(start)
             if comparison == Comparison::StringLike && template.matches_all_that_begin(start, fill) =>
         {
             Kleene::Yes
@@ -216,6 +222,11 @@ fn text(
         | Value::Between(..)
         | Value::Anything => Kleene::Open,
     }
+}
+
+/// Whether a text begins so and goes on.
+fn begins_ignoring_case(text: &str, start: &str) -> bool {
+    text.len() > start.len() && text.get(..start.len()).is_some_and(|begins| begins.eq_ignore_ascii_case(start))
 }
 
 /// An address as text is compared as text: a range never equals one.

@@ -1,12 +1,13 @@
 //! Names of principals that are not Inspector's role, though they look like it.
 
+use scangap_model::INSPECTOR_ROLE_NAME;
+
 use super::{Finding, Scene};
 use crate::document::{Effect, Statement};
 use crate::key::Kind;
 use crate::principal::PrincipalType;
 use crate::storable::is_unique_id;
 
-const ROLE: &str = "AWSServiceRoleForAmazonInspector2";
 const CLASSIC: &str = "AWSServiceRoleForAmazonInspector";
 const RESOURCE: &str = "role/aws-service-role/inspector2.amazonaws.com/AWSServiceRoleForAmazonInspector2";
 
@@ -95,7 +96,9 @@ pub(super) fn classic_role(scene: &Scene<'_>) -> Vec<Finding> {
 pub(super) fn path_missing(scene: &Scene<'_>) -> Vec<Finding> {
     each(scene, |text| {
         let (service, _, resource) = arn(text)?;
-        let named = service == "iam" && resource.starts_with("role/") && resource.rsplit('/').next() == Some(ROLE);
+        let named = service == "iam"
+            && resource.starts_with("role/")
+            && resource.rsplit('/').next() == Some(INSPECTOR_ROLE_NAME);
         (named && resource != RESOURCE && !resource.contains(['*', '?']))
             .then(|| format!("`{text}` has not the role's path"))
     })

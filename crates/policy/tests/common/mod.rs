@@ -19,8 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use scangap_model::{Partition, Verdict};
 use scangap_policy::{
-    Action, Caller, Context, Decision, Organization, PolicyDocument, REPOSITORY_ACTIONS, Request, Tags, decide,
-    verdicts,
+    Action, Caller, Context, Decision, Organization, PolicyDocument, REPOSITORY_ACTIONS, Request, RoleIdentity, Tags,
+    decide, verdicts,
 };
 
 pub(crate) const ROLE: &str =
@@ -37,6 +37,7 @@ pub(crate) fn request() -> Request {
             path: Some("o-exampleorg/r-ab12/ou-ab12-1/".into()),
         },
         tags: Tags::Known(BTreeMap::from([("Scan".to_owned(), "yes".to_owned())])),
+        inspector_role: RoleIdentity::UNKNOWN,
         principal: Caller::Inspector,
         as_of: "2026-11-23T00:00:00Z".parse().expect("a time"),
         stated: BTreeMap::new(),

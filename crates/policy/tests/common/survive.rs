@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use scangap_model::Partition;
 use scangap_policy::{
-    ALL_ACTIONS, Caller, Context, Organization, PolicyDocument, PolicyKind, Request, Tags, decide, exempt, lint,
-    verdicts, why,
+    ALL_ACTIONS, Caller, Context, Organization, PolicyDocument, PolicyKind, Request, RoleIdentity, Tags, decide,
+    exempt, lint, verdicts, why,
 };
 
 pub(crate) fn survives(text: &str) {
@@ -16,6 +16,7 @@ pub(crate) fn survives(text: &str) {
         repository: Some("team/app".parse().expect("a repository")),
         organization: Organization::Unknown,
         tags: Tags::Unknown,
+        inspector_role: RoleIdentity::UNKNOWN,
         principal: Caller::Inspector,
         as_of: jiff::Timestamp::UNIX_EPOCH,
         stated: BTreeMap::new(),

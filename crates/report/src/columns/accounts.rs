@@ -5,7 +5,7 @@ use scangap_model::AccountOutcome;
 use super::{Column, Kind, Type, column};
 use crate::input::AccountRow;
 use crate::reading::Reading;
-use crate::value::{NOT_NEEDED, UNKNOWN, Value, asked, id, observed, plain};
+use crate::value::{NONE, NOT_NEEDED, UNKNOWN, Value, asked, id, observed, plain};
 
 pub(crate) enum Accounts {}
 
@@ -64,4 +64,10 @@ pub(crate) const ACCOUNTS: &[Column<Accounts>] = &[
             Reading::Partly { not_read, .. } => Value::List(not_read.iter().map(ToString::to_string).collect::<Vec<_>>().into()),
             Reading::Read | Reading::Skipped | Reading::Unreadable | Reading::NotReached => Value::Empty,
         }),
+    column("inspector_role_id", "Inspector's role", Type::Text, 24, "the id of Inspector's service-linked role, asked where a policy of the account names it or the role's tags; `none` where the account has no such role", "iam:GetRole",
+        |row| asked(&row.account.inspector_role, |role| plain(&role.id))),
+    column("inspector_role_tags", "Tags of Inspector's role", Type::List, 28, "the role's tags as KEY=VALUE; a JSON array", "iam:GetRole",
+        |row| asked(&row.account.inspector_role, |role| Value::List(role.tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().into()))),
+    column("inspector_role_last_used_at", "Inspector's role last used", Type::Time, 22, "when the role was last used; `none` where IAM remembers no use", "iam:GetRole",
+        |row| asked(&row.account.inspector_role, |role| role.last_used_at.map_or(Value::text(NONE), Value::Time))),
 ];

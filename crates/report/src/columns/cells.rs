@@ -69,6 +69,14 @@ pub(crate) const CELLS: &[Column<Cells>] = &[
         |row| Value::yes_no(row.simulated)),
     column("image_coverage_source", "Image coverage source", Type::Text, 24, "who listed the images' rows of coverage: the delegated administrator or the account itself", "inspector2:ListCoverage",
         |row| looked(row, &row.cell.image_coverage, |source| Value::text(source.word()))),
+    column("rescan_duration", "Re-scan after push", Type::Text, 18, "how long after a push Inspector scans an image again", "inspector2:GetConfiguration",
+        |row| looked(row, &row.cell.rescan_durations, |durations| plain(&durations.push))),
+    column("pull_date_rescan_duration", "Re-scan after pull", Type::Text, 18, "how long after a pull, or after it last ran, Inspector scans an image again", "inspector2:GetConfiguration",
+        |row| looked(row, &row.cell.rescan_durations, |durations| plain(&durations.pull))),
+    column("pull_date_rescan_mode", "Re-scan counts from", Type::Text, 18, "LAST_PULL_DATE or LAST_IN_USE_AT: what the former counts from", "inspector2:GetConfiguration",
+        |row| looked(row, &row.cell.rescan_durations, |durations| plain(&durations.pull_mode))),
+    column("auto_enable_ecr", "Auto-enable ECR", Type::Text, 16, "whether Inspector's delegated administrator has ECR scanning turned on for accounts that join", "inspector2:DescribeOrganizationConfiguration",
+        |row| looked(row, &row.cell.auto_enable, |on| Value::yes_no(*on))),
 ];
 
 pub(crate) fn scan_rules<'r>(rules: &[ScanRule]) -> Value<'r> {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use scangap_assess::{Coverage, ImageCoverage, ImagesCovered, LikelyCause};
-use scangap_model::{CellOutcome, Diagnosis};
+use scangap_model::{CellOutcome, Diagnosis, sanitize};
 
 use super::{Column, Kind, Type, column};
 use crate::input::RepositoryRow;
@@ -67,7 +67,7 @@ pub(crate) const REPOSITORIES: &[Column<Repositories>] = &[
     column("next_step", "Next step", Type::Text, 44, "what to do about it", "scangap", |row| Value::text(next_step(row))),
     column("repository_arn", "Repository ARN", Type::Text, 60, "the repository's ARN: the stable id of this row", "ecr:DescribeRepositories",
         |row| plain(&row.repository.arn)),
-    column("likely_cause", "Likely cause", Type::Text, 22, "for unreadable rows: policy_denies_auditor, or blocked_likely where coverage agrees; for undecided rows: denied_likely where coverage says ACCESS_DENIED, allowed_likely where an earlier audit shows an image scanned under the same policy", "scangap",
+    column("likely_cause", "Likely cause", Type::Text, 22, "for unreadable rows: policy_denies_auditor, or blocked_likely where coverage agrees; for undecided rows: denied_likely where coverage says ACCESS_DENIED, allowed_likely where an earlier audit shows an image scanned under the same policy; role_absent where the account has no service-linked role of Inspector's", "scangap",
         |row| row.likely_cause.map_or(Value::Empty, |cause| Value::text(cause.word()))),
     column("accepted", "Accepted", Type::Text, 10, "whether someone has signed for this diagnosis", "scangap", |_| Value::text("no")),
     column("simulated", "Simulated", Type::Text, 10, "yes where any answer came from a host that is not AWS's", "scangap",
@@ -142,8 +142,69 @@ pub(crate) fn next_step(row: &RepositoryRow<'_>) -> Cow<'static, str> {
                 "repair the registry's policy: exempt Inspector's role from the denying statement; the repository's own lets it in"
             })
         }
+        (_, Some(LikelyCause::RoleAbsent)) => Cow::Borrowed(
+            "the account has no service-linked role of Inspector's: enable ECR scanning in Inspector, which creates it, and audit again",
+        ),
+        (Diagnosis::Undecided, _) => undecided(row).unwrap_or(Cow::Borrowed(general)),
+        (Diagnosis::InspectorOff, _) => off(row),
         (Diagnosis::Limited, _) => limited(row),
         _ => Cow::Borrowed(general),
+    }
+}
+
+/// What is open may be so only because it could not be read.
+fn undecided(row: &RepositoryRow<'_>) -> Option<Cow<'static, str>> {
+    let hangs_on =
+        |word: &str| row.assessment.policy.depends_on.iter().any(|key| key.to_ascii_lowercase().starts_with(word));
+    let of_role = || row.account.and_then(|account| account.inspector_role.gap());
+    let gap = if hangs_on("aws:principaltag/") || hangs_on("aws:userid") {
+        of_role()
+    } else if hangs_on("aws:resourcetag/") || hangs_on("ecr:resourcetag/") {
+        row.repository.tags.gap()
+    } else if hangs_on("registry_policy_scope") {
+        row.cell.and_then(|cell| cell.registry_policy_scope.gap())
+    } else {
+        None
+    };
+    gap.map(|gap| Cow::Owned(format!("{} ({}): the verdict hangs on the answer", gap.hint(), gap.api)))
+}
+
+/// Whether others like it will come: where scanning is not turned on for accounts that join, enabling one mends one.
+fn off(row: &RepositoryRow<'_>) -> Cow<'static, str> {
+    let general = Diagnosis::InspectorOff.info().next_step;
+    match row.cell.and_then(|cell| cell.auto_enable.known()) {
+        Some(false) => Cow::Owned(format!(
+            "{general}; auto-enable of ECR scanning is off in this region, so accounts that join will be like this one"
+        )),
+        Some(true) => Cow::Owned(format!(
+            "{general}; auto-enable of ECR scanning is on in this region, so it was turned off here, or the account joined before"
+        )),
+        None => Cow::Borrowed(general),
+    }
+}
+
+/// AWS: a longer duration does not bring an image back that fell out of it.
+fn expired(row: &RepositoryRow<'_>) -> Cow<'static, str> {
+    let help = "pull an image that is still needed, or push a new digest";
+    let Some(durations) = row.cell.and_then(|cell| cell.rescan_durations.known()) else {
+        return Cow::Borrowed(
+            "pull an image that is still needed, or push a new digest; a longer re-scan duration helps later images only",
+        );
+    };
+    let from = if durations.pull_mode == "LAST_PULL_DATE" { "pull" } else { "use" };
+    Cow::Owned(format!(
+        "{help}; Inspector scans again for {} after a push and {} after the last {from}: longer durations help later images only",
+        in_words(&durations.push),
+        in_words(&durations.pull),
+    ))
+}
+
+/// `DAYS_14` is 14 days. A word that is not known here stays as it is.
+fn in_words(duration: &str) -> String {
+    match duration.strip_prefix("DAYS_") {
+        Some(days) => format!("{days} days"),
+        None if duration == "LIFETIME" => "its lifetime".to_owned(),
+        None => sanitize(duration),
     }
 }
 
@@ -162,9 +223,7 @@ fn limited(row: &RepositoryRow<'_>) -> Cow<'static, str> {
     let on_push = row.repository.scan_frequency.known().is_some_and(|word| word == "SCAN_ON_PUSH");
     Cow::Borrowed(match reason.map(String::as_str) {
         Some("SCAN_ELIGIBILITY_EXPIRED") if on_push => "push a new digest: scan on push looks at new images only",
-        Some("SCAN_ELIGIBILITY_EXPIRED") => {
-            "pull an image that is still needed, or push a new digest; or lengthen Inspector's re-scan duration"
-        }
+        Some("SCAN_ELIGIBILITY_EXPIRED") => return expired(row),
         Some("UNSUPPORTED_OS") => {
             "Inspector does not support the operating system of these images: accept, or scan them by other means"
         }

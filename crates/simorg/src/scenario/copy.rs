@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use scangap_model::{
     AccountFacts, AccountId, AccountOutcome, Asked, AuditFacts, CellFacts, CellOutcome, CoverageRow, CoverageSource,
-    CoveredImage, Observed, PolicyHash, RecordError, RegionName, Repositories, RepositoryRecord, ResyncFacts,
+    CoveredImage, Observed, PolicyHash, RecordError, RegionName, Repositories, RepositoryRecord, RescanDurations,
+    ResyncFacts, ServiceLinkedRole,
 };
 
 use super::file::{
     AccountSpec, CellSpec, CoverageSpec, DelaySpec, ImageSpec, LatencySpec, OrganizationSpec, OuSpec, PolicySpec,
-    RepositorySpec, RuleSpec, Scenario, TemplateSpec,
+    RepositorySpec, RoleSpec, RuleSpec, Scenario, TemplateSpec,
 };
 use crate::truth::Standing;
 
@@ -64,6 +65,7 @@ impl Scenario {
                 enable_writes_rules: false,
                 report_buckets: None,
                 inspector_regions: None,
+                no_auto_enable: no_auto_enable(facts),
                 not_implemented: Vec::new(),
             },
             organizational_units,
@@ -75,6 +77,26 @@ impl Scenario {
             delays: DelaySpec::default(),
         })
     }
+}
+
+/// What was not asked decides nothing: the role is there, without tags.
+fn inspector_role(fact: &Asked<ServiceLinkedRole>) -> RoleSpec {
+    match fact {
+        Asked::Answered(Observed::Known(role)) => RoleSpec {
+            exists: true,
+            id: Some(role.id.clone()),
+            tags: role.tags.clone(),
+            last_used_at: role.last_used_at.map(|time| time.to_string()),
+        },
+        Asked::Answered(Observed::Absent) => RoleSpec { exists: false, ..RoleSpec::default() },
+        Asked::Answered(Observed::Unknown(_)) | Asked::NotNeeded => RoleSpec::default(),
+    }
+}
+
+fn no_auto_enable(facts: &AuditFacts) -> Vec<String> {
+    let off = facts.cells.values().filter(|cell| cell.auto_enable.known() == Some(&false));
+    let regions: BTreeSet<String> = off.map(|cell| cell.region.to_string()).collect();
+    regions.into_iter().collect()
 }
 
 fn out_of_scope(id: AccountId, facts: &AuditFacts) -> AccountSpec {
@@ -89,6 +111,7 @@ fn out_of_scope(id: AccountId, facts: &AuditFacts) -> AccountSpec {
         opt_in_regions: regions.into_iter().collect(),
         inspector_member: false,
         inspector_policy: false,
+        inspector_role: RoleSpec::default(),
         cells: Vec::new(),
     }
 }
@@ -203,6 +226,7 @@ impl<'a> Copy<'a> {
             opt_in_regions: enabled,
             inspector_member: !asked_itself,
             inspector_policy: governed,
+            inspector_role: inspector_role(&account.inspector_role),
         }
     }
 
@@ -218,6 +242,13 @@ impl<'a> Copy<'a> {
             None => ecr == "ENABLED" || cell.inspector_status.known().is_some_and(|status| status == "ENABLED"),
         };
         let rules = cell.scan_rules.known().cloned().unwrap_or_default();
+        // A plan's own answer is the later one.
+        let counted = resync.and_then(|facts| facts.rescan_durations.known());
+        let durations = counted.or(cell.rescan_durations.known()).cloned().unwrap_or_else(|| RescanDurations {
+            push: "DAYS_14".to_owned(),
+            pull: "DAYS_14".to_owned(),
+            pull_mode: "LAST_IN_USE_AT".to_owned(),
+        });
         let templates = cell.templates.known().cloned().unwrap_or_default();
         CellSpec {
             region: cell.region.to_string(),
@@ -242,9 +273,9 @@ impl<'a> Copy<'a> {
             repositories,
             orphaned_coverage: Vec::new(),
             suppression_rules: resync.and_then(|facts| facts.suppression_rules.known().cloned()).unwrap_or_default(),
-            rescan_duration: resync
-                .and_then(|facts| facts.rescan_durations.known())
-                .map_or_else(|| "DAYS_14".to_owned(), |durations| durations.push.clone()),
+            rescan_duration: durations.push,
+            pull_date_rescan_duration: durations.pull,
+            pull_date_rescan_mode: durations.pull_mode,
         }
     }
 

@@ -77,6 +77,9 @@ pub struct OrganizationSpec {
     pub report_buckets: Option<Vec<String>>,
     /// Regions where Inspector exists; default: those of the table.
     pub inspector_regions: Option<Vec<String>>,
+    /// Regions where Inspector's administrator has ECR scanning not turned on for accounts that join.
+    #[serde(default)]
+    pub no_auto_enable: Vec<String>,
     /// Operations that answer that they do not exist, such as `account:ListRegions`.
     #[serde(default)]
     pub not_implemented: Vec<String>,
@@ -137,8 +140,36 @@ pub struct AccountSpec {
     /// Whether an Inspector policy of the organization governs the account: nobody turns anything off or on by hand.
     #[serde(default)]
     pub inspector_policy: bool,
+    /// Inspector's service-linked role.
+    #[serde(default)]
+    pub inspector_role: RoleSpec,
     #[serde(default)]
     pub cells: Vec<CellSpec>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RoleSpec {
+    /// Whether the account has it at all.
+    pub exists: bool,
+    /// Default: made up from the account's id.
+    pub id: Option<String>,
+    pub tags: BTreeMap<String, String>,
+    /// Default: not within the time that IAM remembers.
+    pub last_used_at: Option<String>,
+}
+
+impl Default for RoleSpec {
+    fn default() -> Self {
+        Self { exists: true, id: None, tags: BTreeMap::new(), last_used_at: None }
+    }
+}
+
+impl RoleSpec {
+    /// As long as AWS's.
+    pub fn id_in(&self, account: &str) -> String {
+        self.id.clone().unwrap_or_else(|| format!("AROASIMUL{account}"))
+    }
 }
 
 fn active() -> String {
@@ -181,10 +212,20 @@ pub struct CellSpec {
     /// How long images are scanned again after a push: `DAYS_14`, `LIFETIME`, ...
     #[serde(default = "days_14")]
     pub rescan_duration: String,
+    /// How long after a pull, or after it last ran.
+    #[serde(default = "days_14")]
+    pub pull_date_rescan_duration: String,
+    /// `LAST_PULL_DATE` or `LAST_IN_USE_AT`.
+    #[serde(default = "last_in_use")]
+    pub pull_date_rescan_mode: String,
 }
 
 fn days_14() -> String {
     "DAYS_14".to_owned()
+}
+
+fn last_in_use() -> String {
+    "LAST_IN_USE_AT".to_owned()
 }
 
 fn enabled() -> String {

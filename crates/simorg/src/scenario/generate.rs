@@ -2,7 +2,7 @@
 
 use super::file::{
     AccountSpec, CellSpec, DelaySpec, ImageSpec, LatencySpec, OrganizationSpec, OuSpec, PolicySpec, RepositorySpec,
-    RuleSpec, Scenario, TemplateSpec,
+    RoleSpec, RuleSpec, Scenario, TemplateSpec,
 };
 use crate::truth::Standing;
 
@@ -86,6 +86,7 @@ impl Generate {
                     opt_in_regions: Vec::new(),
                     inspector_member: true,
                     inspector_policy: false,
+                    inspector_role: RoleSpec::default(),
                     cells,
                 }
             })
@@ -105,6 +106,7 @@ impl Generate {
                 enable_writes_rules: false,
                 report_buckets: None,
                 inspector_regions: None,
+                no_auto_enable: Vec::new(),
                 not_implemented: Vec::new(),
             },
             organizational_units: ous,
@@ -148,6 +150,8 @@ impl Generate {
             orphaned_coverage: Vec::new(),
             suppression_rules: Vec::new(),
             rescan_duration: "DAYS_14".to_owned(),
+            pull_date_rescan_duration: "DAYS_14".to_owned(),
+            pull_date_rescan_mode: "LAST_IN_USE_AT".to_owned(),
         }
     }
 }

@@ -124,6 +124,8 @@ impl RegistryLevel for Option<&Cell> {
             orphaned_coverage: Vec::new(),
             suppression_rules: Vec::new(),
             rescan_duration: cell.rescan_duration.clone(),
+            pull_date_rescan_duration: cell.pull_date_rescan_duration.clone(),
+            pull_date_rescan_mode: cell.pull_date_rescan_mode.clone(),
         })
     }
 }

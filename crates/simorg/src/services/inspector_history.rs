@@ -18,6 +18,7 @@ pub(super) fn answer(
     Some(match request.operation.as_str() {
         "ListFindings" => findings(world, caller, request, region),
         "ListFilters" => filters(world, caller, request, region),
+        "DescribeOrganizationConfiguration" => organization_configuration(world, caller, region),
         "GetConfiguration" => Ok(configuration(world, caller, request, region)),
         "ListAccountPermissions" => Ok(permissions(world, caller)),
         "ListUsageTotals" => Ok(usage(request)),
@@ -110,11 +111,28 @@ fn filters(world: &World, caller: &Caller, request: &Incoming, region: &RegionNa
 
 fn configuration(world: &World, caller: &Caller, request: &Incoming, region: &RegionName) -> Value {
     let account = request.text("accountId").and_then(|id| id.parse().ok()).unwrap_or(caller.account);
-    let duration = world.cell_ref(account, region).map_or("DAYS_14", |cell| cell.rescan_duration.as_str());
+    let cell = world.cell_ref(account, region).cloned().unwrap_or_default();
     json!({"ecrConfiguration": {"rescanDurationState": {
-        "rescanDuration": duration, "status": "SUCCESS", "updatedAt": 0,
-        "pullDateRescanDuration": "DAYS_14", "pullDateRescanMode": "LAST_IN_USE_AT",
+        "rescanDuration": cell.rescan_duration, "status": "SUCCESS", "updatedAt": 0,
+        "pullDateRescanDuration": cell.pull_date_rescan_duration, "pullDateRescanMode": cell.pull_date_rescan_mode,
     }}})
+}
+
+/// AWS: asked by anyone but the delegated administrator, the call is refused.
+fn organization_configuration(world: &World, caller: &Caller, region: &RegionName) -> Result<Value, WireError> {
+    if world.inspector_admin != Some(caller.account) {
+        return Err(WireError::access_denied(
+            "AccessDeniedException",
+            &caller.arn,
+            "inspector2:DescribeOrganizationConfiguration",
+            "because it is not the delegated administrator",
+        ));
+    }
+    let ecr = !world.organization.no_auto_enable.iter().any(|name| name == region.as_str());
+    Ok(json!({
+        "autoEnable": {"ec2": true, "ecr": ecr, "lambda": false, "lambdaCode": false},
+        "maxAccountLimitReached": false,
+    }))
 }
 
 /// AWS: fewer where the account is a member or governed by an organization policy.

@@ -1,4 +1,4 @@
-//! The query protocol with XML answers, for STS.
+//! The query protocol with XML answers, for STS and IAM.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -26,7 +26,7 @@ fn decode(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
@@ -50,8 +50,13 @@ pub(crate) fn xml_result(operation: &str, fields: &[(&str, String)]) -> String {
     if let Some(closing) = open {
         let _ = write!(body, "</{closing}>");
     }
+    xml_answer("https://sts.amazonaws.com/doc/2011-06-15/", operation, &body)
+}
+
+/// An answer whose content is written already.
+pub(crate) fn xml_answer(namespace: &str, operation: &str, body: &str) -> String {
     format!(
-        "<{operation}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{operation}Result>{body}</{operation}Result>\
+        "<{operation}Response xmlns=\"{namespace}\"><{operation}Result>{body}</{operation}Result>\
          <ResponseMetadata><RequestId>00000000-0000-0000-0000-000000000000</RequestId></ResponseMetadata></{operation}Response>"
     )
 }

@@ -7,7 +7,7 @@ use super::{WireError, parse_form};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
-    /// Form in, XML out: STS.
+    /// Form in, XML out: STS, IAM.
     Query,
     /// `X-Amz-Target`, JSON 1.1: Organizations, ECR.
     Json,
@@ -35,6 +35,7 @@ const INSPECTOR_PATHS: &[(&str, &str)] = &[
     ("/findings/list", "ListFindings"),
     ("/filters/list", "ListFilters"),
     ("/configuration/get", "GetConfiguration"),
+    ("/organizationconfiguration/describe", "DescribeOrganizationConfiguration"),
     ("/accountpermissions/list", "ListAccountPermissions"),
     ("/usage/list", "ListUsageTotals"),
     ("/reporting/create", "CreateFindingsReport"),
@@ -63,11 +64,11 @@ pub(crate) fn parse(path: &str, header: impl Fn(&str) -> Option<String>, body: &
             _ => return Err(unknown()),
         };
         (Protocol::Json, service, operation.to_owned(), json())
-    } else if signed_for == "sts" {
+    } else if let Some(service) = ["sts", "iam"].into_iter().find(|service| *service == signed_for) {
         let form = parse_form(&String::from_utf8_lossy(body));
         let operation = form.get("Action").cloned().ok_or_else(unknown)?;
         let input = form.into_iter().map(|(key, value)| (key, Value::String(value))).collect();
-        (Protocol::Query, "sts", operation, Value::Object(input))
+        (Protocol::Query, service, operation, Value::Object(input))
     } else {
         let (service, paths) = match signed_for.as_str() {
             "inspector2" => ("inspector2", INSPECTOR_PATHS),
@@ -106,7 +107,7 @@ impl Incoming {
         let from_arn = |arn: &str| arn.split_once(":repository/").map_or(arn, |(_, name)| name).to_owned();
         if let Some(name) = self.text("repositoryName") {
             name.to_owned()
-        } else if let Some(arn) = self.text("resourceArn").or_else(|| self.text("RoleArn")) {
+        } else if let Some(arn) = ["resourceArn", "RoleArn", "RoleName"].iter().find_map(|key| self.text(key)) {
             from_arn(arn)
         } else if let Some(names) =
             ["repositoryNames", "accountIds"].iter().find_map(|key| self.input.get(key)?.as_array())

@@ -55,6 +55,7 @@ impl World {
                     regions,
                     inspector_member: spec.inspector_member,
                     inspector_policy: spec.inspector_policy,
+                    inspector_role: spec.inspector_role.clone(),
                     cells,
                 },
             );
@@ -138,6 +139,8 @@ impl Builder<'_> {
             orphaned_coverage: spec.orphaned_coverage.clone(),
             suppression_rules: spec.suppression_rules.clone(),
             rescan_duration: spec.rescan_duration.clone(),
+            pull_date_rescan_duration: spec.pull_date_rescan_duration.clone(),
+            pull_date_rescan_mode: spec.pull_date_rescan_mode.clone(),
         };
         let registry_denies = spec.registry_policy_scope == "V2"
             && self

@@ -115,6 +115,12 @@ pub(super) fn state(command: &Explain, request: &mut Request) -> Result<(), CliE
             request.tags = Tags::Known(tags.iter().map(|text| pair(text, "a tag")).collect::<Result<_, _>>()?);
         }
     }
+    let role_tags = match command.role_tag.as_slice() {
+        [] if command.no_role_tags => Some(std::collections::BTreeMap::new()),
+        [] => None,
+        tags => Some(tags.iter().map(|text| pair(text, "a tag")).collect::<Result<_, _>>()?),
+    };
+    request::inspector_role(request, command.role_id.as_deref(), role_tags)?;
     for text in &command.context {
         let (key, value) = pair(text, "a context key with its value")?;
         request::state(request, &key, Stated::Values(vec![value]))?;

@@ -40,6 +40,10 @@ struct Line<'l> {
     organization: Membership,
     /// Left out: not known.
     tags: Option<BTreeMap<String, String>>,
+    /// Of Inspector's role.
+    role_id: Option<String>,
+    /// Of Inspector's role: `{}` is none, and left out is not known.
+    role_tags: Option<BTreeMap<String, String>>,
     #[serde(borrow)]
     registry_policy: Option<&'l RawValue>,
     registry_policy_scope: Option<String>,
@@ -233,6 +237,7 @@ fn request(line: &Line<'_>, now: Timestamp) -> Result<Request, String> {
         Membership::In(given) => request::organization(&given.id, given.path.as_deref())?,
     };
     request.tags = line.tags.clone().map_or(Tags::Unknown, Tags::Known);
+    request::inspector_role(&mut request, line.role_id.as_deref(), line.role_tags.clone())?;
     for (key, value) in &line.context {
         let scalar = |value: &Value| match value {
             Value::String(text) => Ok(text.clone()),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use scangap_model::{AccountId, Partition, inspector_role_arn};
 use scangap_policy::{
-    ALL_ACTIONS, Action, Caller, Organization, PolicyKind, REPOSITORY_ACTIONS, Request, Stated, Tags,
+    ALL_ACTIONS, Action, Caller, Organization, PolicyKind, REPOSITORY_ACTIONS, Request, RoleIdentity, Stated, Tags,
 };
 
 use super::question::action;
@@ -66,6 +66,7 @@ pub(super) fn at(
         },
         organization: Organization::Unknown,
         tags: Tags::Unknown,
+        inspector_role: RoleIdentity::UNKNOWN,
         principal: match principal {
             Some(text) if *text != inspector_role_arn(partition, account) => {
                 Caller::parse(text, partition).map_err(|error| Wrong::new(text, "a principal", error.to_string()))?
@@ -95,6 +96,32 @@ pub(super) fn organization(id: &str, path: Option<&str>) -> Result<Organization,
         }
         _ => Ok(Organization::Member { id: id.to_owned(), path }),
     }
+}
+
+/// What is said of Inspector's role: its id, and its tags.
+pub(super) fn inspector_role(
+    request: &mut Request,
+    id: Option<&str>,
+    tags: Option<BTreeMap<String, String>>,
+) -> Result<(), Wrong> {
+    let said = id.map(str::to_owned).or_else(|| tags.as_ref().map(|_| "the tags of a role".to_owned()));
+    if let Some(said) = said.filter(|_| request.principal != Caller::Inspector) {
+        let hint = "they are of Inspector's role, and somebody else calls: state aws:userid or aws:PrincipalTag/KEY";
+        return Err(Wrong::new(&said, "known of the principal", hint));
+    }
+    if let Some(id) = id {
+        let shaped = id.strip_prefix("AROA").is_some_and(|rest| {
+            !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+        });
+        if !shaped {
+            return Err(Wrong::new(id, "the id of a role", "ids of roles look like AROAEXAMPLEID00000001"));
+        }
+        request.inspector_role.id = Some(id.to_owned());
+    }
+    if let Some(tags) = tags {
+        request.inspector_role.tags = Tags::Known(tags);
+    }
+    Ok(())
 }
 
 /// What is known better of a context key. Each key has a value, is absent, or is unknown: one of them, said once.
