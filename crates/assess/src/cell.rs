@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use scangap_model::{Api, Asked, AuditFacts, Cause, CellFacts, Gap, GapKind, Observed, Verdict};
-use scangap_policy::{ALL_ACTIONS, Action, Context, REPOSITORY_ACTIONS, decide, verdicts};
+use scangap_policy::{Action, Context, INSPECTOR_ACTIONS, REPOSITORY_ACTIONS, decide, verdicts};
 
 use crate::policies::{self, Found, Policies, Scope};
 
@@ -58,22 +58,23 @@ pub(crate) fn assess(
         let scope = policies::scope(cell);
         let found = if scope == Scope::V1 { Found::None } else { policies::find(policies, fact) };
         let mut depends_on = BTreeSet::new();
-        let of_actions = ALL_ACTIONS.iter().filter(|action| !action.is_on_repository()).map(|&action| match &found {
-            Found::None => Verdict::Allowed,
-            Found::Unread => Verdict::Unknown,
-            Found::Document(document) => {
-                let decision = decide(&[document], action, &context);
-                if decision.verdict != Verdict::Allowed && scope == Scope::Unknown {
-                    depends_on.insert("REGISTRY_POLICY_SCOPE".to_owned());
-                    return Verdict::Depends;
+        let of_actions =
+            INSPECTOR_ACTIONS.iter().filter(|action| !action.is_on_repository()).map(|&action| match &found {
+                Found::None => Verdict::Allowed,
+                Found::Unread => Verdict::Unknown,
+                Found::Document(document) => {
+                    let decision = decide(&[document], action, &context);
+                    if decision.verdict != Verdict::Allowed && scope == Scope::Unknown {
+                        depends_on.insert("REGISTRY_POLICY_SCOPE".to_owned());
+                        return Verdict::Depends;
+                    }
+                    if decision.verdict == Verdict::Denied {
+                        assessment.registry_denied_actions.push(action);
+                    }
+                    depends_on.extend(decision.depends_on);
+                    decision.verdict
                 }
-                if decision.verdict == Verdict::Denied {
-                    assessment.registry_denied_actions.push(action);
-                }
-                depends_on.extend(decision.depends_on);
-                decision.verdict
-            }
-        });
+            });
         assessment.registry_verdict = Some(Verdict::fold(of_actions.collect::<Vec<_>>()));
         assessment.registry_depends_on = depends_on.into_iter().collect();
         if let Observed::Known(hash) = fact {

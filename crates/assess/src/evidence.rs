@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use scangap_model::{AccountId, Asked, AuditFacts, CellFacts, CellOutcome, RegionName, RepositoryFacts, Verdict};
-use scangap_policy::{ALL_ACTIONS, Action, Context, PolicyDocument, REPOSITORY_ACTIONS, Request, decide, exempt};
+use scangap_policy::{Action, Context, INSPECTOR_ACTIONS, PolicyDocument, REPOSITORY_ACTIONS, Request, decide, exempt};
 
 use crate::policies::{self, Found};
 use crate::repository;
@@ -69,7 +69,7 @@ pub fn registry_policy_evidence(
     let text = cell.registry_policy.known().and_then(|hash| facts.policies.get(hash))?;
     let tags = example.map_or(&Asked::NotNeeded, |repository| &repository.tags);
     let name = example.map(|repository| &repository.name);
-    evidence(text, ALL_ACTIONS, &policies::request(facts, account, region, name, tags, as_of))
+    evidence(text, INSPECTOR_ACTIONS, &policies::request(facts, account, region, name, tags, as_of))
 }
 
 /// What the policies together would decide about a repository if its own had this text.
@@ -87,5 +87,5 @@ pub fn verdict_with_policy(facts: &AuditFacts, repository: &RepositoryFacts, tex
     let policies = policies::parse_all(&registry.into_iter().collect());
     let Ok(own) = PolicyDocument::parse(text) else { return Verdict::Unknown };
     let request = policies::request(facts, account, region, Some(&repository.name), &repository.tags, as_of);
-    repository::judge(&policies, &Found::Document(&own), cell, &request).verdict
+    repository::judge(&policies, &Found::Document(&own), cell, &request, REPOSITORY_ACTIONS).verdict
 }

@@ -8,6 +8,7 @@ mod losses;
 mod organization;
 mod policies;
 mod repository;
+mod writer;
 
 pub use cell::CellAssessment;
 pub use coverage::{Coverage, ImageCoverage, ImageTotals, ImagesCovered, images_of, of as coverage_of};
@@ -17,3 +18,4 @@ pub use losses::{CellLosses, CellToCount, ELIGIBLE_DAYS, LostImage, RescanCost, 
 pub use organization::{Assessment, CellKey, JudgedRecord, assess};
 pub use policies::request as inspector_request;
 pub use repository::{LikelyCause, PolicyAssessment, RepositoryAssessment};
+pub use writer::{WriteAccess, write_access, write_role};

@@ -103,7 +103,8 @@ impl CellView<'_> {
         let (account, region) = (repository.account, &repository.region);
         let request =
             policies::request(self.facts, account, region, Some(&repository.name), &repository.tags, self.as_of);
-        judge(self.policies, &policies::find(self.policies, &repository.policy), self.cell, &request)
+        let own = policies::find(self.policies, &repository.policy);
+        judge(self.policies, &own, self.cell, &request, REPOSITORY_ACTIONS)
     }
 
     /// Whether IAM was asked for Inspector's role of the account, and has none.
@@ -163,7 +164,13 @@ impl CellView<'_> {
 }
 
 /// Denied if any action is; else unknown if a policy is unread; else depends if any does; else allowed.
-pub(crate) fn judge(policies: &Policies, own: &Found<'_>, cell: &CellFacts, request: &Request) -> PolicyAssessment {
+pub(crate) fn judge(
+    policies: &Policies,
+    own: &Found<'_>,
+    cell: &CellFacts,
+    request: &Request,
+    actions: &[Action],
+) -> PolicyAssessment {
     let scope = policies::scope(cell);
     let registry = match (&cell.registry_policy, scope) {
         (_, Scope::V1) => Found::None,
@@ -176,7 +183,7 @@ pub(crate) fn judge(policies: &Policies, own: &Found<'_>, cell: &CellFacts, requ
     let mut depends_on = BTreeSet::new();
     let mut verdicts = Vec::new();
     let context = Context::new(request);
-    for &action in REPOSITORY_ACTIONS {
+    for &action in actions {
         let mine = own.decide(action, &context);
         let theirs = registry.decide(action, &context);
         let verdict = combine(mine.as_ref(), theirs.as_ref(), scope, &mut depends_on);

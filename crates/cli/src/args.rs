@@ -342,6 +342,9 @@ pub struct Plan {
     /// Save what re-syncs would delete into the plan's folder now; an apply makes its own backup before its first write
     #[arg(long, requires = "out")]
     pub backup: bool,
+    /// Role that will write: the plan says whether it gets through each policy as it is; default: judged for any role
+    #[arg(long, value_name = "NAME")]
+    pub write_role_name: Option<String>,
     /// How long a repository must have been stale before a re-sync: it may refresh by itself
     #[arg(long, value_name = "DURATION", default_value = "24h")]
     pub min_age: String,
@@ -481,7 +484,7 @@ pub struct Explain {
     /// The time that date conditions are judged at; default: now
     #[arg(long, value_name = "TIME")]
     pub as_of: Option<String>,
-    /// Only these actions
+    /// Only these actions, of any of ECR's; default: those of Inspector's role
     #[arg(long, value_name = "ACTION", value_delimiter = ',')]
     pub action: Vec<String>,
     /// Read one JSON object a line from standard input and answer one a line: see docs/explain.md

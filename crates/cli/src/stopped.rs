@@ -13,9 +13,11 @@ pub(crate) fn exit(stop: &Stop) -> Exit {
         | Stop::LossesGrew { .. }
         | Stop::Journal(JournalError::OtherPlan(_) | JournalError::Damaged { .. }) => Exit::Data,
         Stop::Blocklisted { .. } | Stop::FindingsReports(_) | Stop::Begun(_) | Stop::NothingToResume(_) => Exit::Usage,
-        Stop::Role { .. } | Stop::WrongAccount { .. } | Stop::Identity(_) | Stop::OtherCaller { .. } => {
-            Exit::NoPermission
-        }
+        Stop::Role { .. }
+        | Stop::KeptOut { .. }
+        | Stop::WrongAccount { .. }
+        | Stop::Identity(_)
+        | Stop::OtherCaller { .. } => Exit::NoPermission,
         Stop::Interrupted => Exit::Interrupted,
         Stop::OnlyBroughtBack => Exit::Finished,
         Stop::Organization(_)
@@ -51,6 +53,10 @@ pub(crate) fn hint(stop: &Stop, again: &str) -> String {
         }
         Stop::Role { .. } | Stop::WrongAccount { .. } => {
             "name roles that exist in each account with --role-name and --write-role-name; they must trust this caller"
+                .to_owned()
+        }
+        Stop::KeptOut { .. } => {
+            "name a write role that the policy lets through, or have somebody change it whom it does: plan.md has the commands"
                 .to_owned()
         }
         Stop::FindingsReports(_) => {

@@ -8,6 +8,7 @@ mod closing;
 mod document;
 mod findings_report;
 mod journal;
+mod kept_out;
 mod pages;
 mod repair;
 mod run;

@@ -133,6 +133,12 @@ fn policy(step: &PolicyStep) -> Value {
         "before_file": format!("{folder}/before.json"),
         "after_file": format!("{folder}/after.json"),
         "policy_verdict_after": Verdict::Allowed.word(),
+        "write_role": {
+            "name": step.write_role_name,
+            "verdict": step.write_access.verdict.word(),
+            "statements": step.write_access.responsible_statements,
+            "depends_on": step.write_access.depends_on,
+        },
         "also_written_by": step.sources,
         "sources_not_looked_for": step.sources_not_looked_for,
         // A policy that has another source is repaired there, or it comes back.

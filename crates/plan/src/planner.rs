@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use scangap_assess::{Assessment, RepositoryAssessment, Selection, policy_evidence, selects, verdict_with_policy};
-use scangap_model::{
-    AccountFacts, AccountId, AuditFacts, CellFacts, Diagnosis, RecordError, RegionName, Repositories, RepositoryFacts,
-    RepositoryTags, ResyncFacts, Verdict,
+use scangap_assess::{
+    Assessment, RepositoryAssessment, Selection, inspector_request, policy_evidence, selects, verdict_with_policy,
+    write_access, write_role,
 };
+use scangap_model::{
+    AccountFacts, AccountId, AuditFacts, CellFacts, CellOutcome, Diagnosis, RecordError, RegionName, Repositories,
+    RepositoryFacts, RepositoryTags, ResyncFacts, Verdict,
+};
+use scangap_policy::Request;
 
 use crate::refusal::{Refusal, Refused};
 use crate::resync::{NotLetIn, Stale, resync};
@@ -58,6 +62,8 @@ pub struct Wishes {
     pub blocklist: Vec<AccountId>,
     /// Cells that may be re-synced although ECR is their only scan type, so that everything of Inspector there goes.
     pub only_scan_type: Vec<(AccountId, RegionName)>,
+    /// The role that will write, where it is known already.
+    pub write_role_name: Option<String>,
     pub min_age: SignedDuration,
     /// The same as it was written.
     pub min_age_text: String,
@@ -114,6 +120,7 @@ impl Wishes {
                 .iter()
                 .map(|(account, region)| format!("{account}:{region}"))
                 .collect::<Vec<_>>(),
+            "write_role_name": self.write_role_name,
             "min_age": self.min_age_text,
         })
     }
@@ -300,7 +307,14 @@ fn repair(
     }
     let account = source.facts.accounts.get(&facts.account);
     let cell = source.facts.cells.get(&(facts.account, facts.region.clone()));
+    let writer = write_role(source.facts.organization.partition, facts.account, wishes.write_role_name.as_deref());
+    let name = Some(&facts.name);
+    let asked = inspector_request(source.facts, facts.account, &facts.region, name, &facts.tags, source.as_of);
+    let unread = CellFacts::unasked(facts.account, facts.region.clone(), CellOutcome::NotReached);
+    let by_writer = Request { principal: writer, ..asked };
     Ok(PolicyStep {
+        write_access: write_access(&by_writer, &evidence.text, cell.unwrap_or(&unread), &source.facts.policies),
+        write_role_name: wishes.write_role_name.clone(),
         id: format!("policy-{number:04}"),
         account: facts.account,
         account_name: account.and_then(|account| account.name.known().cloned()),

@@ -356,19 +356,18 @@ fn policy(step: &PolicyStep, text: &mut String) {
         let _ = writeln!(text, "- responsible: {}", code_span(statement));
     }
     text.push_str("- decided with the new policy: allowed\n");
+    let _ = writeln!(text, "- {}", code_span(&step.who_gets_through()));
     for source in &step.sources {
         let _ = writeln!(text, "- also written by {}: repair it there too", code_span(source));
     }
     let (gone, kept) = (deleted_principals(&step.before), deleted_principals(&step.after));
-    for id in gone.iter().filter(|id| !kept.contains(id)) {
-        let _ = writeln!(
-            text,
-            "- leaves out {}: it stood for a principal that was deleted, and ECR would refuse to store it",
-            code_span(id)
-        );
+    for one in gone.iter().filter(|one| !kept.contains(one)) {
+        let what = code_span(&one.what);
+        let _ = writeln!(text, "- leaves out {what}, {}: ECR would refuse to store it", one.why);
     }
-    for id in &kept {
-        let _ = writeln!(text, "- **ECR will refuse `after.json`**: it names {}, a deleted principal", code_span(id));
+    for one in &kept {
+        let what = code_span(&one.what);
+        let _ = writeln!(text, "- **ECR will refuse `after.json`**: it names {what}, {}", one.why);
     }
     let _ = writeln!(text, "- files: `{}`\n", folder(step));
     text.push_str(&code_block("diff", &difference(step)));
@@ -392,7 +391,7 @@ fn policy(step: &PolicyStep, text: &mut String) {
     text.push_str("\nChange it:\n\n");
     text.push_str(&code_block("sh", &put("after")));
     if !gone.is_empty() {
-        let ids: Vec<String> = gone.iter().map(|id| code_span(id)).collect();
+        let ids: Vec<String> = gone.iter().map(|one| code_span(&one.what)).collect();
         let _ = writeln!(
             text,
             "\n**`before.json` cannot be restored as it is**: ECR refuses a text that names {}. Take it out first.",

@@ -22,13 +22,20 @@ pub fn plan_schema() -> Value {
     let sha = json!({"type": "string", "pattern": "^[0-9a-f]{64}$"});
     let repair = json!({
         "type": "object",
-        "required": ["id", "kind", "account_id", "region", "repository", "repository_arn", "before_canonical_sha256", "after_canonical_sha256", "before_sha256", "after_sha256", "before_file", "after_file", "call", "way_back"],
+        "required": ["id", "kind", "account_id", "region", "repository", "repository_arn", "before_canonical_sha256", "after_canonical_sha256", "before_sha256", "after_sha256", "before_file", "after_file", "call", "write_role", "way_back"],
         "properties": {
             "id": text, "kind": {"const": "repair_policy"}, "account_id": account,
             "account_name": {"type": ["string", "null"]}, "region": text, "repository": text, "repository_arn": text,
             "diagnosis": text, "responsible_statements": texts, "call": {"type": "object"},
             "before_canonical_sha256": sha, "after_canonical_sha256": sha, "before_sha256": sha, "after_sha256": sha, "before_file": text, "after_file": text,
-            "policy_verdict_after": {"const": "allowed"}, "also_written_by": texts, "sources_not_looked_for": texts, "made_by": text, "way_back": text,
+            "policy_verdict_after": {"const": "allowed"},
+            "write_role": {
+                "type": "object",
+                "description": "whether the role that writes gets through the policies as they are; null: judged for any role of the account",
+                "required": ["name", "verdict", "statements", "depends_on"],
+                "properties": {"name": {"type": ["string", "null"]}, "verdict": text, "statements": texts, "depends_on": texts},
+            },
+            "also_written_by": texts, "sources_not_looked_for": texts, "made_by": text, "way_back": text,
         },
     });
     let resync = json!({

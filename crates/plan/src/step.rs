@@ -3,7 +3,8 @@
 use std::fmt::{self, Write};
 
 use jiff::Timestamp;
-use scangap_model::{AccountId, Diagnosis, Observed, Partition, RegionName, RepositoryName};
+use scangap_assess::WriteAccess;
+use scangap_model::{AccountId, Diagnosis, Observed, Partition, RegionName, RepositoryName, Verdict};
 
 use crate::refusal::Refused;
 use crate::resync::ResyncStep;
@@ -73,6 +74,9 @@ pub struct PolicyStep {
     pub repository_arn: String,
     pub diagnosis: Diagnosis,
     pub responsible_statements: Vec<String>,
+    /// Whether the write role, by this name or whatever it is called, gets through the policy as it is.
+    pub write_role_name: Option<String>,
+    pub write_access: WriteAccess,
     /// The text as it was read, and as it would be.
     pub before: String,
     pub after: String,
@@ -80,6 +84,32 @@ pub struct PolicyStep {
     pub sources: Vec<String>,
     /// Where nobody looked for another writer: tags that were not read, templates that could not be.
     pub sources_not_looked_for: Vec<&'static str>,
+}
+
+impl PolicyStep {
+    /// Whether the write role gets through the policy as it is, in a sentence.
+    pub fn who_gets_through(&self) -> String {
+        let who = match &self.write_role_name {
+            Some(name) => format!("the write role {name}"),
+            None => "a role of the account, whatever its name,".to_owned(),
+        };
+        in_words(&self.write_access, &who)
+    }
+}
+
+/// What policies say to a change by the write role.
+pub(crate) fn in_words(access: &WriteAccess, who: &str) -> String {
+    let by = access.responsible_statements.join(", ");
+    match access.verdict {
+        Verdict::Allowed => format!("{who} gets through the policy as it is"),
+        Verdict::Denied => format!(
+            "{who} does NOT get through the policy as it is ({by}): make the change as a principal that it lets through"
+        ),
+        Verdict::Depends => {
+            format!("whether {who} gets through the policy as it is hangs on {} ({by})", access.depends_on.join(", "))
+        }
+        Verdict::Unknown => format!("whether {who} gets through is not known: the registry's policy was not read"),
+    }
 }
 
 /// A repository that a person must decide.

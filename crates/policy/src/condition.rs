@@ -9,6 +9,7 @@ pub use operator::operator_names;
 pub(crate) use operator::{Comparison, Operator, Order, Quantifier};
 pub(crate) use wanted::{Filled, Wanted, filled, known_value, value};
 
+use crate::action::Class;
 use crate::context::{Context, Family, State, Value};
 use crate::document::Version;
 use crate::key::{Key, Kind};
@@ -47,13 +48,13 @@ impl Condition {
         format!("{} {}", self.operator_text, self.key.text)
     }
 
-    pub(crate) fn evaluate(&self, context: &Context<'_>, on_repository: bool) -> Outcome {
-        let one = |value: Value<'_>| self.present(std::iter::once(value), context, on_repository);
-        match context.state(&self.key, on_repository) {
+    pub(crate) fn evaluate(&self, context: &Context<'_>, class: Class) -> Outcome {
+        let one = |value: Value<'_>| self.present(std::iter::once(value), context, class);
+        match context.state(&self.key, class) {
             State::One(value) => Outcome::always(one(value)),
             State::Many(values) => {
                 let values = values.iter().map(|text| Value::Text(text));
-                Outcome::always(self.present(values, context, on_repository))
+                Outcome::always(self.present(values, context, class))
             }
             State::Absent => Outcome::always(self.absent()),
             State::Open => Outcome::always(one(Value::Anything).agree(self.absent())),
@@ -108,7 +109,7 @@ impl Condition {
         &self,
         mut values: impl Iterator<Item = Value<'v>>,
         context: &Context<'_>,
-        on_repository: bool,
+        class: Class,
     ) -> Kleene {
         let operator = self.operator;
         if operator.comparison == Comparison::Null {
@@ -119,7 +120,7 @@ impl Condition {
             if self.wanted.is_empty() {
                 return Kleene::Open;
             }
-            let hit = self.any_wanted(|wanted| wanted.compare(operator.comparison, found, context, on_repository));
+            let hit = self.any_wanted(|wanted| wanted.compare(operator.comparison, found, context, class));
             if operator.negated { hit.not() } else { hit }
         };
         match operator.quantifier {
@@ -143,10 +144,10 @@ impl Condition {
     }
 
     /// The keys whose values would settle it.
-    pub(crate) fn hangs_on(&self, context: &Context<'_>, on_repository: bool) -> BTreeSet<String> {
+    pub(crate) fn hangs_on(&self, context: &Context<'_>, class: Class) -> BTreeSet<String> {
         let keys = std::iter::once(&self.key).chain(self.variables().map(|variable| &variable.key));
         let open: BTreeSet<String> =
-            keys.filter(|key| !context.is_settled(key, on_repository)).map(|key| key.text.to_string()).collect();
+            keys.filter(|key| !context.is_settled(key, class)).map(|key| key.text.to_string()).collect();
         // A value that AWS does not define hangs on its own key.
         if open.is_empty() { BTreeSet::from([self.key.text.to_string()]) } else { open }
     }
@@ -163,18 +164,18 @@ impl Condition {
     }
 
     /// Whether a tag that the session had beside the role's could make it go another way.
-    pub(crate) fn rests_on_role_tags(&self, context: &Context<'_>, on_repository: bool) -> bool {
+    pub(crate) fn rests_on_role_tags(&self, context: &Context<'_>, class: Class) -> bool {
         if !context.knows_role_tags() {
             return false;
         }
         let in_a_value = self.variables().any(|variable| variable.key.kind == Kind::PrincipalTag);
-        let with_any = || Outcome::always(self.present(std::iter::once(Value::Anything), context, on_repository));
+        let with_any = || Outcome::always(self.present(std::iter::once(Value::Anything), context, class));
         let if_open = || Outcome::always(self.absent()) == with_any();
         in_a_value || (self.key.kind == Kind::PrincipalTag && !if_open())
     }
 
     /// Whether it would go another way if the key were missing.
-    pub(crate) fn hangs_on_presence(&self, context: &Context<'_>, on_repository: bool) -> bool {
-        self.evaluate(context, on_repository) != Outcome::always(self.absent())
+    pub(crate) fn hangs_on_presence(&self, context: &Context<'_>, class: Class) -> bool {
+        self.evaluate(context, class) != Outcome::always(self.absent())
     }
 }

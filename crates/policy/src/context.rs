@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use scangap_model::{INSPECTOR_ROLE_NAME, inspector_role_arn, repository_arn};
 
+use crate::action::Class;
 use crate::key::{Key, Kind};
 use crate::outcome::Cases;
 use crate::request::{Caller, Organization, Request, Stated, Tags};
@@ -81,6 +82,8 @@ pub(crate) struct Principal {
     pub(crate) root_arn: Option<String>,
     /// What the ARNs of a role's sessions begin with.
     pub(crate) session_prefix: Option<String>,
+    /// What the ARN begins with, where the name of the role is not known.
+    pub(crate) roles_prefix: Option<String>,
     user_name: Option<String>,
     pub(crate) service: Option<String>,
     kind: Option<&'static str>,
@@ -94,6 +97,7 @@ impl Principal {
             root_arn: Some(format!("arn:{partition}:iam::{account}:root")),
             account: Some(account),
             session_prefix: None,
+            roles_prefix: None,
             user_name: None,
             service: None,
             kind: Some(kind),
@@ -112,6 +116,11 @@ impl Principal {
                 session_prefix: Some(format!("arn:{partition}:sts::{account}:assumed-role/{}/", last(arn))),
                 ..named(account.to_string(), arn, "AssumedRole")
             },
+            Caller::SomeRole { account } => Self {
+                arn: None,
+                roles_prefix: Some(format!("arn:{partition}:iam::{account}:role/")),
+                ..named(account.to_string(), "", "AssumedRole")
+            },
             Caller::User { account, arn } => {
                 Self { user_name: Some(last(arn)), ..named(account.to_string(), arn, "User") }
             }
@@ -121,6 +130,7 @@ impl Principal {
                 account: None,
                 root_arn: None,
                 session_prefix: None,
+                roles_prefix: None,
                 user_name: None,
                 service: Some(name.clone()),
                 kind: None,
@@ -161,7 +171,7 @@ impl<'r> Context<'r> {
         self.request.principal == Caller::Inspector
     }
 
-    pub(crate) fn state(&self, key: &Key, on_repository: bool) -> State<'_> {
+    pub(crate) fn state(&self, key: &Key, class: Class) -> State<'_> {
         if !self.request.stated.is_empty()
             && let Some(stated) = self.request.stated.get(&*key.lower)
         {
@@ -174,12 +184,12 @@ impl<'r> Context<'r> {
                 Stated::Unknown => State::Open,
             };
         }
-        if self.is_inspector() { self.of_inspector(key, on_repository) } else { self.of_another(key, on_repository) }
+        if self.is_inspector() { self.of_inspector(key, class) } else { self.of_another(key, class) }
     }
 
     /// Whether the key's value, or its absence, is known.
-    pub(crate) fn is_settled(&self, key: &Key, on_repository: bool) -> bool {
-        match self.state(key, on_repository) {
+    pub(crate) fn is_settled(&self, key: &Key, class: Class) -> bool {
+        match self.state(key, class) {
             State::One(Value::Text(_) | Value::Time(_)) | State::Many(_) | State::Absent => true,
             State::One(_) | State::Open | State::In(..) | State::MaybeIn(..) | State::AddressIn(_) => false,
         }
@@ -198,7 +208,7 @@ impl<'r> Context<'r> {
         self.is_inspector() && matches!(self.request.inspector_role.tags, Tags::Known(_))
     }
 
-    fn of_inspector(&self, key: &Key, on_repository: bool) -> State<'_> {
+    fn of_inspector(&self, key: &Key, class: Class) -> State<'_> {
         match key.kind {
             Kind::PrincipalArn | Kind::PrincipalAccount | Kind::PrincipalType => self.of_principal(key.kind),
             Kind::PrincipalIsAwsService | Kind::ViaAwsService => State::One(Value::Text("false")),
@@ -219,6 +229,7 @@ impl<'r> Context<'r> {
             // Networks of AWS's have private addresses like everybody's.
             Kind::VpcSourceIp => State::In(Cases::ENDPOINT, Value::Anything),
             Kind::EndpointOwner => State::MaybeIn(Cases::ENDPOINT, Value::Foreign),
+            Kind::OtherActions if class.carries_more => State::Open,
             Kind::UserName
             | Kind::PrincipalServiceName
             | Kind::PrincipalServiceNames
@@ -233,11 +244,11 @@ impl<'r> Context<'r> {
             | Kind::ResourceAccount
             | Kind::ResourceOrgId
             | Kind::ResourceOrgPaths
-            | Kind::ResourceTag => self.of_request(key, on_repository),
+            | Kind::ResourceTag => self.of_request(key, class),
         }
     }
 
-    fn of_another(&self, key: &Key, on_repository: bool) -> State<'_> {
+    fn of_another(&self, key: &Key, class: Class) -> State<'_> {
         let service = self.principal.service.as_deref();
         match key.kind {
             Kind::PrincipalArn | Kind::PrincipalAccount | Kind::PrincipalType => self.of_principal(key.kind),
@@ -248,7 +259,9 @@ impl<'r> Context<'r> {
             Kind::PrincipalOrgId if self.own_account => self.organization_id(),
             Kind::PrincipalOrgPaths if self.own_account => self.organization_path(),
             Kind::UserName => text_or_absent(self.principal.user_name.as_deref()),
-            Kind::UserId if matches!(self.request.principal, Caller::Role { .. }) => State::One(Value::RoleId),
+            Kind::UserId if matches!(self.request.principal, Caller::Role { .. } | Caller::SomeRole { .. }) => {
+                State::One(Value::RoleId)
+            }
             Kind::UserId => State::One(Value::Anything),
             // AWS: source keys are for services that call by themselves.
             Kind::Source if service.is_none() => State::Absent,
@@ -265,6 +278,7 @@ impl<'r> Context<'r> {
             | Kind::Endpoint
             | Kind::EndpointOwner
             | Kind::Unlisted => State::Open,
+            Kind::OtherActions if class.carries_more => State::Open,
             Kind::OtherActions => State::Absent,
             Kind::SecureTransport
             | Kind::UserAgent
@@ -274,12 +288,15 @@ impl<'r> Context<'r> {
             | Kind::ResourceAccount
             | Kind::ResourceOrgId
             | Kind::ResourceOrgPaths
-            | Kind::ResourceTag => self.of_request(key, on_repository),
+            | Kind::ResourceTag => self.of_request(key, class),
         }
     }
 
     fn of_principal(&self, kind: Kind) -> State<'_> {
         let principal = &self.principal;
+        if let (Kind::PrincipalArn, Some(start)) = (kind, &principal.roles_prefix) {
+            return State::One(Value::Begins(start));
+        }
         text_or_absent(match kind {
             Kind::PrincipalArn => principal.arn.as_deref(),
             Kind::PrincipalAccount => principal.account.as_deref(),
@@ -288,7 +305,7 @@ impl<'r> Context<'r> {
     }
 
     /// What does not hang on who calls.
-    fn of_request(&self, key: &Key, on_repository: bool) -> State<'_> {
+    fn of_request(&self, key: &Key, class: Class) -> State<'_> {
         match key.kind {
             Kind::SecureTransport => State::One(Value::Text("true")),
             Kind::CurrentTime | Kind::EpochTime => State::One(Value::Time(self.request.as_of)),
@@ -296,7 +313,7 @@ impl<'r> Context<'r> {
             Kind::ResourceAccount => State::One(Value::Text(&self.account)),
             Kind::ResourceOrgId => self.organization_id(),
             Kind::ResourceOrgPaths => self.organization_path(),
-            Kind::ResourceTag if on_repository => tag(&self.request.tags, key.tag()),
+            Kind::ResourceTag if class.on_repository => tag(&self.request.tags, key.tag()),
             Kind::ResourceTag => State::Absent,
             Kind::UserAgent => State::One(Value::Anything),
             // Whatever is not told here is open, never settled by omission.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use scangap_model::Verdict;
 
-use crate::action::Action;
+use crate::action::{Action, Class};
 use crate::condition::Condition;
 use crate::context::Context;
 use crate::document::{Effect, PolicyDocument, Statement, write_conditions};
@@ -100,10 +100,10 @@ impl Decision {
 
 /// One action judged against these policies together, explained.
 pub fn decide(documents: &[&PolicyDocument], action: Action, context: &Context<'_>) -> Decision {
-    let on_repository = action.is_on_repository();
+    let class = action.class();
     let outcome = |statement: &Statement| match action_matches(statement, action) {
         Kleene::No => Outcome::NO,
-        _ => applies(statement, context, on_repository),
+        _ => applies(statement, context, class),
     };
     let judged: Vec<(usize, &Statement, Outcome)> = documents
         .iter()
@@ -129,18 +129,18 @@ pub fn decide(documents: &[&PolicyDocument], action: Action, context: &Context<'
         if decides {
             let open = verdict == Verdict::Depends;
             if open {
-                decision.depends_on.extend(hangs_on(statement, context, on_repository));
+                decision.depends_on.extend(hangs_on(statement, context, class));
             }
             decision.statements.push(Responsible {
                 document,
                 index: statement.index,
                 sid: statement.sid.clone(),
                 reason: reason(statement),
-                residual: open.then(|| residual(statement, context, on_repository)),
+                residual: open.then(|| residual(statement, context, class)),
             });
         }
         if statement.effect == Effect::Deny && action_matches(statement, action) != Kleene::No {
-            notes(statement, context, on_repository, &mut decision.notes);
+            notes(statement, context, class, &mut decision.notes);
         }
     }
     decision.lacks_allow = verdict == Verdict::Denied && decision.statements.is_empty();
@@ -148,45 +148,44 @@ pub fn decide(documents: &[&PolicyDocument], action: Action, context: &Context<'
 }
 
 /// The elements of a statement that neither match nor fail, in every case that is left.
-fn open_elements(statement: &Statement, context: &Context<'_>, on_repository: bool) -> Vec<&'static str> {
+fn open_elements(statement: &Statement, context: &Context<'_>, class: Class) -> Vec<&'static str> {
     let mut open = Vec::new();
     if statement.actions.negated && statement.actions.items.is_empty() {
         open.push("NotAction");
     }
     if principal::matches(&statement.principals, context) == Kleene::Open {
-        open.push("NotPrincipal");
+        open.push(if statement.principals.negated { "NotPrincipal" } else { "Principal" });
     }
     if let Some(resources) = &statement.resources
-        && resource::matches(resources, context, on_repository) == Kleene::Open
+        && resource::matches(resources, context, class) == Kleene::Open
     {
         open.push(if resources.negated { "NotResource" } else { "Resource" });
     }
     open
 }
 
-fn open_conditions<'s>(statement: &'s Statement, context: &Context<'_>, on_repository: bool) -> Vec<&'s Condition> {
-    let is_open =
-        |condition: &&Condition| condition.evaluate(context, on_repository).over(context.cases) == Kleene::Open;
+fn open_conditions<'s>(statement: &'s Statement, context: &Context<'_>, class: Class) -> Vec<&'s Condition> {
+    let is_open = |condition: &&Condition| condition.evaluate(context, class).over(context.cases) == Kleene::Open;
     statement.conditions.iter().filter(is_open).collect()
 }
 
-fn residual(statement: &Statement, context: &Context<'_>, on_repository: bool) -> Residual {
+fn residual(statement: &Statement, context: &Context<'_>, class: Class) -> Residual {
     let mut condition = String::new();
     // Writing to a String cannot fail.
-    let _ = write_conditions(&mut condition, &open_conditions(statement, context, on_repository));
-    Residual { effect: statement.effect, elements: open_elements(statement, context, on_repository), condition }
+    let _ = write_conditions(&mut condition, &open_conditions(statement, context, class));
+    Residual { effect: statement.effect, elements: open_elements(statement, context, class), condition }
 }
 
 /// The context keys and elements that settle the statement.
-fn hangs_on(statement: &Statement, context: &Context<'_>, on_repository: bool) -> BTreeSet<String> {
-    let conditions = open_conditions(statement, context, on_repository);
+fn hangs_on(statement: &Statement, context: &Context<'_>, class: Class) -> BTreeSet<String> {
+    let conditions = open_conditions(statement, context, class);
     let mut keys: BTreeSet<String> =
-        conditions.into_iter().flat_map(|condition| condition.hangs_on(context, on_repository)).collect();
-    for element in open_elements(statement, context, on_repository) {
+        conditions.into_iter().flat_map(|condition| condition.hangs_on(context, class)).collect();
+    for element in open_elements(statement, context, class) {
         let variables = statement.resources.iter().flat_map(|resources| &resources.items);
         let mut open: BTreeSet<String> = variables
             .flat_map(|resource| resource.template.variables())
-            .filter(|variable| element.ends_with("Resource") && !context.is_settled(&variable.key, on_repository))
+            .filter(|variable| element.ends_with("Resource") && !context.is_settled(&variable.key, class))
             .map(|variable| variable.key.text.to_string())
             .collect();
         if open.is_empty() {
@@ -197,22 +196,20 @@ fn hangs_on(statement: &Statement, context: &Context<'_>, on_repository: bool) -
     keys
 }
 
-fn notes(statement: &Statement, context: &Context<'_>, on_repository: bool, notes: &mut BTreeSet<Note>) {
+fn notes(statement: &Statement, context: &Context<'_>, class: Class, notes: &mut BTreeSet<Note>) {
     let stated = |condition: &Condition| context.request.stated.contains_key(&*condition.key.lower);
     for (at, condition) in statement.conditions.iter().enumerate() {
         let note = match condition.key.kind {
             Kind::CurrentTime | Kind::EpochTime => Note::TimeDependent,
-            Kind::SecureTransport if condition.hangs_on_presence(context, on_repository) => {
-                Note::SecureTransportAssumed
-            }
-            _ if condition.rests_on_role_tags(context, on_repository) => Note::NoSessionTagsAssumed,
+            Kind::SecureTransport if condition.hangs_on_presence(context, class) => Note::SecureTransportAssumed,
+            _ if condition.rests_on_role_tags(context, class) => Note::NoSessionTagsAssumed,
             _ => continue,
         };
         let mut rest = statement.conditions.iter().enumerate().filter(|(other, _)| *other != at);
         let resource = statement.resources.as_ref();
         let reached = principal::matches(&statement.principals, context) != Kleene::No
-            && resource.is_none_or(|resources| resource::matches(resources, context, on_repository) != Kleene::No)
-            && rest.all(|(_, other)| other.evaluate(context, on_repository).over(context.cases) != Kleene::No);
+            && resource.is_none_or(|resources| resource::matches(resources, context, class) != Kleene::No)
+            && rest.all(|(_, other)| other.evaluate(context, class).over(context.cases) != Kleene::No);
         if reached && !stated(condition) {
             notes.insert(note);
         }

@@ -6,7 +6,7 @@
 
 use scangap_model::Verdict;
 
-use crate::action::{ALL_ACTIONS, Action, ActionSet};
+use crate::action::{Action, ActionSet, Class, INSPECTOR_ACTIONS};
 use crate::context::Context;
 use crate::document::{Effect, PolicyDocument, Statement};
 use crate::outcome::{Cases, Kleene, Outcome};
@@ -14,7 +14,7 @@ use crate::{principal, resource};
 
 /// What the policies decide for each of the ten actions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Verdicts([Verdict; ALL_ACTIONS.len()]);
+pub struct Verdicts([Verdict; INSPECTOR_ACTIONS.len()]);
 
 impl Verdicts {
     pub fn of(&self, action: Action) -> Verdict {
@@ -30,7 +30,7 @@ impl Verdicts {
 pub fn verdicts(documents: &[&PolicyDocument], context: &Context<'_>) -> Verdicts {
     let denied = outcomes(documents, Effect::Deny, context);
     let allowed = context.needs_an_allow().then(|| outcomes(documents, Effect::Allow, context));
-    let mut verdicts = [Verdict::Allowed; ALL_ACTIONS.len()];
+    let mut verdicts = [Verdict::Allowed; INSPECTOR_ACTIONS.len()];
     for (at, (verdict, denied)) in verdicts.iter_mut().zip(denied).enumerate() {
         let allowed = allowed.and_then(|allowed| allowed.get(at).copied());
         *verdict = verdict_of(denied, allowed, context.cases);
@@ -48,24 +48,30 @@ pub(crate) fn verdict_of(denied: Outcome, allowed: Option<Outcome>, cases: Cases
 }
 
 /// For each action, in which cases a statement of this effect applies.
-fn outcomes(documents: &[&PolicyDocument], effect: Effect, context: &Context<'_>) -> [Outcome; ALL_ACTIONS.len()] {
-    let mut outcomes = [Outcome::NO; ALL_ACTIONS.len()];
+fn outcomes(
+    documents: &[&PolicyDocument],
+    effect: Effect,
+    context: &Context<'_>,
+) -> [Outcome; INSPECTOR_ACTIONS.len()] {
+    let mut outcomes = [Outcome::NO; INSPECTOR_ACTIONS.len()];
     for statement in documents.iter().flat_map(|document| &document.statements) {
         if statement.effect != effect {
             continue;
         }
         // Actions on a repository differ from the others in their resource and its tags, and in nothing else.
-        for (class, on_repository) in [(ActionSet::ON_REPOSITORY, true), (ActionSet::ON_REPOSITORY.complement(), false)]
-        {
-            let named = statement.named_actions.and(class);
+        for (of_class, class) in [
+            (ActionSet::INSPECTOR_ON_REPOSITORY, Class::REPOSITORY),
+            (ActionSet::INSPECTOR_ON_REGISTRY, Class::REGISTRY),
+        ] {
+            let named = statement.named_actions.and(of_class);
             if named.is_empty() {
                 continue;
             }
-            let applies = applies(statement, context, on_repository);
+            let applies = applies(statement, context, class);
             if applies == Outcome::NO {
                 continue;
             }
-            for (outcome, &action) in outcomes.iter_mut().zip(ALL_ACTIONS) {
+            for (outcome, &action) in outcomes.iter_mut().zip(INSPECTOR_ACTIONS) {
                 if named.contains(action) {
                     *outcome = outcome.or(applies);
                 }
@@ -76,20 +82,20 @@ fn outcomes(documents: &[&PolicyDocument], effect: Effect, context: &Context<'_>
 }
 
 /// Whether the statement applies to an action that it names.
-pub(crate) fn applies(statement: &Statement, context: &Context<'_>, on_repository: bool) -> Outcome {
+pub(crate) fn applies(statement: &Statement, context: &Context<'_>, class: Class) -> Outcome {
     // Cheap and definite elements first: most statements end here.
     let mut all = Outcome::always(names(statement).and(principal::matches(&statement.principals, context)));
     if all == Outcome::NO {
         return all;
     }
     if let Some(resources) = &statement.resources {
-        all = all.and(Outcome::always(resource::matches(resources, context, on_repository)));
+        all = all.and(Outcome::always(resource::matches(resources, context, class)));
     }
     for condition in &statement.conditions {
         if all == Outcome::NO {
             break;
         }
-        all = all.and(condition.evaluate(context, on_repository));
+        all = all.and(condition.evaluate(context, class));
     }
     all
 }

@@ -79,6 +79,7 @@ impl Edit {
 }
 
 /// The policy's text with Inspector's role exempted from every statement that denies it one of these actions, or may.
+/// Principals that were deleted are left out: ECR would refuse to store them again.
 pub fn exempt(text: &str, actions: &[Action], request: &Request) -> Result<String, ExemptError> {
     if request.principal != Caller::Inspector {
         return Err(ExemptError::AnotherPrincipal);
@@ -119,7 +120,7 @@ fn in_the_way(document: &PolicyDocument, actions: &[Action], context: &Context<'
     let hits = |statement: &&Statement| {
         let may_apply = |action: &Action| {
             action_matches(statement, *action) != Kleene::No
-                && applies(statement, context, action.is_on_repository()).over(context.cases) != Kleene::No
+                && applies(statement, context, action.class()).over(context.cases) != Kleene::No
         };
         statement.effect == Effect::Deny && actions.iter().any(may_apply)
     };

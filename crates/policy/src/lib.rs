@@ -23,7 +23,7 @@ mod storable;
 mod template;
 mod why;
 
-pub use action::{ALL_ACTIONS, Action, REPOSITORY_ACTIONS};
+pub use action::{Action, ECR_ACTIONS, INSPECTOR_ACTIONS, REPOSITORY_ACTIONS};
 pub use canonical::canonical;
 pub use condition::operator_names;
 pub use context::Context;
@@ -35,5 +35,5 @@ pub use json::{Position, SyntaxError};
 pub use key::{CONDITION_KEYS, ConditionKey};
 pub use lint::{LINT_RULES, Lint, LintRule, PolicyKind, lint};
 pub use request::{Caller, CallerError, Organization, Request, RoleIdentity, Stated, Tags};
-pub use storable::deleted_principals;
+pub use storable::{Unstorable, deleted_principals, storable, unstorable};
 pub use why::{Element, Truth, why};

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use scangap_model::AccountId;
 
-use crate::action::{ALL_ACTIONS, Action, REPOSITORY_ACTIONS};
+use crate::action::{Action, INSPECTOR_ACTIONS, REPOSITORY_ACTIONS};
 use crate::context::Context;
 use crate::document::{PolicyDocument, Statement};
 use crate::evaluate::{action_matches, applies};
@@ -116,8 +116,8 @@ pub const LINT_RULES: &[LintRule] = &[
         "The action belongs to another service: in a policy of ECR's it does nothing, and ECR refuses to store it."),
     rule("unknown-action", form::unknown_action,
         "No such action is known: it may be misspelt, or newer than this release. ECR refuses to store one that it does not know."),
-    rule("action-refused-in-repository-policy", form::refused_action,
-        "ecr:GetAuthorizationToken is authorized by identity policies alone: ECR refuses to store it in a repository policy."),
+    rule("action-refused-in-repository-policy", form::refused_in_repository,
+        "The action is asked of no repository, such as ecr:GetAuthorizationToken: in a repository policy it does nothing, and ECR refuses to store it."),
     rule("dead-resource", form::dead_resource,
         "The Resource matches no repository of this registry: the statement does nothing. Repositories are arn:aws:ecr:REGION:ACCOUNT:repository/NAME."),
     rule("registry-policy-without-resource", form::registry_without_resource,
@@ -178,7 +178,7 @@ impl Scene<'_> {
     fn actions(&self) -> &'static [Action] {
         match self.kind {
             PolicyKind::Repository => REPOSITORY_ACTIONS,
-            PolicyKind::Registry => ALL_ACTIONS,
+            PolicyKind::Registry => INSPECTOR_ACTIONS,
         }
     }
 
@@ -186,7 +186,7 @@ impl Scene<'_> {
     fn reaches_inspector(&self, statement: &Statement) -> bool {
         self.actions().iter().any(|&action| {
             action_matches(statement, action) != Kleene::No
-                && applies(statement, self.context, action.is_on_repository()).over(self.context.cases) != Kleene::No
+                && applies(statement, self.context, action.class()).over(self.context.cases) != Kleene::No
         })
     }
 }

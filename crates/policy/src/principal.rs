@@ -46,6 +46,8 @@ enum Relation {
     /// The account as a whole.
     Account,
     Caller,
+    /// Perhaps the caller: a role whose name is not known.
+    Perhaps,
     /// One session of the role: a name that can be neither listed beforehand nor met.
     Session,
     Other,
@@ -63,6 +65,9 @@ fn relation(principal: &Principal, context: &Context<'_>) -> Relation {
             Relation::Session
         }
         PrincipalType::Service if is(&caller.service) => Relation::Caller,
+        PrincipalType::Aws if caller.roles_prefix.as_deref().is_some_and(|prefix| text.starts_with(prefix)) => {
+            Relation::Perhaps
+        }
         PrincipalType::Aws if context.has_unique_id(text) => Relation::Caller,
         // Inspector calls as an IAM role, not as the service principal `inspector2.amazonaws.com`. Unique ids (AROA...,
         // AIDA...) stand for deleted principals, unless they are the caller's own.
@@ -71,18 +76,25 @@ fn relation(principal: &Principal, context: &Context<'_>) -> Relation {
 }
 
 pub(crate) fn matches(principals: &Selection<Principal>, context: &Context<'_>) -> Kleene {
-    let (mut everyone, mut account, mut caller, mut session) = (false, false, false, false);
+    let (mut everyone, mut account, mut caller, mut perhaps, mut session) = (false, false, false, false, false);
     for principal in &principals.items {
         match relation(principal, context) {
             Relation::Everyone => everyone = true,
             Relation::Account => account = true,
             Relation::Caller => caller = true,
+            Relation::Perhaps => perhaps = true,
             Relation::Session => session = true,
             Relation::Other => {}
         }
     }
     if !principals.negated {
-        return Kleene::of(everyone || account || caller);
+        return if everyone || account || caller {
+            Kleene::Yes
+        } else if perhaps {
+            Kleene::Open
+        } else {
+            Kleene::No
+        };
     }
     if principals.items.is_empty() {
         return Kleene::Open;
@@ -92,7 +104,7 @@ pub(crate) fn matches(principals: &Selection<Principal>, context: &Context<'_>) 
     // documented to behave in ways that cannot be told from the policy.
     if everyone || (whole && caller) {
         Kleene::No
-    } else if account || caller || session {
+    } else if account || caller || perhaps || session {
         Kleene::Open
     } else {
         Kleene::Yes

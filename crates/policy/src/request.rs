@@ -74,6 +74,10 @@ pub enum Caller {
         account: AccountId,
         arn: String,
     },
+    /// A role of the account whose name is not known.
+    SomeRole {
+        account: AccountId,
+    },
     User {
         account: AccountId,
         arn: String,

@@ -1,5 +1,6 @@
 //! What a statement speaks of, and whether the request's resource is among it.
 
+use crate::action::Class;
 use crate::condition::{Filled, filled, known_value, value};
 use crate::context::Context;
 use crate::document::{Resource, Selection};
@@ -16,23 +17,23 @@ pub(crate) enum Requested<'c> {
     Begins(&'c str),
 }
 
-pub(crate) fn requested<'c>(context: &'c Context<'_>, on_repository: bool) -> Requested<'c> {
-    match (on_repository, &context.repository_arn) {
+pub(crate) fn requested<'c>(context: &'c Context<'_>, class: Class) -> Requested<'c> {
+    match (class.on_repository, &context.repository_arn) {
         (false, _) => Requested::Known(NO_RESOURCE),
         (true, Some(arn)) => Requested::Known(arn),
         (true, None) => Requested::Begins(&context.repository_arn_start),
     }
 }
 
-pub(crate) fn matches(resources: &Selection<Resource>, context: &Context<'_>, on_repository: bool) -> Kleene {
+pub(crate) fn matches(resources: &Selection<Resource>, context: &Context<'_>, class: Class) -> Kleene {
     if resources.items.is_empty() {
         // AWS accepts an empty list; what its complement holds is not documented.
         return if resources.negated { Kleene::Open } else { Kleene::No };
     }
-    let requested = requested(context, on_repository);
+    let requested = requested(context, class);
     let mut hit = Kleene::No;
     for resource in &resources.items {
-        hit = hit.or(one(resource, requested, context, on_repository));
+        hit = hit.or(one(resource, requested, context, class));
         if hit == Kleene::Yes {
             break;
         }
@@ -40,9 +41,9 @@ pub(crate) fn matches(resources: &Selection<Resource>, context: &Context<'_>, on
     if resources.negated { hit.not() } else { hit }
 }
 
-fn one(resource: &Resource, requested: Requested<'_>, context: &Context<'_>, on_repository: bool) -> Kleene {
+fn one(resource: &Resource, requested: Requested<'_>, context: &Context<'_>, class: Class) -> Kleene {
     let template = &resource.template;
-    let known = |variable| known_value(variable, context, on_repository);
+    let known = |variable| known_value(variable, context, class);
     if template.is_everything() {
         return Kleene::Yes;
     }
@@ -50,7 +51,7 @@ fn one(resource: &Resource, requested: Requested<'_>, context: &Context<'_>, on_
         Requested::Known(arn) => template.matches_resource(arn, known),
         Requested::Begins(start) => template.could_begin(start, known),
     };
-    match (filled(template, context, on_repository), requested) {
+    match (filled(template, context, class), requested) {
         // AWS: a variable without a value makes the resource match nothing.
         (Filled::Null, _) => Kleene::No,
         // AWS: variables may stand after the fifth colon only; what becomes of another is not documented.
@@ -58,7 +59,7 @@ fn one(resource: &Resource, requested: Requested<'_>, context: &Context<'_>, on_
         _ if !could => Kleene::No,
         (Filled::Yes, Requested::Known(_)) => Kleene::Yes,
         (Filled::Yes, Requested::Begins(start)) => {
-            let all = template.matches_all_that_begin(start, |variable| value(variable, context, on_repository));
+            let all = template.matches_all_that_begin(start, |variable| value(variable, context, class));
             if all { Kleene::Yes } else { Kleene::Open }
         }
         (Filled::Open, _) => Kleene::Open,

@@ -1,8 +1,75 @@
-//! What ECR would refuse to store again. A principal that was deleted stands in a stored policy as its unique id: ECR
-//! answers "Principal not found" when that text is stored again, even if the change is elsewhere in it.
+//! What ECR would refuse to store. A principal that was deleted stands in a stored policy as its unique id: ECR answers
+//! "Principal not found" when that text is stored again, even if the change is elsewhere in it. Actions that are not ECR's,
+//! or that no repository is asked for, make a policy invalid.
 
+use crate::action::{Action, ActionSet};
 use crate::document::PolicyDocument;
 use crate::json::{self, Node, Value};
+use crate::lint::PolicyKind;
+use crate::template::Template;
+
+/// A part of a policy for which ECR would refuse to store it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unstorable {
+    pub what: String,
+    pub why: &'static str,
+}
+
+const DELETED: &str = "a principal that was deleted";
+pub(crate) const FOREIGN: &str = "an action of another service";
+pub(crate) const NOT_ON_A_REPOSITORY: &str = "an action that no repository is asked for";
+pub(crate) const UNKNOWN: &str = "no action of ECR's that is known here";
+/// Refused in 2019 and 2023; newer examples of AWS's have one.
+const RESOURCE: &str = "in a repository policy, where ECR has refused a Resource, and may still";
+
+/// What of a policy ECR would refuse to store, each once.
+pub fn unstorable(text: &str, kind: PolicyKind) -> Vec<Unstorable> {
+    let Ok(document) = PolicyDocument::parse(text) else { return Vec::new() };
+    let mut found: Vec<Unstorable> = Vec::new();
+    let mut add = |what: &str, why| {
+        let one = Unstorable { what: what.to_owned(), why };
+        if !found.contains(&one) {
+            found.push(one);
+        }
+    };
+    for statement in &document.statements {
+        for principal in statement.principals.items.iter().filter(|principal| is_unique_id(&principal.text)) {
+            add(&principal.text, DELETED);
+        }
+        for action in &statement.actions.items {
+            if let Some(why) = refused_action(action, kind) {
+                add(action, why);
+            }
+        }
+        if let Some(resources) = statement.resources.as_ref().filter(|_| kind == PolicyKind::Repository) {
+            resources.items.iter().for_each(|resource| add(&resource.text, RESOURCE));
+        }
+    }
+    found
+}
+
+/// Why ECR would refuse a policy of this kind for an action, if it would.
+pub(crate) fn refused_action(action: &str, kind: PolicyKind) -> Option<&'static str> {
+    if action == "*" || action.contains("${") {
+        return None;
+    }
+    let (service, name) = action.split_once(':').unwrap_or((action, ""));
+    if !service.eq_ignore_ascii_case("ecr") {
+        // `e*:Get*` reaches ECR.
+        let reaches = Template::new(&service.to_ascii_lowercase(), true, false).matches("ecr", |_| "");
+        return (!reaches).then_some(FOREIGN);
+    }
+    let elsewhere = |action: Action| !action.is_on_repository();
+    if kind == PolicyKind::Repository && Action::from_name(name).is_some_and(elsewhere) {
+        return Some(NOT_ON_A_REPOSITORY);
+    }
+    ActionSet::of(&[action.into()]).is_empty().then_some(UNKNOWN)
+}
+
+/// Whether leaving the action out changes nothing. One that is not known here may be newer than this release.
+fn can_be_left_out(action: &str, kind: PolicyKind) -> bool {
+    refused_action(action, kind).is_some_and(|why| why != UNKNOWN)
+}
 
 /// AWS: a role's unique id begins with AROA, a user's with AIDA.
 pub(crate) fn is_unique_id(text: &str) -> bool {
@@ -11,38 +78,42 @@ pub(crate) fn is_unique_id(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// The principals of a policy that were deleted, each once.
-pub fn deleted_principals(text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let Ok(document) = PolicyDocument::parse(text) else { return found };
-    for principal in document.statements.iter().flat_map(|statement| &statement.principals.items) {
-        if is_unique_id(&principal.text) && !found.iter().any(|known| *known == *principal.text) {
-            found.push(principal.text.to_string());
-        }
-    }
-    found
+/// The same of a policy that ECR has stored: whatever else it may refuse today, it took that.
+pub fn deleted_principals(text: &str) -> Vec<Unstorable> {
+    unstorable(text, PolicyKind::Registry).into_iter().filter(|one| one.why == DELETED).collect()
 }
 
-/// The text without them, as far as nothing but them changes: out of lists that name others too, and with a statement that
-/// speaks of nobody else. Nobody can be one of them: the text decides as before. A `NotPrincipal` of nobody else stays.
+/// The text without what ECR would refuse, as far as nothing but that changes: out of lists that name others too, and with a
+/// statement that speaks of nobody or of nothing else. Nobody can be a principal that was deleted, and nothing of ECR's is an
+/// action that is left out: the text decides as before. A `NotPrincipal` of nobody else stays.
+pub fn storable(text: &str, kind: PolicyKind) -> String {
+    shortened(text, Some(kind))
+}
+
 pub(crate) fn without_deleted_principals(text: &str) -> String {
+    shortened(text, None)
+}
+
+/// `None`: actions stay as they are.
+fn shortened(text: &str, kind: Option<PolicyKind>) -> String {
     let mut text = text.to_owned();
     // Each turn takes one list or statement; there are no more of them than characters.
     for _ in 0..text.len() {
-        let Some(next) = json::parse(&text).ok().and_then(|root| one_less(&text, &root)) else { break };
+        let Some(next) = json::parse(&text).ok().and_then(|root| one_less(&text, &root, kind)) else { break };
         text = next;
     }
     text
 }
 
-fn one_less(text: &str, root: &Node<'_>) -> Option<String> {
+fn one_less(text: &str, root: &Node<'_>, kind: Option<PolicyKind>) -> Option<String> {
     let statements = member(root, "Statement")?;
-    let Value::Array(items) = &statements.value else { return list_without(text, statements) };
+    let shorter = |statement| list_without(text, statement).or_else(|| actions_without(text, statement, kind?));
+    let Value::Array(items) = &statements.value else { return shorter(statements) };
     for (index, statement) in items.iter().enumerate() {
-        if let Some(shorter) = list_without(text, statement) {
+        if let Some(shorter) = shorter(statement) {
             return Some(shorter);
         }
-        if items.len() > 1 && speaks_of_nobody(statement) {
+        if items.len() > 1 && (speaks_of_nobody(statement) || kind.is_some_and(|kind| names_nothing(statement, kind))) {
             return without(text, statements, |at, _| at == index);
         }
     }
@@ -67,6 +138,26 @@ fn list_without(text: &str, statement: &Node<'_>) -> Option<String> {
         let Value::Array(items) = &aws.value else { return None };
         let deleted = items.iter().filter(|item| is_deleted(item)).count();
         (0 < deleted && deleted < items.len()).then(|| without(text, aws, |_, item| is_deleted(item)))?
+    })
+}
+
+fn is_left_out(node: &Node<'_>, kind: PolicyKind) -> bool {
+    matches!(&node.value, Value::String(text) if can_be_left_out(text, kind))
+}
+
+/// A list of actions that names others too, without those that ECR refuses.
+fn actions_without(text: &str, statement: &Node<'_>, kind: PolicyKind) -> Option<String> {
+    let actions = member(statement, "Action")?;
+    let Value::Array(items) = &actions.value else { return None };
+    let refused = items.iter().filter(|item| is_left_out(item, kind)).count();
+    (0 < refused && refused < items.len()).then(|| without(text, actions, |_, item| is_left_out(item, kind)))?
+}
+
+/// A statement whose only actions are refused.
+fn names_nothing(statement: &Node<'_>, kind: PolicyKind) -> bool {
+    member(statement, "Action").is_some_and(|actions| match &actions.value {
+        Value::Array(items) => !items.is_empty() && items.iter().all(|item| is_left_out(item, kind)),
+        _ => is_left_out(actions, kind),
     })
 }
 

@@ -35,7 +35,7 @@ pub struct Element {
 /// The elements of a statement of the document, in the order in which they are decided. A statement applies if all match.
 pub fn why(document: &PolicyDocument, index: usize, action: Action, context: &Context<'_>) -> Vec<Element> {
     let Some(statement) = document.statements.get(index) else { return Vec::new() };
-    let on_repository = action.is_on_repository();
+    let class = action.class();
     let mut elements = vec![Element {
         name: name("Action", &statement.actions),
         span: statement.actions.span,
@@ -52,7 +52,7 @@ pub fn why(document: &PolicyDocument, index: usize, action: Action, context: &Co
         matched: truth(principal::matches(principals, context), &name("Principal", principals)),
     });
     if let Some(resources) = &statement.resources {
-        let found = match resource::requested(context, on_repository) {
+        let found = match resource::requested(context, class) {
             Requested::Known(arn) => arn.to_owned(),
             Requested::Begins(start) => format!("a repository that is not known: {start}…"),
         };
@@ -61,18 +61,18 @@ pub fn why(document: &PolicyDocument, index: usize, action: Action, context: &Co
             span: resources.span,
             wanted: resources.items.iter().map(|resource| resource.text.to_string()).collect(),
             found,
-            matched: truth(resource::matches(resources, context, on_repository), &name("Resource", resources)),
+            matched: truth(resource::matches(resources, context, class), &name("Resource", resources)),
         });
     }
     elements.extend(statement.conditions.iter().map(|condition| {
-        let matched = condition.evaluate(context, on_repository).over(context.cases);
+        let matched = condition.evaluate(context, class).over(context.cases);
         Element {
             name: condition.name(),
             span: condition.span,
             wanted: condition.values.iter().map(ToString::to_string).collect(),
-            found: described(context.state(&condition.key, on_repository)),
+            found: described(context.state(&condition.key, class)),
             matched: match matched {
-                Kleene::Open => Truth::Unknown(condition.hangs_on(context, on_repository)),
+                Kleene::Open => Truth::Unknown(condition.hangs_on(context, class)),
                 settled => truth(settled, ""),
             },
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use common::{ROLE, evaluate, request, verdict};
 use scangap_model::Verdict;
-use scangap_policy::{ALL_ACTIONS, Action, Context, PolicyDocument, Request, Stated, why};
+use scangap_policy::{Action, Context, INSPECTOR_ACTIONS, PolicyDocument, Request, Stated, why};
 
 /// A document of one Deny on everything, with `rest` spliced into the statement; folded over the six actions.
 fn check(rest: &str, expected: &str) {
@@ -187,7 +187,10 @@ fn registry_level_actions_match_the_star_resource_only() {
         let text =
             format!(r#"{{"Statement":{{"Effect":"Deny","Principal":"*","Action":"ecr:*","Resource":"{resource}"}}}}"#);
         let document = PolicyDocument::parse(&text).expect("a policy");
-        ALL_ACTIONS.iter().filter(|&&action| evaluate(&document, action, &request()).verdict == Verdict::Denied).count()
+        INSPECTOR_ACTIONS
+            .iter()
+            .filter(|&&action| evaluate(&document, action, &request()).verdict == Verdict::Denied)
+            .count()
     };
     assert_eq!(deny("*"), 10);
     assert_eq!(deny("arn:aws:ecr:eu-west-1:111122223333:repository/*"), 6);

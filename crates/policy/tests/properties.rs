@@ -14,15 +14,15 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use scangap_model::{Partition, Verdict};
 use scangap_policy::{
-    ALL_ACTIONS, Action, Caller, Context, PolicyDocument, REPOSITORY_ACTIONS, Request, RoleIdentity, Stated, Tags,
-    exempt, verdicts,
+    Action, Caller, Context, INSPECTOR_ACTIONS, PolicyDocument, REPOSITORY_ACTIONS, Request, RoleIdentity, Stated,
+    Tags, exempt, verdicts,
 };
 use serde_json::Value;
 
 const ACCOUNT: &str = "111122223333";
 
 fn action(name: &str) -> Action {
-    ALL_ACTIONS.iter().copied().find(|action| action.name() == name).expect("one of the ten")
+    INSPECTOR_ACTIONS.iter().copied().find(|action| action.name() == name).expect("one of the ten")
 }
 
 fn resource(action: Action) -> &'static str {
@@ -91,7 +91,7 @@ proptest! {
         let printed = document.to_string();
         let again = parse(&printed);
         prop_assert_eq!(again.to_string(), printed);
-        for &action in ALL_ACTIONS {
+        for &action in INSPECTOR_ACTIONS {
             prop_assert_eq!(engine(&document, who, &world, action), engine(&again, who, &world, action));
         }
     }
@@ -176,8 +176,8 @@ proptest! {
         let text = if pretty { format!("{policy:#}") } else { policy.to_string() };
         let document = parse(&text);
         let asked = request();
-        let before = verdicts(&[&document], &Context::new(&asked)).fold(ALL_ACTIONS);
-        let repaired = match exempt(&text, ALL_ACTIONS, &asked) {
+        let before = verdicts(&[&document], &Context::new(&asked)).fold(INSPECTOR_ACTIONS);
+        let repaired = match exempt(&text, INSPECTOR_ACTIONS, &asked) {
             Ok(repaired) => repaired,
             Err(error) => {
                 prop_assert_eq!(before, Verdict::Allowed, "{}", error);
@@ -186,7 +186,7 @@ proptest! {
         };
         prop_assert_ne!(before, Verdict::Allowed);
         let after = parse(&repaired);
-        prop_assert_eq!(verdicts(&[&after], &Context::new(&asked)).fold(ALL_ACTIONS), Verdict::Allowed);
+        prop_assert_eq!(verdicts(&[&after], &Context::new(&asked)).fold(INSPECTOR_ACTIONS), Verdict::Allowed);
         let mut rest = repaired.chars();
         prop_assert!(text.chars().all(|wanted| rest.any(|found| found == wanted)), "{}", repaired);
         let repaired: Value = serde_json::from_str(&repaired).expect("JSON");
@@ -195,7 +195,7 @@ proptest! {
                 if absent {
                     world.insert("aws:PrincipalArn", None);
                 }
-                for &action in ALL_ACTIONS.iter().filter(|_| who != INSPECTOR || absent) {
+                for &action in INSPECTOR_ACTIONS.iter().filter(|_| who != INSPECTOR || absent) {
                     let same = engine(&document, who, &world, action) == engine(&after, who, &world, action);
                     prop_assert!(same, "{} {} {:?}", who, action, world);
                     let same = reference(&policy, who, &world, action) == reference(&repaired, who, &world, action);

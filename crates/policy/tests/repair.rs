@@ -8,7 +8,7 @@ use common::{ROLE, request};
 use scangap_model::Partition;
 use std::collections::BTreeMap;
 
-use scangap_policy::{ALL_ACTIONS, Caller, ExemptError, REPOSITORY_ACTIONS, Request, Stated, exempt};
+use scangap_policy::{Caller, ExemptError, INSPECTOR_ACTIONS, REPOSITORY_ACTIONS, Request, Stated, exempt};
 
 fn repaired(text: &str) -> String {
     exempt(text, REPOSITORY_ACTIONS, &request()).expect("a repair")
@@ -177,22 +177,22 @@ fn the_longest_policy_that_aws_stores_is_still_one() {
 
 #[test]
 fn what_cannot_be_repaired_says_why() {
-    let try_repair = |text: &str| exempt(text, ALL_ACTIONS, &request()).expect_err("no repair").to_string();
+    let try_repair = |text: &str| exempt(text, INSPECTOR_ACTIONS, &request()).expect_err("no repair").to_string();
     assert_eq!(
         try_repair(r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"*"}}"#),
         "the policy denies Inspector's role nothing"
     );
     let other =
         Request { principal: Caller::parse("lambda.amazonaws.com", Partition::Aws).expect("a caller"), ..request() };
-    assert_eq!(exempt("{}", ALL_ACTIONS, &other), Err(ExemptError::AnotherPrincipal));
+    assert_eq!(exempt("{}", INSPECTOR_ACTIONS, &other), Err(ExemptError::AnotherPrincipal));
     let absent = BTreeMap::from([("aws:principalarn".to_owned(), Stated::Absent)]);
     let unreachable = Request { stated: absent, ..request() };
     let text = r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"*"},{"Effect":"Deny","Principal":"*","Action":"*"}]}"#;
-    let error = exempt(text, ALL_ACTIONS, &unreachable).expect_err("no repair");
+    let error = exempt(text, INSPECTOR_ACTIONS, &unreachable).expect_err("no repair");
     assert_eq!(error.to_string(), "no exemption by aws:PrincipalArn reaches statement 2");
-    let syntax = exempt("{", ALL_ACTIONS, &request()).expect_err("no repair");
+    let syntax = exempt("{", INSPECTOR_ACTIONS, &request()).expect_err("no repair");
     assert!(std::error::Error::source(&syntax).is_some() && std::error::Error::source(&error).is_none());
-    assert!(matches!(exempt("{", ALL_ACTIONS, &request()), Err(ExemptError::NotAPolicy(_))));
+    assert!(matches!(exempt("{", INSPECTOR_ACTIONS, &request()), Err(ExemptError::NotAPolicy(_))));
     let long = format!(
         r#"{{"Statement":{{"Effect":"Deny","Principal":"*","Action":["ecr:*","ecr:{}"]}}}}"#,
         "x".repeat(10_100)

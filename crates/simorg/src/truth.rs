@@ -42,6 +42,7 @@ impl fmt::Debug for Judge {
 pub(crate) struct Truth {
     pub(crate) inspector: Standing,
     pub(crate) auditor: Standing,
+    pub(crate) writer: Standing,
 }
 
 /// What two texts of one policy share: ECR gives back what it stored in a form of its own.
@@ -91,6 +92,6 @@ impl PolicyTruth {
         if judged.is_none() {
             self.unjudged.push(question.policy.to_owned());
         }
-        judged.map(|inspector| Truth { inspector, auditor: Standing::Allowed })
+        judged.map(|inspector| Truth { inspector, auditor: Standing::Allowed, writer: Standing::Allowed })
     }
 }

@@ -141,7 +141,7 @@ fn an_account_that_does_not_open_loses_its_own_steps_alone() {
             .run()
     };
     let looked = apply(&["--dry-run"]);
-    assert_eq!(looked.code, 0, "{}{}", looked.stdout, looked.stderr);
+    assert_eq!(looked.code, 3, "{}{}", looked.stdout, looked.stderr);
     assert!(looked.stdout.contains("Steps in 1 account cannot be made"), "{}", looked.stdout);
     let applied = apply(&["--confirm", "o-testing"]);
     assert_eq!(applied.code, 77, "{}{}", applied.stdout, applied.stderr);

@@ -523,7 +523,40 @@ fn a_repair_leaves_out_who_was_deleted() {
     let nobody_else =
         r#"{"Statement":[{"Effect":"Deny","NotPrincipal":{"AWS":"AROAEXAMPLEID00000009"},"Action":"ecr:*"}]}"#;
     let kept = explain(nobody_else, &["--fix"]);
-    assert!(kept.stderr.contains("ECR will refuse to store the repair as it is"), "{}", kept.stderr);
+    assert!(kept.stderr.contains("ECR will refuse to store the repair, or may"), "{}", kept.stderr);
+}
+
+// Holds: 5 Advice that harms: a repair leaves out actions that ECR would refuse to store, and names what it cannot leave out
+#[test]
+fn a_repair_can_be_stored() {
+    let policy = r#"{"Version":"2012-10-17","Statement":[
+  {"Sid":"Readonly","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:role/app"},
+   "Action":["ecr:GetAuthorizationToken","ecr:BatchGetImage","s3:GetObject","ecr:BatchGetImages"]},
+  {"Sid":"Elsewhere","Effect":"Allow","Principal":"*","Action":["s3:*","ecr:DescribeRegistry"]},
+  {"Sid":"OfficeOnly","Effect":"Deny","Principal":"*","Action":"ecr:*","Resource":"*","Condition":{"NotIpAddress":{"aws:SourceIp":"203.0.113.0/24"}}}]}"#;
+    let finished = explain(policy, &["--fix", "--output", "json"]);
+    let answer: serde_json::Value = serde_json::from_str(&finished.stdout).expect("JSON");
+    let fixed = answer["fixed_policy"].as_str().expect("a repair");
+    assert!(fixed.contains(r#""Action":["ecr:BatchGetImage","ecr:BatchGetImages"]"#), "{fixed}");
+    assert!(!fixed.contains("Elsewhere"), "a statement of nothing: {fixed}");
+    let what = |member: &str| -> Vec<String> {
+        let parts = answer[member].as_array().expect("a list");
+        parts.iter().map(|one| one["what"].as_str().expect("a text").to_owned()).collect()
+    };
+    assert_eq!(what("left_out"), ["ecr:GetAuthorizationToken", "s3:GetObject", "s3:*", "ecr:DescribeRegistry"]);
+    assert_eq!(what("still_refused"), ["ecr:BatchGetImages", "*"]);
+    for part in
+        ["leaves out s3:GetObject, an action of another service", "it names ecr:BatchGetImages, no action of ECR's"]
+    {
+        assert!(finished.stderr.contains(part), "{part}: {}", finished.stderr);
+    }
+    // In a registry's policy its own actions stay.
+    let registry = explain(policy, &["--fix", "--kind", "registry", "--output", "json"]);
+    assert!(
+        registry.stdout.contains("ecr:DescribeRegistry") && !registry.stdout.contains("s3:\\*\""),
+        "{}",
+        registry.stdout
+    );
 }
 
 // Holds: 6 Operating it: a result that cannot be written is an error, and a reader that went away is none

@@ -33,4 +33,5 @@ mod unread;
 mod way_back;
 mod wire;
 mod workbook;
+mod write_role;
 mod writing;

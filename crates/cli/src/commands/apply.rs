@@ -1,5 +1,6 @@
 //! `scangap apply`: consent, connection, and what is shown while a plan is carried out. What is done is the executor's.
 
+use std::fmt::Write as _;
 use std::io::{BufRead, Write};
 use std::path::Path;
 use std::time::Duration;
@@ -73,19 +74,13 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
             } else {
                 "; what would be lost is counted again before anything is deleted"
             };
-            let refused = match looked.refused.len() {
-                0 => String::new(),
-                number => format!(
-                    " Steps in {} cannot be made: no role opens {}.",
-                    count(number, "account", "accounts"),
-                    if number == 1 { "it" } else { "them" }
-                ),
-            };
+            let refused = cannot_be_made(&looked.refused);
+            let incomplete = !looked.refused.is_empty();
             terminal::out(&format!(
                 "Dry run: the policies and cells are as the plan saw them, and nothing was changed{counted}.{refused}\n"
             ));
             if command.dry_run {
-                return Ok(Exit::Finished);
+                return Ok(if incomplete { Exit::Incomplete } else { Exit::Finished });
             }
             ask_for_consent(command, &plan)?;
         }
@@ -99,6 +94,22 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
         (Ok(_), Some(broken)) => Err(CliError::Document(broken)),
         (closed, _) => closed,
     }
+}
+
+/// What of the plan cannot be made, as far as that shows before anything is changed. Each step was told of by itself.
+fn cannot_be_made(refused: &[Stop]) -> String {
+    let kept_out = refused.iter().filter(|stop| matches!(stop, Stop::KeptOut { .. })).count();
+    let mut text = String::new();
+    if let accounts @ 1.. = refused.len() - kept_out {
+        let them = if accounts == 1 { "it" } else { "them" };
+        let accounts = count(accounts, "account", "accounts");
+        let _ = write!(text, " Steps in {accounts} cannot be made: no role opens {them}.");
+    }
+    if kept_out > 0 {
+        let steps = count(kept_out, "step", "steps");
+        let _ = write!(text, " {steps} cannot be made: the policy that is to be repaired keeps the write role out.");
+    }
+    text
 }
 
 /// Whether an apply of the plan came to its end, with nothing left open.

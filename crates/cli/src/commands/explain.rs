@@ -12,7 +12,6 @@ mod text;
 use std::path::Path;
 
 use scangap_model::Verdict;
-use scangap_policy::deleted_principals;
 use scangap_report::{sanitize, write_atomically};
 
 use self::question::{Answer, Repair};
@@ -72,13 +71,13 @@ fn explained(command: &Explain, written: &mut bool) -> Result<Exit, CliError> {
         }
     }
     if let Some(Ok(repair)) = &repair {
-        for id in &repair.left_out {
-            let why = "it stood for a principal that was deleted, and ECR would refuse to store it again";
-            terminal::note(&format!("the repair leaves out {}: {why}", sanitize(id)));
+        for one in &repair.left_out {
+            let what = sanitize(&one.what);
+            terminal::note(&format!("the repair leaves out {what}, {}: ECR would refuse to store it", one.why));
         }
-        for id in deleted_principals(&repair.text) {
-            let why = "a principal that was deleted: name another in its place";
-            terminal::note(&format!("ECR will refuse to store the repair as it is: it names {}, {why}", sanitize(&id)));
+        for one in &repair.kept {
+            let what = sanitize(&one.what);
+            terminal::note(&format!("ECR will refuse to store the repair, or may: it names {what}, {}", one.why));
         }
     }
     match &repair {

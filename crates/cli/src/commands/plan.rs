@@ -157,6 +157,7 @@ fn wishes(command: &Plan) -> Result<Wishes, CliError> {
         diagnoses: command.diagnoses.iter().map(diagnosis).collect::<Result<_, _>>()?,
         blocklist: accounts(&command.blocklist)?,
         only_scan_type: command.only_scan_type.iter().map(|text| cell(text)).collect::<Result<_, _>>()?,
+        write_role_name: command.write_role_name.clone(),
         min_age: duration(&command.min_age)?,
         min_age_text: command.min_age.clone(),
     })
@@ -245,6 +246,9 @@ fn text(planned: &Planned, directory: Option<&Path>) -> String {
         );
         for source in &step.sources {
             let _ = writeln!(out, "           also written by {}: repair it there too", sanitize(source));
+        }
+        if step.write_access.verdict != Verdict::Allowed {
+            let _ = writeln!(out, "           {}", sanitize(&step.who_gets_through()));
         }
     }
     more(&mut out, planned.policies.len());

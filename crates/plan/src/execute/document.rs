@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use scangap_model::{AccountId, RegionName, ScanRule};
+use scangap_model::{AccountId, Partition, RegionName, ScanRule};
 use serde_json::Value;
 
 use super::stop::{LeftDisabled, Stop};
@@ -34,6 +34,7 @@ pub struct PlanDocument {
     pub organization_id: Option<String>,
     /// Whether the snapshot could not say which organization it is of: nobody can check that it is the right one.
     pub organization_unknown: bool,
+    pub partition: Partition,
     pub simulated: bool,
     /// What the plan was told to keep out of.
     pub blocklist: Vec<AccountId>,
@@ -170,6 +171,12 @@ impl PlanDocument {
         }
     }
 
+    /// The plan without these repairs.
+    pub(super) fn without_repairs(&self, ids: &[String]) -> Self {
+        let repairs = self.repairs.iter().filter(|step| !ids.contains(&step.id)).cloned().collect();
+        Self { repairs, ..self.clone() }
+    }
+
     /// Images that all of its re-syncs leave without coverage.
     pub fn images_lost(&self) -> u64 {
         self.resyncs.iter().map(|step| step.images_not_rescanned).sum()
@@ -205,6 +212,7 @@ fn document(value: &Value, folder: &Path, plan_sha256: String) -> Option<PlanDoc
         losses_sha256: text(value, "losses_sha256"),
         organization_id: text(value, "organization_id").filter(|id| id != "unknown"),
         organization_unknown: text(value, "organization_id").is_some_and(|id| id == "unknown"),
+        partition: text(value, "partition")?.parse().ok()?,
         simulated: value.get("simulated")?.as_bool()?,
         blocklist: blocklist.iter().map(|id| id.as_str()?.parse().ok()).collect::<Option<_>>()?,
         findings_lost: value.get("losses")?.get("findings")?.as_u64(),

@@ -141,8 +141,8 @@ pub type Listener<'a> = &'a (dyn Fn(ApplyEvent) + Sync);
 pub(super) struct Executor<'a> {
     pub(super) access: Access,
     pub(super) cancel: CancellationToken,
-    plan: &'a PlanDocument,
-    options: &'a ApplyOptions,
+    pub(super) plan: &'a PlanDocument,
+    pub(super) options: &'a ApplyOptions,
     /// `None`: nothing is changed, or it cannot be written and a cell is brought back all the same.
     journal: Option<&'a Mutex<Journal>>,
     backups: std::sync::Mutex<BTreeMap<String, Backup>>,
@@ -290,6 +290,7 @@ impl<'a> Work<'a> {
             self.admissible()?;
             let mut access = Access::open(connection, identity, self.plan, self.options).await?;
             let possible = self.without_refused(&mut access, outcome);
+            let (possible, access) = self.without_kept_out(possible, access, told, outcome).await?;
             return self.executor(&possible, access, None).stages(outcome).await;
         }
         if told.open().next().is_none() {
@@ -314,6 +315,7 @@ impl<'a> Work<'a> {
         self.admissible()?;
         let mut access = Access::open(connection, identity, self.plan, self.options).await?;
         let possible = self.without_refused(&mut access, outcome);
+        let (possible, access) = self.without_kept_out(possible, access, told, outcome).await?;
         let executor = self.executor(&possible, access, Some(&journal));
         let event = if told.lines == 0 { "begin" } else { "resume" };
         let caller = json!(executor.access.identity.arn);
@@ -350,6 +352,28 @@ impl<'a> Work<'a> {
         }
         outcome.refused = std::mem::take(&mut access.refused).into_values().collect();
         possible
+    }
+
+    /// The plan without the repairs that the write role cannot make. Each is reported as an event.
+    async fn without_kept_out(
+        &self,
+        possible: PlanDocument,
+        access: Access,
+        told: &Told,
+        outcome: &mut Outcome,
+    ) -> Result<(PlanDocument, Access), Stop> {
+        let executor = self.executor(&possible, access, None);
+        let kept_out = executor.kept_out(told).await?;
+        let access = executor.access;
+        let mut ids = Vec::new();
+        for stop in kept_out {
+            if let Stop::KeptOut { step, why } = &stop {
+                ids.push(step.clone());
+                (self.listener)(ApplyEvent::Failed { step: step.clone(), why: why.clone() });
+            }
+            outcome.refused.push(stop);
+        }
+        Ok((possible.without_repairs(&ids), access))
     }
 
     /// One cell with its own roles alone: another account that does not open is no reason to leave this one off.

@@ -31,6 +31,8 @@ pub enum Stop {
     Identity(#[source] ConnectError),
     #[error("no role could be assumed in account {account} (tried: {roles})")]
     Role { account: AccountId, roles: String, source: CallError },
+    #[error("{step}: {why}")]
+    KeptOut { step: String, why: String },
     #[error("the role in account {expected} is of account {found}")]
     WrongAccount { expected: AccountId, found: AccountId },
     #[error(

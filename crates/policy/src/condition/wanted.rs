@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::operator::{Comparison, Operator, Order};
+use crate::action::Class;
 use crate::context::{Context, Family, State, Value};
 use crate::document::Version;
 use crate::network::Range;
@@ -54,16 +55,14 @@ impl Wanted {
         comparison: Comparison,
         found: Value<'_>,
         context: &Context<'_>,
-        on_repository: bool,
+        class: Class,
     ) -> Kleene {
         match (self, found) {
-            (Self::Text(template), _) => match filled(template, context, on_repository) {
-                Filled::Yes => text(comparison, template, found, context, on_repository),
+            (Self::Text(template), _) => match filled(template, context, class) {
+                Filled::Yes => text(comparison, template, found, context, class),
                 Filled::Null => Kleene::No,
                 Filled::Open => match found {
-                    Value::Text(found) if !could_match(template, comparison, found, context, on_repository) => {
-                        Kleene::No
-                    }
+                    Value::Text(found) if !could_match(template, comparison, found, context, class) => Kleene::No,
                     _ => Kleene::Open,
                 },
             },
@@ -111,14 +110,14 @@ pub(crate) enum Filled {
     Open,
 }
 
-pub(crate) fn filled(template: &Template, context: &Context<'_>, on_repository: bool) -> Filled {
+pub(crate) fn filled(template: &Template, context: &Context<'_>, class: Class) -> Filled {
     let mut filled = Filled::Yes;
     for variable in template.variables() {
         if variable.key.is_multivalued() {
             filled = Filled::Open;
             continue;
         }
-        match (context.state(&variable.key, on_repository), &variable.default) {
+        match (context.state(&variable.key, class), &variable.default) {
             (State::One(Value::Text(_)), _) | (State::Absent, Some(_)) => {}
             (State::Absent, None) => return Filled::Null,
             // AWS: keys with several values cannot be variables.
@@ -134,12 +133,8 @@ pub(crate) fn filled(template: &Template, context: &Context<'_>, on_repository: 
 }
 
 /// A variable's value, where it is known.
-pub(crate) fn known_value<'v>(
-    variable: &'v Variable,
-    context: &'v Context<'_>,
-    on_repository: bool,
-) -> Option<&'v str> {
-    match context.state(&variable.key, on_repository) {
+pub(crate) fn known_value<'v>(variable: &'v Variable, context: &'v Context<'_>, class: Class) -> Option<&'v str> {
+    match context.state(&variable.key, class) {
         _ if variable.key.is_multivalued() => None,
         State::One(Value::Text(text)) => Some(text),
         State::Absent => variable.default.as_deref(),
@@ -148,30 +143,18 @@ pub(crate) fn known_value<'v>(
 }
 
 /// A variable's value, in a template that is filled.
-pub(crate) fn value<'v>(variable: &'v Variable, context: &'v Context<'_>, on_repository: bool) -> &'v str {
-    known_value(variable, context, on_repository).unwrap_or_default()
+pub(crate) fn value<'v>(variable: &'v Variable, context: &'v Context<'_>, class: Class) -> &'v str {
+    known_value(variable, context, class).unwrap_or_default()
 }
 
 /// Whether a template with variables that are not known could match at all.
-fn could_match(
-    template: &Template,
-    comparison: Comparison,
-    found: &str,
-    context: &Context<'_>,
-    on_repository: bool,
-) -> bool {
+fn could_match(template: &Template, comparison: Comparison, found: &str, context: &Context<'_>, class: Class) -> bool {
     let by_case = matches!(comparison, Comparison::StringEqualsIgnoreCase | Comparison::Bool);
-    by_case || template.could_match(found, |variable| known_value(variable, context, on_repository))
+    by_case || template.could_match(found, |variable| known_value(variable, context, class))
 }
 
-fn text(
-    comparison: Comparison,
-    template: &Template,
-    found: Value<'_>,
-    context: &Context<'_>,
-    on_repository: bool,
-) -> Kleene {
-    let fill = |variable| value(variable, context, on_repository);
+fn text(comparison: Comparison, template: &Template, found: Value<'_>, context: &Context<'_>, class: Class) -> Kleene {
+    let fill = |variable| value(variable, context, class);
     let like = matches!(comparison, Comparison::StringLike | Comparison::Arn);
     match found {
         Value::Text(found) => match comparison {

@@ -1,6 +1,7 @@
 //! Conditions that mean something else than they say.
 
 use super::{Finding, Scene};
+use crate::action::Class;
 use crate::condition::{Comparison, Condition, Order, Quantifier, Wanted};
 use crate::context::Value;
 use crate::document::{Effect, Statement};
@@ -38,7 +39,8 @@ pub(super) fn service_flag(scene: &Scene<'_>) -> Vec<Finding> {
                 | Kind::PrincipalServiceNames
         );
         // Only where it lets the Deny through to Inspector's role.
-        let lets_through = condition.evaluate(scene.context, true).over(scene.context.cases) == Kleene::Yes;
+        let lets_through =
+            condition.evaluate(scene.context, Class::REPOSITORY).over(scene.context.cases) == Kleene::Yes;
         (flag && lets_through && statement.effect == Effect::Deny && scene.reaches_inspector(statement))
             .then(|| format!("{} does not spare Inspector's role", condition.key.text))
     })
@@ -142,7 +144,8 @@ pub(super) fn never_matches(scene: &Scene<'_>) -> Vec<Finding> {
             same_key().any(|other| {
                 other.operator.comparison != Comparison::Null
                     && !other.values.iter().any(|value| value.contains("${"))
-                    && other.present(std::iter::once(Value::Text(value)), scene.context, true) == Kleene::No
+                    && other.present(std::iter::once(Value::Text(value)), scene.context, Class::REPOSITORY)
+                        == Kleene::No
             })
         };
         (literal && condition.values.iter().all(|value| excluded(value)))

@@ -2,6 +2,7 @@
 
 use super::principals::{arn, named};
 use super::{Finding, Scene};
+use crate::action::Class;
 use crate::document::{Effect, Statement};
 use crate::key::Kind;
 use crate::outcome::Kleene;
@@ -29,7 +30,7 @@ pub(super) fn in_another_statement(scene: &Scene<'_>) -> Vec<Finding> {
         let by_condition = statement.conditions.iter().find(|condition| {
             condition.key.kind == Kind::PrincipalArn
                 && condition.operator.negated
-                && condition.evaluate(scene.context, true).over(scene.context.cases) == Kleene::No
+                && condition.evaluate(scene.context, Class::REPOSITORY).over(scene.context.cases) == Kleene::No
         });
         let by_name = statement.principals.negated
             && statement.index != denying.index

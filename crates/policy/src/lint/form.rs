@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Finding, PolicyKind, Scene};
 use crate::document::{Resource, Statement, Version};
-use crate::template::Template;
+use crate::storable::{FOREIGN, NOT_ON_A_REPOSITORY, UNKNOWN, refused_action};
 
 pub(super) fn variable_as_text(scene: &Scene<'_>) -> Vec<Finding> {
     if scene.document.version == Version::V2012 {
@@ -36,26 +36,6 @@ pub(super) fn duplicate_sid(scene: &Scene<'_>) -> Vec<Finding> {
     findings
 }
 
-/// AWS: "Actions, resources, and condition keys for Amazon Elastic Container Registry", 2026-11. New ones come.
-#[rustfmt::skip]
-const ECR_ACTIONS: &[&str] = &[
-    "BatchCheckLayerAvailability", "BatchDeleteImage", "BatchGetImage", "BatchGetRepositoryScanningConfiguration",
-    "BatchImportUpstreamImage", "CompleteLayerUpload", "CreatePullThroughCacheRule", "CreateRepository",
-    "CreateRepositoryCreationTemplate", "DeleteLifecyclePolicy", "DeletePullThroughCacheRule", "DeleteRegistryPolicy",
-    "DeleteRepository", "DeleteRepositoryCreationTemplate", "DeleteRepositoryPolicy", "DeleteSigningConfiguration",
-    "DeregisterPullTimeUpdateExclusion", "DescribeImageReplicationStatus", "DescribeImages", "DescribeImageScanFindings",
-    "DescribeImageSigningStatus", "DescribePullThroughCacheRules", "DescribeRegistry", "DescribeRepositories",
-    "DescribeRepositoryCreationTemplates", "GetAccountSetting", "GetAuthorizationToken", "GetDownloadUrlForLayer",
-    "GetImageCopyStatus", "GetLifecyclePolicy", "GetLifecyclePolicyPreview", "GetRegistryPolicy",
-    "GetRegistryScanningConfiguration", "GetRepositoryPolicy", "GetSigningConfiguration", "InitiateLayerUpload",
-    "ListImageReferrers", "ListImages", "ListPullTimeUpdateExclusions", "ListTagsForResource", "PutAccountSetting",
-    "PutImage", "PutImageScanningConfiguration", "PutImageTagMutability", "PutLifecyclePolicy", "PutRegistryPolicy",
-    "PutRegistryScanningConfiguration", "PutReplicationConfiguration", "PutSigningConfiguration",
-    "RegisterPullTimeUpdateExclusion", "ReplicateImage", "SetRepositoryPolicy", "StartImageScan",
-    "StartLifecyclePolicyPreview", "TagResource", "UntagResource", "UpdateImageStorageClass",
-    "UpdatePullThroughCacheRule", "UpdateRepositoryCreationTemplate", "UploadLayerPart", "ValidatePullThroughCacheRule",
-];
-
 /// Every action that a statement names, and is none that this policy can hold.
 fn actions(scene: &Scene<'_>, wrong: impl Fn(&str) -> Option<String>) -> Vec<Finding> {
     let named = |statement: &Statement| -> Vec<Finding> {
@@ -66,42 +46,20 @@ fn actions(scene: &Scene<'_>, wrong: impl Fn(&str) -> Option<String>) -> Vec<Fin
     scene.document.statements.iter().filter(|statement| !statement.actions.negated).flat_map(named).collect()
 }
 
-/// The name after `ecr:`, if it is ECR's; `None` also of `*`.
-fn of_ecr(action: &str) -> Option<&str> {
-    let (service, name) = action.split_once(':')?;
-    service.eq_ignore_ascii_case("ecr").then_some(name)
+fn refused(scene: &Scene<'_>, why: &'static str) -> Vec<Finding> {
+    actions(scene, |action| (refused_action(action, scene.kind) == Some(why)).then(|| format!("`{action}` is {why}")))
 }
 
 pub(super) fn foreign_action(scene: &Scene<'_>) -> Vec<Finding> {
-    actions(scene, |action| {
-        let foreign = !action.contains("${") && action != "*" && of_ecr(action).is_none() && !could_be_ecr(action);
-        foreign.then(|| format!("`{action}` is no action of ECR's"))
-    })
-}
-
-/// `e*:Get*` and `*` reach ECR.
-fn could_be_ecr(action: &str) -> bool {
-    let service = action.split(':').next().unwrap_or(action);
-    Template::new(&service.to_ascii_lowercase(), true, false).matches("ecr", |_| "")
+    refused(scene, FOREIGN)
 }
 
 pub(super) fn unknown_action(scene: &Scene<'_>) -> Vec<Finding> {
-    actions(scene, |action| {
-        let name = of_ecr(action)?.to_ascii_lowercase();
-        let template = Template::new(&name, true, false);
-        let known = ECR_ACTIONS.iter().any(|known| template.matches(&known.to_ascii_lowercase(), |_| ""));
-        (!known).then(|| format!("ECR has no action `{action}` that is known here"))
-    })
+    refused(scene, UNKNOWN)
 }
 
-pub(super) fn refused_action(scene: &Scene<'_>) -> Vec<Finding> {
-    if scene.kind == PolicyKind::Registry {
-        return Vec::new();
-    }
-    actions(scene, |action| {
-        let refused = of_ecr(action).is_some_and(|name| name.eq_ignore_ascii_case("GetAuthorizationToken"));
-        refused.then(|| format!("`{action}` is asked of no repository"))
-    })
+pub(super) fn refused_in_repository(scene: &Scene<'_>) -> Vec<Finding> {
+    refused(scene, NOT_ON_A_REPOSITORY)
 }
 
 /// Only what the statement's own account, region and kind of resource make impossible, whichever repository it is.

@@ -312,6 +312,7 @@ impl<'a> Copy<'a> {
             text: serde_json::json!({"Id": name, "Statement": []}).to_string(),
             inspector: if stuck { Standing::Denied } else { Standing::Allowed },
             auditor: Standing::Denied,
+            writer: Standing::Allowed,
         });
         name
     }

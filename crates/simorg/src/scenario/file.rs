@@ -112,6 +112,9 @@ pub struct PolicySpec {
     pub inspector: Standing,
     #[serde(default = "allowed")]
     pub auditor: Standing,
+    /// Whether the write role may set another policy in its place.
+    #[serde(default = "allowed")]
+    pub writer: Standing,
 }
 
 fn allowed() -> Standing {

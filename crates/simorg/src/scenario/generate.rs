@@ -167,6 +167,7 @@ fn policies() -> Vec<PolicySpec> {
         text: text.to_owned(),
         inspector,
         auditor: Standing::Allowed,
+        writer: Standing::Allowed,
     };
     vec![
         policy(

@@ -38,16 +38,15 @@ impl Place<'_> {
             return Err(self.not_found(name));
         }
         if world.auditor_standing(self.account, &self.region, name) == Standing::Denied {
-            let tail =
-                format!("on resource: {} with an explicit deny in a resource-based policy", self.repository_arn(name));
-            return Err(WireError::access_denied(
-                "AccessDeniedException",
-                &self.caller.arn,
-                &self.request.permission(),
-                &tail,
-            ));
+            return Err(self.denied_by_policy(name));
         }
         Ok(())
+    }
+
+    pub(super) fn denied_by_policy(&self, name: &str) -> WireError {
+        let tail =
+            format!("on resource: {} with an explicit deny in a resource-based policy", self.repository_arn(name));
+        WireError::access_denied("AccessDeniedException", &self.caller.arn, &self.request.permission(), &tail)
     }
 }
 

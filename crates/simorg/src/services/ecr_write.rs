@@ -4,6 +4,7 @@ use scangap_model::AccountId;
 use serde_json::{Value, json};
 
 use super::ecr::{Place, describe};
+use crate::truth::Standing;
 use crate::wire::WireError;
 use crate::world::{Image, Repository, Rule, Transition, World};
 
@@ -80,6 +81,9 @@ fn as_stored(text: &str) -> String {
 fn set_repository_policy(world: &mut World, place: &Place<'_>) -> Result<Value, WireError> {
     let name = place.request.text("repositoryName").unwrap_or_default().to_owned();
     place.check(world, &name)?;
+    if world.writer_standing(place.account, &place.region, &name) == Standing::Denied {
+        return Err(place.denied_by_policy(&name));
+    }
     let text = policy_text(place)?;
     let cell = touched(world, place)?;
     if let Some(repository) = cell.repositories.get_mut(&name) {

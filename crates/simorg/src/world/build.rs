@@ -100,7 +100,7 @@ impl Builder<'_> {
             .replace("{{region}}", region.as_str())
             .replace("{{organization}}", &self.scenario.organization.id)
             .replace("{{inspector_role}}", &inspector_role_arn(partition, account));
-        let truth = Truth { inspector: spec.inspector, auditor: spec.auditor };
+        let truth = Truth { inspector: spec.inspector, auditor: spec.auditor, writer: spec.writer };
         self.truth.list(&text, truth);
         Some((text, truth))
     }

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use scangap_model::{AccountId, RegionName};
 
 use super::{Cell, Coverage, Image, Loss, Transition, World, findings};
-use crate::truth::{Question, Standing};
+use crate::truth::{Question, Standing, Truth};
 
 /// AWS: on activation, images pushed in the last 14 days are eligible.
 const ELIGIBLE_DAYS: i64 = 14;
@@ -91,6 +91,21 @@ impl World {
 
     /// Whether the auditor may read a repository: its own policy and, under scope V2, the registry's.
     pub(crate) fn auditor_standing(&mut self, account: AccountId, region: &RegionName, repository: &str) -> Standing {
+        self.standing(account, region, repository, |truth| truth.auditor)
+    }
+
+    /// Whether the write role may change the repository's policy.
+    pub(crate) fn writer_standing(&mut self, account: AccountId, region: &RegionName, repository: &str) -> Standing {
+        self.standing(account, region, repository, |truth| truth.writer)
+    }
+
+    fn standing(
+        &mut self,
+        account: AccountId,
+        region: &RegionName,
+        repository: &str,
+        of: fn(&Truth) -> Standing,
+    ) -> Standing {
         let Some(cell) = self.cell_ref(account, region) else { return Standing::Allowed };
         let registry = cell.registry_policy.clone().filter(|_| cell.registry_policy_scope == "V2");
         let own = cell.repositories.get(repository).and_then(|repository| repository.policy.clone());
@@ -98,7 +113,7 @@ impl World {
         let mut denied = false;
         for policy in policies {
             let truth = self.truth.about(&Question { policy: &policy, account, region, repository });
-            denied |= truth.is_some_and(|truth| truth.auditor == Standing::Denied);
+            denied |= truth.is_some_and(|truth| of(&truth) == Standing::Denied);
         }
         if denied { Standing::Denied } else { Standing::Allowed }
     }

@@ -177,7 +177,7 @@ fn id(line: &[u8]) -> Value {
 }
 
 fn failed(id: &Value, error: &str) -> Value {
-    json!({"id": id, "verdict": null, "actions": {}, "lints": [], "fixed_policy": null, "no_repair": null, "error": error})
+    json!({"id": id, "verdict": null, "actions": {}, "lints": [], "fixed_policy": null, "left_out": [], "still_refused": [], "no_repair": null, "error": error})
 }
 
 impl From<Wrong> for String {

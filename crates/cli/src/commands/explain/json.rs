@@ -1,6 +1,6 @@
 //! An answer for machines.
 
-use scangap_policy::{Action, Context, Decision, Element, Lint, Responsible, Truth, why};
+use scangap_policy::{Action, Context, Decision, Element, Lint, Responsible, Truth, Unstorable, why};
 use serde_json::{Map, Value, json};
 
 use super::question::{Answer, Question, Repair};
@@ -53,11 +53,18 @@ fn form(
         });
         (action.name().to_owned(), members)
     };
+    let repaired = repair.and_then(|repair| repair.as_ref().ok());
+    let refused = |of: fn(&Repair) -> &[Unstorable]| -> Vec<Value> {
+        let parts = repaired.map(of).unwrap_or_default();
+        parts.iter().map(|one| json!({"what": one.what, "why": one.why})).collect()
+    };
     json!({
         "verdict": answer.verdict.word(),
         "actions": answer.decisions.iter().map(action).collect::<Map<_, _>>(),
         "lints": answer.lints.iter().map(|(at, lint)| lint_json(label(*at), lint)).collect::<Vec<_>>(),
-        "fixed_policy": repair.and_then(|repair| repair.as_ref().ok()).map(|repair| &repair.text),
+        "fixed_policy": repaired.map(|repair| &repair.text),
+        "left_out": refused(|repair| &repair.left_out),
+        "still_refused": refused(|repair| &repair.kept),
         "no_repair": match repair {
             Some(Ok(repair)) => json!(repair.remains),
             Some(Err(why)) => json!(why),

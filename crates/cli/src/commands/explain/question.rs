@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use scangap_model::{AccountId, Verdict};
 use scangap_policy::{
-    ALL_ACTIONS, Action, Caller, Context, Decision, ExemptError, Lint, PolicyDocument, PolicyKind, Request,
-    SyntaxError, decide, deleted_principals, exempt, lint, verdicts,
+    Action, Caller, Context, Decision, ExemptError, Lint, PolicyDocument, PolicyKind, Request, SyntaxError, Unstorable,
+    decide, deleted_principals, exempt, lint, storable, unstorable,
 };
 
 /// Whether a policy takes part.
@@ -25,6 +25,8 @@ pub(super) struct Policy {
     pub(super) origin: String,
     pub(super) text: String,
     pub(super) document: PolicyDocument,
+    /// ECR's own text.
+    pub(super) stored: bool,
     pub(super) counts: Counts,
 }
 
@@ -51,14 +53,16 @@ pub(super) struct Repair {
     pub(super) text: String,
     /// What is still in the way.
     pub(super) remains: Option<String>,
-    /// Principals that were deleted, and that the repair does not name any more.
-    pub(super) left_out: Vec<String>,
+    /// What ECR would refuse to store, and the repair does not hold any more.
+    pub(super) left_out: Vec<Unstorable>,
+    /// What it would refuse still.
+    pub(super) kept: Vec<Unstorable>,
 }
 
 impl Policy {
     pub(super) fn new(kind: PolicyKind, origin: impl Into<String>, text: String) -> Result<Self, SyntaxError> {
         let document = PolicyDocument::parse(&text)?;
-        Ok(Self { kind, origin: origin.into(), text, document, counts: Counts::Yes })
+        Ok(Self { kind, origin: origin.into(), text, document, stored: false, counts: Counts::Yes })
     }
 
     pub(super) fn label(&self) -> &'static str {
@@ -160,7 +164,9 @@ impl Question {
     /// The policy that was asked about, with Inspector's role exempted.
     pub(super) fn repair(&self) -> Result<Repair, String> {
         let own = self.policies.first().ok_or("there is no policy to repair")?;
-        let text = exempt(&own.text, &self.actions, &self.request).map_err(|error| match error {
+        // What ECR has stored it takes again, but for principals that were deleted.
+        let base = if own.stored { own.text.clone() } else { storable(&own.text, own.kind) };
+        let text = exempt(&base, &self.actions, &self.request).map_err(|error| match error {
             ExemptError::NothingDenied => match self.in_the_way(None) {
                 Some(others) => format!("the {} denies nothing; {others} does", own.label()),
                 None => error.to_string(),
@@ -168,10 +174,12 @@ impl Question {
             _ => error.to_string(),
         })?;
         let remains = PolicyDocument::parse(&text).ok().and_then(|document| self.in_the_way(Some(document)));
-        let kept = deleted_principals(&text);
-        let left_out = deleted_principals(&own.text).into_iter().filter(|id| !kept.contains(id)).collect();
+        let refused = |text: &str| if own.stored { deleted_principals(text) } else { unstorable(text, own.kind) };
+        let kept = refused(&text);
+        let left_out = refused(&own.text).into_iter().filter(|one| !kept.contains(one)).collect();
         Ok(Repair {
             left_out,
+            kept,
             text,
             remains: remains.map(|others| format!("the {others} keeps Inspector's role out still")),
         })
@@ -181,14 +189,18 @@ impl Question {
     fn in_the_way(&self, repaired: Option<PolicyDocument>) -> Option<String> {
         let context = Context::new(&self.request);
         let denies = |policy: &&Policy| {
-            let verdict = verdicts(&[&policy.document], &context).fold(&self.actions);
+            let verdict = self.verdict_of(&policy.document, &context);
             policy.counts != Counts::No && verdict != Verdict::Allowed
         };
-        let own = repaired.map(|document| verdicts(&[&document], &context).fold(&self.actions));
+        let own = repaired.map(|document| self.verdict_of(&document, &context));
         let others: Vec<&str> = self.policies.iter().skip(1).filter(denies).map(Policy::label).collect();
         let own = own.filter(|verdict| *verdict != Verdict::Allowed).and(self.policies.first()).map(Policy::label);
         let all: Vec<&str> = own.into_iter().chain(others).collect();
         (!all.is_empty()).then(|| all.join(" and the "))
+    }
+
+    fn verdict_of(&self, document: &PolicyDocument, context: &Context<'_>) -> Verdict {
+        Verdict::fold(self.actions.iter().map(|&action| decide(&[document], action, context).verdict))
     }
 
     pub(super) fn own_text(&self) -> &str {
@@ -198,9 +210,4 @@ impl Question {
 
 fn verdict(decisions: &[(Action, Decision)]) -> Verdict {
     Verdict::fold(decisions.iter().map(|(_, decision)| decision.verdict))
-}
-
-/// The action of that name among Inspector's ten.
-pub(super) fn action(name: &str) -> Option<Action> {
-    ALL_ACTIONS.iter().copied().find(|action| action.name().eq_ignore_ascii_case(name))
 }

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use scangap_model::{AccountId, Partition, inspector_role_arn};
 use scangap_policy::{
-    ALL_ACTIONS, Action, Caller, Organization, PolicyKind, REPOSITORY_ACTIONS, Request, RoleIdentity, Stated, Tags,
+    Action, Caller, ECR_ACTIONS, INSPECTOR_ACTIONS, Organization, PolicyKind, REPOSITORY_ACTIONS, Request,
+    RoleIdentity, Stated, Tags,
 };
-
-use super::question::action;
 
 /// What was said that makes no request: the value, what it should be, and what to do.
 pub(super) struct Wrong {
@@ -138,13 +137,13 @@ pub(super) fn state(request: &mut Request, key: &str, stated: Stated) -> Result<
     Ok(())
 }
 
-/// Those that were named; else the six that a repository policy can touch, or all ten.
+/// Those that were named, of any of ECR's; else the six that a repository policy can touch, or all ten.
 pub(super) fn actions<T: AsRef<str>>(named: Option<&[T]>, kind: PolicyKind) -> Result<Vec<Action>, Wrong> {
-    let all = || ALL_ACTIONS.iter().map(|action| action.name()).collect::<Vec<_>>().join(", ");
+    let all = || ECR_ACTIONS.iter().map(|action| action.name()).collect::<Vec<_>>().join(", ");
     match named {
         None => Ok(match kind {
             PolicyKind::Repository => REPOSITORY_ACTIONS,
-            PolicyKind::Registry => ALL_ACTIONS,
+            PolicyKind::Registry => INSPECTOR_ACTIONS,
         }
         .to_vec()),
         Some([]) => Err(Wrong::new("", "a list of actions", all())),
@@ -152,7 +151,7 @@ pub(super) fn actions<T: AsRef<str>>(named: Option<&[T]>, kind: PolicyKind) -> R
             .iter()
             .map(|name| {
                 let name = name.as_ref();
-                action(name).ok_or_else(|| Wrong::new(name, "among the ECR actions of Inspector's role", all()))
+                Action::from_name(name).ok_or_else(|| Wrong::new(name, "an action of ECR's that is known here", all()))
             })
             .collect(),
     }

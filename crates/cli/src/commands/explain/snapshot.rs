@@ -9,7 +9,7 @@ use scangap_snapshot::Snapshot;
 
 use super::super::audit::time;
 use super::ask;
-use super::question::{Counts, Question};
+use super::question::{Counts, Policy, Question};
 use crate::args::Explain;
 use crate::error::CliError;
 use crate::judged::file_in;
@@ -33,7 +33,8 @@ pub(super) fn question(command: &Explain, path: &Path) -> Result<Question, CliEr
     let mut unread = None;
     match &found.policy {
         Observed::Known(hash) => {
-            policies.push(ask::policy(PolicyKind::Repository, path, text_of(hash).ok_or_else(missing)?)?);
+            let policy = ask::policy(PolicyKind::Repository, path, text_of(hash).ok_or_else(missing)?)?;
+            policies.push(Policy { stored: true, ..policy });
         }
         // No policy is normal: what counts then is the registry's.
         Observed::Absent => {}
@@ -46,6 +47,7 @@ pub(super) fn question(command: &Explain, path: &Path) -> Result<Question, CliEr
             (Some("V1"), _) | (_, Asked::Answered(Observed::Absent)) => {}
             (_, Asked::Answered(Observed::Known(hash))) => {
                 let mut policy = ask::policy(PolicyKind::Registry, path, text_of(hash).ok_or_else(missing)?)?;
+                policy.stored = true;
                 policy.counts = if scope == Some("V2") { Counts::Yes } else { Counts::IfV2 };
                 policies.push(policy);
             }

@@ -18,6 +18,7 @@ pub(super) fn explained(question: &Question, answer: &Answer) -> String {
     let who = match &request.principal {
         Caller::Inspector => format!("Inspector's role of account {}", request.account),
         Caller::Role { arn, .. } | Caller::User { arn, .. } | Caller::Root { arn, .. } => sanitize(arn),
+        Caller::SomeRole { account } => format!("a role of account {account}"),
         Caller::Service(name) => sanitize(name),
     };
     let verdict = paint(answer.verdict.word(), tone(answer.verdict));

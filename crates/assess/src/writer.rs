@@ -1,0 +1,48 @@
+//! Whether the role that is to change a policy gets through the policies as they are.
+
+use std::collections::BTreeMap;
+
+use scangap_model::{AccountId, CellFacts, Partition, PolicyHash, Verdict};
+use scangap_policy::{Action, Caller, PolicyDocument, Request};
+
+use crate::policies::{self, Found};
+use crate::repository;
+
+/// What the policies say to a change of one of them by the write role, whose own policies are taken to allow it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriteAccess {
+    pub verdict: Verdict,
+    pub responsible_statements: Vec<String>,
+    pub depends_on: Vec<String>,
+}
+
+/// The write role of an account, by its name with or without its path. Without a name: any role there.
+pub fn write_role(partition: Partition, account: AccountId, name: Option<&str>) -> Caller {
+    match name {
+        Some(name) => Caller::Role {
+            account,
+            arn: format!("arn:{partition}:iam::{account}:role/{}", name.trim_start_matches('/')),
+        },
+        None => Caller::SomeRole { account },
+    }
+}
+
+/// `ecr:SetRepositoryPolicy` by the request's principal on a repository whose policy has this text, beside the registry's
+/// policy of the cell. `texts` holds that one.
+pub fn write_access(
+    request: &Request,
+    own: &str,
+    cell: &CellFacts,
+    texts: &BTreeMap<PolicyHash, String>,
+) -> WriteAccess {
+    let registry = cell.registry_policy.known().and_then(|hash| Some((hash.clone(), texts.get(hash)?.clone())));
+    let policies = policies::parse_all(&registry.into_iter().collect());
+    let own = PolicyDocument::parse(own);
+    let found = own.as_ref().map_or(Found::Unread, Found::Document);
+    let judged = repository::judge(&policies, &found, cell, request, &[Action::SetRepositoryPolicy]);
+    WriteAccess {
+        verdict: judged.verdict,
+        responsible_statements: judged.responsible_statements,
+        depends_on: judged.depends_on,
+    }
+}
