@@ -147,20 +147,32 @@ impl Connection {
         if let Some(profile) = &settings.profile {
             loader = loader.profile_name(profile);
         }
-        if let Some(profile) = settings.credentials_of {
-            let region = options.region.clone().or(settings.region);
-            let region = region.unwrap_or_else(|| Partition::Aws.home_region().to_owned());
-            let configuration = ProviderConfig::default().with_http_client(http).with_region(Some(Region::new(region)));
-            let provider = ProfileFileCredentialsProvider::builder().configure(&configuration).profile_name(profile);
-            loader = loader.credentials_provider(provider.build());
-        }
         if let Some(region) = &options.region {
             loader = loader.region(Region::new(region.clone()));
         }
         if let Some(url) = &endpoint {
             loader = loader.endpoint_url(url);
         }
-        let base = loader.load().await;
+        let mut base = loader.load().await;
+        if let Some(profile) = settings.credentials_of {
+            let region = options.region.clone().or(settings.region);
+            let region = region.unwrap_or_else(|| Partition::Aws.home_region().to_owned());
+            // The profile's own AssumeRole goes where every other call goes, and waits no longer.
+            let mut configuration = ProviderConfig::default()
+                .with_http_client(http)
+                .with_region(Some(Region::new(region)))
+                .with_use_fips(base.use_fips())
+                .with_use_dual_stack(base.use_dual_stack());
+            if let Some(timeouts) = base.timeout_config() {
+                configuration = configuration.with_timeout_config(timeouts.clone());
+            }
+            if let Some(retries) = base.retry_config() {
+                configuration = configuration.with_retry_config(retries.clone());
+            }
+            let provider = ProfileFileCredentialsProvider::builder().configure(&configuration).profile_name(profile);
+            let provider = SharedCredentialsProvider::new(provider.build());
+            base = base.into_builder().credentials_provider(provider).build();
+        }
         let provider = base.credentials_provider().ok_or(ConnectError::NoCredentialChain)?;
         let first = provider.provide_credentials().await.map_err(|error| match error {
             CredentialsError::CredentialsNotLoaded(_) => ConnectError::NoCredentials(error),

@@ -15,6 +15,29 @@ pub(crate) fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
+/// Starts this program anew without addresses of AWS that are set and empty. An empty variable is unset, as the AWS CLI has
+/// it; the SDK's own credential providers would take it for an address, and end the process. A process cannot change its
+/// environment while it runs; where it cannot be started anew either, it goes on as it is.
+#[cfg(unix)]
+pub(crate) fn without_empty_addresses() {
+    use std::os::unix::process::CommandExt;
+    let is_empty = |(name, value): &(OsString, OsString)| {
+        value.is_empty() && name.to_str().is_some_and(|name| name.starts_with("AWS_ENDPOINT_URL"))
+    };
+    let empty: Vec<OsString> = std::env::vars_os().filter(is_empty).map(|(name, _)| name).collect();
+    let Some(program) = std::env::current_exe().ok().filter(|_| !empty.is_empty()) else { return };
+    let mut again = std::process::Command::new(program);
+    again.args(std::env::args_os().skip(1));
+    for name in &empty {
+        again.env_remove(name);
+    }
+    // It comes back only with an error.
+    let _ = again.exec();
+}
+
+#[cfg(not(unix))]
+pub(crate) fn without_empty_addresses() {}
+
 /// This program's version and the commit that it was built from.
 pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("SCANGAP_BUILD"), ")");
 

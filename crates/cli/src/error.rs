@@ -334,24 +334,31 @@ impl CliError {
 
     /// Prints the error and gives its exit code.
     pub(crate) fn render(&self) -> ExitCode {
-        let mut text = format!("error: {}", sanitize(&self.to_string()));
+        let mut text = format!("error: {}", in_lines(&self.to_string()));
         let mut cause = self.source();
         while let Some(error) = cause {
             text.push_str("\n  caused by: ");
-            text.push_str(&sanitize(&error.to_string()));
+            text.push_str(&in_lines(&error.to_string()));
             cause = error.source();
         }
         if let Some(gap) = self.evidence() {
             text.push_str("\n  caused by: ");
-            text.push_str(&sanitize(&format!("{}: {}: {}", gap.api, gap.code, gap.message)));
+            text.push_str(&in_lines(&format!("{}: {}: {}", gap.api, gap.code, gap.message)));
         }
         if let Some(hint) = self.hint() {
             text.push_str("\n  hint: ");
-            text.push_str(&sanitize(&hint));
+            text.push_str(&in_lines(&hint));
         }
         terminal::note(&text);
         self.exit().into()
     }
+}
+
+/// A text with its lines, so that a marker under a place stays under it. Foreign text begins no line of its own: every line
+/// but the first is set in further than any of ours.
+fn in_lines(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(sanitize).filter(|line| !line.trim().is_empty()).collect();
+    lines.join("\n      ")
 }
 
 /// clap's own errors. Its exit code 2 means something else here.

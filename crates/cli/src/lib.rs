@@ -27,6 +27,7 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return error::usage(&error),
     };
+    environment::without_empty_addresses();
     terminal::set_color(arguments.global.color);
     let outcome = commands::run(&arguments);
     let lost = terminal::lost();

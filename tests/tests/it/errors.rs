@@ -207,3 +207,18 @@ fn a_scenario_with_a_mistake_says_where() {
     assert_eq!(finished.code, 65, "{}", finished.stderr);
     assert!(finished.stderr.contains("line 3") && finished.stderr.contains("acounts"), "{}", finished.stderr);
 }
+
+// Holds: 6 Operating it: causes of several lines keep them, so that a marker stands under its place
+#[test]
+fn a_cause_keeps_its_lines() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("organization.toml");
+    fs_err::write(&path, "schema = 1\n[organization]\nid = \"o-x\"\nmanagment_account = \"1\"\n").expect("a file");
+    let finished = Scangap::new(&["simulate", "--scenario", &path.to_string_lossy()]).run();
+    assert_eq!(finished.code, 65, "{}", finished.stderr);
+    let lines: Vec<&str> = finished.stderr.lines().collect();
+    let place = lines.iter().position(|line| line.ends_with("| managment_account = \"1\"")).expect("the place");
+    let marker = lines[place].find("managment_account").expect("the word");
+    assert_eq!(lines[place + 1].find('^'), Some(marker), "{}", finished.stderr);
+    assert!(lines.iter().all(|line| line.starts_with("error: ") || line.starts_with("  ")), "{}", finished.stderr);
+}

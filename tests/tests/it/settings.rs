@@ -2,7 +2,7 @@
 //! one clear error. Nothing ends in a panic.
 
 use scangap_simorg::Simulator;
-use scangap_tests::{Finished, Scangap, Simulated, organization, simulate};
+use scangap_tests::{Finished, Scangap, Server, Simulated, organization, simulate};
 
 fn world() -> Simulated {
     simulate(organization(
@@ -126,4 +126,125 @@ fn a_proxy_of_the_environment_is_used_and_named() {
     }
     let other = audit(&simulator, &[("HTTPS_PROXY", proxy)], &[]);
     assert_eq!(other.code, 0, "it is for another scheme: {}", other.stderr);
+}
+
+/// A proxy that ends TLS where AWS would, in front of a simulated organization.
+struct TlsProxy {
+    server: Server,
+    folder: tempfile::TempDir,
+}
+
+impl TlsProxy {
+    fn before(simulator: &Simulated) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+        let upstream = simulator.url();
+        let port = upstream.rsplit(':').next().unwrap_or_default().trim_end_matches('/');
+        let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/tls_proxy.py");
+        let arguments = [program, "{port}", port, &path("ca.pem"), &path("key.pem"), &path("hosts")];
+        let server = Server::start("python", &arguments, &[]);
+        Self { server, folder }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_string_lossy().into_owned()
+    }
+
+    /// The hosts that were asked for, each once.
+    fn hosts(&self) -> std::collections::BTreeSet<String> {
+        let log = fs_err::read_to_string(self.path("hosts")).unwrap_or_default();
+        log.lines().filter_map(|line| Some(line.strip_suffix(":443")?.to_owned())).collect()
+    }
+
+    /// With AWS's own addresses: nothing names the simulation but the proxy.
+    fn through(&self, call: Scangap) -> Scangap {
+        let proxy = self.server.url().replace("http://", "http://user:sesame@");
+        call.env("HTTPS_PROXY", &proxy)
+            .env("AWS_CA_BUNDLE", &self.path("ca.pem"))
+            .env("AWS_ACCESS_KEY_ID", &Simulator::access_key("111111111111"))
+            .env("AWS_SECRET_ACCESS_KEY", "simulated")
+            .env("AWS_REGION", "us-east-1")
+    }
+}
+
+// Holds: 6 Operating it: a whole audit runs through a proxy on loopback, TLS included, and a host of NO_PROXY goes past it
+#[test]
+fn a_whole_audit_runs_through_a_proxy_with_tls() {
+    let simulator = world();
+    let proxy = TlsProxy::before(&simulator);
+    let audit = ["audit", "--timeout", "10", "--as-of", "2026-11-23T09:00:00Z", "--out"];
+    let folder = tempfile::tempdir().expect("a folder");
+    let (through, straight) = (folder.path().join("through"), folder.path().join("straight"));
+    let finished = proxy.through(Scangap::new(&audit)).args(&[&through.to_string_lossy()]).run();
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    assert!(finished.stderr.contains("by proxy http://***@127.0.0.1:"), "{}", finished.stderr);
+    assert!(!finished.stderr.contains("sesame"));
+    let hosts = proxy.hosts();
+    for host in
+        ["sts.us-east-1", "organizations.us-east-1", "account.us-east-1", "api.ecr.eu-west-1", "inspector2.eu-west-1"]
+    {
+        assert!(hosts.contains(&format!("{host}.amazonaws.com")), "{host}: {hosts:?}");
+    }
+    // The same facts as without it.
+    let call = Scangap::audit(&simulator).args(&["--out", &straight.to_string_lossy()]).run();
+    assert_eq!(call.code, 0, "{}", call.stderr);
+    let rows = |folder: &std::path::Path| {
+        let text = fs_err::read_to_string(folder.join("repositories.csv")).expect("a file");
+        text.replace(",yes\r\n", ",no\r\n")
+    };
+    let diagnosed = |folder: &std::path::Path| rows(folder).lines().filter(|line| line.contains("covered")).count();
+    assert_eq!((diagnosed(&through), rows(&through).lines().count()), (1, 2), "{}", rows(&through));
+    assert_eq!(diagnosed(&straight), 1);
+}
+
+// Holds: 6 Operating it: FIPS endpoints are those of a named profile's own AssumeRole too
+#[test]
+fn a_named_profiles_own_sts_is_the_one_that_was_asked_for() {
+    let simulator = world();
+    let proxy = TlsProxy::before(&simulator);
+    let call = Scangap::new(&[
+        "audit",
+        "--profile",
+        "by-profile",
+        "--accounts",
+        "333333333333",
+        "--timeout",
+        "5",
+        "--out",
+        "out",
+    ]);
+    let config = call.home().join("config");
+    fs_err::write(&config, FILES).expect("a file");
+    let finished = proxy
+        .through(call)
+        .env("AWS_CONFIG_FILE", &config.to_string_lossy())
+        .env("AWS_USE_FIPS_ENDPOINT", "true")
+        .run();
+    let hosts = proxy.hosts();
+    assert!(hosts.contains("sts-fips.us-east-1.amazonaws.com"), "{hosts:?} {}", finished.stderr);
+    assert!(!hosts.contains("sts.us-east-1.amazonaws.com"), "{hosts:?}");
+}
+
+// Holds: 7 The wire: an empty address is unset for a profile's own calls too, named or by `AWS_PROFILE`
+#[test]
+fn an_empty_address_is_unset_for_a_profiles_own_calls() {
+    let simulator = world();
+    let proxy = TlsProxy::before(&simulator);
+    for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_SSO"] {
+        for by_variable in [false, true] {
+            let named = if by_variable { &[][..] } else { &["--profile", "by-profile"] };
+            let call = Scangap::new(&["audit", "--accounts", "333333333333", "--timeout", "10", "--out", "out"]);
+            let config = call.home().join("config");
+            fs_err::write(&config, FILES).expect("a file");
+            let mut call =
+                proxy.through(call.args(named)).env("AWS_CONFIG_FILE", &config.to_string_lossy()).env(name, "");
+            if by_variable {
+                call =
+                    call.env("AWS_PROFILE", "by-profile").without("AWS_ACCESS_KEY_ID").without("AWS_SECRET_ACCESS_KEY");
+            }
+            let finished = call.run();
+            assert_eq!(finished.code, 0, "{name} {by_variable}: {}", finished.stderr);
+            assert!(finished.stderr.contains("by the profile's role"), "{}", finished.stderr);
+        }
+    }
 }
