@@ -145,6 +145,8 @@ async fn ask_regions(context: &Context, account: &OpenedAccount) -> Regions {
             }
         }
         facts.sort_by(|a, b| a.region.cmp(&b.region));
+        // A list may hold a row twice.
+        facts.dedup_by(|a, b| a.region == b.region);
         return Regions { source: Observed::Known(RegionsSource::ListRegions), facts, gaps: Vec::new() };
     };
 

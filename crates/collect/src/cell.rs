@@ -109,12 +109,14 @@ async fn read_cell(cell: &Cell<'_>, probing: bool, view: &AdminView) -> CellHarv
         Some(_) | None => CellOutcome::Read,
     };
     let mut facts = CellFacts::unasked(cell.account, cell.region.clone(), outcome);
+    // By name: a list may hold a row twice.
+    let mut targets = targets(cell, listed);
     facts.repositories = match &list_gap {
-        None => Observed::Known(u64::try_from(listed.len()).unwrap_or(u64::MAX)).into(),
+        None => Observed::Known(u64::try_from(targets.len()).unwrap_or(u64::MAX)).into(),
         Some(gap) => Observed::unknown(gap.clone()).into(),
     };
 
-    let something = !listed.is_empty() || list_gap.is_some();
+    let something = !targets.is_empty() || list_gap.is_some();
     let inspector = inspector::read(cell, view, something).await;
     facts.inspector_status = inspector.status;
     facts.inspector_ecr_status = inspector.ecr_status;
@@ -125,7 +127,6 @@ async fn read_cell(cell: &Cell<'_>, probing: bool, view: &AdminView) -> CellHarv
     let mut coverage = Covered { rows: inspector.rows, images: inspector.images };
 
     let mut policies = Policies::default();
-    let mut targets = targets(cell, listed);
     missing_from_list(cell, &mut targets, &mut coverage, list_gap.as_ref(), &mut facts).await;
     let mut repositories = Vec::new();
     if !targets.is_empty() {

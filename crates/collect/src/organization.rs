@@ -124,11 +124,14 @@ pub(crate) async fn discover(context: &Context) -> Result<Discovered, CollectErr
         gaps.push(gap.clone());
     }
 
-    let Listed { items: accounts, error } = list(Api::ListAccounts, |token| {
+    let Listed { items: mut accounts, error } = list(Api::ListAccounts, |token| {
         let reader = &reader;
         context.calls.call(Api::ListAccounts, move |call| async move { reader.accounts(&call, token).await })
     })
     .await;
+    // A list may hold a row twice, and an account is one all the same.
+    let mut met = BTreeSet::new();
+    accounts.retain(|account| met.insert(account.id));
     let mut list_gap = error.map(|error| error.at(None, None, ""));
     // AWS: a member may not list the organization. To audit itself it need not.
     let is_member = facts.management_account.known().is_some_and(|management| *management != own);

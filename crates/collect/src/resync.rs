@@ -286,8 +286,10 @@ async fn findings(from: &Asked, account: AccountId, only_ecr: bool) -> Result<Ve
             })
         },
         |items| {
-            for Finding { repository, severity, status, first_observed_at, .. } in items {
-                tally.add(repository, severity, status, first_observed_at);
+            for Finding { arn, repository, severity, status, first_observed_at, .. } in items {
+                if tally.is_new(&arn) {
+                    tally.add(repository, severity, status, first_observed_at);
+                }
             }
             ControlFlow::Continue(())
         },

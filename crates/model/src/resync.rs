@@ -1,6 +1,7 @@
 //! What a re-sync of a cell would destroy, and what it depends on: read for a plan, not for an audit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use jiff::Timestamp;
 
@@ -19,11 +20,22 @@ pub struct FindingCount {
 
 /// Counts findings as they pass: nobody holds them all.
 #[derive(Debug, Clone, Default)]
-pub struct FindingTally(BTreeMap<(String, String, String), (u64, Option<Timestamp>)>);
+pub struct FindingTally {
+    counts: BTreeMap<(String, String, String), (u64, Option<Timestamp>)>,
+    /// Hashes of the ARNs that were met: a list may hold a row twice.
+    met: HashSet<u64>,
+}
 
 impl FindingTally {
+    /// Whether it was not met before.
+    pub fn is_new(&mut self, arn: &str) -> bool {
+        let mut hasher = DefaultHasher::new();
+        arn.hash(&mut hasher);
+        self.met.insert(hasher.finish())
+    }
+
     pub fn add(&mut self, repository: String, severity: String, status: String, first_observed: Option<Timestamp>) {
-        let (count, oldest) = self.0.entry((repository, severity, status)).or_default();
+        let (count, oldest) = self.counts.entry((repository, severity, status)).or_default();
         *count += 1;
         *oldest = (*oldest).into_iter().chain(first_observed).min();
     }
@@ -37,7 +49,7 @@ impl FindingTally {
             count,
             oldest_first_observed,
         };
-        self.0.into_iter().map(count).collect()
+        self.counts.into_iter().map(count).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a report is made of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::ops::Range;
@@ -10,8 +10,8 @@ use scangap_assess::{
     Assessment, CellAssessment, Coverage, ImageCoverage, LikelyCause, RepositoryAssessment, coverage_of, images_of,
 };
 use scangap_model::{
-    AccountFacts, AccountId, Asked, AuditFacts, CellFacts, CellOutcome, Gap, ImageRow, Images, Observed, RegionName,
-    Repositories, RepositoryFacts, RepositoryRecord,
+    AccountFacts, AccountId, Api, Asked, AuditFacts, CellFacts, CellOutcome, Gap, ImageRow, Images, Observed,
+    RegionName, Repositories, RepositoryFacts, RepositoryRecord,
 };
 
 use crate::changes::{Change, Changes};
@@ -102,6 +102,8 @@ pub(crate) struct AccountRow<'a> {
     pub(crate) is_management: Observed<bool>,
     pub(crate) is_inspector_admin: Observed<bool>,
     pub(crate) reading: Reading<'a>,
+    /// Whether a policy of the account is a gap.
+    pub(crate) policies_unread: bool,
     pub(crate) cells_read: u64,
     /// Rows in `repositories.csv`.
     pub(crate) rows: u64,
@@ -249,11 +251,15 @@ impl<'a> Input<'a> {
 
     pub(crate) fn accounts(&self) -> impl Iterator<Item = AccountRow<'a>> + use<'a> {
         let (facts, assessment, simulated) = (self.facts, self.assessment, self.simulated);
+        let policies = [Api::GetRepositoryPolicy, Api::GetRegistryPolicy, Api::DescribeRepositoryCreationTemplates];
+        let of_policies = facts.gaps.iter().filter(|gap| policies.contains(&gap.api));
+        let unread: BTreeSet<AccountId> = of_policies.filter_map(|gap| gap.account).collect();
         facts.accounts.values().map(move |account| {
             let cells_read = cells_of(facts, account.id).filter(|cell| cell.outcome == CellOutcome::Read).count();
             AccountRow {
                 account,
                 reading: Reading::of(account, cells_of(facts, account.id)),
+                policies_unread: unread.contains(&account.id),
                 is_management: is(&facts.organization.management_account, account.id),
                 is_inspector_admin: is(&facts.organization.inspector_admin, account.id),
                 cells_read: u64::try_from(cells_read).unwrap_or(u64::MAX),

@@ -442,6 +442,17 @@ impl State {
                 Outcome::Answer(answer) => Outcome::Truncated(answer),
                 other => other,
             },
+            FaultKind::Doubled => match self.serve(incoming, permission, caller) {
+                Outcome::Answer(Answer::Json(mut value)) => {
+                    for list in value.as_object_mut().into_iter().flat_map(|members| members.values_mut()) {
+                        if let Some(rows) = list.as_array_mut() {
+                            *rows = rows.iter().flat_map(|row| [row.clone(), row.clone()]).collect();
+                        }
+                    }
+                    Outcome::Answer(Answer::Json(value))
+                }
+                other => other,
+            },
             FaultKind::RepeatToken => match self.serve(incoming, permission, caller) {
                 Outcome::Answer(Answer::Json(mut value)) => {
                     let key = if incoming.service == "organizations" || incoming.service == "account" {

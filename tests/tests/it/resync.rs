@@ -1,6 +1,9 @@
 //! Re-syncs as they are planned: what they destroy is counted, and what stands against them is said.
 
+use std::collections::BTreeMap;
+
 use scangap_simorg::Scenario;
+use scangap_simorg::scenario::{FaultKind, FaultSpec};
 use scangap_tests::{Audited, Finished, Scangap, Simulated, now, organization, simulate};
 use serde_json::{Value, json};
 
@@ -314,4 +317,28 @@ fn what_is_simulated_and_what_is_another_organization_is_not_counted_here() {
     let call = plan(&other, &audited, &["--collect"]);
     assert_eq!(call.code, 65, "{}", call.stderr);
     assert!(call.stderr.contains("the organization is `o-another1`, and not `o-testing`"), "{}", call.stderr);
+}
+
+// Holds: 7 The wire: rows that stand twice are counted once where a plan counts what would be lost
+#[test]
+fn losses_that_are_listed_twice_are_counted_once() {
+    let counted = |operation: &str| {
+        let simulator = stale("", STALE_CELL, "");
+        let mut doubled = FaultSpec::of(operation, "", 200);
+        doubled.kind = FaultKind::Doubled;
+        simulator.add_fault(doubled);
+        let plan = crate::apply::stale_plan(&simulator);
+        let text = fs_err::read_to_string(plan.folder.join("plan.json")).expect("a plan");
+        let losses = serde_json::from_str::<Value>(&text).expect("JSON")["steps"][0]["losses"].clone();
+        // Without times: each of these organizations began a moment later.
+        let members = ["findings", "findings_by", "suppressed", "images", "images_not_rescanned", "repositories"];
+        let more = ["windows", "helps", "suppression_rules", "rescan_cost"];
+        json!(members.iter().chain(&more).map(|member| (*member, losses[member].clone())).collect::<BTreeMap<_, _>>())
+    };
+    let whole = counted("inspector2:Nothing");
+    assert!(whole["findings"].as_u64().is_some_and(|number| number > 0), "{whole}");
+    for operation in ["ListFindings", "ListCoverage", "ListFilters", "ListAccountPermissions", "ListUsageTotals"] {
+        assert_eq!(counted(&format!("inspector2:{operation}")), whole, "{operation}");
+    }
+    assert_eq!(counted("ecr:DescribeImages"), whole);
 }

@@ -1,5 +1,6 @@
 //! Every operation of an audit under every fault of the wire: what can be mended is mended, and what cannot is a gap.
 
+use scangap_simorg::Simulator;
 use scangap_simorg::scenario::{FaultKind, FaultSpec};
 use scangap_tests::{Audited, Row, Scangap, Simulated, organization, simulate};
 
@@ -28,9 +29,8 @@ const OPERATIONS: &[&str] = &[
     "iam:GetRole",
 ];
 
-fn world() -> Simulated {
-    simulate(organization(
-        r#"
+/// Repositories of every kind, so that every operation is made.
+const WORLD: &str = r#"
 [[organizational_units]]
 id = "ou-exam-work"
 name = "Workloads"
@@ -46,13 +46,16 @@ name = "alpha"
 ou = "ou-exam-work"
 [[accounts.cells]]
 region = "eu-west-1"
+templates = [{ prefix = "cache/" }]
 repositories = [
   { name = "one" },
   { name = "tagged", policy = "by-tag", tags = { team = "a" } },
   { name = "bare", images = [] },
 ]
-"#,
-    ))
+"#;
+
+fn world() -> Simulated {
+    simulate(organization(WORLD))
 }
 
 fn audit(simulator: &Simulated) -> Audited {
@@ -138,4 +141,66 @@ fn a_session_that_is_over_is_renewed_once_for_all_calls_that_met_it() {
         call.operation == "sts:AssumeRole" && call.account.is_some_and(|id| id.to_string() == "333333333333")
     });
     assert!((2..=4).contains(&assumed.count()));
+}
+
+// Holds: 7 The wire: rows that stand twice in an answer are counted once, in every list
+#[test]
+fn rows_that_stand_twice_are_counted_once() {
+    let units = "[[organizational_units]]\nid = \"ou-exam-more\"\nname = \"More\"\nparent = \"ou-exam-work\"\n";
+    let facts = |operation: Option<&str>| {
+        let simulator = simulate(organization(&format!("{WORLD}{units}")));
+        let mut doubled = FaultSpec::of(operation.unwrap_or("ecr:Nothing"), "", 200);
+        doubled.kind = FaultKind::Doubled;
+        simulator.add_fault(doubled);
+        let out =
+            Scangap::audit_as_of("2026-11-23T09:00:00Z", &simulator.url(), &Simulator::access_key("111111111111"))
+                .args(&["--tags", "team", "--images", "--timeout", "2"])
+                .into_folder()
+                .expect_code(0);
+        let cells = simulator.calls().iter().filter(|call| call.operation == "ecr:DescribeRepositories").count();
+        (rows(&out), (out.csv("images.csv"), cells), out.json("summary.json"))
+    };
+    let whole = facts(None);
+    for operation in
+        OPERATIONS.iter().filter(|operation| !operation.starts_with("sts:") && !operation.starts_with("iam:"))
+    {
+        let (found, images, summary) = facts(Some(operation));
+        for (found, row) in found.iter().zip(&whole.0) {
+            assert_eq!(found, row, "{operation}");
+        }
+        assert_eq!((found.len(), images), (whole.0.len(), whole.1.clone()), "{operation}");
+        assert_eq!(summary, whole.2, "{operation}");
+    }
+}
+
+// Holds: 7 The wire: what could not be learnt is never called `not needed`, column by column
+#[test]
+fn a_refusal_never_turns_a_value_into_not_needed() {
+    let tables = ["repositories.csv", "cells.csv", "accounts.csv"];
+    let key =
+        |row: &Row| ["account_id", "region", "repository"].map(|column| row.get(column).cloned().unwrap_or_default());
+    let whole = audit(&world()).expect_code(0);
+    for operation in OPERATIONS.iter().filter(|operation| **operation != "sts:GetCallerIdentity") {
+        let simulator = world();
+        let mut refused = FaultSpec::of(operation, "AccessDeniedException", 403);
+        // The organization's own calls go on: without them there is no audit.
+        refused.account = (!operation.starts_with("organizations:")).then(|| "333333333333".to_owned());
+        if *operation == "sts:AssumeRole" {
+            refused.account = None;
+            refused.resource = Some("arn:aws:iam::333333333333:role/OrganizationAccountAccessRole".to_owned());
+        }
+        simulator.add_fault(refused);
+        let arguments = ["--timeout", "2", "--accounts", "222222222222,333333333333"];
+        let audited = Scangap::audit(&simulator).args(&arguments).into_folder();
+        for table in tables {
+            let before = whole.csv(table);
+            for row in audited.csv(table) {
+                let Some(known) = before.iter().find(|known| key(known) == key(&row)) else { continue };
+                for (column, value) in &row {
+                    let lost = value == "not needed" && known[column] != "not needed";
+                    assert!(!lost, "{operation} refused: {table} {column} was {}", known[column]);
+                }
+            }
+        }
+    }
 }

@@ -50,6 +50,8 @@ pub(super) async fn read(cell: &Cell<'_>, facts: &mut CellFacts, policies: &mut 
                 })
                 .collect();
             found.sort();
+            // A list may hold a row twice.
+            found.dedup();
             Asked::Answered(Observed::Known(found))
         }
         Some(error) => Observed::unknown(cell.gap(error, "")).into(),

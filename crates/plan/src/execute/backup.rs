@@ -119,6 +119,9 @@ async fn findings(
         },
         |items| {
             for finding in items {
+                if !tally.is_new(&finding.arn) {
+                    continue;
+                }
                 writeln!(packed, "{}", finding.raw).map_err(text)?;
                 let first = finding.first_observed_at.map(|time| time.to_string()).unwrap_or_default();
                 let title = finding.raw.get("title").and_then(Value::as_str).map(inert).unwrap_or_default();
@@ -223,7 +226,12 @@ async fn rules(access: &Access, own: &RegionReader) -> Result<Vec<SuppressionRul
             async move { own.suppression_rules(&call, token).await }
         },
         |items| {
-            rules.extend(items);
+            // A list may hold a row twice.
+            for item in items {
+                if !rules.iter().any(|rule: &SuppressionRule| rule.raw == item.raw) {
+                    rules.push(item);
+                }
+            }
             Ok(())
         },
     )

@@ -1,6 +1,6 @@
 //! Columns of an account's row.
 
-use scangap_model::AccountOutcome;
+use scangap_model::{AccountOutcome, Asked, ServiceLinkedRole};
 
 use super::{Column, Kind, Type, column};
 use crate::input::AccountRow;
@@ -43,7 +43,7 @@ pub(crate) const ACCOUNTS: &[Column<Accounts>] = &[
     column("inspector_administrator", "Inspector administrator", Type::Text, 22, "whether it is Inspector's delegated administrator", "organizations:ListDelegatedAdministrators",
         |row| observed(&row.is_inspector_admin, |yes| Value::yes_no(*yes))),
     column("regions_source", "Regions from", Type::Text, 18, "what told which regions are enabled", "account:ListRegions",
-        |row| asked(&row.account.regions_source, |source| Value::text(source.word()))),
+        |row| where_it_was_looked(&row.account.regions_source, matches!(row.reading, Reading::Skipped), |source| Value::text(source.word()))),
     column("cells_read", "Regions read", Type::Integer, 12, "how many regions of the account were read", "scangap",
         |row| match row.reading {
             Reading::Skipped => Value::text(NOT_NEEDED),
@@ -65,9 +65,23 @@ pub(crate) const ACCOUNTS: &[Column<Accounts>] = &[
             Reading::Read | Reading::Skipped | Reading::Unreadable | Reading::NotReached => Value::Empty,
         }),
     column("inspector_role_id", "Inspector's role", Type::Text, 24, "the id of Inspector's service-linked role, asked where a policy of the account names it or the role's tags; `none` where the account has no such role", "iam:GetRole",
-        |row| asked(&row.account.inspector_role, |role| plain(&role.id))),
+        |row| of_role(row, |role| plain(&role.id))),
     column("inspector_role_tags", "Tags of Inspector's role", Type::List, 28, "the role's tags as KEY=VALUE; a JSON array", "iam:GetRole",
-        |row| asked(&row.account.inspector_role, |role| Value::List(role.tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().into()))),
+        |row| of_role(row, |role| Value::List(role.tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().into()))),
     column("inspector_role_last_used_at", "Inspector's role last used", Type::Time, 22, "when the role was last used; `none` where IAM remembers no use", "iam:GetRole",
-        |row| asked(&row.account.inspector_role, |role| role.last_used_at.map_or(Value::text(NONE), Value::Time))),
+        |row| of_role(row, |role| role.last_used_at.map_or(Value::text(NONE), Value::Time))),
 ];
+
+/// `decided`: whether it is known that nothing hung on it.
+fn where_it_was_looked<'r, T>(fact: &'r Asked<T>, decided: bool, show: impl FnOnce(&'r T) -> Value<'r>) -> Value<'r> {
+    match fact {
+        Asked::NotNeeded if !decided => Value::text(UNKNOWN),
+        fact => asked(fact, show),
+    }
+}
+
+/// Of an account of which a policy was not read nobody knows whether it hangs on the role.
+fn of_role<'r>(row: &'r AccountRow<'_>, show: impl FnOnce(&'r ServiceLinkedRole) -> Value<'r>) -> Value<'r> {
+    let all_read = matches!(row.reading, Reading::Read | Reading::Skipped) && !row.policies_unread;
+    where_it_was_looked(&row.account.inspector_role, all_read, show)
+}

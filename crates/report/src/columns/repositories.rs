@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use scangap_assess::{Coverage, ImageCoverage, ImagesCovered, LikelyCause};
-use scangap_model::{CellOutcome, Diagnosis, sanitize};
+use scangap_model::{Asked, CellFacts, CellOutcome, Diagnosis, Observed, sanitize};
 
 use super::{Column, Kind, Type, column};
 use crate::input::RepositoryRow;
@@ -38,32 +38,32 @@ pub(crate) const REPOSITORIES: &[Column<Repositories>] = &[
     column("depends_on", "Depends on", Type::List, 28, "the context keys that a `depends` hangs on, as a JSON array", "scangap",
         |row| Value::list(&row.assessment.policy.depends_on)),
     column("inspector_ecr_status", "Inspector ECR status", Type::Text, 20, "whether ECR scanning is enabled for the account in the region", "inspector2:BatchGetAccountStatus",
-        |row| row.cell.map_or(Value::text(UNKNOWN), |cell| asked(&cell.inspector_ecr_status, plain))),
+        |row| of_cell(row, |cell| &cell.inspector_ecr_status, plain)),
     column("registry_scan_type", "Registry scan type", Type::Text, 18, "BASIC or ENHANCED", "ecr:GetRegistryScanningConfiguration",
-        |row| row.cell.map_or(Value::text(UNKNOWN), |cell| asked(&cell.registry_scan_type, plain))),
+        |row| of_cell(row, |cell| &cell.registry_scan_type, plain)),
     column("scan_frequency", "Scan frequency", Type::Text, 18, "how often the repository is scanned: CONTINUOUS_SCAN, SCAN_ON_PUSH, MANUAL", "ecr:BatchGetRepositoryScanningConfiguration",
         |row| observed(&row.repository.scan_frequency, plain)),
     column("coverage_status", "Coverage", Type::Text, 12, "Inspector's coverage status; `none` where Inspector has no row", "inspector2:ListCoverage",
         |row| match &row.coverage {
             Coverage::Row { status, .. } => Value::text(if status.is_empty() { NONE } else { status.as_str() }),
-            other => absent_coverage(other),
+            _ => absent_coverage(row),
         }),
     column("coverage_reason", "Coverage reason", Type::Text, 26, "why the coverage status is what it is, in Inspector's word", "inspector2:ListCoverage",
         |row| match &row.coverage {
             Coverage::Row { reason, .. } => Value::text(if reason.is_empty() { NONE } else { reason.as_str() }),
-            other => absent_coverage(other),
+            _ => absent_coverage(row),
         }),
     column("last_scanned_at", "Last scanned", Type::Time, 18, "when Inspector last scanned it, in UTC; empty where it says no time", "inspector2:ListCoverage",
         |row| match &row.coverage {
             Coverage::Row { last_scanned_at: Some(time), .. } => Value::Time(*time),
             Coverage::Row { last_scanned_at: None, .. } | Coverage::NoRow => Value::Empty,
             Coverage::Gap(_) => Value::text(UNKNOWN),
-            Coverage::NotAsked => Value::text(NOT_NEEDED),
+            Coverage::NotAsked => Value::text(not_asked(row)),
         }),
     column("policy_sha256", "Policy SHA-256", Type::Text, 20, "SHA-256 of the repository policy's text as AWS returned it; the text is in the snapshot", "ecr:GetRepositoryPolicy",
         |row| observed(&row.repository.policy, id)),
     column("registry_policy_sha256", "Registry policy SHA-256", Type::Text, 20, "SHA-256 of the registry policy's text", "ecr:GetRegistryPolicy",
-        |row| row.cell.map_or(Value::text(UNKNOWN), |cell| asked(&cell.registry_policy, id))),
+        |row| of_cell(row, |cell| &cell.registry_policy, id)),
     column("next_step", "Next step", Type::Text, 44, "what to do about it", "scangap", |row| Value::text(next_step(row))),
     column("repository_arn", "Repository ARN", Type::Text, 60, "the repository's ARN: the stable id of this row", "ecr:DescribeRepositories",
         |row| plain(&row.repository.arn)),
@@ -77,11 +77,14 @@ pub(crate) const REPOSITORIES: &[Column<Repositories>] = &[
     column("created_at", "Created", Type::Time, 18, "when the repository was created, in UTC", "ecr:DescribeRepositories",
         |row| observed(&row.repository.created_at, |time| Value::Time(*time))),
     column("has_active_image", "Has an active image", Type::Text, 18, "asked only where Inspector has no coverage row", "ecr:DescribeImages",
-        |row| asked(&row.repository.has_active_image, |yes| Value::yes_no(*yes))),
+        |row| match &row.repository.has_active_image {
+            Asked::NotNeeded if !nothing_hung_on_images(row) => Value::text(UNKNOWN),
+            fact => asked(fact, |yes| Value::yes_no(*yes)),
+        }),
     column("coverage_rows", "Coverage rows", Type::Integer, 13, "coverage rows of the repository: its own and its images'", "inspector2:ListCoverage",
         |row| match &row.coverage {
             Coverage::Gap(_) => Value::text(UNKNOWN),
-            Coverage::NotAsked => Value::text(NOT_NEEDED),
+            Coverage::NotAsked => Value::text(not_asked(row)),
             Coverage::Row { .. } | Coverage::NoRow => Value::Integer(row.coverage_rows),
         }),
     column("images_scanned", "Images scanned", Type::Integer, 14, "images that Inspector scans; a multi-architecture index counts by its children", "inspector2:ListCoverage",
@@ -107,16 +110,49 @@ fn of_images<'r>(row: &'r RepositoryRow<'_>, show: impl FnOnce(&'r ImagesCovered
     }
 }
 
+/// A fact of the registry that the repository is in.
+fn of_cell<'r, T: 'r>(
+    row: &'r RepositoryRow<'_>,
+    fact: impl FnOnce(&'r CellFacts) -> &'r Asked<T>,
+    show: impl FnOnce(&'r T) -> Value<'r>,
+) -> Value<'r> {
+    match row.cell.map(fact) {
+        None => Value::text(UNKNOWN),
+        Some(Asked::NotNeeded) => Value::text(not_asked(row)),
+        Some(fact) => asked(fact, show),
+    }
+}
+
+/// Whether it is known that ECR need not be asked for images: scanning is off, or coverage tells of them. What could not be
+/// learnt says nothing.
+fn nothing_hung_on_images(row: &RepositoryRow<'_>) -> bool {
+    let other_than = |fact: &Asked<String>, word: &str| fact.known().is_some_and(|known| known != word);
+    row.cell.is_some_and(|cell| {
+        cell.outcome == CellOutcome::Read
+            && (other_than(&cell.inspector_ecr_status, "ENABLED")
+                || cell.inspector_ecr_status == Asked::Answered(Observed::Absent)
+                || other_than(&cell.registry_scan_type, "ENHANCED")
+                || row.repository.scan_frequency.known().is_some_and(|word| word == "MANUAL")
+                || told_by_coverage(row))
+    })
+}
+
+/// Whether Inspector has a row of an image, or one of the repository's own that ends the question.
+fn told_by_coverage(row: &RepositoryRow<'_>) -> bool {
+    let ends = matches!(&row.coverage, Coverage::Row { status, .. } if status != "ACTIVE");
+    ends || matches!(&row.images, ImageCoverage::Counted(images) if images.scanned + images.not_scanned > 0)
+}
+
 /// The word for coverage that was not asked for: nothing hung on it, or nobody got that far.
 fn not_asked(row: &RepositoryRow<'_>) -> &'static str {
     let read = row.cell.is_some_and(|cell| cell.outcome == CellOutcome::Read);
     if read { NOT_NEEDED } else { UNKNOWN }
 }
 
-fn absent_coverage<'r>(coverage: &Coverage) -> Value<'r> {
-    match coverage {
+fn absent_coverage<'r>(row: &RepositoryRow<'_>) -> Value<'r> {
+    match row.coverage {
         Coverage::NoRow => Value::text(NONE),
-        Coverage::NotAsked => Value::text(NOT_NEEDED),
+        Coverage::NotAsked => Value::text(not_asked(row)),
         Coverage::Gap(_) | Coverage::Row { .. } => Value::text(UNKNOWN),
     }
 }

@@ -368,6 +368,8 @@ pub enum FaultKind {
     Empty,
     /// An HTML page instead of an AWS answer.
     Html,
+    /// Every row of the lists in the answer stands twice.
+    Doubled,
     /// The page token that was given comes back.
     RepeatToken,
     /// The repository asked about has just been deleted.
