@@ -3,3 +3,4 @@
 pub(crate) mod collect;
 pub(crate) mod policy;
 pub(crate) mod report;
+pub(crate) mod throttle;

@@ -57,6 +57,8 @@ enum Bench {
     Collect(bench::collect::Size),
     /// The policy engine on one core, and the batch on all
     Policy,
+    /// One large registry under AWS-like limits
+    Throttle(bench::throttle::Registry),
     /// Reports of a generated snapshot of a million repositories
     Report(bench::report::Size),
 }
@@ -71,6 +73,7 @@ fn main() -> anyhow::Result<()> {
         Task::Pictures => pictures::make(),
         Task::Docs { check } => docs::run(check),
         Task::Bench(Bench::Collect(size)) => bench::collect::run(&size),
+        Task::Bench(Bench::Throttle(registry)) => bench::throttle::run(&registry),
         Task::Bench(Bench::Policy) => bench::policy::run(),
         Task::Bench(Bench::Report(size)) => bench::report::run(&size),
     }

@@ -136,19 +136,15 @@ impl CellView<'_> {
             policies::malformed(self.policies, hash, Api::GetRepositoryPolicy, place, repository.name.as_str())
         });
         let likely_cause = match diagnosis {
-            Diagnosis::Blocked
-            | Diagnosis::AtRisk
-            | Diagnosis::Stale
-            | Diagnosis::Undecided
-            | Diagnosis::Unseen
-            | Diagnosis::Limited
+            Diagnosis::Blocked | Diagnosis::AtRisk | Diagnosis::Stale | Diagnosis::Unseen | Diagnosis::Limited
                 if self.lacks_the_role() =>
             {
                 Some(LikelyCause::RoleAbsent)
             }
             Diagnosis::Unreadable => why_unreadable(repository, &coverage),
             Diagnosis::Undecided => (coverage::denies(&coverage) || record.images.any_with(ACCESS_DENIED))
-                .then_some(LikelyCause::DeniedLikely),
+                .then_some(LikelyCause::DeniedLikely)
+                .or_else(|| self.lacks_the_role().then_some(LikelyCause::RoleAbsent)),
             _ => None,
         };
         let assessment = RepositoryAssessment {

@@ -22,7 +22,8 @@ pub struct CallError {
 
 impl CallError {
     pub fn at(self, account: Option<AccountId>, region: Option<&RegionName>, resource: impl Into<String>) -> Gap {
-        Gap {
+        let in_a_region = region.is_some();
+        let gap = Gap {
             api: self.api,
             account,
             region: region.cloned(),
@@ -33,7 +34,8 @@ impl CallError {
             policy_arn: denying_policy(self.kind, &self.message),
             message: self.message,
             attempts: self.attempts,
-        }
+        };
+        if in_a_region { gap } else { gap.of_enabled_region() }
     }
 
     /// Whether the service says that the session is over. `CredentialsNotLoaded` is not its word.

@@ -15,6 +15,7 @@ pub(crate) fn exit(stop: &Stop) -> Exit {
         Stop::Blocklisted { .. } | Stop::FindingsReports(_) | Stop::Begun(_) | Stop::NothingToResume(_) => Exit::Usage,
         Stop::Role { .. }
         | Stop::KeptOut { .. }
+        | Stop::NeedsFirst { .. }
         | Stop::WrongAccount { .. }
         | Stop::Identity(_)
         | Stop::OtherCaller { .. } => Exit::NoPermission,
@@ -55,8 +56,8 @@ pub(crate) fn hint(stop: &Stop, again: &str) -> String {
             "name roles that exist in each account with --role-name and --write-role-name; they must trust this caller"
                 .to_owned()
         }
-        Stop::KeptOut { .. } => {
-            "name a write role that the policy lets through, or have somebody change it whom it does: plan.md has the commands"
+        Stop::KeptOut { .. } | Stop::NeedsFirst { .. } => {
+            "name a write role that the policies let through; or change the policy as a principal that they let through, with the commands of plan.md"
                 .to_owned()
         }
         Stop::FindingsReports(_) => {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use scangap_assess::{Assessment, Coverage, coverage_of};
 use scangap_aws::Meter;
 use scangap_collect::Event;
-use scangap_model::{DIAGNOSES, Diagnosis, Observed, OrganizationFacts, RecordError, Verdict};
+use scangap_model::{CellOutcome, DIAGNOSES, Diagnosis, Observed, OrganizationFacts, RecordError, Verdict};
 use scangap_report::{
     ApiCount, Changes, Input, Options, RunEvidence, Summary, count, final_screen, manifest, remove_leftovers, write_all,
 };
@@ -236,6 +236,10 @@ fn rows(judged: &Judged) -> impl Iterator<Item = Result<AssessmentRow, RecordErr
         let (coverage_status, coverage_reason) = match coverage {
             Coverage::Row { status, reason, .. } => (status, reason),
             Coverage::NoRow => ("none".to_owned(), "none".to_owned()),
+            // Of a registry that was not read nobody could ask.
+            Coverage::NotAsked if cell.is_none_or(|cell| cell.outcome != CellOutcome::Read) => {
+                ("unknown".to_owned(), "unknown".to_owned())
+            }
             Coverage::NotAsked => ("not needed".to_owned(), "not needed".to_owned()),
             Coverage::Gap(_) => ("unknown".to_owned(), "unknown".to_owned()),
         };

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use scangap_aws::read::{AccountStatus, CoverageFilter, RegionReader};
-use scangap_model::{AccountId, Api, Asked, CoverageRow, Gap, Observed, RegionName, RegionStatus, RepositoryName};
+use scangap_model::{
+    AccountId, Api, Asked, CoverageRow, Gap, GapKind, Observed, RegionName, RegionStatus, RepositoryName,
+};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -83,12 +85,20 @@ pub(crate) struct AdminView {
     /// Ends when every region in which the administrator is to be asked is known; the task holds the sender.
     regions: watch::Receiver<Option<BTreeMap<RegionName, WhenRead>>>,
     none: bool,
+    /// Why nobody can be asked, where somebody should be.
+    refusal: Option<Gap>,
 }
 
 impl AdminView {
-    pub(crate) fn none() -> Self {
+    /// `refusal`: there is an administrator, and it does not open; or whether there is one is not known.
+    pub(crate) fn none(refusal: Option<Gap>) -> Self {
         let (_, regions) = watch::channel(Some(BTreeMap::new()));
-        Self { regions, none: true }
+        Self { regions, none: true, refusal }
+    }
+
+    /// What is not known because the administrator could not be asked.
+    pub(crate) fn refusal(&self) -> Option<&Gap> {
+        self.refusal.as_ref()
     }
 
     /// The view of a region, once it is complete. `None`: the administrator is not asked there.
@@ -139,7 +149,7 @@ pub(crate) fn watch(
         let _ = known.send(Some(receivers));
         while streams.join_next().await.is_some() {}
     });
-    AdminView { regions, none: false }
+    AdminView { regions, none: false, refusal: None }
 }
 
 /// Whether Inspector is there to be asked. Where the table of regions does not say so, AWS does.
@@ -157,6 +167,12 @@ async fn inspects(context: &Context, admin: &OpenedAccount, region: &RegionName)
             }
         })
         .await
+}
+
+/// Whether Inspector says that it is off for the administrator itself.
+fn is_off(view: &RegionView, administrator: AccountId) -> bool {
+    let status = view.statuses.get(&administrator).and_then(|status| status.status.as_deref());
+    status.is_some_and(|word| word == "DISABLED")
 }
 
 async fn read(context: &Context, admin: &OpenedAccount, region: &RegionName, accounts: &[AccountId]) -> RegionView {
@@ -192,6 +208,9 @@ async fn read(context: &Context, admin: &OpenedAccount, region: &RegionName, acc
     };
     view.auto_enable = match auto_enable {
         Ok(on) => Observed::Known(on).into(),
+        // Not verified at AWS: where Inspector is off for the administrator itself, the call may be refused. Nothing is turned
+        // on from there then, and no permission would help.
+        Err(error) if error.kind == GapKind::AccessDenied && is_off(&view, admin.id) => Observed::Absent.into(),
         Err(error) => Observed::unknown(error.at(Some(admin.id), Some(region), "")).into(),
     };
     view.coverage_gap = own.gap;

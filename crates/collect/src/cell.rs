@@ -27,11 +27,15 @@ struct Cell<'a> {
     region: &'a RegionName,
     reader: RegionReader,
     calls: Calls,
+    /// Nobody said whether the region is enabled: only an answer tells.
+    probing: bool,
 }
 
 impl Cell<'_> {
     fn gap(&self, error: scangap_aws::CallError, resource: impl Into<String>) -> Gap {
-        error.at(Some(self.account), Some(self.region), resource)
+        let gap = error.at(Some(self.account), Some(self.region), resource);
+        // Where the region is known to be enabled, a key that is not accepted is not accepted anywhere.
+        if self.probing { gap } else { gap.of_enabled_region() }
     }
 }
 
@@ -83,8 +87,9 @@ pub(crate) async fn read(
         region,
         reader: account.reader.region(region),
         calls: context.calls.clone(),
+        probing,
     };
-    let harvest = read_cell(&cell, probing, view).await;
+    let harvest = read_cell(&cell, view).await;
     if context.calls.is_cancelled() {
         // A cell is whole or it was not reached: half of one would look like the whole.
         return CellHarvest::of(CellFacts::unasked(account.id, region.clone(), CellOutcome::NotReached));
@@ -92,7 +97,7 @@ pub(crate) async fn read(
     harvest
 }
 
-async fn read_cell(cell: &Cell<'_>, probing: bool, view: &AdminView) -> CellHarvest {
+async fn read_cell(cell: &Cell<'_>, view: &AdminView) -> CellHarvest {
     let Listed { items: listed, error } = list(Api::DescribeRepositories, |token| {
         cell.calls.call(Api::DescribeRepositories, |call| async move { cell.reader.repositories(&call, token).await })
     })
@@ -100,7 +105,7 @@ async fn read_cell(cell: &Cell<'_>, probing: bool, view: &AdminView) -> CellHarv
     let list_gap = error.map(|error| cell.gap(error, ""));
     if let Some(gap) = list_gap.as_ref().filter(|_| listed.is_empty()) {
         // Where nobody said that the region is enabled, this answer says that it is not.
-        if probing && gap.kind == GapKind::RegionDisabled {
+        if cell.probing && gap.kind == GapKind::RegionDisabled {
             return CellHarvest::of(CellFacts::unasked(cell.account, cell.region.clone(), CellOutcome::NotEnabled));
         }
     }

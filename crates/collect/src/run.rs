@@ -121,6 +121,7 @@ pub async fn collect(
 
     let Discovered { facts, targets, gaps } = organization::discover(&context).await?;
     let inspector_admin = facts.inspector_admin.known().copied();
+    let unknown_admin = facts.inspector_admin.gap().cloned();
     let accounts =
         targets.iter().map(|target| target.clone().facts(AccountOutcome::NotReached, Asked::NotNeeded)).collect();
     context.send(Event::Organization { facts, accounts }).await;
@@ -138,7 +139,8 @@ pub async fn collect(
     let mut view_tasks = JoinSet::new();
     let view = match &admin_account {
         Some((_, Opening::Opened(opened))) => Arc::new(admin::watch(&context, opened, &askable, &mut view_tasks)),
-        _ => Arc::new(AdminView::none()),
+        Some((_, Opening::Refused(gap))) => Arc::new(AdminView::none(Some(gap.clone()))),
+        _ => Arc::new(AdminView::none(unknown_admin)),
     };
 
     let admin_by_role = matches!(&admin_account, Some((_, Opening::Opened(opened))) if opened.role_name.is_some());

@@ -191,6 +191,7 @@ pub struct CellFacts {
     /// How long Inspector scans the account's images again.
     pub rescan_durations: Asked<RescanDurations>,
     /// Whether Inspector's administrator has ECR scanning turned on for accounts that join. Asked of it, for those it sees.
+    /// `Absent`: Inspector is off for the administrator itself, and it does not say.
     pub auto_enable: Asked<bool>,
     /// Coverage rows whose repository ECR does not know.
     pub coverage_without_repository: u64,

@@ -147,6 +147,17 @@ impl Gap {
         (self.account, self.region.as_ref(), self.api, &self.resource)
     }
 
+    /// AWS answers a key that is not valid and a region that is not enabled alike. Where the region is enabled, or the call has
+    /// none, it is the key.
+    #[must_use]
+    pub fn of_enabled_region(self) -> Self {
+        let token = matches!(self.code.as_str(), "UnrecognizedClientException" | "InvalidClientTokenId");
+        if token && self.kind == GapKind::RegionDisabled {
+            return Self { kind: GapKind::ExpiredCredentials, ..self };
+        }
+        self
+    }
+
     /// The IAM permission to grant, where a permission would help.
     pub fn permission_needed(&self) -> Option<&'static str> {
         (self.kind == GapKind::AccessDenied).then(|| self.api.info().permission)

@@ -29,6 +29,8 @@ pub use gap::{Cause, Gap, GapKind};
 pub use ids::{AccountId, IdError, OrganizationId, PolicyHash, RegionName, RepositoryName};
 pub use observed::{Asked, Observed};
 pub use partition::{Partition, REGIONS, RegionInfo, nearest_region, partition_without_inspector, region_info};
-pub use resync::{CoveredImage, FindingCount, FindingTally, RepositoryTags, RescanDurations, ResyncFacts, UnitPrice};
+pub use resync::{
+    CoveredImage, FindingCount, FindingTally, NOT_STATED, RepositoryTags, RescanDurations, ResyncFacts, UnitPrice,
+};
 pub use text::{acts, code_block, code_span, plain_name, sanitize};
 pub use verdict::Verdict;

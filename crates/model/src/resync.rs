@@ -64,6 +64,9 @@ pub struct CoveredImage {
     pub pushed_at: Observed<Timestamp>,
 }
 
+/// What AWS left out of an answer.
+pub const NOT_STATED: &str = "not stated";
+
 /// How long Inspector scans an image again: `DAYS_14`, `LIFETIME`, or a word not known here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RescanDurations {

@@ -13,6 +13,7 @@ mod pages;
 mod repair;
 mod run;
 mod stop;
+mod waits;
 
 pub use access::Roles;
 pub use backup::Taken;

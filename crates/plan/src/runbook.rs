@@ -360,7 +360,7 @@ fn policy(step: &PolicyStep, text: &mut String) {
     for source in &step.sources {
         let _ = writeln!(text, "- also written by {}: repair it there too", code_span(source));
     }
-    let (gone, kept) = (deleted_principals(&step.before), deleted_principals(&step.after));
+    let (gone, kept) = (deleted_principals(&step.before, None), deleted_principals(&step.after, None));
     for one in gone.iter().filter(|one| !kept.contains(one)) {
         let what = code_span(&one.what);
         let _ = writeln!(text, "- leaves out {what}, {}: ECR would refuse to store it", one.why);

@@ -101,12 +101,13 @@ impl PolicyStep {
 pub(crate) fn in_words(access: &WriteAccess, who: &str) -> String {
     let by = access.responsible_statements.join(", ");
     match access.verdict {
-        Verdict::Allowed => format!("{who} gets through the policy as it is"),
+        Verdict::Allowed => format!("{who} gets through the policies as they are"),
         Verdict::Denied => format!(
-            "{who} does NOT get through the policy as it is ({by}): make the change as a principal that it lets through"
+            "{who} does NOT get through the policies as they are ({by}): make the change as a principal that they let through"
         ),
         Verdict::Depends => {
-            format!("whether {who} gets through the policy as it is hangs on {} ({by})", access.depends_on.join(", "))
+            let keys = access.depends_on.join(", ");
+            format!("whether {who} gets through the policies as they are depends on {keys} ({by})")
         }
         Verdict::Unknown => format!("whether {who} gets through is not known: the registry's policy was not read"),
     }

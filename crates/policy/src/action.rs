@@ -140,6 +140,11 @@ impl Action {
         self.class().on_repository
     }
 
+    /// AWS: what a registry policy is enforced for under scope V1 too.
+    pub fn is_enforced_under_v1(self) -> bool {
+        matches!(self, Self::ReplicateImage | Self::BatchImportUpstreamImage | Self::CreateRepository)
+    }
+
     fn bit(self) -> u64 {
         1 << self as u64
     }

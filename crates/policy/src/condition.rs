@@ -163,7 +163,7 @@ impl Condition {
         }
     }
 
-    /// Whether a tag that the session had beside the role's could make it go another way.
+    /// Whether it is decided by the tags of the role, so that a tag of the session's could decide it otherwise.
     pub(crate) fn rests_on_role_tags(&self, context: &Context<'_>, class: Class) -> bool {
         if !context.knows_role_tags() {
             return false;

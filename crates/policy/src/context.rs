@@ -22,6 +22,8 @@ pub(crate) enum Value<'a> {
     Between(Timestamp, Timestamp),
     /// `AROA…:<session>`.
     RoleId,
+    /// The same with the id known: `AROAEXAMPLE:`, and a session's name.
+    SessionOf(&'a str),
     /// A text that begins so and goes on.
     Begins(&'a str),
     /// Somebody else's: no endpoint, network or account of the customer.
@@ -119,6 +121,7 @@ impl Principal {
             Caller::SomeRole { account } => Self {
                 arn: None,
                 roles_prefix: Some(format!("arn:{partition}:iam::{account}:role/")),
+                session_prefix: Some(format!("arn:{partition}:sts::{account}:assumed-role/")),
                 ..named(account.to_string(), "", "AssumedRole")
             },
             Caller::User { account, arn } => {
@@ -218,7 +221,7 @@ impl<'r> Context<'r> {
             Kind::PrincipalTag => tag(&self.request.inspector_role.tags, key.tag()),
             Kind::Unlisted => State::Open,
             // AWS: `<the role's id>:<the session's name>`.
-            Kind::UserId => State::One(self.role_session_start.as_deref().map_or(Value::RoleId, Value::Begins)),
+            Kind::UserId => State::One(self.role_session_start.as_deref().map_or(Value::RoleId, Value::SessionOf)),
             Kind::TokenIssueTime => State::One(Value::Between(
                 self.request.as_of.checked_sub(LONGEST_SESSION).unwrap_or(Timestamp::MIN),
                 self.request.as_of,

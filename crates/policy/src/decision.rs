@@ -41,7 +41,7 @@ impl Responsible {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Residual {
     pub effect: Effect,
-    /// `NotPrincipal`, `NotAction`, `Resource`: elements that hang on more than context keys.
+    /// `NotPrincipal`, `Principal`, `NotAction`, `Resource`: elements that hang on more than context keys.
     pub elements: Vec<&'static str>,
     /// A Condition block in JSON, with the operators, keys and values that are open; empty braces for none.
     pub condition: String,
@@ -197,6 +197,11 @@ fn hangs_on(statement: &Statement, context: &Context<'_>, class: Class) -> BTree
 }
 
 fn notes(statement: &Statement, context: &Context<'_>, class: Class, notes: &mut BTreeSet<Note>) {
+    let of_resource = statement.resources.iter().flat_map(|resources| &resources.items);
+    let mut variables = of_resource.flat_map(|resource| resource.template.variables());
+    if context.knows_role_tags() && variables.any(|variable| variable.key.kind == Kind::PrincipalTag) {
+        notes.insert(Note::NoSessionTagsAssumed);
+    }
     let stated = |condition: &Condition| context.request.stated.contains_key(&*condition.key.lower);
     for (at, condition) in statement.conditions.iter().enumerate() {
         let note = match condition.key.kind {

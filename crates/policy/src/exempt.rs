@@ -90,7 +90,7 @@ pub fn exempt(text: &str, actions: &[Action], request: &Request) -> Result<Strin
     if denying.is_empty() {
         return Err(ExemptError::NothingDenied);
     }
-    let storable = without_deleted_principals(text);
+    let storable = without_deleted_principals(text, request.inspector_role.id.as_deref());
     let (text, denying) = match PolicyDocument::parse(&storable) {
         Ok(document) => (storable.as_str(), in_the_way(&document, actions, &context)),
         Err(_) => (text, denying),

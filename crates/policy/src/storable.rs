@@ -20,10 +20,10 @@ pub(crate) const FOREIGN: &str = "an action of another service";
 pub(crate) const NOT_ON_A_REPOSITORY: &str = "an action that no repository is asked for";
 pub(crate) const UNKNOWN: &str = "no action of ECR's that is known here";
 /// Refused in 2019 and 2023; newer examples of AWS's have one.
-const RESOURCE: &str = "in a repository policy, where ECR has refused a Resource, and may still";
+const RESOURCE: &str = "a Resource, which ECR has refused in repository policies and may refuse today";
 
-/// What of a policy ECR would refuse to store, each once.
-pub fn unstorable(text: &str, kind: PolicyKind) -> Vec<Unstorable> {
+/// What of a policy ECR would refuse to store, each once. `living`: the id of Inspector's role, where it is known.
+pub fn unstorable(text: &str, kind: PolicyKind, living: Option<&str>) -> Vec<Unstorable> {
     let Ok(document) = PolicyDocument::parse(text) else { return Vec::new() };
     let mut found: Vec<Unstorable> = Vec::new();
     let mut add = |what: &str, why| {
@@ -33,7 +33,7 @@ pub fn unstorable(text: &str, kind: PolicyKind) -> Vec<Unstorable> {
         }
     };
     for statement in &document.statements {
-        for principal in statement.principals.items.iter().filter(|principal| is_unique_id(&principal.text)) {
+        for principal in statement.principals.items.iter().filter(|one| is_deleted_id(&one.text, living)) {
             add(&principal.text, DELETED);
         }
         for action in &statement.actions.items {
@@ -78,42 +78,55 @@ pub(crate) fn is_unique_id(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// The same of a policy that ECR has stored: whatever else it may refuse today, it took that.
-pub fn deleted_principals(text: &str) -> Vec<Unstorable> {
-    unstorable(text, PolicyKind::Registry).into_iter().filter(|one| one.why == DELETED).collect()
+/// Of a policy that ECR has stored before: it refuses nothing of it but principals that were deleted since.
+pub fn deleted_principals(text: &str, living: Option<&str>) -> Vec<Unstorable> {
+    unstorable(text, PolicyKind::Registry, living).into_iter().filter(|one| one.why == DELETED).collect()
+}
+
+fn is_deleted_id(text: &str, living: Option<&str>) -> bool {
+    is_unique_id(text) && living != Some(text)
 }
 
 /// The text without what ECR would refuse, as far as nothing but that changes: out of lists that name others too, and with a
 /// statement that speaks of nobody or of nothing else. Nobody can be a principal that was deleted, and nothing of ECR's is an
 /// action that is left out: the text decides as before. A `NotPrincipal` of nobody else stays.
-pub fn storable(text: &str, kind: PolicyKind) -> String {
-    shortened(text, Some(kind))
+pub fn storable(text: &str, kind: PolicyKind, living: Option<&str>) -> String {
+    shortened(text, &Refuses { kind: Some(kind), living })
 }
 
-pub(crate) fn without_deleted_principals(text: &str) -> String {
-    shortened(text, None)
+pub(crate) fn without_deleted_principals(text: &str, living: Option<&str>) -> String {
+    shortened(text, &Refuses { kind: None, living })
 }
 
-/// `None`: actions stay as they are.
-fn shortened(text: &str, kind: Option<PolicyKind>) -> String {
+/// What is left out.
+struct Refuses<'a> {
+    /// `None`: actions stay as they are.
+    kind: Option<PolicyKind>,
+    living: Option<&'a str>,
+}
+
+fn shortened(text: &str, refuses: &Refuses<'_>) -> String {
     let mut text = text.to_owned();
     // Each turn takes one list or statement; there are no more of them than characters.
     for _ in 0..text.len() {
-        let Some(next) = json::parse(&text).ok().and_then(|root| one_less(&text, &root, kind)) else { break };
+        let Some(next) = json::parse(&text).ok().and_then(|root| one_less(&text, &root, refuses)) else { break };
         text = next;
     }
     text
 }
 
-fn one_less(text: &str, root: &Node<'_>, kind: Option<PolicyKind>) -> Option<String> {
+fn one_less(text: &str, root: &Node<'_>, refuses: &Refuses<'_>) -> Option<String> {
     let statements = member(root, "Statement")?;
-    let shorter = |statement| list_without(text, statement).or_else(|| actions_without(text, statement, kind?));
+    let shorter =
+        |statement| list_without(text, statement, refuses).or_else(|| actions_without(text, statement, refuses.kind?));
     let Value::Array(items) = &statements.value else { return shorter(statements) };
     for (index, statement) in items.iter().enumerate() {
         if let Some(shorter) = shorter(statement) {
             return Some(shorter);
         }
-        if items.len() > 1 && (speaks_of_nobody(statement) || kind.is_some_and(|kind| names_nothing(statement, kind))) {
+        if items.len() > 1
+            && (speaks_of_nobody(statement, refuses) || refuses.kind.is_some_and(|kind| names_nothing(statement, kind)))
+        {
             return without(text, statements, |at, _| at == index);
         }
     }
@@ -127,17 +140,17 @@ fn member<'n, 't>(node: &'n Node<'t>, name: &str) -> Option<&'n Node<'t>> {
     }
 }
 
-fn is_deleted(node: &Node<'_>) -> bool {
-    matches!(&node.value, Value::String(text) if is_unique_id(text))
+fn is_deleted(node: &Node<'_>, refuses: &Refuses<'_>) -> bool {
+    matches!(&node.value, Value::String(text) if is_deleted_id(text, refuses.living))
 }
 
 /// A list of principals that names others too, without the deleted ones.
-fn list_without(text: &str, statement: &Node<'_>) -> Option<String> {
+fn list_without(text: &str, statement: &Node<'_>, refuses: &Refuses<'_>) -> Option<String> {
     ["Principal", "NotPrincipal"].iter().find_map(|name| {
         let aws = member(member(statement, name)?, "AWS")?;
         let Value::Array(items) = &aws.value else { return None };
-        let deleted = items.iter().filter(|item| is_deleted(item)).count();
-        (0 < deleted && deleted < items.len()).then(|| without(text, aws, |_, item| is_deleted(item)))?
+        let deleted = items.iter().filter(|item| is_deleted(item, refuses)).count();
+        (0 < deleted && deleted < items.len()).then(|| without(text, aws, |_, item| is_deleted(item, refuses)))?
     })
 }
 
@@ -162,14 +175,14 @@ fn names_nothing(statement: &Node<'_>, kind: PolicyKind) -> bool {
 }
 
 /// A statement whose only principals were deleted.
-fn speaks_of_nobody(statement: &Node<'_>) -> bool {
+fn speaks_of_nobody(statement: &Node<'_>, refuses: &Refuses<'_>) -> bool {
     let Some(Value::Object(kinds)) = member(statement, "Principal").map(|principal| &principal.value) else {
         return false;
     };
     !kinds.is_empty()
         && kinds.iter().all(|(_, named)| match &named.value {
-            Value::Array(items) => !items.is_empty() && items.iter().all(is_deleted),
-            _ => is_deleted(named),
+            Value::Array(items) => !items.is_empty() && items.iter().all(|item| is_deleted(item, refuses)),
+            _ => is_deleted(named, refuses),
         })
 }
 

@@ -98,6 +98,7 @@ fn described(state: State<'_>) -> String {
         Value::Time(time) => format!("{time:.0}"),
         Value::Between(from, to) => format!("between {from:.0} and {to:.0}"),
         Value::RoleId => "a role's id and a session's name that are not known".to_owned(),
+        Value::SessionOf(start) => format!("{start} and a session's name that is not known"),
         Value::Begins(start) => format!("some value that begins with {start}"),
         Value::Foreign => "a value that is not yours".to_owned(),
         Value::AwsAddress(_) => "a public address of AWS".to_owned(),

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use common::{ROLE, deny_under, evaluate, parse, request, verdict};
 use scangap_model::{Partition, Verdict};
 use scangap_policy::{
-    Action, Caller, Context, Decision, LINT_RULES, Note, PolicyDocument, Request, RoleIdentity, Stated, Tags, decide,
-    verdicts,
+    Action, Caller, Context, Decision, LINT_RULES, Note, PolicyDocument, PolicyKind, REPOSITORY_ACTIONS, Request,
+    RoleIdentity, Stated, Tags, decide, exempt, lint, unstorable, verdicts,
 };
 
 fn decided(text: &str) -> Decision {
@@ -343,6 +343,10 @@ fn what_is_known_of_a_part_decides_where_the_part_is_enough() {
         (r#""StringNotLike":{"aws:userid":"AROAEXAMPL?:*"}"#, "allowed"),
         (r#""StringLike":{"aws:userid":"*:session"}"#, "depends aws:userid"),
         (r#""StringNotEquals":{"aws:userid":"AROAEXAMPLE"}"#, "denied"),
+        // What no session can be is settled whether the id is known or not.
+        (r#""StringNotEquals":{"aws:userid":"AROAEXAMPLE:*"}"#, "denied"),
+        (r#""StringNotEqualsIgnoreCase":{"aws:userid":"aroaexample:*"}"#, "denied"),
+        (r#""StringNotEquals":{"aws:userid":"AROAEXAMPLE:a b"}"#, "denied"),
         (r#""StringNotEquals":{"aws:userid":"AROAEXAMPLE:x"}"#, "depends aws:userid"),
         (r#""StringNotEqualsIgnoreCase":{"aws:userid":"aroaanother:x"}"#, "denied"),
         (r#""StringNotEqualsIgnoreCase":{"aws:userid":"aroaexample:x"}"#, "depends aws:userid"),
@@ -385,4 +389,62 @@ fn values_of_wider_forms_than_aws_documents_are_not_guessed_at() {
         verdict(&deny_under(r#""IpAddress":{"aws:SourceIp":" 203.0.113.10 /32"}"#), &request()),
         "depends aws:sourceip"
     );
+}
+
+#[test]
+fn tags_in_a_resource_are_noted_too() {
+    let text = statements(&[
+        r#""Effect":"Deny","Principal":"*","Action":"ecr:*","Resource":"arn:aws:ecr:eu-west-1:111122223333:repository/${aws:PrincipalTag/team}-*""#,
+    ]);
+    let none = RoleIdentity { id: None, tags: Tags::Known(BTreeMap::new()) };
+    let request = Request { inspector_role: none, ..request() };
+    let decision = evaluate(&parse(&text), Action::ListImages, &request);
+    assert_eq!(decision.verdict, Verdict::Allowed);
+    assert_eq!(decision.notes.into_iter().collect::<Vec<_>>(), [Note::NoSessionTagsAssumed]);
+}
+
+#[test]
+fn a_role_without_a_name_may_be_any_that_a_policy_names() {
+    let by = Request { principal: Caller::SomeRole { account: request().account }, ..request() };
+    for (statement, expected) in [
+        (r#""Principal":{"AWS":"arn:aws:iam::111122223333:role/x"}"#, "depends principal"),
+        (r#""Principal":{"AWS":"arn:aws:iam::999988887777:role/x"}"#, "allowed"),
+        (r#""NotPrincipal":{"AWS":"arn:aws:iam::111122223333:role/x"}"#, "depends notprincipal"),
+        (r#""NotPrincipal":{"AWS":"arn:aws:sts::111122223333:assumed-role/x/y"}"#, "depends notprincipal"),
+        (r#""NotPrincipal":{"AWS":"arn:aws:iam::999988887777:role/x"}"#, "denied"),
+        (r#""Principal":"*""#, "denied"),
+        (
+            r#""Principal":"*","Condition":{"ArnNotEquals":{"aws:PrincipalArn":"arn:aws:iam::111122223333:role/x"}}"#,
+            "depends aws:principalarn",
+        ),
+        (
+            r#""Principal":"*","Condition":{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::999988887777:role/*"}}"#,
+            "denied",
+        ),
+        (r#""Principal":"*","Condition":{"StringLike":{"aws:PrincipalArn":"arn:aws:iam::111122223333:*"}}"#, "denied"),
+    ] {
+        let text = statements(&[&format!(r#""Effect":"Deny","Action":"ecr:*",{statement}"#)]);
+        assert_eq!(verdict(&text, &by), expected, "{statement}");
+    }
+}
+
+#[test]
+fn the_id_of_the_role_itself_is_not_one_that_was_deleted() {
+    let id = "AROAEXAMPLEID00000001";
+    let own = RoleIdentity { id: Some(id.to_owned()), tags: Tags::Unknown };
+    let known = Request { inspector_role: own, ..request() };
+    let text = statements(&[
+        &format!(
+            r#""Effect":"Deny","Principal":{{"AWS":["{id}","arn:aws:iam::111122223333:role/ci"]}},"Action":"ecr:*""#
+        ),
+        r#""Effect":"Allow","Principal":"*","Action":"ecr:ListImages""#,
+    ]);
+    assert_eq!(verdict(&text, &known), "denied");
+    let lints = lint(&text, &parse(&text), PolicyKind::Repository, &Context::new(&known), None);
+    assert!(!lints.iter().any(|lint| lint.code == "deleted-principal"));
+    let repaired = exempt(&text, REPOSITORY_ACTIONS, &known).expect("a repair");
+    assert!(repaired.contains(id), "{repaired}");
+    assert_eq!(verdict(&repaired, &known), "allowed");
+    assert_eq!(unstorable(&text, PolicyKind::Repository, Some(id)), []);
+    assert_eq!(unstorable(&text, PolicyKind::Repository, None).len(), 1);
 }

@@ -453,15 +453,32 @@ impl State {
                 }
                 other => other,
             },
+            FaultKind::Endless => {
+                let given = incoming.page_token().and_then(|token| token.strip_prefix("endless-")?.parse::<u64>().ok());
+                let next = json!(format!("endless-{}", given.map_or(0_u64, |number| number + 1)));
+                // The service does not know a token that it did not give.
+                let mut first = incoming.clone();
+                if let Some(members) = first.input.as_object_mut() {
+                    members.retain(|name, _| !name.eq_ignore_ascii_case("nextToken"));
+                }
+                match self.serve(&first, permission, caller) {
+                    Outcome::Answer(Answer::Json(mut value)) => {
+                        if let Some(members) = value.as_object_mut() {
+                            members.values_mut().filter_map(Value::as_array_mut).for_each(Vec::clear);
+                            members.insert(next_token(incoming.service).to_owned(), next);
+                        }
+                        Outcome::Answer(Answer::Json(value))
+                    }
+                    other => other,
+                }
+            }
             FaultKind::RepeatToken => match self.serve(incoming, permission, caller) {
                 Outcome::Answer(Answer::Json(mut value)) => {
-                    let key = if incoming.service == "organizations" || incoming.service == "account" {
-                        "NextToken"
-                    } else {
-                        "nextToken"
-                    };
                     if let Some(members) = value.as_object_mut() {
-                        members.insert(key.to_owned(), json!(incoming.page_token().unwrap_or("page-0")));
+                        members.insert(
+                            next_token(incoming.service).to_owned(),
+                            json!(incoming.page_token().unwrap_or("page-0")),
+                        );
                     }
                     Outcome::Answer(Answer::Json(value))
                 }
@@ -527,6 +544,11 @@ fn rejection(incoming: &Incoming, rejected: Rejected) -> WireError {
             "The security token included in the request is expired",
         ),
     }
+}
+
+/// How a service spells the token of the next page.
+fn next_token(service: &str) -> &'static str {
+    if matches!(service, "organizations" | "account") { "NextToken" } else { "nextToken" }
 }
 
 /// AWS's own code for "too many requests", by service.

@@ -144,3 +144,19 @@ fn snapshots_that_have_nothing_to_compare_are_65() {
     assert_eq!(others.code, 65);
     assert!(others.stderr.contains("two organizations"), "{}", others.stderr);
 }
+
+// Holds: 3 What was not read: `at_risk` to `blocked`, and coverage lost, are regressed, and the balance of a diff comes first
+#[test]
+fn losing_coverage_is_regressed_and_the_balance_comes_first() {
+    let at_risk = r#", policy = "blocking", coverage = { status = "ACTIVE", reason = "SUCCESSFUL" }"#;
+    let blocked = format!(", policy = \"blocking\", {REFUSED}");
+    let expired = r#", coverage = { status = "INACTIVE", reason = "SCAN_ELIGIBILITY_EXPIRED" }"#;
+    let old = audit(&[("a-risk", at_risk), ("b-covered", ""), ("c-fixed", &blocked)], "2026-08-20T00:00:00Z", None);
+    let new = audit(&[("a-risk", &blocked), ("b-covered", expired), ("c-fixed", "")], "2026-11-23T00:00:00Z", None);
+    let call = Scangap::new(&["diff", &snapshot(&old), &snapshot(&new), "--output", "json"]).run();
+    let changes: serde_json::Value = serde_json::from_str(&call.stdout).expect("JSON");
+    assert_eq!((&changes["counts"]["regressed"], &changes["counts"]["fixed"]), (&2.into(), &1.into()));
+    let text = Scangap::new(&["diff", &snapshot(&old), &snapshot(&new)]).run().stdout;
+    let place = |words: &str| text.find(words).unwrap_or_else(|| panic!("`{words}` is missing:\n{text}"));
+    assert!(place("2 regressed") < place("a-risk") && place("1 fixed") < place("a-risk"), "{text}");
+}

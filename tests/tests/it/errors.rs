@@ -1,6 +1,7 @@
 //! One clear error each, with a hint and the right exit code, and nothing half-written.
 
 use scangap_simorg::Simulator;
+use scangap_simorg::scenario::FaultSpec;
 use scangap_tests::{Scangap, Simulated, organization, simulate};
 
 fn workloads() -> Simulated {
@@ -175,6 +176,7 @@ fn something_that_is_no_snapshot() {
     assert!(finished.stderr.contains("is not a scangap snapshot"), "{}", finished.stderr);
 }
 
+// Holds: 7 The wire: the external id reaches no file and no screen, also where AWS's message quotes it
 #[test]
 fn an_external_id_is_never_written() {
     let simulator = workloads();
@@ -182,6 +184,21 @@ fn an_external_id_is_never_written() {
     for entry in fs_err::read_dir(&audited.out).expect("the folder") {
         let bytes = fs_err::read(entry.expect("an entry").path()).expect("a file");
         assert!(!bytes.windows(14).any(|window| window == b"hunter2-secret"));
+    }
+    // Refused with a message that says what was sent.
+    let simulator = workloads();
+    let mut refused = FaultSpec::of("sts:AssumeRole", "AccessDenied", 403);
+    refused.message = "User: x is not authorized to perform: sts:AssumeRole with ExternalId hunter2-secret".to_owned();
+    refused.resource = Some("arn:aws:iam::333333333333:role/OrganizationAccountAccessRole".to_owned());
+    simulator.add_fault(refused);
+    let audited = Scangap::audit(&simulator).args(&["--external-id", "hunter2-secret"]).into_folder().expect_code(3);
+    assert!(!audited.gaps().is_empty());
+    let shown = format!("{}{}", audited.finished.stdout, audited.finished.stderr);
+    assert!(!shown.contains("hunter2-secret"), "{shown}");
+    for entry in fs_err::read_dir(&audited.out).expect("the folder") {
+        let path = entry.expect("an entry").path();
+        let bytes = fs_err::read(&path).expect("a file");
+        assert!(!bytes.windows(14).any(|window| window == b"hunter2-secret"), "{}", path.display());
     }
 }
 

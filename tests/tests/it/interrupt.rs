@@ -116,3 +116,76 @@ fn an_ignored_hangup_stays_ignored_and_a_second_interrupt_ends_at_once() {
     assert!(asked.elapsed() < Duration::from_secs(30), "it took {:?}", asked.elapsed());
     assert_eq!(ended.code(), Some(130));
 }
+
+// Holds: 7 The wire: Ctrl-C against an endpoint that hangs ends within the time of one attempt
+#[test]
+fn an_interrupt_at_an_endpoint_that_hangs_ends_within_one_attempt() {
+    let hanging = simulate(scangap_tests::organization(
+        "[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\n[[faults]]\noperation = \"ecr:*\"\nkind = \"hang\"",
+    ));
+    let (mut child, _home) = Scangap::audit(&hanging).args(&["--timeout", "3"]).spawn();
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !hanging.calls().iter().any(|call| call.operation == "ecr:DescribeRepositories") {
+        assert!(Instant::now() < deadline, "the audit does not get there");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let asked = Instant::now();
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill").success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    // An attempt, and what a machine that is busy takes beside it; five attempts would be fifteen seconds.
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+}
+
+// Holds: 8 The executor: `rehearse` stops with an interrupted audit
+#[test]
+fn a_rehearsal_stops_with_its_audit() {
+    let scenario = Generate { accounts: 60, regions: 4, repositories: 6, seed: 5 }.scenario();
+    let management = scenario.organization.management_account.clone();
+    let simulator = simulate(scenario);
+    let call = Scangap::audit_at(&simulator.url(), &scangap_simorg::Simulator::access_key(&management));
+    let audited = call.into_folder().expect_code(0);
+    let snapshot = audited.out.join("snapshot.db").to_string_lossy().into_owned();
+    let folder = tempfile::tempdir().expect("a folder");
+    let plan = folder.path().join("plan").to_string_lossy().into_owned();
+    assert_eq!(Scangap::new(&["plan", &snapshot, "--fix", "--out", &plan]).run().code, 0);
+    let out = folder.path().join("rehearsal");
+    let rehearse = ["rehearse", &plan, "--snapshot", &snapshot, "--out", &out.to_string_lossy()];
+    let (mut child, _home) = Scangap::new(&rehearse).spawn();
+    // The first of its audits has begun.
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !out.join("before/snapshot.db").exists() {
+        assert!(Instant::now() < deadline, "it does not get there");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill").success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    assert!(!out.join("journal.jsonl").exists() && !out.join("after").exists(), "nothing was applied after it");
+}
+
+// Holds: 6 Operating it: SIGTERM is answered while a report is made, a plan is counted and policies are read
+#[test]
+fn a_termination_is_answered_in_every_phase() {
+    let scenario = Generate { accounts: 200, regions: 6, repositories: 40, seed: 5 }.scenario();
+    let management = scenario.organization.management_account.clone();
+    let simulator = simulate(scenario);
+    let call = Scangap::audit_at(&simulator.url(), &scangap_simorg::Simulator::access_key(&management));
+    let audited = call.into_folder().expect_code(0);
+    let snapshot = audited.out.join("snapshot.db").to_string_lossy().into_owned();
+    let home = tempfile::tempdir().expect("a folder");
+    let out = home.path().join("out").to_string_lossy().into_owned();
+    for arguments in [
+        vec!["report", &snapshot, "--out", &out],
+        vec!["plan", &snapshot, "--fix", "--out", &out],
+        vec!["explain", "--batch"],
+    ] {
+        let (mut child, _home) = Scangap::new(&arguments).spawn_with_pipes();
+        std::thread::sleep(Duration::from_millis(400));
+        assert!(child.try_wait().expect("its state").is_none(), "{arguments:?} is over already");
+        assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill").success());
+        let asked = Instant::now();
+        let status = child.wait().expect("it ends");
+        assert!(asked.elapsed() < Duration::from_secs(10), "{arguments:?}");
+        assert_ne!(status.code(), Some(0), "{arguments:?}");
+        assert!(!std::path::Path::new(&out).join("report.html").exists(), "nothing half-written has its name");
+    }
+}

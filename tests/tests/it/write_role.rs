@@ -27,15 +27,32 @@ fn any_action_by_any_principal_is_explained() {
     let denied = explain(LOCKED, &[&set[..], &["--principal", "arn:aws:iam::333333333333:role/write"]].concat());
     assert!(denied.stdout.contains("PlatformOnly") && !denied.stdout.contains("Freeze"), "{}", denied.stdout);
     // With or without the service's prefix, in any case.
-    assert_eq!(explain(LOCKED, &["--action", "putimage"]).code, 0);
-    assert_eq!(explain(LOCKED, &["--action", "ECR:deleterepositorypolicy"]).code, 2);
+    let write = ["--principal", "arn:aws:iam::333333333333:role/write"];
+    assert_eq!(explain(LOCKED, &[&["--action", "putimage"], &write[..]].concat()).code, 0);
+    assert_eq!(explain(LOCKED, &[&["--action", "ECR:deleterepositorypolicy"], &write[..]].concat()).code, 2);
+    // Inspector's role has ten actions, and no policy of a registry gives it more.
+    let not_its_own = explain(LOCKED, &["--action", "putimage"]);
+    assert_eq!(not_its_own.code, 64);
+    assert!(not_its_own.stderr.contains("--principal"), "{}", not_its_own.stderr);
     let unknown = explain(LOCKED, &["--action", "ecr:SetRepositoryPolicies"]);
     assert_eq!(unknown.code, 64);
     assert!(unknown.stderr.contains("ecr:SetRepositoryPolicy"), "{}", unknown.stderr);
     // Tags that a request brings are in none of Inspector's, and in those that set tags.
     let tagging = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"*","Condition":{"StringEquals":{"aws:RequestTag/team":"x"}}}]}"#;
     assert_eq!(explain(tagging, &[]).code, 0);
-    assert_eq!(explain(tagging, &["--action", "ecr:TagResource"]).code, 4);
+    assert_eq!(explain(tagging, &[&["--action", "ecr:TagResource"], &write[..]].concat()).code, 4);
+    // What a registry policy enforces under V1 too.
+    let replication = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "ecr:ReplicateImage", "Resource": "*"}]});
+    for (scope, action, verdict) in [
+        ("V1", "ecr:ReplicateImage", "denied"),
+        ("V2", "ecr:ReplicateImage", "denied"),
+        ("V1", "ecr:PutImage", "allowed"),
+    ] {
+        let line = json!({"account": "333333333333", "policy": {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "333333333333"}, "Action": "ecr:*"}]}, "registry_policy": replication, "registry_policy_scope": scope, "actions": [action], "principal": write[1]});
+        let answer = Scangap::new(&["explain", "--batch", "--exit-zero"]).run_with(&format!("{line}\n"));
+        let answer: Value = serde_json::from_str(&answer.stdout).expect("an answer");
+        assert_eq!(answer["verdict"], verdict, "{scope} {action}: {answer}");
+    }
     let line = json!({"account": "333333333333", "policy": LOCKED, "actions": ["ecr:DeleteRepositoryPolicy"], "principal": "arn:aws:iam::333333333333:role/write"});
     let batch = Scangap::new(&["explain", "--batch"]).run_with(&format!("{line}\n"));
     assert_eq!(batch.code, 2, "{}{}", batch.stdout, batch.stderr);
@@ -98,7 +115,7 @@ fn a_plan_says_whether_the_write_role_gets_through() {
         let open = found.iter().find(|step| step["repository"] == "open").expect("a step");
         assert_eq!(open["write_role"]["verdict"], "depends", "it hangs on the address");
         let runbook = fs_err::read_to_string(plan.folder.join("plan.md")).expect("a runbook");
-        assert_eq!(runbook.contains("does NOT get through the policy as it is"), verdict == "denied", "{runbook}");
+        assert_eq!(runbook.contains("does NOT get through the policies as they are"), verdict == "denied", "{runbook}");
     }
 }
 
@@ -114,7 +131,7 @@ fn a_step_that_the_write_role_cannot_make_is_refused_in_the_dry_run() {
     };
     let looked = apply("write", &["--dry-run"]);
     assert_eq!(looked.code, 3, "{}{}", looked.stdout, looked.stderr);
-    let why = "1 step cannot be made: the policy that is to be repaired keeps the write role out";
+    let why = "1 step cannot be made: the policies as they are keep the write role out";
     assert!(looked.stdout.contains(why), "{}", looked.stdout);
     assert!(looked.stderr.contains("PlatformOnly"), "{}", looked.stderr);
     assert_eq!(apply("platform", &["--dry-run"]).code, 0);
@@ -124,4 +141,53 @@ fn a_step_that_the_write_role_cannot_make_is_refused_in_the_dry_run() {
     assert!(applied.stdout.contains("Applied: 1 done, 1 not done"), "{}", applied.stdout);
     let written: Vec<String> = simulator.mutating_calls().into_iter().map(|call| call.resource).collect();
     assert_eq!(written, ["open"], "nothing is tried that is known to be refused");
+}
+
+// Holds: 5 Advice that harms: a re-sync that needs a repair is left out with it, and nothing is begun where nothing can be made
+#[test]
+fn a_re_sync_is_left_out_with_the_repair_that_it_needs() {
+    let text = json!(LOCKED);
+    let cells = r#"cells = [{ region = "eu-west-1", repositories = [
+  { name = "app", policy = "open", coverage = { status = "INACTIVE", reason = "ACCESS_DENIED" }, sticky = true },
+  { name = "atrisk", policy = "locked", coverage = { status = "ACTIVE", reason = "SUCCESSFUL" } },
+] }]"#;
+    let policy =
+        format!("[[policies]]\nname = \"locked\"\ninspector = \"denied\"\nwriter = \"denied\"\ntext = {text}\n");
+    let simulator = crate::resync::stale("", &format!("{cells}\n{policy}"), "");
+    let audited = audit(&simulator).expect_code(0);
+    assert_eq!(audited.diagnosis("atrisk"), "at_risk");
+    let plan = plan_of(&simulator, &audited, &[]);
+    let found = steps(&plan.folder);
+    let resync = found.iter().find(|step| step["kind"] == "resync_cell").expect("a re-sync");
+    assert_eq!(resync["needs_first"], json!(["policy-0001"]));
+    let lost = resync["losses"]["findings"].to_string();
+    let folder = plan.folder.to_string_lossy().into_owned();
+    let apply = |more: &[&str]| {
+        let home = plan.home.path().to_string_lossy().into_owned();
+        let role = ["apply", &folder, "--write-role-name", crate::apply::ROLE, "--wait", "5s"];
+        at(&simulator, &role).args(more).env("HOME", &home).run()
+    };
+    let looked = apply(&["--dry-run"]);
+    assert_eq!(looked.code, 3, "{}{}", looked.stdout, looked.stderr);
+    assert!(looked.stdout.contains("2 steps cannot be made"), "{}", looked.stdout);
+    let applied = apply(&["--confirm", "o-testing", "--accept-history-loss", &lost]);
+    assert_eq!(applied.code, 77, "{}{}", applied.stdout, applied.stderr);
+    assert!(simulator.mutating_calls().is_empty(), "{:?}", simulator.mutating_calls());
+    // Nothing was begun: another role may.
+    let again = apply(&["--confirm", "o-testing", "--accept-history-loss", &lost]);
+    assert!(!again.stderr.contains("begun before"), "{}", again.stderr);
+}
+
+// Holds: 5 Advice that harms: a rehearsal judges the role that the plan is for
+#[test]
+fn a_rehearsal_judges_the_role_of_the_plan() {
+    let simulator = world();
+    let audited = audit(&simulator).expect_code(0);
+    for (name, code) in [("platform", 0), ("write", 77)] {
+        let plan = plan_of(&simulator, &audited, &["--fix", "--write-role-name", name]);
+        let folder = plan.folder.to_string_lossy().into_owned();
+        let snapshot = crate::resync::snapshot(&audited);
+        let rehearsed = Scangap::new(&["rehearse", &folder, "--snapshot", &snapshot]).run();
+        assert_eq!(rehearsed.code, code, "{name}: {}{}", rehearsed.stdout, rehearsed.stderr);
+    }
 }

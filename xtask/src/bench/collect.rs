@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use scangap_model::APIS;
-use scangap_simorg::scenario::LimitSpec;
+use scangap_simorg::scenario::{ImageSpec, LimitSpec};
 use scangap_simorg::{CallRecord, Generate, Options, Scenario, Simulator};
 
 use crate::shell::{cargo, root, run as run_command, target};
@@ -28,11 +28,14 @@ pub(crate) struct Size {
     repositories: u32,
     #[arg(long, default_value_t = 50)]
     latency_ms: u64,
+    /// So many images in each repository: measured against the same organization with one in each, and nothing else
+    #[arg(long)]
+    images: Option<u32>,
 }
 
 impl Default for Size {
     fn default() -> Self {
-        Self { accounts: 300, regions: 4, repositories: 10, latency_ms: 50 }
+        Self { accounts: 300, regions: 4, repositories: 10, latency_ms: 50, images: None }
     }
 }
 
@@ -58,10 +61,14 @@ impl Size {
 /// One side's run: how long, and what the simulator saw.
 struct Run {
     seconds: f64,
+    peak_kib: u64,
     calls: Vec<CallRecord>,
 }
 
 pub(crate) fn run(size: &Size) -> Result<()> {
+    if let Some(images) = size.images.filter(|_| !cfg!(debug_assertions)) {
+        return with_and_without_images(size, images);
+    }
     if cfg!(debug_assertions) {
         // The simulator runs in this process: unoptimized it would be what is measured.
         let numbers = [
@@ -73,6 +80,7 @@ pub(crate) fn run(size: &Size) -> Result<()> {
         let mut again = cargo();
         again.args(["run", "--release", "--quiet", "--package", "xtask", "--", "bench", "collect"]);
         again.args(numbers.iter().flat_map(|(flag, number)| [(*flag).to_owned(), number.to_string()]));
+        again.args(size.images.iter().flat_map(|number| ["--images".to_owned(), number.to_string()]));
         return run_command(&mut again);
     }
     let venv = tools::install()?.venv;
@@ -95,6 +103,66 @@ pub(crate) fn run(size: &Size) -> Result<()> {
     report(size, &ours, &reference, &out)
 }
 
+/// What image rows cost: calls, time and memory of an audit of many images, beside one of an image for each repository.
+fn with_and_without_images(size: &Size, images: u32) -> Result<()> {
+    run_command(cargo().args(["build", "--release", "--package", "scangap"]))?;
+    let folder = tempfile::tempdir()?;
+    let mut measured = Vec::new();
+    for (name, images) in [("one image", 1), ("many images", images)] {
+        let out = folder.path().join(name);
+        let mut scenario = size.scenario();
+        let cells = scenario.accounts.iter_mut().flat_map(|account| &mut account.cells);
+        for repository in cells.flat_map(|cell| &mut cell.repositories) {
+            repository.images = vec![ImageSpec { copies: images, findings: 0, ..ImageSpec::default() }];
+        }
+        let run = measure_scenario(scenario, |url, key| {
+            let mut command = Command::new(target().join("release").join("scangap"));
+            command.args(["audit", "--quiet", "--quiet", "--endpoint-url", url, "--out"]).arg(&out);
+            command.args(["--max-in-flight", &IN_FLIGHT.to_string()]);
+            with_key(&mut command, key);
+            command
+        })?;
+        let summary: serde_json::Value = serde_json::from_slice(&fs_err::read(out.join("summary.json"))?)?;
+        ensure!(summary.get("complete").is_some_and(|complete| complete == true), "the audit has gaps");
+        measured.push((name, run, counted_images(&out)?));
+    }
+    println!(
+        "{} accounts, {} regions in use, {} repositories in each, {} ms latency, {IN_FLIGHT} calls in flight\n",
+        size.accounts, size.regions, size.repositories, size.latency_ms
+    );
+    println!("{:<14} {:>10} {:>10} {:>14} {:>10} {:>10}", "", "images", "calls", "ListCoverage", "seconds", "peak MiB");
+    for (name, run, images) in &measured {
+        let lists = run.calls.iter().filter(|call| call.operation == "inspector2:ListCoverage").count();
+        println!(
+            "{name:<14} {images:>10} {:>10} {lists:>14} {:>10.1} {:>10}",
+            run.calls.len(),
+            run.seconds,
+            run.peak_kib / 1024
+        );
+    }
+    if let [(_, one, few), (_, many, all)] = measured.as_slice() {
+        let more = many.calls.len().saturating_sub(one.calls.len());
+        println!("\n{more} more calls for {} more images; {:.1} x the time", all - few, many.seconds / one.seconds);
+    }
+    Ok(())
+}
+
+/// The images that the report counts.
+fn counted_images(out: &Path) -> Result<u64> {
+    let mut rows = csv::Reader::from_path(out.join("repositories.csv"))?;
+    let headers = rows.headers()?.clone();
+    let places: Vec<usize> = ["images_scanned", "images_not_scanned"]
+        .iter()
+        .filter_map(|name| headers.iter().position(|h| h == *name))
+        .collect();
+    let mut count = 0;
+    for row in rows.records() {
+        let row = row?;
+        count += places.iter().filter_map(|at| row.get(*at)?.parse::<u64>().ok()).sum::<u64>();
+    }
+    Ok(count)
+}
+
 fn with_key(command: &mut Command, key: &str) {
     command
         .env("AWS_ACCESS_KEY_ID", key)
@@ -106,15 +174,33 @@ fn with_key(command: &mut Command, key: &str) {
 
 /// Each side gets a fresh organization: full buckets, no sessions.
 fn measure(size: &Size, command: impl FnOnce(&str, &str) -> Command) -> Result<Run> {
-    let scenario = size.scenario();
+    measure_scenario(size.scenario(), command)
+}
+
+fn measure_scenario(scenario: Scenario, command: impl FnOnce(&str, &str) -> Command) -> Result<Run> {
     let key = Simulator::access_key(&scenario.organization.management_account);
     let simulator = Simulator::start(Options { scenario, judge: None, now: jiff::Timestamp::now(), port: 0 })?;
     let mut command = command(&simulator.url(), &key);
     let started = Instant::now();
-    let status = command.status()?;
+    let mut child = command.spawn()?;
+    let mut peak_kib = 0;
+    let status = loop {
+        peak_kib = peak_kib.max(resident_kib(child.id()));
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
     let seconds = started.elapsed().as_secs_f64();
     ensure!(status.success(), "a side ended with {status}");
-    Ok(Run { seconds, calls: simulator.calls() })
+    Ok(Run { seconds, peak_kib, calls: simulator.calls() })
+}
+
+/// The most that a process has held so far, where the system tells.
+fn resident_kib(process: u32) -> u64 {
+    let status = fs_err::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|text| text.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
 fn by_api(calls: &[CallRecord]) -> BTreeMap<&str, usize> {

@@ -17,7 +17,7 @@ CONFIG = Config(retries={"max_attempts": 5, "mode": "standard"}, max_pool_connec
 ROLE = "OrganizationAccountAccessRole"
 LOCK = threading.Lock()
 READS = ["organizations:List*", "organizations:Describe*", "account:*", "ecr:Get*", "ecr:Describe*", "ecr:BatchGet*", "ecr:List*",
-         "inspector2:List*", "inspector2:BatchGet*", "inspector2:Get*"]
+         "inspector2:List*", "inspector2:BatchGet*", "inspector2:Get*", "inspector2:Describe*"]
 POLICY = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": READS, "Resource": "*"}]})
 
 
@@ -77,9 +77,11 @@ def coverage(session, region, ids):
 
     rows = pages(inspector.list_coverage, "coveredResources", "nextToken", "nextToken", maxResults=200,
                  filterCriteria={"resourceType": equals("AWS_ECR_REPOSITORY")})
-    rows += pages(inspector.list_coverage, "coveredResources", "nextToken", "nextToken", maxResults=200,
-                  filterCriteria={"resourceType": equals("AWS_ECR_CONTAINER_IMAGE"), "scanStatusReason": equals("ACCESS_DENIED")})
-    return region, statuses, {row["resourceId"].split("/sha256:")[0] for row in rows}
+    images = pages(inspector.list_coverage, "coveredResources", "nextToken", "nextToken", maxResults=200,
+                   filterCriteria={"resourceType": equals("AWS_ECR_CONTAINER_IMAGE")})
+    inspector.describe_organization_configuration()
+    covered = {row["resourceId"].split("/sha256:")[0] for row in images}
+    return region, statuses, covered | {row["resourceId"] for row in rows if row["scanStatus"]["statusCode"] != "ACTIVE"}
 
 
 def quietly(call, **arguments):
@@ -109,6 +111,8 @@ def read_cell(cell):
         batch = ecr.batch_get_repository_scanning_configuration(repositoryNames=names[at:at + 25])
         frequencies |= {row["repositoryName"]: row["scanFrequency"] for row in batch["scanningConfigurations"]}
     statuses, covered = views[region]
+    if statuses.get(account) != "DISABLED":
+        client(session, "inspector2", region).get_configuration()
     if statuses.get(account) == "ENABLED" and scan_type == "ENHANCED":
         for repository in repositories:
             if repository["repositoryArn"] not in covered and frequencies.get(repository["repositoryName"]) != "MANUAL":

@@ -8,10 +8,10 @@ use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationI
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use jiff::Timestamp;
-use scangap_model::{AccountId, Arn, RescanDurations, UnitPrice};
+use scangap_model::{AccountId, Arn, NOT_STATED, RescanDurations, UnitPrice};
 use serde_json::Value;
 
-use super::{Page, RegionReader, answered, send, timestamp};
+use super::{NO_VALUE, Page, RegionReader, answered, send, timestamp};
 use crate::classify::CallError;
 use crate::meter::Call;
 
@@ -117,7 +117,11 @@ impl RegionReader {
         let output = self.port.ask(call, attempt).await?;
         answered(call, output.findings.is_some())?;
         let raw = body.items(call, "findings", output.findings().len())?;
-        let findings = output.findings().iter().zip(raw).map(|(finding, raw)| Some(read(finding, raw)));
+        let findings = output.findings().iter().zip(raw).map(|(finding, raw)| {
+            // The SDK fills in required members that the answer leaves out.
+            let is_named = !matches!(finding.finding_arn(), "" | NO_VALUE);
+            is_named.then(|| read(finding, raw))
+        });
         Ok(Page::of(findings, output.next_token()))
     }
 
@@ -144,7 +148,9 @@ impl RegionReader {
     pub async fn rescan_durations(&self, call: &Arc<Call>) -> Result<Option<RescanDurations>, CallError> {
         let output = send!(self.port, call, self.inspector.get_configuration())?;
         let state = output.ecr_configuration().and_then(|ecr| ecr.rescan_duration_state());
-        let word = |word: Option<&str>| word.unwrap_or("not stated").to_owned();
+        let word = |word: Option<&str>| word.unwrap_or(NOT_STATED).to_owned();
+        // How long after a push is what everything hangs on; what counts from a pull may be left out.
+        let state = state.filter(|state| state.rescan_duration().is_some());
         Ok(state.map(|state| RescanDurations {
             push: word(state.rescan_duration().map(aws_sdk_inspector2::types::EcrRescanDuration::as_str)),
             pull: word(

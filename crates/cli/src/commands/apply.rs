@@ -42,6 +42,7 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
     let mut options = ApplyOptions {
         folder: plan.folder.clone(),
         roles: roles(&command.roles, command.write_role_name.clone()),
+        judged_role: command.write_role_name.clone(),
         batch: usize::from(command.batch),
         wait: Duration::try_from(wait).unwrap_or_default(),
         blocklist: command.blocklist.iter().map(|text| account(text)).collect::<Result<_, _>>()?,
@@ -98,7 +99,7 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
 
 /// What of the plan cannot be made, as far as that shows before anything is changed. Each step was told of by itself.
 fn cannot_be_made(refused: &[Stop]) -> String {
-    let kept_out = refused.iter().filter(|stop| matches!(stop, Stop::KeptOut { .. })).count();
+    let kept_out = refused.iter().filter(|stop| stop.step().is_some()).count();
     let mut text = String::new();
     if let accounts @ 1.. = refused.len() - kept_out {
         let them = if accounts == 1 { "it" } else { "them" };
@@ -107,7 +108,7 @@ fn cannot_be_made(refused: &[Stop]) -> String {
     }
     if kept_out > 0 {
         let steps = count(kept_out, "step", "steps");
-        let _ = write!(text, " {steps} cannot be made: the policy that is to be repaired keeps the write role out.");
+        let _ = write!(text, " {steps} cannot be made: the policies as they are keep the write role out.");
     }
     text
 }

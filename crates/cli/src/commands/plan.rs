@@ -112,6 +112,7 @@ fn back_up(command: &Plan, directory: &Path, global: &Global) -> Result<(), CliE
     let options = ApplyOptions {
         folder: directory.to_owned(),
         roles: super::apply::roles(&command.roles, None),
+        judged_role: None,
         batch: 1,
         wait: std::time::Duration::ZERO,
         blocklist: Vec::new(),

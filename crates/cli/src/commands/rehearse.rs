@@ -80,6 +80,7 @@ pub(super) fn run(command: &Rehearse, global: &Global) -> Result<Exit, CliError>
             write_role_name: Some(role.clone()),
             external_id: None,
         },
+        judged_role: plan.write_role_name.clone(),
         batch: 5,
         wait: Duration::from_secs(5),
         blocklist: Vec::new(),

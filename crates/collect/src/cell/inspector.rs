@@ -28,7 +28,8 @@ pub(super) async fn read(cell: &Cell<'_>, view: &AdminView, something: bool) -> 
         let absent = || Observed::Absent.into();
         return InspectorAnswers { status: absent(), ecr_status: absent(), ..InspectorAnswers::none() };
     }
-    let seen = view.of(cell.region).await.filter(|seen| seen.sees(cell.account) || seen.administrator == cell.account);
+    let administrators = view.of(cell.region).await;
+    let seen = administrators.clone().filter(|seen| seen.sees(cell.account) || seen.administrator == cell.account);
     let (status, ecr_status) = match seen.as_ref().and_then(|seen| seen.statuses.get(&cell.account)) {
         Some(status) => statuses(cell, status),
         None => own_status(cell).await,
@@ -59,9 +60,13 @@ pub(super) async fn read(cell: &Cell<'_>, view: &AdminView, something: bool) -> 
             answers.rows = if answers.source.gap().is_some() { of_administrator() } else { asked.rows };
         }
     }
-    if let Some(seen) = &seen {
-        answers.auto_enable = seen.auto_enable.clone();
-    }
+    // Where it was not told whom it sees, what holds for those that join is told all the same.
+    let told = seen.as_ref().or_else(|| administrators.as_ref().filter(|view| view.statuses.is_empty()));
+    answers.auto_enable = match (told, view.refusal()) {
+        (Some(seen), _) => seen.auto_enable.clone(),
+        (None, Some(gap)) => Observed::unknown(gap.clone()).into(),
+        (None, None) => Asked::NotNeeded,
+    };
     // Where scanning is off nothing hangs on it, and whether AWS would say is not documented.
     if something && !off {
         answers.rescan_durations = rescan_durations(cell).await.into();

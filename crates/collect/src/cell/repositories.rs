@@ -72,15 +72,28 @@ pub(super) async fn read(
         .filter(|(_, repository)| !asked.is_empty() || for_policy(repository))
         .map(|(at, _)| at)
         .collect();
-    tags(cell, &mut repositories, &wanting_tags).await;
+    let gone = tags(cell, &mut repositories, &wanting_tags).await;
+    vanish(&mut repositories, &gone, facts);
     // Tags are private: of what no policy hangs on only the keys that were asked for are kept.
     for repository in repositories.iter_mut().filter(|repository| !for_policy(repository)) {
         if let Asked::Answered(Observed::Known(tags)) = &mut repository.tags {
             tags.retain(|key, _| asked.contains(key));
         }
     }
-    images(cell, &mut repositories, facts, coverage).await;
+    let gone = images(cell, &mut repositories, facts, coverage).await;
+    vanish(&mut repositories, &gone, facts);
     repositories
+}
+
+/// Counts repositories that are gone since they were listed, and leaves them out.
+fn vanish(repositories: &mut Vec<RepositoryFacts>, gone: &BTreeSet<RepositoryName>, facts: &mut CellFacts) {
+    repositories.retain(|repository| !gone.contains(&repository.name));
+    facts.vanished += u64::try_from(gone.len()).unwrap_or(u64::MAX);
+}
+
+/// Whether ECR says that the repository that was asked about is not there.
+fn is_gone(error: &CallError) -> bool {
+    error.code == "RepositoryNotFoundException"
 }
 
 fn missing_from_batch(cell: &Cell<'_>, name: &RepositoryName) -> Gap {
@@ -167,7 +180,8 @@ async fn frequencies_of(cell: &Cell<'_>, names: &[RepositoryName]) -> Frequencie
     frequencies
 }
 
-async fn tags(cell: &Cell<'_>, repositories: &mut [RepositoryFacts], wanting: &[usize]) {
+/// Gives back the repositories that are gone.
+async fn tags(cell: &Cell<'_>, repositories: &mut [RepositoryFacts], wanting: &[usize]) -> BTreeSet<RepositoryName> {
     let wanting: Vec<(usize, String, RepositoryName)> = wanting
         .iter()
         .filter_map(|&at| repositories.get(at).map(|repository| (at, repository.arn.clone(), repository.name.clone())))
@@ -177,16 +191,25 @@ async fn tags(cell: &Cell<'_>, repositories: &mut [RepositoryFacts], wanting: &[
             let arn = arn.as_str();
             let answer =
                 cell.calls.call(Api::ListTagsForResource, |call| async move { cell.reader.tags(&call, arn).await });
-            (at, answer.await.map_err(|error| cell.gap(error, name.as_str())))
+            (at, name, answer.await)
         })
         .buffered(AT_ONCE)
         .collect()
         .await;
-    for (at, answer) in asked {
-        if let Some(repository) = repositories.get_mut(at) {
-            repository.tags = answer.map_or_else(Observed::unknown, Observed::Known).into();
-        }
+    let mut gone = BTreeSet::new();
+    for (at, name, answer) in asked {
+        let Some(repository) = repositories.get_mut(at) else { continue };
+        repository.tags = match answer {
+            Ok(tags) => Observed::Known(tags).into(),
+            Err(error) => {
+                if is_gone(&error) {
+                    gone.insert(name.clone());
+                }
+                Observed::unknown(cell.gap(error, name.as_str())).into()
+            }
+        };
     }
+    gone
 }
 
 /// What ECR is asked about a repository's images.
@@ -199,7 +222,13 @@ struct ImageQuestion {
     indexes: bool,
 }
 
-async fn images(cell: &Cell<'_>, repositories: &mut [RepositoryFacts], facts: &CellFacts, coverage: &mut Covered) {
+/// Gives back the repositories that are gone.
+async fn images(
+    cell: &Cell<'_>,
+    repositories: &mut [RepositoryFacts],
+    facts: &CellFacts,
+    coverage: &mut Covered,
+) -> BTreeSet<RepositoryName> {
     let on = facts.inspector_ecr_status.known().is_some_and(|word| word == "ENABLED");
     let enhanced = facts.registry_scan_type.known().is_some_and(|word| word == "ENHANCED");
     let read = facts.coverage.known().is_some() && facts.image_coverage.known().is_some();
@@ -234,6 +263,7 @@ async fn images(cell: &Cell<'_>, repositories: &mut [RepositoryFacts], facts: &C
         .buffered(AT_ONCE)
         .collect()
         .await;
+    let mut gone = BTreeSet::new();
     for (question, answer) in answers {
         let Some(repository) = repositories.get_mut(question.at) else { continue };
         match answer {
@@ -249,9 +279,15 @@ async fn images(cell: &Cell<'_>, repositories: &mut [RepositoryFacts], facts: &C
                     }
                 }
             }
-            Err(gap) => repository.has_active_image = Observed::unknown(gap).into(),
+            Err(error) => {
+                if is_gone(&error) {
+                    gone.insert(question.name.clone());
+                }
+                repository.has_active_image = Observed::unknown(cell.gap(error, question.name.as_str())).into();
+            }
         }
     }
+    gone
 }
 
 #[derive(Default)]
@@ -261,7 +297,7 @@ struct ImagesFound {
 }
 
 /// Reads the list of images; where one active image is all that is wanted, until it is met.
-async fn ask_images(cell: &Cell<'_>, question: &ImageQuestion) -> Result<ImagesFound, Gap> {
+async fn ask_images(cell: &Cell<'_>, question: &ImageQuestion) -> Result<ImagesFound, CallError> {
     let name = question.name.as_str();
     let mut found = ImagesFound::default();
     let ended = pages(
@@ -281,7 +317,7 @@ async fn ask_images(cell: &Cell<'_>, question: &ImageQuestion) -> Result<ImagesF
     )
     .await;
     match ended {
-        Ended::Broken(error) => Err(cell.gap(error, name)),
+        Ended::Broken(error) => Err(error),
         Ended::Whole | Ended::Stopped => Ok(found),
     }
 }

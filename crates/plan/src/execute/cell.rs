@@ -20,8 +20,9 @@ use super::backup::{self, Taken};
 use super::document::{Resync, scanning_sha256};
 use super::journal::{Progress, Told};
 use super::pages::pages;
-use super::run::{ApplyEvent, Executor, StepReport, Waits, may_pass};
+use super::run::{ApplyEvent, Executor, StepReport, may_pass};
 use super::stop::Stop;
+use super::waits::Waits;
 
 /// What a journal calls an enable that is asked for to hear whether it is on.
 const ASKING: &str = "asking";
@@ -113,6 +114,12 @@ fn taken_before(step: &Resync, told: &Told) -> Option<Taken> {
 pub(super) fn done_before(step: &Resync, told: &Told) -> StepReport {
     let report = done(step, told, told.texts(&step.id, "not_refreshed"), taken_before(step, told));
     StepReport { result: format!("done before: {}", report.result), ..report }
+}
+
+/// Of a step that was left out before anything was begun.
+pub(super) fn not_made(step: &Resync, told: &Told, why: &str) -> StepReport {
+    let report = report(step, told, format!("not made: {why}"), step.repositories.clone(), None);
+    StepReport { finished: false, ..report }
 }
 
 /// Of a cell whose disable was called and that did not come to its end: what it lost is lost all the same.

@@ -35,6 +35,8 @@ pub struct PlanDocument {
     /// Whether the snapshot could not say which organization it is of: nobody can check that it is the right one.
     pub organization_unknown: bool,
     pub partition: Partition,
+    /// The write role that the plan was judged for; `None`: any role.
+    pub write_role_name: Option<String>,
     pub simulated: bool,
     /// What the plan was told to keep out of.
     pub blocklist: Vec<AccountId>,
@@ -72,6 +74,8 @@ pub struct Resync {
     pub not_let_in: Vec<String>,
     /// Who disables and enables.
     pub toggled_from: AccountId,
+    /// Repairs without which it would take images out of scanning.
+    pub needs_first: Vec<String>,
     pub scan_type: String,
     pub rules: Vec<ScanRule>,
     pub scanning_sha256: String,
@@ -171,10 +175,11 @@ impl PlanDocument {
         }
     }
 
-    /// The plan without these repairs.
-    pub(super) fn without_repairs(&self, ids: &[String]) -> Self {
+    /// The plan without these steps.
+    pub(super) fn without_steps(&self, ids: &[String]) -> Self {
         let repairs = self.repairs.iter().filter(|step| !ids.contains(&step.id)).cloned().collect();
-        Self { repairs, ..self.clone() }
+        let resyncs = self.resyncs.iter().filter(|step| !ids.contains(&step.id)).cloned().collect();
+        Self { repairs, resyncs, ..self.clone() }
     }
 
     /// Images that all of its re-syncs leave without coverage.
@@ -213,6 +218,7 @@ fn document(value: &Value, folder: &Path, plan_sha256: String) -> Option<PlanDoc
         organization_id: text(value, "organization_id").filter(|id| id != "unknown"),
         organization_unknown: text(value, "organization_id").is_some_and(|id| id == "unknown"),
         partition: text(value, "partition")?.parse().ok()?,
+        write_role_name: text(value.get("wishes")?, "write_role_name"),
         simulated: value.get("simulated")?.as_bool()?,
         blocklist: blocklist.iter().map(|id| id.as_str()?.parse().ok()).collect::<Option<_>>()?,
         findings_lost: value.get("losses")?.get("findings")?.as_u64(),
@@ -259,6 +265,7 @@ fn resync(step: &Value) -> Option<Resync> {
         policies: step.get("repository_policies")?.as_array()?.iter().map(policy).collect::<Option<_>>()?,
         not_let_in: names(step.get("not_let_in")?)?,
         toggled_from: text(step, "toggled_from")?.parse().ok()?,
+        needs_first: names(step.get("needs_first")?)?,
         scan_type: text(before, "scan_type")?,
         rules: before.get("rules")?.as_array()?.iter().map(rule).collect::<Option<_>>()?,
         scanning_sha256: text(step, "before_sha256")?,

@@ -18,7 +18,8 @@ use crate::json::sha256;
 use crate::step::in_words;
 
 impl Executor<'_> {
-    /// The steps that the write role is denied, each with the reason. What only may be denied is tried.
+    /// The steps that the write role is denied, each with the reason, and the re-syncs that need one of them. What only may be
+    /// denied is tried.
     pub(super) async fn kept_out(&self, told: &Told) -> Result<Vec<Stop>, Stop> {
         let mut registries: BTreeMap<(AccountId, RegionName), Registry> = BTreeMap::new();
         let mut kept_out = Vec::new();
@@ -35,11 +36,19 @@ impl Executor<'_> {
                 kept_out.push(Stop::KeptOut { step: step.id.clone(), why });
             }
         }
+        let out: Vec<String> = kept_out.iter().filter_map(|stop| stop.step().map(str::to_owned)).collect();
+        // One that was begun goes on: it was begun with what it needed.
+        for step in self.plan.resyncs.iter().filter(|step| told.progress(&step.id) < Progress::Disabling) {
+            let first: Vec<String> = step.needs_first.iter().filter(|id| out.contains(id)).cloned().collect();
+            if !first.is_empty() {
+                kept_out.push(Stop::NeedsFirst { step: step.id.clone(), first });
+            }
+        }
         Ok(kept_out)
     }
 
     fn why_kept_out(&self, step: &Repair, registry: &Registry) -> Option<String> {
-        let name = self.options.roles.write_role_name.as_deref();
+        let name = self.options.judged_role.as_deref();
         let repository: RepositoryName = step.repository.parse().ok()?;
         let request = Request {
             partition: self.plan.partition,

@@ -57,6 +57,11 @@ fn report(step: &Repair, result: &str) -> StepReport {
     }
 }
 
+/// Of a step that was left out before anything was begun.
+pub(super) fn not_made(step: &Repair, why: &str) -> StepReport {
+    StepReport { finished: false, ..report(step, &format!("not made: {why}")) }
+}
+
 pub(super) fn done_before(step: &Repair) -> StepReport {
     report(step, "done before")
 }

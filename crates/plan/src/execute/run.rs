@@ -20,6 +20,7 @@ use super::document::{PlanDocument, Resync};
 use super::findings_report::{self, FindingsReports};
 use super::journal::{JOURNAL, Journal, JournalError, Progress, Told, read_journal};
 use super::stop::{LeftDisabled, Stop};
+use super::waits::Waits;
 use super::{cell, repair};
 use crate::json::sha256;
 
@@ -29,6 +30,9 @@ pub struct ApplyOptions {
     /// Where the journal, the backups and the closing report go: the plan's folder, but for a rehearsal.
     pub folder: PathBuf,
     pub roles: Roles,
+    /// The role that is judged to get through policies or not: the one that writes, but for a rehearsal, where it is the one
+    /// that the plan is for. `None`: any role of the account.
+    pub judged_role: Option<String>,
     /// Steps at once, after the first.
     pub batch: usize,
     /// How long a status, a configuration or coverage may take to come true.
@@ -174,35 +178,6 @@ impl fmt::Debug for Executor<'_> {
     }
 }
 
-/// Growing pauses, until patience ends.
-pub(super) struct Waits {
-    half: Instant,
-    until: Instant,
-    next: Duration,
-}
-
-impl Waits {
-    fn until(now: Instant, patience: Duration) -> Self {
-        Self { half: now + patience / 2, until: now + patience, next: FIRST_PAUSE }
-    }
-
-    pub(super) fn is_half_over(&self) -> bool {
-        Instant::now() >= self.half
-    }
-
-    pub(super) fn is_over(&self) -> bool {
-        Instant::now() >= self.until
-    }
-
-    pub(super) async fn wait(&mut self) {
-        let left = self.until.saturating_duration_since(Instant::now());
-        tokio::time::sleep(self.next.min(left)).await;
-        self.next = (self.next * 2).min(LONGEST_PAUSE);
-    }
-}
-
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// A backup that is older is made again right before the disable.
 const BACKUP_LASTS: Duration = Duration::from_mins(10);
 /// At AWS a status has this long to come true, whatever the patience with coverage: to go before would leave a cell off.
@@ -289,7 +264,7 @@ impl<'a> Work<'a> {
         if self.options.dry_run {
             self.admissible()?;
             let mut access = Access::open(connection, identity, self.plan, self.options).await?;
-            let possible = self.without_refused(&mut access, outcome);
+            let possible = self.without_refused(&mut access, told, outcome);
             let (possible, access) = self.without_kept_out(possible, access, told, outcome).await?;
             return self.executor(&possible, access, None).stages(outcome).await;
         }
@@ -314,8 +289,14 @@ impl<'a> Work<'a> {
         }
         self.admissible()?;
         let mut access = Access::open(connection, identity, self.plan, self.options).await?;
-        let possible = self.without_refused(&mut access, outcome);
+        let possible = self.without_refused(&mut access, told, outcome);
         let (possible, access) = self.without_kept_out(possible, access, told, outcome).await?;
+        // Nothing that could be made is left: nothing is begun, so that another role can.
+        if possible.steps() == 0
+            && let Some(stop) = outcome.refused.pop()
+        {
+            return Err(stop);
+        }
         let executor = self.executor(&possible, access, Some(&journal));
         let event = if told.lines == 0 { "begin" } else { "resume" };
         let caller = json!(executor.access.identity.arn);
@@ -331,7 +312,11 @@ impl<'a> Work<'a> {
         // Once more: of two that begin at once, each has remembered before it looks.
         self.nobody_in_the_way()?;
         let ended = executor.stages(outcome).await;
-        let how = ended.as_ref().err().map_or_else(|| "finished".to_owned(), ToString::to_string);
+        let how = match (&ended, outcome.refused.len()) {
+            (Err(stop), _) => stop.to_string(),
+            (Ok(()), 0) => "finished".to_owned(),
+            (Ok(()), _) => "finished, but for what could not be made".to_owned(),
+        };
         // What was done stands above; that this line cannot be written must not hide it.
         let _ = executor.write("end", None, &[("outcome", json!(how))]).await;
         // Everything else was done: what was not is why it did not come to its end.
@@ -339,7 +324,7 @@ impl<'a> Work<'a> {
     }
 
     /// The plan without the steps of accounts that no role opens. Each is reported as an event.
-    fn without_refused(&self, access: &mut Access, outcome: &mut Outcome) -> PlanDocument {
+    fn without_refused(&self, access: &mut Access, told: &Told, outcome: &mut Outcome) -> PlanDocument {
         let possible = self.plan.without(&access.refused);
         let kept = |id: &str| {
             possible.repairs.iter().any(|step| step.id == id) || possible.resyncs.iter().any(|step| step.id == id)
@@ -348,7 +333,9 @@ impl<'a> Work<'a> {
         let resyncs = self.plan.resyncs.iter().map(|step| (&step.id, step.account, step.toggled_from));
         for (id, account, other) in repairs.chain(resyncs).filter(|(id, ..)| !kept(id)) {
             let why = access.refused.get(&account).or_else(|| access.refused.get(&other)).map(ToString::to_string);
-            (self.listener)(ApplyEvent::Failed { step: id.clone(), why: why.unwrap_or_default() });
+            if told.progress(id) < Progress::Disabling {
+                self.not_made(id, &why.unwrap_or_default(), told, outcome);
+            }
         }
         outcome.refused = std::mem::take(&mut access.refused).into_values().collect();
         possible
@@ -367,13 +354,22 @@ impl<'a> Work<'a> {
         let access = executor.access;
         let mut ids = Vec::new();
         for stop in kept_out {
-            if let Stop::KeptOut { step, why } = &stop {
-                ids.push(step.clone());
-                (self.listener)(ApplyEvent::Failed { step: step.clone(), why: why.clone() });
+            let why = stop.to_string();
+            if let Some(step) = stop.step() {
+                ids.push(step.to_owned());
+                self.not_made(step, &why, told, outcome);
             }
             outcome.refused.push(stop);
         }
-        Ok((possible.without_repairs(&ids), access))
+        Ok((possible.without_steps(&ids), access))
+    }
+
+    /// A step that cannot be made is told of, and stands in the closing report.
+    fn not_made(&self, id: &str, why: &str, told: &Told, outcome: &mut Outcome) {
+        (self.listener)(ApplyEvent::Failed { step: id.to_owned(), why: why.to_owned() });
+        let repair = self.plan.repairs.iter().find(|step| step.id == id).map(|step| repair::not_made(step, why));
+        let resync = self.plan.resyncs.iter().find(|step| step.id == id).map(|step| cell::not_made(step, told, why));
+        outcome.steps.extend(repair.or(resync));
     }
 
     /// One cell with its own roles alone: another account that does not open is no reason to leave this one off.

@@ -33,6 +33,8 @@ pub enum Stop {
     Role { account: AccountId, roles: String, source: CallError },
     #[error("{step}: {why}")]
     KeptOut { step: String, why: String },
+    #[error("{step}: it needs {} first, which cannot be made: without it images that are scanned would not be scanned again", .first.join(", "))]
+    NeedsFirst { step: String, first: Vec<String> },
     #[error("the role in account {expected} is of account {found}")]
     WrongAccount { expected: AccountId, found: AccountId },
     #[error(
@@ -73,6 +75,16 @@ pub enum Stop {
     NotRemembered(String),
     #[error(transparent)]
     Journal(#[from] JournalError),
+}
+
+impl Stop {
+    /// The step that cannot be made, of those that are known before anything is begun.
+    pub fn step(&self) -> Option<&str> {
+        match self {
+            Self::KeptOut { step, .. } | Self::NeedsFirst { step, .. } => Some(step),
+            _ => None,
+        }
+    }
 }
 
 /// A cell that could not be brought back.

@@ -174,21 +174,25 @@ fn text(comparison: Comparison, template: &Template, found: Value<'_>, context: 
         _ if comparison == Comparison::StringLike && template.is_everything() => Kleene::Yes,
         // Somebody else's endpoint, network or account is none that a customer writes down whole.
         Value::Foreign if template.literal().is_some() || !like => Kleene::No,
-        Value::RoleId if cannot_be_a_role_id(template, comparison) => Kleene::No,
-        Value::Begins(start) if like && !template.could_begin(start, |variable| Some(fill(variable))) => Kleene::No,
-        Value::Begins(start)
+        Value::RoleId | Value::SessionOf(_) if cannot_be_a_role_id(template, comparison) => Kleene::No,
+        Value::Begins(start) | Value::SessionOf(start)
+            if like && !template.could_begin(start, |variable| Some(fill(variable))) =>
+        {
+            Kleene::No
+        }
+        Value::Begins(start) | Value::SessionOf(start)
             if comparison == Comparison::StringEquals
                 && !template.could_begin(start, |variable| Some(fill(variable))) =>
         {
             Kleene::No
         }
-        Value::Begins(start)
+        Value::Begins(start) | Value::SessionOf(start)
             if comparison == Comparison::StringEqualsIgnoreCase
                 && template.literal().is_some_and(|text| !begins_ignoring_case(text, start)) =>
         {
             Kleene::No
         }
-        Value::Begins(start)
+        Value::Begins(start) | Value::SessionOf(start)
             if comparison == Comparison::StringLike && template.matches_all_that_begin(start, fill) =>
         {
             Kleene::Yes
@@ -200,6 +204,7 @@ fn text(comparison: Comparison, template: &Template, found: Value<'_>, context: 
         Value::Foreign
         | Value::RoleId
         | Value::Begins(_)
+        | Value::SessionOf(_)
         | Value::AwsAddress(_)
         | Value::Time(_)
         | Value::Between(..)

@@ -158,7 +158,9 @@ pub(super) fn malformed(scene: &Scene<'_>) -> Vec<Finding> {
 }
 
 pub(super) fn deleted(scene: &Scene<'_>) -> Vec<Finding> {
-    each(scene, |text| is_unique_id(text).then(|| format!("`{text}` was deleted")))
+    each(scene, |text| {
+        (is_unique_id(text) && !scene.context.has_unique_id(text)).then(|| format!("`{text}` was deleted"))
+    })
 }
 
 pub(super) fn partial_wildcard(scene: &Scene<'_>) -> Vec<Finding> {

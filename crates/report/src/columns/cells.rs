@@ -1,6 +1,6 @@
 //! Columns of a cell's row: one account in one region, read or not, and why.
 
-use scangap_model::{Asked, CellOutcome, ScanRule, Verdict};
+use scangap_model::{Asked, CellOutcome, NOT_STATED, ScanRule, Verdict};
 
 use super::{Column, Kind, Type, column};
 use crate::input::CellRow;
@@ -72,10 +72,10 @@ pub(crate) const CELLS: &[Column<Cells>] = &[
     column("rescan_duration", "Re-scan after push", Type::Text, 18, "how long after a push Inspector scans an image again", "inspector2:GetConfiguration",
         |row| looked(row, &row.cell.rescan_durations, |durations| plain(&durations.push))),
     column("pull_date_rescan_duration", "Re-scan after pull", Type::Text, 18, "how long after a pull, or after it last ran, Inspector scans an image again", "inspector2:GetConfiguration",
-        |row| looked(row, &row.cell.rescan_durations, |durations| plain(&durations.pull))),
+        |row| looked(row, &row.cell.rescan_durations, |durations| stated(&durations.pull))),
     column("pull_date_rescan_mode", "Re-scan counts from", Type::Text, 18, "LAST_PULL_DATE or LAST_IN_USE_AT: what the former counts from", "inspector2:GetConfiguration",
-        |row| looked(row, &row.cell.rescan_durations, |durations| plain(&durations.pull_mode))),
-    column("auto_enable_ecr", "Auto-enable ECR", Type::Text, 16, "whether Inspector's delegated administrator has ECR scanning turned on for accounts that join", "inspector2:DescribeOrganizationConfiguration",
+        |row| looked(row, &row.cell.rescan_durations, |durations| stated(&durations.pull_mode))),
+    column("auto_enable_ecr", "Auto-enable ECR", Type::Text, 16, "whether Inspector's delegated administrator has ECR scanning turned on for accounts that join; `none` where Inspector is off for the administrator itself, and does not say", "inspector2:DescribeOrganizationConfiguration",
         |row| looked(row, &row.cell.auto_enable, |on| Value::yes_no(*on))),
 ];
 
@@ -83,6 +83,11 @@ pub(crate) fn scan_rules<'r>(rules: &[ScanRule]) -> Value<'r> {
     Value::List(
         rules.iter().map(|rule| format!("{}: {}", rule.frequency, rule.filters.join(" "))).collect::<Vec<_>>().into(),
     )
+}
+
+/// A word that AWS may leave out.
+fn stated(word: &String) -> Value<'_> {
+    if word == NOT_STATED { Value::text(UNKNOWN) } else { plain(word) }
 }
 
 /// The word for a fact that nobody asked for: nothing hung on it, or nobody got that far.

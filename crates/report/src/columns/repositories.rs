@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use scangap_assess::{Coverage, ImageCoverage, ImagesCovered, LikelyCause};
-use scangap_model::{Asked, CellFacts, CellOutcome, Diagnosis, Observed, sanitize};
+use scangap_model::{Asked, CellFacts, CellOutcome, Diagnosis, NOT_STATED, Observed, sanitize};
 
 use super::{Column, Kind, Type, column};
 use crate::input::RepositoryRow;
@@ -159,6 +159,18 @@ fn absent_coverage<'r>(row: &RepositoryRow<'_>) -> Value<'r> {
 
 /// The diagnosis's own next step, made sharper where the row knows more.
 pub(crate) fn next_step(row: &RepositoryRow<'_>) -> Cow<'static, str> {
+    let own = own_step(row);
+    let account = row.account.map(|account| &account.inspector_role);
+    let scanning = row.cell.and_then(|cell| cell.inspector_ecr_status.known()).is_some_and(|word| word == "ENABLED");
+    if account == Some(&Asked::Answered(Observed::Absent)) && scanning {
+        return Cow::Owned(format!(
+            "{own}; and ECR scanning is on while the account has no service-linked role of Inspector's, which nothing can be scanned without: aws iam create-service-linked-role --aws-service-name inspector2.amazonaws.com"
+        ));
+    }
+    own
+}
+
+fn own_step(row: &RepositoryRow<'_>) -> Cow<'static, str> {
     let general = row.assessment.diagnosis.info().next_step;
     match (row.assessment.diagnosis, row.likely_cause) {
         (Diagnosis::Unreadable, Some(LikelyCause::PolicyDeniesAuditor | LikelyCause::BlockedLikely)) => {
@@ -178,9 +190,6 @@ pub(crate) fn next_step(row: &RepositoryRow<'_>) -> Cow<'static, str> {
                 "repair the registry's policy: exempt Inspector's role from the denying statement; the repository's own lets it in"
             })
         }
-        (_, Some(LikelyCause::RoleAbsent)) => Cow::Borrowed(
-            "the account has no service-linked role of Inspector's: enable ECR scanning in Inspector, which creates it, and audit again",
-        ),
         (Diagnosis::Undecided, _) => undecided(row).unwrap_or(Cow::Borrowed(general)),
         (Diagnosis::InspectorOff, _) => off(row),
         (Diagnosis::Limited, _) => limited(row),
@@ -227,11 +236,19 @@ fn expired(row: &RepositoryRow<'_>) -> Cow<'static, str> {
             "pull an image that is still needed, or push a new digest; a longer re-scan duration helps later images only",
         );
     };
-    let from = if durations.pull_mode == "LAST_PULL_DATE" { "pull" } else { "use" };
+    let from = match durations.pull_mode.as_str() {
+        "LAST_PULL_DATE" => "pull",
+        "LAST_IN_USE_AT" => "use",
+        _ => "pull or use",
+    };
+    let after_a_pull = if durations.pull == NOT_STATED {
+        String::new()
+    } else {
+        format!(" and {} after the last {from}", in_words(&durations.pull))
+    };
     Cow::Owned(format!(
-        "{help}; Inspector scans again for {} after a push and {} after the last {from}: longer durations help later images only",
+        "{help}; Inspector scans again for {} after a push{after_a_pull}: longer durations help later images only",
         in_words(&durations.push),
-        in_words(&durations.pull),
     ))
 }
 

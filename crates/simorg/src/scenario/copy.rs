@@ -61,6 +61,8 @@ impl Scenario {
                 audit_role: ROLE.to_owned(),
                 regions: Some(Vec::new()),
                 session_seconds: None,
+                no_session_expiration: false,
+                session_end_told_later_seconds: 0,
                 rules_survive_disable: false,
                 enable_writes_rules: false,
                 report_buckets: None,

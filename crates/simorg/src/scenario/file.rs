@@ -67,6 +67,12 @@ pub struct OrganizationSpec {
     pub regions: Option<Vec<String>>,
     /// How long sessions of AssumeRole last; default: as asked, or AWS's hour.
     pub session_seconds: Option<i64>,
+    /// Whether answers of AssumeRole leave out when the session ends.
+    #[serde(default)]
+    pub no_session_expiration: bool,
+    /// So much later than it is AssumeRole says that sessions end: as a caller sees it whose clock is behind.
+    #[serde(default)]
+    pub session_end_told_later_seconds: i64,
     /// Whether the registry's scan rules survive turning ECR scanning off and on. AWS does not say.
     #[serde(default)]
     pub rules_survive_disable: bool,
@@ -370,6 +376,8 @@ pub enum FaultKind {
     Html,
     /// Every row of the lists in the answer stands twice.
     Doubled,
+    /// An empty page with a token that was never given before: the list never ends.
+    Endless,
     /// The page token that was given comes back.
     RepeatToken,
     /// The repository asked about has just been deleted.

@@ -102,6 +102,8 @@ impl Generate {
                 audit_role: "OrganizationAccountAccessRole".to_owned(),
                 regions: None,
                 session_seconds: None,
+                no_session_expiration: false,
+                session_end_told_later_seconds: 0,
                 rules_survive_disable: false,
                 enable_writes_rules: false,
                 report_buckets: None,

@@ -20,7 +20,7 @@ pub(super) fn answer(
         "ListFilters" => filters(world, caller, request, region),
         "DescribeOrganizationConfiguration" => organization_configuration(world, caller, region),
         "GetConfiguration" => Ok(configuration(world, caller, request, region)),
-        "ListAccountPermissions" => Ok(permissions(world, caller)),
+        "ListAccountPermissions" => permissions(world, caller, request),
         "ListUsageTotals" => Ok(usage(request)),
         _ => return None,
     })
@@ -136,7 +136,7 @@ fn organization_configuration(world: &World, caller: &Caller, region: &RegionNam
 }
 
 /// AWS: fewer where the account is a member or governed by an organization policy.
-fn permissions(world: &World, caller: &Caller) -> Value {
+fn permissions(world: &World, caller: &Caller, request: &Incoming) -> Result<Value, WireError> {
     let governed = world.accounts.get(&caller.account).is_some_and(|account| account.inspector_policy);
     let member = world.inspector_admin.is_some_and(|admin| admin != caller.account)
         && world.accounts.get(&caller.account).is_some_and(|account| account.inspector_member);
@@ -147,7 +147,9 @@ fn permissions(world: &World, caller: &Caller) -> Value {
     };
     let rows: Vec<Value> =
         operations.iter().map(|operation| json!({"service": "ECR", "operation": operation})).collect();
-    json!({"permissions": rows})
+    // Two to a page: one who reads the first page alone lacks what stands on the last.
+    let page = page(rows, request.page_token(), 2, false, "ValidationException")?;
+    Ok(json!({"permissions": page.items, "nextToken": page.next}))
 }
 
 /// A hundred initial scans at nine cents each.

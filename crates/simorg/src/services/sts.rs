@@ -70,15 +70,19 @@ fn assume_role(world: &mut World, caller: &Caller, request: &Incoming) -> Result
     let token = format!("simulated-session-token-{}", world.sessions.len() + 1);
     let session = Session { account, role: role.clone(), name: name.clone(), token: token.clone(), allowed, expires };
     let key = world.open_session(session);
-    Ok(xml_result(
-        "AssumeRole",
-        &[
-            ("Credentials/AccessKeyId", key),
-            ("Credentials/SecretAccessKey", "simulated".to_owned()),
-            ("Credentials/SessionToken", token),
-            ("Credentials/Expiration", expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
-            ("AssumedRoleUser/AssumedRoleId", format!("AROASIMULATED:{name}")),
-            ("AssumedRoleUser/Arn", format!("arn:aws:sts::{account}:assumed-role/{role}/{name}")),
-        ],
-    ))
+    let later = SignedDuration::from_secs(world.organization.session_end_told_later_seconds);
+    let told = expires.saturating_add(later).unwrap_or(expires).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let mut credentials = vec![
+        ("Credentials/AccessKeyId", key),
+        ("Credentials/SecretAccessKey", "simulated".to_owned()),
+        ("Credentials/SessionToken", token),
+    ];
+    if !world.organization.no_session_expiration {
+        credentials.push(("Credentials/Expiration", told));
+    }
+    credentials.extend([
+        ("AssumedRoleUser/AssumedRoleId", format!("AROASIMULATED:{name}")),
+        ("AssumedRoleUser/Arn", format!("arn:aws:sts::{account}:assumed-role/{role}/{name}")),
+    ]);
+    Ok(xml_result("AssumeRole", &credentials))
 }

@@ -86,7 +86,7 @@ fn kind(command: &Explain) -> PolicyKind {
 
 pub(super) fn actions(command: &Explain) -> Result<Vec<Action>, CliError> {
     let named = (!command.action.is_empty()).then_some(command.action.as_slice());
-    Ok(request::actions(named, kind(command))?)
+    Ok(request::actions(named, kind(command), command.principal.as_deref())?)
 }
 
 /// The request by the place that was named; its context is still to be stated.

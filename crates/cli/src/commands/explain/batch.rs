@@ -215,7 +215,7 @@ fn judge(line: &Line<'_>, now: Timestamp) -> Result<Value, String> {
     for policy in policies.iter_mut().filter(|policy| policy.kind == PolicyKind::Registry) {
         policy.counts = of_registry;
     }
-    let actions = request::actions(line.actions.as_deref(), kind)?;
+    let actions = request::actions(line.actions.as_deref(), kind, line.principal.as_deref())?;
     let question = Question { request: request(line, now)?, policies, actions, unread: None, members: None };
     let answer = question.answer();
     let needed = matches!(answer.verdict, Verdict::Denied | Verdict::Depends);

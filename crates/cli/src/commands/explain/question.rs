@@ -65,6 +65,13 @@ impl Policy {
         Ok(Self { kind, origin: origin.into(), text, document, stored: false, counts: Counts::Yes })
     }
 
+    /// Whether it takes part in the decision about an action.
+    fn counts_for(&self, action: Action) -> Counts {
+        // AWS: whatever the scope, a registry policy is enforced for replication, pull-through and creation.
+        let always = self.kind == PolicyKind::Registry && action.is_enforced_under_v1();
+        if always { Counts::Yes } else { self.counts }
+    }
+
     pub(super) fn label(&self) -> &'static str {
         match self.kind {
             PolicyKind::Repository => "repository policy",
@@ -92,11 +99,11 @@ impl Question {
         if self.request.principal == Caller::Inspector {
             return self.actions.iter().map(|&action| (action, self.for_inspector(action, &context))).collect();
         }
-        let judged = |counting: &[Counts]| -> Vec<usize> {
-            let counts = |at: &usize| self.policies.get(*at).is_some_and(|policy| counting.contains(&policy.counts));
+        let judged = |counting: &[Counts], action: Action| -> Vec<usize> {
+            let counts =
+                |at: &usize| self.policies.get(*at).is_some_and(|policy| counting.contains(&policy.counts_for(action)));
             (0..self.policies.len()).filter(counts).collect()
         };
-        let (certain, possible) = (judged(&[Counts::Yes]), judged(&[Counts::Yes, Counts::IfV2]));
         let decided = |places: &[usize], action: Action| {
             let documents: Vec<&PolicyDocument> =
                 places.iter().filter_map(|at| self.policies.get(*at)).map(|policy| &policy.document).collect();
@@ -107,6 +114,7 @@ impl Question {
             decision
         };
         let one = |action: Action| {
+            let (certain, possible) = (judged(&[Counts::Yes], action), judged(&[Counts::Yes, Counts::IfV2], action));
             let mut decision = decided(&certain, action);
             if certain != possible && decision.verdict != Verdict::Denied {
                 let under_v2 = decided(&possible, action);
@@ -126,12 +134,12 @@ impl Question {
     /// Inspector's role needs no Allow: each policy decides by itself, and they count together as in a report. Denied if any
     /// denies, else unknown if one is unread, else depends if any does.
     fn for_inspector(&self, action: Action, context: &Context<'_>) -> Decision {
-        let counting = self.policies.iter().enumerate().filter(|(_, policy)| policy.counts != Counts::No);
+        let counting = self.policies.iter().enumerate().filter(|(_, policy)| policy.counts_for(action) != Counts::No);
         let each: Vec<(Decision, Counts)> = counting
             .map(|(at, policy)| {
                 let mut decision = decide(&[&policy.document], action, context);
                 decision.statements.iter_mut().for_each(|statement| statement.document = at);
-                (decision, policy.counts)
+                (decision, policy.counts_for(action))
             })
             .collect();
         let denied = |decision: &Decision| decision.verdict == Verdict::Denied;
@@ -164,8 +172,9 @@ impl Question {
     /// The policy that was asked about, with Inspector's role exempted.
     pub(super) fn repair(&self) -> Result<Repair, String> {
         let own = self.policies.first().ok_or("there is no policy to repair")?;
+        let living = self.request.inspector_role.id.as_deref();
         // What ECR has stored it takes again, but for principals that were deleted.
-        let base = if own.stored { own.text.clone() } else { storable(&own.text, own.kind) };
+        let base = if own.stored { own.text.clone() } else { storable(&own.text, own.kind, living) };
         let text = exempt(&base, &self.actions, &self.request).map_err(|error| match error {
             ExemptError::NothingDenied => match self.in_the_way(None) {
                 Some(others) => format!("the {} denies nothing; {others} does", own.label()),
@@ -174,7 +183,8 @@ impl Question {
             _ => error.to_string(),
         })?;
         let remains = PolicyDocument::parse(&text).ok().and_then(|document| self.in_the_way(Some(document)));
-        let refused = |text: &str| if own.stored { deleted_principals(text) } else { unstorable(text, own.kind) };
+        let refused =
+            |text: &str| if own.stored { deleted_principals(text, living) } else { unstorable(text, own.kind, living) };
         let kept = refused(&text);
         let left_out = refused(&own.text).into_iter().filter(|one| !kept.contains(one)).collect();
         Ok(Repair {

@@ -138,7 +138,11 @@ pub(super) fn state(request: &mut Request, key: &str, stated: Stated) -> Result<
 }
 
 /// Those that were named, of any of ECR's; else the six that a repository policy can touch, or all ten.
-pub(super) fn actions<T: AsRef<str>>(named: Option<&[T]>, kind: PolicyKind) -> Result<Vec<Action>, Wrong> {
+pub(super) fn actions<T: AsRef<str>>(
+    named: Option<&[T]>,
+    kind: PolicyKind,
+    principal: Option<&str>,
+) -> Result<Vec<Action>, Wrong> {
     let all = || ECR_ACTIONS.iter().map(|action| action.name()).collect::<Vec<_>>().join(", ");
     match named {
         None => Ok(match kind {
@@ -151,7 +155,14 @@ pub(super) fn actions<T: AsRef<str>>(named: Option<&[T]>, kind: PolicyKind) -> R
             .iter()
             .map(|name| {
                 let name = name.as_ref();
-                Action::from_name(name).ok_or_else(|| Wrong::new(name, "an action of ECR's that is known here", all()))
+                let action = Action::from_name(name)
+                    .ok_or_else(|| Wrong::new(name, "an action of ECR's that is known here", all()))?;
+                // The role's identity policy has ten, and no policy here could give it more.
+                if principal.is_none() && !INSPECTOR_ACTIONS.contains(&action) {
+                    let hint = "name who calls with --principal";
+                    return Err(Wrong::new(action.name(), "an action of Inspector's role", hint));
+                }
+                Ok(action)
             })
             .collect(),
     }

@@ -29,6 +29,7 @@ pub(super) fn question(command: &Explain, path: &Path) -> Result<Question, CliEr
     let found = snapshot.repositories.find(asked.account, &asked.region, &name).map_err(CliError::Snapshot)?;
     let found = found.ok_or_else(missing)?;
     let text_of = |hash| facts.policies.get(hash).cloned();
+    let actions = ask::actions(command)?;
     let mut policies = Vec::new();
     let mut unread = None;
     match &found.policy {
@@ -43,14 +44,19 @@ pub(super) fn question(command: &Explain, path: &Path) -> Result<Question, CliEr
     if let Some(cell) = facts.cells.get(&(asked.account, asked.region.clone())) {
         let scope = cell.registry_policy_scope.known().map(String::as_str);
         match (scope, &cell.registry_policy) {
-            // AWS: under V1 a registry policy does nothing to Inspector.
-            (Some("V1"), _) | (_, Asked::Answered(Observed::Absent)) => {}
+            (_, Asked::Answered(Observed::Absent)) => {}
             (_, Asked::Answered(Observed::Known(hash))) => {
                 let mut policy = ask::policy(PolicyKind::Registry, path, text_of(hash).ok_or_else(missing)?)?;
                 policy.stored = true;
-                policy.counts = if scope == Some("V2") { Counts::Yes } else { Counts::IfV2 };
+                policy.counts = match scope {
+                    Some("V2") => Counts::Yes,
+                    Some("V1") => Counts::No,
+                    _ => Counts::IfV2,
+                };
                 policies.push(policy);
             }
+            // AWS: under V1 a registry policy does nothing to Inspector.
+            (Some("V1"), _) if actions.iter().all(|action| !action.is_enforced_under_v1()) => {}
             (_, Asked::NotNeeded | Asked::Answered(Observed::Unknown(_))) => {
                 unread = Some("the registry policy could not be read, and may count");
             }
@@ -66,11 +72,5 @@ pub(super) fn question(command: &Explain, path: &Path) -> Result<Question, CliEr
     // Accounts that the organization listed have a state.
     let listed = facts.accounts.iter().filter(|(_, account)| account.state.known().is_some());
     let members = listed.map(|(id, _)| *id).collect::<std::collections::BTreeSet<_>>();
-    Ok(Question {
-        request,
-        policies,
-        actions: ask::actions(command)?,
-        unread,
-        members: (!members.is_empty()).then_some(members),
-    })
+    Ok(Question { request, policies, actions, unread, members: (!members.is_empty()).then_some(members) })
 }
