@@ -367,3 +367,19 @@ async fn announce(context: &Arc<Context>, account: Approached, tally: &mut Tally
 async fn send_empty(context: &Context, facts: CellFacts) {
     context.send(Event::Cell(Box::new(CellHarvest::of(facts)))).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Holds: 3 What was not read: progress counts no account of which an interruption left a cell out
+    #[test]
+    fn an_account_that_was_left_in_the_middle_is_not_done() {
+        let mut whole = Left { cells: 2, all_reached: true };
+        assert!(!whole.is_done_with(true));
+        assert!(whole.is_done_with(true));
+        let mut cut = Left { cells: 2, all_reached: true };
+        assert!(!cut.is_done_with(false));
+        assert!(!cut.is_done_with(true), "its last cell is over, and one was left out");
+    }
+}

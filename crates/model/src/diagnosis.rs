@@ -121,6 +121,20 @@ impl Diagnosis {
 mod tests {
     use super::*;
 
+    // Holds: 5 Advice that harms: "push a new digest", not "push an image"; a key may be disabled, or its grant gone
+    #[test]
+    fn no_step_asks_for_what_does_nothing() {
+        for info in DIAGNOSES {
+            assert!(
+                !info.next_step.contains("push an image") && !info.next_step.contains("push again"),
+                "{}",
+                info.word
+            );
+        }
+        let key = Diagnosis::KeyDenied.info().next_step;
+        assert!(key.contains("disabled") && key.contains("grant"), "{key}");
+    }
+
     #[test]
     fn the_table_is_in_the_order_of_the_enum_and_complete() {
         for (index, info) in DIAGNOSES.iter().enumerate() {

@@ -484,3 +484,22 @@ assert resync["Findings lost"] == "not counted" and "may refresh by itself for 2
 assert all(row[header.index("Findings lost")] is None for row in rows if row[0] == "repair")
 assert any(cell.value == "Re-sync and losses" and cell.hyperlink for row in book["Cover"].iter_rows() for cell in row)
 "#;
+
+// Holds: 5 Advice that harms: `plan` says what a repair leaves out, and names a `before.json` that cannot be restored
+#[test]
+fn a_policy_that_cannot_be_restored_is_named() {
+    let old = r#"{"Version":"2012-10-17","Statement":[{"Sid":"Old","Effect":"Allow","Principal":{"AWS":["AROAEXAMPLEID00000009","arn:aws:iam::333333333333:role/ci"]},"Action":"ecr:BatchGetImage"},{"Sid":"Office","Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"NotIpAddress":{"aws:SourceIp":"203.0.113.10/32"}}}]}"#;
+    let simulator = simulate(organization(&format!(
+        "[[policies]]\nname = \"old\"\ninspector = \"denied\"\ntext = '{old}'\n[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\ncells = [{{ region = \"eu-west-1\", repositories = [{{ name = \"app\", policy = \"old\" }}] }}]"
+    )));
+    let audited = Scangap::audit(&simulator).into_folder().expect_code(0);
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("plan").to_string_lossy().into_owned();
+    assert_eq!(plan(&audited, &["--fix", "--out", &out]).code, 0);
+    let runbook = fs_err::read_to_string(folder.path().join("plan/plan.md")).expect("a runbook");
+    assert!(runbook.contains("leaves out `AROAEXAMPLEID00000009`, a principal that was deleted"), "{runbook}");
+    assert!(runbook.contains("**`before.json` cannot be restored as it is**"), "{runbook}");
+    let after = fs_err::read_dir(folder.path().join("plan/policies")).expect("a folder").next().expect("one");
+    let after = fs_err::read_to_string(after.expect("an entry").path().join("after.json")).expect("a policy");
+    assert!(!after.contains("AROA"), "{after}");
+}

@@ -76,6 +76,7 @@ fn planned(simulator: &Simulated, audited: &Audited, more: &[&str]) -> Value {
     serde_json::from_str(&call.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", call.stdout, call.stderr))
 }
 
+// Holds: 8 The executor: ListAccountPermissions is read to its last page, where what a re-sync needs stands
 #[test]
 fn losses_are_counted_and_the_snapshot_is_not_touched() {
     let simulator = stale("", STALE_CELL, "");

@@ -142,8 +142,8 @@ fn permissions(world: &World, caller: &Caller, request: &Incoming) -> Result<Val
         && world.accounts.get(&caller.account).is_some_and(|account| account.inspector_member);
     let operations: &[&str] = match (governed, member) {
         (true, _) => &["ENABLE_REPOSITORY", "DISABLE_REPOSITORY"],
-        (false, true) => &["ENABLE_SCANNING", "ENABLE_REPOSITORY", "DISABLE_REPOSITORY"],
-        (false, false) => &["ENABLE_SCANNING", "DISABLE_SCANNING", "ENABLE_REPOSITORY", "DISABLE_REPOSITORY"],
+        (false, true) => &["ENABLE_REPOSITORY", "DISABLE_REPOSITORY", "ENABLE_SCANNING"],
+        (false, false) => &["ENABLE_REPOSITORY", "DISABLE_REPOSITORY", "ENABLE_SCANNING", "DISABLE_SCANNING"],
     };
     let rows: Vec<Value> =
         operations.iter().map(|operation| json!({"service": "ECR", "operation": operation})).collect();
