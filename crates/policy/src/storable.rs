@@ -127,7 +127,7 @@ fn one_less(text: &str, root: &Node<'_>, refuses: &Refuses<'_>) -> Option<String
         if items.len() > 1
             && (speaks_of_nobody(statement, refuses) || refuses.kind.is_some_and(|kind| names_nothing(statement, kind)))
         {
-            return without(text, statements, |at, _| at == index);
+            return without(text, &parts(items), |at| at == index);
         }
     }
     None
@@ -144,14 +144,30 @@ fn is_deleted(node: &Node<'_>, refuses: &Refuses<'_>) -> bool {
     matches!(&node.value, Value::String(text) if is_deleted_id(text, refuses.living))
 }
 
-/// A list of principals that names others too, without the deleted ones.
+/// A list of principals that names others too, without the deleted ones; principals of several kinds, without a kind of
+/// which all were deleted.
 fn list_without(text: &str, statement: &Node<'_>, refuses: &Refuses<'_>) -> Option<String> {
     ["Principal", "NotPrincipal"].iter().find_map(|name| {
-        let aws = member(member(statement, name)?, "AWS")?;
+        let principal = member(statement, name)?;
+        let Value::Object(kinds) = &principal.value else { return None };
+        let gone = |at: usize| kinds.get(at).is_some_and(|(_, named)| are_all_deleted(named, refuses));
+        if (0..kinds.len()).any(gone) && !(0..kinds.len()).all(gone) {
+            let members: Vec<Part> = kinds.iter().map(|(key, named)| (key.start, named.end)).collect();
+            return without(text, &members, gone);
+        }
+        let aws = member(principal, "AWS")?;
         let Value::Array(items) = &aws.value else { return None };
         let deleted = items.iter().filter(|item| is_deleted(item, refuses)).count();
-        (0 < deleted && deleted < items.len()).then(|| without(text, aws, |_, item| is_deleted(item, refuses)))?
+        (0 < deleted && deleted < items.len())
+            .then(|| without(text, &parts(items), |at| items.get(at).is_some_and(|item| is_deleted(item, refuses))))?
     })
+}
+
+fn are_all_deleted(named: &Node<'_>, refuses: &Refuses<'_>) -> bool {
+    match &named.value {
+        Value::Array(items) => !items.is_empty() && items.iter().all(|item| is_deleted(item, refuses)),
+        _ => is_deleted(named, refuses),
+    }
 }
 
 fn is_left_out(node: &Node<'_>, kind: PolicyKind) -> bool {
@@ -163,7 +179,8 @@ fn actions_without(text: &str, statement: &Node<'_>, kind: PolicyKind) -> Option
     let actions = member(statement, "Action")?;
     let Value::Array(items) = &actions.value else { return None };
     let refused = items.iter().filter(|item| is_left_out(item, kind)).count();
-    (0 < refused && refused < items.len()).then(|| without(text, actions, |_, item| is_left_out(item, kind)))?
+    (0 < refused && refused < items.len())
+        .then(|| without(text, &parts(items), |at| items.get(at).is_some_and(|item| is_left_out(item, kind))))?
 }
 
 /// A statement whose only actions are refused.
@@ -179,23 +196,25 @@ fn speaks_of_nobody(statement: &Node<'_>, refuses: &Refuses<'_>) -> bool {
     let Some(Value::Object(kinds)) = member(statement, "Principal").map(|principal| &principal.value) else {
         return false;
     };
-    !kinds.is_empty()
-        && kinds.iter().all(|(_, named)| match &named.value {
-            Value::Array(items) => !items.is_empty() && items.iter().all(|item| is_deleted(item, refuses)),
-            _ => is_deleted(named, refuses),
-        })
+    !kinds.is_empty() && kinds.iter().all(|(_, named)| are_all_deleted(named, refuses))
 }
 
-/// A list without some of its items, laid out as its author did.
-fn without(text: &str, array: &Node<'_>, gone: impl Fn(usize, &Node<'_>) -> bool) -> Option<String> {
-    let Value::Array(items) = &array.value else { return None };
-    let (first, last) = (items.first()?, items.last()?);
-    let between = match items.as_slice() {
-        [one, two, ..] => text.get(one.end..two.start)?,
+/// Where an item of a list, or a member of an object, begins and ends.
+type Part = (usize, usize);
+
+fn parts(items: &[Node<'_>]) -> Vec<Part> {
+    items.iter().map(|item| (item.start, item.end)).collect()
+}
+
+/// The text of a list or an object without some of its parts, laid out as its author did.
+fn without(text: &str, parts: &[Part], gone: impl Fn(usize) -> bool) -> Option<String> {
+    let ((start, _), (_, end)) = (parts.first()?, parts.last()?);
+    let between = match parts {
+        [(_, one), (two, _), ..] => text.get(*one..*two)?,
         _ => ", ",
     };
-    let kept = items.iter().enumerate().filter(|(at, item)| !gone(*at, item));
-    let kept: Vec<&str> = kept.filter_map(|(_, item)| text.get(item.start..item.end)).collect();
-    let (before, after) = (text.get(..first.start)?, text.get(last.end..)?);
+    let kept = parts.iter().enumerate().filter(|(at, _)| !gone(*at));
+    let kept: Vec<&str> = kept.filter_map(|(_, (start, end))| text.get(*start..*end)).collect();
+    let (before, after) = (text.get(..*start)?, text.get(*end..)?);
     Some(format!("{before}{}{after}", kept.join(between)))
 }

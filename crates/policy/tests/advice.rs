@@ -91,6 +91,7 @@ fn mistakes() -> Vec<Value> {
         json!({"Effect": "Deny", "Principal": "*", "Action": "ecr:*", "Condition": {"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}}}),
         json!({"Effect": "Allow", "Principal": {"AWS": ["AROAEXAMPLEID00000009", ci]}, "Action": ["ecr:BatchGetImage", "s3:GetObject", "ecr:GetAuthorizationToken"]}),
         json!({"Effect": "Deny", "Principal": {"AWS": "AROAEXAMPLEID00000009"}, "Action": "ecr:*"}),
+        json!({"Effect": "Allow", "Principal": {"AWS": "AROAEXAMPLEID00000009", "Service": "lambda.amazonaws.com"}, "Action": "ecr:*"}),
     ]
 }
 

@@ -8,7 +8,7 @@ use common::{ROLE, deny_under, evaluate, parse, request, verdict};
 use scangap_model::{Partition, Verdict};
 use scangap_policy::{
     Action, Caller, Context, Decision, LINT_RULES, Note, PolicyDocument, PolicyKind, REPOSITORY_ACTIONS, Request,
-    RoleIdentity, Stated, Tags, decide, exempt, lint, unstorable, verdicts,
+    RoleIdentity, Stated, Tags, decide, exempt, lint, storable, unstorable, verdicts,
 };
 
 fn decided(text: &str) -> Decision {
@@ -447,4 +447,24 @@ fn the_id_of_the_role_itself_is_not_one_that_was_deleted() {
     assert_eq!(verdict(&repaired, &known), "allowed");
     assert_eq!(unstorable(&text, PolicyKind::Repository, Some(id)), []);
     assert_eq!(unstorable(&text, PolicyKind::Repository, None).len(), 1);
+}
+
+// Holds: 5 Advice that harms: a deleted principal is left out also where principals of another kind are named beside it
+#[test]
+fn a_kind_of_which_all_were_deleted_is_left_out() {
+    let id = "AROAEXAMPLEID00000009";
+    let service = r#""Service":"codebuild.amazonaws.com""#;
+    let act = r#""Effect":"Deny","Action":"ecr:*""#;
+    for (principals, left) in [
+        (format!(r#"{{"AWS":"{id}",{service}}}"#), format!("{{{service}}}")),
+        (format!(r#"{{{service},"AWS":["{id}"]}}"#), format!("{{{service}}}")),
+        (format!(r#"{{{service},"AWS":["{id}","*"]}}"#), format!(r#"{{{service},"AWS":["*"]}}"#)),
+    ] {
+        for name in ["Principal", "NotPrincipal"] {
+            let text = statements(&[&format!(r#"{act},"{name}":{principals}"#)]);
+            let shorter = storable(&text, PolicyKind::Repository, None);
+            assert_eq!(shorter, statements(&[&format!(r#"{act},"{name}":{left}"#)]));
+            assert_eq!(unstorable(&shorter, PolicyKind::Repository, None), []);
+        }
+    }
 }
