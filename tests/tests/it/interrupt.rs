@@ -5,7 +5,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use scangap_simorg::Generate;
+use scangap_simorg::scenario::{FaultKind, FaultSpec};
 use scangap_tests::{Audited, Finished, Scangap, Simulated, simulate};
+
+use crate::resync;
 
 // Holds: 3 What was not read: an interrupted audit says of every account how far it was read, and names its exit code
 #[test]
@@ -190,4 +193,40 @@ fn a_termination_is_answered_in_every_phase() {
         assert_ne!(status.code(), Some(0), "{arguments:?}");
         assert!(!out.join("report.html").exists(), "nothing half-written has its name");
     }
+}
+
+// Holds: 6 Operating it: SIGTERM is answered while a plan counts what would be lost
+#[test]
+fn a_termination_is_answered_while_a_plan_counts() {
+    let simulator = resync::stale("", resync::STALE_CELL, "");
+    let audited = resync::audit(&simulator);
+    let mut hangs = FaultSpec::of("inspector2:ListFindings", "", 200);
+    hangs.kind = FaultKind::Hang;
+    simulator.add_fault(hangs);
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("plan");
+    let snapshot = resync::snapshot(&audited);
+    let arguments = [
+        "plan",
+        &snapshot,
+        "--resync",
+        "--min-age",
+        "0h",
+        "--collect",
+        "--timeout",
+        "3",
+        "--out",
+        &out.to_string_lossy(),
+    ];
+    let (mut child, _home) = resync::at(&simulator, &arguments).spawn();
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !simulator.calls().iter().any(|call| call.operation == "inspector2:ListFindings") {
+        assert!(Instant::now() < deadline, "it counts nothing");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let asked = Instant::now();
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill").success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    assert!(!out.join("plan.json").exists(), "nothing half-counted is a plan");
 }

@@ -173,6 +173,49 @@ fn rows_that_stand_twice_are_counted_once() {
     }
 }
 
+// Holds: 7 The wire: what goes wrong for good, AssumeRole's answer too, is a gap of its own account, and no row of another is lost or misplaced
+#[test]
+fn what_goes_wrong_for_good_stays_in_its_account() {
+    const ACCOUNT: &str = "333333333333";
+    let tables = ["repositories.csv", "cells.csv", "accounts.csv"];
+    let of_others = |audited: &Audited| -> Vec<Row> {
+        let rows = tables.iter().flat_map(|table| audited.csv(table));
+        rows.filter(|row| row["account_id"] != ACCOUNT).collect()
+    };
+    let repositories_of = |audited: &Audited| -> Vec<[String; 3]> {
+        let rows = audited.csv("repositories.csv").into_iter();
+        rows.map(|row| ["account_id", "region", "repository"].map(|column| row[column].clone())).collect()
+    };
+    let whole = audit(&world()).expect_code(0);
+    let operations = OPERATIONS.iter().filter(|operation| {
+        // The caller's, the organization's and the administrator's calls are of the whole organization.
+        let alone = !operation.starts_with("organizations:") && !operation.starts_with("inspector2:");
+        alone && **operation != "sts:GetCallerIdentity"
+    });
+    for operation in operations {
+        for kind in [FaultKind::Malformed, FaultKind::Html, FaultKind::Reset] {
+            let simulator = world();
+            let mut broken = FaultSpec { kind, count: None, ..fault(kind, operation) };
+            broken.account = Some(ACCOUNT.to_owned());
+            if *operation == "sts:AssumeRole" {
+                broken.account = None;
+                broken.resource = Some(format!("arn:aws:iam::{ACCOUNT}:role/OrganizationAccountAccessRole"));
+            }
+            simulator.add_fault(broken);
+            let audited = Scangap::audit(&simulator).env("AWS_MAX_ATTEMPTS", "1").into_folder();
+            let what = format!("{operation} {kind:?}");
+            assert_eq!(of_others(&audited), of_others(&whole), "{what}");
+            let names = repositories_of(&audited);
+            assert!(names.iter().all(|name| repositories_of(&whole).contains(name)), "{what}: {names:?}");
+            let gaps = audited.csv("gaps.csv");
+            assert!(gaps.iter().all(|gap| gap["account_id"] == ACCOUNT), "{what}: {gaps:?}");
+            // Which regions there are, something else says too.
+            let is_told = *operation == "account:ListRegions" || gaps.iter().any(|gap| gap["api"] == *operation);
+            assert!(audited.finished.code == 3 && is_told, "{what}: {gaps:?}");
+        }
+    }
+}
+
 // Holds: 7 The wire: what could not be learnt is never called `not needed`, column by column
 #[test]
 fn a_refusal_never_turns_a_value_into_not_needed() {
