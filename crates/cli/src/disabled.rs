@@ -12,6 +12,7 @@ use scangap_plan::execute::{
 use scangap_report::write_atomically;
 use serde_json::{Value, json};
 
+use crate::exit::Exit;
 use crate::{environment, terminal};
 
 /// `$XDG_STATE_HOME/scangap/applies`, with a file for each apply that turns scanning off.
@@ -117,9 +118,9 @@ impl Marker {
         }
     }
 
-    fn say(&self, cell: &Cell, known: Known) {
+    fn sentence(&self, cell: &Cell, known: Known) -> String {
         let kind = if self.simulated { "SIMULATED: " } else { "" };
-        let what = match known {
+        match known {
             Known::AtWork => format!(
                 "{kind}an apply is at work on {}, which may be without ECR scanning meanwhile\n  journal: {}",
                 cell.name,
@@ -147,11 +148,13 @@ impl Marker {
                 self.journal.display(),
                 shell_word(&self.path.to_string_lossy())
             ),
-        };
-        let text: Vec<String> = what.lines().map(sanitize).collect();
-        let tone = if matches!(known, Known::AtWork) { Tone::Warning } else { Tone::Bad };
-        terminal::note(&terminal::paint(&text.join("\n"), tone));
+        }
     }
+}
+
+fn note(text: &str, tone: Tone) {
+    let lines: Vec<String> = text.lines().map(sanitize).collect();
+    terminal::note(&terminal::paint(&lines.join("\n"), tone));
 }
 
 /// How a path is pasted into a shell.
@@ -212,6 +215,16 @@ const SILENT: SignedDuration = SignedDuration::from_mins(30);
 
 /// Says which cells may be without scanning because of an apply that did not come to its end. Whether there are any.
 pub(crate) fn warn() -> bool {
+    look(&note)
+}
+
+/// How a command ends that would end so: a cell that an apply left without scanning outranks everything else.
+pub(crate) fn ending(exit: Exit) -> Exit {
+    if look(&|_, _| ()) { Exit::ScanningOff } else { exit }
+}
+
+/// Whether a cell may be without scanning because of an apply that did not come to its end.
+fn look(say: &dyn Fn(&str, Tone)) -> bool {
     let mut any = false;
     for path in markers() {
         let Some(marker) = Marker::read(&path) else {
@@ -222,8 +235,7 @@ pub(crate) fn warn() -> bool {
                     "error: an apply may have left cells without ECR scanning, and {0} cannot be read\n  once every account is seen to be scanned in Inspector: remove {0}",
                     path.display()
                 );
-                let what: Vec<String> = what.lines().map(sanitize).collect();
-                terminal::note(&terminal::paint(&what.join("\n"), Tone::Bad));
+                say(&what, Tone::Bad);
             }
             continue;
         };
@@ -241,8 +253,9 @@ pub(crate) fn warn() -> bool {
             let _ = fs_err::remove_file(&marker.path);
         }
         for cell in open {
-            any |= !matches!(known, Known::AtWork);
-            marker.say(cell, known);
+            let at_work = matches!(known, Known::AtWork);
+            any |= !at_work;
+            say(&marker.sentence(cell, known), if at_work { Tone::Warning } else { Tone::Bad });
         }
     }
     any
@@ -261,8 +274,7 @@ pub(crate) fn say_what_is_not_remembered(cells: &[LeftDisabled]) {
                 "error: {name} may be without ECR scanning, or without its scanning configuration\n  by hand:\n{}",
                 indented(&cell.way_back)
             );
-            let text: Vec<String> = text.lines().map(sanitize).collect();
-            terminal::note(&terminal::paint(&text.join("\n"), Tone::Bad));
+            note(&text, Tone::Bad);
         }
     }
 }

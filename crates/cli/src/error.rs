@@ -166,6 +166,7 @@ impl CliError {
             | Self::NobodyToAsk { .. }
             | Self::NoWriteRole => Exit::Usage,
             Self::RehearsalInterrupted => Exit::Interrupted,
+            Self::LeftDisabled(_) => Exit::ScanningOff,
             Self::Apply(stop) | Self::NotApplicable(stop) | Self::NotSaved(stop) => stopped::exit(stop),
             Self::Snapshot(_)
             | Self::Facts(_)
@@ -193,7 +194,6 @@ impl CliError {
             | Self::Store(_)
             | Self::Report(_)
             | Self::Organization(_)
-            | Self::LeftDisabled(_)
             | Self::RehearsalLost
             | Self::Simulator(StartError::Listen { .. })
             | Self::Runtime(_) => Exit::Unexpected,

@@ -10,6 +10,7 @@ pub enum Exit {
     Reached,
     Incomplete,
     UndecidedReached,
+    ScanningOff,
     Usage,
     Data,
     NoPermission,
@@ -19,7 +20,7 @@ pub enum Exit {
 /// (code, what it means)
 pub const EXIT_CODES: &[(Exit, u8, &str)] = &[
     (Exit::Finished, 0, "finished and complete"),
-    (Exit::Unexpected, 1, "unexpected error; any command: an apply left a cell without ECR scanning"),
+    (Exit::Unexpected, 1, "unexpected error"),
     (
         Exit::Reached,
         2,
@@ -31,6 +32,11 @@ pub const EXIT_CODES: &[(Exit, u8, &str)] = &[
         "finished but incomplete: something could not be read (outranks 2); apply: a repository is not refreshed yet",
     ),
     (Exit::UndecidedReached, 4, "only undecided repositories reached --fail-on; explain: depends or unknown"),
+    (
+        Exit::ScanningOff,
+        5,
+        "ECR scanning is off, or may be, in a cell that an apply turned off (any command, until that is mended; outranks the others)",
+    ),
     (Exit::Usage, 64, "wrong usage"),
     (Exit::Data, 65, "a snapshot, policy, scenario or other file is unreadable, mismatched, or of another version"),
     (Exit::NoPermission, 77, "no usable credentials, or neither management nor delegated account"),

@@ -40,5 +40,5 @@ pub fn main() -> ExitCode {
         Err(error) => error.render(),
     };
     // Whatever else was done: a cell that an apply left without scanning outranks it.
-    if disabled::warn() { Exit::Unexpected.into() } else { code }
+    if disabled::warn() { Exit::ScanningOff.into() } else { code }
 }

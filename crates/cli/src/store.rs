@@ -14,11 +14,11 @@ use scangap_report::{
 use scangap_snapshot::{ApiUse, AssessmentRow, CellToStore, Closing, RunStart, SnapshotWriter};
 
 use crate::audit::Job;
-use crate::environment;
 use crate::error::{CliError, Unreadable};
 use crate::exit::Exit;
 use crate::judged::Judged;
 use crate::terminal;
+use crate::{disabled, environment};
 
 const SNAPSHOT: &str = "snapshot.db";
 
@@ -318,7 +318,7 @@ pub(crate) fn hand_over(
     manifest(&batch, directory, &others, meta.simulated, &meta.tool_version).map_err(CliError::Report)?;
     batch.commit_in_place_of_former(directory).map_err(CliError::Report)?;
     if quiet < 2 {
-        let mut screen = final_screen(&input, exit.code(), &terminal::paint)
+        let mut screen = final_screen(&input, disabled::ending(exit).code(), &terminal::paint)
             .map_err(|error| CliError::Facts(Unreadable(Box::new(error))))?;
         let calls: u64 = meta.api_use.iter().map(|used| used.calls).sum();
         let throttled: u64 = meta.api_use.iter().map(|used| used.throttled).sum();

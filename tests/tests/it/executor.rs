@@ -19,7 +19,7 @@ fn left_off() -> (Simulated, crate::apply::Planned) {
     let simulator = stale("roles = [\"OrganizationAccountAccessRole\", \"write\"]", STALE_CELL, "");
     let plan = stale_plan(&simulator);
     simulator.add_fault(enable_fault(FaultKind::Error, 1000));
-    assert_eq!(plan.consented_for("1s", &simulator, &[]).code, 1);
+    assert_eq!(plan.consented_for("1s", &simulator, &[]).code, 5);
     assert_eq!(ecr_status(&simulator), "DISABLED");
     simulator.clear_faults();
     (simulator, plan)

@@ -142,9 +142,9 @@ fn a_scanning_configuration_that_cannot_be_put_back_is_named_too() {
     let plan = stale_plan(&simulator);
     simulator.add_fault(FaultSpec::of("ecr:PutRegistryScanningConfiguration", "AccessDeniedException", 403));
     let call = plan.consented_for("1s", &simulator, &[]);
-    assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
+    assert_eq!(call.code, 5, "{}{}", call.stdout, call.stderr);
     let other = Scangap::new(&["schema", "exit-codes"]).env("HOME", &plan.home.path().to_string_lossy()).run();
-    assert_eq!(other.code, 1);
+    assert_eq!(other.code, 5);
     assert!(other.stderr.contains("without its scanning configuration"), "{}", other.stderr);
     assert!(
         other.stderr.contains(
@@ -153,6 +153,13 @@ fn a_scanning_configuration_that_cannot_be_put_back_is_named_too() {
         "{}",
         other.stderr
     );
+    simulator.clear_faults();
+    // An audit that is incomplete beside it ends with this code too, and its screen says so.
+    simulator.add_fault(FaultSpec::of("ecr:GetRepositoryPolicy", "AccessDeniedException", 403));
+    let audit = at(&simulator, &["audit", "--out", &plan.home.path().join("again").to_string_lossy()]);
+    let audit = audit.env("HOME", &plan.home.path().to_string_lossy()).run();
+    assert_eq!(audit.code, 5, "{}{}", audit.stdout, audit.stderr);
+    assert!(audit.stdout.contains("so the exit code is 5."), "{}", audit.stdout);
     simulator.clear_faults();
     let call = plan.apply(&simulator, &["--resume", "--wait", "20s"]);
     assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
@@ -167,7 +174,7 @@ fn what_is_open_is_brought_back_whatever_else_stands_against_the_plan() {
     let plan = plan_of(&simulator, &audit(&simulator).expect_code(0), &[]);
     simulator.add_fault(FaultSpec { skip: 2, ..enable_fault(FaultKind::Error, 1000) });
     let consent = ["--confirm", "o-testing", "--accept-history-loss", "256", "--wait", "1s"];
-    assert_eq!(plan.apply(&simulator, &consent).code, 1);
+    assert_eq!(plan.apply(&simulator, &consent).code, 5);
     assert_eq!(ecr_status(&simulator), "DISABLED");
     simulator.clear_faults();
     let mut closed = FaultSpec::of("sts:AssumeRole", "AccessDenied", 403);
@@ -187,7 +194,7 @@ fn a_cell_that_cannot_be_enabled_is_named_by_every_later_command_until_it_is() {
     simulator.add_fault(enable_fault(FaultKind::Error, 1000));
     let call = plan.consented_for("2s", &simulator, &[]);
     let named = |call: &Finished, what: &str| {
-        assert_eq!(call.code, 1, "{what}: {}{}", call.stdout, call.stderr);
+        assert_eq!(call.code, 5, "{what}: {}{}", call.stdout, call.stderr);
         for text in [
             "account 333333333333 in eu-west-1 may be without ECR scanning",
             "aws inspector2 enable --region eu-west-1 --account-ids 333333333333 --resource-types ECR",
@@ -257,12 +264,12 @@ fn an_open_cell_is_not_forgotten_whatever_becomes_of_its_plan() {
     let consent = ["--confirm", "o-testing", "--accept-history-loss", LOST, "--wait", "1s"];
     let apply = [&["apply", "plan.json", "--write-role-name", ROLE], &consent[..]].concat();
     let call = at(&simulator, &apply).env("HOME", &home).in_folder(&plan.folder).run();
-    assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
+    assert_eq!(call.code, 5, "{}{}", call.stdout, call.stderr);
     assert_eq!(ecr_status(&simulator), "DISABLED");
     simulator.clear_faults();
     let named = |what: &str| {
         let other = Scangap::new(&["schema", "exit-codes"]).env("HOME", &home).run();
-        assert_eq!(other.code, 1, "{what}: {}", other.stderr);
+        assert_eq!(other.code, 5, "{what}: {}", other.stderr);
         assert!(other.stderr.contains("account 333333333333 in eu-west-1 may be without"), "{what}: {}", other.stderr);
         other.stderr
     };
@@ -270,7 +277,7 @@ fn an_open_cell_is_not_forgotten_whatever_becomes_of_its_plan() {
         let text = folder.to_string_lossy().into_owned();
         let arguments = [&["apply", &text, "--write-role-name", ROLE], &consent[..]].concat();
         let call = at(&simulator, &arguments).env("HOME", &home).run();
-        assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
+        assert_eq!(call.code, 5, "{}{}", call.stdout, call.stderr);
         assert!(call.stderr.contains("may have left account 333333333333"), "{}", call.stderr);
     };
     named("as it was left");
@@ -312,7 +319,7 @@ fn a_refusal_does_not_settle_a_disable_that_nobody_answered_for() {
         again.count = Some(1000);
         simulator.add_fault(again);
         let call = plan.consented_for("4s", &simulator, &[]);
-        assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
+        assert_eq!(call.code, 5, "{}{}", call.stdout, call.stderr);
         assert!(call.stderr.contains("may be without ECR scanning"), "{refusal}: {}", call.stderr);
         let deadline = Instant::now() + Duration::from_secs(30);
         while ecr_status(&simulator) != "DISABLED" {
@@ -370,7 +377,7 @@ fn credentials_that_expire_in_the_middle_are_renewed_by_whoever_resumes() {
     expired.skip = 1;
     simulator.add_fault(expired);
     let call = plan.consented_for("1s", &simulator, &[]);
-    assert_eq!(call.code, 1, "{}", call.stderr);
+    assert_eq!(call.code, 5, "{}", call.stderr);
     assert!(call.stderr.contains("ExpiredTokenException"), "{}", call.stderr);
     assert!(call.stderr.contains("may be without ECR scanning"), "{}", call.stderr);
     simulator.clear_faults();
@@ -391,7 +398,7 @@ fn a_network_that_is_cut_in_the_middle_ends_named_and_resumes() {
     });
     simulator.cut_after("inspector2:Disable");
     let call = plan.consented_for("1s", &simulator, &[]);
-    assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
+    assert_eq!(call.code, 5, "{}{}", call.stdout, call.stderr);
     assert!(call.stderr.contains("may be without ECR scanning"), "{}", call.stderr);
     simulator.clear_faults();
     let call = plan.apply(&simulator, &["--resume", "--wait", "20s"]);

@@ -20,7 +20,7 @@ const CONSENT: [&str; 4] = ["--confirm", "o-testing", "--accept-history-loss", L
 fn left_off(simulator: &Simulated) -> Planned {
     let plan = stale_plan(simulator);
     simulator.add_fault(enable_fault(FaultKind::Error, 1000));
-    assert_eq!(plan.consented_for("1s", simulator, &[]).code, 1);
+    assert_eq!(plan.consented_for("1s", simulator, &[]).code, 5);
     assert_eq!(ecr_status(simulator), "DISABLED");
     simulator.clear_faults();
     plan
@@ -194,13 +194,13 @@ fn another_plan_in_the_same_folder_does_not_make_an_open_cell_forgotten() {
     let audited = audit(&simulator).expect_code(0);
     let plan = plan_of(&simulator, &audited, &["--accounts", "333333333333"]);
     simulator.add_fault(enable_fault(FaultKind::Error, 1000));
-    assert_eq!(plan.consented_for("1s", &simulator, &[]).code, 1);
+    assert_eq!(plan.consented_for("1s", &simulator, &[]).code, 5);
     simulator.clear_faults();
     fs_err::rename(&plan.folder, plan.home.path().join("old")).expect("moved away");
     let other = plan_of(&simulator, &audited, &["--accounts", "444444444444"]);
     fs_err::rename(&other.folder, &plan.folder).expect("moved here");
     let call = plan.consented(&simulator, &[]);
-    assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
+    assert_eq!(call.code, 5, "{}{}", call.stdout, call.stderr);
     assert!(call.stdout.contains("1 done, 0 not done"), "its own cell is re-synced: {}", call.stdout);
     for said in [call, said_by_others(&plan)] {
         assert!(said.stderr.contains("account 333333333333 in eu-west-1 may be without"), "{}", said.stderr);
@@ -248,7 +248,7 @@ fn a_cell_that_stays_off_is_named_also_where_nothing_can_be_remembered() {
     fs_err::write(&elsewhere, "").expect("written");
     let command = plan.command(&simulator, &["--resume", "--wait", "1s"]);
     let call = command.env("XDG_STATE_HOME", &elsewhere.to_string_lossy()).run();
-    assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
+    assert_eq!(call.code, 5, "{}{}", call.stdout, call.stderr);
     assert!(call.stderr.contains("account 333333333333 in eu-west-1 may be without"), "{}", call.stderr);
     assert!(call.stderr.contains("aws inspector2 enable --region eu-west-1"), "{}", call.stderr);
 }
@@ -263,7 +263,7 @@ fn to_bring_back_alone_does_nothing_else_of_the_plan() {
     assert_eq!(none.code, 64, "{}", none.stderr);
     simulator.add_fault(FaultSpec { skip: 2, ..enable_fault(FaultKind::Error, 1000) });
     let consent = ["--confirm", "o-testing", "--accept-history-loss", "256", "--wait", "1s"];
-    assert_eq!(plan.apply(&simulator, &consent).code, 1);
+    assert_eq!(plan.apply(&simulator, &consent).code, 5);
     simulator.clear_faults();
     let call = plan.apply(&simulator, &["--bring-back", "--wait", "10s"]);
     assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
@@ -293,7 +293,7 @@ fn it_is_turned_on_where_only_that_is_possible() {
     let closed = FaultSpec::of("sts:AssumeRole", "AccessDenied", 403);
     simulator.add_fault(FaultSpec { account: Some("333333333333".to_owned()), ..closed });
     let call = plan.apply(&simulator, &["--resume", "--wait", "2s"]);
-    assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
+    assert_eq!(call.code, 5, "{}{}", call.stdout, call.stderr);
     assert_eq!(ecr_status(&simulator), "ENABLED", "{}", call.stderr);
     assert!(call.stderr.contains("or without its scanning configuration"), "{}", call.stderr);
     simulator.clear_faults();
@@ -303,10 +303,10 @@ fn it_is_turned_on_where_only_that_is_possible() {
     let plan = left_off(&simulator);
     simulator.add_fault(FaultSpec::of("inspector2:BatchGetAccountStatus", "AccessDeniedException", 403));
     let call = plan.apply(&simulator, &["--resume", "--wait", "1s"]);
-    assert_eq!(call.code, 1, "nobody saw it come true: {}{}", call.stdout, call.stderr);
+    assert_eq!(call.code, 5, "nobody saw it come true: {}{}", call.stdout, call.stderr);
     simulator.clear_faults();
     assert_eq!(ecr_status(&simulator), "ENABLED", "{}", call.stderr);
-    assert_eq!(said_by_others(&plan).code, 1);
+    assert_eq!(said_by_others(&plan).code, 5);
     assert_eq!(plan.apply(&simulator, &["--resume", "--wait", "20s"]).code, 0);
     assert_eq!(simulator.losses(), (128, 2));
 }
@@ -336,7 +336,7 @@ fn an_old_unanswered_disable_is_settled_by_what_is_still_there() {
     let plan = stale_plan(&simulator);
     dies_at_the_disable(&simulator, &plan, FaultKind::Hang);
     let call = plan.apply(&simulator, &["--bring-back", "--wait", "2s"]);
-    assert_eq!(call.code, 1, "it may still come through: {}{}", call.stdout, call.stderr);
+    assert_eq!(call.code, 5, "it may still come through: {}{}", call.stdout, call.stderr);
     assert!(call.stderr.contains("may be without ECR scanning"), "{}", call.stderr);
     an_hour_ago(&plan);
     let call = plan.apply(&simulator, &["--bring-back", "--wait", "2s"]);
@@ -389,7 +389,7 @@ fn an_apply_at_work_is_seen_and_one_that_hangs_is_named() {
     assert!(call.stderr.contains("or one that is running, may have left account 333333333333"), "{}", call.stderr);
     an_hour_ago(&plan);
     let others = said_by_others(&plan);
-    assert_eq!(others.code, 1);
+    assert_eq!(others.code, 5);
     assert!(others.stderr.contains("account 333333333333 in eu-west-1 may be without"), "{}", others.stderr);
     child.kill().expect("killed");
     child.wait().expect("it ended");
@@ -408,12 +408,12 @@ fn a_resume_of_another_plan_stays_away_from_an_open_cell() {
     let copied = Command::new("cp").arg("-r").args([&plan.folder, &copy]).status().expect("cp runs");
     assert!(copied.success());
     simulator.add_fault(enable_fault(FaultKind::Error, 1000));
-    assert_eq!(plan.apply(&simulator, &["--resume", "--wait", "1s"]).code, 1);
+    assert_eq!(plan.apply(&simulator, &["--resume", "--wait", "1s"]).code, 5);
     simulator.clear_faults();
     let before = simulator.mutating_calls().len();
     let arguments = ["apply", &copy.to_string_lossy(), "--write-role-name", ROLE, "--resume"];
     let call = at(&simulator, &arguments).env("HOME", &plan.home.path().to_string_lossy()).run();
-    assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
+    assert_eq!(call.code, 5, "{}{}", call.stdout, call.stderr);
     assert!(call.stderr.contains("may have left account 333333333333"), "{}", call.stderr);
     assert_eq!(simulator.mutating_calls().len(), before);
 }
@@ -431,7 +431,7 @@ fn a_second_ctrl_c_ends_it_and_the_next_command_names_the_cell() {
     signal("-INT", child.id());
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
     let others = said_by_others(&plan);
-    assert_eq!(others.code, 1);
+    assert_eq!(others.code, 5);
     assert!(others.stderr.contains("account 333333333333 in eu-west-1 may be without"), "{}", others.stderr);
     let call = plan.apply(&simulator, &["--resume", "--wait", "20s"]);
     assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
@@ -518,7 +518,7 @@ fn a_trial_that_writes_rules_is_put_right_at_once() {
         if stopped {
             simulator.add_fault(FaultSpec::of("ecr:PutRegistryScanningConfiguration", "AccessDeniedException", 403));
             let call = plan.consented_for("1s", &simulator, &[]);
-            assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
+            assert_eq!(call.code, 5, "{}{}", call.stdout, call.stderr);
             assert!(call.stderr.contains("or without its scanning configuration"), "{}", call.stderr);
             assert_ne!(scanning(&simulator), before);
             simulator.clear_faults();
@@ -549,11 +549,11 @@ fn what_was_only_asked_is_not_taken_for_seen() {
     dies_at_the_disable(&simulator, &plan, FaultKind::Hang);
     simulator.add_fault(FaultSpec::of("inspector2:BatchGetAccountStatus", "AccessDeniedException", 403));
     let call = plan.apply(&simulator, &["--bring-back", "--wait", "4s"]);
-    assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
+    assert_eq!(call.code, 5, "{}{}", call.stdout, call.stderr);
     assert!(!journal_says(&plan, "enabling"), "{:#?}", plan.journal());
     simulator.clear_faults();
     let call = plan.apply(&simulator, &["--bring-back", "--wait", "1s"]);
-    assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
+    assert_eq!(call.code, 5, "{}{}", call.stdout, call.stderr);
     assert!(call.stderr.contains("its disable had no answer, and may come through until"), "{}", call.stderr);
     let call = plan.apply(&simulator, &["--resume", "--wait", "20s"]);
     assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
@@ -620,8 +620,8 @@ fn a_journal_that_is_spoilt_meanwhile_closes_no_cell() {
     let (mut child, _home) = plan.command(&simulator, &[&CONSENT[..], &["--wait", "20s"]].concat()).spawn();
     until("the disable", || journal_says(&plan, "accepted"));
     fs_err::write(plan.folder.join("journal.jsonl"), "nonsense\n").expect("written");
-    assert_eq!(child.wait().expect("it ends").code(), Some(1));
+    assert_eq!(child.wait().expect("it ends").code(), Some(5));
     assert_eq!(ecr_status(&simulator), "ENABLED", "it is turned on all the same");
     assert_eq!(plan.applied()["left_disabled"][0]["account_id"], "333333333333");
-    assert_eq!(said_by_others(&plan).code, 1);
+    assert_eq!(said_by_others(&plan).code, 5);
 }

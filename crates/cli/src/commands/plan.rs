@@ -17,7 +17,7 @@ use crate::args::{Global, Output, Plan};
 use crate::error::{CliError, Unreadable};
 use crate::exit::Exit;
 use crate::judged::Judged;
-use crate::{counting, environment, terminal};
+use crate::{counting, disabled, environment, terminal};
 
 /// How many rows of one kind the screen shows.
 const SHOWN: usize = 20;
@@ -297,8 +297,10 @@ fn text(planned: &Planned, directory: Option<&Path>) -> String {
         let _ = writeln!(out, "{nothing}");
     }
     if !planned.complete {
-        let line = "Some facts could not be learnt, and what they hide is not in this plan: the exit code is 3.";
-        let _ = writeln!(out, "{}", terminal::paint(line, Tone::Warning));
+        let code = disabled::ending(Exit::Incomplete).code();
+        let line =
+            format!("Some facts could not be learnt, and what they hide is not in this plan: the exit code is {code}.");
+        let _ = writeln!(out, "{}", terminal::paint(&line, Tone::Warning));
     }
     if !planned.resyncs.is_empty() {
         let line = "A re-sync is the last resort: wait, push a new digest, or where that is possible toggle the repository's scan filter first (plan.md).";
