@@ -50,6 +50,16 @@ fn sources(root: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// The test that a line begins: a function, or a row of a table of tests, `name "of what": [cases]`.
+fn test(line: &str) -> Option<&str> {
+    if let Some(rest) = line.strip_prefix("fn ").or_else(|| line.strip_prefix("async fn ")) {
+        return rest.split(['(', '<']).next();
+    }
+    let (name, row) = line.split_once(" \"")?;
+    let is_name = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    (is_name && row.contains("\": [")).then_some(name)
+}
+
 /// Chapter, promise and test of each mark in a file. A mark that no test follows is an error: it would hold nothing.
 fn held(path: &Path) -> Result<Vec<(String, String, String)>> {
     let text = fs_err::read_to_string(path)?;
@@ -62,8 +72,7 @@ fn held(path: &Path) -> Result<Vec<(String, String, String)>> {
             let (chapter, promise) =
                 held.split_once(": ").with_context(|| format!("{shown}: `{held}` has no chapter"))?;
             waiting.push((chapter.to_owned(), promise.to_owned()));
-        } else if let Some(rest) = line.strip_prefix("fn ").or_else(|| line.strip_prefix("async fn ")) {
-            let name = rest.split(['(', '<']).next().unwrap_or_default();
+        } else if let Some(name) = test(line) {
             let name = format!("{module}::{name}");
             found.extend(waiting.drain(..).map(|(chapter, promise)| (chapter, promise, name.clone())));
         } else {

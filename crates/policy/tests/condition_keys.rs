@@ -75,6 +75,7 @@ rows! { check, DECIDED;
         (r#""Bool":{"KEY":"false"}"#, "denied"),
         (r#""Bool":{"KEY":"true"}"#, "allowed"),
     ]
+    // Holds: 4 Not decided though it can be: string operators on addresses deny where every possible address differs
     source_ip_is_an_address_of_aws_or_absent "aws:SourceIp": [
         (r#""NotIpAddress":{"KEY":"203.0.113.10/32"}"#, "denied"),
         (r#""NotIpAddress":{"KEY":["10.0.0.0/8","2001:db8::/32"]}"#, "denied"),
@@ -107,6 +108,7 @@ rows! { check, DECIDED;
         (r#""StringNotEquals":{"KEY":"vpce-1"}"#, "denied"),
         (r#""StringEquals":{"KEY":"vpce-1"}"#, "allowed"),
     ]
+    // Holds: 4 Not decided though it can be: `aws:VpcSourceIp` with private ranges is open where the request may come through an endpoint
     // Networks of AWS's have private addresses too, and which is not known.
     vpc_source_ip_is_not_known_behind_an_endpoint "aws:VpcSourceIp": [
         (r#""NotIpAddress":{"KEY":"10.0.0.0/8"}"#, "depends KEY"),

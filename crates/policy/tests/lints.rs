@@ -84,6 +84,7 @@ rows! { check, BY_STATEMENT;
         "Statement[0].NotPrincipal",
         &[r#""Effect":"Deny","Action":"ecr:*","NotPrincipal":{"AWS":["ROLE","111122223333"]}"#][..],
     )]
+    // Holds: 5 Advice that harms: a Deny with a negated operator under ForAllValues is not told what would open the repository
     for_all_values_of_nothing "for-all-values-vacuous": [
         (
             &[r#""Effect":"Allow","Principal":"*","Action":"ecr:*","Condition":{"ForAllValues:StringEquals":{"aws:PrincipalOrgPaths":"x"}}"#][..],
@@ -100,6 +101,7 @@ rows! { check, BY_STATEMENT;
             ][..],
         ),
     ]
+    // Holds: 5 Advice that harms: `:root` as principal means the whole account, Inspector included
     the_root_of_the_account "root-principal": [(
         &[r#""Effect":"Deny","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"ecr:*""#][..],
         "Statement[0].Principal",
@@ -108,21 +110,25 @@ rows! { check, BY_STATEMENT;
             r#""Effect":"Deny","Principal":{"AWS":"arn:aws:iam::444455556666:root"},"Action":"ecr:*""#,
         ][..],
     )]
+    // Holds: 5 Advice that harms: an action of another service is linted
     an_action_of_another_service "action-of-another-service": [(
         &[r#""Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":["s3:GetObject","ecr:PutImage"]"#][..],
         "Statement[0]",
         &[r#""Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":["*","*:*","ECR:PutImage","e*:Get*"]"#, r#""Effect":"Deny","Principal":"*","NotAction":"s3:GetObject""#][..],
     )]
+    // Holds: 5 Advice that harms: an action that ECR does not know is linted
     an_action_that_nobody_knows "unknown-action": [(
         &[r#""Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":["ecr:BatchGetImages","ecr:BatchGetImage"]"#][..],
         "Statement[0]",
         &[r#""Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":["ecr:*","ecr:batchgetimage","ecr:Put*","ecr:ListTagsForResource"]"#][..],
     )]
+    // Holds: 5 Advice that harms: an action that ECR refuses in repository policies is linted
     an_action_that_ecr_refuses "action-refused-in-repository-policy": [(
         &[r#""Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"ecr:GetAuthorizationToken""#][..],
         "Statement[0]",
         &[r#""Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"ecr:Get*""#][..],
     )]
+    // Holds: 5 Advice that harms: a Resource that matches nothing is linted
     a_resource_that_is_none "dead-resource": [(
         &[r#""Effect":"Deny","Principal":"*","Action":"ecr:*","Resource":["arn:aws:ecr:us-east-1:111122223333/*"]"#][..],
         "Statement[0]",
@@ -180,10 +186,12 @@ rows! { under, BY_CONDITION;
         (r#""BoolIfExists":{"aws:ViaAWSService":"false"}"#, "BoolIfExists.aws:ViaAWSService", r#""BoolIfExists":{"aws:ViaAWSService":"false"},"ArnNotEquals":{"aws:PrincipalArn":"ROLE"}"#),
         (r#""StringNotEquals":{"aws:PrincipalServiceName":"inspector2.amazonaws.com"}"#, "StringNotEquals.aws:PrincipalServiceName", r#""StringEquals":{"aws:PrincipalServiceName":"x"}"#),
     ]
+    // Holds: 4 Not decided though it can be: an address compared as text is linted: use IpAddress
     an_address_as_text "address-as-text": [
         (r#""StringNotLike":{"aws:SourceIp":"203.0.113.*"}"#, "StringNotLike.aws:SourceIp", r#""NotIpAddress":{"aws:SourceIp":"203.0.113.0/24"}"#),
         (r#""StringEquals":{"aws:VpcSourceIp":"10.0.0.1"}"#, "StringEquals.aws:VpcSourceIp", r#""StringEquals":{"aws:SourceVpc":"vpc-1"}"#),
     ]
+    // Holds: 5 Advice that harms: `ArnNotLike` with what is no ARN is linted
     no_arn_under_an_arn_operator "arn-operator-without-arn": [
         (r#""ArnNotLike":{"aws:PrincipalArn":"*aws-service-role*"}"#, "ArnNotLike.aws:PrincipalArn", r#""ArnNotLike":{"aws:PrincipalArn":"arn:*:iam::*:role/aws-service-role/*"}"#),
         (r#""ArnEquals":{"aws:SourceArn":"arn:aws:s3"}"#, "ArnEquals.aws:SourceArn", r#""ArnEquals":{"aws:SourceArn":"${aws:PrincipalArn}"}"#),
