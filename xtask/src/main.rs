@@ -4,6 +4,7 @@
 
 mod bench;
 mod ci;
+mod circles;
 mod docs;
 mod full;
 mod holds;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
+use crate::circles;
 use crate::shell::{cargo, output, root};
 
 /// Lines in a source file. Tables are rows, tests are fixtures: neither counts.
@@ -62,6 +63,7 @@ pub(crate) fn run() -> Result<()> {
     one_rustls(&metadata, &mut problems)?;
     sizes(&mut problems)?;
     marks(&mut problems)?;
+    circles::look(&mut problems)?;
     for problem in &problems {
         eprintln!("tidy: {problem}");
     }
