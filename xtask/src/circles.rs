@@ -28,7 +28,6 @@ const KNOWN: &[(&str, &[&str])] = &[
     ),
     ("cli", &["audit", "store"]),
     ("cli", &["commands::audit", "commands::plan"]),
-    ("collect", &["account", "admin", "cell", "coverage", "organization", "run"]),
     (
         "plan",
         &[

@@ -11,10 +11,10 @@ use scangap_model::{
 
 use tokio::sync::OnceCell;
 
+use crate::context::Context;
 use crate::event::Event;
 use crate::gate::Calls;
 use crate::pages::list;
-use crate::run::Context;
 
 /// An account whose role was assumed, or the caller's own.
 #[derive(Debug)]

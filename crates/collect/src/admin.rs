@@ -4,16 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use scangap_aws::read::{AccountStatus, CoverageFilter, RegionReader};
-use scangap_model::{
-    AccountId, Api, Asked, CoverageRow, Gap, GapKind, Observed, RegionName, RegionStatus, RepositoryName,
-};
+use scangap_model::{AccountId, Api, Asked, CoverageRow, Gap, GapKind, Observed, RegionName, RegionStatus};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::account::{self, OpenedAccount};
-use crate::coverage::{Asking, ImageAnswers, ImageEnd, ImageTally};
+use crate::context::Context;
+use crate::coverage::{Asking, ImageAnswers, ImageEnd, Tallies};
 use crate::gate::Calls;
-use crate::run::Context;
 
 /// AWS: `BatchGetAccountStatus` takes 100 accounts.
 const ACCOUNTS_PER_BATCH: usize = 100;
@@ -42,9 +40,6 @@ pub(crate) struct RegionView {
     reader: RegionReader,
     region: RegionName,
 }
-
-/// Image rows of one account, by repository.
-pub(crate) type Tallies = BTreeMap<RepositoryName, ImageTally>;
 
 impl RegionView {
     pub(crate) fn sees(&self, account: AccountId) -> bool {

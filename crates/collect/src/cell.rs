@@ -13,11 +13,12 @@ use scangap_model::{
 };
 
 use crate::account::{OpenedAccount, ask_inspector_role};
-use crate::admin::{AdminView, Tallies};
+use crate::admin::AdminView;
+use crate::context::Context;
+use crate::coverage::Tallies;
 use crate::event::CellHarvest;
 use crate::gate::Calls;
 use crate::pages::{Listed, list};
-use crate::run::Context;
 
 /// What the parts of a cell's reading share.
 struct Cell<'a> {

@@ -14,7 +14,6 @@ use scangap_model::{
     is_scanned,
 };
 
-use crate::admin::Tallies;
 use crate::gate::Calls;
 use crate::pages::{Ended, Listed, list, pages};
 
@@ -24,6 +23,9 @@ const INDEXES_MAX: usize = 1000;
 
 /// AWS: Inspector does not scan a manifest list itself; it scans the images that the list names.
 const UNSUPPORTED_MEDIA_TYPE: &str = "UNSUPPORTED_MEDIA_TYPE";
+
+/// Image rows of one account, by repository.
+pub(crate) type Tallies = BTreeMap<RepositoryName, ImageTally>;
 
 /// The images of one repository.
 #[derive(Debug, Clone, Default)]

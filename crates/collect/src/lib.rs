@@ -6,15 +6,20 @@
 mod account;
 mod admin;
 mod cell;
+mod context;
 mod coverage;
+mod error;
 mod event;
 mod exists;
 mod gate;
+mod options;
 mod organization;
 mod pages;
 mod resync;
 mod run;
 
+pub use error::CollectError;
 pub use event::{CellHarvest, Event};
+pub use options::CollectOptions;
 pub use resync::{PlanAnswers, PlanQuestions, ResyncCells, collect_for_plan};
-pub use run::{CollectError, CollectOptions, Collected, collect};
+pub use run::{Collected, collect};

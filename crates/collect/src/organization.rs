@@ -9,8 +9,9 @@ use scangap_model::{
     RegionsSource,
 };
 
+use crate::context::Context;
+use crate::error::CollectError;
 use crate::pages::{Listed, list};
-use crate::run::{CollectError, Context};
 
 /// An account to audit.
 #[derive(Debug, Clone)]

@@ -16,10 +16,12 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::{self, OpenedAccount, Opening};
+use crate::context::{Context, calls};
+use crate::error::CollectError;
 use crate::exists::InspectorRegions;
 use crate::gate::Calls;
+use crate::options::CollectOptions;
 use crate::pages::{Ended, Listed, list, pages};
-use crate::run::{self, CollectError, CollectOptions, Context};
 
 /// Cells read at once. Each may list many findings.
 const CELLS_AT_ONCE: usize = 16;
@@ -56,7 +58,7 @@ pub async fn collect_for_plan(
     cancel: CancellationToken,
 ) -> Result<PlanAnswers, CollectError> {
     let (events, _unheard) = mpsc::channel(1);
-    let calls = run::calls(&connection, &options, &cancel);
+    let calls = calls(&connection, &options, &cancel);
     let context = Context { connection, identity, options, calls, inspector: InspectorRegions::default(), events };
     let organization = organization_reader(&context).await?;
     let mut opened: BTreeMap<AccountId, Opening> = BTreeMap::new();

@@ -4,65 +4,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
-use scangap_aws::{AssumeOptions, Connection, Gate, Identity};
-use scangap_model::{
-    AccountId, AccountOutcome, Asked, CellFacts, CellOutcome, Gap, GapKind, REGIONS, RegionName, RegionStatus, Scope,
-};
+use scangap_aws::{Connection, Identity};
+use scangap_model::{AccountId, AccountOutcome, Asked, CellFacts, CellOutcome, Gap, GapKind, RegionName, RegionStatus};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::{OpenedAccount, Opening, Regions};
 use crate::admin::AdminView;
+use crate::context::{Context, calls};
+use crate::error::CollectError;
 use crate::event::{CellHarvest, Event};
 use crate::exists::InspectorRegions;
-use crate::gate::Calls;
+use crate::options::CollectOptions;
 use crate::organization::{Discovered, Target};
 use crate::{account, admin, cell, organization};
-
-#[derive(Debug, Clone)]
-pub struct CollectOptions {
-    pub scope: Scope,
-    /// Names or paths of roles, tried in order in each account.
-    pub role_names: Vec<String>,
-    /// The role for the delegated administrator's account, where it is another.
-    pub inspector_admin_role_name: Option<String>,
-    /// The role to read Organizations with, from a tooling account.
-    pub organization_role_arn: Option<String>,
-    pub assume: AssumeOptions,
-    /// Keys of tags to read of every repository. Others are read only where a policy needs them.
-    pub tags: Vec<String>,
-    /// Whether to keep the images' rows one by one, and not only their counts.
-    pub keep_images: bool,
-    pub max_in_flight: usize,
-}
-
-/// What stops a collection before or instead of facts. Everything else is a gap.
-#[derive(Debug, thiserror::Error)]
-pub enum CollectError {
-    #[error("account {account} may not read the organization `{organization}`")]
-    NotAdministrator { account: AccountId, organization: String, cause: Box<Gap> },
-    #[error("the organization could not be read")]
-    OrganizationUnreadable(Box<Gap>),
-    #[error("the audit was interrupted before the organization was read")]
-    Interrupted,
-    #[error("account {account} is not in the organization")]
-    UnknownAccount { account: AccountId, suggestion: Option<String> },
-    #[error("organizational unit `{0}` is not in the organization")]
-    UnknownOrganizationalUnit(String),
-    #[error("organizational unit `{unit}` cannot be found: the organization's units could not be read")]
-    OrganizationalUnitsUnreadable { unit: String, cause: Box<Gap> },
-    #[error("no account of the organization is in scope")]
-    NothingInScope,
-    #[error("the role for reading the organization could not be assumed")]
-    OrganizationRole(Box<Gap>),
-    #[error("role `{roles}` could not be assumed in any of {n_accounts} accounts")]
-    RoleRefusedEverywhere { roles: String, n_accounts: usize, example: Box<Gap> },
-    #[error("AWS STS does not accept the session policy that narrows the audit role")]
-    SessionPolicyRefused(Box<Gap>),
-    #[error("the listener of the collection went away")]
-    ListenerGone,
-}
 
 /// How a collection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,40 +29,6 @@ pub enum Collected {
 
 /// Accounts opened at once. Opening is a few short calls; the gate bounds what really runs.
 const ACCOUNTS_AT_ONCE: usize = 64;
-
-/// Everything the parts of a collection share. Read only; tasks hold no mutable state in common.
-#[derive(Debug)]
-pub(crate) struct Context {
-    pub(crate) connection: Connection,
-    pub(crate) identity: Identity,
-    pub(crate) options: CollectOptions,
-    pub(crate) calls: Calls,
-    pub(crate) inspector: InspectorRegions,
-    pub(crate) events: mpsc::Sender<Event>,
-}
-
-impl Context {
-    /// The regions that every account has a cell in, read or not: those in scope, or all of the partition.
-    pub(crate) fn regions(&self) -> Vec<RegionName> {
-        let scope = &self.options.scope.regions;
-        if !scope.is_empty() {
-            return scope.clone();
-        }
-        let in_partition = REGIONS.iter().filter(|info| info.partition == self.identity.partition);
-        in_partition.filter_map(|info| info.name.parse().ok()).collect()
-    }
-
-    pub(crate) async fn send(&self, event: Event) {
-        // A listener that went away ends the collection through `ListenerGone` at the end.
-        let _ = self.events.send(event).await;
-    }
-}
-
-/// Calls of one run, bounded and ended together.
-pub(crate) fn calls(connection: &Connection, options: &CollectOptions, cancel: &CancellationToken) -> Calls {
-    let gate = Gate::new(options.max_in_flight, cancel.clone(), connection.attempt_timeout());
-    Calls::new(gate, Arc::clone(connection.meter()))
-}
 
 pub async fn collect(
     connection: Connection,

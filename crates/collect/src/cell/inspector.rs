@@ -7,8 +7,8 @@ use scangap_model::{
 };
 
 use super::Cell;
-use crate::admin::{AdminView, Tallies};
-use crate::coverage::Asking;
+use crate::admin::AdminView;
+use crate::coverage::{Asking, Tallies};
 
 pub(super) struct InspectorAnswers {
     pub(super) status: Asked<String>,
