@@ -43,8 +43,6 @@ const KNOWN: &[(&str, &[&str])] = &[
             "execute::stop",
         ],
     ),
-    ("plan", &["files", "json", "runbook", "schema", "script"]),
-    ("plan", &["planner", "resync", "step"]),
     ("policy", &["condition", "condition::wanted", "document", "document::print", "principal"]),
     (
         "report",

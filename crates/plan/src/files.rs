@@ -1,12 +1,10 @@
 //! A plan as a folder: what a person reads, what a shell runs, what Terraform takes, and each policy before and after.
 
 use scangap_assess::CellLosses;
-use scangap_model::plain_name;
-use similar::TextDiff;
 
 use crate::json::plan_json;
 use crate::schema::plan_schema;
-use crate::step::{Plan, PolicyStep};
+use crate::step::Plan;
 use crate::{runbook, script, terraform};
 
 /// A file below the plan's folder.
@@ -15,12 +13,6 @@ pub struct PlanFile {
     /// With slashes, and made of plain characters.
     pub path: String,
     pub text: String,
-}
-
-/// Where a step's policies stand. The step's id keeps repositories apart.
-pub(crate) fn folder(step: &PolicyStep) -> String {
-    let name = plain_name(step.repository.as_str());
-    format!("policies/{}-{}{}{name}", step.id, step.account, if name.is_empty() { "" } else { "-" })
 }
 
 /// Every file of a plan.
@@ -34,23 +26,14 @@ pub fn files(plan: &Plan) -> Vec<PlanFile> {
         file("plan.schema.json", format!("{:#}\n", plan_schema())),
     ];
     for step in &plan.policies {
-        let folder = folder(step);
+        let folder = step.folder();
         // Exactly the bytes that AWS gave and would get: no line is added at the end.
         files.push(file(&format!("{folder}/before.json"), step.before.clone()));
         files.push(file(&format!("{folder}/after.json"), step.after.clone()));
-        files.push(file(&format!("{folder}/change.diff"), difference(step)));
+        files.push(file(&format!("{folder}/change.diff"), step.difference()));
         files.push(file(&format!("{folder}/policy.tf"), terraform::snippet(step)));
     }
     files
-}
-
-/// A unified difference that `patch` takes.
-pub(crate) fn difference(step: &PolicyStep) -> String {
-    TextDiff::from_lines(&step.before, &step.after)
-        .unified_diff()
-        .context_radius(3)
-        .header("before.json", "after.json")
-        .to_string()
 }
 
 const RESYNC_COLUMNS: &str = "account_id,region,stale_repositories,repositories,decision,code,why,findings_lost,suppressed_findings_lost,oldest_first_observed,images_scanned_now,images_not_rescanned,images_helped,repositories_fine,only_scan_type,rescan_cost,price_source,warning\r\n";

@@ -6,7 +6,6 @@ use scangap_policy::canonical;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::files::folder;
 use crate::resync::ResyncStep;
 use crate::step::{Counted, Plan, PolicyStep};
 
@@ -108,7 +107,7 @@ fn body(plan: &Plan) -> Value {
 }
 
 fn policy(step: &PolicyStep) -> Value {
-    let folder = folder(step);
+    let folder = step.folder();
     json!({
         "id": step.id,
         "kind": "repair_policy",

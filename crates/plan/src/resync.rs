@@ -11,8 +11,8 @@ use scangap_model::{
 
 use crate::commands::CellCommands;
 use crate::governs::inspector_policy_governs;
-use crate::planner::{Source, Wishes};
 use crate::refusal::{Refusal, Refused};
+use crate::request::{Source, Wishes};
 
 /// What Inspector must let the account do that scanning is toggled from.
 const NEEDED: [&str; 2] = ["DISABLE_SCANNING", "ENABLE_SCANNING"];

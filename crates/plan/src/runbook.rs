@@ -8,7 +8,6 @@ use scangap_policy::deleted_principals;
 use serde_json::{Value, json};
 
 use crate::commands::{IS_ACCOUNT, as_account, quoted};
-use crate::files::{difference, folder};
 use crate::json::plan_json;
 use crate::resync::ResyncStep;
 use crate::step::{Plan, PolicyStep};
@@ -369,16 +368,17 @@ fn policy(step: &PolicyStep, text: &mut String) {
         let what = code_span(&one.what);
         let _ = writeln!(text, "- **ECR will refuse `after.json`**: it names {what}, {}", one.why);
     }
-    let _ = writeln!(text, "- files: `{}`\n", folder(step));
-    text.push_str(&code_block("diff", &difference(step)));
+    let _ = writeln!(text, "- files: `{}`\n", step.folder());
+    text.push_str(&code_block("diff", &step.difference()));
     let place = format!(
         "--registry-id {} --region {} --repository-name {}",
         step.account,
         step.region,
         quoted(&sanitize(step.repository.as_str()))
     );
-    let put =
-        |file: &str| format!("aws ecr set-repository-policy {place} --policy-text file://{}/{file}.json", folder(step));
+    let put = |file: &str| {
+        format!("aws ecr set-repository-policy {place} --policy-text file://{}/{file}.json", step.folder())
+    };
     let _ = writeln!(
         text,
         "\nBy hand, as account {}. Look: the policy must still say what `before.json` says.\n",

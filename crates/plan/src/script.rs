@@ -7,7 +7,6 @@ use std::fmt::Write;
 use scangap_model::Observed;
 
 use crate::commands::quoted;
-use crate::files::folder;
 use crate::json::{canonical_sha256, plan_json, scanning_json, sha256};
 use crate::step::Plan;
 
@@ -49,7 +48,7 @@ pub(crate) fn script(plan: &Plan) -> String {
             step.account.to_string(),
             step.region.to_string(),
             step.repository.to_string(),
-            folder(step),
+            step.folder(),
             sha256(&step.before),
             sha256(&step.after),
         ];

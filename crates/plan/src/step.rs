@@ -4,7 +4,8 @@ use std::fmt::{self, Write};
 
 use jiff::Timestamp;
 use scangap_assess::WriteAccess;
-use scangap_model::{AccountId, Diagnosis, Observed, Partition, RegionName, RepositoryName, Verdict};
+use scangap_model::{AccountId, Diagnosis, Observed, Partition, RegionName, RepositoryName, Verdict, plain_name};
+use similar::TextDiff;
 
 use crate::refusal::Refused;
 use crate::resync::ResyncStep;
@@ -94,6 +95,21 @@ impl PolicyStep {
             None => "a role of the account, whatever its name,".to_owned(),
         };
         in_words(&self.write_access, &who)
+    }
+
+    /// Where the step's policies stand in the plan's folder. The step's id keeps repositories apart.
+    pub(crate) fn folder(&self) -> String {
+        let name = plain_name(self.repository.as_str());
+        format!("policies/{}-{}{}{name}", self.id, self.account, if name.is_empty() { "" } else { "-" })
+    }
+
+    /// A unified difference that `patch` takes.
+    pub(crate) fn difference(&self) -> String {
+        TextDiff::from_lines(&self.before, &self.after)
+            .unified_diff()
+            .context_radius(3)
+            .header("before.json", "after.json")
+            .to_string()
     }
 }
 
