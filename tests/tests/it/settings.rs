@@ -133,27 +133,19 @@ fn every_key_of_a_profile_is_obeyed_unset_or_refused() {
     }
 }
 
+/// An audit by a named profile that assumes a role with its own call of STS.
+fn by_profile(timeout: &str) -> Scangap {
+    let scope = ["--accounts", "333333333333", "--timeout", timeout, "--out", "out"];
+    let call = Scangap::new(&["audit", "--profile", "by-profile"]).args(&scope);
+    let config = call.home().join("config");
+    fs_err::write(&config, FILES).expect("a file");
+    call.env("AWS_CONFIG_FILE", &config.to_string_lossy())
+}
+
 // Holds: 6 Operating it: the cause of a failing chain is told: an STS that cannot be reached is no lack of credentials
 #[test]
 fn an_sts_that_cannot_be_reached_is_no_lack_of_credentials() {
-    let call = Scangap::new(&[
-        "audit",
-        "--profile",
-        "by-profile",
-        "--accounts",
-        "333333333333",
-        "--timeout",
-        "2",
-        "--out",
-        "out",
-    ]);
-    let config = call.home().join("config");
-    fs_err::write(&config, FILES).expect("a file");
-    let finished = call
-        .env("AWS_CONFIG_FILE", &config.to_string_lossy())
-        .env("HTTPS_PROXY", "http://127.0.0.1:1/")
-        .env("AWS_REGION", "us-east-1")
-        .run();
+    let finished = by_profile("2").env("HTTPS_PROXY", "http://127.0.0.1:1/").env("AWS_REGION", "us-east-1").run();
     assert_ne!(finished.code, 0);
     assert!(!finished.stderr.contains("no AWS credentials were found"), "{}", finished.stderr);
     assert!(
@@ -305,24 +297,7 @@ fn a_whole_audit_runs_through_a_proxy_with_tls() {
 fn a_named_profiles_own_sts_is_the_one_that_was_asked_for() {
     let simulator = world();
     let proxy = TlsProxy::before(&simulator);
-    let call = Scangap::new(&[
-        "audit",
-        "--profile",
-        "by-profile",
-        "--accounts",
-        "333333333333",
-        "--timeout",
-        "5",
-        "--out",
-        "out",
-    ]);
-    let config = call.home().join("config");
-    fs_err::write(&config, FILES).expect("a file");
-    let finished = proxy
-        .through(call)
-        .env("AWS_CONFIG_FILE", &config.to_string_lossy())
-        .env("AWS_USE_FIPS_ENDPOINT", "true")
-        .run();
+    let finished = proxy.through(by_profile("5")).env("AWS_USE_FIPS_ENDPOINT", "true").run();
     let hosts = proxy.hosts();
     assert!(hosts.contains("sts-fips.us-east-1.amazonaws.com"), "{hosts:?} {}", finished.stderr);
     assert!(!hosts.contains("sts.us-east-1.amazonaws.com"), "{hosts:?}");

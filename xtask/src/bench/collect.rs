@@ -87,13 +87,7 @@ pub(crate) fn run(size: &Size) -> Result<()> {
     run_command(cargo().args(["build", "--release", "--package", "scangap"]))?;
     let folder = tempfile::tempdir()?;
     let out = folder.path().join("out");
-    let ours = measure(size, |url, key| {
-        let mut command = Command::new(target().join("release").join("scangap"));
-        command.args(["audit", "--quiet", "--quiet", "--endpoint-url", url, "--out"]).arg(&out);
-        command.args(["--max-in-flight", &IN_FLIGHT.to_string()]);
-        with_key(&mut command, key);
-        command
-    })?;
+    let ours = measure(size, |url, key| audit(url, key, &out))?;
     let reference = measure(size, |url, key| {
         let mut command = Command::new(venv.join("bin/python"));
         command.arg(root().join("xtask/src/bench/reference.py")).args([url, &THREADS.to_string()]);
@@ -101,6 +95,14 @@ pub(crate) fn run(size: &Size) -> Result<()> {
         command
     })?;
     report(size, &ours, &reference, &out)
+}
+
+fn audit(url: &str, key: &str, out: &Path) -> Command {
+    let mut command = Command::new(target().join("release").join("scangap"));
+    command.args(["audit", "--quiet", "--quiet", "--endpoint-url", url, "--out"]).arg(out);
+    command.args(["--max-in-flight", &IN_FLIGHT.to_string()]);
+    with_key(&mut command, key);
+    command
 }
 
 /// What image rows cost: calls, time and memory of an audit of many images, beside one of an image for each repository.
@@ -115,13 +117,7 @@ fn with_and_without_images(size: &Size, images: u32) -> Result<()> {
         for repository in cells.flat_map(|cell| &mut cell.repositories) {
             repository.images = vec![ImageSpec { copies: images, findings: 0, ..ImageSpec::default() }];
         }
-        let run = measure_scenario(scenario, |url, key| {
-            let mut command = Command::new(target().join("release").join("scangap"));
-            command.args(["audit", "--quiet", "--quiet", "--endpoint-url", url, "--out"]).arg(&out);
-            command.args(["--max-in-flight", &IN_FLIGHT.to_string()]);
-            with_key(&mut command, key);
-            command
-        })?;
+        let run = measure_scenario(scenario, |url, key| audit(url, key, &out))?;
         let summary: serde_json::Value = serde_json::from_slice(&fs_err::read(out.join("summary.json"))?)?;
         ensure!(summary.get("complete").is_some_and(|complete| complete == true), "the audit has gaps");
         measured.push((name, run, counted_images(&out)?));
