@@ -80,7 +80,7 @@ pub(crate) struct AdminView {
     /// Ends when every region in which the administrator is to be asked is known; the task holds the sender.
     regions: watch::Receiver<Option<BTreeMap<RegionName, WhenRead>>>,
     none: bool,
-    /// Why nobody can be asked, where somebody should be.
+    /// Why the administrator cannot be asked, where there is one.
     refusal: Option<Gap>,
 }
 

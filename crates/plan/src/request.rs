@@ -1,4 +1,4 @@
-//! What a plan is made from, and what somebody wants planned.
+//! The input of a plan: its source, and the arguments of the request.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ impl std::fmt::Debug for Source<'_> {
     }
 }
 
-/// What somebody wants planned. Empty lists mean all.
+/// What the plan shall contain. Empty lists mean all.
 #[derive(Debug, Clone)]
 pub struct Wishes {
     pub fix: bool,
@@ -117,7 +117,7 @@ impl Wishes {
         })
     }
 
-    /// Whether this diagnosis is to be repaired. What a person must decide is changed only where somebody names it.
+    /// Whether this diagnosis is to be repaired. An undecided policy is repaired only where `--diagnoses` names it.
     pub(crate) fn repairs(&self, diagnosis: Diagnosis) -> bool {
         let usual = matches!(diagnosis, Diagnosis::Blocked | Diagnosis::AtRisk);
         let named = self.diagnoses.contains(&diagnosis);

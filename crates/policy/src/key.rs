@@ -45,7 +45,7 @@ pub(crate) enum Kind {
     ResourceOrgId,
     ResourceOrgPaths,
     ResourceTag,
-    /// In no request for one of the ten actions, whoever makes it.
+    /// In no request for one of the ten actions, by any principal.
     OtherActions,
     /// Not in the table: may be there or not, with whatever value.
     Unlisted,

@@ -47,7 +47,7 @@ pub struct Request {
     pub repository: Option<RepositoryName>,
     pub organization: Organization,
     pub tags: Tags,
-    /// Of Inspector's role. Whoever else calls, nothing is taken from it.
+    /// Inspector's role. Ignored where another principal makes the request.
     pub inspector_role: RoleIdentity,
     pub principal: Caller,
     /// The time that date conditions are judged at.

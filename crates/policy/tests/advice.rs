@@ -225,7 +225,7 @@ fn every_advice_is_met_and_helps() {
     assert_eq!(met, followed);
 }
 
-/// An explanation that tells somebody to do something is followed above: a new one that is not makes this fail.
+/// Every explanation in the imperative is followed above: a new one that is not makes this fail.
 #[test]
 fn no_advice_is_left_out() {
     let imperative =

@@ -24,7 +24,7 @@ impl Executor<'_> {
         let mut registries: BTreeMap<(AccountId, RegionName), Registry> = BTreeMap::new();
         let mut kept_out = Vec::new();
         for step in self.plan.repairs.iter().filter(|step| told.progress(&step.id) != Progress::Done) {
-            // What is repaired already needs no writer, and what somebody changed stops the apply at its check.
+            // A policy that is already repaired needs no write, and one that changed since the plan stops the apply at its check.
             if standing(self, step).await? != Standing::AsPlanned {
                 continue;
             }

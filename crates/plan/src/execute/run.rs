@@ -364,7 +364,7 @@ impl<'a> Work<'a> {
         Ok((possible.without_steps(&ids), access))
     }
 
-    /// A step that cannot be made is told of, and stands in the closing report.
+    /// Reports a step that cannot be made, and records it in the closing report.
     fn not_made(&self, id: &str, why: &str, told: &Told, outcome: &mut Outcome) {
         (self.listener)(ApplyEvent::Failed { step: id.to_owned(), why: why.to_owned() });
         let repair = self.plan.repairs.iter().find(|step| step.id == id).map(|step| repair::not_made(step, why));

@@ -105,7 +105,8 @@ pub(super) fn inspector_role(
 ) -> Result<(), Wrong> {
     let said = id.map(str::to_owned).or_else(|| tags.as_ref().map(|_| "the tags of a role".to_owned()));
     if let Some(said) = said.filter(|_| request.principal != Caller::Inspector) {
-        let hint = "they are of Inspector's role, and somebody else calls: state aws:userid or aws:PrincipalTag/KEY";
+        let hint =
+            "they describe Inspector's role, and --principal names another: state aws:userid or aws:PrincipalTag/KEY";
         return Err(Wrong::new(&said, "known of the principal", hint));
     }
     if let Some(id) = id {
