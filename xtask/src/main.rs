@@ -9,6 +9,7 @@ mod docs;
 mod full;
 mod holds;
 mod pictures;
+mod same;
 mod samples;
 mod shell;
 mod tidy;
@@ -35,6 +36,8 @@ enum Task {
     TestTools,
     /// Checks what lints cannot: sizes, dependencies, licences, one rustls
     Tidy,
+    /// Compares what two builds say and write
+    Same(same::Same),
     /// Regenerates the sample reports; with --check, fails where they are stale
     SampleReports {
         #[arg(long)]
@@ -68,6 +71,7 @@ fn main() -> anyhow::Result<()> {
     match Task::parse() {
         Task::Ci { full: true, parts } => full::run(&parts),
         Task::Ci { full: false, .. } => ci::run(),
+        Task::Same(same) => same::check(&same),
         Task::TestTools => tools::install().map(drop),
         Task::Tidy => tidy::run(),
         Task::SampleReports { check } => samples::run(check),

@@ -20,7 +20,7 @@ const FILES: &[&str] = &[
 ];
 
 /// 2026-11-23T09:00:00Z, the demo organization's own time.
-const SAMPLE_TIME: &str = "1795424400";
+pub(crate) const SAMPLE_TIME: &str = "1795424400";
 
 pub(crate) fn run(check: bool) -> Result<()> {
     let folder = tempfile::tempdir()?;

@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
+use scangap_apply::{JOURNAL, LeftDisabled, Told, hold_still, journal_name, read_journal};
 use scangap_model::{AccountId, RegionName, Tone, sanitize};
-use scangap_plan::execute::{
-    JOURNAL, LeftDisabled, PlanDocument, Resync, Told, hold_still, journal_name, read_journal,
-};
+use scangap_plan::{PlanDocument, Resync};
 use scangap_report::write_atomically;
 use serde_json::{Value, json};
 

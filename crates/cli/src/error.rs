@@ -4,11 +4,12 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use scangap_apply::Stop;
 use scangap_aws::{ConnectError, SettingError};
 use scangap_collect::CollectError;
 use scangap_model::{Gap, GapKind};
+use scangap_plan::DocumentError;
 use scangap_plan::PlanReadError;
-use scangap_plan::execute::{DocumentError, Stop};
 use scangap_policy::SyntaxError;
 use scangap_report::{CarryOverError, CompareError, FileError, VerifyError, sanitize};
 use scangap_simorg::{ScenarioError, StartError};

@@ -1,6 +1,6 @@
 //! What an apply that stopped comes to: its exit code, and what to do.
 
-use scangap_plan::execute::{JournalError, Stop};
+use scangap_apply::{JournalError, Stop};
 
 use crate::exit::Exit;
 

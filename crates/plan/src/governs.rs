@@ -6,7 +6,7 @@ use scangap_model::RegionName;
 ///
 /// AWS: such a policy governs the scan types and regions that it names; types that none manages may be turned off by API.
 /// A policy that cannot be read so governs: to be wrong the other way would turn off what may not be turned on.
-pub(crate) fn inspector_policy_governs(policy: &str, region: &RegionName) -> bool {
+pub fn inspector_policy_governs(policy: &str, region: &RegionName) -> bool {
     let Ok(policy) = serde_json::from_str::<serde_json::Value>(policy) else { return true };
     let mut ecr = Vec::new();
     members_of_ecr(&policy, &mut ecr);

@@ -1,28 +1,24 @@
-//! From diagnoses to a plan: what would be changed, where, and how it is taken back. A plan is data, the same for the same
-//! snapshot and the same wishes, hashed, and naming its snapshot; nothing here changes anything.
+//! From diagnoses to a plan: what would be changed, where, and how it is undone. A plan is data, the same for the same
+//! snapshot and the same request, hashed, and naming its snapshot; nothing here changes anything, and nothing asks AWS.
 
-mod commands;
-pub mod execute;
-mod files;
+mod file;
 mod governs;
-mod json;
+pub mod hash;
 mod planner;
-mod read;
 mod refusal;
+mod render;
 mod request;
 mod resync;
-mod runbook;
-mod schema;
-mod script;
 mod step;
-mod terraform;
 
-pub use files::{PlanFile, files};
-pub use json::{PLAN_SCHEMA_VERSION, plan_json};
+pub use file::{
+    DocumentError, PLAN_SCHEMA_VERSION, PlanDocument, PlanReadError, PlanSummary, PlanSummaryRow, Repair, Resync,
+    plan_json, plan_schema, plan_summary,
+};
+pub use governs::inspector_policy_governs;
 pub use planner::{Candidates, candidates, plan};
-pub use read::{PlanReadError, PlanSummary, PlanSummaryRow, plan_summary};
 pub use refusal::{Refusal, Refused};
+pub use render::{PlanFile, files, scan_rules};
 pub use request::{Collected, Source, Wishes};
 pub use resync::{ResyncStep, ScanningBefore};
-pub use schema::plan_schema;
-pub use step::{Counted, Losses, Plan, PolicyStep, Undecided};
+pub use step::{Counted, Losses, Plan, PolicyStep, Undecided, in_words};

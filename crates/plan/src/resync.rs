@@ -9,9 +9,9 @@ use scangap_model::{
     AccountId, CellFacts, Diagnosis, Observed, RegionName, RepositoryFacts, ResyncFacts, ScanRule, Verdict,
 };
 
-use crate::commands::CellCommands;
 use crate::governs::inspector_policy_governs;
 use crate::refusal::{Refusal, Refused};
+use crate::render::commands::CellCommands;
 use crate::request::{Source, Wishes};
 
 /// What Inspector must let the account do that scanning is toggled from.

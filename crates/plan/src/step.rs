@@ -114,7 +114,7 @@ impl PolicyStep {
 }
 
 /// What policies say to a change by the write role.
-pub(crate) fn in_words(access: &WriteAccess, who: &str) -> String {
+pub fn in_words(access: &WriteAccess, who: &str) -> String {
     let by = access.responsible_statements.join(", ");
     match access.verdict {
         Verdict::Allowed => format!("{who} gets through the policies as they are"),

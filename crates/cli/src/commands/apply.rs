@@ -5,12 +5,12 @@ use std::io::{BufRead, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use scangap_apply::{
+    ApplyEvent, ApplyOptions, FindingsReports, JOURNAL, Outcome, Progress, Roles, Stop, apply, back_up, read_journal,
+};
 use scangap_aws::{Call, ConnectOptions, Connection};
 use scangap_model::{Api, Tone, sanitize};
-use scangap_plan::execute::{
-    ApplyEvent, ApplyOptions, FindingsReports, JOURNAL, Outcome, PlanDocument, Progress, Roles, Stop, apply, back_up,
-    read_journal,
-};
+use scangap_plan::PlanDocument;
 use scangap_report::Batch;
 use tokio_util::sync::CancellationToken;
 

@@ -6,8 +6,9 @@ use std::fmt::Write;
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
+use scangap_apply::ApplyOptions;
 use scangap_model::{AccountId, Diagnosis, Phase, RegionName, Tone, Verdict};
-use scangap_plan::execute::{ApplyOptions, PlanDocument};
+use scangap_plan::PlanDocument;
 use scangap_plan::{Candidates, Collected, Plan as Planned, Source, Wishes, candidates, files, plan, plan_json};
 use scangap_report::{Batch, Summary, manifest, sanitize};
 use scangap_snapshot::{RunState, StoredLosses};

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use scangap_apply::{ApplyOptions, Outcome, Roles};
 use scangap_assess::verdict_with_policy;
 use scangap_aws::{AssumeOptions, ConnectOptions, SimulatedEndpoint, THROTTLE_PATIENCE};
 use scangap_collect::CollectOptions;
@@ -14,7 +15,7 @@ use scangap_model::{
     AccountId, AuditFacts, Diagnosis, Phase, RegionName, RepositoryFacts, ResyncFacts, Scope, Tone, Verdict, sanitize,
     session_policy,
 };
-use scangap_plan::execute::{ApplyOptions, Outcome, PlanDocument, Roles};
+use scangap_plan::PlanDocument;
 use scangap_report::{Change, ChangeKind, Changes, CsvDialect, Options as ReportOptions, write_changes};
 use scangap_simorg::{Judge, Question, Scenario, Simulator, Standing};
 use scangap_snapshot::{Snapshot, StoredLosses};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use scangap_plan::execute::{AppliedStep, Taken, applied_summary};
+use scangap_apply::{AppliedStep, Taken, applied_summary};
 use scangap_plan::{PlanReadError, PlanSummary, PlanSummaryRow, plan_summary};
 use scangap_report::{AppliedRow, AppliedView, CarriedNotes, Options, PlanRow, PlanView, Split};
 

@@ -1,0 +1,49 @@
+//! What happens during an apply, for progress on the terminal.
+
+use std::path::PathBuf;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApplyEvent {
+    Checked {
+        steps: usize,
+        done_before: usize,
+    },
+    BackedUp {
+        step: String,
+        findings: u64,
+        folder: PathBuf,
+    },
+    /// Inspector wrote a report of what was saved.
+    Reported {
+        step: String,
+    },
+    /// Whoever will turn scanning off may turn it on.
+    Proven {
+        step: String,
+    },
+    Begins {
+        step: String,
+        what: String,
+    },
+    Reached {
+        step: String,
+        status: String,
+    },
+    Done {
+        step: String,
+        result: String,
+    },
+    Failed {
+        step: String,
+        why: String,
+    },
+    BringsBack {
+        step: String,
+    },
+    BroughtBack {
+        step: String,
+    },
+}
+
+/// Called with each event.
+pub type Listener<'a> = &'a (dyn Fn(ApplyEvent) + Sync);

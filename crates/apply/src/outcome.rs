@@ -1,0 +1,87 @@
+//! How an apply ended, step by step.
+
+use jiff::Timestamp;
+use scangap_aws::Identity;
+use scangap_model::{AccountId, RegionName};
+use scangap_plan::{PlanDocument, Resync};
+
+use crate::error::Stop;
+use crate::journal::{Progress, Told};
+use crate::report::{repair, resync};
+use crate::step_report::StepReport;
+
+/// How an apply ended.
+#[derive(Debug)]
+pub struct Outcome {
+    pub caller_arn: String,
+    pub began_at: Timestamp,
+    pub ended_at: Timestamp,
+    pub steps: Vec<StepReport>,
+    /// Steps that did not come to their end.
+    pub left: usize,
+    /// Whether anything may have been changed, by this run or an earlier one.
+    pub begun: bool,
+    pub stopped: Option<Stop>,
+    /// Why accounts could not be opened: their steps were not made.
+    pub refused: Vec<Stop>,
+    pub left_disabled: Vec<LeftDisabled>,
+}
+
+/// A cell that could not be brought back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftDisabled {
+    pub step: String,
+    pub account: AccountId,
+    pub region: RegionName,
+    /// Commands that bring it back, a line each.
+    pub way_back: String,
+}
+
+impl LeftDisabled {
+    fn of(step: &Resync) -> Self {
+        Self { step: step.id.clone(), account: step.account, region: step.region.clone(), way_back: step.way_back() }
+    }
+}
+
+impl Outcome {
+    pub(crate) fn new(identity: &Identity, began_at: Timestamp) -> Self {
+        Self {
+            caller_arn: identity.arn.clone(),
+            began_at,
+            ended_at: began_at,
+            steps: Vec::new(),
+            left: 0,
+            begun: false,
+            stopped: None,
+            refused: Vec::new(),
+            left_disabled: Vec::new(),
+        }
+    }
+
+    /// Steps that came to their end.
+    pub fn done(&self) -> usize {
+        self.steps.iter().filter(|step| step.finished).count()
+    }
+
+    /// What was done before this run belongs to the report too. What is open, the journal says.
+    /// `told`: `None` where it cannot be read any more, so that nothing is known to be back.
+    pub(crate) fn end(&mut self, plan: &PlanDocument, told: Option<Told>, stopped: Option<Stop>, now: Timestamp) {
+        let unread = told.is_none();
+        let told = &told.unwrap_or_default();
+        let here = |id: &str| self.steps.iter().any(|step| step.id == id);
+        let done = |id: &str| told.progress(id) == Progress::Done && !here(id);
+        let repairs = plan.repairs.iter().filter(|step| done(&step.id)).map(repair::done_before);
+        let resyncs = plan.resyncs.iter().filter(|step| done(&step.id)).map(|step| resync::done_before(step, told));
+        let not_finished =
+            plan.resyncs.iter().filter(|step| !here(&step.id)).filter_map(|step| resync::not_finished(step, told));
+        let before: Vec<StepReport> = repairs.chain(resyncs).chain(not_finished).collect();
+        self.steps.extend(before);
+        self.steps.sort_by(|a, b| a.id.cmp(&b.id));
+        self.left = plan.steps() - self.done();
+        self.begun = unread || told.lines > 0;
+        let open = |step: &&Resync| unread || told.progress(&step.id).is_open();
+        self.left_disabled = plan.resyncs.iter().filter(open).map(LeftDisabled::of).collect();
+        self.stopped = stopped;
+        self.ended_at = now;
+    }
+}

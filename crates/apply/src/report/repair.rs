@@ -1,0 +1,36 @@
+//! A repair, as the closing report has it.
+
+use scangap_plan::Repair;
+
+use crate::step_report::StepReport;
+
+pub(crate) fn report(step: &Repair, result: &str) -> StepReport {
+    StepReport {
+        id: step.id.clone(),
+        kind: "repair_policy",
+        account: step.account,
+        region: step.region.clone(),
+        what: step.repository.clone(),
+        result: result.to_owned(),
+        finished: true,
+        not_refreshed: Vec::new(),
+        saved: Vec::new(),
+        before_sha256: step.before_sha256.clone(),
+        after_sha256: step.after_sha256.clone(),
+        predicted: None,
+        taken: None,
+    }
+}
+
+/// Of a step that was left out before anything was begun.
+pub(crate) fn not_made(step: &Repair, why: &str) -> StepReport {
+    StepReport { finished: false, ..report(step, &format!("not made: {why}")) }
+}
+
+pub(crate) fn done_before(step: &Repair) -> StepReport {
+    report(step, "done before")
+}
+
+pub(crate) fn describe(step: &Repair, what: &str) -> String {
+    format!("{} ({} {} {}): {what}", step.id, step.account, step.region, step.repository)
+}

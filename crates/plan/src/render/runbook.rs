@@ -1,0 +1,404 @@
+//! `plan.md`: the plan for a person who would rather do it by hand.
+
+use std::fmt::Write;
+
+use scangap_assess::ELIGIBLE_DAYS;
+use scangap_model::{Observed, code_block, code_span, sanitize};
+use scangap_policy::deleted_principals;
+use serde_json::{Value, json};
+
+use super::commands::{IS_ACCOUNT, as_account, quoted};
+use crate::file::plan_json;
+use crate::resync::ResyncStep;
+use crate::step::{Plan, PolicyStep};
+
+pub(crate) fn runbook(plan: &Plan) -> String {
+    let mut text = String::from("# Plan: let Amazon Inspector in\n\n");
+    if plan.simulated {
+        text.push_str("**SIMULATED: the plan is of an organization that does not exist, and is refused at AWS.**\n\n");
+    }
+    if !plan.complete {
+        text.push_str("**Some facts could not be learnt: what they hide is not in this plan.**\n\n");
+    }
+    let hash = plan_json(plan);
+    let hash = hash.get("plan_sha256").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let _ = writeln!(
+        text,
+        "- organization: {}",
+        match &plan.organization_id {
+            Observed::Known(id) => code_span(id),
+            Observed::Absent => "none".to_owned(),
+            Observed::Unknown(_) => "could not be read".to_owned(),
+        }
+    );
+    let _ = writeln!(text, "- judged as of: {:.0}", plan.as_of);
+    let _ = writeln!(text, "- snapshot: facts `{}`", plan.facts_sha256);
+    let _ = writeln!(text, "- plan: `{hash}`\n\n{}\n", plan.summary());
+    if let Some(warning) = plan.warning() {
+        let _ = writeln!(text, "**{warning}**\n");
+    }
+    if let Some(nothing) = plan.nothing() {
+        let _ = writeln!(text, "{nothing}\n");
+    }
+    if !plan.policies.is_empty() {
+        text.push_str(HOW);
+        for step in &plan.policies {
+            policy(step, &mut text);
+        }
+    }
+    if !plan.resyncs.is_empty() || plan.refused.iter().any(|refused| refused.what == "resync") {
+        text.push_str(RESYNC);
+    }
+    for step in &plan.resyncs {
+        resync(step, &mut text);
+    }
+    if !plan.refused.is_empty() {
+        text.push_str("## Not planned\n\n");
+        for refused in &plan.refused {
+            let names: Vec<String> = refused.repositories.iter().map(|name| code_span(name)).collect();
+            let _ = writeln!(
+                text,
+                "- {} in {} {}, {}: {}",
+                if refused.what == "resync" { "re-sync" } else { "repair" },
+                refused.account,
+                refused.region,
+                names.join(", "),
+                code_span(&refused.refusal.sentence())
+            );
+        }
+        text.push('\n');
+    }
+    if !plan.undecided.is_empty() {
+        text.push_str("## For a person to decide\n\n");
+        for one in &plan.undecided {
+            let keys: Vec<String> = one.depends_on.iter().map(|key| code_span(key)).collect();
+            let name = code_span(one.repository.as_str());
+            let _ = writeln!(text, "- {} {} {name}: depends on {}", one.account, one.region, keys.join(", "));
+        }
+    }
+    text
+}
+
+const HOW: &str = "## Policies to change
+
+Each step adds one condition to the statements that deny: Inspector's role of that account is exempted, and nobody else. Each
+can be taken back with the file `before.json` beside it. `plan.sh --repairs-only` does all of them with the aws CLI, after
+asking, and `plan.sh --back` takes them back (`plan.sh` alone re-syncs too); where a policy is written by Terraform or CloudFormation, change it there (`policy.tf` is the
+same as Terraform), or it comes back.
+
+Who makes a change must get through the policy as it is: one that denies everybody but the office denies the write role too,
+from anywhere else. ECR refuses a policy that would keep its author from changing it again, unless told `--force`. Commands are to
+be run in the folder of this file.
+
+";
+
+const RESYNC: &str = "## Stale repositories
+
+The policy lets Inspector in, and coverage still says ACCESS_DENIED. What may help, the gentlest first:
+
+1. Wait. Nothing that AWS publishes promises that the status refreshes, and nothing says that it does not.
+2. Push a new digest to the repository. It starts a scan, where one that is there already does not; that it refreshes the status is likely, and not documented.
+3. Take the repository out of the registry's scan filters and put it back: only where its filters select it alone, as each cell
+   below says. Not documented either, nor what becomes of its findings.
+4. Turn ECR scanning off and on for the account in the region, never for a cell under \"Not planned\". **This deletes every ECR
+   finding there, suppressed ones and their dates too, and images that were pushed longer ago than Inspector's window lose
+   coverage until they are pushed again.** scangap plans it only where what is lost was counted (`plan --collect`).
+
+";
+
+fn resync(step: &ResyncStep, text: &mut String) {
+    let losses = &step.losses;
+    let _ = writeln!(
+        text,
+        "### {}: account {} {}, region {}\n\nStale since {:.0}: {}.\n",
+        step.id,
+        step.account,
+        step.account_name.as_deref().map(code_span).unwrap_or_default(),
+        step.region,
+        step.stale_since,
+        step.repositories.iter().map(|name| code_span(name)).collect::<Vec<_>>().join(", ")
+    );
+    let _ = writeln!(
+        text,
+        "Images that it can help: {} pushed within {ELIGIBLE_DAYS} days, {} within the configured duration.\n",
+        losses.helps_within_fixed_window, losses.helps_within_configured_window
+    );
+    let _ = writeln!(text, "What goes, counted at {:.0}:\n", step.counted_at);
+    let _ = writeln!(text, "| what | how many |\n|---|---|");
+    let _ = writeln!(text, "| findings, of every status | {} |", losses.findings);
+    for ((severity, status), count) in &losses.findings_by {
+        let _ = writeln!(text, "| - {} {} | {count} |", code_span(severity), code_span(status));
+    }
+    if let Some(oldest) = losses.oldest_first_observed {
+        let _ = writeln!(text, "| the oldest was first observed | {oldest:.0} |");
+    }
+    let _ = writeln!(text, "| images that are scanned now | {} |", losses.images);
+    let _ = writeln!(
+        text,
+        "| of them pushed more than {ELIGIBLE_DAYS} days ago (AWS's window at activation) | {} |",
+        losses.beyond_fixed_window
+    );
+    let _ = writeln!(
+        text,
+        "| of them beyond the configured duration, {} | {} |",
+        code_span(losses.configured_window.as_deref().unwrap_or("none stated")),
+        losses.beyond_configured_window
+    );
+    let _ = writeln!(
+        text,
+        "| images that lose coverage: by the window that loses more, and those that Inspector is not let in to | {} |",
+        losses.not_rescanned.len()
+    );
+    let _ = writeln!(text, "| repositories that were fine | {} |", losses.repositories);
+    if losses.only_scan_type {
+        let _ = writeln!(
+            text,
+            "| ECR is the only scan type: Inspector is deactivated there, and its suppression rules go | {} |",
+            losses.suppression_rules.len()
+        );
+        for name in &losses.suppression_rules {
+            let _ = writeln!(text, "| - suppression rule | {} |", code_span(name));
+        }
+    }
+    let cost = &losses.rescan_cost;
+    let _ = writeln!(
+        text,
+        "| estimated cost of scanning {} images anew | {:.2} {} ({}) |\n",
+        cost.images,
+        cost.amount,
+        code_span(&cost.currency),
+        code_span(&cost.price_source)
+    );
+    if !losses.not_rescanned.is_empty() {
+        text.push_str("Images that lose coverage:\n\n");
+        for image in losses.not_rescanned.iter().take(LISTED) {
+            let pushed = image.pushed_at.map_or("not in ECR any more".to_owned(), |time| format!("pushed {time:.0}"));
+            let why = image.why.words();
+            let _ = writeln!(text, "- {} {}: {pushed}; {why}", code_span(&image.repository), code_span(&image.digest));
+        }
+        if losses.not_rescanned.len() > LISTED {
+            let _ = writeln!(text, "- and {} more, all in plan.json", losses.not_rescanned.len() - LISTED);
+        }
+        text.push('\n');
+    }
+    for (repository, known) in step.filter_toggle() {
+        let _ =
+            writeln!(text, "Whether the scan filters can do it (3. above) for {}: {known}.\n", code_span(&repository));
+    }
+    text.push_str("#### By hand\n\n");
+    by_hand(step, text);
+}
+
+/// Step by step, each a block of its own: what is pasted whole must not run ahead of Inspector.
+fn by_hand(step: &ResyncStep, text: &mut String) {
+    let commands = step.commands();
+    let (region, account, from) = (&step.region, step.account, step.toggled_from);
+    let saved = format!("backup/by-hand-{}", step.id);
+    let mut block = |heading: &str, lines: &str| {
+        let _ = writeln!(text, "{heading}\n\n{}", code_block("sh", lines));
+    };
+    block(
+        "In the folder of this file, and in each terminal first (the changes look whether they have the credentials of the account that they are for):",
+        &format!("export AWS_PAGER=\n{IS_ACCOUNT}"),
+    );
+    block(
+        "**If you stop anywhere after the disable**, the account is not scanned there. What brings it back, as often as is needed, a line for each of two accounts:",
+        &commands.way_back(),
+    );
+    let first: Vec<String> = step.needs_first.iter().map(|step| format!("`{step}`")).collect();
+    let first = match first.as_slice() {
+        [] => String::new(),
+        first => {
+            format!(" First do {}: without, images that are scanned today are not scanned again.", first.join(", "))
+        }
+    };
+    let others = if step.losses.only_scan_type {
+        "it is the only scan type that is on"
+    } else {
+        "another scan type is ENABLED too (else everything of Inspector there would go)"
+    };
+    block(
+        &format!(
+            "1. Look whether everything is still as it was planned.{first} As account {from}: `ecr` is ENABLED; {others}; no status ends in ING; `DISABLE_SCANNING` and `ENABLE_SCANNING` are there; at least one of the repositories above still says ACCESS_DENIED."
+        ),
+        &format!(
+            "aws inspector2 batch-get-account-status --region {region} --account-ids {account}\naws inspector2 list-account-permissions --region {region} --service ECR\naws inspector2 list-coverage --region {region} --filter-criteria {}",
+            quoted(
+                &json!({"accountId": [equals(account.as_str())], "scanStatusReason": [equals("ACCESS_DENIED")]})
+                    .to_string()
+            )
+        ),
+    );
+    let rules: Vec<String> = step
+        .before
+        .rules
+        .iter()
+        .map(|rule| {
+            let filters: Vec<String> = rule.filters.iter().map(|filter| code_span(filter)).collect();
+            format!("{} for {}", code_span(&rule.frequency), filters.join(", "))
+        })
+        .collect();
+    let registry = if step.registry_policy.is_some() {
+        "the registry's policy is the one below"
+    } else {
+        "the registry has no policy"
+    };
+    let policies: Vec<String> = step
+        .policies
+        .iter()
+        .map(|(repository, policy)| {
+            let has = if policy.is_some() { "has the policy below" } else { "has no policy" };
+            format!("{} {has}", code_span(repository))
+        })
+        .collect();
+    let mut looks = format!(
+        "aws ecr get-registry-scanning-configuration --region {region}\naws organizations describe-effective-policy --policy-type INSPECTOR_POLICY\naws ecr get-registry-policy --region {region}"
+    );
+    for (repository, _) in &step.policies {
+        let _ = write!(
+            looks,
+            "\naws ecr get-repository-policy --region {region} --repository-name {}",
+            quoted(&sanitize(repository))
+        );
+    }
+    block(
+        &format!(
+            "   As account {account}: the scan type is {}, with the rules {}; no policy of the organization is found; {registry}; {}.",
+            code_span(&step.before.scan_type),
+            if rules.is_empty() { "none".to_owned() } else { rules.join("; ") },
+            policies.join("; ")
+        ),
+        &looks,
+    );
+    let mut findings = json!({
+        "awsAccountId": [equals(account.as_str())],
+        "findingStatus": [equals("ACTIVE"), equals("SUPPRESSED"), equals("CLOSED")],
+    });
+    if let (false, Some(members)) = (step.losses.only_scan_type, findings.as_object_mut()) {
+        members.insert("resourceType".to_owned(), json!([equals("AWS_ECR_CONTAINER_IMAGE")]));
+    }
+    block(
+        &format!(
+            "2. Save what will be gone. As account {from}: there are not more than {} findings and {} images whose scan is ACTIVE. (Counted at {:.0}: where that is more than a day ago, count again with `plan --collect`. A folder that is there from before is not written over: before the disable it may be removed.)",
+            step.losses.findings, step.losses.images, step.counted_at
+        ),
+        &format!(
+            "{} && umask 077 && mkdir -p backup && mkdir {saved} && aws inspector2 list-findings --region {region} --filter-criteria {} > {saved}/findings.json && aws inspector2 list-coverage --region {region} --filter-criteria {} > {saved}/coverage.json && python3 -c 'import json, sys; at = sys.argv[1]; rows = json.load(open(at + \"/coverage.json\"))[\"coveredResources\"]; print(len(json.load(open(at + \"/findings.json\"))[\"findings\"]), \"findings saved,\", sum(row[\"resourceType\"] == \"AWS_ECR_CONTAINER_IMAGE\" and row.get(\"scanStatus\", {{}}).get(\"statusCode\") == \"ACTIVE\" for row in rows), \"images are scanned\")' {saved}",
+            as_account(from, region),
+            quoted(&findings.to_string()),
+            quoted(&json!({"accountId": [equals(account.as_str())]}).to_string())
+        ),
+    );
+    block(
+        &format!("   As account {account}:"),
+        &format!(
+            "{} && aws inspector2 list-filters --region {region} > {saved}/filters.json && aws inspector2 get-configuration --region {region} > {saved}/configuration.json && aws ecr get-registry-scanning-configuration --region {region} > {saved}/registry-scanning-configuration.json && echo saved",
+            as_account(account, region)
+        ),
+    );
+    block(
+        &format!(
+            "3. As account {from}, see that it may be turned on again. It is on, so this changes nothing: `failedAccounts` is empty, or says ALREADY_ENABLED. After anything else, stop here."
+        ),
+        &commands.enable(),
+    );
+    block(
+        &format!(
+            "4. As account {from}, turn it off, once. Where `failedAccounts` is not empty it was refused, and nothing was done, unless it says DISABLE_IN_PROGRESS, SUSPEND_IN_PROGRESS or INTERNAL_ERROR. After these, and where there was no answer, do not call it again: go on with 5."
+        ),
+        &commands.disable(),
+    );
+    block(
+        &format!(
+            "5. As account {from}, wait. This comes back when it is off. Where it is still ENABLED a quarter of an hour after the call, nobody knows whether it was done: end this with Ctrl-C, and do 6 and 7 all the same."
+        ),
+        &commands.wait_for("DISABLED"),
+    );
+    block(
+        &format!("6. As account {from}, turn it on. This asks until it is on, and comes back then."),
+        &commands.enable_until_it_is_on(),
+    );
+    block(
+        &format!(
+            "7. As account {account}, look whether the scanning configuration is as in 1, and put it back where it is not:"
+        ),
+        &format!("aws ecr get-registry-scanning-configuration --region {region}\n{}", commands.put_back()),
+    );
+    let registry = step.registry_policy.as_ref().map(|policy| ("The registry's policy".to_owned(), policy));
+    let own = step.policies.iter().filter_map(|(repository, policy)| {
+        Some((format!("The policy of {}", code_span(repository)), policy.as_ref()?))
+    });
+    for (whose, policy) in registry.into_iter().chain(own) {
+        let _ = writeln!(text, "{whose}, as it was judged:\n\n{}", code_block("json", policy));
+    }
+}
+
+fn equals(value: &str) -> Value {
+    json!({"comparison": "EQUALS", "value": value})
+}
+
+/// Images that are listed one by one in the runbook.
+const LISTED: usize = 200;
+
+fn policy(step: &PolicyStep, text: &mut String) {
+    let _ = writeln!(
+        text,
+        "### {}: {}\n\nAccount {} {}, region {}. {}.\n",
+        step.id,
+        code_span(step.repository.as_str()),
+        step.account,
+        step.account_name.as_deref().map(code_span).unwrap_or_default(),
+        step.region,
+        step.diagnosis.info().meaning
+    );
+    for statement in &step.responsible_statements {
+        let _ = writeln!(text, "- responsible: {}", code_span(statement));
+    }
+    text.push_str("- decided with the new policy: allowed\n");
+    let _ = writeln!(text, "- {}", code_span(&step.who_gets_through()));
+    for source in &step.sources {
+        let _ = writeln!(text, "- also written by {}: repair it there too", code_span(source));
+    }
+    let (gone, kept) = (deleted_principals(&step.before, None), deleted_principals(&step.after, None));
+    for one in gone.iter().filter(|one| !kept.contains(one)) {
+        let what = code_span(&one.what);
+        let _ = writeln!(text, "- leaves out {what}, {}: ECR would refuse to store it", one.why);
+    }
+    for one in &kept {
+        let what = code_span(&one.what);
+        let _ = writeln!(text, "- **ECR will refuse `after.json`**: it names {what}, {}", one.why);
+    }
+    let _ = writeln!(text, "- files: `{}`\n", step.folder());
+    text.push_str(&code_block("diff", &step.difference()));
+    let place = format!(
+        "--registry-id {} --region {} --repository-name {}",
+        step.account,
+        step.region,
+        quoted(&sanitize(step.repository.as_str()))
+    );
+    let put = |file: &str| {
+        format!("aws ecr set-repository-policy {place} --policy-text file://{}/{file}.json", step.folder())
+    };
+    let _ = writeln!(
+        text,
+        "\nBy hand, as account {}. Look: the policy must still say what `before.json` says.\n",
+        step.account
+    );
+    text.push_str(&code_block(
+        "sh",
+        &format!("aws ecr get-repository-policy {place} --query policyText --output text"),
+    ));
+    text.push_str("\nChange it:\n\n");
+    text.push_str(&code_block("sh", &put("after")));
+    if !gone.is_empty() {
+        let ids: Vec<String> = gone.iter().map(|one| code_span(&one.what)).collect();
+        let _ = writeln!(
+            text,
+            "\n**`before.json` cannot be restored as it is**: ECR refuses a text that names {}. Take it out first.",
+            ids.join(", ")
+        );
+    }
+    text.push_str("\nThe way back, should anything miss it:\n\n");
+    text.push_str(&code_block("sh", &put("before")));
+    text.push('\n');
+}
