@@ -26,7 +26,6 @@ const KNOWN: &[(&str, &[&str])] = &[
             "read::organization",
         ],
     ),
-    ("apply", &["cell", "cell::back", "cell::before"]),
     ("cli", &["audit", "store"]),
     ("cli", &["commands::audit", "commands::plan"]),
     ("policy", &["condition", "condition::wanted", "document", "document::print", "principal"]),

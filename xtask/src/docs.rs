@@ -57,6 +57,20 @@ fn page() -> Result<String> {
     }
     writeln!(
         page,
+        "\n## States of a re-sync\n\nWhat `journal.jsonl` says of a step, and what a run that finds it there does first. While it is open, ECR scanning or the registry's scanning configuration may be off because of the apply.\n\n| state | open | after a crash, a resume |\n|---|---|---|"
+    )?;
+    for state in scangap_apply::STATES {
+        writeln!(page, "| `{}` | {} | {} |", state.word, if state.open { "yes" } else { "" }, state.after_a_crash)?;
+    }
+    writeln!(
+        page,
+        "\n## Protocol of a re-sync\n\nEvery place that a re-sync may be at, what is done there, and what for.\n\n| place | does | what for |\n|---|---|---|"
+    )?;
+    for (name, action, what_for) in scangap_apply::positions() {
+        writeln!(page, "| {name} | {action} | {what_for} |")?;
+    }
+    writeln!(
+        page,
         "\n## Calls\n\nEvery call, and the first command that makes it. What audits and plans call only reads.\n\n| operation | command | asked for | calls a second | burst | rate |\n|---|---|---|---|---|---|"
     )?;
     for info in APIS {

@@ -14,7 +14,7 @@ use scangap_model::{
 use serde_json::{Value, json};
 
 use crate::destination::FindingsReports;
-use crate::error::Stop;
+use crate::error::ApplyError;
 use crate::options::{ApplyOptions, Roles};
 use scangap_plan::PlanDocument;
 
@@ -26,7 +26,7 @@ pub(crate) struct Access {
     readers: BTreeMap<AccountId, AccountReader>,
     writers: BTreeMap<AccountId, AssumedRole>,
     /// Accounts that no role opens: their steps are not made, and the others are.
-    pub(crate) refused: BTreeMap<AccountId, Stop>,
+    pub(crate) refused: BTreeMap<AccountId, ApplyError>,
 }
 
 impl Access {
@@ -36,20 +36,20 @@ impl Access {
         identity: Identity,
         plan: &PlanDocument,
         options: &ApplyOptions,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, ApplyError> {
         let accounts = plan.accounts();
         Self::of(connection, identity, plan, options, accounts, false).await
     }
 
     /// What is open is brought back also where the organization cannot be described now. `toggling_alone`: with the roles of
     /// the account that turns scanning on.
-    pub(crate) async fn open_to_bring_back(
+    pub(crate) async fn open_to_reenable(
         connection: Connection,
         identity: Identity,
         plan: &PlanDocument,
         options: &ApplyOptions,
         toggling_alone: bool,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, ApplyError> {
         let toggling = || plan.resyncs.iter().map(|resync| resync.toggled_from).collect();
         let accounts = if toggling_alone { toggling() } else { plan.accounts() };
         Self::of(connection, identity, plan, options, accounts, true).await
@@ -62,7 +62,7 @@ impl Access {
         options: &ApplyOptions,
         accounts: BTreeSet<AccountId>,
         bring_back: bool,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, ApplyError> {
         let roles = &options.roles;
         let reads = reading(roles, session_policy(Phase::Plan));
         // Before anything else is asked: what is simulated never reaches AWS.
@@ -74,7 +74,7 @@ impl Access {
                 match connection.assume(arn, &reads, &call).await {
                     Ok(role) => connection.organization(Some(&role)),
                     Err(_) if bring_back => connection.organization(None),
-                    Err(error) => return Err(Stop::Organization(error)),
+                    Err(error) => return Err(ApplyError::Organization(error)),
                 }
             }
         };
@@ -94,7 +94,7 @@ impl Access {
         for account in accounts {
             match access.add(account, plan, options, &toggling, bring_back).await {
                 Ok(()) => {}
-                Err(stop @ Stop::Role { .. }) if !bring_back => drop(access.refused.insert(account, stop)),
+                Err(stop @ ApplyError::Role { .. }) if !bring_back => drop(access.refused.insert(account, stop)),
                 Err(stop) => return Err(stop),
             }
         }
@@ -114,7 +114,7 @@ impl Access {
         options: &ApplyOptions,
         toggling: &BTreeSet<AccountId>,
         bring_back: bool,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), ApplyError> {
         let roles = &options.roles;
         let reads = reading(roles, session_policy(Phase::Plan));
         let access = self;
@@ -144,9 +144,9 @@ impl Access {
             let names = std::slice::from_ref(name);
             let role = access.assume(account, names, &reading(roles, policy)).await?;
             let call = Call::new(Api::GetCallerIdentity, access.connection.meter());
-            let who = access.connection.identity_of(&role, &call).await.map_err(Stop::Identity)?;
+            let who = access.connection.identity_of(&role, &call).await.map_err(ApplyError::Identity)?;
             if who.account != account {
-                return Err(Stop::WrongAccount { expected: account, found: who.account });
+                return Err(ApplyError::WrongAccount { expected: account, found: who.account });
             }
             if refusal.is_some() {
                 access.readers.insert(account, access.connection.account(account, Some(&role)));
@@ -156,7 +156,12 @@ impl Access {
         Ok(())
     }
 
-    async fn assume(&self, account: AccountId, names: &[String], options: &AssumeOptions) -> Result<AssumedRole, Stop> {
+    async fn assume(
+        &self,
+        account: AccountId,
+        names: &[String],
+        options: &AssumeOptions,
+    ) -> Result<AssumedRole, ApplyError> {
         let mut refusal = None;
         for name in names {
             let arn = format!("arn:{}:iam::{account}:role/{}", self.identity.partition, name.trim_start_matches('/'));
@@ -167,7 +172,7 @@ impl Access {
             }
         }
         let none = || scangap_aws::CallError::malformed(Api::AssumeRole, "NoRole", "no role name was given");
-        Err(Stop::Role { account, roles: names.join(", "), source: refusal.unwrap_or_else(none) })
+        Err(ApplyError::Role { account, roles: names.join(", "), source: refusal.unwrap_or_else(none) })
     }
 
     pub(crate) fn reader(&self, account: AccountId, region: &RegionName) -> RegionReader {
@@ -186,11 +191,11 @@ impl Access {
     }
 
     /// Whether everything is still where the plan is of: asked before anything, and again before every batch.
-    pub(crate) async fn same_place(&self, plan: &PlanDocument) -> Result<(), Stop> {
+    pub(crate) async fn same_place(&self, plan: &PlanDocument) -> Result<(), ApplyError> {
         same_place(&self.connection, &self.organization, plan).await?;
-        let now = self.connection.identity(&self.call(Api::GetCallerIdentity)).await.map_err(Stop::Identity)?;
+        let now = self.connection.identity(&self.call(Api::GetCallerIdentity)).await.map_err(ApplyError::Identity)?;
         if now.account != self.identity.account {
-            return Err(Stop::OtherCaller { then: self.identity.arn.clone(), now: now.arn });
+            return Err(ApplyError::OtherCaller { then: self.identity.arn.clone(), now: now.arn });
         }
         Ok(())
     }
@@ -200,11 +205,11 @@ fn reading(roles: &Roles, session_policy: String) -> AssumeOptions {
     AssumeOptions { session_name: "scangap-apply".to_owned(), session_policy, external_id: roles.external_id.clone() }
 }
 
-fn same_endpoint(connection: &Connection, plan: &PlanDocument) -> Result<(), Stop> {
+fn same_endpoint(connection: &Connection, plan: &PlanDocument) -> Result<(), ApplyError> {
     if connection.meter().met_foreign_host() == plan.simulated {
         Ok(())
     } else {
-        Err(Stop::Crossed { plan_is_simulated: plan.simulated })
+        Err(ApplyError::EndpointMismatch { plan_is_simulated: plan.simulated })
     }
 }
 
@@ -213,14 +218,14 @@ async fn same_place(
     connection: &Connection,
     organization: &OrganizationReader,
     plan: &PlanDocument,
-) -> Result<(), Stop> {
+) -> Result<(), ApplyError> {
     same_endpoint(connection, plan)?;
     if let Some(expected) = &plan.organization_id {
         let call = Call::new(Api::DescribeOrganization, connection.meter());
-        let described = organization.describe(&call).await.map_err(Stop::Organization)?;
+        let described = organization.describe(&call).await.map_err(ApplyError::Organization)?;
         let found = described.map_or_else(|| "none".to_owned(), |organization| organization.id);
         if found != *expected {
-            return Err(Stop::OtherOrganization { expected: expected.clone(), found });
+            return Err(ApplyError::OtherOrganization { expected: expected.clone(), found });
         }
     }
     Ok(())
@@ -248,7 +253,7 @@ fn write_policy(
     account: AccountId,
     reports: Option<&FindingsReports>,
     partition: Partition,
-) -> Result<String, Stop> {
+) -> Result<String, ApplyError> {
     let mut allowances = Vec::new();
     let of_account = plan.repairs.iter().filter(|repair| repair.account == account);
     let repositories: BTreeSet<String> = of_account.map(|repair| repair.repository_arn.clone()).collect();
@@ -299,6 +304,6 @@ fn write_policy(
     if policy.chars().count() <= SESSION_POLICY_MAX_CHARS {
         Ok(policy)
     } else {
-        Err(Stop::SessionPolicyTooLong { account, actions: allowances.len() })
+        Err(ApplyError::SessionPolicyTooLong { account, actions: allowances.len() })
     }
 }

@@ -1,33 +1,34 @@
-//! Waiting for a change to show.
+//! Exponential backoff with a deadline. Times are since the process began, so that it needs no clock.
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
-/// Growing pauses, until patience ends.
-pub(crate) struct Waits {
-    half: Instant,
-    until: Instant,
-    next: Duration,
+/// Growing pauses, until a timeout is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Backoff {
+    began: Duration,
+    timeout: Duration,
+    pause: Duration,
 }
 
-impl Waits {
-    pub(crate) fn until(now: Instant, patience: Duration) -> Self {
-        Self { half: now + patience / 2, until: now + patience, next: FIRST_PAUSE }
+impl Backoff {
+    pub(crate) fn new(now: Duration, timeout: Duration) -> Self {
+        Self { began: now, timeout, pause: FIRST_PAUSE }
     }
 
-    pub(crate) fn is_half_over(&self) -> bool {
-        Instant::now() >= self.half
+    pub(crate) fn is_half_over(&self, now: Duration) -> bool {
+        now >= self.began + self.timeout / 2
     }
 
-    pub(crate) fn is_over(&self) -> bool {
-        Instant::now() >= self.until
+    pub(crate) fn is_over(&self, now: Duration) -> bool {
+        now >= self.began + self.timeout
     }
 
-    pub(crate) async fn wait(&mut self) {
-        let left = self.until.saturating_duration_since(Instant::now());
-        tokio::time::sleep(self.next.min(left)).await;
-        self.next = (self.next * 2).min(LONGEST_PAUSE);
+    /// How long to pause now; longer the next time.
+    pub(crate) fn next_pause(&mut self, now: Duration) -> Duration {
+        let left = (self.began + self.timeout).saturating_sub(now);
+        let pause = self.pause.min(left);
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        pause
     }
 }
 

@@ -18,8 +18,9 @@ use scangap_model::{
 use serde_json::{Value, json};
 
 use crate::access::Access;
-use crate::error::Stop;
+use crate::error::ApplyError;
 use crate::pages::pages;
+use crate::report::resync::describe;
 use crate::step_report::Taken;
 use scangap_plan::Resync;
 use scangap_plan::hash::scanning_sha256;
@@ -42,9 +43,28 @@ pub(crate) struct Saved {
     pub(crate) scanning_sha256: String,
 }
 
-/// Saves one cell into a new folder.
-pub(crate) async fn save(access: &Access, step: &Resync, folder: &Path, now: Timestamp) -> Result<Saved, Stop> {
-    let failed = |why: String| Stop::Backup { step: step.id.clone(), why };
+impl Saved {
+    /// Whether it is what the plan said: more than that is not deleted.
+    pub(crate) fn fits(&self, step: &Resync) -> Result<(), ApplyError> {
+        if self.scanning_sha256 != step.scanning_sha256 {
+            let what = "its scanning configuration is not the one that the plan saw";
+            return Err(ApplyError::Stale(vec![describe(step, what)]));
+        }
+        let grew = |what, planned, now| Err(ApplyError::LossesGrew { step: step.id.clone(), what, planned, now });
+        let not_rescanned = self.losses.not_rescanned.len() as u64;
+        if self.losses.findings > step.findings {
+            grew("findings", step.findings, self.losses.findings)
+        } else if not_rescanned > step.images_not_rescanned {
+            grew("images that lose coverage", step.images_not_rescanned, not_rescanned)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Saves one registry into a new folder.
+pub(crate) async fn save(access: &Access, step: &Resync, folder: &Path, now: Timestamp) -> Result<Saved, ApplyError> {
+    let failed = |why: String| ApplyError::Backup { step: step.id.clone(), why };
     let of_call = |error: CallError| failed(error.to_string());
     let of_file = |error: io::Error| failed(error.to_string());
     fs_err::create_dir_all(folder).map_err(of_file)?;
@@ -362,7 +382,7 @@ pub(crate) struct Kept {
 }
 
 /// Compares what was saved with what is there now.
-pub(crate) async fn taken(access: &Access, step: &Resync, folder: &Path) -> Result<(Taken, Kept), String> {
+pub(crate) async fn compare(access: &Access, step: &Resync, folder: &Path) -> Result<(Taken, Kept), String> {
     let from = access.reader(step.toggled_from, &step.region);
     let mut here: BTreeSet<String> = BTreeSet::new();
     let call = || access.call(Api::ListFindings);
@@ -418,9 +438,9 @@ pub(crate) async fn taken(access: &Access, step: &Resync, folder: &Path) -> Resu
     Ok((taken, kept))
 }
 
-/// A name for the folder of a cell's backup that no earlier one has.
-pub(crate) fn folder_name(step: &Resync, now: Timestamp) -> String {
-    format!("{}-{}-{}", step.account, step.region, now.strftime("%Y%m%dT%H%M%S%fZ"))
+/// A folder for a registry's backup that no earlier one has, below the journal's folder.
+pub(crate) fn name(step: &Resync, now: Timestamp) -> String {
+    format!("backup/{}-{}-{}", step.account, step.region, now.strftime("%Y%m%dT%H%M%S%fZ"))
 }
 
 #[cfg(test)]

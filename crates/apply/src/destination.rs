@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use scangap_aws::write::ReportDestination;
 use scangap_model::{Allowance, Arn, Partition, RegionName};
 use scangap_plan::PlanDocument;
-use serde_json::{Value, json};
+
+use crate::journal::ReportPlace;
 
 const REGION: &str = "{region}";
 
@@ -54,14 +55,13 @@ impl FindingsReports {
         Ok(reports)
     }
 
-    /// For the journal, from which whoever resumes reads it.
-    pub(crate) fn journaled(&self) -> Value {
-        json!({"to": self.place, "key": self.kms_key_arn})
+    /// For the journal, from which a resume reads it.
+    pub(crate) fn journaled(&self) -> ReportPlace {
+        ReportPlace { to: self.place.clone(), key: self.kms_key_arn.clone() }
     }
 
-    pub(crate) fn from_journal(value: &Value) -> Option<Self> {
-        let text = |name| value.get(name).and_then(Value::as_str);
-        Self::parse(text("to")?, text("key")?).ok()
+    pub(crate) fn from_journal(place: &ReportPlace) -> Option<Self> {
+        Self::parse(&place.to, &place.key).ok()
     }
 
     pub(crate) fn of(&self, region: &RegionName) -> Result<ReportDestination, FindingsReportsError> {

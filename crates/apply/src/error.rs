@@ -10,7 +10,7 @@ use crate::destination::FindingsReportsError;
 use crate::journal::JournalError;
 
 #[derive(Debug, thiserror::Error)]
-pub enum Stop {
+pub enum ApplyError {
     #[error("the plan is stale: {}", .0.join("; "))]
     Stale(Vec<String>),
     #[error("account {account} is on the blocklist, which always wins: {step} is not done")]
@@ -18,7 +18,7 @@ pub enum Stop {
     #[error("the plan is of organization `{expected}`, and the credentials are of `{found}`")]
     OtherOrganization { expected: String, found: String },
     #[error("the plan is {}, and the endpoint is {}", if *.plan_is_simulated { "simulated" } else { "real" }, if *.plan_is_simulated { "AWS's" } else { "not AWS's" })]
-    Crossed { plan_is_simulated: bool },
+    EndpointMismatch { plan_is_simulated: bool },
     #[error(
         "the plan is of an organization that could not be described when it was audited: nobody can see that it is this one"
     )]
@@ -32,7 +32,7 @@ pub enum Stop {
     #[error("no role could be assumed in account {account} (tried: {roles})")]
     Role { account: AccountId, roles: String, source: CallError },
     #[error("{step}: {why}")]
-    KeptOut { step: String, why: String },
+    WriteRoleDenied { step: String, why: String },
     #[error("{step}: it needs {} first, which cannot be made: without it images that are scanned would not be scanned again", .first.join(", "))]
     NeedsFirst { step: String, first: Vec<String> },
     #[error("the role in account {expected} is of account {found}")]
@@ -50,38 +50,43 @@ pub enum Stop {
     #[error(
         "{step}: ECR scanning of account {account} in {region} stays on: nothing shows that it could be turned on again"
     )]
-    NotProven { step: String, account: AccountId, region: RegionName, source: Box<Stop> },
+    EnableNotVerified { step: String, account: AccountId, region: RegionName, source: Box<ApplyError> },
     #[error("{step}: {what} did not come to an end")]
     Call { step: String, what: String, source: CallError },
     #[error("{step}: ECR scanning of account {account} in {region} is {status}, and not {wanted} in time")]
-    Slow { step: String, account: AccountId, region: RegionName, status: String, wanted: &'static str },
+    Timeout { step: String, account: AccountId, region: RegionName, status: String, wanted: &'static str },
     #[error("{step}: {what}")]
-    Surprise { step: String, what: String },
+    UnexpectedState { step: String, what: String },
     #[error(transparent)]
     FindingsReports(FindingsReportsError),
     #[error("{step}: its disable had no answer, and may come through until {until:.0}")]
-    MayComeThrough { step: String, until: Timestamp },
+    DisablePending { step: String, until: Timestamp },
     #[error("what was open was brought back, and nothing else was done")]
-    OnlyBroughtBack,
+    OnlyReenabled,
     #[error("it was interrupted")]
     Interrupted,
     #[error("an earlier apply, or one that is running, may have left {0} without ECR scanning")]
-    InTheWay(String),
+    RegistryInUse(String),
     #[error("an apply of this plan was begun before: {0}")]
     Begun(PathBuf),
     #[error("there is nothing to resume: no apply of this plan was begun in `{0}`")]
     NothingToResume(PathBuf),
     #[error("later commands could not be told of what it may leave open, so nothing is changed: {0}")]
-    NotRemembered(String),
+    NotRecorded(String),
     #[error(transparent)]
     Journal(#[from] JournalError),
 }
 
-impl Stop {
+impl ApplyError {
+    /// Whether the same may succeed another time.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self, Self::Call { source, .. } if source.may_pass())
+    }
+
     /// The step that cannot be made, of those that are known before anything is begun.
     pub fn step(&self) -> Option<&str> {
         match self {
-            Self::KeptOut { step, .. } | Self::NeedsFirst { step, .. } => Some(step),
+            Self::WriteRoleDenied { step, .. } | Self::NeedsFirst { step, .. } => Some(step),
             _ => None,
         }
     }

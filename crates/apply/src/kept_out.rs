@@ -10,9 +10,11 @@ use scangap_model::{
 use scangap_policy::{Organization, Request, RoleIdentity, Tags};
 
 use crate::context::Executor;
-use crate::error::Stop;
-use crate::journal::{Progress, Told};
-use crate::repair::{Standing, standing};
+use crate::error::ApplyError;
+use crate::journal::JournalState;
+use crate::progress::Progress;
+use crate::protocol::repair::PolicyNow;
+use crate::repair::policy_now;
 use scangap_plan::Repair;
 use scangap_plan::hash::sha256;
 use scangap_plan::in_words;
@@ -20,12 +22,12 @@ use scangap_plan::in_words;
 impl Executor<'_> {
     /// The steps that the write role is denied, each with the reason, and the re-syncs that need one of them. What only may be
     /// denied is tried.
-    pub(crate) async fn kept_out(&self, told: &Told) -> Result<Vec<Stop>, Stop> {
+    pub(crate) async fn kept_out(&self, state: &JournalState) -> Result<Vec<ApplyError>, ApplyError> {
         let mut registries: BTreeMap<(AccountId, RegionName), Registry> = BTreeMap::new();
         let mut kept_out = Vec::new();
-        for step in self.plan.repairs.iter().filter(|step| told.progress(&step.id) != Progress::Done) {
+        for step in self.plan.repairs.iter().filter(|step| state.progress(&step.id) != Progress::Done) {
             // A policy that is already repaired needs no write, and one that changed since the plan stops the apply at its check.
-            if standing(self, step).await? != Standing::AsPlanned {
+            if policy_now(self, step).await?.0 != PolicyNow::AsPlanned {
                 continue;
             }
             let cell = (step.account, step.region.clone());
@@ -33,15 +35,15 @@ impl Executor<'_> {
                 registries.insert(cell.clone(), self.registry(step).await);
             }
             if let Some(why) = registries.get(&cell).and_then(|registry| self.why_kept_out(step, registry)) {
-                kept_out.push(Stop::KeptOut { step: step.id.clone(), why });
+                kept_out.push(ApplyError::WriteRoleDenied { step: step.id.clone(), why });
             }
         }
         let out: Vec<String> = kept_out.iter().filter_map(|stop| stop.step().map(str::to_owned)).collect();
         // One that was begun goes on: it was begun with what it needed.
-        for step in self.plan.resyncs.iter().filter(|step| told.progress(&step.id) < Progress::Disabling) {
+        for step in self.plan.resyncs.iter().filter(|step| state.progress(&step.id) < Progress::Disabling) {
             let first: Vec<String> = step.needs_first.iter().filter(|id| out.contains(id)).cloned().collect();
             if !first.is_empty() {
-                kept_out.push(Stop::NeedsFirst { step: step.id.clone(), first });
+                kept_out.push(ApplyError::NeedsFirst { step: step.id.clone(), first });
             }
         }
         Ok(kept_out)

@@ -4,10 +4,11 @@
 mod access;
 mod backoff;
 mod backup;
-mod cell;
 mod closing;
 mod context;
+mod coverage;
 mod destination;
+mod driver;
 mod error;
 mod events;
 mod findings_report;
@@ -16,18 +17,24 @@ mod kept_out;
 mod options;
 mod outcome;
 mod pages;
+mod preconditions;
+mod progress;
+mod protocol;
 mod repair;
 mod report;
 mod run;
-mod saving;
 mod step_report;
 
 pub use closing::{AppliedStep, AppliedSummary, applied_summary};
 pub use destination::{FindingsReports, FindingsReportsError};
-pub use error::Stop;
+pub use error::ApplyError;
 pub use events::{ApplyEvent, Listener};
-pub use journal::{JOURNAL, JournalError, Progress, Still, Told, hold_still, journal_name, read_journal};
+pub use journal::{
+    JOURNAL, JournalError, JournalReadLock, JournalState, StepState, journal_name, lock_shared, read_journal,
+};
 pub use options::{ApplyOptions, Roles};
 pub use outcome::{LeftDisabled, Outcome};
+pub use progress::{Progress, STATES, State};
+pub use protocol::position::positions;
 pub use run::{apply, back_up};
 pub use step_report::{StepReport, Taken};

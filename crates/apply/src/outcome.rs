@@ -5,8 +5,9 @@ use scangap_aws::Identity;
 use scangap_model::{AccountId, RegionName};
 use scangap_plan::{PlanDocument, Resync};
 
-use crate::error::Stop;
-use crate::journal::{Progress, Told};
+use crate::error::ApplyError;
+use crate::journal::JournalState;
+use crate::progress::Progress;
 use crate::report::{repair, resync};
 use crate::step_report::StepReport;
 
@@ -21,9 +22,9 @@ pub struct Outcome {
     pub left: usize,
     /// Whether anything may have been changed, by this run or an earlier one.
     pub begun: bool,
-    pub stopped: Option<Stop>,
+    pub stopped: Option<ApplyError>,
     /// Why accounts could not be opened: their steps were not made.
-    pub refused: Vec<Stop>,
+    pub refused: Vec<ApplyError>,
     pub left_disabled: Vec<LeftDisabled>,
 }
 
@@ -63,23 +64,35 @@ impl Outcome {
         self.steps.iter().filter(|step| step.finished).count()
     }
 
-    /// What was done before this run belongs to the report too. What is open, the journal says.
-    /// `told`: `None` where it cannot be read any more, so that nothing is known to be back.
-    pub(crate) fn end(&mut self, plan: &PlanDocument, told: Option<Told>, stopped: Option<Stop>, now: Timestamp) {
-        let unread = told.is_none();
-        let told = &told.unwrap_or_default();
+    /// What was done before this run belongs to the report too. What is open, the journal says. `readable`: whether later
+    /// commands can read it; where they cannot, nothing is known to be back.
+    pub(crate) fn end(
+        &mut self,
+        plan: &PlanDocument,
+        state: &JournalState,
+        readable: bool,
+        stopped: Option<ApplyError>,
+        now: Timestamp,
+    ) {
         let here = |id: &str| self.steps.iter().any(|step| step.id == id);
-        let done = |id: &str| told.progress(id) == Progress::Done && !here(id);
+        let done = |id: &str| state.progress(id) == Progress::Done && !here(id);
         let repairs = plan.repairs.iter().filter(|step| done(&step.id)).map(repair::done_before);
-        let resyncs = plan.resyncs.iter().filter(|step| done(&step.id)).map(|step| resync::done_before(step, told));
-        let not_finished =
-            plan.resyncs.iter().filter(|step| !here(&step.id)).filter_map(|step| resync::not_finished(step, told));
+        let resyncs = plan
+            .resyncs
+            .iter()
+            .filter(|step| done(&step.id))
+            .map(|step| resync::done_before(step, &state.step(&step.id)));
+        let not_finished = plan
+            .resyncs
+            .iter()
+            .filter(|step| !here(&step.id))
+            .filter_map(|step| resync::not_finished(step, &state.step(&step.id)));
         let before: Vec<StepReport> = repairs.chain(resyncs).chain(not_finished).collect();
         self.steps.extend(before);
         self.steps.sort_by(|a, b| a.id.cmp(&b.id));
         self.left = plan.steps() - self.done();
-        self.begun = unread || told.lines > 0;
-        let open = |step: &&Resync| unread || told.progress(&step.id).is_open();
+        self.begun = !readable || state.lines > 0;
+        let open = |step: &&Resync| !readable || state.progress(&step.id).is_open();
         self.left_disabled = plan.resyncs.iter().filter(open).map(LeftDisabled::of).collect();
         self.stopped = stopped;
         self.ended_at = now;

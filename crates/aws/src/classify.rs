@@ -21,6 +21,18 @@ pub struct CallError {
 }
 
 impl CallError {
+    /// Whether the same call may succeed another time.
+    pub fn may_pass(&self) -> bool {
+        matches!(
+            self.kind,
+            GapKind::Throttled
+                | GapKind::Timeout
+                | GapKind::Connection
+                | GapKind::ServerError
+                | GapKind::MalformedAnswer
+        )
+    }
+
     pub fn at(self, account: Option<AccountId>, region: Option<&RegionName>, resource: impl Into<String>) -> Gap {
         let in_a_region = region.is_some();
         let gap = Gap {

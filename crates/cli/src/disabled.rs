@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
-use scangap_apply::{JOURNAL, LeftDisabled, Told, hold_still, journal_name, read_journal};
+use scangap_apply::{JOURNAL, JournalState, LeftDisabled, journal_name, lock_shared, read_journal};
 use scangap_model::{AccountId, RegionName, Tone, sanitize};
 use scangap_plan::{PlanDocument, Resync};
 use scangap_report::write_atomically;
@@ -101,7 +101,7 @@ impl Marker {
     }
 
     /// What the journal says; `None` where it cannot tell: it is gone, or another's, or was begun anew.
-    fn told(&self) -> Option<Told> {
+    fn told(&self) -> Option<JournalState> {
         let told = read_journal(&self.journal).ok().flatten()?;
         (told.plan_sha256.as_ref() == Some(&self.plan_sha256)).then_some(told)
     }
@@ -201,7 +201,7 @@ pub(crate) fn in_the_way(plan: &PlanDocument, journal_folder: &Path) -> Option<S
         if is_own || marker.simulated != plan.simulated {
             return None;
         }
-        let open = match hold_still(&marker.journal) {
+        let open = match lock_shared(&marker.journal) {
             Ok(None) => marker.cells.iter().collect(),
             _ => marker.open().0,
         };
@@ -239,7 +239,7 @@ fn look(say: &dyn Fn(&str, Tone)) -> bool {
             continue;
         };
         // Nobody begins while we look; one that is gone cannot be held.
-        let still = hold_still(&marker.journal);
+        let still = lock_shared(&marker.journal);
         let (open, mut known) = marker.open();
         if matches!(still, Ok(None)) {
             // One that is at work brings its cells back itself.

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use scangap_apply::Stop;
+use scangap_apply::ApplyError;
 use scangap_aws::{ConnectError, SettingError};
 use scangap_collect::CollectError;
 use scangap_model::{Gap, GapKind};
@@ -86,13 +86,13 @@ pub(crate) enum CliError {
     #[error("the plan cannot be applied")]
     Document(#[source] DocumentError),
     #[error("the plan was not applied to its end")]
-    Apply(#[source] Box<Stop>),
+    Apply(#[source] Box<ApplyError>),
     #[error("the plan was not applied: nothing was changed")]
-    NotApplicable(#[source] Box<Stop>),
+    NotApplicable(#[source] Box<ApplyError>),
     #[error("what the plan would delete could not be saved")]
-    NotSaved(#[source] Box<Stop>),
+    NotSaved(#[source] Box<ApplyError>),
     #[error("not every cell is known to be scanned again")]
-    LeftDisabled(#[source] Box<Stop>),
+    LeftDisabled(#[source] Box<ApplyError>),
     #[error("`{given}` is not `{expected}`: nothing was changed")]
     NotConfirmed { given: String, expected: String },
     #[error("the plan deletes {lost} findings, and not {given}: nothing was changed")]
@@ -286,7 +286,7 @@ impl CliError {
             Self::NotApplicable(stop) => stopped::hint(stop, "run it again"),
             Self::NotSaved(stop) => stopped::hint(stop, "make the plan again in another folder"),
             Self::LeftDisabled(stop) => match &**stop {
-                Stop::MayComeThrough { .. } => "run it again then, with --bring-back".to_owned(),
+                ApplyError::DisablePending { .. } => "run it again then, with --bring-back".to_owned(),
                 _ => "run it with --bring-back, or the commands below by hand".to_owned(),
             },
             Self::NotConfirmed { .. } => "type it, or give it with --confirm and --accept-history-loss, exactly as it is asked for".to_owned(),

@@ -2,17 +2,18 @@
 
 use scangap_plan::Resync;
 
-use crate::journal::{Progress, Told, UNANSWERED};
+use crate::journal::StepState;
+use crate::progress::Progress;
 use crate::step_report::{StepReport, Taken};
 
 pub(crate) fn report(
     step: &Resync,
-    told: &Told,
+    state: &StepState,
     result: String,
     not_refreshed: Vec<String>,
     taken: Option<Taken>,
 ) -> StepReport {
-    let backup = told.detail(&step.id, "backup").zip(told.detail(&step.id, "manifest_sha256"));
+    let backup = state.backup.as_ref().zip(state.manifest_sha256.as_ref());
     let backup = backup.map(|(folder, manifest)| format!("{folder} (manifest.json: sha256 {manifest})"));
     StepReport {
         id: step.id.clone(),
@@ -23,7 +24,7 @@ pub(crate) fn report(
         result,
         finished: true,
         not_refreshed,
-        saved: backup.into_iter().chain(told.detail(&step.id, "findings_report")).collect(),
+        saved: backup.into_iter().chain(state.findings_report.clone()).collect(),
         before_sha256: step.scanning_sha256.clone(),
         after_sha256: step.scanning_sha256.clone(),
         predicted: Some(Taken { findings: step.findings, images_not_rescanned: step.images_not_rescanned }),
@@ -32,8 +33,8 @@ pub(crate) fn report(
 }
 
 /// Of a cell that is done.
-pub(crate) fn done(step: &Resync, told: &Told, not_refreshed: Vec<String>, taken: Option<Taken>) -> StepReport {
-    let how = if told.is_so(&step.id, UNANSWERED) {
+pub(crate) fn done(step: &Resync, state: &StepState, not_refreshed: Vec<String>, taken: Option<Taken>) -> StepReport {
+    let how = if state.unanswered {
         "on, with its configuration; nobody knows whether it was off: its disable had no answer"
     } else {
         "re-synced"
@@ -42,39 +43,38 @@ pub(crate) fn done(step: &Resync, told: &Told, not_refreshed: Vec<String>, taken
         [] => format!("{how}: no repository says ACCESS_DENIED any more"),
         names => format!("{how}; not refreshed yet: {}", names.join(", ")),
     };
-    report(step, told, result, not_refreshed, taken)
+    report(step, state, result, not_refreshed, taken)
 }
 
-fn taken_before(step: &Resync, told: &Told) -> Option<Taken> {
-    let number = |name| told.number(&step.id, name);
-    let taken = number("findings_taken").zip(number("images_not_rescanned"));
-    taken.map(|(findings, images_not_rescanned)| Taken { findings, images_not_rescanned })
+fn lost_before(state: &StepState) -> Option<Taken> {
+    let lost = state.findings_lost.zip(state.images_not_rescanned);
+    lost.map(|(findings, images_not_rescanned)| Taken { findings, images_not_rescanned })
 }
 
 /// Of a cell that an earlier run has done.
-pub(crate) fn done_before(step: &Resync, told: &Told) -> StepReport {
-    let report = done(step, told, told.texts(&step.id, "not_refreshed"), taken_before(step, told));
+pub(crate) fn done_before(step: &Resync, state: &StepState) -> StepReport {
+    let report = done(step, state, state.not_refreshed.clone(), lost_before(state));
     StepReport { result: format!("done before: {}", report.result), ..report }
 }
 
 /// Of a step that was left out before anything was begun.
-pub(crate) fn not_made(step: &Resync, told: &Told, why: &str) -> StepReport {
-    let report = report(step, told, format!("not made: {why}"), step.repositories.clone(), None);
+pub(crate) fn not_made(step: &Resync, state: &StepState, why: &str) -> StepReport {
+    let report = report(step, state, format!("not made: {why}"), step.repositories.clone(), None);
     StepReport { finished: false, ..report }
 }
 
 /// Of a cell whose disable was called and that did not come to its end: what it lost is lost all the same.
-pub(crate) fn not_finished(step: &Resync, told: &Told) -> Option<StepReport> {
-    let result = match told.progress(&step.id) {
+pub(crate) fn not_finished(step: &Resync, state: &StepState) -> Option<StepReport> {
+    let result = match state.progress() {
         Progress::Trying => "not finished: it was not turned off; its scanning configuration may be another",
         progress if progress.is_open() => "not finished: it may be without scanning, or without its configuration",
-        Progress::Restored if told.is_so(&step.id, UNANSWERED) => {
+        Progress::Restored if state.unanswered => {
             "not finished: it is on, with its configuration; nobody knows whether it was off: its disable had no answer"
         }
         Progress::Restored => "not finished: it was turned off, and is on again with its configuration",
         _ => return None,
     };
-    let report = report(step, told, result.to_owned(), step.repositories.clone(), taken_before(step, told));
+    let report = report(step, state, result.to_owned(), step.repositories.clone(), lost_before(state));
     Some(StepReport { finished: false, ..report })
 }
 

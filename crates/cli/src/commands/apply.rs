@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use scangap_apply::{
-    ApplyEvent, ApplyOptions, FindingsReports, JOURNAL, Outcome, Progress, Roles, Stop, apply, back_up, read_journal,
+    ApplyError, ApplyEvent, ApplyOptions, FindingsReports, JOURNAL, Outcome, Progress, Roles, apply, back_up,
+    read_journal,
 };
 use scangap_aws::{Call, ConnectOptions, Connection};
 use scangap_model::{Api, Tone, sanitize};
@@ -98,7 +99,7 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
 }
 
 /// What of the plan cannot be made, as far as that shows before anything is changed. Each step was told of by itself.
-fn cannot_be_made(refused: &[Stop]) -> String {
+fn cannot_be_made(refused: &[ApplyError]) -> String {
     let kept_out = refused.iter().filter(|stop| stop.step().is_some()).count();
     let mut text = String::new();
     if let accounts @ 1.. = refused.len() - kept_out {
@@ -116,7 +117,7 @@ fn cannot_be_made(refused: &[Stop]) -> String {
 /// Whether an apply of the plan came to its end, with nothing left open.
 fn is_finished(plan: &PlanDocument) -> Result<bool, CliError> {
     let journal = read_journal(&plan.folder.join(JOURNAL));
-    let journal = journal.map_err(|error| CliError::NotApplicable(Box::new(Stop::Journal(error))))?;
+    let journal = journal.map_err(|error| CliError::NotApplicable(Box::new(ApplyError::Journal(error))))?;
     let Some(journal) = journal.filter(|journal| journal.plan_sha256.as_ref() == Some(&plan.plan_sha256)) else {
         return Ok(false);
     };
@@ -139,7 +140,7 @@ fn findings_reports(command: &Apply) -> Result<Option<FindingsReports>, CliError
     let Some(place) = &command.findings_report else { return Ok(None) };
     let key = command.findings_report_key.as_deref().unwrap_or_default();
     let parsed = FindingsReports::parse(place, key).map(Some);
-    parsed.map_err(|why| CliError::NotApplicable(Box::new(Stop::FindingsReports(why))))
+    parsed.map_err(|why| CliError::NotApplicable(Box::new(ApplyError::FindingsReports(why))))
 }
 
 fn introduce(plan: &PlanDocument, global: &Global) {
@@ -234,7 +235,7 @@ fn ask(question: &str) -> Result<String, CliError> {
     drop(listening);
     // Whoever still reads is not waited for.
     runtime.shutdown_background();
-    answer.ok_or_else(|| CliError::NotApplicable(Box::new(Stop::Interrupted)))
+    answer.ok_or_else(|| CliError::NotApplicable(Box::new(ApplyError::Interrupted)))
 }
 
 /// The executor, with somebody to listen and a way to interrupt it.
@@ -321,7 +322,7 @@ fn close(plan: &PlanDocument, outcome: Outcome, folder: &Path, global: &Global) 
     disabled::say_what_is_not_remembered(&outcome.left_disabled);
     // Why it stopped is told first: that the report could not be written may have the same cause.
     let written = match (written, &outcome.stopped) {
-        (Err(error), Some(stop)) if !matches!(stop, Stop::OnlyBroughtBack) => {
+        (Err(error), Some(stop)) if !matches!(stop, ApplyError::OnlyReenabled) => {
             terminal::note(&terminal::paint(&sanitize(&format!("error: {error}")), Tone::Bad));
             Ok(())
         }
@@ -331,8 +332,8 @@ fn close(plan: &PlanDocument, outcome: Outcome, folder: &Path, global: &Global) 
     match outcome.stopped {
         // The cells are named with what brings them back by every command, this one too.
         Some(stop) if !outcome.left_disabled.is_empty() => Err(CliError::LeftDisabled(Box::new(stop))),
-        Some(Stop::Interrupted) => Ok(Exit::Interrupted),
-        Some(Stop::OnlyBroughtBack) => {
+        Some(ApplyError::Interrupted) => Ok(Exit::Interrupted),
+        Some(ApplyError::OnlyReenabled) => {
             terminal::out("Nothing is open: every cell of the plan is on, with its scanning configuration.\n");
             Ok(Exit::Finished)
         }

@@ -1,30 +1,26 @@
-//! Before anything is turned off: whether everything is as it was planned, and whether it may be turned on again.
+//! Before anything is turned off: whether everything is as it was planned.
 
 use scangap_aws::CallError;
 use scangap_aws::read::PolicyAnswer;
 use scangap_model::Api;
-use serde_json::json;
-
-use super::{Cell, ENABLED, ON_ALREADY};
-use crate::context::Executor;
-use crate::context::may_pass;
-use crate::error::Stop;
-use crate::events::ApplyEvent;
-use crate::journal::Progress;
-use crate::pages::pages;
-use crate::report::resync::describe;
-use scangap_plan::Resync;
 use scangap_plan::hash::{canonical_sha256, scanning_sha256};
-use scangap_plan::inspector_policy_governs;
+use scangap_plan::{Resync, inspector_policy_governs};
+
+use crate::context::Executor;
+use crate::coverage::coverage;
+use crate::error::ApplyError;
+use crate::pages::pages;
+
+pub(crate) const ENABLED: &str = "ENABLED";
 
 /// What differs from what the plan saw, in words. Empty: nothing.
-pub(crate) async fn stale(executor: &Executor<'_>, step: &Resync) -> Result<Vec<String>, Stop> {
+pub(crate) async fn stale(executor: &Executor<'_>, step: &Resync) -> Result<Vec<String>, ApplyError> {
     let access = &executor.access;
     let own = access.reader(step.account, &step.region);
     let from = access.reader(step.toggled_from, &step.region);
     let failed = |what: &str| {
         let what = what.to_owned();
-        move |source: CallError| Stop::Call { step: step.id.clone(), what, source }
+        move |source: CallError| ApplyError::Call { step: step.id.clone(), what, source }
     };
     let mut differences = Vec::new();
     let statuses = executor
@@ -97,72 +93,15 @@ pub(crate) async fn stale(executor: &Executor<'_>, step: &Resync) -> Result<Vec<
         permitted.extend(more);
         Ok(())
     };
-    let surprise = |what| Stop::Surprise { step: step.id.clone(), what };
+    let surprise = |what| ApplyError::UnexpectedState { step: step.id.clone(), what };
     pages(Api::ListAccountPermissions, page, take).await.map_err(surprise)?;
     for needed in ["DISABLE_SCANNING", "ENABLE_SCANNING"] {
         if !permitted.iter().any(|has| has == needed) {
             differences.push(format!("Inspector does not let account {} {needed} any more", step.toggled_from));
         }
     }
-    if differences.is_empty() && Cell::new(executor, step)?.coverage().await?.denied.is_empty() {
+    if differences.is_empty() && !coverage(executor, step).await?.is_denied() {
         differences.push("no repository of it says ACCESS_DENIED any more: it refreshed by itself".to_owned());
     }
     Ok(differences)
-}
-
-/// Before anything is turned off.
-pub(crate) async fn prove(executor: &Executor<'_>, step: &Resync) -> Result<(), Stop> {
-    let mut cell = Cell::new(executor, step)?;
-    let proven = cell.prove().await.map_err(|why| match why {
-        Stop::Stale(_) | Stop::Interrupted | Stop::Journal(_) => why,
-        why => {
-            let (account, region) = (step.account, step.region.clone());
-            Stop::NotProven { step: step.id.clone(), account, region, source: Box::new(why) }
-        }
-    });
-    // Whatever came of it, also where nobody knows.
-    if cell.progress == Progress::Trying {
-        cell.as_before_the_trial().await?;
-    }
-    proven?;
-    executor.tell(ApplyEvent::Proven { step: step.id.clone() });
-    Ok(())
-}
-
-impl Cell<'_> {
-    /// AWS has no dry run of Enable. Asked for where scanning is on, it changes nothing: it is refused as `ALREADY_ENABLED`, or
-    /// accepted; and whoever may not, or whose organization does not let, hears it now and not with the cell turned off.
-    async fn prove(&mut self) -> Result<(), Stop> {
-        let writer = self.executor.writer(&self.step.id, self.step.toggled_from, &self.step.region)?;
-        let mut waits = self.executor.waits();
-        loop {
-            if self.executor.cancel.is_cancelled() {
-                return Err(Stop::Interrupted);
-            }
-            let status = self.read_status().await?;
-            if status != ENABLED {
-                let what = format!("ECR scanning is {status}, and not {ENABLED}");
-                return Err(Stop::Stale(vec![describe(self.step, &what)]));
-            }
-            self.note(Progress::Trying, &[("call", json!("inspector2:Enable"))]).await?;
-            let call = self.executor.access.call(Api::Enable);
-            match writer.enable(&call, self.step.account, &self.executor.token(&self.step.id)).await {
-                Ok(None) => return self.wait_for(ENABLED).await,
-                Ok(Some(refusal)) if ON_ALREADY.contains(&refusal.code.as_str()) => {
-                    return self.wait_for(ENABLED).await;
-                }
-                Ok(Some(refusal)) => return Err(self.refused("inspector2:Enable", refusal.code, refusal.message)),
-                Err(error) if may_pass(&error) && !waits.is_over() => waits.wait().await,
-                Err(error) => return Err(self.failed("inspector2:Enable")(error)),
-            }
-        }
-    }
-
-    /// AWS does not say what an enable writes: a scanning configuration that is another after the trial is put back at once.
-    pub(crate) async fn as_before_the_trial(&mut self) -> Result<(), Stop> {
-        if !self.is_restored().await? {
-            self.restore().await?;
-        }
-        self.note(Progress::BackedUp, &[("because", json!("its scanning configuration is as it was"))]).await
-    }
 }
