@@ -64,10 +64,10 @@ fn page() -> Result<String> {
     }
     writeln!(
         page,
-        "\n## Protocol of a re-sync\n\nEvery place that a re-sync may be at, what is done there, and what for.\n\n| place | does | what for |\n|---|---|---|"
+        "\n## Protocol of a re-sync\n\nEvery place that a re-sync may be at, what is done there, and what for.\n\n| place | stage | does | what for |\n|---|---|---|---|"
     )?;
-    for (name, action, what_for) in scangap_apply::positions() {
-        writeln!(page, "| {name} | {action} | {what_for} |")?;
+    for (name, stage, action, what_for) in scangap_apply::positions() {
+        writeln!(page, "| {name} | {stage} | {action} | {what_for} |")?;
     }
     writeln!(
         page,

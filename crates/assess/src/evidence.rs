@@ -82,9 +82,9 @@ pub fn verdict_with_policy(facts: &AuditFacts, repository: &RepositoryFacts, tex
         unasked = CellFacts::unasked(account, region.clone(), CellOutcome::NotReached);
         &unasked
     };
-    let registry =
+    let registry_policy =
         cell.registry_policy.known().and_then(|hash| Some((hash.clone(), facts.policies.get(hash)?.clone())));
-    let policies = policies::parse_all(&registry.into_iter().collect());
+    let policies = policies::parse_all(&registry_policy.into_iter().collect());
     let Ok(own) = PolicyDocument::parse(text) else { return Verdict::Unknown };
     let request = policies::request(facts, account, region, Some(&repository.name), &repository.tags, as_of);
     repository::judge(&policies, &Found::Document(&own), cell, &request, REPOSITORY_ACTIONS).verdict

@@ -168,7 +168,7 @@ pub(crate) fn judge(
     actions: &[Action],
 ) -> PolicyAssessment {
     let scope = policies::scope(cell);
-    let registry = match (&cell.registry_policy, scope) {
+    let registry_policy = match (&cell.registry_policy, scope) {
         (_, Scope::V1) => Found::None,
         (Asked::NotNeeded, _) => Found::Unread,
         (Asked::Answered(fact), _) => policies::find(policies, fact),
@@ -181,7 +181,7 @@ pub(crate) fn judge(
     let context = Context::new(request);
     for &action in actions {
         let mine = own.decide(action, &context);
-        let theirs = registry.decide(action, &context);
+        let theirs = registry_policy.decide(action, &context);
         let verdict = combine(mine.as_ref(), theirs.as_ref(), scope, &mut depends_on);
         if verdict == Verdict::Denied {
             denied_actions.push(action);
@@ -228,12 +228,12 @@ impl Found<'_> {
 
 fn combine(
     own: Option<&Decision>,
-    registry: Option<&Decision>,
+    registry_policy: Option<&Decision>,
     scope: Scope,
     depends_on: &mut BTreeSet<String>,
 ) -> Verdict {
     let own_verdict = own.map_or(Verdict::Unknown, |decision| decision.verdict);
-    let registry_verdict = match (registry.map_or(Verdict::Unknown, |decision| decision.verdict), scope) {
+    let registry_verdict = match (registry_policy.map_or(Verdict::Unknown, |decision| decision.verdict), scope) {
         // Only V2 would make a difference here, and whether it is V2 is not known.
         (Verdict::Denied | Verdict::Depends, Scope::Unknown) if own_verdict != Verdict::Denied => {
             depends_on.insert("REGISTRY_POLICY_SCOPE".to_owned());
@@ -241,7 +241,7 @@ fn combine(
         }
         (verdict, _) => verdict,
     };
-    for decision in [own, registry].into_iter().flatten() {
+    for decision in [own, registry_policy].into_iter().flatten() {
         depends_on.extend(decision.depends_on.iter().cloned());
     }
     Verdict::fold([own_verdict, registry_verdict])

@@ -35,8 +35,8 @@ pub fn write_access(
     cell: &CellFacts,
     texts: &BTreeMap<PolicyHash, String>,
 ) -> WriteAccess {
-    let registry = cell.registry_policy.known().and_then(|hash| Some((hash.clone(), texts.get(hash)?.clone())));
-    let policies = policies::parse_all(&registry.into_iter().collect());
+    let registry_policy = cell.registry_policy.known().and_then(|hash| Some((hash.clone(), texts.get(hash)?.clone())));
+    let policies = policies::parse_all(&registry_policy.into_iter().collect());
     let own = PolicyDocument::parse(own);
     let found = own.as_ref().map_or(Found::Unread, Found::Document);
     let judged = repository::judge(&policies, &found, cell, request, &[Action::SetRepositoryPolicy]);

@@ -400,13 +400,13 @@ impl FailOn {
     fn reached(&self, assessment: &Assessment) -> Exit {
         let counts = assessment.counts();
         let met = |diagnosis: &&Diagnosis| counts.contains_key(*diagnosis);
-        let registry = |verdict: Verdict| {
+        let registry_policies = |verdict: Verdict| {
             self.registry && assessment.cells.iter().any(|cell| cell.registry_verdict == Some(verdict))
         };
         let undecided = self.diagnoses.iter().filter(|d| **d == Diagnosis::Undecided).any(|d| met(&d))
-            || registry(Verdict::Depends);
-        let others =
-            self.diagnoses.iter().filter(|d| **d != Diagnosis::Undecided).any(|d| met(&d)) || registry(Verdict::Denied);
+            || registry_policies(Verdict::Depends);
+        let others = self.diagnoses.iter().filter(|d| **d != Diagnosis::Undecided).any(|d| met(&d))
+            || registry_policies(Verdict::Denied);
         match (others, undecided) {
             (true, _) => Exit::Reached,
             (false, true) => Exit::UndecidedReached,

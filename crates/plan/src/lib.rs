@@ -9,6 +9,7 @@ mod refusal;
 mod render;
 mod request;
 mod resync;
+mod stages;
 mod step;
 
 pub use file::{
@@ -21,4 +22,5 @@ pub use refusal::{Refusal, Refused};
 pub use render::{PlanFile, files, scan_rules};
 pub use request::{Collected, Source, Wishes};
 pub use resync::{ResyncStep, ScanningBefore};
+pub use stages::{STAGES, Stage, StageInfo};
 pub use step::{Counted, Losses, Plan, PolicyStep, Undecided, in_words};

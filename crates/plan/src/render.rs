@@ -1,5 +1,6 @@
 //! A plan as a folder: what a person reads, what a shell runs, what Terraform takes, and each policy before and after.
 
+mod by_hand;
 pub(crate) mod commands;
 mod runbook;
 mod script;

@@ -351,7 +351,7 @@ fn was_scanned_under_the_same_text(before: &RepositoryRow<'_>, after: &Repositor
         (&before.repository.policy, &after.repository.policy),
         (Observed::Known(was), Observed::Known(is)) if was == is
     );
-    let registry = |row: &RepositoryRow<'_>| row.cell.map(|cell| cell.registry_policy.known().cloned());
+    let registry_policy = |row: &RepositoryRow<'_>| row.cell.map(|cell| cell.registry_policy.known().cloned());
     let scanned = |row: &RepositoryRow<'_>| match &row.images {
         ImageCoverage::Counted(images) => images.scanned > 0,
         ImageCoverage::NotAsked | ImageCoverage::Gap(_) => false,
@@ -363,7 +363,7 @@ fn was_scanned_under_the_same_text(before: &RepositoryRow<'_>, after: &Repositor
     after.assessment.diagnosis == Diagnosis::Undecided
         && after.assessment.likely_cause.is_none()
         && same_text
-        && registry(before) == registry(after)
+        && registry_policy(before) == registry_policy(after)
         && (newest.is_some_and(|newest| newest > seen) || scanned(before))
 }
 

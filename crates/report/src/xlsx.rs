@@ -359,7 +359,7 @@ fn unmatched(material: &Material<'_>, carried: &CarriedNotes) -> io::Result<Vec<
     for row in material.input.repositories() {
         let arn = row?.repository.arn;
         if carried.holds(&arn) {
-            seen.insert(style::cell(&arn).into_owned());
+            seen.insert(style::cell_text(&arn).into_owned());
         }
     }
     Ok(carried.without(&seen).into_iter().map(|(arn, _)| arn.clone()).collect())

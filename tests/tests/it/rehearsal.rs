@@ -7,13 +7,11 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use scangap_simorg::Simulator;
-use scangap_simorg::scenario::FaultSpec;
-use scangap_tests::{Finished, Operator, Scangap, Simulated, venv_program};
+use scangap_tests::{Finished, Scangap, venv_program};
 use serde_json::{Value, json};
 
-use crate::apply::{ecr_status, mutations, scanning, stale_plan};
+use crate::apply::stale_plan;
 use crate::journey::BEFORE;
-use crate::plan::run_script;
 use crate::resync::{STALE_CELL, at, audit, snapshot, stale};
 
 fn json_of(call: &Finished) -> Value {
@@ -266,120 +264,4 @@ images = [{{ pushed_days_ago = 2, findings = 31, suppressed = 1 }}, {{ pushed_da
     assert_eq!(rules(), rules_before, "the registry's rules, byte for byte");
     let diff = run(0, &["diff", "runs/2/snapshot.db", "runs/3/snapshot.db"]);
     assert!(diff.stdout.contains("fixed 1"), "{}", diff.stdout);
-}
-
-fn script_env(lost: &str) -> [(&'static str, &str); 2] {
-    [("SCANGAP_CONFIRM", "o-testing"), ("SCANGAP_ACCEPT_HISTORY_LOSS", lost)]
-}
-
-/// What is left in an organization, and what was called to get there.
-fn traces(simulator: &Simulated) -> Value {
-    let calls = simulator.mutating_calls().into_iter().map(|call| {
-        let account = call.account.map(|id| id.to_string()).unwrap_or_default();
-        json!([call.operation, account, call.region])
-    });
-    json!({
-        "calls": calls.collect::<Vec<_>>(),
-        "scanning": scanning(simulator),
-        "status": ecr_status(simulator),
-        "losses": simulator.losses(),
-    })
-}
-
-#[test]
-fn the_script_re_syncs_as_apply_does_and_stops_where_it_would() {
-    let checked = |plan: &crate::apply::Planned| {
-        let shellcheck = Command::new(venv_program("shellcheck"))
-            .arg(plan.folder.join("plan.sh"))
-            .output()
-            .expect("shellcheck runs");
-        assert!(shellcheck.status.success(), "{}", String::from_utf8_lossy(&shellcheck.stdout));
-    };
-    let by_apply = stale("", STALE_CELL, "");
-    assert_eq!(stale_plan(&by_apply).consented(&by_apply, &[]).code, 0);
-    let by_script = stale("", STALE_CELL, "");
-    let plan = stale_plan(&by_script);
-    checked(&plan);
-    let fails = |more: &[(&str, &str)], why: &str| {
-        let output = run_script(&plan.folder, &by_script, more);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success() && said.contains(why), "{said}");
-        assert_eq!(by_script.mutating_calls(), [], "{why}: nothing is changed");
-    };
-    fails(&[("SCANGAP_CONFIRM", "o-testing")], "DELETES 128 findings for good");
-    fails(
-        &[("SCANGAP_CONFIRM", "o-testing")],
-        "set SCANGAP_ACCEPT_HISTORY_LOSS to the number of findings that will be lost, 128",
-    );
-    fails(&script_env("127"), "that is not 128");
-    let output = run_script(&plan.folder, &by_script, &script_env("128"));
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(traces(&by_script), traces(&by_apply), "the same calls to the same end");
-    assert_eq!(audit(&by_script).expect_code(0).diagnosis("app"), "covered");
-    // Everything that was deleted is saved.
-    let saved = fs_err::read_to_string(plan.folder.join("backup/plan-sh-333333333333-eu-west-1/findings.json"))
-        .expect("a backup");
-    let saved: Value = serde_json::from_str(&saved).expect("JSON");
-    assert_eq!(saved["findings"].as_array().map(Vec::len), Some(128));
-    // Done is done, and there is no way back for a re-sync.
-    let again = run_script(&plan.folder, &by_script, &script_env("128"));
-    assert!(again.status.success() && String::from_utf8_lossy(&again.stdout).contains("already done"));
-    assert_eq!(mutations(&by_script).len(), 3);
-}
-
-#[test]
-fn the_script_stops_at_a_world_that_moved_and_goes_on_where_it_was_stopped() {
-    let moved = |change: &dyn Fn(&Operator<'_>), why: &str| {
-        let simulator = stale("", STALE_CELL, "");
-        let plan = stale_plan(&simulator);
-        change(&Operator::of(&simulator, "333333333333", "eu-west-1"));
-        let before = simulator.mutating_calls().len();
-        let output = run_script(&plan.folder, &simulator, &script_env("128"));
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success() && said.contains(why), "{said}");
-        assert_eq!(simulator.mutating_calls().len(), before);
-    };
-    moved(
-        &|own| drop(own.ecr("PutRegistryScanningConfiguration", &json!({"scanType": "ENHANCED", "rules": []}))),
-        "the scanning configuration of account 333333333333 in eu-west-1 is not the one that the plan saw",
-    );
-    moved(
-        &|own| drop(own.ecr("PutRegistryPolicy", &json!({"policyText": "{\"Statement\":[]}"}))),
-        "the registry policy of account 333333333333 in eu-west-1 is not the one that the plan saw",
-    );
-    moved(
-        &|own| drop(own.ecr("PutImage", &json!({"repositoryName": "fine", "imageManifest": "{}", "imageTag": "new"}))),
-        "there are 129 findings now, and the plan says 128",
-    );
-    // Whoever may not turn it on does not turn it off.
-    let simulator = stale("", STALE_CELL, "");
-    let plan = stale_plan(&simulator);
-    simulator.add_fault(FaultSpec::of("inspector2:Enable", "AccessDeniedException", 403));
-    let output = run_script(&plan.folder, &simulator, &script_env("128"));
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(
-        !output.status.success() && said.contains("nothing shows that account 222222222222 could turn it on"),
-        "{said}"
-    );
-    assert!(!said.contains("may be unscanned"), "{said}");
-    assert!(mutations(&simulator).is_empty());
-    simulator.clear_faults();
-    assert!(run_script(&plan.folder, &simulator, &script_env("128")).status.success());
-    // The enable is refused: the script says what turns it on, and run again it does that first.
-    let simulator = stale("", STALE_CELL, "");
-    let plan = stale_plan(&simulator);
-    simulator.add_fault(FaultSpec { skip: 1, ..FaultSpec::of("inspector2:Enable", "InternalServerException", 500) });
-    let impatient = [&script_env("128")[..], &[("SCANGAP_PATIENCE", "4")]].concat();
-    let output = run_script(&plan.folder, &simulator, &impatient);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success(), "{said}");
-    assert!(
-        said.contains("aws inspector2 enable --region eu-west-1 --account-ids 333333333333 --resource-types ECR"),
-        "{said}"
-    );
-    assert_eq!(ecr_status(&simulator), "DISABLED");
-    simulator.clear_faults();
-    let output = run_script(&plan.folder, &simulator, &script_env("128"));
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!((ecr_status(&simulator).as_str(), simulator.losses()), ("ENABLED", (128, 2)));
 }

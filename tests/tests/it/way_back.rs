@@ -10,7 +10,7 @@ use scangap_tests::{Finished, Operator, Scangap, Simulated, venv_program};
 use serde_json::{Value, json};
 
 use crate::apply::{LOST, Planned, ROLE, ecr_status, mutations, plan_of, scanning, stale_plan};
-use crate::plan::{run_script, run_script_with};
+use crate::plan::run_script_with;
 use crate::resync::{STALE_CELL, at, audit, stale, stale_scenario};
 use crate::trouble::{enable_fault, fault};
 
@@ -438,67 +438,22 @@ fn a_second_ctrl_c_ends_it_and_the_next_command_names_the_cell() {
     assert_eq!((ecr_status(&simulator).as_str(), simulator.losses()), ("ENABLED", (128, 2)));
 }
 
-/// The script too: late, never, and off again after it was done.
-#[test]
-fn the_script_waits_for_a_disable_that_nobody_answered_for() {
-    let consent = [("SCANGAP_CONFIRM", "o-testing"), ("SCANGAP_ACCEPT_HISTORY_LOSS", LOST), ("AWS_MAX_ATTEMPTS", "4")];
-    for (kind, losses) in [(FaultKind::ResetAfter, (128, 2)), (FaultKind::Reset, (0, 0))] {
-        let mut scenario = stale_scenario("", STALE_CELL);
-        (scenario.delays.toggle_ms, scenario.delays.hidden) = (4000, true);
-        let simulator = scangap_tests::simulate(scenario);
-        let before = scanning(&simulator);
-        let plan = stale_plan(&simulator);
-        simulator.add_fault(fault("inspector2:Disable", kind, Some(1)));
-        // Whoever asked again would be refused, and take it for not done.
-        let throttled = FaultSpec::of("inspector2:Disable", "ThrottlingException", 429);
-        simulator.add_fault(throttled);
-        let output = run_script(&plan.folder, &simulator, &consent);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success() && said.contains("nobody knows what came of the disable"), "{said}");
-        assert!(said.contains("may be unscanned") && said.contains("aws inspector2 enable"), "{said}");
-        assert_eq!(simulator.mutating_calls().iter().filter(|call| call.operation == "inspector2:Disable").count(), 1);
-        simulator.clear_faults();
-        if kind == FaultKind::Reset {
-            // Long ago in a moment; and a status that cannot be read meanwhile says nothing.
-            let marker = plan.folder.join("backup/plan-sh-333333333333-eu-west-1/disabling");
-            Command::new("touch").args(["-d", "890 seconds ago"]).arg(marker).status().expect("touch runs");
-            let mut unread = FaultSpec::of("inspector2:BatchGetAccountStatus", "AccessDeniedException", 403);
-            unread.count = Some(1);
-            simulator.add_fault(unread);
-        }
-        let output = run_script(&plan.folder, &simulator, &consent);
-        let code = if kind == FaultKind::Reset { 3 } else { 0 };
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert_eq!(output.status.code(), Some(code), "{said}{}", String::from_utf8_lossy(&output.stderr));
-        assert_eq!(said.contains("nobody knows whether it was off"), kind == FaultKind::Reset, "{said}");
-        assert_eq!((ecr_status(&simulator).as_str(), scanning(&simulator)), ("ENABLED", before));
-        assert_eq!(simulator.losses(), losses, "once, or never");
-        if kind == FaultKind::Reset {
-            continue;
-        }
-        // Off again since, whoever did it.
-        Operator::of(&simulator, "222222222222", "eu-west-1")
-            .inspector("/disable", &json!({"accountIds": ["333333333333"], "resourceTypes": ["ECR"]}));
-        until("the disable", || ecr_status(&simulator) == "DISABLED");
-        let output = run_script(&plan.folder, &simulator, &consent);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(
-            !output.status.success() && said.contains("it was done, and ECR scanning of account 333333333333"),
-            "{said}"
-        );
-    }
-}
-
+// Holds: 13 The protocol: plan.sh does repairs only, and prints the apply command for re-syncs
 /// A plan of both kinds: the repairs go alone, there and back.
 #[test]
-fn the_script_leaves_scanning_alone_where_it_is_told_to() {
+fn the_script_repairs_and_names_the_command_of_a_re_sync() {
     let simulator = stale("", &with_a_denied_repository(), "");
     let plan = stale_plan(&simulator);
+    let checked =
+        Command::new(venv_program("shellcheck")).arg(plan.folder.join("plan.sh")).output().expect("shellcheck runs");
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
     let run = |argument: &str| {
         let output = run_script_with(&[argument], &plan.folder, &simulator, &[("SCANGAP_CONFIRM", "o-testing")]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{said}");
-        assert!(!said.contains("DELETES"), "{said}");
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        let command = "resync-0001: account 333333333333, eu-west-1: not done here, it deletes 128 findings. To do it: scangap apply .";
+        assert_eq!(printed.contains(command), argument != "--back", "{printed}");
         mutations(&simulator)
     };
     assert_eq!(run("--repairs-only"), ["ecr:SetRepositoryPolicy"]);
@@ -584,30 +539,6 @@ fn a_report_forgets_nothing_and_a_journal_belongs_to_its_plan() {
         assert!(call.stderr.contains("is not a journal of this plan"), "{}", call.stderr);
         assert!(!other.folder.join("applied.json").exists(), "nothing is said of it");
     }
-}
-
-/// The script's trial as well: what it writes is put back before anything is saved again. And a slip of the hand turns nothing off.
-#[test]
-fn the_script_puts_right_what_its_trial_wrote() {
-    let consent = [("SCANGAP_CONFIRM", "o-testing"), ("SCANGAP_ACCEPT_HISTORY_LOSS", LOST)];
-    let mut scenario = stale_scenario("", STALE_CELL);
-    scenario.organization.enable_writes_rules = true;
-    let simulator = scangap_tests::simulate(scenario);
-    let before = scanning(&simulator);
-    let plan = stale_plan(&simulator);
-    let slip = run_script(&plan.folder, &simulator, &[&consent[..], &[("SCANGAP_PATIENCE", "10m")]].concat());
-    let said = String::from_utf8_lossy(&slip.stderr).into_owned();
-    assert!(!slip.status.success() && said.contains("SCANGAP_PATIENCE is a number of seconds, and not 10m"), "{said}");
-    assert_eq!(simulator.mutating_calls(), []);
-    simulator.add_fault(FaultSpec::of("ecr:PutRegistryScanningConfiguration", "AccessDeniedException", 403));
-    let stopped = run_script(&plan.folder, &simulator, &consent);
-    let said = String::from_utf8_lossy(&stopped.stderr).into_owned();
-    assert!(!stopped.status.success() && said.contains("or without its scanning configuration"), "{said}");
-    assert_ne!(scanning(&simulator), before);
-    simulator.clear_faults();
-    let again = run_script(&plan.folder, &simulator, &consent);
-    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
-    assert_eq!((scanning(&simulator), simulator.losses()), (before, (128, 2)));
 }
 
 /// A journal that cannot be read at the end says nothing, and so not that everything is back.

@@ -5,9 +5,9 @@ use std::fmt::Write;
 use scangap_assess::ELIGIBLE_DAYS;
 use scangap_model::{Observed, code_block, code_span, sanitize};
 use scangap_policy::deleted_principals;
-use serde_json::{Value, json};
 
-use super::commands::{IS_ACCOUNT, as_account, quoted};
+use super::by_hand;
+use super::commands::quoted;
 use crate::file::plan_json;
 use crate::resync::ResyncStep;
 use crate::step::{Plan, PolicyStep};
@@ -186,155 +186,7 @@ fn resync(step: &ResyncStep, text: &mut String) {
             writeln!(text, "Whether the scan filters can do it (3. above) for {}: {known}.\n", code_span(&repository));
     }
     text.push_str("#### By hand\n\n");
-    by_hand(step, text);
-}
-
-/// Step by step, each a block of its own: what is pasted whole must not run ahead of Inspector.
-fn by_hand(step: &ResyncStep, text: &mut String) {
-    let commands = step.commands();
-    let (region, account, from) = (&step.region, step.account, step.toggled_from);
-    let saved = format!("backup/by-hand-{}", step.id);
-    let mut block = |heading: &str, lines: &str| {
-        let _ = writeln!(text, "{heading}\n\n{}", code_block("sh", lines));
-    };
-    block(
-        "In the folder of this file, and in each terminal first (the changes look whether they have the credentials of the account that they are for):",
-        &format!("export AWS_PAGER=\n{IS_ACCOUNT}"),
-    );
-    block(
-        "**If you stop anywhere after the disable**, the account is not scanned there. What brings it back, as often as is needed, a line for each of two accounts:",
-        &commands.way_back(),
-    );
-    let first: Vec<String> = step.needs_first.iter().map(|step| format!("`{step}`")).collect();
-    let first = match first.as_slice() {
-        [] => String::new(),
-        first => {
-            format!(" First do {}: without, images that are scanned today are not scanned again.", first.join(", "))
-        }
-    };
-    let others = if step.losses.only_scan_type {
-        "it is the only scan type that is on"
-    } else {
-        "another scan type is ENABLED too (else everything of Inspector there would go)"
-    };
-    block(
-        &format!(
-            "1. Look whether everything is still as it was planned.{first} As account {from}: `ecr` is ENABLED; {others}; no status ends in ING; `DISABLE_SCANNING` and `ENABLE_SCANNING` are there; at least one of the repositories above still says ACCESS_DENIED."
-        ),
-        &format!(
-            "aws inspector2 batch-get-account-status --region {region} --account-ids {account}\naws inspector2 list-account-permissions --region {region} --service ECR\naws inspector2 list-coverage --region {region} --filter-criteria {}",
-            quoted(
-                &json!({"accountId": [equals(account.as_str())], "scanStatusReason": [equals("ACCESS_DENIED")]})
-                    .to_string()
-            )
-        ),
-    );
-    let rules: Vec<String> = step
-        .before
-        .rules
-        .iter()
-        .map(|rule| {
-            let filters: Vec<String> = rule.filters.iter().map(|filter| code_span(filter)).collect();
-            format!("{} for {}", code_span(&rule.frequency), filters.join(", "))
-        })
-        .collect();
-    let registry = if step.registry_policy.is_some() {
-        "the registry's policy is the one below"
-    } else {
-        "the registry has no policy"
-    };
-    let policies: Vec<String> = step
-        .policies
-        .iter()
-        .map(|(repository, policy)| {
-            let has = if policy.is_some() { "has the policy below" } else { "has no policy" };
-            format!("{} {has}", code_span(repository))
-        })
-        .collect();
-    let mut looks = format!(
-        "aws ecr get-registry-scanning-configuration --region {region}\naws organizations describe-effective-policy --policy-type INSPECTOR_POLICY\naws ecr get-registry-policy --region {region}"
-    );
-    for (repository, _) in &step.policies {
-        let _ = write!(
-            looks,
-            "\naws ecr get-repository-policy --region {region} --repository-name {}",
-            quoted(&sanitize(repository))
-        );
-    }
-    block(
-        &format!(
-            "   As account {account}: the scan type is {}, with the rules {}; no policy of the organization is found; {registry}; {}.",
-            code_span(&step.before.scan_type),
-            if rules.is_empty() { "none".to_owned() } else { rules.join("; ") },
-            policies.join("; ")
-        ),
-        &looks,
-    );
-    let mut findings = json!({
-        "awsAccountId": [equals(account.as_str())],
-        "findingStatus": [equals("ACTIVE"), equals("SUPPRESSED"), equals("CLOSED")],
-    });
-    if let (false, Some(members)) = (step.losses.only_scan_type, findings.as_object_mut()) {
-        members.insert("resourceType".to_owned(), json!([equals("AWS_ECR_CONTAINER_IMAGE")]));
-    }
-    block(
-        &format!(
-            "2. Save what will be gone. As account {from}: there are not more than {} findings and {} images whose scan is ACTIVE. (Counted at {:.0}: where that is more than a day ago, count again with `plan --collect`. A folder that is there from before is not written over: before the disable it may be removed.)",
-            step.losses.findings, step.losses.images, step.counted_at
-        ),
-        &format!(
-            "{} && umask 077 && mkdir -p backup && mkdir {saved} && aws inspector2 list-findings --region {region} --filter-criteria {} > {saved}/findings.json && aws inspector2 list-coverage --region {region} --filter-criteria {} > {saved}/coverage.json && python3 -c 'import json, sys; at = sys.argv[1]; rows = json.load(open(at + \"/coverage.json\"))[\"coveredResources\"]; print(len(json.load(open(at + \"/findings.json\"))[\"findings\"]), \"findings saved,\", sum(row[\"resourceType\"] == \"AWS_ECR_CONTAINER_IMAGE\" and row.get(\"scanStatus\", {{}}).get(\"statusCode\") == \"ACTIVE\" for row in rows), \"images are scanned\")' {saved}",
-            as_account(from, region),
-            quoted(&findings.to_string()),
-            quoted(&json!({"accountId": [equals(account.as_str())]}).to_string())
-        ),
-    );
-    block(
-        &format!("   As account {account}:"),
-        &format!(
-            "{} && aws inspector2 list-filters --region {region} > {saved}/filters.json && aws inspector2 get-configuration --region {region} > {saved}/configuration.json && aws ecr get-registry-scanning-configuration --region {region} > {saved}/registry-scanning-configuration.json && echo saved",
-            as_account(account, region)
-        ),
-    );
-    block(
-        &format!(
-            "3. As account {from}, see that it may be turned on again. It is on, so this changes nothing: `failedAccounts` is empty, or says ALREADY_ENABLED. After anything else, stop here."
-        ),
-        &commands.enable(),
-    );
-    block(
-        &format!(
-            "4. As account {from}, turn it off, once. Where `failedAccounts` is not empty it was refused, and nothing was done, unless it says DISABLE_IN_PROGRESS, SUSPEND_IN_PROGRESS or INTERNAL_ERROR. After these, and where there was no answer, do not call it again: go on with 5."
-        ),
-        &commands.disable(),
-    );
-    block(
-        &format!(
-            "5. As account {from}, wait. This comes back when it is off. Where it is still ENABLED a quarter of an hour after the call, nobody knows whether it was done: end this with Ctrl-C, and do 6 and 7 all the same."
-        ),
-        &commands.wait_for("DISABLED"),
-    );
-    block(
-        &format!("6. As account {from}, turn it on. This asks until it is on, and comes back then."),
-        &commands.enable_until_it_is_on(),
-    );
-    block(
-        &format!(
-            "7. As account {account}, look whether the scanning configuration is as in 1, and put it back where it is not:"
-        ),
-        &format!("aws ecr get-registry-scanning-configuration --region {region}\n{}", commands.put_back()),
-    );
-    let registry = step.registry_policy.as_ref().map(|policy| ("The registry's policy".to_owned(), policy));
-    let own = step.policies.iter().filter_map(|(repository, policy)| {
-        Some((format!("The policy of {}", code_span(repository)), policy.as_ref()?))
-    });
-    for (whose, policy) in registry.into_iter().chain(own) {
-        let _ = writeln!(text, "{whose}, as it was judged:\n\n{}", code_block("json", policy));
-    }
-}
-
-fn equals(value: &str) -> Value {
-    json!({"comparison": "EQUALS", "value": value})
+    by_hand::chapter(step, text);
 }
 
 /// Images that are listed one by one in the runbook.

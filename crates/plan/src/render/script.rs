@@ -1,6 +1,6 @@
-//! `plan.sh`: the plan as aws CLI commands that a person can read first, with the guards that `apply` would have. It asks
-//! before it begins, looks before each change whether the policy is still the one that the plan saw, stops where it is not,
-//! and can take back what it did.
+//! `plan.sh`: the plan's repairs as aws CLI commands that a person can read first, with the guards that `apply` would have. It asks
+//! before it begins, compares before each change whether the policy is still the one that the plan saw, stops where it is not,
+//! and can undo what it did. For a re-sync it prints the command that does it: the protocol of a re-sync is in `apply` alone.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use scangap_model::Observed;
 
 use super::commands::quoted;
 use crate::file::plan_json;
-use crate::hash::{canonical_sha256, scanning_json, sha256};
+use crate::hash::sha256;
 use crate::step::Plan;
 
 const HEAD: &str = include_str!("plan.sh");
@@ -34,9 +34,6 @@ pub(crate) fn script(plan: &Plan) -> String {
         ("CONFIRM_WORD", &word),
         ("PARTITION", plan.partition.as_str()),
         ("POLICIES", &plan.policies.len().to_string()),
-        ("RESYNCS", &plan.resyncs.len().to_string()),
-        ("FINDINGS_LOST", &plan.losses.findings.to_string()),
-        ("WARNING", &plan.warning().unwrap_or_default()),
         ("SIMULATED", if plan.simulated { "yes" } else { "no" }),
         ("HOME_REGION", region),
     ] {
@@ -56,27 +53,9 @@ pub(crate) fn script(plan: &Plan) -> String {
         let _ = writeln!(text, "step {}", words.map(|word| quoted(&word)).join(" "));
     }
     for step in &plan.resyncs {
-        let before = scanning_json(&step.before.scan_type, &step.before.rules);
-        let commands = step.commands();
-        let hash = |policy: &Option<String>| policy.as_deref().map_or_else(|| "none".to_owned(), canonical_sha256);
-        let mut words = vec![
-            step.id.clone(),
-            step.account.to_string(),
-            step.region.to_string(),
-            step.toggled_from.to_string(),
-            step.losses.findings.to_string(),
-            step.losses.images.to_string(),
-            format!("{:.6}", step.counted_at),
-            sha256(&before.to_string()),
-            hash(&step.registry_policy),
-            if step.losses.only_scan_type { "yes" } else { "no" }.to_owned(),
-            commands.way_back(),
-        ];
-        words.extend(step.policies.iter().flat_map(|(repository, policy)| [repository.clone(), hash(policy)]));
-        let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
-        text.push_str("# shellcheck disable=SC2016 # the way back is for whoever reads it, and not for this shell\n");
-        let _ = writeln!(text, "resync {}", words.join(" "));
+        let findings = step.losses.findings.to_string();
+        let words = [step.id.clone(), step.account.to_string(), step.region.to_string(), findings];
+        let _ = writeln!(text, "resync {}", words.map(|word| quoted(&word)).join(" "));
     }
-    text.push_str("finish\n");
     text
 }

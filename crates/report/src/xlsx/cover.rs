@@ -3,7 +3,7 @@
 use rust_xlsxwriter::{Workbook, XlsxError};
 use scangap_model::{AccountId, Observed};
 
-use super::style::{bold, cell, heading, print_setup, subheading, warning, wrapped};
+use super::style::{bold, cell_text, heading, print_setup, subheading, warning, wrapped};
 use crate::input::Input;
 use crate::summary::Summary;
 use crate::terminal::{count, thousands};
@@ -78,7 +78,7 @@ pub(super) fn write(
     let mut at = 3;
     for (name, value) in facts(input, summary, part) {
         worksheet.write_string_with_format(at, 0, name, &bold())?;
-        worksheet.write_string_with_format(at, 1, cell(&value), &wrapped())?;
+        worksheet.write_string_with_format(at, 1, cell_text(&value), &wrapped())?;
         at += 1;
     }
     at += 1;

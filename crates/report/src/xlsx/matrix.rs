@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use scangap_model::{AccountId, CellOutcome, Diagnosis, RegionName, Tone};
 
-use super::style::{cell, column_title, print_setup, tint};
+use super::style::{cell_text, column_title, print_setup, tint};
 use crate::input::{Input, Material};
 use crate::listing;
 use crate::matrix::{Matrix, matrix};
@@ -54,7 +54,7 @@ pub(super) fn write(workbook: &mut Workbook, material: &Material<'_>) -> Result<
         at += 1;
         worksheet.write_string(at, 0, account.id.to_string())?;
         let name = account.name.known().map_or("unknown", String::as_str);
-        worksheet.write_string(at, 1, cell(name))?;
+        worksheet.write_string(at, 1, cell_text(name))?;
         for (region, index) in regions.iter().zip(2u16..) {
             let key = (account.id, (*region).clone());
             let facts = input.facts.cells.get(&key);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use calamine::{Data, DataRef, Reader, Xlsx, XlsxError};
 
 use super::sheet::{Note, NoteColumn};
-use super::style::cell;
+use super::style::cell_text;
 
 #[rustfmt::skip]
 pub(crate) const NOTE_COLUMNS: &[NoteColumn] = &[
@@ -82,7 +82,7 @@ impl CarriedNotes {
     }
 
     pub(super) fn of(&self, repository_arn: &str) -> Option<&[Note]> {
-        self.notes.get(&*cell(repository_arn)).map(Vec::as_slice)
+        self.notes.get(&*cell_text(repository_arn)).map(Vec::as_slice)
     }
 
     /// All that are not of one of these repositories.

@@ -9,7 +9,7 @@ use rust_xlsxwriter::{
 };
 use scangap_model::{DIAGNOSES, Tone, Verdict};
 
-use super::style::{cell, print_setup, tint, title, title_to_fill};
+use super::style::{cell_text, print_setup, tint, title, title_to_fill};
 use crate::changes::CHANGE_KINDS;
 use crate::columns::{Column, Kind};
 use crate::input::Input;
@@ -195,14 +195,14 @@ impl<'s, K: Kind> Sheet<'s, K> {
                     match link.filter(|link| link.chars().count() <= LINK_CHARS_MAX) {
                         Some(link) => {
                             *links += 1;
-                            let url = Url::new(link).set_text(cell(&text));
+                            let url = Url::new(link).set_text(cell_text(&text));
                             worksheet.write_url_with_format(at, index, &url, &formats.link)?;
                         }
                         None if self.wrapped.is_some() => {
-                            worksheet.write_string_with_format(at, index, cell(&text), &formats.text)?;
+                            worksheet.write_string_with_format(at, index, cell_text(&text), &formats.text)?;
                         }
                         None => {
-                            worksheet.write_string(at, index, cell(&text))?;
+                            worksheet.write_string(at, index, cell_text(&text))?;
                         }
                     }
                 }
@@ -226,7 +226,7 @@ pub(super) fn write_note(
     match note {
         Note::Empty => {}
         Note::Text(text) => {
-            worksheet.write_string(at, index, cell(text))?;
+            worksheet.write_string(at, index, cell_text(text))?;
         }
         Note::Number(number) => {
             worksheet.write_number(at, index, *number)?;

@@ -84,7 +84,7 @@ pub(super) fn print_setup(worksheet: &mut Worksheet, input: &Input<'_>) {
 
 /// Foreign text as a cell may hold it: what would act on the order or the sight of others is shown, not obeyed, and what
 /// is longer than a cell says so. Line breaks and tabs stay: policies have them.
-pub(super) fn cell(text: &str) -> Cow<'_, str> {
+pub(super) fn cell_text(text: &str) -> Cow<'_, str> {
     let acting = |c: char| acts(c) && !matches!(c, '\n' | '\t');
     if text.is_ascii() && !text.bytes().any(|byte| acting(char::from(byte))) || !text.chars().any(acting) {
         return cut(Cow::Borrowed(text));
@@ -129,16 +129,16 @@ mod tests {
 
     #[test]
     fn cells_that_are_too_long_say_that_they_were_cut() {
-        assert_eq!(cell(&"x".repeat(CELL_MAX)).chars().count(), CELL_MAX);
+        assert_eq!(cell_text(&"x".repeat(CELL_MAX)).chars().count(), CELL_MAX);
         let long = "é😀".repeat(20_000);
-        let long = cell(&long);
+        let long = cell_text(&long);
         assert!(long.encode_utf16().count() <= CELL_MAX);
         assert!(long.ends_with("[cut: 60000 characters; whole in the CSV and the snapshot]"));
     }
 
     #[test]
     fn what_acts_on_sight_is_shown_and_lines_stay_lines() {
-        assert_eq!(cell("a\u{202e}b\u{1b}[1m\r\n\tc日本"), "a\\u{202e}b\\u{1b}[1m\n\tc日本");
-        assert_eq!(cell("plain"), "plain");
+        assert_eq!(cell_text("a\u{202e}b\u{1b}[1m\r\n\tc日本"), "a\\u{202e}b\\u{1b}[1m\n\tc日本");
+        assert_eq!(cell_text("plain"), "plain");
     }
 }

@@ -7,7 +7,7 @@ use rust_xlsxwriter::{Chart, ChartFormat, ChartSolidFill, ChartType, Color, Work
 use scangap_model::{AccountId, DIAGNOSES, Diagnosis, Observed, Tone};
 
 use super::style::{
-    cell, column_title, heading, number, over_numbers, print_setup, sentence, subheading, tint, warning, wrapped,
+    cell_text, column_title, heading, number, over_numbers, print_setup, sentence, subheading, tint, warning, wrapped,
 };
 use crate::input::Material;
 use crate::listing::Unlisted;
@@ -212,7 +212,7 @@ fn counted(
     let first = at + 1;
     let mut row = first;
     for (name, counts, unlisted) in rows {
-        worksheet.write_string_with_format(row, 0, cell(name), &wrapped())?;
+        worksheet.write_string_with_format(row, 0, cell_text(name), &wrapped())?;
         worksheet.write_number_with_format(
             row,
             1,

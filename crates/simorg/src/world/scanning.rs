@@ -77,10 +77,10 @@ impl World {
     /// Whether Inspector gets through to a repository now. `None`: nobody can tell (recorded as unjudged).
     fn inspector_standing(&mut self, account: AccountId, region: &RegionName, repository: &str) -> Option<Standing> {
         let cell = self.cell_ref(account, region)?;
-        let registry = cell.registry_policy.clone().filter(|_| cell.registry_policy_scope == "V2");
+        let registry_policy = cell.registry_policy.clone().filter(|_| cell.registry_policy_scope == "V2");
         let own = cell.repositories.get(repository)?.effective.clone();
         let mut standing = Standing::Allowed;
-        for policy in [registry, own].into_iter().flatten() {
+        for policy in [registry_policy, own].into_iter().flatten() {
             let truth = self.truth.about(&Question { policy: &policy, account, region, repository })?;
             if truth.inspector == Standing::Denied {
                 standing = Standing::Denied;
@@ -107,9 +107,9 @@ impl World {
         of: fn(&Truth) -> Standing,
     ) -> Standing {
         let Some(cell) = self.cell_ref(account, region) else { return Standing::Allowed };
-        let registry = cell.registry_policy.clone().filter(|_| cell.registry_policy_scope == "V2");
+        let registry_policy = cell.registry_policy.clone().filter(|_| cell.registry_policy_scope == "V2");
         let own = cell.repositories.get(repository).and_then(|repository| repository.policy.clone());
-        let policies: Vec<String> = [registry, own].into_iter().flatten().collect();
+        let policies: Vec<String> = [registry_policy, own].into_iter().flatten().collect();
         let mut denied = false;
         for policy in policies {
             let truth = self.truth.about(&Question { policy: &policy, account, region, repository });
