@@ -36,7 +36,7 @@ const KNOWN: &[(&str, &[&str])] = &[
             "columns",
             "columns::accounts",
             "columns::applied",
-            "columns::cells",
+            "columns::registries",
             "columns::changes",
             "columns::dictionary",
             "columns::evidence",
@@ -61,7 +61,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("snapshot", &["read", "repositories"]),
 ];
 
-/// A module, such as `execute::cell`; the root of a crate is empty.
+/// A module, such as `execute::registry`; the root of a crate is empty.
 type Module = Vec<String>;
 
 /// What a module names by `use`, by the name that it has there, with the full path.

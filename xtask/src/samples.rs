@@ -9,7 +9,7 @@ use crate::shell::{self, cargo, root, target};
 /// What is committed. The rest of an audit's folder differs from run to run.
 const FILES: &[&str] = &[
     "repositories.csv",
-    "cells.csv",
+    "registries.csv",
     "accounts.csv",
     "policies.csv",
     "gaps.csv",

@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
-use scangap_assess::{CellLosses, CellToCount, cell_losses};
+use scangap_assess::{RegistryLosses, RegistryToCount, registry_losses};
 use scangap_aws::CallError;
 use scangap_aws::read::{CoverageFilter, Page, RegionReader, ScanningConfiguration, SuppressionRule};
 use scangap_model::{
@@ -39,7 +39,7 @@ pub(crate) struct Saved {
     pub(crate) folder: PathBuf,
     pub(crate) manifest_sha256: String,
     /// Counted from what was saved.
-    pub(crate) losses: CellLosses,
+    pub(crate) losses: RegistryLosses,
     pub(crate) scanning_sha256: String,
 }
 
@@ -99,8 +99,8 @@ pub(crate) async fn save(access: &Access, step: &Resync, folder: &Path, now: Tim
         unit_price: Observed::Absent,
     };
     let (stale, not_let_in) = (step.repositories.iter().cloned().collect(), step.not_let_in.iter().cloned().collect());
-    let cell = CellToCount { stale: &stale, not_let_in: &not_let_in, repositories_covered: 0, at: now };
-    let losses = cell_losses(&facts, cell).map_err(|gap| failed(gap.code.clone()))?;
+    let registry = RegistryToCount { stale: &stale, not_let_in: &not_let_in, repositories_covered: 0, at: now };
+    let losses = registry_losses(&facts, registry).map_err(|gap| failed(gap.code.clone()))?;
     let scanning_sha256 = scanning_sha256(&scanning.scan_type, &scanning.sorted_rules());
     Ok(Saved { folder: folder.to_owned(), manifest_sha256, losses, scanning_sha256 })
 }

@@ -119,8 +119,8 @@ impl Outcome {
             "left_disabled": self
                 .left_disabled
                 .iter()
-                .map(|cell| json!({
-                    "account_id": cell.account.as_str(), "region": cell.region.as_str(), "command": cell.way_back,
+                .map(|registry| json!({
+                    "account_id": registry.account.as_str(), "region": registry.region.as_str(), "command": registry.way_back,
                 }))
                 .collect::<Vec<_>>(),
             "journal": JOURNAL,
@@ -141,13 +141,13 @@ impl Outcome {
         let how = self.stopped.as_ref().map_or_else(|| "finished".to_owned(), ToString::to_string);
         let _ = writeln!(text, "- outcome: {}", code_span(&how));
         let _ = writeln!(text, "- every call, as it was about to be made: `{JOURNAL}`\n");
-        for cell in &self.left_disabled {
+        for registry in &self.left_disabled {
             let _ = writeln!(
                 text,
                 "**ECR scanning of account {} in {} may be off, or its configuration another. What brings it back:**\n\n{}",
-                cell.account,
-                cell.region,
-                code_block("sh", &cell.way_back)
+                registry.account,
+                registry.region,
+                code_block("sh", &registry.way_back)
             );
         }
         text.push_str("| step | account | region | what | result | findings lost (predicted) | images that lost coverage (predicted) |\n|---|---|---|---|---|---|---|\n");

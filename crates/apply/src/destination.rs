@@ -96,7 +96,7 @@ impl FindingsReports {
         ]
     }
 
-    /// Whether every cell of a plan has a place for its report.
+    /// Whether every registry of a plan has a place for its report.
     pub(crate) fn fit(&self, plan: &PlanDocument) -> Result<(), FindingsReportsError> {
         let mut unfit = plan.resyncs.iter().filter_map(|step| self.of(&step.region).err());
         unfit.next().map_or(Ok(()), Err)

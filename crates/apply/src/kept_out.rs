@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use scangap_assess::{write_access, write_role};
 use scangap_model::{
-    AccountId, Api, CellFacts, CellOutcome, Observed, PolicyHash, RegionName, RepositoryName, Verdict,
+    AccountId, Api, Observed, PolicyHash, RegionName, RegistryFacts, RegistryOutcome, RepositoryName, Verdict,
 };
 use scangap_policy::{Organization, Request, RoleIdentity, Tags};
 
@@ -30,11 +30,11 @@ impl Executor<'_> {
             if policy_now(self, step).await?.0 != PolicyNow::AsPlanned {
                 continue;
             }
-            let cell = (step.account, step.region.clone());
-            if !registries.contains_key(&cell) {
-                registries.insert(cell.clone(), self.registry(step).await);
+            let registry = (step.account, step.region.clone());
+            if !registries.contains_key(&registry) {
+                registries.insert(registry.clone(), self.registry(step).await);
             }
-            if let Some(why) = registries.get(&cell).and_then(|registry| self.why_kept_out(step, registry)) {
+            if let Some(why) = registries.get(&registry).and_then(|registry| self.why_kept_out(step, registry)) {
                 kept_out.push(ApplyError::WriteRoleDenied { step: step.id.clone(), why });
             }
         }
@@ -78,7 +78,7 @@ impl Executor<'_> {
         let policy = reader.registry_policy(&self.access.call(Api::GetRegistryPolicy)).await;
         let scope = reader.registry_policy_scope(&self.access.call(Api::GetAccountSetting)).await;
         let mut registry = Registry {
-            facts: CellFacts::unasked(step.account, step.region.clone(), CellOutcome::Read),
+            facts: RegistryFacts::unasked(step.account, step.region.clone(), RegistryOutcome::Read),
             texts: BTreeMap::new(),
         };
         registry.facts.registry_policy = match policy {
@@ -99,6 +99,6 @@ impl Executor<'_> {
 }
 
 struct Registry {
-    facts: CellFacts,
+    facts: RegistryFacts,
     texts: BTreeMap<PolicyHash, String>,
 }

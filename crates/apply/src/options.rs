@@ -33,7 +33,7 @@ pub struct ApplyOptions {
     /// Called before the first change, with the journal open: whatever later commands are to be told of it by. Nothing is
     /// changed where it fails.
     pub remember: fn(&PlanDocument, &Path) -> Result<(), String>,
-    /// A cell of the plan that another apply may have left without scanning, or is at work on. Nothing is begun where there
+    /// A registry of the plan that another apply may have left without scanning, or is at work on. Nothing is begun where there
     /// is one.
     pub in_the_way: fn(&PlanDocument, &Path) -> Option<String>,
     /// Bring back what is open, and nothing else.

@@ -28,7 +28,7 @@ pub struct Outcome {
     pub left_disabled: Vec<LeftDisabled>,
 }
 
-/// A cell that could not be brought back.
+/// A registry that could not be brought back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftDisabled {
     pub step: String,

@@ -329,9 +329,9 @@ impl Executor<'_> {
         }
         self.back_up(state).await?;
         self.verify_enable_permission(state).await?;
-        // One alone first, then the others together; of policies and cells each.
-        let (policies, cells) = all.split_at(self.plan.repairs.len());
-        for kind in [policies, cells] {
+        // One alone first, then the others together; of policies and registries each.
+        let (policies, registries) = all.split_at(self.plan.repairs.len());
+        for kind in [policies, registries] {
             let undone: Vec<Step<'_>> = kind.iter().filter(|step| !done(step)).copied().collect();
             let (first, rest) = undone.split_at(undone.len().min(1));
             for batch in std::iter::once(first).chain(rest.chunks(self.options.batch.max(1))) {
@@ -359,14 +359,14 @@ impl Executor<'_> {
                 differences.push(report::repair::describe(step, &what));
             }
         }
-        // A cell that was disabled by us is not as it was, and goes on from where it is.
+        // A registry that was disabled by us is not as it was, and goes on from where it is.
         for step in self.plan.resyncs.iter().filter(|step| state.progress(&step.id) < Progress::Disabling) {
             differences.extend(stale(self, step).await?.iter().map(|what| report::resync::describe(step, what)));
         }
         if differences.is_empty() { Ok(()) } else { Err(ApplyError::Stale(differences)) }
     }
 
-    /// Everything that will be deleted, before the first write; of cells that were not begun, also where an earlier run saved
+    /// Everything that will be deleted, before the first write; of registries that were not begun, also where an earlier run saved
     /// them: what has come since would be lost.
     async fn back_up(&self, state: &JournalState) -> Result<(), ApplyError> {
         for step in &self.plan.resyncs {
@@ -378,7 +378,7 @@ impl Executor<'_> {
         Ok(())
     }
 
-    /// Nothing is turned off anywhere before it is known of every cell that it may be turned on again.
+    /// Nothing is turned off anywhere before it is known of every registry that it may be turned on again.
     async fn verify_enable_permission(&self, state: &JournalState) -> Result<(), ApplyError> {
         for step in self.plan.resyncs.iter().filter(|step| state.progress(&step.id) < Progress::Disabling) {
             driver::verify_enable_permission(self, step).await?;

@@ -18,7 +18,7 @@ pub struct StepReport {
     pub region: RegionName,
     pub what: String,
     pub result: String,
-    /// Whether it came to its end. A cell that did not may have lost something all the same.
+    /// Whether it came to its end. A registry that did not may have lost something all the same.
     pub finished: bool,
     /// Repositories that a re-sync was for and that still say `ACCESS_DENIED`, or nothing yet.
     pub not_refreshed: Vec<String>,

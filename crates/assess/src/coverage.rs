@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use scangap_model::{Asked, CellFacts, CoverageSource, Gap, ImageCounts, Observed, RepositoryRecord, is_scanned};
+use scangap_model::{Asked, CoverageSource, Gap, ImageCounts, Observed, RegistryFacts, RepositoryRecord, is_scanned};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Coverage {
@@ -87,9 +87,10 @@ pub(crate) const PENDING_INITIAL_SCAN: &str = "PENDING_INITIAL_SCAN";
 
 /// `ACCESS_DENIED` if the repository's own row or any image row says so; else its own row; else, with image rows only,
 /// ACTIVE if any is.
-pub fn of(record: &RepositoryRecord, cell: Option<&CellFacts>) -> Coverage {
+pub fn of(record: &RepositoryRecord, registry: Option<&RegistryFacts>) -> Coverage {
     let not_needed = Asked::NotNeeded;
-    let (source, image_source) = cell.map_or((&not_needed, &not_needed), |cell| (&cell.coverage, &cell.image_coverage));
+    let (source, image_source) =
+        registry.map_or((&not_needed, &not_needed), |registry| (&registry.coverage, &registry.image_coverage));
     let said = |fact: &Observed<String>| fact.known().cloned().unwrap_or_default();
     let own = record.coverage.as_ref().map(|row| Coverage::Row {
         status: said(&row.status),
@@ -160,7 +161,8 @@ fn counted(images: &ImageCounts) -> ImagesCovered {
 #[cfg(test)]
 mod tests {
     use scangap_model::{
-        Api, CellOutcome, CoverageRow, ImageCount, Partition, PolicyHash, RegionName, RepositoryFacts, repository_arn,
+        Api, CoverageRow, ImageCount, Partition, PolicyHash, RegionName, RegistryOutcome, RepositoryFacts,
+        repository_arn,
     };
 
     use super::*;
@@ -196,12 +198,15 @@ mod tests {
         RepositoryRecord { facts, coverage, images: counts }
     }
 
-    fn cell() -> CellFacts {
-        let mut cell =
-            CellFacts::unasked("111122223333".parse().unwrap(), "eu-west-1".parse().unwrap(), CellOutcome::Read);
-        cell.coverage = Observed::Known(CoverageSource::Account).into();
-        cell.image_coverage = Observed::Known(CoverageSource::Account).into();
-        cell
+    fn registry() -> RegistryFacts {
+        let mut registry = RegistryFacts::unasked(
+            "111122223333".parse().unwrap(),
+            "eu-west-1".parse().unwrap(),
+            RegistryOutcome::Read,
+        );
+        registry.coverage = Observed::Known(CoverageSource::Account).into();
+        registry.image_coverage = Observed::Known(CoverageSource::Account).into();
+        registry
     }
 
     fn gap() -> Gap {
@@ -220,7 +225,7 @@ mod tests {
     }
 
     fn check(record: &RepositoryRecord, expected: &str) {
-        let found = match of(record, Some(&cell())) {
+        let found = match of(record, Some(&registry())) {
             Coverage::Row { status, reason, .. } => format!("{status} {reason}"),
             other => format!("{other:?}"),
         };
@@ -245,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_list_of_images_that_broke_off_is_a_gap_unless_it_names_a_refusal() {
-        let mut broken = cell();
+        let mut broken = registry();
         broken.image_coverage = Observed::unknown(gap()).into();
         let covered = record(Some(("ACTIVE", "SUCCESSFUL")), &[("ACTIVE", "SUCCESSFUL", 3)]);
         assert!(matches!(of(&covered, Some(&broken)), Coverage::Gap(_)));
@@ -260,7 +265,7 @@ mod tests {
         if let Some(row) = &mut record.coverage {
             row.status = Observed::unknown(gap());
         }
-        assert!(matches!(of(&record, Some(&cell())), Coverage::Gap(_)));
+        assert!(matches!(of(&record, Some(&registry())), Coverage::Gap(_)));
     }
 
     #[test]

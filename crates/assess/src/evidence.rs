@@ -1,7 +1,9 @@
 //! A repository's own policy as a reader wants to see it: what in it decides, and how it would be repaired.
 
 use jiff::Timestamp;
-use scangap_model::{AccountId, Asked, AuditFacts, CellFacts, CellOutcome, RegionName, RepositoryFacts, Verdict};
+use scangap_model::{
+    AccountId, Asked, AuditFacts, RegionName, RegistryFacts, RegistryOutcome, RepositoryFacts, Verdict,
+};
 use scangap_policy::{Action, Context, INSPECTOR_ACTIONS, PolicyDocument, REPOSITORY_ACTIONS, Request, decide, exempt};
 
 use crate::policies::{self, Found};
@@ -65,8 +67,8 @@ pub fn registry_policy_evidence(
     example: Option<&RepositoryFacts>,
     as_of: Timestamp,
 ) -> Option<PolicyEvidence> {
-    let cell = facts.cells.get(&(account, region.clone()))?;
-    let text = cell.registry_policy.known().and_then(|hash| facts.policies.get(hash))?;
+    let registry = facts.registries.get(&(account, region.clone()))?;
+    let text = registry.registry_policy.known().and_then(|hash| facts.policies.get(hash))?;
     let tags = example.map_or(&Asked::NotNeeded, |repository| &repository.tags);
     let name = example.map(|repository| &repository.name);
     evidence(text, INSPECTOR_ACTIONS, &policies::request(facts, account, region, name, tags, as_of))
@@ -76,16 +78,16 @@ pub fn registry_policy_evidence(
 pub fn verdict_with_policy(facts: &AuditFacts, repository: &RepositoryFacts, text: &str, as_of: Timestamp) -> Verdict {
     let unasked;
     let (account, region) = (repository.account, &repository.region);
-    let cell = if let Some(cell) = facts.cells.get(&(account, region.clone())) {
-        cell
+    let registry = if let Some(registry) = facts.registries.get(&(account, region.clone())) {
+        registry
     } else {
-        unasked = CellFacts::unasked(account, region.clone(), CellOutcome::NotReached);
+        unasked = RegistryFacts::unasked(account, region.clone(), RegistryOutcome::NotReached);
         &unasked
     };
     let registry_policy =
-        cell.registry_policy.known().and_then(|hash| Some((hash.clone(), facts.policies.get(hash)?.clone())));
+        registry.registry_policy.known().and_then(|hash| Some((hash.clone(), facts.policies.get(hash)?.clone())));
     let policies = policies::parse_all(&registry_policy.into_iter().collect());
     let Ok(own) = PolicyDocument::parse(text) else { return Verdict::Unknown };
     let request = policies::request(facts, account, region, Some(&repository.name), &repository.tags, as_of);
-    repository::judge(&policies, &Found::Document(&own), cell, &request, REPOSITORY_ACTIONS).verdict
+    repository::judge(&policies, &Found::Document(&own), registry, &request, REPOSITORY_ACTIONS).verdict
 }

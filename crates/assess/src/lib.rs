@@ -1,21 +1,21 @@
 //! From facts and policies to diagnoses: pure, parallel, the same for the same facts.
 
-mod cell;
 mod coverage;
 mod diagnose;
 mod evidence;
 mod losses;
 mod organization;
 mod policies;
+mod registry;
 mod repository;
 mod writer;
 
-pub use cell::CellAssessment;
 pub use coverage::{Coverage, ImageCoverage, ImageTotals, ImagesCovered, images_of, of as coverage_of};
 pub use diagnose::{Layers, Selection, diagnose, selects};
 pub use evidence::{PolicyEvidence, policy_evidence, registry_policy_evidence, verdict_with_policy};
-pub use losses::{CellLosses, CellToCount, ELIGIBLE_DAYS, LostImage, RescanCost, WhyLost, cell_losses};
-pub use organization::{Assessment, CellKey, JudgedRecord, assess};
+pub use losses::{ELIGIBLE_DAYS, LostImage, RegistryLosses, RegistryToCount, RescanCost, WhyLost, registry_losses};
+pub use organization::{Assessment, JudgedRecord, RegistryKey, assess};
 pub use policies::request as inspector_request;
+pub use registry::RegistryAssessment;
 pub use repository::{LikelyCause, PolicyAssessment, RepositoryAssessment};
 pub use writer::{WriteAccess, write_access, write_role};

@@ -1,4 +1,4 @@
-//! What a re-sync of a cell destroys, counted from what was read for it.
+//! What a re-sync of a registry destroys, counted from what was read for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,7 +53,7 @@ pub struct RescanCost {
 impl Eq for RescanCost {}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CellLosses {
+pub struct RegistryLosses {
     /// Of every status: all of them go.
     pub findings: u64,
     /// By severity and status.
@@ -75,16 +75,16 @@ pub struct CellLosses {
     pub helps_within_configured_window: u64,
     /// Repositories that were fine, and are scanned anew with the others.
     pub repositories: u64,
-    /// ECR is the only scan type: everything of Inspector in the cell goes, settings and suppression rules too.
+    /// ECR is the only scan type: everything of Inspector in the registry goes, settings and suppression rules too.
     pub only_scan_type: bool,
     /// Named, where they go.
     pub suppression_rules: Vec<String>,
     pub rescan_cost: RescanCost,
 }
 
-/// What is known of a cell besides what was read for it.
+/// What is known of a registry besides what was read for it.
 #[derive(Debug, Clone, Copy)]
-pub struct CellToCount<'a> {
+pub struct RegistryToCount<'a> {
     /// Repositories that the re-sync is for.
     pub stale: &'a BTreeSet<String>,
     /// Repositories that Inspector does not surely get through to, or that no scan rule selects.
@@ -94,7 +94,7 @@ pub struct CellToCount<'a> {
 }
 
 /// Counts. A gap in what decides is given back: a number is never made up.
-pub fn cell_losses(facts: &ResyncFacts, cell: CellToCount<'_>) -> Result<CellLosses, Box<Gap>> {
+pub fn registry_losses(facts: &ResyncFacts, registry: RegistryToCount<'_>) -> Result<RegistryLosses, Box<Gap>> {
     let findings = known(&facts.findings)?;
     let images = known(&facts.images)?;
     if let Observed::Unknown(gap) = &facts.scan_types {
@@ -117,8 +117,8 @@ pub fn cell_losses(facts: &ResyncFacts, cell: CellToCount<'_>) -> Result<CellLos
     }
     let suppressed = findings.iter().filter(|one| one.status == "SUPPRESSED").map(|one| one.count).sum();
     let scanned = || images.iter().filter(|image| image.status == "ACTIVE");
-    let let_in = |image: &&CoveredImage| !cell.not_let_in.contains(&image.repository);
-    let since = |days: i64| cell.at.saturating_sub(SignedDuration::from_hours(24 * days)).unwrap_or(cell.at);
+    let let_in = |image: &&CoveredImage| !registry.not_let_in.contains(&image.repository);
+    let since = |days: i64| registry.at.saturating_sub(SignedDuration::from_hours(24 * days)).unwrap_or(registry.at);
     let is_old = |image: &CoveredImage, days: i64| image.pushed_at.known().is_none_or(|pushed| *pushed < since(days));
     let beyond = |days: i64| -> BTreeSet<LostImage> {
         let old = scanned().filter(let_in).filter(|image| is_old(image, days));
@@ -128,13 +128,14 @@ pub fn cell_losses(facts: &ResyncFacts, cell: CellToCount<'_>) -> Result<CellLos
     let (beyond_fixed_window, beyond_configured_window) = (count(fixed.len()), count(configured.len()));
     let mut not_rescanned = if configured.len() > fixed.len() { configured } else { fixed };
     not_rescanned.extend(scanned().filter(|image| !let_in(image)).map(|image| lost(image, WhyLost::NotLetIn)));
-    let to_help = || images.iter().filter(|image| image.status != "ACTIVE" && cell.stale.contains(&image.repository));
+    let to_help =
+        || images.iter().filter(|image| image.status != "ACTIVE" && registry.stale.contains(&image.repository));
     let helps_within_fixed_window = count(to_help().filter(|image| !is_old(image, ELIGIBLE_DAYS)).count());
     let helped = |image: &&CoveredImage| configured_days.is_none_or(|days| !is_old(image, days));
     let helps_within_configured_window = count(to_help().filter(helped).count());
     let scanned_again = count(scanned().filter(let_in).count()) - beyond_fixed_window.min(beyond_configured_window);
     let scanned_again = scanned_again + helps_within_fixed_window.max(helps_within_configured_window);
-    Ok(CellLosses {
+    Ok(RegistryLosses {
         findings: findings.iter().map(|one| one.count).sum(),
         findings_by,
         suppressed,
@@ -146,7 +147,7 @@ pub fn cell_losses(facts: &ResyncFacts, cell: CellToCount<'_>) -> Result<CellLos
         not_rescanned: not_rescanned.into_iter().collect(),
         helps_within_fixed_window,
         helps_within_configured_window,
-        repositories: cell.repositories_covered,
+        repositories: registry.repositories_covered,
         only_scan_type,
         suppression_rules: match (&facts.suppression_rules, only_scan_type) {
             (_, false) | (Observed::Absent, true) => Vec::new(),
@@ -279,10 +280,13 @@ mod tests {
         }
     }
 
-    fn count_of(facts: &ResyncFacts, stale: &[&str], not_let_in: &[&str]) -> Result<CellLosses, Box<Gap>> {
+    fn count_of(facts: &ResyncFacts, stale: &[&str], not_let_in: &[&str]) -> Result<RegistryLosses, Box<Gap>> {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
         let (stale, not_let_in) = (names(stale), names(not_let_in));
-        cell_losses(facts, CellToCount { stale: &stale, not_let_in: &not_let_in, repositories_covered: 1, at: at() })
+        registry_losses(
+            facts,
+            RegistryToCount { stale: &stale, not_let_in: &not_let_in, repositories_covered: 1, at: at() },
+        )
     }
 
     #[test]

@@ -8,34 +8,34 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use jiff::Timestamp;
 use rayon::prelude::*;
 use scangap_model::{
-    AccountId, AuditFacts, CellFacts, CellOutcome, Diagnosis, Gap, GapKind, PolicyHash, RecordError, RegionName,
-    Repositories, RepositoryRecord,
+    AccountId, AuditFacts, Diagnosis, Gap, GapKind, PolicyHash, RecordError, RegionName, RegistryFacts,
+    RegistryOutcome, Repositories, RepositoryRecord,
 };
 
-use crate::cell::{self, CellAssessment};
 use crate::coverage::{ImageTotals, images_of};
 use crate::policies::{self, Policies};
-use crate::repository::{CellView, PolicyAssessment, RepositoryAssessment};
+use crate::registry::{self, RegistryAssessment};
+use crate::repository::{PolicyAssessment, RegistryView, RepositoryAssessment};
 
 /// An account and a region.
-pub type CellKey = (AccountId, RegionName);
+pub type RegistryKey = (AccountId, RegionName);
 
 /// What the facts come to. Of a repository only what cannot be had again cheaply is kept.
 #[derive(Debug, Clone)]
 pub struct Assessment {
     /// In the order of the repositories.
     pub repositories: Vec<RepositoryAssessment>,
-    /// In the order of the facts' cells.
-    pub cells: Vec<CellAssessment>,
+    /// In the order of the facts' registries.
+    pub registries: Vec<RegistryAssessment>,
     /// The facts' gaps, and those that only judging found: policies that are none. Sorted.
     pub gaps: Vec<Gap>,
-    /// How many repositories of each cell fall in each diagnosis. Cells without repositories are not in it.
-    pub by_cell: BTreeMap<CellKey, BTreeMap<Diagnosis, usize>>,
+    /// How many repositories of each registry fall in each diagnosis. Registries without repositories are not in it.
+    pub by_registry: BTreeMap<RegistryKey, BTreeMap<Diagnosis, usize>>,
     /// The images of the repositories of each diagnosis, where ECR's list of them was read.
     pub images: BTreeMap<Diagnosis, ImageTotals>,
     /// The images of repositories that are known from Inspector's coverage alone.
     pub images_unlisted: ImageTotals,
-    /// How often policies were judged: once for all repositories of a cell that share them.
+    /// How often policies were judged: once for all repositories of a registry that share them.
     pub judged: usize,
 }
 
@@ -89,7 +89,7 @@ impl Assessment {
 
     pub fn counts(&self) -> BTreeMap<Diagnosis, usize> {
         let mut counts = BTreeMap::new();
-        for (diagnosis, number) in self.by_cell.values().flatten() {
+        for (diagnosis, number) in self.by_registry.values().flatten() {
             *counts.entry(*diagnosis).or_default() += number;
         }
         counts
@@ -104,7 +104,7 @@ struct Changed;
 /// Repositories that one task reads and judges. Few enough that memory is not felt, enough that reading them is one go.
 const TASK: usize = 4096;
 
-/// Judges every repository and cell. Each distinct policy is parsed once.
+/// Judges every repository and registry. Each distinct policy is parsed once.
 pub fn assess(
     facts: &AuditFacts,
     repositories: &dyn Repositories,
@@ -115,9 +115,9 @@ pub fn assess(
     let count = repositories.count()?;
     let mut assessment = Assessment {
         repositories: Vec::with_capacity(count),
-        cells: Vec::new(),
+        registries: Vec::new(),
         gaps: facts.gaps.iter().filter(|gap| gap.kind != GapKind::NotForMembers).cloned().collect(),
-        by_cell: BTreeMap::new(),
+        by_registry: BTreeMap::new(),
         images: BTreeMap::new(),
         images_unlisted: ImageTotals::default(),
         judged: 0,
@@ -129,14 +129,14 @@ pub fn assess(
     let mut interned = HashSet::new();
     for task in done {
         for mut repository in task.repositories {
-            // What is equal is kept once, whichever cell it is from.
+            // What is equal is kept once, whichever registry it is from.
             repository.policy = intern(&mut interned, repository.policy);
             assessment.repositories.push(repository);
         }
-        for (cell, diagnoses) in task.by_cell {
-            let of_cell = assessment.by_cell.entry(cell).or_default();
+        for (registry, diagnoses) in task.by_registry {
+            let of_registry = assessment.by_registry.entry(registry).or_default();
             for (diagnosis, number) in diagnoses {
-                *of_cell.entry(diagnosis).or_default() += number;
+                *of_registry.entry(diagnosis).or_default() += number;
             }
         }
         for (diagnosis, images) in task.images {
@@ -146,18 +146,17 @@ pub fn assess(
         assessment.gaps.extend(task.gaps);
     }
     assessment.judged = judge.judged.into_inner();
-    let cells = facts
-        .cells
-        .iter()
-        .map(|(key, cell)| cell::assess(facts, &policies, cell, assessment.by_cell.contains_key(key), as_of));
-    let (cells, gaps): (Vec<_>, Vec<_>) = cells.unzip();
-    assessment.cells = cells;
+    let registries = facts.registries.iter().map(|(key, registry)| {
+        registry::assess(facts, &policies, registry, assessment.by_registry.contains_key(key), as_of)
+    });
+    let (registries, gaps): (Vec<_>, Vec<_>) = registries.unzip();
+    assessment.registries = registries;
     assessment.gaps.extend(gaps.into_iter().flatten());
     assessment.gaps.sort_by(|a, b| a.key().cmp(&b.key()));
     Ok(assessment)
 }
 
-fn key(record: &RepositoryRecord) -> CellKey {
+fn key(record: &RepositoryRecord) -> RegistryKey {
     (record.facts.account, record.facts.region.clone())
 }
 
@@ -173,13 +172,13 @@ fn intern(known: &mut HashSet<Arc<PolicyAssessment>>, policy: Arc<PolicyAssessme
 #[derive(Default)]
 struct Task {
     repositories: Vec<RepositoryAssessment>,
-    by_cell: BTreeMap<CellKey, BTreeMap<Diagnosis, usize>>,
+    by_registry: BTreeMap<RegistryKey, BTreeMap<Diagnosis, usize>>,
     images: BTreeMap<Diagnosis, ImageTotals>,
     images_unlisted: ImageTotals,
     gaps: Vec<Gap>,
 }
 
-/// What decides repositories of one cell alike: their own policy, or that it could not be read.
+/// What decides repositories of one registry alike: their own policy, or that it could not be read.
 type PolicyKey = (Option<PolicyHash>, bool);
 
 /// Filled once, outside the lock under which it was taken.
@@ -190,8 +189,8 @@ struct Judge<'a> {
     facts: &'a AuditFacts,
     policies: &'a Policies,
     as_of: Timestamp,
-    /// Verdicts of the cells that two tasks meet in. A cell within one task is that task's own affair.
-    shared: Mutex<HashMap<(CellKey, PolicyKey), Place>>,
+    /// Verdicts of the registries that two tasks meet in. A registry within one task is that task's own affair.
+    shared: Mutex<HashMap<(RegistryKey, PolicyKey), Place>>,
     judged: AtomicUsize,
 }
 
@@ -203,27 +202,27 @@ impl Judge<'_> {
             Ok(())
         })?;
         let mut task = Task::default();
-        let of_cells: Vec<&[RepositoryRecord]> =
+        let of_registries: Vec<&[RepositoryRecord]> =
             records.chunk_by(|a, b| a.facts.account == b.facts.account && a.facts.region == b.facts.region).collect();
-        let last = of_cells.len().saturating_sub(1);
-        for (at, of_cell) in of_cells.into_iter().enumerate() {
-            self.cell(of_cell, at == 0 || at == last, &mut task);
+        let last = of_registries.len().saturating_sub(1);
+        for (at, of_registry) in of_registries.into_iter().enumerate() {
+            self.registry(of_registry, at == 0 || at == last, &mut task);
         }
         Ok(task)
     }
 
-    /// `goes_on`: the cell may have repositories in another task's range too.
-    fn cell(&self, records: &[RepositoryRecord], goes_on: bool, task: &mut Task) {
+    /// `goes_on`: the registry may have repositories in another task's range too.
+    fn registry(&self, records: &[RepositoryRecord], goes_on: bool, task: &mut Task) {
         let Some(first) = records.first() else { return };
         let key = key(first);
         let unasked;
-        let cell = if let Some(cell) = self.facts.cells.get(&key) {
-            cell
+        let registry = if let Some(registry) = self.facts.registries.get(&key) {
+            registry
         } else {
-            unasked = CellFacts::unasked(key.0, key.1.clone(), CellOutcome::NotReached);
+            unasked = RegistryFacts::unasked(key.0, key.1.clone(), RegistryOutcome::NotReached);
             &unasked
         };
-        let view = CellView { facts: self.facts, policies: self.policies, cell, as_of: self.as_of };
+        let view = RegistryView { facts: self.facts, policies: self.policies, registry, as_of: self.as_of };
         let mut known: HashMap<PolicyKey, Arc<PolicyAssessment>> = HashMap::new();
         let mut diagnoses = BTreeMap::new();
         for record in records {
@@ -243,8 +242,8 @@ impl Judge<'_> {
             };
             let (repository, gap) = view.assess(record, policy);
             *diagnoses.entry(repository.diagnosis).or_default() += 1;
-            let images = images_of(&record.images, &cell.image_coverage);
-            let totals = if cell.is_listed() {
+            let images = images_of(&record.images, &registry.image_coverage);
+            let totals = if registry.is_listed() {
                 task.images.entry(repository.diagnosis).or_default()
             } else {
                 &mut task.images_unlisted
@@ -253,16 +252,20 @@ impl Judge<'_> {
             task.repositories.push(repository);
             task.gaps.extend(gap);
         }
-        task.by_cell.insert(key, diagnoses);
+        task.by_registry.insert(key, diagnoses);
     }
 
-    fn judge(&self, view: &CellView<'_>, record: &RepositoryRecord) -> Arc<PolicyAssessment> {
+    fn judge(&self, view: &RegistryView<'_>, record: &RepositoryRecord) -> Arc<PolicyAssessment> {
         self.judged.fetch_add(1, Ordering::Relaxed);
         Arc::new(view.judge(&record.facts))
     }
 
     /// Judges unless another task has.
-    fn once(&self, key: (CellKey, PolicyKey), judge: impl FnOnce() -> Arc<PolicyAssessment>) -> Arc<PolicyAssessment> {
+    fn once(
+        &self,
+        key: (RegistryKey, PolicyKey),
+        judge: impl FnOnce() -> Arc<PolicyAssessment>,
+    ) -> Arc<PolicyAssessment> {
         let place = Arc::clone(self.shared.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
         Arc::clone(place.get_or_init(judge))
     }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rayon::prelude::*;
 use scangap_model::{
-    AccountFacts, AccountId, Api, Asked, AuditFacts, Cause, CellFacts, Gap, GapKind, Observed, PolicyHash, RegionName,
-    RepositoryName, ServiceLinkedRole,
+    AccountFacts, AccountId, Api, Asked, AuditFacts, Cause, Gap, GapKind, Observed, PolicyHash, RegionName,
+    RegistryFacts, RepositoryName, ServiceLinkedRole,
 };
 use scangap_policy::{Caller, Organization, PolicyDocument, Request, RoleIdentity, SyntaxError, Tags};
 
@@ -57,14 +57,14 @@ pub(crate) fn malformed(
     policies: &Policies,
     hash: &PolicyHash,
     api: Api,
-    cell: (AccountId, &RegionName),
+    registry: (AccountId, &RegionName),
     resource: &str,
 ) -> Option<Gap> {
     let error = policies.get(hash)?.parsed.as_ref().err()?;
     Some(Gap {
         api,
-        account: Some(cell.0),
-        region: Some(cell.1.clone()),
+        account: Some(registry.0),
+        region: Some(registry.1.clone()),
         resource: resource.to_owned(),
         kind: GapKind::MalformedAnswer,
         code: "MalformedPolicyDocument".to_owned(),
@@ -86,8 +86,8 @@ pub(crate) enum Scope {
     Unknown,
 }
 
-pub(crate) fn scope(cell: &CellFacts) -> Scope {
-    match cell.registry_policy_scope.known().map(String::as_str) {
+pub(crate) fn scope(registry: &RegistryFacts) -> Scope {
+    match registry.registry_policy_scope.known().map(String::as_str) {
         Some("V1") => Scope::V1,
         Some("V2") => Scope::V2,
         Some(_) | None => Scope::Unknown,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use scangap_model::{
-    Api, Asked, AuditFacts, Cause, CellFacts, Diagnosis, Gap, GapKind, Observed, PolicyHash, RepositoryFacts,
+    Api, Asked, AuditFacts, Cause, Diagnosis, Gap, GapKind, Observed, PolicyHash, RegistryFacts, RepositoryFacts,
     RepositoryRecord, Verdict,
 };
 use scangap_policy::{Action, Context, Decision, REPOSITORY_ACTIONS, Request, decide};
@@ -83,19 +83,19 @@ fn identity(repository: &RepositoryFacts) -> u64 {
     hasher.finish()
 }
 
-/// What is known of a cell while its repositories pass.
-pub(crate) struct CellView<'a> {
+/// What is known of a registry while its repositories pass.
+pub(crate) struct RegistryView<'a> {
     pub(crate) facts: &'a AuditFacts,
     pub(crate) policies: &'a Policies,
-    pub(crate) cell: &'a CellFacts,
+    pub(crate) registry: &'a RegistryFacts,
     pub(crate) as_of: Timestamp,
 }
 
-impl CellView<'_> {
-    /// Whether the cell's other repositories with the same policy are decided alike.
+impl RegistryView<'_> {
+    /// Whether the registry's other repositories with the same policy are decided alike.
     pub(crate) fn shares(&self, own: &Observed<PolicyHash>) -> bool {
         let varies = |hash: &PolicyHash| self.policies.get(hash).is_some_and(|policy| policy.varies);
-        !own.known().is_some_and(varies) && !self.cell.registry_policy.known().is_some_and(varies)
+        !own.known().is_some_and(varies) && !self.registry.registry_policy.known().is_some_and(varies)
     }
 
     /// Judges the policies of a repository: the costly part, and the one that repeats.
@@ -104,12 +104,12 @@ impl CellView<'_> {
         let request =
             policies::request(self.facts, account, region, Some(&repository.name), &repository.tags, self.as_of);
         let own = policies::find(self.policies, &repository.policy);
-        judge(self.policies, &own, self.cell, &request, REPOSITORY_ACTIONS)
+        judge(self.policies, &own, self.registry, &request, REPOSITORY_ACTIONS)
     }
 
     /// Whether IAM was asked for Inspector's role of the account, and has none.
     fn lacks_the_role(&self) -> bool {
-        let account = self.facts.accounts.get(&self.cell.account);
+        let account = self.facts.accounts.get(&self.registry.account);
         account.is_some_and(|account| account.inspector_role == Asked::Answered(Observed::Absent))
     }
 
@@ -119,12 +119,12 @@ impl CellView<'_> {
         policy: Arc<PolicyAssessment>,
     ) -> (RepositoryAssessment, Option<Gap>) {
         let repository = &record.facts;
-        let coverage = coverage::of(record, Some(self.cell));
-        let images = coverage::images_of(&record.images, &self.cell.image_coverage);
-        let selection = selection(&repository.scan_frequency, &self.cell.scan_rules, repository.name.as_str());
+        let coverage = coverage::of(record, Some(self.registry));
+        let images = coverage::images_of(&record.images, &self.registry.image_coverage);
+        let selection = selection(&repository.scan_frequency, &self.registry.scan_rules, repository.name.as_str());
         let diagnosis = diagnose(&Layers {
-            ecr_status: &self.cell.inspector_ecr_status,
-            scan_type: &self.cell.registry_scan_type,
+            ecr_status: &self.registry.inspector_ecr_status,
+            scan_type: &self.registry.registry_scan_type,
             selection,
             verdict: policy.verdict,
             coverage: &coverage,
@@ -163,12 +163,12 @@ impl CellView<'_> {
 pub(crate) fn judge(
     policies: &Policies,
     own: &Found<'_>,
-    cell: &CellFacts,
+    registry: &RegistryFacts,
     request: &Request,
     actions: &[Action],
 ) -> PolicyAssessment {
-    let scope = policies::scope(cell);
-    let registry_policy = match (&cell.registry_policy, scope) {
+    let scope = policies::scope(registry);
+    let registry_policy = match (&registry.registry_policy, scope) {
         (_, Scope::V1) => Found::None,
         (Asked::NotNeeded, _) => Found::Unread,
         (Asked::Answered(fact), _) => policies::find(policies, fact),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use scangap_model::{AccountId, CellFacts, Partition, PolicyHash, Verdict};
+use scangap_model::{AccountId, Partition, PolicyHash, RegistryFacts, Verdict};
 use scangap_policy::{Action, Caller, PolicyDocument, Request};
 
 use crate::policies::{self, Found};
@@ -28,18 +28,19 @@ pub fn write_role(partition: Partition, account: AccountId, name: Option<&str>) 
 }
 
 /// `ecr:SetRepositoryPolicy` by the request's principal on a repository whose policy has this text, beside the registry's
-/// policy of the cell. `texts` holds that one.
+/// policy of the registry. `texts` holds that one.
 pub fn write_access(
     request: &Request,
     own: &str,
-    cell: &CellFacts,
+    registry: &RegistryFacts,
     texts: &BTreeMap<PolicyHash, String>,
 ) -> WriteAccess {
-    let registry_policy = cell.registry_policy.known().and_then(|hash| Some((hash.clone(), texts.get(hash)?.clone())));
+    let registry_policy =
+        registry.registry_policy.known().and_then(|hash| Some((hash.clone(), texts.get(hash)?.clone())));
     let policies = policies::parse_all(&registry_policy.into_iter().collect());
     let own = PolicyDocument::parse(own);
     let found = own.as_ref().map_or(Found::Unread, Found::Document);
-    let judged = repository::judge(&policies, &found, cell, request, &[Action::SetRepositoryPolicy]);
+    let judged = repository::judge(&policies, &found, registry, request, &[Action::SetRepositoryPolicy]);
     WriteAccess {
         verdict: judged.verdict,
         responsible_statements: judged.responsible_statements,

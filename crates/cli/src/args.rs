@@ -332,9 +332,9 @@ pub struct Plan {
     /// Never plan anything in these accounts
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub blocklist: Vec<String>,
-    /// Re-sync these cells (ACCOUNT:REGION) even though ECR is their only scan type, so that everything of Inspector there is
+    /// Re-sync these registries (ACCOUNT:REGION) even though ECR is their only scan type, so that everything of Inspector there is
     /// deleted
-    #[arg(long, value_name = "CELL", value_delimiter = ',')]
+    #[arg(long, value_name = "REGISTRY", value_delimiter = ',')]
     pub only_scan_type: Vec<String>,
     /// Count what re-syncs would delete: findings, images and more are read from AWS, and stored beside the snapshot
     #[arg(long)]
@@ -378,7 +378,7 @@ pub struct Apply {
     /// Never change anything in these accounts, whatever the plan says
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub blocklist: Vec<String>,
-    /// Have Inspector write a report of every cell's findings there too, before anything is changed; `{region}` in it is
+    /// Have Inspector write a report of every registry's findings there too, before anything is changed; `{region}` in it is
     /// replaced
     #[arg(long, value_name = "s3://BUCKET/PREFIX", requires = "findings_report_key")]
     pub findings_report: Option<String>,

@@ -13,7 +13,7 @@ use crate::judged::Judged;
 use crate::signals;
 use crate::{environment, terminal};
 
-/// Counts the cells, and adds what was read to the snapshot.
+/// Counts the registries, and adds what was read to the snapshot.
 pub(crate) fn count(
     judged: &Judged,
     candidates: Candidates,
@@ -24,18 +24,18 @@ pub(crate) fn count(
     if quiet == 0 {
         terminal::note(&format!(
             "reading what re-syncs of {} would delete, and the tags of {}; nothing is changed",
-            count_of(candidates.cells.len(), "cell"),
+            count_of(candidates.registries.len(), "registry"),
             count_of(candidates.tags_of.len(), "repository")
         ));
     }
     let counted_at = environment::now();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
-    let PlanAnswers { cells: facts, tags } = runtime.block_on(async {
+    let PlanAnswers { registries: facts, tags } = runtime.block_on(async {
         let (connection, identity) = same_place(connect, &options, judged).await?;
         let cancel = CancellationToken::new();
         let listening = signals::listen(cancel.clone(), "interrupted: nothing of this count is kept");
         let admin = judged.snapshot.facts.organization.inspector_admin.clone();
-        let questions = PlanQuestions { cells: candidates.cells, tags_of: candidates.tags_of };
+        let questions = PlanQuestions { registries: candidates.registries, tags_of: candidates.tags_of };
         let read = collect_for_plan(connection, identity, options, questions, admin, counted_at, cancel).await;
         drop(listening);
         read.map_err(CliError::Collect)
@@ -46,10 +46,10 @@ pub(crate) fn count(
         simulated: judged.snapshot.meta.simulated,
         tool_version: environment::VERSION.to_owned(),
     };
-    // What was counted before of other cells stays counted: each with its own time.
+    // What was counted before of other registries stays counted: each with its own time.
     let former = StoredLosses::latest(&judged.path, judged.facts_sha256()).map_err(CliError::Snapshot)?;
     let again = |old: &ResyncFacts| facts.iter().any(|new| new.account == old.account && new.region == old.region);
-    let (former, mut all_tags) = former.map(|former| (former.cells, former.tags)).unwrap_or_default();
+    let (former, mut all_tags) = former.map(|former| (former.registries, former.tags)).unwrap_or_default();
     let mut all: Vec<ResyncFacts> = former.into_iter().filter(|old| !again(old)).collect();
     all.extend(facts.iter().cloned());
     all.sort_by(|a, b| (a.account, &a.region).cmp(&(b.account, &b.region)));

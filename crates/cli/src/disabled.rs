@@ -1,4 +1,4 @@
-//! Cells that an apply left without scanning: every later command says so, until they are brought back. What is remembered
+//! Registries that an apply left without scanning: every later command says so, until they are brought back. What is remembered
 //! is where the journals are; the journals say the rest.
 
 use std::collections::BTreeSet;
@@ -21,7 +21,7 @@ fn folder() -> Option<PathBuf> {
     state.or_else(home).map(|state| state.join("scangap/applies"))
 }
 
-/// Remembers an apply that turns scanning off: where its journal is, and what brings each of its cells back should that be
+/// Remembers an apply that turns scanning off: where its journal is, and what brings each of its registries back should that be
 /// gone. Called with the journal open, so that nobody takes it for one that never began.
 pub(crate) fn remember(plan: &PlanDocument, journal_folder: &Path) -> Result<(), String> {
     if plan.resyncs.is_empty() {
@@ -32,10 +32,10 @@ pub(crate) fn remember(plan: &PlanDocument, journal_folder: &Path) -> Result<(),
         let path = fs_err::canonicalize(path).map_err(|error| error.to_string())?;
         path.to_str().map(str::to_owned).ok_or_else(|| format!("`{}` is not UTF-8", path.display()))
     };
-    let cells: Vec<Value> = plan
+    let registries: Vec<Value> = plan
         .resyncs
         .iter()
-        .map(|step| json!({"step": step.id, "cell": cell_of(step), "way_back": step.way_back()}))
+        .map(|step| json!({"step": step.id, "registry": registry_of(step), "way_back": step.way_back()}))
         .collect();
     let journal = place(&journal_folder.join(JOURNAL))?;
     let marker = json!({
@@ -43,7 +43,7 @@ pub(crate) fn remember(plan: &PlanDocument, journal_folder: &Path) -> Result<(),
         "plan": place(&plan.folder)?,
         "plan_sha256": plan.plan_sha256,
         "simulated": plan.simulated,
-        "cells": cells,
+        "registries": registries,
     });
     let text = format!("{marker:#}\n");
     fs_err::create_dir_all(&folder).map_err(|error| error.to_string())?;
@@ -53,7 +53,7 @@ pub(crate) fn remember(plan: &PlanDocument, journal_folder: &Path) -> Result<(),
         .map_err(|error| error.to_string())
 }
 
-fn cell_of(step: &Resync) -> String {
+fn registry_of(step: &Resync) -> String {
     named(step.account, &step.region)
 }
 
@@ -72,11 +72,11 @@ struct Marker {
     journal: PathBuf,
     plan: String,
     simulated: bool,
-    cells: Vec<Cell>,
+    registries: Vec<Registry>,
 }
 
-/// A cell that an apply turns off and on.
-struct Cell {
+/// A registry that an apply turns off and on.
+struct Registry {
     step: String,
     name: String,
     /// Commands that bring it back, a line each.
@@ -87,15 +87,19 @@ impl Marker {
     fn read(path: &Path) -> Option<Self> {
         let value: Value = serde_json::from_str(&fs_err::read_to_string(path).ok()?).ok()?;
         let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-        let cell = |cell: &Value| {
-            Some(Cell { step: text(cell, "step")?, name: text(cell, "cell")?, way_back: text(cell, "way_back")? })
+        let registry = |registry: &Value| {
+            Some(Registry {
+                step: text(registry, "step")?,
+                name: text(registry, "registry")?,
+                way_back: text(registry, "way_back")?,
+            })
         };
         Some(Self {
             plan_sha256: text(&value, "plan_sha256")?,
             journal: text(&value, "journal")?.into(),
             plan: text(&value, "plan")?,
             simulated: value.get("simulated")?.as_bool()?,
-            cells: value.get("cells")?.as_array()?.iter().map(cell).collect::<Option<_>>()?,
+            registries: value.get("registries")?.as_array()?.iter().map(registry).collect::<Option<_>>()?,
             path: path.to_owned(),
         })
     }
@@ -106,23 +110,23 @@ impl Marker {
         (told.plan_sha256.as_ref() == Some(&self.plan_sha256)).then_some(told)
     }
 
-    /// The cells that are open. Where the journal cannot tell, all of them.
-    fn open(&self) -> (Vec<&Cell>, Known) {
+    /// The registries that are open. Where the journal cannot tell, all of them.
+    fn open(&self) -> (Vec<&Registry>, Known) {
         match self.told() {
-            None => (self.cells.iter().collect(), Known::JournalGone),
+            None => (self.registries.iter().collect(), Known::JournalGone),
             Some(told) => {
                 let open = |step: &String| told.open().any(|one| one == step);
-                (self.cells.iter().filter(|cell| open(&cell.step)).collect(), Known::Journal)
+                (self.registries.iter().filter(|registry| open(&registry.step)).collect(), Known::Journal)
             }
         }
     }
 
-    fn sentence(&self, cell: &Cell, known: Known) -> String {
+    fn sentence(&self, registry: &Registry, known: Known) -> String {
         let kind = if self.simulated { "SIMULATED: " } else { "" };
         match known {
             Known::AtWork => format!(
                 "{kind}an apply is at work on {}, which may be without ECR scanning meanwhile\n  journal: {}",
-                cell.name,
+                registry.name,
                 self.journal.display()
             ),
             Known::Journal => {
@@ -133,17 +137,17 @@ impl Marker {
                 };
                 format!(
                     "error: {kind}{} may be without ECR scanning, or without its scanning configuration: an apply did not come to its end\n  to bring it back: scangap apply {} --bring-back --write-role-name ROLE\n  or by hand:\n{}\n  journal: {}\n  {last}: remove {}",
-                    cell.name,
+                    registry.name,
                     shell_word(&self.plan),
-                    indented(&cell.way_back),
+                    indented(&registry.way_back),
                     self.journal.display(),
                     shell_word(&self.path.to_string_lossy())
                 )
             }
             Known::JournalGone => format!(
-                "error: {kind}{} may be without ECR scanning, or without its scanning configuration: the journal of an apply is gone or cannot be read\n  where the plan's folder was moved to, it is brought back with: scangap apply FOLDER --bring-back --write-role-name ROLE\n  or by hand:\n{}\n  the journal was: {}\n  once the cell is seen to be scanned with its configuration: remove {}",
-                cell.name,
-                indented(&cell.way_back),
+                "error: {kind}{} may be without ECR scanning, or without its scanning configuration: the journal of an apply is gone or cannot be read\n  where the plan's folder was moved to, it is brought back with: scangap apply FOLDER --bring-back --write-role-name ROLE\n  or by hand:\n{}\n  the journal was: {}\n  once the registry is seen to be scanned with its configuration: remove {}",
+                registry.name,
+                indented(&registry.way_back),
                 self.journal.display(),
                 shell_word(&self.path.to_string_lossy())
             ),
@@ -162,7 +166,7 @@ fn shell_word(path: &str) -> String {
     if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
-/// What is known of a cell that may be without scanning.
+/// What is known of a registry that may be without scanning.
 #[derive(Clone, Copy)]
 enum Known {
     /// Its journal says so.
@@ -184,16 +188,16 @@ fn markers() -> impl Iterator<Item = PathBuf> {
     })
 }
 
-/// A cell of a plan that another apply may have left without scanning, or is at work on: not touched before that is over.
+/// A registry of a plan that another apply may have left without scanning, or is at work on: not touched before that is over.
 pub(crate) fn in_the_way(plan: &PlanDocument, journal_folder: &Path) -> Option<String> {
-    let wanted: Vec<String> = plan.resyncs.iter().map(cell_of).collect();
+    let wanted: Vec<String> = plan.resyncs.iter().map(registry_of).collect();
     if wanted.is_empty() {
         return None;
     }
     let own = fs_err::canonicalize(journal_folder).ok().map(|folder| folder.join(JOURNAL));
     markers().find_map(|path| {
         let Some(marker) = Marker::read(&path) else {
-            return path.exists().then(|| format!("cells that {} tells of", path.display()));
+            return path.exists().then(|| format!("registries that {} tells of", path.display()));
         };
         // What its own journal tells, the executor knows.
         let is_own =
@@ -202,27 +206,27 @@ pub(crate) fn in_the_way(plan: &PlanDocument, journal_folder: &Path) -> Option<S
             return None;
         }
         let open = match lock_shared(&marker.journal) {
-            Ok(None) => marker.cells.iter().collect(),
+            Ok(None) => marker.registries.iter().collect(),
             _ => marker.open().0,
         };
-        open.into_iter().find(|cell| wanted.contains(&cell.name)).map(|cell| cell.name.clone())
+        open.into_iter().find(|registry| wanted.contains(&registry.name)).map(|registry| registry.name.clone())
     })
 }
 
 /// An apply that writes nothing for so long is not at work any more: it hangs, or was suspended.
 const SILENT: SignedDuration = SignedDuration::from_mins(30);
 
-/// Says which cells may be without scanning because of an apply that did not come to its end. Whether there are any.
+/// Says which registries may be without scanning because of an apply that did not come to its end. Whether there are any.
 pub(crate) fn warn() -> bool {
     look(&note)
 }
 
-/// How a command ends that would end so: a cell that an apply left without scanning outranks everything else.
+/// How a command ends that would end so: a registry that an apply left without scanning outranks everything else.
 pub(crate) fn ending(exit: Exit) -> Exit {
     if look(&|_, _| ()) { Exit::ScanningOff } else { exit }
 }
 
-/// Whether a cell may be without scanning because of an apply that did not come to its end.
+/// Whether a registry may be without scanning because of an apply that did not come to its end.
 fn look(say: &dyn Fn(&str, Tone)) -> bool {
     let mut any = false;
     for path in markers() {
@@ -231,7 +235,7 @@ fn look(say: &dyn Fn(&str, Tone)) -> bool {
             if path.exists() {
                 any = true;
                 let what = format!(
-                    "error: an apply may have left cells without ECR scanning, and {0} cannot be read\n  once every account is seen to be scanned in Inspector: remove {0}",
+                    "error: an apply may have left registries without ECR scanning, and {0} cannot be read\n  once every account is seen to be scanned in Inspector: remove {0}",
                     path.display()
                 );
                 say(&what, Tone::Bad);
@@ -242,7 +246,7 @@ fn look(say: &dyn Fn(&str, Tone)) -> bool {
         let still = lock_shared(&marker.journal);
         let (open, mut known) = marker.open();
         if matches!(still, Ok(None)) {
-            // One that is at work brings its cells back itself.
+            // One that is at work brings its registries back itself.
             let last = marker.told().and_then(|told| told.last_at);
             let silent = last.is_some_and(|last| environment::now().duration_since(last) >= SILENT);
             if !silent && matches!(known, Known::Journal) {
@@ -251,27 +255,27 @@ fn look(say: &dyn Fn(&str, Tone)) -> bool {
         } else if open.is_empty() {
             let _ = fs_err::remove_file(&marker.path);
         }
-        for cell in open {
+        for registry in open {
             let at_work = matches!(known, Known::AtWork);
             any |= !at_work;
-            say(&marker.sentence(cell, known), if at_work { Tone::Warning } else { Tone::Bad });
+            say(&marker.sentence(registry, known), if at_work { Tone::Warning } else { Tone::Bad });
         }
     }
     any
 }
 
-/// The same of cells that no marker tells of, since none could be written.
-pub(crate) fn say_what_is_not_remembered(cells: &[LeftDisabled]) {
+/// The same of registries that no marker tells of, since none could be written.
+pub(crate) fn say_what_is_not_remembered(registries: &[LeftDisabled]) {
     let remembered: BTreeSet<String> = markers()
         .filter_map(|path| Marker::read(&path))
-        .flat_map(|marker| marker.open().0.into_iter().map(|cell| cell.name.clone()).collect::<Vec<_>>())
+        .flat_map(|marker| marker.open().0.into_iter().map(|registry| registry.name.clone()).collect::<Vec<_>>())
         .collect();
-    for cell in cells {
-        let name = named(cell.account, &cell.region);
+    for registry in registries {
+        let name = named(registry.account, &registry.region);
         if !remembered.contains(&name) {
             let text = format!(
                 "error: {name} may be without ECR scanning, or without its scanning configuration\n  by hand:\n{}",
-                indented(&cell.way_back)
+                indented(&registry.way_back)
             );
             note(&text, Tone::Bad);
         }

@@ -91,7 +91,7 @@ pub(crate) enum CliError {
     NotApplicable(#[source] Box<ApplyError>),
     #[error("what the plan would delete could not be saved")]
     NotSaved(#[source] Box<ApplyError>),
-    #[error("not every cell is known to be scanned again")]
+    #[error("not every registry is known to be scanned again")]
     LeftDisabled(#[source] Box<ApplyError>),
     #[error("`{given}` is not `{expected}`: nothing was changed")]
     NotConfirmed { given: String, expected: String },

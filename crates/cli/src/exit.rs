@@ -35,12 +35,12 @@ pub const EXIT_CODES: &[(Exit, u8, &str)] = &[
     (
         Exit::ScanningOff,
         5,
-        "ECR scanning is off, or may be, in a cell that an apply turned off (any command, until that is mended; outranks the others)",
+        "ECR scanning is off, or may be, in a registry that an apply turned off (any command, until that is mended; outranks the others)",
     ),
     (Exit::Usage, 64, "wrong usage"),
     (Exit::Data, 65, "a snapshot, policy, scenario or other file is unreadable, mismatched, or of another version"),
     (Exit::NoPermission, 77, "no usable credentials, or neither management nor delegated account"),
-    (Exit::Interrupted, 130, "interrupted; the snapshot was closed first, the cell in hand came to its end"),
+    (Exit::Interrupted, 130, "interrupted; the snapshot was closed first, the registry in hand came to its end"),
 ];
 
 impl Exit {

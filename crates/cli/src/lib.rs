@@ -39,6 +39,6 @@ pub fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) => error.render(),
     };
-    // Whatever else was done: a cell that an apply left without scanning outranks it.
+    // Whatever else was done: a registry that an apply left without scanning outranks it.
     if disabled::warn() { Exit::ScanningOff.into() } else { code }
 }

@@ -31,10 +31,10 @@ pub(crate) struct Progress {
     shown: Shown,
     accounts: usize,
     accounts_done: usize,
-    cells: usize,
-    cells_done: usize,
+    registries: usize,
+    registries_done: usize,
     repositories: usize,
-    /// One gap may hide several facts, and hang on many cells: it is counted once, as in gaps.csv.
+    /// One gap may hide several facts, and hang on many registries: it is counted once, as in gaps.csv.
     gaps: BTreeSet<Key>,
 }
 
@@ -52,17 +52,25 @@ impl Progress {
         } else {
             Shown::Plain { last: Instant::now() }
         };
-        Self { shown, accounts: 0, accounts_done: 0, cells: 0, cells_done: 0, repositories: 0, gaps: BTreeSet::new() }
+        Self {
+            shown,
+            accounts: 0,
+            accounts_done: 0,
+            registries: 0,
+            registries_done: 0,
+            repositories: 0,
+            gaps: BTreeSet::new(),
+        }
     }
 
     pub(crate) fn on(&mut self, event: &Event, meter: &Meter) {
         match event {
             Event::Organization { accounts, .. } => self.accounts = accounts.len(),
-            Event::CellsExpected(more) => self.cells += more,
+            Event::RegistriesExpected(more) => self.registries += more,
             Event::AccountDone(_) => self.accounts_done += 1,
-            Event::Cell(harvest) => {
-                if harvest.facts.outcome == scangap_model::CellOutcome::Read {
-                    self.cells_done += 1;
+            Event::Registry(harvest) => {
+                if harvest.facts.outcome == scangap_model::RegistryOutcome::Read {
+                    self.registries_done += 1;
                 }
                 self.repositories += harvest.repositories.len();
                 let gaps = harvest.facts.gaps().chain(harvest.repositories.iter().flat_map(RepositoryFacts::gaps));
@@ -94,11 +102,11 @@ impl Progress {
     fn line(&self, meter: &Meter) -> String {
         let total = meter.total();
         format!(
-            "accounts {}/{}, cells read {} of {} known, repositories {}, calls {}, throttled {}, gaps {}",
+            "accounts {}/{}, registries read {} of {} known, repositories {}, calls {}, throttled {}, gaps {}",
             thousands(self.accounts_done),
             thousands(self.accounts),
-            thousands(self.cells_done),
-            thousands(self.cells),
+            thousands(self.registries_done),
+            thousands(self.registries),
             thousands(self.repositories),
             total.calls,
             total.throttled,

@@ -94,7 +94,7 @@ impl Signals {
     async fn next(&mut self) {
         let hung_up = async {
             match &mut self.hung_up {
-                // A terminal that goes away, too: a lost connection must not leave a cell in the middle of a re-sync.
+                // A terminal that goes away, too: a lost connection must not leave a registry in the middle of a re-sync.
                 Some(signal) => signal.recv().await,
                 None => std::future::pending().await,
             }

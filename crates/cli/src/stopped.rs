@@ -66,14 +66,14 @@ pub(crate) fn hint(stop: &ApplyError, again: &str) -> String {
                 .to_owned()
         }
         ApplyError::FindingsReports(_) => {
-            "give both as AWS has them, with {region} where the plan has cells in several regions".to_owned()
+            "give both as AWS has them, with {region} where the plan has registries in several regions".to_owned()
         }
         ApplyError::EnableNotVerified { .. } => format!(
-            "let the write role call inspector2:Enable where the cell is toggled from, and {again}: nothing was turned off"
+            "let the write role call inspector2:Enable where the registry is toggled from, and {again}: nothing was turned off"
         ),
         ApplyError::RegistryInUse(_) => "bring it back first, as said below, or wait for the other apply".to_owned(),
         ApplyError::Begun(_) => "go on with it: --resume".to_owned(),
-        ApplyError::NothingToResume(_) => "leave out --resume; where its journal was lost, every command says how its cells are brought back by hand".to_owned(),
+        ApplyError::NothingToResume(_) => "leave out --resume; where its journal was lost, every command says how its registries are brought back by hand".to_owned(),
         ApplyError::DisablePending { .. } => "run it again then".to_owned(),
         ApplyError::Backup { .. } => format!("what would be lost must be saved first: see the cause, and {again}"),
         ApplyError::SessionPolicyTooLong { .. } => {
@@ -90,7 +90,7 @@ pub(crate) fn hint(stop: &ApplyError, again: &str) -> String {
             "resume it with the version of scangap that began it".to_owned()
         }
         ApplyError::Journal(JournalError::Damaged { .. }) => {
-            "somebody changed it: look in Inspector whether every cell of the plan is on, audit again, and make a new plan"
+            "somebody changed it: look in Inspector whether every registry of the plan is on, audit again, and make a new plan"
                 .to_owned()
         }
         ApplyError::Identity(_) => format!("renew the credentials, and {again}"),

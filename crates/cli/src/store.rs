@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use scangap_assess::{Assessment, Coverage, coverage_of};
 use scangap_aws::Meter;
 use scangap_collect::Event;
-use scangap_model::{CellOutcome, DIAGNOSES, Diagnosis, Observed, OrganizationFacts, RecordError, Verdict};
+use scangap_model::{DIAGNOSES, Diagnosis, Observed, OrganizationFacts, RecordError, RegistryOutcome, Verdict};
 use scangap_report::{
     ApiCount, Changes, Input, Options, RunEvidence, Summary, count, final_screen, manifest, remove_leftovers, write_all,
 };
-use scangap_snapshot::{ApiUse, AssessmentRow, CellToStore, Closing, RunStart, SnapshotWriter};
+use scangap_snapshot::{ApiUse, AssessmentRow, Closing, RegistryToStore, RunStart, SnapshotWriter};
 
 use crate::audit::Job;
 use crate::error::{CliError, Unreadable};
@@ -137,7 +137,7 @@ impl Store {
                 .and_then(|()| accounts.iter().try_for_each(|account| self.writer.account(account, &[]))),
             Event::Account { facts, regions } => self.writer.account(facts, regions),
             Event::InspectorRole { account, role } => self.writer.inspector_role(*account, role),
-            Event::Cell(harvest) => self.writer.cell(&CellToStore {
+            Event::Registry(harvest) => self.writer.registry(&RegistryToStore {
                 facts: &harvest.facts,
                 repositories: &harvest.repositories,
                 coverage: &harvest.coverage,
@@ -146,7 +146,7 @@ impl Store {
                 policies: &harvest.policies,
             }),
             Event::Gap(gap) => self.writer.gap(gap),
-            Event::CellsExpected(_) | Event::AccountDone(_) => Ok(()),
+            Event::RegistriesExpected(_) | Event::AccountDone(_) => Ok(()),
         };
         stored.map_err(CliError::Store)
     }
@@ -230,14 +230,14 @@ fn rows(judged: &Judged) -> impl Iterator<Item = Result<AssessmentRow, RecordErr
     let all = 0..judged.assessment.repositories.len();
     judged.assessment.join(&judged.snapshot.repositories, all).map(|joined| {
         let (record, assessment) = joined?;
-        let cell = judged.snapshot.facts.cells.get(&(record.facts.account, record.facts.region.clone()));
-        let coverage = coverage_of(&record, cell);
+        let registry = judged.snapshot.facts.registries.get(&(record.facts.account, record.facts.region.clone()));
+        let coverage = coverage_of(&record, registry);
         let repository = record.facts;
         let (coverage_status, coverage_reason) = match coverage {
             Coverage::Row { status, reason, .. } => (status, reason),
             Coverage::NoRow => ("none".to_owned(), "none".to_owned()),
             // Of a registry that was not read nobody could ask.
-            Coverage::NotAsked if cell.is_none_or(|cell| cell.outcome != CellOutcome::Read) => {
+            Coverage::NotAsked if registry.is_none_or(|registry| registry.outcome != RegistryOutcome::Read) => {
                 ("unknown".to_owned(), "unknown".to_owned())
             }
             Coverage::NotAsked => ("not needed".to_owned(), "not needed".to_owned()),
@@ -334,7 +334,7 @@ pub(crate) fn hand_over(
         );
         let _ = writeln!(
             screen,
-            "Reports   {}: report.html  audit.xlsx  repositories.csv  cells.csv  accounts.csv  gaps.csv  audit.json  manifest.json",
+            "Reports   {}: report.html  audit.xlsx  repositories.csv  registries.csv  accounts.csv  gaps.csv  audit.json  manifest.json",
             directory.display()
         );
         terminal::out(&screen);
@@ -401,7 +401,7 @@ impl FailOn {
         let counts = assessment.counts();
         let met = |diagnosis: &&Diagnosis| counts.contains_key(*diagnosis);
         let registry_policies = |verdict: Verdict| {
-            self.registry && assessment.cells.iter().any(|cell| cell.registry_verdict == Some(verdict))
+            self.registry && assessment.registries.iter().any(|registry| registry.registry_verdict == Some(verdict))
         };
         let undecided = self.diagnoses.iter().filter(|d| **d == Diagnosis::Undecided).any(|d| met(&d))
             || registry_policies(Verdict::Depends);

@@ -25,9 +25,9 @@ pub(crate) struct OpenedAccount {
     pub(crate) role_name: Option<String>,
     /// Limiters of the account's global calls.
     calls: Calls,
-    /// Asked once, however many need it: the administrator's streams and the account's own cells.
+    /// Asked once, however many need it: the administrator's streams and the account's own registries.
     regions: OnceCell<Regions>,
-    /// Asked once, by the first cell that has a policy which hangs on it.
+    /// Asked once, by the first registry that has a policy which hangs on it.
     inspector_role: OnceCell<()>,
 }
 
@@ -107,7 +107,7 @@ pub(crate) async fn regions<'a>(context: &Context, account: &'a OpenedAccount) -
     account.regions.get_or_init(|| ask_regions(context, account)).await
 }
 
-/// Inspector's service-linked role. What is found is told here, before any cell that hangs on it.
+/// Inspector's service-linked role. What is found is told here, before any registry that hangs on it.
 pub(crate) async fn ask_inspector_role(context: &Context, account: &OpenedAccount) {
     let ask = || async {
         let asked =

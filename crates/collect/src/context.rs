@@ -24,7 +24,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// The regions that every account has a cell in, read or not: those in scope, or all of the partition.
+    /// The regions that every account has a registry in, read or not: those in scope, or all of the partition.
     pub(crate) fn regions(&self) -> Vec<RegionName> {
         let scope = &self.options.scope.regions;
         if !scope.is_empty() {

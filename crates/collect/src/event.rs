@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use scangap_model::{
-    AccountFacts, AccountId, CellFacts, CoverageRow, Gap, ImageCounts, ImageRow, Observed, OrganizationFacts,
-    RegionFact, RepositoryFacts, RepositoryName, ServiceLinkedRole, StoredPolicy,
+    AccountFacts, AccountId, CoverageRow, Gap, ImageCounts, ImageRow, Observed, OrganizationFacts, RegionFact,
+    RegistryFacts, RepositoryFacts, RepositoryName, ServiceLinkedRole, StoredPolicy,
 };
 
-/// Everything read in one cell. Stored in one transaction: a cell is whole or not there.
+/// Everything read in one registry. Stored in one transaction: a registry is whole or not there.
 #[derive(Debug, Clone)]
-pub struct CellHarvest {
-    pub facts: CellFacts,
+pub struct RegistryHarvest {
+    pub facts: RegistryFacts,
     pub repositories: Vec<RepositoryFacts>,
     pub coverage: Vec<CoverageRow>,
     /// The images of each repository that has image rows, counted.
@@ -20,9 +20,9 @@ pub struct CellHarvest {
     pub policies: Vec<StoredPolicy>,
 }
 
-impl CellHarvest {
-    /// A cell of which nothing but its own facts is known.
-    pub fn of(facts: CellFacts) -> Self {
+impl RegistryHarvest {
+    /// A registry of which nothing but its own facts is known.
+    pub fn of(facts: RegistryFacts) -> Self {
         Self {
             facts,
             repositories: Vec::new(),
@@ -46,16 +46,16 @@ pub enum Event {
         facts: AccountFacts,
         regions: Vec<RegionFact>,
     },
-    /// Inspector's service-linked role of an account, where a policy hangs on it. Sent before the first cell that does.
+    /// Inspector's service-linked role of an account, where a policy hangs on it. Sent before the first registry that does.
     InspectorRole {
         account: AccountId,
         role: Observed<ServiceLinkedRole>,
     },
-    /// How many cells are known to be ahead; sent as accounts open.
-    CellsExpected(usize),
-    Cell(Box<CellHarvest>),
-    /// A gap that hangs on no account's or cell's own facts.
+    /// How many registries are known to be ahead; sent as accounts open.
+    RegistriesExpected(usize),
+    Registry(Box<RegistryHarvest>),
+    /// A gap that hangs on no account's or registry's own facts.
     Gap(Gap),
-    /// An account has no cell left to read, and none was left out.
+    /// An account has no registry left to read, and none was left out.
     AccountDone(AccountId),
 }

@@ -15,7 +15,7 @@ pub(crate) struct InspectorRegions(Mutex<BTreeMap<RegionName, Arc<OnceCell<bool>
 
 impl InspectorRegions {
     /// `ask` is any call to Inspector in the region. A refusal is an answer too; a name that leads nowhere is none. Where
-    /// the table does not know the region, no answer is a gap of the cell and not a fact.
+    /// the table does not know the region, no answer is a gap of the registry and not a fact.
     pub(crate) async fn exists<F, R>(&self, region: &RegionName, ask: F) -> bool
     where
         F: FnOnce() -> R,

@@ -5,7 +5,6 @@
 
 mod account;
 mod admin;
-mod cell;
 mod context;
 mod coverage;
 mod error;
@@ -15,11 +14,12 @@ mod gate;
 mod options;
 mod organization;
 mod pages;
+mod registry;
 mod resync;
 mod run;
 
 pub use error::CollectError;
-pub use event::{CellHarvest, Event};
+pub use event::{Event, RegistryHarvest};
 pub use options::CollectOptions;
-pub use resync::{PlanAnswers, PlanQuestions, ResyncCells, collect_for_plan};
+pub use resync::{PlanAnswers, PlanQuestions, ResyncRegistries, collect_for_plan};
 pub use run::{Collected, collect};

@@ -1,4 +1,4 @@
-//! What re-syncs of some cells would destroy, and what they depend on. Reads only, and only in the cells in question.
+//! What re-syncs of some registries would destroy, and what they depend on. Reads only, and only in the registries in question.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -23,18 +23,18 @@ use crate::gate::Calls;
 use crate::options::CollectOptions;
 use crate::pages::{Ended, Listed, list, pages};
 
-/// Cells read at once. Each may list many findings.
-const CELLS_AT_ONCE: usize = 16;
-/// Repositories whose images are listed at once, in one cell.
+/// Registries read at once. Each may list many findings.
+const REGISTRIES_AT_ONCE: usize = 16;
+/// Repositories whose images are listed at once, in one registry.
 const REPOSITORIES_AT_ONCE: usize = 16;
 
-/// Cells, with the names of the repositories that a re-sync of each would be for.
-pub type ResyncCells = BTreeMap<(AccountId, RegionName), BTreeSet<String>>;
+/// Registries, with the names of the repositories that a re-sync of each would be for.
+pub type ResyncRegistries = BTreeMap<(AccountId, RegionName), BTreeSet<String>>;
 
 /// What a plan wants to know beyond the snapshot.
 #[derive(Debug, Clone, Default)]
 pub struct PlanQuestions {
-    pub cells: ResyncCells,
+    pub registries: ResyncRegistries,
     /// Repositories whose tags are wanted, by ARN, with their account and region.
     pub tags_of: BTreeMap<String, (AccountId, RegionName)>,
 }
@@ -43,7 +43,7 @@ pub struct PlanQuestions {
 #[derive(Debug, Clone)]
 pub struct PlanAnswers {
     /// Sorted.
-    pub cells: Vec<ResyncFacts>,
+    pub registries: Vec<ResyncFacts>,
     pub tags: RepositoryTags,
 }
 
@@ -62,27 +62,27 @@ pub async fn collect_for_plan(
     let context = Context { connection, identity, options, calls, inspector: InspectorRegions::default(), events };
     let organization = organization_reader(&context).await?;
     let mut opened: BTreeMap<AccountId, Opening> = BTreeMap::new();
-    let PlanQuestions { cells, tags_of } = questions;
-    let administrator = inspector_admin.known().copied().filter(|_| !cells.is_empty());
+    let PlanQuestions { registries, tags_of } = questions;
+    let administrator = inspector_admin.known().copied().filter(|_| !registries.is_empty());
     if let Some(id) = administrator {
         opened.insert(id, account::open_admin(&context, id).await);
     }
-    let asked = cells.keys().map(|(id, _)| *id).chain(tags_of.values().map(|(id, _)| *id));
+    let asked = registries.keys().map(|(id, _)| *id).chain(tags_of.values().map(|(id, _)| *id));
     let accounts: BTreeSet<AccountId> = asked.filter(|id| !opened.contains_key(id)).collect();
     let opening = stream::iter(accounts)
         .map(|id| {
             let context = &context;
             async move { (id, account::open(context, id, &context.options.role_names).await) }
         })
-        .buffer_unordered(CELLS_AT_ONCE);
+        .buffer_unordered(REGISTRIES_AT_ONCE);
     opened.extend(opening.collect::<Vec<_>>().await);
-    let all = Cells { context: &context, opened: &opened, organization, inspector_admin, counted_at };
-    let reads = stream::iter(cells).map(|((account, region), stale)| all.read(account, region, stale));
-    let mut facts: Vec<ResyncFacts> = reads.buffer_unordered(CELLS_AT_ONCE).collect().await;
+    let all = Registries { context: &context, opened: &opened, organization, inspector_admin, counted_at };
+    let reads = stream::iter(registries).map(|((account, region), stale)| all.read(account, region, stale));
+    let mut facts: Vec<ResyncFacts> = reads.buffer_unordered(REGISTRIES_AT_ONCE).collect().await;
     facts.sort_by(|a, b| (a.account, &a.region).cmp(&(b.account, &b.region)));
     let reads = stream::iter(tags_of).map(|(arn, (account, region))| all.tags(arn, account, region));
     let tags = reads.buffer_unordered(REPOSITORIES_AT_ONCE).collect().await;
-    if cancel.is_cancelled() { Err(CollectError::Interrupted) } else { Ok(PlanAnswers { cells: facts, tags }) }
+    if cancel.is_cancelled() { Err(CollectError::Interrupted) } else { Ok(PlanAnswers { registries: facts, tags }) }
 }
 
 async fn organization_reader(context: &Context) -> Result<OrganizationReader, CollectError> {
@@ -96,7 +96,7 @@ async fn organization_reader(context: &Context) -> Result<OrganizationReader, Co
     }
 }
 
-struct Cells<'a> {
+struct Registries<'a> {
     context: &'a Context,
     opened: &'a BTreeMap<AccountId, Opening>,
     organization: OrganizationReader,
@@ -104,14 +104,14 @@ struct Cells<'a> {
     counted_at: Timestamp,
 }
 
-/// Somewhere to ask: an account in the region of the cell.
+/// Somewhere to ask: an account in the region of the registry.
 struct Asked {
     account: AccountId,
     reader: RegionReader,
     calls: Calls,
 }
 
-impl Cells<'_> {
+impl Registries<'_> {
     fn open(&self, account: AccountId, region: &RegionName) -> Result<Asked, Box<Gap>> {
         let calls = self.context.calls.clone();
         let of = |opened: &Arc<OpenedAccount>| Asked { account, reader: opened.reader.region(region), calls };

@@ -1,11 +1,13 @@
-//! The whole of a collection: organization, accounts, cells, with one bound on each kind of work.
+//! The whole of a collection: organization, accounts, registries, with one bound on each kind of work.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
 use scangap_aws::{Connection, Identity};
-use scangap_model::{AccountId, AccountOutcome, Asked, CellFacts, CellOutcome, Gap, GapKind, RegionName, RegionStatus};
+use scangap_model::{
+    AccountId, AccountOutcome, Asked, Gap, GapKind, RegionName, RegionStatus, RegistryFacts, RegistryOutcome,
+};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -14,11 +16,11 @@ use crate::account::{OpenedAccount, Opening, Regions};
 use crate::admin::AdminView;
 use crate::context::{Context, calls};
 use crate::error::CollectError;
-use crate::event::{CellHarvest, Event};
+use crate::event::{Event, RegistryHarvest};
 use crate::exists::InspectorRegions;
 use crate::options::CollectOptions;
 use crate::organization::{Discovered, Target};
-use crate::{account, admin, cell, organization};
+use crate::{account, admin, organization, registry};
 
 /// How a collection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +53,7 @@ pub async fn collect(
         context.send(Event::Gap(gap)).await;
     }
 
-    // The administrator first: its view is what the cells wait for.
+    // The administrator first: its view is what the registries wait for.
     let askable: Vec<AccountId> =
         targets.iter().filter(|target| target.skip_reason().is_none()).map(|target| target.id).collect();
     let admin_account = match inspector_admin {
@@ -112,21 +114,21 @@ impl Tally {
 
 /// What an account still waits for.
 struct Left {
-    cells: usize,
-    /// An account of which an interruption left a cell out is not done.
+    registries: usize,
+    /// An account of which an interruption left a registry out is not done.
     all_reached: bool,
 }
 
 impl Left {
-    /// Counts a cell down. Whether it was the last, and none was left out.
+    /// Counts a registry down. Whether it was the last, and none was left out.
     fn is_done_with(&mut self, reached: bool) -> bool {
-        self.cells -= 1;
+        self.registries -= 1;
         self.all_reached &= reached;
-        self.cells == 0 && self.all_reached
+        self.registries == 0 && self.all_reached
     }
 }
 
-/// One cell to read.
+/// One registry to read.
 struct Job {
     account: Arc<OpenedAccount>,
     region: RegionName,
@@ -140,10 +142,10 @@ async fn read_accounts(
     view: &Arc<AdminView>,
 ) -> Result<Tally, CollectError> {
     let mut tally = Tally::default();
-    let mut cells: JoinSet<(AccountId, CellHarvest)> = JoinSet::new();
+    let mut registries: JoinSet<(AccountId, RegistryHarvest)> = JoinSet::new();
     let mut queue: std::collections::VecDeque<Job> = std::collections::VecDeque::new();
     let mut left: BTreeMap<AccountId, Left> = BTreeMap::new();
-    let cells_at_once = context.options.max_in_flight.max(1);
+    let registries_at_once = context.options.max_in_flight.max(1);
 
     let known_admin = admin_account.as_ref().map(|(id, opening)| (*id, opening.clone()));
     let opening = stream::iter(targets.iter().cloned()).map(|target| {
@@ -154,24 +156,24 @@ async fn read_accounts(
     let mut opening = opening.buffer_unordered(ACCOUNTS_AT_ONCE);
     let mut all_open = false;
     loop {
-        while cells.len() < cells_at_once {
+        while registries.len() < registries_at_once {
             let Some(job) = queue.pop_front() else { break };
             let (context, view) = (Arc::clone(context), Arc::clone(view));
-            cells.spawn(async move {
-                let harvest = cell::read(&context, &job.account, &job.region, job.probing, &view).await;
+            registries.spawn(async move {
+                let harvest = registry::read(&context, &job.account, &job.region, job.probing, &view).await;
                 (job.account.id, harvest)
             });
         }
         tokio::select! {
             biased;
-            Some(done) = cells.join_next() => {
-                // A panic in a cell is a bug: let it be one, not a silent hole.
+            Some(done) = registries.join_next() => {
+                // A panic in a registry is a bug: let it be one, not a silent hole.
                 let (account, harvest) = match done {
                     Ok(done) => done,
                     Err(error) => std::panic::resume_unwind(error.into_panic()),
                 };
-                let reached = harvest.facts.outcome != CellOutcome::NotReached;
-                context.send(Event::Cell(Box::new(harvest))).await;
+                let reached = harvest.facts.outcome != RegistryOutcome::NotReached;
+                context.send(Event::Registry(Box::new(harvest))).await;
                 if left.get_mut(&account).is_some_and(|left| left.is_done_with(reached)) {
                     context.send(Event::AccountDone(account)).await;
                 }
@@ -183,8 +185,8 @@ async fn read_accounts(
                     let reached =
                         !matches!(&account.opening, Opening::Refused(gap) if gap.kind == GapKind::NotReached);
                     let jobs = announce(context, account, &mut tally).await?;
-                    context.send(Event::CellsExpected(jobs.len())).await;
-                    left.insert(id, Left { cells: jobs.len(), all_reached: true });
+                    context.send(Event::RegistriesExpected(jobs.len())).await;
+                    left.insert(id, Left { registries: jobs.len(), all_reached: true });
                     if jobs.is_empty() && reached {
                         context.send(Event::AccountDone(id)).await;
                     }
@@ -197,13 +199,13 @@ async fn read_accounts(
     Ok(tally)
 }
 
-/// An account as far as it can be known before its cells are read.
+/// An account as far as it can be known before its registries are read.
 struct Approached {
     target: Target,
     opening: Opening,
     regions: Option<Regions>,
     /// What the administrator sees of an account that does not open.
-    from_outside: Vec<CellHarvest>,
+    from_outside: Vec<RegistryHarvest>,
 }
 
 async fn open_account(context: &Arc<Context>, target: Target, reuse: Option<Opening>, view: &AdminView) -> Approached {
@@ -215,13 +217,13 @@ async fn open_account(context: &Arc<Context>, target: Target, reuse: Option<Open
     let (mut regions, mut from_outside) = (None, Vec::new());
     match &opening {
         Opening::Opened(opened) => regions = Some(account::regions(context, opened).await.clone()),
-        Opening::Refused(gap) => from_outside = cell::seen_from_outside(context, target.id, gap, view).await,
+        Opening::Refused(gap) => from_outside = registry::seen_from_outside(context, target.id, gap, view).await,
         Opening::Skipped { .. } => {}
     }
     Approached { target, opening, regions, from_outside }
 }
 
-/// Tells of an account, and of the cells that need no reading; gives back those that do.
+/// Tells of an account, and of the registries that need no reading; gives back those that do.
 async fn announce(context: &Arc<Context>, account: Approached, tally: &mut Tally) -> Result<Vec<Job>, CollectError> {
     let Approached { target, opening, regions, from_outside } = account;
     let id = target.id;
@@ -231,8 +233,8 @@ async fn announce(context: &Arc<Context>, account: Approached, tally: &mut Tally
             let outcome = AccountOutcome::Skipped { reason: reason.clone() };
             context.send(Event::Account { facts: facts(outcome, Asked::NotNeeded), regions: Vec::new() }).await;
             for region in context.regions() {
-                let skipped = CellOutcome::Skipped { reason: reason.clone() };
-                send_empty(context, CellFacts::unasked(id, region, skipped)).await;
+                let skipped = RegistryOutcome::Skipped { reason: reason.clone() };
+                send_empty(context, RegistryFacts::unasked(id, region, skipped)).await;
             }
             Ok(Vec::new())
         }
@@ -252,7 +254,7 @@ async fn announce(context: &Arc<Context>, account: Approached, tally: &mut Tally
             context.send(Event::Account { facts: facts(outcome, Asked::NotNeeded), regions: Vec::new() }).await;
             tally.seen_from_outside |= from_outside.iter().any(|harvest| !harvest.repositories.is_empty());
             for harvest in from_outside {
-                context.send(Event::Cell(Box::new(harvest))).await;
+                context.send(Event::Registry(Box::new(harvest))).await;
             }
             Ok(Vec::new())
         }
@@ -270,7 +272,7 @@ async fn announce(context: &Arc<Context>, account: Approached, tally: &mut Tally
             for fact in regions {
                 match fact.status {
                     RegionStatus::NotEnabled => {
-                        send_empty(context, CellFacts::unasked(id, fact.region, CellOutcome::NotEnabled)).await;
+                        send_empty(context, RegistryFacts::unasked(id, fact.region, RegistryOutcome::NotEnabled)).await;
                     }
                     RegionStatus::Enabled => {
                         jobs.push(Job { account: Arc::clone(&opened), region: fact.region, probing: false });
@@ -286,22 +288,22 @@ async fn announce(context: &Arc<Context>, account: Approached, tally: &mut Tally
     }
 }
 
-async fn send_empty(context: &Context, facts: CellFacts) {
-    context.send(Event::Cell(Box::new(CellHarvest::of(facts)))).await;
+async fn send_empty(context: &Context, facts: RegistryFacts) {
+    context.send(Event::Registry(Box::new(RegistryHarvest::of(facts)))).await;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    // Holds: 3 What was not read: progress counts no account of which an interruption left a cell out
+    // Holds: 3 What was not read: progress counts no account of which an interruption left a registry out
     #[test]
     fn an_account_that_was_left_in_the_middle_is_not_done() {
-        let mut whole = Left { cells: 2, all_reached: true };
+        let mut whole = Left { registries: 2, all_reached: true };
         assert!(!whole.is_done_with(true));
         assert!(whole.is_done_with(true));
-        let mut cut = Left { cells: 2, all_reached: true };
+        let mut cut = Left { registries: 2, all_reached: true };
         assert!(!cut.is_done_with(false));
-        assert!(!cut.is_done_with(true), "its last cell is over, and one was left out");
+        assert!(!cut.is_done_with(true), "its last registry is over, and one was left out");
     }
 }

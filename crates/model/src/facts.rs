@@ -116,9 +116,9 @@ pub struct AccountFacts {
     pub inspector_role: Asked<ServiceLinkedRole>,
 }
 
-/// How a cell (one account in one region) ended.
+/// How a registry (one account in one region) ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CellOutcome {
+pub enum RegistryOutcome {
     Read,
     /// The region is not enabled for the account.
     NotEnabled,
@@ -171,10 +171,10 @@ pub struct StoredPolicy {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CellFacts {
+pub struct RegistryFacts {
     pub account: AccountId,
     pub region: RegionName,
-    pub outcome: CellOutcome,
+    pub outcome: RegistryOutcome,
     /// How many repositories ECR listed.
     pub repositories: Asked<u64>,
     /// `Absent`: Inspector does not exist in the region.
@@ -199,9 +199,9 @@ pub struct CellFacts {
     pub vanished: u64,
 }
 
-impl CellFacts {
-    /// A cell of which nothing was asked.
-    pub fn unasked(account: AccountId, region: RegionName, outcome: CellOutcome) -> Self {
+impl RegistryFacts {
+    /// A registry of which nothing was asked.
+    pub fn unasked(account: AccountId, region: RegionName, outcome: RegistryOutcome) -> Self {
         Self {
             account,
             region,
@@ -229,11 +229,14 @@ impl CellFacts {
         self.repositories.known().is_some()
     }
 
-    /// Every gap that hangs on this cell, its repositories' apart.
+    /// Every gap that hangs on this registry, its repositories' apart.
     pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
         let outcome = match &self.outcome {
-            CellOutcome::Unreadable(gap) => Some(gap),
-            CellOutcome::Read | CellOutcome::NotEnabled | CellOutcome::Skipped { .. } | CellOutcome::NotReached => None,
+            RegistryOutcome::Unreadable(gap) => Some(gap),
+            RegistryOutcome::Read
+            | RegistryOutcome::NotEnabled
+            | RegistryOutcome::Skipped { .. }
+            | RegistryOutcome::NotReached => None,
         };
         [
             outcome,
@@ -423,7 +426,7 @@ pub trait Images: Sync {
 pub struct AuditFacts {
     pub organization: OrganizationFacts,
     pub accounts: BTreeMap<AccountId, AccountFacts>,
-    pub cells: BTreeMap<(AccountId, RegionName), CellFacts>,
+    pub registries: BTreeMap<(AccountId, RegionName), RegistryFacts>,
     pub policies: BTreeMap<PolicyHash, String>,
     /// Every gap once, sorted.
     pub gaps: Vec<Gap>,

@@ -127,7 +127,7 @@ pub struct Gap {
     pub account: Option<AccountId>,
     /// `None` for global APIs.
     pub region: Option<RegionName>,
-    /// The repository, page or other resource asked about; empty for the whole cell.
+    /// The repository, page or other resource asked about; empty for the whole registry.
     pub resource: String,
     pub kind: GapKind,
     /// AWS's error code, or ours where no answer came.

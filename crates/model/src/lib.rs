@@ -20,10 +20,10 @@ pub use api::{
 pub use arn::{Arn, ArnError, INSPECTOR_ROLE_NAME, inspector_role_arn, repository_arn};
 pub use diagnosis::{DIAGNOSES, Diagnosis, DiagnosisInfo, Tone};
 pub use facts::{
-    AccountFacts, AccountOutcome, AuditFacts, CellFacts, CellOutcome, CoverageRow, CoverageSource, CreationTemplate,
-    ImageCount, ImageCounts, ImageRow, ImageRows, Images, OrganizationFacts, RecordError, Records, RegionFact,
-    RegionStatus, RegionsSource, Repositories, RepositoryFacts, RepositoryRecord, ScanRule, Scope, ServiceLinkedRole,
-    StoredPolicy, is_scanned,
+    AccountFacts, AccountOutcome, AuditFacts, CoverageRow, CoverageSource, CreationTemplate, ImageCount, ImageCounts,
+    ImageRow, ImageRows, Images, OrganizationFacts, RecordError, Records, RegionFact, RegionStatus, RegionsSource,
+    RegistryFacts, RegistryOutcome, Repositories, RepositoryFacts, RepositoryRecord, ScanRule, Scope,
+    ServiceLinkedRole, StoredPolicy, is_scanned,
 };
 pub use gap::{Cause, Gap, GapKind};
 pub use ids::{AccountId, IdError, OrganizationId, PolicyHash, RegionName, RepositoryName};

@@ -1,4 +1,4 @@
-//! What a re-sync of a cell would destroy, and what it depends on: read for a plan, not for an audit.
+//! What a re-sync of a registry would destroy, and what it depends on: read for a plan, not for an audit.
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -87,7 +87,7 @@ impl Eq for UnitPrice {}
 /// Tags of repositories whose policy is to be repaired, by ARN: they may say who else writes it.
 pub type RepositoryTags = BTreeMap<String, Observed<BTreeMap<String, String>>>;
 
-/// The facts about one cell that is to be re-synced.
+/// The facts about one registry that is to be re-synced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResyncFacts {
     pub account: AccountId,
@@ -114,7 +114,7 @@ pub struct ResyncFacts {
 }
 
 impl ResyncFacts {
-    /// A cell of which nothing could be asked.
+    /// A registry of which nothing could be asked.
     pub fn unread(account: AccountId, region: RegionName, counted_at: Timestamp, gap: &Gap) -> Self {
         Self {
             account,

@@ -6,7 +6,9 @@ use scangap_assess::{
     RepositoryAssessment, Selection, inspector_request, policy_evidence, selects, verdict_with_policy, write_access,
     write_role,
 };
-use scangap_model::{AccountId, CellFacts, CellOutcome, Diagnosis, RecordError, RegionName, RepositoryFacts, Verdict};
+use scangap_model::{
+    AccountId, Diagnosis, RecordError, RegionName, RegistryFacts, RegistryOutcome, RepositoryFacts, Verdict,
+};
 use scangap_policy::Request;
 
 use crate::refusal::{Refusal, Refused};
@@ -76,13 +78,13 @@ pub fn plan(source: &Source<'_>, wishes: &Wishes) -> Result<Plan, RecordError> {
             plan.not_asked += 1;
         }
     }
-    let cells: BTreeMap<_, _> = source.facts.cells.keys().zip(&source.assessment.cells).collect();
+    let registries: BTreeMap<_, _> = source.facts.registries.keys().zip(&source.assessment.registries).collect();
     for ((account, region), repositories) in stale {
         let key = (account, region);
-        let cell = Stale {
+        let registry = Stale {
             account,
-            facts: source.facts.cells.get(&key),
-            assessment: cells.get(&key).copied(),
+            facts: source.facts.registries.get(&key),
+            assessment: registries.get(&key).copied(),
             not_let_in: not_let_in.remove(&key).unwrap_or_default(),
             repaired: plan
                 .policies
@@ -94,7 +96,7 @@ pub fn plan(source: &Source<'_>, wishes: &Wishes) -> Result<Plan, RecordError> {
             region: key.1,
             repositories,
         };
-        match resync(source, wishes, &cell, plan.resyncs.len() + 1) {
+        match resync(source, wishes, &registry, plan.resyncs.len() + 1) {
             Ok(step) => plan.resyncs.push(step),
             Err(refused) => plan.refused.push(*refused),
         }
@@ -106,14 +108,14 @@ pub fn plan(source: &Source<'_>, wishes: &Wishes) -> Result<Plan, RecordError> {
     Ok(plan)
 }
 
-/// How many repositories each scan filter of a cell selects.
+/// How many repositories each scan filter of a registry selects.
 fn count_selected(
     source: &Source<'_>,
     facts: &RepositoryFacts,
     selected: &mut BTreeMap<(AccountId, RegionName), BTreeMap<String, usize>>,
 ) {
     let key = (facts.account, facts.region.clone());
-    let rules = source.facts.cells.get(&key).and_then(|cell| cell.scan_rules.known());
+    let rules = source.facts.registries.get(&key).and_then(|registry| registry.scan_rules.known());
     let filters = rules.into_iter().flatten().flat_map(|rule| &rule.filters);
     for filter in filters.filter(|filter| selects(filter, facts.name.as_str())) {
         *selected.entry(key.clone()).or_default().entry(filter.clone()).or_default() += 1;
@@ -123,8 +125,8 @@ fn count_selected(
 /// What a plan wants to know beyond its snapshot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Candidates {
-    /// Cells that it would re-sync if nothing else stood against it, and for which repositories: losses are to be counted.
-    pub cells: BTreeMap<(AccountId, RegionName), BTreeSet<String>>,
+    /// Registries that it would re-sync if nothing else stood against it, and for which repositories: losses are to be counted.
+    pub registries: BTreeMap<(AccountId, RegionName), BTreeSet<String>>,
     /// Repositories whose policy it repairs, and whose tags nobody read, by ARN.
     pub tags_of: BTreeMap<String, (AccountId, RegionName)>,
 }
@@ -135,8 +137,8 @@ pub fn candidates(source: &Source<'_>, wishes: &Wishes) -> Result<Candidates, Re
         plan.policies.iter().filter(|step| step.sources_not_looked_for.iter().any(|what| what.starts_with("tags")));
     let tags_of = untold.map(|step| (step.repository_arn.clone(), (step.account, step.region.clone()))).collect();
     let uncounted = plan.refused.into_iter().filter(|refused| refused.refusal == Refusal::LossesNotCounted);
-    let cells = uncounted.map(|one| ((one.account, one.region), one.repositories.into_iter().collect())).collect();
-    Ok(Candidates { cells, tags_of })
+    let registries = uncounted.map(|one| ((one.account, one.region), one.repositories.into_iter().collect())).collect();
+    Ok(Candidates { registries, tags_of })
 }
 
 /// Diagnoses that a plan knows something about.
@@ -183,14 +185,14 @@ fn repair(
         Verdict::Depends | Verdict::Unknown => return Err(Refusal::NotProven(verdict_after)),
     }
     let account = source.facts.accounts.get(&facts.account);
-    let cell = source.facts.cells.get(&(facts.account, facts.region.clone()));
+    let registry = source.facts.registries.get(&(facts.account, facts.region.clone()));
     let writer = write_role(source.facts.organization.partition, facts.account, wishes.write_role_name.as_deref());
     let name = Some(&facts.name);
     let asked = inspector_request(source.facts, facts.account, &facts.region, name, &facts.tags, source.as_of);
-    let unread = CellFacts::unasked(facts.account, facts.region.clone(), CellOutcome::NotReached);
+    let unread = RegistryFacts::unasked(facts.account, facts.region.clone(), RegistryOutcome::NotReached);
     let by_writer = Request { principal: writer, ..asked };
     Ok(PolicyStep {
-        write_access: write_access(&by_writer, &evidence.text, cell.unwrap_or(&unread), &source.facts.policies),
+        write_access: write_access(&by_writer, &evidence.text, registry.unwrap_or(&unread), &source.facts.policies),
         write_role_name: wishes.write_role_name.clone(),
         id: format!("policy-{number:04}"),
         account: facts.account,
@@ -202,14 +204,14 @@ fn repair(
         responsible_statements: assessment.policy.responsible_statements.clone(),
         before: evidence.text,
         after,
-        sources: sources(facts, tags(source, facts), cell),
-        sources_not_looked_for: not_looked_for(tags(source, facts), cell),
+        sources: sources(facts, tags(source, facts), registry),
+        sources_not_looked_for: not_looked_for(tags(source, facts), registry),
     })
 }
 
 /// Where another writer was not looked for.
-fn not_looked_for(tags: Option<&BTreeMap<String, String>>, cell: Option<&CellFacts>) -> Vec<&'static str> {
-    let templates = cell.is_none_or(|cell| cell.templates.known().is_none());
+fn not_looked_for(tags: Option<&BTreeMap<String, String>>, registry: Option<&RegistryFacts>) -> Vec<&'static str> {
+    let templates = registry.is_none_or(|registry| registry.templates.known().is_none());
     let all = [(tags.is_none(), "tags (plan --collect)"), (templates, "creation templates")];
     all.into_iter().filter(|(not_looked, _)| *not_looked).map(|(_, what)| what).collect()
 }
@@ -222,9 +224,13 @@ fn tags<'a>(source: &Source<'a>, facts: &'a RepositoryFacts) -> Option<&'a BTree
 
 /// Who else writes the policy, as far as it is known: a creation template with the same text, a stack that owns the
 /// repository (AWS sets the tag on what `CloudFormation` creates), or Terraform, where a tag of somebody's names it.
-fn sources(facts: &RepositoryFacts, tags: Option<&BTreeMap<String, String>>, cell: Option<&CellFacts>) -> Vec<String> {
+fn sources(
+    facts: &RepositoryFacts,
+    tags: Option<&BTreeMap<String, String>>,
+    registry: Option<&RegistryFacts>,
+) -> Vec<String> {
     let mut sources = Vec::new();
-    for template in cell.and_then(|cell| cell.templates.known()).into_iter().flatten() {
+    for template in registry.and_then(|registry| registry.templates.known()).into_iter().flatten() {
         let applies = template.prefix == "ROOT" || facts.name.as_str().starts_with(&template.prefix);
         if applies && template.policy.as_ref() == facts.policy.known() {
             sources.push(format!("repository creation template `{}`", template.prefix));

@@ -1,7 +1,7 @@
 //! What is not planned, and why, in a sentence that a person understands.
 
 use jiff::Timestamp;
-use scangap_assess::CellLosses;
+use scangap_assess::RegistryLosses;
 use scangap_model::{AccountId, Diagnosis, RegionName, Verdict};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,7 +139,7 @@ impl Refusal {
                 names.join(", ")
             ),
             Self::OnlyScanType => {
-                "ECR is the only scan type that is on: disabling it deactivates Inspector there, and deletes its settings, suppression rules and findings; name the cell with --only-scan-type if that is meant".to_owned()
+                "ECR is the only scan type that is on: disabling it deactivates Inspector there, and deletes its settings, suppression rules and findings; name the registry with --only-scan-type if that is meant".to_owned()
             }
             Self::RegistryPolicyUnknown => {
                 "whether the registry's policy lets Inspector put the scanning configuration back is not known: let the audit role call ecr:GetRegistryPolicy, or have a person decide it, and audit again".to_owned()
@@ -160,5 +160,5 @@ pub struct Refused {
     pub diagnosis: Diagnosis,
     pub refusal: Refusal,
     /// What it would have destroyed, where that was counted.
-    pub losses: Option<CellLosses>,
+    pub losses: Option<RegistryLosses>,
 }

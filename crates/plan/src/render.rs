@@ -7,7 +7,7 @@ mod script;
 mod terraform;
 
 pub use commands::scan_rules;
-use scangap_assess::CellLosses;
+use scangap_assess::RegistryLosses;
 
 use crate::file::{plan_json, plan_schema};
 use crate::step::Plan;
@@ -43,7 +43,7 @@ pub fn files(plan: &Plan) -> Vec<PlanFile> {
 
 const RESYNC_COLUMNS: &str = "account_id,region,stale_repositories,repositories,decision,code,why,findings_lost,suppressed_findings_lost,oldest_first_observed,images_scanned_now,images_not_rescanned,images_helped,repositories_fine,only_scan_type,rescan_cost,price_source,warning\r\n";
 
-/// Cells with stale repositories: what a re-sync would destroy, and why it is refused where it is. RFC 4180.
+/// Registries with stale repositories: what a re-sync would destroy, and why it is refused where it is. RFC 4180.
 fn resync_csv(plan: &Plan) -> String {
     let mut text = RESYNC_COLUMNS.to_owned();
     for step in &plan.resyncs {
@@ -77,7 +77,7 @@ fn json_list(names: &[String]) -> String {
     serde_json::Value::from(names.to_vec()).to_string()
 }
 
-fn row(text: &mut String, start: [&str; 7], losses: Option<&CellLosses>) {
+fn row(text: &mut String, start: [&str; 7], losses: Option<&RegistryLosses>) {
     let mut fields: Vec<String> = start.map(str::to_owned).to_vec();
     match losses {
         None => {

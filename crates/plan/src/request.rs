@@ -12,7 +12,7 @@ use scangap_model::{
 /// What was read for plans, later than the snapshot.
 #[derive(Debug, Clone)]
 pub struct Collected {
-    pub cells: Vec<ResyncFacts>,
+    pub registries: Vec<ResyncFacts>,
     pub tags: RepositoryTags,
     pub losses_sha256: String,
 }
@@ -52,7 +52,7 @@ pub struct Wishes {
     pub regions: Vec<RegionName>,
     pub diagnoses: Vec<Diagnosis>,
     pub blocklist: Vec<AccountId>,
-    /// Cells that may be re-synced although ECR is their only scan type, so that everything of Inspector there goes.
+    /// Registries that may be re-synced although ECR is their only scan type, so that everything of Inspector there goes.
     pub only_scan_type: Vec<(AccountId, RegionName)>,
     /// The role that will write, where it is known already.
     pub write_role_name: Option<String>,
@@ -87,7 +87,7 @@ impl Wishes {
     /// say that all is well.
     pub fn unknown_in(&self, facts: &AuditFacts) -> Option<String> {
         let account = self.accounts.iter().find(|id| !facts.accounts.contains_key(id)).map(ToString::to_string);
-        let region = self.regions.iter().find(|region| !facts.cells.keys().any(|(_, known)| known == *region));
+        let region = self.regions.iter().find(|region| !facts.registries.keys().any(|(_, known)| known == *region));
         let one =
             |unit: &String| Self { organizational_units: vec![unit.clone()], accounts: Vec::new(), ..self.clone() };
         let unit = self.organizational_units.iter().find(|unit| {

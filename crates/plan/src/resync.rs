@@ -1,17 +1,17 @@
-//! Re-syncs: turning ECR scanning off and on for a cell, only where it can help, where nothing stands against it, and where
+//! Re-syncs: turning ECR scanning off and on for a registry, only where it can help, where nothing stands against it, and where
 //! what it destroys was counted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use scangap_assess::{CellAssessment, CellLosses, CellToCount, cell_losses, selects};
+use scangap_assess::{RegistryAssessment, RegistryLosses, RegistryToCount, registry_losses, selects};
 use scangap_model::{
-    AccountId, CellFacts, Diagnosis, Observed, RegionName, RepositoryFacts, ResyncFacts, ScanRule, Verdict,
+    AccountId, Diagnosis, Observed, RegionName, RegistryFacts, RepositoryFacts, ResyncFacts, ScanRule, Verdict,
 };
 
 use crate::governs::inspector_policy_governs;
 use crate::refusal::{Refusal, Refused};
-use crate::render::commands::CellCommands;
+use crate::render::commands::RegistryCommands;
 use crate::request::{Source, Wishes};
 
 /// What Inspector must let the account do that scanning is toggled from.
@@ -24,7 +24,7 @@ pub struct ScanningBefore {
     pub rules: Vec<ScanRule>,
 }
 
-/// One cell, re-synced.
+/// One registry, re-synced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResyncStep {
     /// `resync-0001`: its place in the plan.
@@ -36,7 +36,7 @@ pub struct ResyncStep {
     pub repositories: Vec<String>,
     /// The policy of each, as it was judged to let Inspector in. `None`: it has none.
     pub policies: Vec<(String, Option<String>)>,
-    /// Repositories of the cell whose images are not scanned again: their policy does not surely let Inspector in, or no rule
+    /// Repositories of the registry whose images are not scanned again: their policy does not surely let Inspector in, or no rule
     /// selects them.
     pub not_let_in: Vec<String>,
     pub stale_since: Timestamp,
@@ -45,7 +45,7 @@ pub struct ResyncStep {
     pub before: ScanningBefore,
     /// The registry's policy, which was judged to let Inspector put the configuration back. `None`: there is none.
     pub registry_policy: Option<String>,
-    pub losses: CellLosses,
+    pub losses: RegistryLosses,
     pub counted_at: Timestamp,
     /// Steps that repair policies which would keep Inspector from images that it scans today.
     pub needs_first: Vec<String>,
@@ -71,8 +71,8 @@ impl ResyncStep {
         self.filters.iter().map(|(repository, filters)| (repository.clone(), words(filters))).collect()
     }
 
-    pub(crate) fn commands(&self) -> CellCommands<'_> {
-        CellCommands {
+    pub(crate) fn commands(&self) -> RegistryCommands<'_> {
+        RegistryCommands {
             account: self.account,
             region: &self.region,
             toggled_from: self.toggled_from,
@@ -89,12 +89,12 @@ pub(crate) struct NotLetIn {
     pub(crate) denied: bool,
 }
 
-/// A cell with stale repositories.
+/// A registry with stale repositories.
 pub(crate) struct Stale<'a> {
     pub(crate) account: AccountId,
     pub(crate) region: RegionName,
-    pub(crate) facts: Option<&'a CellFacts>,
-    pub(crate) assessment: Option<&'a CellAssessment>,
+    pub(crate) facts: Option<&'a RegistryFacts>,
+    pub(crate) assessment: Option<&'a RegistryAssessment>,
     pub(crate) repositories: Vec<RepositoryFacts>,
     pub(crate) not_let_in: Vec<NotLetIn>,
     /// Repositories whose policy the same plan repairs first, with the step that does.
@@ -119,7 +119,7 @@ pub(crate) fn resync(
 ) -> Result<ResyncStep, Box<Refused>> {
     let counted = source.collected.and_then(|counted| {
         let of = |facts: &&ResyncFacts| facts.account == stale.account && facts.region == stale.region;
-        counted.cells.iter().find(of)
+        counted.registries.iter().find(of)
     });
     let losses = counted.map(|facts| losses(source, stale, facts));
     let refuse = |refusal: Refusal| {
@@ -177,7 +177,7 @@ fn selecting(stale: &Stale<'_>, name: String) -> (String, Vec<(String, usize)>) 
     (name, filters)
 }
 
-/// What the snapshot alone can say. Gives back since when the cell is known to be stale.
+/// What the snapshot alone can say. Gives back since when the registry is known to be stale.
 fn before_counting(source: &Source<'_>, wishes: &Wishes, stale: &Stale<'_>) -> Result<Timestamp, Refusal> {
     if wishes.blocklist.contains(&stale.account) {
         return Err(Refusal::Blocklisted);
@@ -185,15 +185,16 @@ fn before_counting(source: &Source<'_>, wishes: &Wishes, stale: &Stale<'_>) -> R
     if source.facts.organization.inspector_admin.known() == Some(&stale.account) {
         return Err(Refusal::DelegatedAdministrator);
     }
-    match stale.assessment.and_then(|cell| cell.registry_verdict) {
+    match stale.assessment.and_then(|registry| registry.registry_verdict) {
         Some(Verdict::Allowed) => {}
         Some(Verdict::Denied) => {
-            let denied = stale.assessment.map(|cell| cell.registry_denied_actions.as_slice()).unwrap_or_default();
+            let denied =
+                stale.assessment.map(|registry| registry.registry_denied_actions.as_slice()).unwrap_or_default();
             return Err(Refusal::RegistryPolicyForbids(denied.iter().map(ToString::to_string).collect()));
         }
         Some(Verdict::Depends | Verdict::Unknown) | None => return Err(Refusal::RegistryPolicyUnknown),
     }
-    // The one that is known longest speaks for the cell: a re-sync helps all of them.
+    // The one that is known longest speaks for the registry: a re-sync helps all of them.
     let since = |facts: &RepositoryFacts| source.stale_since.get(&facts.arn).copied().unwrap_or(source.as_of);
     let stale_since = stale.repositories.iter().map(since).min().unwrap_or(source.as_of);
     if source.as_of.duration_since(stale_since) < wishes.min_age {
@@ -210,23 +211,24 @@ fn scanning_before(stale: &Stale<'_>) -> Option<ScanningBefore> {
     })
 }
 
-fn losses(source: &Source<'_>, stale: &Stale<'_>, facts: &ResyncFacts) -> Result<CellLosses, Refusal> {
+fn losses(source: &Source<'_>, stale: &Stale<'_>, facts: &ResyncFacts) -> Result<RegistryLosses, Refusal> {
     let covered = source
         .assessment
-        .by_cell
+        .by_registry
         .get(&(stale.account, stale.region.clone()))
         .and_then(|diagnoses| diagnoses.get(&Diagnosis::Covered));
     let covered = u64::try_from(covered.copied().unwrap_or(0)).unwrap_or(u64::MAX);
     let names = stale.names().into_iter().collect();
     let not_let_in = stale.not_let_in.iter().map(|one| one.name.clone()).collect();
-    let cell =
-        CellToCount { stale: &names, not_let_in: &not_let_in, repositories_covered: covered, at: facts.counted_at };
-    cell_losses(facts, cell).map_err(|gap| Refusal::LossesUnread { api: gap.api.to_string(), code: gap.code.clone() })
+    let registry =
+        RegistryToCount { stale: &names, not_let_in: &not_let_in, repositories_covered: covered, at: facts.counted_at };
+    registry_losses(facts, registry)
+        .map_err(|gap| Refusal::LossesUnread { api: gap.api.to_string(), code: gap.code.clone() })
 }
 
 /// A re-sync is only where it can help, and not where it breaks what nobody repairs. Gives back the steps that repair what it
 /// would break.
-fn would_help(stale: &Stale<'_>, facts: &ResyncFacts, losses: &CellLosses) -> Result<Vec<String>, Refusal> {
+fn would_help(stale: &Stale<'_>, facts: &ResyncFacts, losses: &RegistryLosses) -> Result<Vec<String>, Refusal> {
     let scanned: BTreeSet<&String> = facts
         .images
         .known()
@@ -252,7 +254,7 @@ fn would_help(stale: &Stale<'_>, facts: &ResyncFacts, losses: &CellLosses) -> Re
 }
 
 /// What was read for the plan, and must be so for a re-sync to end well.
-fn preconditions(facts: &ResyncFacts, wishes: &Wishes, losses: &CellLosses) -> Result<AccountId, Refusal> {
+fn preconditions(facts: &ResyncFacts, wishes: &Wishes, losses: &RegistryLosses) -> Result<AccountId, Refusal> {
     let unread = |gap: &scangap_model::Gap| Refusal::LossesUnread { api: gap.api.to_string(), code: gap.code.clone() };
     match &facts.organization_policy {
         Observed::Absent => {}

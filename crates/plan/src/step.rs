@@ -177,8 +177,8 @@ impl Plan {
                 number => format!("{number} policies to change"),
             },
             match self.resyncs.len() {
-                1 => "1 cell to re-sync".to_owned(),
-                number => format!("{number} cells to re-sync"),
+                1 => "1 registry to re-sync".to_owned(),
+                number => format!("{number} registries to re-sync"),
             },
             self.refused.len(),
             self.undecided.len()
@@ -201,10 +201,10 @@ impl Plan {
             Counted::Number(1) => format!("1 {one}"),
             number => format!("{number} {more}"),
         };
-        let cells = Counted::Number(u64::try_from(self.resyncs.len()).unwrap_or(u64::MAX));
+        let registries = Counted::Number(u64::try_from(self.resyncs.len()).unwrap_or(u64::MAX));
         let mut text = format!(
             "WARNING: re-syncing {} DELETES {} for good ({suppressed} of them suppressed{}), and with them their dates; the scans of {} go and are made anew where that is possible; {} LOSES COVERAGE; {} fine now, and scanned anew with the others.",
-            of(cells, "cell", "cells"),
+            of(registries, "registry", "registries"),
             of(self.losses.findings, "finding", "findings"),
             oldest.map_or_else(String::new, |oldest| format!(", the oldest first seen {oldest:.0}")),
             of(self.losses.images, "image", "images"),
@@ -218,7 +218,7 @@ impl Plan {
             let _ = write!(
                 text,
                 " In {} ECR is the only scan type: Inspector's settings and suppression rules go too.",
-                of(Counted::Number(u64::try_from(whole).unwrap_or(u64::MAX)), "cell", "cells")
+                of(Counted::Number(u64::try_from(whole).unwrap_or(u64::MAX)), "registry", "registries")
             );
         }
         Some(text)

@@ -7,7 +7,7 @@ use std::io;
 use jiff::Timestamp;
 use scangap_assess::{Coverage, ImageCoverage};
 use scangap_model::{
-    AccountId, CellOutcome, Diagnosis, Observed, PolicyHash, RegionName, RepositoryName, Tone, Verdict,
+    AccountId, Diagnosis, Observed, PolicyHash, RegionName, RegistryOutcome, RepositoryName, Tone, Verdict,
 };
 
 use crate::columns::{REPOSITORIES, scan_rules};
@@ -23,7 +23,7 @@ pub enum ChangeKind {
     Regressed,
     /// Not there before.
     New,
-    /// It was there before; now it is not listed, or its cell could not be read.
+    /// It was there before; now it is not listed, or its registry could not be read.
     NoLongerVisible,
     /// It was read before, and a fact that decides is a gap now.
     NoLongerReadable,
@@ -40,7 +40,7 @@ pub enum ChangeKind {
 pub const CHANGE_KINDS: &[(ChangeKind, &str, &str, &str, Tone)] = &[
     (ChangeKind::Regressed, "regressed", "regressed", "it was covered or had nothing to scan, and is not covered now; or it was at risk and is blocked; or its coverage was lost", Tone::Bad),
     (ChangeKind::New, "new", "new", "it was not there before", Tone::Neutral),
-    (ChangeKind::NoLongerVisible, "no_longer_visible", "no longer visible", "it is not listed any more, or its cell could not be read: not the same as fixed", Tone::Question),
+    (ChangeKind::NoLongerVisible, "no_longer_visible", "no longer visible", "it is not listed any more, or its registry could not be read: not the same as fixed", Tone::Question),
     (ChangeKind::NoLongerReadable, "no_longer_readable", "no longer readable", "a fact that decides is a gap now: not the same as fixed", Tone::Question),
     (ChangeKind::Changed, "changed", "changed", "another diagnosis or other facts", Tone::Warning),
     (ChangeKind::StillStale, "still_stale", "still stale", "the policy allowed Inspector at both audits and coverage still says ACCESS_DENIED: it does not refresh by itself", Tone::Bad),
@@ -272,19 +272,20 @@ fn change(kind: ChangeKind, row: &RepositoryRow<'_>) -> Change {
 }
 
 fn was_read(input: &Input<'_>, row: &RepositoryRow<'_>) -> bool {
-    let cell = input.facts.cells.get(&(row.repository.account, row.repository.region.clone()));
-    cell.is_some_and(|cell| cell.outcome == CellOutcome::Read && cell.repositories.known().is_some())
+    let registry = input.facts.registries.get(&(row.repository.account, row.repository.region.clone()));
+    registry
+        .is_some_and(|registry| registry.outcome == RegistryOutcome::Read && registry.repositories.known().is_some())
 }
 
 fn appeared(old: &Input<'_>, after: &RepositoryRow<'_>) -> Change {
     let seen = was_read(old, after);
-    let note = if seen { "" } else { "its cell was not read before: it may have been there" };
+    let note = if seen { "" } else { "its registry was not read before: it may have been there" };
     Change { after: Some(after.assessment.diagnosis), note: note.to_owned(), ..change(ChangeKind::New, after) }
 }
 
 fn vanished(new: &Input<'_>, before: &RepositoryRow<'_>) -> Change {
     let read = was_read(new, before);
-    let note = if read { "ECR lists it no more" } else { "its cell was not read this time" };
+    let note = if read { "ECR lists it no more" } else { "its registry was not read this time" };
     Change {
         before: Some(before.assessment.diagnosis),
         note: note.to_owned(),
@@ -351,7 +352,8 @@ fn was_scanned_under_the_same_text(before: &RepositoryRow<'_>, after: &Repositor
         (&before.repository.policy, &after.repository.policy),
         (Observed::Known(was), Observed::Known(is)) if was == is
     );
-    let registry_policy = |row: &RepositoryRow<'_>| row.cell.map(|cell| cell.registry_policy.known().cloned());
+    let registry_policy =
+        |row: &RepositoryRow<'_>| row.registry.map(|registry| registry.registry_policy.known().cloned());
     let scanned = |row: &RepositoryRow<'_>| match &row.images {
         ImageCoverage::Counted(images) => images.scanned > 0,
         ImageCoverage::NotAsked | ImageCoverage::Gap(_) => false,
@@ -368,7 +370,7 @@ fn was_scanned_under_the_same_text(before: &RepositoryRow<'_>, after: &Repositor
 }
 
 fn rules<'r>(row: &'r RepositoryRow<'_>) -> Value<'r> {
-    row.cell.map_or(Value::Empty, |cell| asked(&cell.scan_rules, |rules| scan_rules(rules)))
+    row.registry.map_or(Value::Empty, |registry| asked(&registry.scan_rules, |rules| scan_rules(rules)))
 }
 
 fn differences(before: &RepositoryRow<'_>, after: &RepositoryRow<'_>) -> Vec<Difference> {

@@ -2,7 +2,6 @@
 
 mod accounts;
 mod applied;
-mod cells;
 mod changes;
 mod dictionary;
 mod evidence;
@@ -10,13 +9,13 @@ mod gaps;
 mod images;
 mod planned;
 mod policies;
+mod registries;
 mod repositories;
 mod unmatched;
 
 pub(crate) use accounts::ACCOUNTS;
 pub(crate) use applied::APPLIED;
 pub use applied::{AppliedRow, AppliedView};
-pub(crate) use cells::{CELLS, scan_rules};
 pub(crate) use changes::CHANGES;
 pub(crate) use dictionary::{DICTIONARY, DictionaryRow};
 pub(crate) use evidence::{EVIDENCE, EvidenceRow};
@@ -25,6 +24,7 @@ pub(crate) use images::IMAGES;
 pub(crate) use planned::PLANNED;
 pub use planned::{PlanRow, PlanView};
 pub(crate) use policies::POLICIES;
+pub(crate) use registries::{REGISTRIES, scan_rules};
 pub(crate) use repositories::{REPOSITORIES, next_step};
 pub(crate) use unmatched::UNMATCHED;
 
@@ -109,7 +109,7 @@ pub enum TableName {
     Policies,
     Changes,
     Gaps,
-    Cells,
+    Registries,
     Accounts,
     Images,
 }
@@ -120,7 +120,7 @@ impl TableName {
         match self {
             Self::Repositories => "repositories",
             Self::Policies => "policies",
-            Self::Cells => "cells",
+            Self::Registries => "registries",
             Self::Accounts => "accounts",
             Self::Images => "images",
             Self::Gaps => "gaps",
@@ -152,7 +152,7 @@ pub fn tables() -> Vec<Table> {
         // Only where there is an earlier audit to compare with.
         table(TableName::Changes, "changes.csv", "Changes", infos(CHANGES)),
         table(TableName::Gaps, "gaps.csv", "Gaps", infos(GAPS)),
-        table(TableName::Cells, "cells.csv", "Cells", infos(CELLS)),
+        table(TableName::Registries, "registries.csv", "Registries", infos(REGISTRIES)),
         table(TableName::Accounts, "accounts.csv", "Accounts", infos(ACCOUNTS)),
         // Only where the audit kept them.
         table(TableName::Images, "images.csv", "Images", infos(IMAGES)),

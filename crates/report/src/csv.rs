@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use crate::columns::{ACCOUNTS, CELLS, CHANGES, Column, GAPS, IMAGES, Kind, POLICIES, REPOSITORIES, TableName};
+use crate::columns::{ACCOUNTS, CHANGES, Column, GAPS, IMAGES, Kind, POLICIES, REGISTRIES, REPOSITORIES, TableName};
 use crate::input::{Input, Material};
 use crate::parallel::write_in_order;
 use crate::value::Value;
@@ -29,7 +29,7 @@ pub(crate) fn write(
     match table {
         TableName::Repositories => repositories(input, dialect, out),
         TableName::Policies => rows(POLICIES, material.policies().map(Ok), dialect, out),
-        TableName::Cells => rows(CELLS, input.cells().map(Ok), dialect, out),
+        TableName::Registries => rows(REGISTRIES, input.registries().map(Ok), dialect, out),
         TableName::Accounts => rows(ACCOUNTS, input.accounts().map(Ok), dialect, out),
         TableName::Gaps => rows(GAPS, input.gaps().map(Ok), dialect, out),
         TableName::Images => rows(IMAGES, input.image_rows(), dialect, out),

@@ -283,7 +283,7 @@ fn held_note(material: &Material<'_>) -> String {
 }
 
 fn reading(summary: &Summary) -> Vec<(&'static str, String)> {
-    let cells = &summary.cells;
+    let registries = &summary.registries;
     let not_read = |parts: &[(usize, &str)]| {
         let parts: Vec<String> = parts
             .iter()
@@ -308,16 +308,16 @@ fn reading(summary: &Summary) -> Vec<(&'static str, String)> {
             ),
         ),
         (
-            "Cells (account x region)",
+            "Registries (account x region)",
             format!(
                 "{} of {} read{}",
-                thousands(cells.read),
-                thousands(cells.total()),
+                thousands(registries.read),
+                thousands(registries.total()),
                 not_read(&[
-                    (cells.not_enabled, "not enabled"),
-                    (cells.skipped, "skipped"),
-                    (cells.unreadable, "not readable"),
-                    (cells.not_reached, "not reached"),
+                    (registries.not_enabled, "not enabled"),
+                    (registries.skipped, "skipped"),
+                    (registries.unreadable, "not readable"),
+                    (registries.not_reached, "not reached"),
                 ])
             ),
         ),

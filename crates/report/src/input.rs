@@ -7,11 +7,11 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 use scangap_assess::{
-    Assessment, CellAssessment, Coverage, ImageCoverage, LikelyCause, RepositoryAssessment, coverage_of, images_of,
+    Assessment, Coverage, ImageCoverage, LikelyCause, RegistryAssessment, RepositoryAssessment, coverage_of, images_of,
 };
 use scangap_model::{
-    AccountFacts, AccountId, Api, Asked, AuditFacts, CellFacts, CellOutcome, Gap, ImageRow, Images, Observed,
-    RegionName, Repositories, RepositoryFacts, RepositoryRecord,
+    AccountFacts, AccountId, Api, Asked, AuditFacts, Gap, ImageRow, Images, Observed, RegionName, RegistryFacts,
+    RegistryOutcome, Repositories, RepositoryFacts, RepositoryRecord,
 };
 
 use crate::changes::{Change, Changes};
@@ -71,7 +71,7 @@ pub(crate) struct RepositoryRow<'a> {
     pub(crate) repository: RepositoryFacts,
     pub(crate) assessment: &'a RepositoryAssessment,
     pub(crate) account: Option<&'a AccountFacts>,
-    pub(crate) cell: Option<&'a CellFacts>,
+    pub(crate) registry: Option<&'a RegistryFacts>,
     pub(crate) coverage_rows: u64,
     pub(crate) coverage: Coverage,
     pub(crate) images: ImageCoverage,
@@ -88,9 +88,9 @@ pub(crate) struct ImageReportRow<'a> {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct CellRow<'a> {
-    pub(crate) cell: &'a CellFacts,
-    pub(crate) assessment: &'a CellAssessment,
+pub(crate) struct RegistryRow<'a> {
+    pub(crate) registry: &'a RegistryFacts,
+    pub(crate) assessment: &'a RegistryAssessment,
     pub(crate) account: Option<&'a AccountFacts>,
     pub(crate) simulated: bool,
 }
@@ -104,7 +104,7 @@ pub(crate) struct AccountRow<'a> {
     pub(crate) reading: Reading<'a>,
     /// Whether a policy of the account is a gap.
     pub(crate) policies_unread: bool,
-    pub(crate) cells_read: u64,
+    pub(crate) registries_read: u64,
     /// Rows in `repositories.csv`.
     pub(crate) rows: u64,
     pub(crate) simulated: bool,
@@ -197,7 +197,7 @@ impl<'a> Input<'a> {
     }
 
     fn row(&self, record: RepositoryRecord, assessment: &'a RepositoryAssessment) -> RepositoryRow<'a> {
-        let cell = self.facts.cells.get(&(record.facts.account, record.facts.region.clone()));
+        let registry = self.facts.registries.get(&(record.facts.account, record.facts.region.clone()));
         let image_rows: u64 = record.images.0.values().map(|count| count.images).sum();
         let key = (record.facts.account, record.facts.region.clone(), record.facts.name.clone());
         let scanned_before = self.changes.is_some_and(|changes| changes.allowed_likely.contains(&key));
@@ -205,10 +205,10 @@ impl<'a> Input<'a> {
             likely_cause: assessment.likely_cause.or(scanned_before.then_some(LikelyCause::AllowedLikely)),
             assessment,
             account: self.facts.accounts.get(&record.facts.account),
-            cell,
+            registry,
             coverage_rows: u64::from(record.coverage.is_some()) + image_rows,
-            coverage: coverage_of(&record, cell),
-            images: images_of(&record.images, cell.map_or(&Asked::NotNeeded, |cell| &cell.image_coverage)),
+            coverage: coverage_of(&record, registry),
+            images: images_of(&record.images, registry.map_or(&Asked::NotNeeded, |registry| &registry.image_coverage)),
             repository: record.facts,
             simulated: self.simulated,
         }
@@ -235,18 +235,18 @@ impl<'a> Input<'a> {
         })
     }
 
-    pub(crate) fn cells(&self) -> impl Iterator<Item = CellRow<'a>> + use<'a> {
+    pub(crate) fn registries(&self) -> impl Iterator<Item = RegistryRow<'a>> + use<'a> {
         let (facts, simulated) = (self.facts, self.simulated);
-        facts.cells.values().zip(&self.assessment.cells).map(move |(cell, assessment)| CellRow {
-            cell,
+        facts.registries.values().zip(&self.assessment.registries).map(move |(registry, assessment)| RegistryRow {
+            registry,
             assessment,
-            account: facts.accounts.get(&cell.account),
+            account: facts.accounts.get(&registry.account),
             simulated,
         })
     }
 
-    pub(crate) fn cells_of(&self, account: AccountId) -> impl Iterator<Item = &'a CellFacts> {
-        cells_of(self.facts, account)
+    pub(crate) fn registries_of(&self, account: AccountId) -> impl Iterator<Item = &'a RegistryFacts> {
+        registries_of(self.facts, account)
     }
 
     pub(crate) fn accounts(&self) -> impl Iterator<Item = AccountRow<'a>> + use<'a> {
@@ -255,14 +255,15 @@ impl<'a> Input<'a> {
         let of_policies = facts.gaps.iter().filter(|gap| policies.contains(&gap.api));
         let unread: BTreeSet<AccountId> = of_policies.filter_map(|gap| gap.account).collect();
         facts.accounts.values().map(move |account| {
-            let cells_read = cells_of(facts, account.id).filter(|cell| cell.outcome == CellOutcome::Read).count();
+            let registries_read =
+                registries_of(facts, account.id).filter(|registry| registry.outcome == RegistryOutcome::Read).count();
             AccountRow {
                 account,
-                reading: Reading::of(account, cells_of(facts, account.id)),
+                reading: Reading::of(account, registries_of(facts, account.id)),
                 policies_unread: unread.contains(&account.id),
                 is_management: is(&facts.organization.management_account, account.id),
                 is_inspector_admin: is(&facts.organization.inspector_admin, account.id),
-                cells_read: u64::try_from(cells_read).unwrap_or(u64::MAX),
+                registries_read: u64::try_from(registries_read).unwrap_or(u64::MAX),
                 rows: repositories_of(assessment, account.id),
                 simulated,
             }
@@ -288,9 +289,9 @@ fn is(wanted: &Observed<AccountId>, account: AccountId) -> Observed<bool> {
     }
 }
 
-fn cells_of(facts: &AuditFacts, account: AccountId) -> impl Iterator<Item = &CellFacts> {
-    let cells = facts.cells.range((account, lowest_region())..);
-    cells.take_while(move |((id, _), _)| *id == account).map(|(_, cell)| cell)
+fn registries_of(facts: &AuditFacts, account: AccountId) -> impl Iterator<Item = &RegistryFacts> {
+    let registries = facts.registries.range((account, lowest_region())..);
+    registries.take_while(move |((id, _), _)| *id == account).map(|(_, registry)| registry)
 }
 
 /// Sorts before every region's name.
@@ -300,8 +301,9 @@ fn lowest_region() -> RegionName {
 }
 
 fn repositories_of(assessment: &Assessment, account: AccountId) -> u64 {
-    let cells = assessment.by_cell.range((account, lowest_region())..).take_while(|((id, _), _)| *id == account);
-    u64::try_from(cells.flat_map(|(_, diagnoses)| diagnoses.values()).sum::<usize>()).unwrap_or(u64::MAX)
+    let registries =
+        assessment.by_registry.range((account, lowest_region())..).take_while(|((id, _), _)| *id == account);
+    u64::try_from(registries.flat_map(|(_, diagnoses)| diagnoses.values()).sum::<usize>()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

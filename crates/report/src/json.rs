@@ -27,11 +27,14 @@ fn observed<T: ToString>(fact: &Observed<T>) -> Value {
     }
 }
 
+/// Of `audit.json` and `summary.json`. 2: `registries` instead of `cells`.
+pub(crate) const AUDIT_SCHEMA_VERSION: u64 = 2;
+
 /// What every machine-readable report begins with.
 fn head(input: &Input<'_>) -> Value {
     let organization = &input.facts.organization;
     json!({
-        "schema_version": 1,
+        "schema_version": AUDIT_SCHEMA_VERSION,
         "simulated": input.simulated,
         "complete": Summary::of(input).is_complete() && !input.interrupted,
         "interrupted": input.interrupted,
@@ -71,13 +74,13 @@ fn counts(summary: &Summary) -> Value {
             "unreadable": summary.accounts_unreadable,
             "not_reached": summary.accounts_not_reached,
         },
-        "cells": {
-            "total": summary.cells.total(),
-            "read": summary.cells.read,
-            "not_enabled": summary.cells.not_enabled,
-            "skipped": summary.cells.skipped,
-            "unreadable": summary.cells.unreadable,
-            "not_reached": summary.cells.not_reached,
+        "registries": {
+            "total": summary.registries.total(),
+            "read": summary.registries.read,
+            "not_enabled": summary.registries.not_enabled,
+            "skipped": summary.registries.skipped,
+            "unreadable": summary.registries.unreadable,
+            "not_reached": summary.registries.not_reached,
         },
         "repositories": summary.repositories,
         "list_not_read": {

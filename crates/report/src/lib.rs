@@ -33,7 +33,7 @@ pub use input::{ApiCount, Input, RunEvidence};
 pub use json::{audit_schema, changes_json, run_json, summary_json};
 pub use owners::Split;
 pub use scangap_model::{acts, sanitize};
-pub use summary::{CellCounts, GapGroup, Summary};
+pub use summary::{GapGroup, RegistryCounts, Summary};
 pub use terminal::{count, final_screen, thousands};
 pub use verify::{FileState, VerifyError, verify};
 pub use xlsx::{CarriedNotes, CarryOverError};

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use scangap_model::{CellFacts, CellOutcome, Diagnosis, GapKind};
+use scangap_model::{Diagnosis, GapKind, RegistryFacts, RegistryOutcome};
 
 use crate::terminal::thousands;
 
@@ -29,34 +29,34 @@ impl Unlisted {
 }
 
 /// Whether there was a list to read, and nobody read it to its end.
-pub(crate) fn is_missing(cell: &CellFacts) -> bool {
-    !cell.is_listed() && !matches!(cell.outcome, CellOutcome::NotEnabled | CellOutcome::Skipped { .. })
+pub(crate) fn is_missing(registry: &RegistryFacts) -> bool {
+    !registry.is_listed() && !matches!(registry.outcome, RegistryOutcome::NotEnabled | RegistryOutcome::Skipped { .. })
 }
 
-/// Whether the list was read; of a cell that nobody wrote down nothing was.
-pub(crate) fn is_listed(cell: Option<&CellFacts>) -> bool {
-    cell.is_some_and(CellFacts::is_listed)
+/// Whether the list was read; of a registry that nobody wrote down nothing was.
+pub(crate) fn is_listed(registry: Option<&RegistryFacts>) -> bool {
+    registry.is_some_and(RegistryFacts::is_listed)
 }
 
 /// What kept the list from being read.
-pub(crate) fn why(cell: Option<&CellFacts>) -> &'static str {
-    match cell.map(|cell| (&cell.outcome, &cell.repositories)) {
-        Some((CellOutcome::Unreadable(gap), _)) if gap.kind == GapKind::AccessDenied => "list refused",
-        Some((CellOutcome::Read, _)) => "list broke off",
-        Some((CellOutcome::NotReached, _)) => "list not reached",
+pub(crate) fn why(registry: Option<&RegistryFacts>) -> &'static str {
+    match registry.map(|registry| (&registry.outcome, &registry.repositories)) {
+        Some((RegistryOutcome::Unreadable(gap), _)) if gap.kind == GapKind::AccessDenied => "list refused",
+        Some((RegistryOutcome::Read, _)) => "list broke off",
+        Some((RegistryOutcome::NotReached, _)) => "list not reached",
         Some(_) | None => "list not read",
     }
 }
 
 /// `list refused; Inspector shows 32`: what stands where a share would.
-pub(crate) fn in_words(cell: Option<&CellFacts>, repositories: usize) -> String {
-    format!("{}; {}", why(cell), shown(cell, repositories))
+pub(crate) fn in_words(registry: Option<&RegistryFacts>, repositories: usize) -> String {
+    format!("{}; {}", why(registry), shown(registry, repositories))
 }
 
 /// `Inspector shows 32`. A list that broke off showed some of them itself.
-pub(crate) fn shown(cell: Option<&CellFacts>, repositories: usize) -> String {
-    match cell.map(|cell| &cell.outcome) {
-        Some(CellOutcome::Read) => format!("{} known", thousands(repositories)),
+pub(crate) fn shown(registry: Option<&RegistryFacts>, repositories: usize) -> String {
+    match registry.map(|registry| &registry.outcome) {
+        Some(RegistryOutcome::Read) => format!("{} known", thousands(repositories)),
         Some(_) | None => format!("Inspector shows {}", thousands(repositories)),
     }
 }

@@ -1,6 +1,6 @@
 //! Accounts and regions as a map: which of them are shown, and in which order.
 
-use scangap_model::{AccountFacts, AccountId, AccountOutcome, CellOutcome, Diagnosis, RegionName};
+use scangap_model::{AccountFacts, AccountId, AccountOutcome, Diagnosis, RegionName, RegistryOutcome};
 
 use crate::input::Input;
 
@@ -13,15 +13,15 @@ pub(crate) struct Matrix<'a> {
 
 /// In order; where there is not room for all accounts, those with the worst diagnoses.
 pub(crate) fn matrix<'a>(input: &Input<'a>, accounts_max: usize) -> Matrix<'a> {
-    let by_cell = &input.assessment.by_cell;
-    let mut regions: Vec<&RegionName> = by_cell.keys().map(|(_, region)| region).collect();
+    let by_registry = &input.assessment.by_registry;
+    let mut regions: Vec<&RegionName> = by_registry.keys().map(|(_, region)| region).collect();
     regions.sort_unstable();
     regions.dedup();
     let mut accounts: Vec<&AccountFacts> = input.facts.accounts.values().collect();
     let left_out = accounts.len().saturating_sub(accounts_max);
     if left_out > 0 {
         let mut worst: std::collections::BTreeMap<AccountId, Diagnosis> = std::collections::BTreeMap::new();
-        for ((account, _), diagnoses) in by_cell {
+        for ((account, _), diagnoses) in by_registry {
             let here = diagnoses.keys().min().copied();
             let sofar = worst.get(account).copied();
             worst.extend(here.into_iter().chain(sofar).min().map(|diagnosis| (*account, diagnosis)));
@@ -29,8 +29,9 @@ pub(crate) fn matrix<'a>(input: &Input<'a>, accounts_max: usize) -> Matrix<'a> {
         // What could not be read may hide anything: it stands with what could not be read, not with what is well.
         let unread = |account: &AccountFacts| {
             !matches!(account.outcome, AccountOutcome::Read { .. } | AccountOutcome::Skipped { .. })
-                || input.cells_of(account.id).any(|cell| {
-                    !matches!(cell.outcome, CellOutcome::NotEnabled | CellOutcome::Skipped { .. }) && !cell.is_listed()
+                || input.registries_of(account.id).any(|registry| {
+                    !matches!(registry.outcome, RegistryOutcome::NotEnabled | RegistryOutcome::Skipped { .. })
+                        && !registry.is_listed()
                 })
         };
         let rank = |account: &&AccountFacts| {

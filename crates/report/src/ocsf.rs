@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use scangap_model::{AccountId, AccountOutcome, CellOutcome, Diagnosis, Gap, RegionName, Verdict};
+use scangap_model::{AccountId, AccountOutcome, Diagnosis, Gap, RegionName, RegistryOutcome, Verdict};
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest, Sha256};
 
@@ -156,14 +156,14 @@ fn places<'f>(input: &Input<'f>) -> Vec<Finding<'f>> {
         };
         found.push(place(account.id, None, "account_unreadable", "an account that could not be read", why, help));
     }
-    for row in input.cells() {
+    for row in input.registries() {
         let of_account = row.account.map(|account| &account.outcome);
-        let (account, region) = (row.cell.account, Some(&row.cell.region));
+        let (account, region) = (row.registry.account, Some(&row.registry.region));
         if matches!(of_account, Some(AccountOutcome::Read { .. }) | None) {
-            let (why, help) = match &row.cell.outcome {
-                CellOutcome::Unreadable(gap) => (unread(gap), gap.hint()),
-                CellOutcome::NotReached => ("the audit was interrupted".to_owned(), "audit again".to_owned()),
-                CellOutcome::Read | CellOutcome::NotEnabled | CellOutcome::Skipped { .. } => {
+            let (why, help) = match &row.registry.outcome {
+                RegistryOutcome::Unreadable(gap) => (unread(gap), gap.hint()),
+                RegistryOutcome::NotReached => ("the audit was interrupted".to_owned(), "audit again".to_owned()),
+                RegistryOutcome::Read | RegistryOutcome::NotEnabled | RegistryOutcome::Skipped { .. } => {
                     (String::new(), String::new())
                 }
             };

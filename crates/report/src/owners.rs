@@ -8,8 +8,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use scangap_model::{
-    AccountFacts, AccountId, AccountOutcome, Asked, CellOutcome, DIAGNOSES, Diagnosis, Observed, code_block, code_span,
-    plain_name,
+    AccountFacts, AccountId, AccountOutcome, Asked, DIAGNOSES, Diagnosis, Observed, RegistryOutcome, code_block,
+    code_span, plain_name,
 };
 use sha2::{Digest, Sha256};
 
@@ -327,11 +327,11 @@ fn not_read(material: &Material<'_>, owner: &Owner) -> Vec<String> {
             }
             Some(AccountOutcome::Read { .. }) | None => {}
         }
-        let unread = input
-            .cells_of(*account)
-            .filter(|cell| matches!(cell.outcome, CellOutcome::Unreadable(_) | CellOutcome::NotReached));
-        for cell in unread {
-            lines.push(format!("account {account} in {}", cell.region));
+        let unread = input.registries_of(*account).filter(|registry| {
+            matches!(registry.outcome, RegistryOutcome::Unreadable(_) | RegistryOutcome::NotReached)
+        });
+        for registry in unread {
+            lines.push(format!("account {account} in {}", registry.region));
         }
         let gaps = input.assessment.gaps.iter().filter(|gap| gap.account == Some(*account)).count();
         if gaps > 0 {

@@ -28,7 +28,7 @@ impl PolicyKey {
 
     /// The registry's text, where it is to blame.
     pub(crate) fn registry(row: &RepositoryRow<'_>) -> Option<Self> {
-        let hash = row.cell?.registry_policy.known().filter(|_| row.assessment.policy.registry_is_responsible)?;
+        let hash = row.registry?.registry_policy.known().filter(|_| row.assessment.policy.registry_is_responsible)?;
         let registry = Some(row.repository.region.clone());
         Some(Self { account: row.repository.account, hash: hash.clone(), registry })
     }
@@ -85,10 +85,14 @@ pub(crate) fn groups(input: &Input<'_>) -> io::Result<(Vec<PolicyGroup>, BTreeMa
     }
     // A registry's policy may deny what is asked of the registry itself, with no repository in its way. One that was read
     // and decides nothing is no policy.
-    for row in input.cells() {
+    for row in input.registries() {
         let verdict = row.assessment.registry_verdict.filter(|verdict| *verdict != Verdict::Allowed);
-        let (Some(verdict), Some(hash)) = (verdict, row.cell.registry_policy.known()) else { continue };
-        let key = PolicyKey { account: row.cell.account, hash: hash.clone(), registry: Some(row.cell.region.clone()) };
+        let (Some(verdict), Some(hash)) = (verdict, row.registry.registry_policy.known()) else { continue };
+        let key = PolicyKey {
+            account: row.registry.account,
+            hash: hash.clone(),
+            registry: Some(row.registry.region.clone()),
+        };
         let place = groups.places.get(&key).copied();
         if let Some(group) = place.and_then(|place| groups.groups.get_mut(place)) {
             group.verdict = Verdict::fold([group.verdict, verdict]);

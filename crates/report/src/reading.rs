@@ -1,6 +1,6 @@
-//! How far an account was read, as its cells tell.
+//! How far an account was read, as its registries tell.
 
-use scangap_model::{AccountFacts, AccountOutcome, CellFacts, CellOutcome, RegionName};
+use scangap_model::{AccountFacts, AccountOutcome, RegionName, RegistryFacts, RegistryOutcome};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reading<'a> {
@@ -16,25 +16,29 @@ pub(crate) enum Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    pub(crate) fn of(account: &AccountFacts, cells: impl Iterator<Item = &'a CellFacts>) -> Self {
+    pub(crate) fn of(account: &AccountFacts, registries: impl Iterator<Item = &'a RegistryFacts>) -> Self {
         match account.outcome {
             AccountOutcome::Skipped { .. } => return Self::Skipped,
             AccountOutcome::Unreadable(_) => return Self::Unreadable,
             AccountOutcome::NotReached => return Self::NotReached,
             AccountOutcome::Read { .. } => {}
         }
-        let asked: Vec<&CellFacts> = cells
-            .filter(|cell| !matches!(cell.outcome, CellOutcome::NotEnabled | CellOutcome::Skipped { .. }))
+        let asked: Vec<&RegistryFacts> = registries
+            .filter(|registry| {
+                !matches!(registry.outcome, RegistryOutcome::NotEnabled | RegistryOutcome::Skipped { .. })
+            })
             .collect();
-        let not_read: Vec<&CellFacts> = asked.iter().copied().filter(|cell| !cell.is_listed()).collect();
+        let not_read: Vec<&RegistryFacts> = asked.iter().copied().filter(|registry| !registry.is_listed()).collect();
         if not_read.is_empty() {
             Self::Read
-        } else if not_read.len() == asked.len() && asked.iter().all(|cell| cell.outcome == CellOutcome::NotReached) {
+        } else if not_read.len() == asked.len()
+            && asked.iter().all(|registry| registry.outcome == RegistryOutcome::NotReached)
+        {
             Self::NotReached
         } else {
             Self::Partly {
                 read: asked.len() - not_read.len(),
-                not_read: not_read.into_iter().map(|cell| &cell.region).collect(),
+                not_read: not_read.into_iter().map(|registry| &registry.region).collect(),
             }
         }
     }
@@ -76,19 +80,19 @@ mod tests {
             regions_source: Asked::NotNeeded,
             inspector_role: Asked::NotNeeded,
         };
-        let cell = |region: &str, outcome: CellOutcome| {
-            let mut cell = CellFacts::unasked(account.id, region.parse().unwrap(), outcome);
-            if cell.outcome == CellOutcome::Read {
-                cell.repositories = Observed::Known(0).into();
+        let registry = |region: &str, outcome: RegistryOutcome| {
+            let mut registry = RegistryFacts::unasked(account.id, region.parse().unwrap(), outcome);
+            if registry.outcome == RegistryOutcome::Read {
+                registry.repositories = Observed::Known(0).into();
             }
-            cell
+            registry
         };
-        let read = cell("eu-west-1", CellOutcome::Read);
-        let closed = cell("ap-east-1", CellOutcome::NotEnabled);
-        let ahead = cell("us-east-1", CellOutcome::NotReached);
-        let broken = CellFacts { repositories: Asked::NotNeeded, ..cell("sa-east-1", CellOutcome::Read) };
-        let of = |cells: &[&CellFacts]| {
-            let reading = Reading::of(&account, cells.iter().copied());
+        let read = registry("eu-west-1", RegistryOutcome::Read);
+        let closed = registry("ap-east-1", RegistryOutcome::NotEnabled);
+        let ahead = registry("us-east-1", RegistryOutcome::NotReached);
+        let broken = RegistryFacts { repositories: Asked::NotNeeded, ..registry("sa-east-1", RegistryOutcome::Read) };
+        let of = |registries: &[&RegistryFacts]| {
+            let reading = Reading::of(&account, registries.iter().copied());
             (reading.word(), reading.in_words())
         };
         assert_eq!(of(&[&read, &closed]), ("read", None));

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use scangap_assess::ImageTotals;
 use scangap_model::{
-    AccountId, AccountOutcome, Api, Cause, CellFacts, CellOutcome, Diagnosis, GapKind, Observed, RegionName, Verdict,
-    sanitize,
+    AccountId, AccountOutcome, Api, Cause, Diagnosis, GapKind, Observed, RegionName, RegistryFacts, RegistryOutcome,
+    Verdict, sanitize,
 };
 
 use crate::input::Input;
@@ -15,7 +15,7 @@ use crate::terminal::{count, thousands};
 use crate::value::{NONE, UNKNOWN};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct CellCounts {
+pub struct RegistryCounts {
     pub read: usize,
     pub not_enabled: usize,
     pub skipped: usize,
@@ -23,7 +23,7 @@ pub struct CellCounts {
     pub not_reached: usize,
 }
 
-impl CellCounts {
+impl RegistryCounts {
     pub fn total(self) -> usize {
         self.read + self.not_enabled + self.skipped + self.unreadable + self.not_reached
     }
@@ -62,8 +62,8 @@ pub struct Summary {
     pub accounts_unreadable: usize,
     pub accounts_not_reached: usize,
     pub regions: usize,
-    pub cells: CellCounts,
-    /// Cells whose registry policy denies a registry-level action.
+    pub registries: RegistryCounts,
+    /// Registries whose registry policy denies a registry-level action.
     pub registries_denying: usize,
     pub templates_denying: usize,
     /// Images of the repositories that are covered.
@@ -80,25 +80,25 @@ pub struct Summary {
 impl Summary {
     pub fn of(input: &Input<'_>) -> Self {
         let facts = input.facts;
-        let mut cells = CellCounts::default();
+        let mut registries = RegistryCounts::default();
         let mut regions = BTreeSet::new();
-        for cell in facts.cells.values() {
-            regions.insert(&cell.region);
-            match cell.outcome {
-                CellOutcome::Read => cells.read += 1,
-                CellOutcome::NotEnabled => cells.not_enabled += 1,
-                CellOutcome::Skipped { .. } => cells.skipped += 1,
-                CellOutcome::Unreadable(_) => cells.unreadable += 1,
-                CellOutcome::NotReached => cells.not_reached += 1,
+        for registry in facts.registries.values() {
+            regions.insert(&registry.region);
+            match registry.outcome {
+                RegistryOutcome::Read => registries.read += 1,
+                RegistryOutcome::NotEnabled => registries.not_enabled += 1,
+                RegistryOutcome::Skipped { .. } => registries.skipped += 1,
+                RegistryOutcome::Unreadable(_) => registries.unreadable += 1,
+                RegistryOutcome::NotReached => registries.not_reached += 1,
             }
         }
         let readings: Vec<Reading<'_>> = input.accounts().map(|row| row.reading).collect();
         let how_many = |word: &str| readings.iter().filter(|reading| reading.word() == word).count();
         let mut listed = BTreeMap::new();
-        let registries = facts.cells.values().filter(|cell| is_missing(cell)).count();
-        let mut unlisted = Unlisted { registries, ..Unlisted::default() };
-        for (key, diagnoses) in &input.assessment.by_cell {
-            if is_listed(facts.cells.get(key)) {
+        let not_listed = facts.registries.values().filter(|registry| is_missing(registry)).count();
+        let mut unlisted = Unlisted { registries: not_listed, ..Unlisted::default() };
+        for (key, diagnoses) in &input.assessment.by_registry {
+            if is_listed(facts.registries.get(key)) {
                 for (diagnosis, number) in diagnoses {
                     *listed.entry(*diagnosis).or_default() += number;
                 }
@@ -118,18 +118,27 @@ impl Summary {
             accounts_unreadable: how_many(Reading::Unreadable.word()),
             accounts_not_reached: how_many(Reading::NotReached.word()),
             regions: regions.len(),
-            cells,
+            registries,
             registries_denying: input
                 .assessment
-                .cells
+                .registries
                 .iter()
-                .filter(|cell| cell.registry_verdict == Some(Verdict::Denied))
+                .filter(|registry| registry.registry_verdict == Some(Verdict::Denied))
                 .count(),
-            templates_denying: input.assessment.cells.iter().map(|cell| cell.template_prefixes_denying.len()).sum(),
+            templates_denying: input
+                .assessment
+                .registries
+                .iter()
+                .map(|registry| registry.template_prefixes_denying.len())
+                .sum(),
             images_of_covered: input.assessment.images.get(&Diagnosis::Covered).cloned().unwrap_or_default(),
             images: input.assessment.all_images(),
-            vanished: facts.cells.values().map(|cell| cell.vanished).sum(),
-            coverage_without_repository: facts.cells.values().map(|cell| cell.coverage_without_repository).sum(),
+            vanished: facts.registries.values().map(|registry| registry.vanished).sum(),
+            coverage_without_repository: facts
+                .registries
+                .values()
+                .map(|registry| registry.coverage_without_repository)
+                .sum(),
             gaps: input.assessment.gaps.len(),
             gap_groups: gap_groups(input),
         }
@@ -165,7 +174,7 @@ impl Summary {
 
     /// Whether everything in scope was learnt.
     pub fn is_complete(&self) -> bool {
-        self.gaps == 0 && self.cells.not_reached == 0 && self.accounts_not_reached == 0
+        self.gaps == 0 && self.registries.not_reached == 0 && self.accounts_not_reached == 0
     }
 }
 
@@ -252,9 +261,9 @@ pub(crate) fn worst_accounts(input: &Input<'_>) -> Vec<(AccountId, (Counts, Unli
 
 fn by<K: Ord>(input: &Input<'_>, key: impl Fn(AccountId) -> K) -> BTreeMap<K, (Counts, Unlisted)> {
     let mut groups: BTreeMap<K, (Counts, Unlisted)> = BTreeMap::new();
-    for (cell, diagnoses) in &input.assessment.by_cell {
-        let (counts, unlisted) = groups.entry(key(cell.0)).or_default();
-        if is_listed(input.facts.cells.get(cell)) {
+    for (registry, diagnoses) in &input.assessment.by_registry {
+        let (counts, unlisted) = groups.entry(key(registry.0)).or_default();
+        if is_listed(input.facts.registries.get(registry)) {
             for (diagnosis, number) in diagnoses {
                 *counts.entry(*diagnosis).or_default() += number;
             }
@@ -317,8 +326,11 @@ fn gap_groups(input: &Input<'_>) -> Vec<GapGroup> {
         group.policies.extend(Some(gap.policy_arn.as_str()).filter(|arn| !arn.is_empty()));
     }
     // A region that is enabled nowhere could not have had any.
-    let asked = |cell: &&CellFacts| !matches!(cell.outcome, CellOutcome::NotEnabled | CellOutcome::Skipped { .. });
-    let all: BTreeSet<&RegionName> = input.facts.cells.values().filter(asked).map(|cell| &cell.region).collect();
+    let asked = |registry: &&RegistryFacts| {
+        !matches!(registry.outcome, RegistryOutcome::NotEnabled | RegistryOutcome::Skipped { .. })
+    };
+    let all: BTreeSet<&RegionName> =
+        input.facts.registries.values().filter(asked).map(|registry| &registry.region).collect();
     let mut groups: Vec<GapGroup> = groups
         .into_iter()
         .map(|((api, kind, cause), met)| GapGroup {

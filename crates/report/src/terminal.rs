@@ -55,14 +55,14 @@ pub fn final_screen(input: &Input<'_>, exit: u8, paint: &dyn Fn(&str, Tone) -> S
         "{organization}: {}, {}, {}: {} read",
         count(summary.accounts, "account"),
         count(summary.regions, "region"),
-        count(summary.cells.total(), "cell"),
-        thousands(summary.cells.read)
+        count(summary.registries.total(), "registry"),
+        thousands(summary.registries.read)
     );
     for (number, word) in [
-        (summary.cells.not_enabled, "not enabled"),
-        (summary.cells.skipped, "skipped"),
-        (summary.cells.unreadable, "not readable"),
-        (summary.cells.not_reached, "not reached"),
+        (summary.registries.not_enabled, "not enabled"),
+        (summary.registries.skipped, "skipped"),
+        (summary.registries.unreadable, "not readable"),
+        (summary.registries.not_reached, "not reached"),
     ] {
         if number > 0 {
             let _ = write!(out, ", {} {word}", thousands(number));
@@ -109,8 +109,8 @@ pub fn final_screen(input: &Input<'_>, exit: u8, paint: &dyn Fn(&str, Tone) -> S
     }
     worst(input, &mut out)?;
     for (number, text) in [
-        (summary.registries_denying, "registry policies deny Inspector a registry-level action (cells.csv)"),
-        (summary.templates_denying, "creation templates would block Inspector on new repositories (cells.csv)"),
+        (summary.registries_denying, "registry policies deny Inspector a registry-level action (registries.csv)"),
+        (summary.templates_denying, "creation templates would block Inspector on new repositories (registries.csv)"),
     ] {
         if number > 0 {
             let _ = writeln!(out, "  note   {}", paint(&format!("{number} {text}"), Tone::Warning));
@@ -134,8 +134,8 @@ pub fn final_screen(input: &Input<'_>, exit: u8, paint: &dyn Fn(&str, Tone) -> S
         if summary.gaps > 0 {
             missing.push(format!("{} could not be learnt (gaps.csv)", count(summary.gaps, "fact")));
         }
-        if summary.cells.not_reached > 0 {
-            missing.push(format!("{} not reached (cells.csv)", count(summary.cells.not_reached, "cell")));
+        if summary.registries.not_reached > 0 {
+            missing.push(format!("{} not reached (registries.csv)", count(summary.registries.not_reached, "registry")));
         }
         if missing.is_empty() {
             missing.push("the audit was interrupted".to_owned());

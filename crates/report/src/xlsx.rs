@@ -24,8 +24,8 @@ pub(crate) use self::notes::NOTE_COLUMNS;
 pub use self::notes::{CarriedNotes, CarryOverError};
 use self::sheet::{Link, Noted, Sheet};
 use crate::columns::{
-    ACCOUNTS, APPLIED, AppliedView, CELLS, CHANGES, GAPS, IMAGES, PLANNED, POLICIES, PlanView, REPOSITORIES, TableName,
-    UNMATCHED,
+    ACCOUNTS, APPLIED, AppliedView, CHANGES, GAPS, IMAGES, PLANNED, POLICIES, PlanView, REGISTRIES, REPOSITORIES,
+    TableName, UNMATCHED,
 };
 use crate::files::Fill;
 use crate::input::{Input, Material, RepositoryRow, RunEvidence};
@@ -173,7 +173,7 @@ fn workbook(material: &Material<'_>, extras: Extras<'_>, part: Part) -> io::Resu
             "Undecided",
             "Unreadable",
             "Gaps",
-            "Cells",
+            "Registries",
             "Accounts",
             "Data dictionary",
             "Evidence",
@@ -221,9 +221,9 @@ fn workbook(material: &Material<'_>, extras: Extras<'_>, part: Part) -> io::Resu
                     let sheet = Sheet::new(table.sheet, GAPS, input.assessment.gaps.len());
                     sheet.write(&mut workbook, input, input.gaps().map(Ok))?;
                 }
-                TableName::Cells => {
-                    let sheet = Sheet::new(table.sheet, CELLS, input.facts.cells.len());
-                    sheet.write(&mut workbook, input, input.cells().map(Ok))?;
+                TableName::Registries => {
+                    let sheet = Sheet::new(table.sheet, REGISTRIES, input.facts.registries.len());
+                    sheet.write(&mut workbook, input, input.registries().map(Ok))?;
                 }
                 TableName::Accounts => {
                     let sheet = Sheet::new(table.sheet, ACCOUNTS, input.facts.accounts.len());

@@ -5,8 +5,9 @@ mod file;
 mod generate;
 
 pub use file::{
-    AccountSpec, CellSpec, CoverageSpec, DEMO, DelaySpec, FaultKind, FaultSpec, ImageSpec, LatencySpec, LimitSpec,
-    OrganizationSpec, OuSpec, PolicySpec, RepositorySpec, RoleSpec, RuleSpec, Scenario, ScenarioError, TemplateSpec,
+    AccountSpec, CoverageSpec, DEMO, DelaySpec, FaultKind, FaultSpec, ImageSpec, LatencySpec, LimitSpec,
+    OrganizationSpec, OuSpec, PolicySpec, RegistrySpec, RepositorySpec, RoleSpec, RuleSpec, Scenario, ScenarioError,
+    TemplateSpec,
 };
 pub use generate::Generate;
 pub(crate) use generate::Random;

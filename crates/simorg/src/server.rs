@@ -486,10 +486,10 @@ impl State {
             },
             FaultKind::Vanish => {
                 if let Ok(region) = incoming.region.parse::<RegionName>()
-                    && let Some(cell) = self.world.cell(caller.account, &region)
+                    && let Some(registry) = self.world.registry(caller.account, &region)
                 {
                     for name in incoming.resource().split(',') {
-                        cell.repositories.remove(name);
+                        registry.repositories.remove(name);
                     }
                 }
                 self.serve(incoming, permission, caller)

@@ -50,11 +50,11 @@ pub(crate) struct Account {
     pub(crate) inspector_member: bool,
     pub(crate) inspector_policy: bool,
     pub(crate) inspector_role: RoleSpec,
-    pub(crate) cells: BTreeMap<RegionName, Cell>,
+    pub(crate) registries: BTreeMap<RegionName, RegistryState>,
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Cell {
+pub(crate) struct RegistryState {
     pub(crate) ecr_scanning: String,
     /// A change that is under way and does not show.
     pub(crate) hidden_change: Option<&'static str>,
@@ -72,7 +72,7 @@ pub(crate) struct Cell {
     pub(crate) pull_date_rescan_mode: String,
 }
 
-impl Default for Cell {
+impl Default for RegistryState {
     /// A region that nobody has touched: Inspector off, BASIC scanning, scope V2.
     fn default() -> Self {
         Self {
@@ -149,7 +149,7 @@ pub(crate) struct Coverage {
     pub(crate) last_scanned_at: Option<Timestamp>,
 }
 
-/// What a disable of ECR scanning destroyed in one cell.
+/// What a disable of ECR scanning destroyed in one registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Loss {
     pub(crate) account: AccountId,
@@ -193,12 +193,12 @@ impl World {
         self.wall.saturating_add(self.started.elapsed()).unwrap_or(self.wall)
     }
 
-    pub(crate) fn cell(&mut self, account: AccountId, region: &RegionName) -> Option<&mut Cell> {
-        Some(self.accounts.get_mut(&account)?.cells.entry(region.clone()).or_default())
+    pub(crate) fn registry(&mut self, account: AccountId, region: &RegionName) -> Option<&mut RegistryState> {
+        Some(self.accounts.get_mut(&account)?.registries.entry(region.clone()).or_default())
     }
 
-    pub(crate) fn cell_ref(&self, account: AccountId, region: &RegionName) -> Option<&Cell> {
-        self.accounts.get(&account)?.cells.get(region)
+    pub(crate) fn registry_ref(&self, account: AccountId, region: &RegionName) -> Option<&RegistryState> {
+        self.accounts.get(&account)?.registries.get(region)
     }
 
     pub(crate) fn later(&mut self, delay_ms: u64, transition: Transition) {

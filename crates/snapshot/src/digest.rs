@@ -11,7 +11,7 @@ const FACTS: &[(&str, &str)] = &[
     ("organization", "one"),
     ("accounts", "account_id"),
     ("account_regions", "account_id, region"),
-    ("cells", "account_id, region"),
+    ("registries", "account_id, region"),
     ("repositories", "account_id, region, repository"),
     ("coverage", "account_id, region, repository, resource_id"),
     ("image_counts", "account_id, region, repository, status, reason"),
@@ -30,7 +30,9 @@ pub(crate) fn sha256_of_tables(connection: &Connection, tables: &[(&str, &str)])
     for (table, order) in tables {
         let mut statement = connection.prepare(&format!("SELECT * FROM {table} ORDER BY {order}"))?;
         let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
-        hash.update(format!("table {table}\n"));
+        // The hash names the tables as version 2 did: the same facts have the same hash.
+        let name = if *table == "registries" { "cells" } else { table };
+        hash.update(format!("table {name}\n"));
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             for (at, name) in names.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! The snapshot: one SQLite file with every fact and gap of one audit. The evidence.
 //!
-//! Written a cell at a time while an audit runs, closed as one plain file, and never changed by reading. The views
+//! Written a registry at a time while an audit runs, closed as one plain file, and never changed by reading. The views
 //! documented in `docs/snapshot.md` are stable; the tables below them are not.
 
 mod codec;
@@ -15,4 +15,4 @@ pub use losses::{LossesMeta, StoredLosses};
 pub use read::{FactsHash, Meta, ReadError, RunState, Snapshot};
 pub use repositories::StoredRepositories;
 pub use schema::SCHEMA_VERSION;
-pub use write::{ApiUse, AssessmentRow, CellToStore, Closing, RunStart, SnapshotWriter, WriteError};
+pub use write::{ApiUse, AssessmentRow, Closing, RegistryToStore, RunStart, SnapshotWriter, WriteError};

@@ -1,4 +1,4 @@
-//! A snapshot's child: what re-syncs of some of its cells would destroy, counted later than the audit and stored beside it.
+//! A snapshot's child: what re-syncs of some of its registries would destroy, counted later than the audit and stored beside it.
 //! The snapshot itself is evidence, and is never changed.
 
 use std::collections::BTreeMap;
@@ -48,7 +48,7 @@ pub struct StoredLosses {
     pub meta: LossesMeta,
     /// The hash of what was counted.
     pub losses_sha256: String,
-    pub cells: Vec<ResyncFacts>,
+    pub registries: Vec<ResyncFacts>,
     pub tags: RepositoryTags,
 }
 
@@ -92,7 +92,7 @@ impl StoredLosses {
     pub fn add(
         snapshot: &Path,
         meta: &LossesMeta,
-        cells: &[ResyncFacts],
+        registries: &[ResyncFacts],
         tags: &RepositoryTags,
     ) -> Result<PathBuf, WriteError> {
         let failed = |source| WriteError::Create { path: child(snapshot, 1), source };
@@ -105,7 +105,7 @@ impl StoredLosses {
         connection.execute_batch(TABLES)?;
         connection.execute_batch(GAP_TABLES)?;
         let mut encode = Encoder::default();
-        for facts in cells {
+        for facts in registries {
             for (fact, (value, state)) in columns(facts, &mut encode) {
                 connection.execute(
                     "INSERT INTO resync_facts VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -195,9 +195,9 @@ impl StoredLosses {
             })
         })
         .map_err(of("resync_facts"))?;
-        let cells = facts
+        let registries = facts
             .chunk_by(|a, b| a.account == b.account && a.region == b.region)
-            .map(|facts| cell(&decode, facts))
+            .map(|facts| registry(&decode, facts))
             .collect::<Result<_, RowError>>()
             .map_err(of("resync_facts"))?;
         let tags = rows(&connection, "SELECT * FROM repository_tags ORDER BY arn", |row| {
@@ -216,7 +216,7 @@ impl StoredLosses {
                 tool_version: text("tool_version"),
             },
             losses_sha256: hash,
-            cells,
+            registries,
         })
     }
 }
@@ -291,7 +291,7 @@ struct StoredFact {
     state: String,
 }
 
-fn cell(decode: &Decoder, facts: &[StoredFact]) -> Result<ResyncFacts, RowError> {
+fn registry(decode: &Decoder, facts: &[StoredFact]) -> Result<ResyncFacts, RowError> {
     let first = facts.first().ok_or_else(|| bad("no facts"))?;
     let counted_at = of(decode, facts, "counted_at", |value| value.as_str()?.parse().ok())?;
     Ok(ResyncFacts {

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, Row};
 use scangap_model::{
-    AccountFacts, AccountOutcome, Api, AuditFacts, Cause, CellFacts, CellOutcome, CoverageSource, CreationTemplate,
-    Gap, GapKind, OrganizationFacts, RegionsSource, ScanRule, Scope, ServiceLinkedRole,
+    AccountFacts, AccountOutcome, Api, AuditFacts, Cause, CoverageSource, CreationTemplate, Gap, GapKind,
+    OrganizationFacts, RegionsSource, RegistryFacts, RegistryOutcome, ScanRule, Scope, ServiceLinkedRole,
 };
 
 use crate::codec::{BadValue, Decoder, durations, from_json_list};
 use crate::digest::facts_sha256;
 use crate::repositories::StoredRepositories;
-use crate::schema::{APPLICATION_ID, SCHEMA_VERSION};
+use crate::schema::{APPLICATION_ID, OLDEST_VERSION, SCHEMA_VERSION};
 use crate::write::ApiUse;
 
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +26,7 @@ pub enum ReadError {
     #[error("`{path}` is of snapshot version {found}; this scangap reads up to {SCHEMA_VERSION}")]
     Newer { path: PathBuf, found: i64 },
     #[error(
-        "`{path}` is of snapshot version {found}, which holds no rows of images; this scangap reads version {SCHEMA_VERSION}"
+        "`{path}` is of snapshot version {found}, which holds no rows of images; this scangap reads versions {OLDEST_VERSION} to {SCHEMA_VERSION}"
     )]
     Older { path: PathBuf, found: i64 },
     #[error("`{path}` holds `{value}` in {table}, which no scangap writes")]
@@ -124,8 +124,13 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, ReadError> {
     if version > SCHEMA_VERSION {
         return Err(ReadError::Newer { path: path.to_owned(), found: version });
     }
-    if version < SCHEMA_VERSION {
+    if version < OLDEST_VERSION {
         return Err(ReadError::Older { path: path.to_owned(), found: version });
+    }
+    if version < 3 {
+        // The file is not touched: the view is this connection's own.
+        let view = "CREATE TEMP VIEW registries AS SELECT * FROM main.cells";
+        connection.execute_batch(view).map_err(sqlite)?;
     }
     Ok(connection)
 }
@@ -157,12 +162,13 @@ impl Snapshot {
         let mut organization = organization.into_iter().next().ok_or_else(|| ReadError::Empty(path.to_owned()))?;
         organization.caller_arn.clone_from(&meta.caller_arn);
         let accounts = tables.rows("accounts", "SELECT * FROM accounts ORDER BY account_id", account)?;
-        let mut cells = tables.rows("cells", "SELECT * FROM cells ORDER BY account_id, region", cell)?;
+        let mut registries =
+            tables.rows("registries", "SELECT * FROM registries ORDER BY account_id, region", registry)?;
         if meta.state == RunState::Interrupted {
             // A run that was killed wrote no row for what it had ahead.
-            cells.extend(tables.rows("account_regions", CELLS_AHEAD, |_, row| {
+            registries.extend(tables.rows("account_regions", REGISTRIES_AHEAD, |_, row| {
                 let (account, region) = (parsed(row, "account_id")?, parsed(row, "region")?);
-                Ok(CellFacts::unasked(account, region, CellOutcome::NotReached))
+                Ok(RegistryFacts::unasked(account, region, RegistryOutcome::NotReached))
             })?);
         }
         let policies = tables.rows("policies", "SELECT * FROM policies", |_, row| {
@@ -175,7 +181,10 @@ impl Snapshot {
         let facts = AuditFacts {
             organization,
             accounts: accounts.into_iter().map(|account| (account.id, account)).collect(),
-            cells: cells.into_iter().map(|cell| ((cell.account, cell.region.clone()), cell)).collect(),
+            registries: registries
+                .into_iter()
+                .map(|registry| ((registry.account, registry.region.clone()), registry))
+                .collect(),
             policies: policies.into_iter().collect(),
             gaps,
         };
@@ -240,8 +249,8 @@ impl Tables<'_> {
     }
 }
 
-const CELLS_AHEAD: &str = "SELECT account_id, region FROM account_regions r WHERE NOT EXISTS
-    (SELECT 1 FROM cells c WHERE c.account_id = r.account_id AND c.region = r.region)";
+const REGISTRIES_AHEAD: &str = "SELECT account_id, region FROM account_regions r WHERE NOT EXISTS
+    (SELECT 1 FROM registries c WHERE c.account_id = r.account_id AND c.region = r.region)";
 
 pub(crate) const GAPS: &str = "SELECT g.*, e.message, e.attempts FROM gaps g LEFT JOIN gap_evidence e USING (gap_id)";
 
@@ -348,19 +357,19 @@ fn account(decode: &Decoder, row: &Row<'_>) -> Result<AccountFacts, RowError> {
     })
 }
 
-fn cell(decode: &Decoder, row: &Row<'_>) -> Result<CellFacts, RowError> {
+fn registry(decode: &Decoder, row: &Row<'_>) -> Result<RegistryFacts, RowError> {
     let detail: Option<String> = row.get("outcome_detail")?;
     let outcome: String = row.get("outcome")?;
     let count = |column: &str| row.get::<_, i64>(column).map(|n| u64::try_from(n).unwrap_or(0));
-    Ok(CellFacts {
+    Ok(RegistryFacts {
         account: parsed(row, "account_id")?,
         region: parsed(row, "region")?,
         outcome: match outcome.as_str() {
-            "read" => CellOutcome::Read,
-            "not_enabled" => CellOutcome::NotEnabled,
-            "skipped" => CellOutcome::Skipped { reason: detail.unwrap_or_default() },
-            "unreadable" => CellOutcome::Unreadable(refusal(decode, detail.as_ref())?),
-            "not_reached" => CellOutcome::NotReached,
+            "read" => RegistryOutcome::Read,
+            "not_enabled" => RegistryOutcome::NotEnabled,
+            "skipped" => RegistryOutcome::Skipped { reason: detail.unwrap_or_default() },
+            "unreadable" => RegistryOutcome::Unreadable(refusal(decode, detail.as_ref())?),
+            "not_reached" => RegistryOutcome::NotReached,
             other => return Err(bad(other)),
         },
         repositories: asked(decode, row, "repositories", |text| text.parse().ok())?,

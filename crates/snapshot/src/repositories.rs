@@ -286,7 +286,7 @@ impl<T> Iterator for Stream<T> {
 }
 
 /// Rows of another table, taken as their repositories come by. Rows whose repository is not stored are passed over: the
-/// cell counts them.
+/// registry counts them.
 struct Beside<'c> {
     /// Stands at the next row that nobody has taken.
     rows: Rows<'c>,

@@ -1,8 +1,11 @@
 //! Tables and views. A fact that may be unknown has two columns: the value, and how it is known.
 
 /// Raised with every change of the tables. Files of version 1 are refused: they hold no rows of images, so that nothing
-/// could be called covered that they call so.
-pub const SCHEMA_VERSION: i64 = 2;
+/// could be called covered that they call so. Files of version 2 call the table of registries `cells`.
+pub const SCHEMA_VERSION: i64 = 3;
+
+/// The oldest version that is read.
+pub(crate) const OLDEST_VERSION: i64 = 2;
 
 /// SQLite's application id: `sgap`.
 pub(crate) const APPLICATION_ID: i64 = 0x7367_6170;
@@ -50,7 +53,7 @@ CREATE TABLE account_regions (
     PRIMARY KEY (account_id, region)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE cells (
+CREATE TABLE registries (
     account_id TEXT NOT NULL, region TEXT NOT NULL,
     outcome TEXT NOT NULL, outcome_detail TEXT,
     repositories TEXT, repositories_state TEXT NOT NULL,

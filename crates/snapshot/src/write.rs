@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, params};
 use scangap_model::{
-    AccountFacts, AccountId, AccountOutcome, CellFacts, CellOutcome, CoverageRow, Gap, ImageCounts, ImageRow, Observed,
-    OrganizationFacts, RecordError, RegionFact, RegionStatus, RepositoryFacts, RepositoryName, ServiceLinkedRole,
-    StoredPolicy,
+    AccountFacts, AccountId, AccountOutcome, CoverageRow, Gap, ImageCounts, ImageRow, Observed, OrganizationFacts,
+    RecordError, RegionFact, RegionStatus, RegistryFacts, RegistryOutcome, RepositoryFacts, RepositoryName,
+    ServiceLinkedRole, StoredPolicy,
 };
 
 use crate::codec::{Encoder, durations_text, gap_id, json_list};
@@ -78,10 +78,10 @@ pub struct AssessmentRow {
     pub next_step: String,
 }
 
-/// Everything that was read in one cell.
+/// Everything that was read in one registry.
 #[derive(Debug, Clone, Copy)]
-pub struct CellToStore<'a> {
-    pub facts: &'a CellFacts,
+pub struct RegistryToStore<'a> {
+    pub facts: &'a RegistryFacts,
     pub repositories: &'a [RepositoryFacts],
     pub coverage: &'a [CoverageRow],
     pub images: &'a BTreeMap<RepositoryName, ImageCounts>,
@@ -236,24 +236,24 @@ impl SnapshotWriter {
         Ok(())
     }
 
-    /// One cell in one transaction: it is there whole, or not at all.
-    pub fn cell(&mut self, cell: &CellToStore<'_>) -> Result<(), WriteError> {
+    /// One registry in one transaction: it is there whole, or not at all.
+    pub fn registry(&mut self, registry: &RegistryToStore<'_>) -> Result<(), WriteError> {
         let mut encode = Encoder::default();
         let transaction = self.connection.transaction()?;
-        write_cell(&transaction, cell.facts, &mut encode)?;
-        for repository in cell.repositories {
+        write_registry(&transaction, registry.facts, &mut encode)?;
+        for repository in registry.repositories {
             write_repository(&transaction, repository, &mut encode)?;
         }
-        for row in cell.coverage {
+        for row in registry.coverage {
             write_coverage(&transaction, row, &mut encode)?;
         }
-        for (repository, counts) in cell.images {
-            write_image_counts(&transaction, cell.facts, repository, counts)?;
+        for (repository, counts) in registry.images {
+            write_image_counts(&transaction, registry.facts, repository, counts)?;
         }
-        for image in cell.image_rows {
+        for image in registry.image_rows {
             write_image(&transaction, image)?;
         }
-        for policy in cell.policies {
+        for policy in registry.policies {
             transaction
                 .prepare_cached("INSERT OR IGNORE INTO policies VALUES (?1, ?2)")?
                 .execute([policy.hash.as_str(), &policy.text])?;
@@ -382,13 +382,13 @@ fn role_text(role: &ServiceLinkedRole) -> String {
     serde_json::json!({"id": role.id, "tags": role.tags, "last_used_at": used}).to_string()
 }
 
-fn write_cell(connection: &Connection, facts: &CellFacts, encode: &mut Encoder) -> Result<(), WriteError> {
+fn write_registry(connection: &Connection, facts: &RegistryFacts, encode: &mut Encoder) -> Result<(), WriteError> {
     let (outcome, detail) = match &facts.outcome {
-        CellOutcome::Read => ("read", None),
-        CellOutcome::NotEnabled => ("not_enabled", None),
-        CellOutcome::Skipped { reason } => ("skipped", Some(reason.clone())),
-        CellOutcome::Unreadable(gap) => ("unreadable", Some(encode.gap(gap))),
-        CellOutcome::NotReached => ("not_reached", None),
+        RegistryOutcome::Read => ("read", None),
+        RegistryOutcome::NotEnabled => ("not_enabled", None),
+        RegistryOutcome::Skipped { reason } => ("skipped", Some(reason.clone())),
+        RegistryOutcome::Unreadable(gap) => ("unreadable", Some(encode.gap(gap))),
+        RegistryOutcome::NotReached => ("not_reached", None),
     };
     let repositories = encode.asked(&facts.repositories);
     let inspector = encode.asked(&facts.inspector_status);
@@ -416,7 +416,7 @@ fn write_cell(connection: &Connection, facts: &CellFacts, encode: &mut Encoder) 
     let auto_enable = encode.asked(&facts.auto_enable);
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO cells VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30)",
+            "INSERT OR REPLACE INTO registries VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30)",
         )?
         .execute(params![
             facts.account.to_string(),
@@ -511,7 +511,7 @@ fn number(n: u64) -> i64 {
 
 fn write_image_counts(
     connection: &Connection,
-    cell: &CellFacts,
+    registry: &RegistryFacts,
     repository: &RepositoryName,
     counts: &ImageCounts,
 ) -> Result<(), WriteError> {
@@ -519,8 +519,8 @@ fn write_image_counts(
         connection
             .prepare_cached("INSERT OR REPLACE INTO image_counts VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)")?
             .execute(params![
-                cell.account.to_string(),
-                cell.region.as_str(),
+                registry.account.to_string(),
+                registry.region.as_str(),
                 repository.as_str(),
                 status,
                 reason,

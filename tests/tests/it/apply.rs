@@ -7,7 +7,7 @@ use scangap_simorg::scenario::{FaultKind, FaultSpec};
 use scangap_tests::{Audited, Finished, Operator, Scangap, Simulated, python};
 use serde_json::{Value, json};
 
-use crate::resync::{STALE_CELL, at, audit, snapshot, stale};
+use crate::resync::{STALE_REGISTRY, at, audit, snapshot, stale};
 
 pub(crate) const LOST: &str = "128";
 pub(crate) const ROLE: &str = "OrganizationAccountAccessRole";
@@ -83,8 +83,8 @@ pub(crate) fn mutations(simulator: &Simulator) -> Vec<String> {
 }
 
 #[test]
-fn a_cell_is_re_synced_and_everything_is_as_it_was_but_what_was_announced() {
-    let simulator = stale("", STALE_CELL, "");
+fn a_registry_is_re_synced_and_everything_is_as_it_was_but_what_was_announced() {
+    let simulator = stale("", STALE_REGISTRY, "");
     let before = scanning(&simulator);
     let plan = stale_plan(&simulator);
     let call = plan.consented(&simulator, &[]);
@@ -142,7 +142,7 @@ for path in folder.iterdir():
 
 #[test]
 fn nothing_is_changed_without_consent_and_each_lack_of_it_has_its_sentence() {
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let plan = stale_plan(&simulator);
     let refused = |more: &[&str], code: i32, sentence: &str| {
         let call = plan.apply(&simulator, more);
@@ -180,7 +180,7 @@ fn nothing_is_changed_without_consent_and_each_lack_of_it_has_its_sentence() {
 
 #[test]
 fn consent_can_be_typed_at_a_terminal() {
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let plan = stale_plan(&simulator);
     let script = r#"
 import os, pty, sys, select, time
@@ -219,7 +219,7 @@ print(os.waitstatus_to_exitcode(status))
 #[test]
 fn a_world_that_moved_makes_a_plan_stale() {
     let moved = |change: &dyn Fn(&Simulated), sentence: &str| {
-        let simulator = stale("", STALE_CELL, "");
+        let simulator = stale("", STALE_REGISTRY, "");
         let plan = stale_plan(&simulator);
         change(&simulator);
         let before = simulator.mutating_calls().len();
@@ -259,7 +259,7 @@ fn a_world_that_moved_makes_a_plan_stale() {
 
 #[test]
 fn another_organization_and_another_kind_of_endpoint_are_refused() {
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let plan = stale_plan(&simulator);
     let mut other = scangap_tests::organization("[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\n");
     other.organization.id = "o-another1".to_owned();
@@ -293,7 +293,7 @@ json.dump(plan, open(sys.argv[1], "w", encoding="utf-8"), ensure_ascii=False)
 
 #[test]
 fn what_cannot_be_saved_is_not_deleted() {
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let plan = stale_plan(&simulator);
     simulator.add_fault(FaultSpec::of("inspector2:ListFilters", "AccessDeniedException", 403));
     let call = plan.consented(&simulator, &[]);
@@ -301,7 +301,7 @@ fn what_cannot_be_saved_is_not_deleted() {
     assert!(call.stderr.contains("what would be lost is not saved"), "{}", call.stderr);
     assert_eq!(simulator.mutating_calls(), []);
     // Resumed after a refusal, everything is saved again: what has come since would be lost, and is counted.
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let plan = stale_plan(&simulator);
     let mut refuse = FaultSpec::of("inspector2:Disable", "AccessDeniedException", 403);
     refuse.count = Some(1);
@@ -327,7 +327,7 @@ const REPORTS: &[&str] = &[
 
 #[test]
 fn inspector_writes_its_own_report_before_anything_is_deleted() {
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let plan = stale_plan(&simulator);
     let call = plan.consented(&simulator, REPORTS);
     assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
@@ -349,7 +349,7 @@ fn inspector_writes_its_own_report_before_anything_is_deleted() {
 
 #[test]
 fn a_report_that_inspector_cannot_write_keeps_everything_as_it_is() {
-    let mut scenario = crate::resync::stale_scenario("", STALE_CELL);
+    let mut scenario = crate::resync::stale_scenario("", STALE_REGISTRY);
     scenario.organization.report_buckets = Some(Vec::new());
     let simulator = scangap_tests::simulate(scenario);
     let plan = stale_plan(&simulator);
@@ -368,7 +368,7 @@ fn a_report_that_inspector_cannot_write_keeps_everything_as_it_is() {
         ("findings", key, "`findings` is not s3://BUCKET"),
         (bucket, "alias/findings", "`alias/findings` is not the ARN of a KMS key"),
     ] {
-        let simulator = stale("", STALE_CELL, "");
+        let simulator = stale("", STALE_REGISTRY, "");
         let plan = stale_plan(&simulator);
         let call = plan.consented(&simulator, &["--findings-report", bucket, "--findings-report-key", key]);
         assert_eq!(call.code, 64, "{}", call.stderr);
@@ -379,7 +379,7 @@ fn a_report_that_inspector_cannot_write_keeps_everything_as_it_is() {
 
 #[test]
 fn a_repository_that_changed_meanwhile_is_not_re_synced_for() {
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let plan = stale_plan(&simulator);
     Operator::of(&simulator, "333333333333", "eu-west-1")
         .ecr("SetRepositoryPolicy", &json!({"repositoryName": "app", "policyText": crate::journey::BEFORE}));
@@ -392,7 +392,7 @@ fn a_repository_that_changed_meanwhile_is_not_re_synced_for() {
 
 #[test]
 fn an_account_that_inspector_refuses_inside_an_answer_is_a_failure() {
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let plan = stale_plan(&simulator);
     let mut failed = FaultSpec::of("inspector2:Disable", "BLOCKED_BY_ORGANIZATION_POLICY", 200);
     failed.kind = FaultKind::FailedAccount;
@@ -410,7 +410,7 @@ fn an_account_that_inspector_refuses_inside_an_answer_is_a_failure() {
 
 #[test]
 fn what_would_be_deleted_can_be_saved_early() {
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let plan = plan_of(&simulator, &audit(&simulator).expect_code(0), &["--backup"]);
     let backup =
         fs_err::read_dir(plan.folder.join("backup")).expect("backups").next().expect("one").expect("it").path();
@@ -421,7 +421,7 @@ fn what_would_be_deleted_can_be_saved_early() {
 
 #[test]
 fn what_was_applied_joins_the_evidence_of_the_next_audit() {
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let plan = stale_plan(&simulator);
     assert_eq!(plan.consented(&simulator, &[]).code, 0);
     let after = audit(&simulator).expect_code(0);
@@ -436,7 +436,7 @@ fn what_was_applied_joins_the_evidence_of_the_next_audit() {
     let mut workbook: calamine::Xlsx<_> = calamine::open_workbook(folder.join("audit.xlsx")).expect("a workbook");
     let sheet = calamine::Reader::worksheet_range(&mut workbook, "Applied").expect("the sheet");
     assert_eq!(sheet.height(), 2, "{sheet:?}");
-    assert!(sheet.rows().flatten().any(|cell| cell.to_string().contains("manifest.json: sha256")), "{sheet:?}");
+    assert!(sheet.rows().flatten().any(|registry| registry.to_string().contains("manifest.json: sha256")), "{sheet:?}");
     assert_eq!(
         fs_err::read(folder.join("applied.json")).expect("the report itself"),
         fs_err::read(&applied).expect("the same"),
@@ -465,7 +465,7 @@ pub(crate) fn blocked() -> Simulated {
         .map(|name| format!("{{ name = \"{name}\", policy = \"office\" }}"))
         .collect();
     scangap_tests::simulate(scangap_tests::organization(&format!(
-        "{}{}{}[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\n[[accounts.cells]]\nregion = \"eu-west-1\"\nrepositories = [{}]\n",
+        "{}{}{}[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\n[[accounts.registries]]\nregion = \"eu-west-1\"\nrepositories = [{}]\n",
         policy("office", "denied", OFFICE),
         policy("repaired", "allowed", REPAIRED),
         policy("other", "allowed", r#"{"Statement":[]}"#),

@@ -1,5 +1,5 @@
 //! The process is killed at every call of an apply: before it is done, and after it was done and before the answer came. That
-//! is every position of the journal, from both sides. Resumed, no cell is disabled, nothing is done twice, and nothing is
+//! is every position of the journal, from both sides. Resumed, no registry is disabled, nothing is done twice, and nothing is
 //! lost that was not announced. In every run a part of the places; all of them with `SCANGAP_TEST_CRASHES=all`.
 
 use std::path::Path;
@@ -10,13 +10,13 @@ use scangap_tests::{Finished, Operator, Scangap, Simulated, knob, simulate};
 use serde_json::Value;
 
 use crate::apply::{Planned, plan_of};
-use crate::resync::{STALE_CELL, audit, stale, stale_scenario};
+use crate::resync::{STALE_REGISTRY, audit, stale, stale_scenario};
 
 /// An organization, and what applying its plan comes to.
 struct Matrix {
     organization: fn() -> Simulated,
     /// Account and region.
-    cells: &'static [(&'static str, &'static str)],
+    registries: &'static [(&'static str, &'static str)],
     repairs: usize,
     lost: &'static str,
     losses: (u64, u64),
@@ -24,9 +24,9 @@ struct Matrix {
     shown: bool,
 }
 
-const ONE_CELL: Matrix = Matrix {
-    organization: || stale("", STALE_CELL, ""),
-    cells: &[("333333333333", "eu-west-1")],
+const ONE_REGISTRY: Matrix = Matrix {
+    organization: || stale("", STALE_REGISTRY, ""),
+    registries: &[("333333333333", "eu-west-1")],
     repairs: 0,
     lost: "128",
     losses: (128, 2),
@@ -34,13 +34,13 @@ const ONE_CELL: Matrix = Matrix {
 };
 
 /// Two accounts in one batch after the canary, and a policy to repair before.
-const TWO_CELLS_AND_A_REPAIR: Matrix = Matrix {
+const TWO_REGISTRIES_AND_A_REPAIR: Matrix = Matrix {
     organization: || {
-        let blocked = "[[accounts.cells.repositories]]\nname = \"blocked\"\npolicy = \"office\"\n";
-        let second = format!("[[accounts]]\nid = \"444444444444\"\nname = \"beta\"\n{STALE_CELL}");
-        stale("", &format!("{STALE_CELL}{blocked}{second}"), "")
+        let blocked = "[[accounts.registries.repositories]]\nname = \"blocked\"\npolicy = \"office\"\n";
+        let second = format!("[[accounts]]\nid = \"444444444444\"\nname = \"beta\"\n{STALE_REGISTRY}");
+        stale("", &format!("{STALE_REGISTRY}{blocked}{second}"), "")
     },
-    cells: &[("333333333333", "eu-west-1"), ("444444444444", "eu-west-1")],
+    registries: &[("333333333333", "eu-west-1"), ("444444444444", "eu-west-1")],
     repairs: 1,
     lost: "256",
     losses: (256, 4),
@@ -50,15 +50,15 @@ const TWO_CELLS_AND_A_REPAIR: Matrix = Matrix {
 /// Changes of status that do not show until they are done, and nothing to lose: what came of a call is hard to see.
 const SLOW_AND_EMPTY: Matrix = Matrix {
     organization: || {
-        let cells = STALE_CELL
+        let registries = STALE_REGISTRY
             .replace("findings = 120, suppressed = 2", "findings = 0")
             .replace("findings = 5, closed = 1", "findings = 0");
-        let mut scenario = stale_scenario("", &cells);
+        let mut scenario = stale_scenario("", &registries);
         scenario.delays.toggle_ms = 1200;
         scenario.delays.hidden = true;
         simulate(scenario)
     },
-    cells: &[("333333333333", "eu-west-1")],
+    registries: &[("333333333333", "eu-west-1")],
     repairs: 0,
     lost: "0",
     losses: (0, 2),
@@ -66,14 +66,14 @@ const SLOW_AND_EMPTY: Matrix = Matrix {
 };
 
 fn scanning(simulator: &Simulated, matrix: &Matrix) -> Vec<(Value, String)> {
-    let of_cell = |(account, region): &(&str, &str)| {
+    let of_registry = |(account, region): &(&str, &str)| {
         let own = Operator::of(simulator, account, region);
         let status = Operator::of(simulator, "222222222222", region)
             .inspector("/status/batch/get", &serde_json::json!({"accountIds": [account]}));
         let status = status["accounts"][0]["resourceState"]["ecr"]["status"].as_str().expect("a status").to_owned();
         (own.ecr("GetRegistryScanningConfiguration", &serde_json::json!({})), status)
     };
-    matrix.cells.iter().map(of_cell).collect()
+    matrix.registries.iter().map(of_registry).collect()
 }
 
 impl Matrix {
@@ -164,10 +164,10 @@ impl Matrix {
             .map(|call| call.operation)
             .collect();
         let times = |operation| effective.iter().filter(|name| *name == operation).count();
-        assert_eq!(times("inspector2:Disable"), self.cells.len(), "{}", context());
+        assert_eq!(times("inspector2:Disable"), self.registries.len(), "{}", context());
         // The trial before the disable is one more where nobody saw its answer: it says that it is on, and changes nothing.
         let once_more = usize::from(!self.shown) + usize::from(kind == FaultKind::HangAfter);
-        let enables = self.cells.len()..=self.cells.len() + once_more;
+        let enables = self.registries.len()..=self.registries.len() + once_more;
         assert!(enables.contains(&times("inspector2:Enable")), "{}", context());
         assert_eq!(times("ecr:SetRepositoryPolicy"), self.repairs, "{}", context());
         let after = audit(&simulator).expect_code(0);
@@ -188,15 +188,15 @@ impl Matrix {
 #[test]
 fn killed_at_every_call_it_resumes_to_the_same_end() {
     if knob("SCANGAP_TEST_CRASHES").as_deref() == Some("all") {
-        ONE_CELL.run(1);
-        TWO_CELLS_AND_A_REPAIR.run(1);
+        ONE_REGISTRY.run(1);
+        TWO_REGISTRIES_AND_A_REPAIR.run(1);
         SLOW_AND_EMPTY.run(1);
     } else {
-        ONE_CELL.run(3);
+        ONE_REGISTRY.run(3);
     }
 }
 
-/// Whether the last thing that is written of any cell is between its disable and the end of its way back.
+/// Whether the last thing that is written of any registry is between its disable and the end of its way back.
 fn is_open(journal: &[Value]) -> bool {
     let open = ["trying", "disabling", "accepted", "disabled", "enabling", "enabled"];
     let closed = ["backed_up", "restored", "done"];

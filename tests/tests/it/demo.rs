@@ -26,7 +26,7 @@ fn the_demo_holds_every_diagnosis_and_the_journey_by_name() {
 #[test]
 fn everything_the_demo_writes_says_simulated() {
     let audited = demo();
-    for file in ["repositories.csv", "cells.csv", "accounts.csv", "gaps.csv"] {
+    for file in ["repositories.csv", "registries.csv", "accounts.csv", "gaps.csv"] {
         assert!(audited.csv(file).iter().all(|row| row["simulated"] == "yes"), "{file}");
     }
     for file in ["summary.json", "run.json", "manifest.json"] {
@@ -37,7 +37,7 @@ fn everything_the_demo_writes_says_simulated() {
         .expect("the folder")
         .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
         .collect();
-    let expected = "accounts.csv audit.json audit.xlsx cells.csv gaps.csv manifest.json policies.csv report.html repositories.csv repositories.jsonl run.json snapshot.db summary.json";
+    let expected = "accounts.csv audit.json audit.xlsx gaps.csv manifest.json policies.csv registries.csv report.html repositories.csv repositories.jsonl run.json snapshot.db summary.json";
     assert_eq!(names.into_iter().collect::<Vec<_>>().join(" "), expected);
 }
 

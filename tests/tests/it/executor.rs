@@ -9,14 +9,14 @@ use scangap_tests::{Audited, Row, Scangap, Simulated, organization, simulate};
 use serde_json::{Value, json};
 
 use crate::apply::{LOST, ROLE, ecr_status, plan_of, stale_plan};
-use crate::resync::{STALE_CELL, at, audit, snapshot, stale};
+use crate::resync::{STALE_REGISTRY, at, audit, snapshot, stale};
 use crate::trouble::{enable_fault, fault};
 
 const CONSENT: [&str; 6] = ["--confirm", "o-testing", "--accept-history-loss", LOST, "--wait", "20s"];
 
-/// A stale cell that an apply left off, with an audit role and a write role of its own.
+/// A stale registry that an apply left off, with an audit role and a write role of its own.
 fn left_off() -> (Simulated, crate::apply::Planned) {
-    let simulator = stale("roles = [\"OrganizationAccountAccessRole\", \"write\"]", STALE_CELL, "");
+    let simulator = stale("roles = [\"OrganizationAccountAccessRole\", \"write\"]", STALE_REGISTRY, "");
     let plan = stale_plan(&simulator);
     simulator.add_fault(enable_fault(FaultKind::Error, 1000));
     assert_eq!(plan.consented_for("1s", &simulator, &[]).code, 5);
@@ -53,7 +53,7 @@ fn an_audit_role_that_is_gone_keeps_nothing_off() {
 // Holds: 8 The executor: a resume after a finished apply leaves applied.* as they are
 #[test]
 fn a_resume_after_the_end_changes_nothing() {
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let plan = stale_plan(&simulator);
     assert_eq!(plan.apply(&simulator, &CONSENT).code, 0);
     let files = || {
@@ -71,7 +71,7 @@ fn a_resume_after_the_end_changes_nothing() {
 // Holds: 8 The executor: plan --collect obeys --organization-role-arn, and the organization role's session is renewed
 #[test]
 fn a_tooling_account_counts_through_the_role_of_the_organization() {
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let audited = audit(&simulator).expect_code(0);
     let mut denied = FaultSpec::of("organizations:DescribeOrganization", "AccessDeniedException", 400);
     denied.account = Some("333333333333".to_owned());
@@ -92,7 +92,7 @@ fn a_tooling_account_counts_through_the_role_of_the_organization() {
 // Holds: 8 The executor: the newest count is the newest, whichever files were removed
 #[test]
 fn the_newest_count_is_used_whatever_its_number() {
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let audited = audit(&simulator).expect_code(0);
     let count = || plan_of(&simulator, &audited, &[]);
     let named = |plan: &crate::apply::Planned| {
@@ -235,7 +235,7 @@ fn a_snapshot_that_was_changed_is_not_explained() {
 fn a_tag_that_looks_like_another_owners_file_has_its_own() {
     let hash = "4c4d9c74"; // What `Payments` is told apart by, or any other eight hexadecimal digits.
     let simulator = simulate(organization(&format!(
-        "[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\n[[accounts.cells]]\nregion = \"eu-west-1\"\nrepositories = [{{ name = \"one\", tags = {{ owner = \"Payments\" }} }}, {{ name = \"two\", tags = {{ owner = \"payments-{hash}\" }} }}]\n"
+        "[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\n[[accounts.registries]]\nregion = \"eu-west-1\"\nrepositories = [{{ name = \"one\", tags = {{ owner = \"Payments\" }} }}, {{ name = \"two\", tags = {{ owner = \"payments-{hash}\" }} }}]\n"
     )));
     let audited = Scangap::audit(&simulator).args(&["--tags", "owner"]).into_folder().expect_code(0);
     let out = audited.out.join("packs");

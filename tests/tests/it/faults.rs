@@ -19,12 +19,12 @@ text = '{"Version":"2012-10-17","Statement":[{"Effect":"Denied"}]}'
 [[accounts]]
 id = "333333333333"
 name = "alpha"
-cells = [{ region = "eu-west-1", repositories = [{ name = "alpha/one" }, { name = "alpha/two" }] }]
+registries = [{ region = "eu-west-1", repositories = [{ name = "alpha/one" }, { name = "alpha/two" }] }]
 
 [[accounts]]
 id = "444444444444"
 name = "beta"
-cells = [{ region = "eu-west-1", repositories = [{ name = "beta/one" }, { name = "beta/two" }] }]
+registries = [{ region = "eu-west-1", repositories = [{ name = "beta/one" }, { name = "beta/two" }] }]
 "#;
 
 fn with(extra: &str) -> Simulated {
@@ -45,13 +45,14 @@ fn only_these_suffer(audited: &Audited, suffering: &[&str]) {
     }
 }
 
-/// Absence of evidence is a row: `cells.csv` is accounts times regions.
+/// Absence of evidence is a row: `registries.csv` is accounts times regions.
 fn every_account_has_every_region(audited: &Audited) {
-    let cells = audited.csv("cells.csv");
-    let distinct =
-        |column: &str| cells.iter().map(|row| row[column].clone()).collect::<std::collections::BTreeSet<_>>().len();
+    let registries = audited.csv("registries.csv");
+    let distinct = |column: &str| {
+        registries.iter().map(|row| row[column].clone()).collect::<std::collections::BTreeSet<_>>().len()
+    };
     assert_eq!(distinct("account_id"), audited.csv("accounts.csv").len());
-    assert_eq!(cells.len(), distinct("account_id") * distinct("region"));
+    assert_eq!(registries.len(), distinct("account_id") * distinct("region"));
 }
 
 #[test]
@@ -71,7 +72,7 @@ fn an_account_that_refuses_the_role_is_known_from_the_administrator() {
 id = "555555555555"
 name = "gamma"
 roles = []
-cells = [{ region = "eu-west-1", repositories = [{ name = "gamma/one" }] }]
+registries = [{ region = "eu-west-1", repositories = [{ name = "gamma/one" }] }]
 "#,
     ))
     .expect_code(3);
@@ -104,7 +105,7 @@ state = "CLOSED"
 id = "777777777777"
 name = "leaving"
 state = "PENDING_CLOSURE"
-cells = [{ region = "eu-west-1", repositories = [{ name = "leaving/one" }] }]
+registries = [{ region = "eu-west-1", repositories = [{ name = "leaving/one" }] }]
 [[accounts]]
 id = "888888888888"
 name = "new"
@@ -126,11 +127,11 @@ state = "PENDING_ACTIVATION"
 #[test]
 fn a_region_that_is_not_enabled_is_a_row_and_not_a_gap() {
     let audited = audit(&with("")).expect_code(0);
-    let cell = audited
-        .csv("cells.csv")
+    let registry = audited
+        .csv("registries.csv")
         .into_iter()
         .find(|row| row["account_id"] == "333333333333" && row["region"] == "af-south-1");
-    assert_eq!(cell.expect("a row")["outcome"], "not_enabled");
+    assert_eq!(registry.expect("a row")["outcome"], "not_enabled");
 }
 
 #[test]
@@ -260,12 +261,12 @@ fn a_list_that_breaks_off_keeps_what_coverage_knows() {
     let rows = audited.csv("repositories.csv");
     assert_eq!(rows.len(), 4, "the administrator's coverage names alpha's two");
     assert_eq!(audited.repository("alpha/one")["listed"], "no");
-    let cell = audited
-        .csv("cells.csv")
+    let registry = audited
+        .csv("registries.csv")
         .into_iter()
         .find(|row| row["account_id"] == "333333333333" && row["region"] == "eu-west-1");
-    let cell = cell.expect("a row");
-    assert_eq!((cell["outcome"].as_str(), cell["repositories"].as_str()), ("unreadable", "unknown"));
+    let registry = registry.expect("a row");
+    assert_eq!((registry["outcome"].as_str(), registry["repositories"].as_str()), ("unreadable", "unknown"));
     assert_eq!(audited.csv("gaps.csv")[0]["cause"], "service_control_policy");
 }
 
@@ -304,7 +305,7 @@ text = '{{"Version":"2012-10-17","Statement":[{{"Sid":"Freeze","Effect":"Deny","
 [[accounts]]
 id = "555555555555"
 name = "gamma"
-[[accounts.cells]]
+[[accounts.registries]]
 region = "eu-west-1"
 registry_policy_scope = "{policy}"
 registry_policy = "registry"
@@ -336,8 +337,8 @@ fn coverage_that_breaks_off_is_asked_in_the_accounts_and_never_read_in_part() {
     ] {
         let told = broken("account = \"222222222222\"\n", what).expect_code(code);
         only_these_suffer(&told, &[]);
-        let cells = told.csv("cells.csv");
-        let alpha = cells
+        let registries = told.csv("registries.csv");
+        let alpha = registries
             .iter()
             .find(|row| row["account_id"] == "333333333333" && row["region"] == "eu-west-1")
             .expect("a row");
@@ -361,7 +362,7 @@ fn an_empty_answer_is_not_an_empty_list() {
         audit(&with(&format!("[[faults]]\noperation = \"{operation}\"\naccount = \"{account}\"\nkind = \"empty\"")))
             .expect_code(3)
     };
-    // No repositories: what coverage names is kept, and the cell is not read.
+    // No repositories: what coverage names is kept, and the registry is not read.
     let repositories = empty("ecr:DescribeRepositories", "333333333333");
     assert!(repositories.gaps().iter().all(|gap| gap == "ecr:DescribeRepositories malformed_answer"));
     assert_eq!(repositories.csv("repositories.csv").len(), 4);
@@ -385,7 +386,7 @@ fn a_word_of_tomorrow_is_a_gap_and_flows_into_the_report() {
 [[accounts]]
 id = "555555555555"
 name = "gamma"
-cells = [
+registries = [
   { region = "eu-west-1", ecr_scanning = "PAUSED", repositories = [{ name = "paused" }] },
   { region = "us-east-1", scan_type = "QUANTUM", repositories = [{ name = "quantum" }] },
 ]
@@ -407,8 +408,8 @@ fn what_was_not_looked_at_is_neither_zero_nor_not_needed() {
         "[[accounts]]\nid = \"555555555555\"\nname = \"gamma\"\nroles = []\ncells = [{ region = \"eu-west-1\", repositories = [{ name = \"gamma/one\" }] }]",
     ))
     .expect_code(3);
-    let cells = audited.csv("cells.csv");
-    for row in cells.iter().filter(|row| row["account_id"] == "555555555555") {
+    let registries = audited.csv("registries.csv");
+    for row in registries.iter().filter(|row| row["account_id"] == "555555555555") {
         for column in
             ["repositories", "registry_scan_type", "registry_verdict", "vanished", "coverage_without_repository"]
         {

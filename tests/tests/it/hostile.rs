@@ -123,12 +123,12 @@ import sys, openpyxl
 book = openpyxl.load_workbook(sys.argv[1])
 for sheet in book:
     for row in sheet.iter_rows():
-        for cell in row:
-            assert cell.data_type != "f", (sheet.title, cell.coordinate)
-            if isinstance(cell.value, str):
-                assert len(cell.value) <= 32767, (sheet.title, cell.coordinate, len(cell.value))
-                assert not any(c in cell.value for c in "\u202e\u2066\x1b\x07\x00"), (sheet.title, cell.coordinate)
-            if cell.hyperlink: assert cell.hyperlink.target is None, cell.hyperlink.target
+        for registry in row:
+            assert registry.data_type != "f", (sheet.title, registry.coordinate)
+            if isinstance(registry.value, str):
+                assert len(registry.value) <= 32767, (sheet.title, registry.coordinate, len(registry.value))
+                assert not any(c in registry.value for c in "\u202e\u2066\x1b\x07\x00"), (sheet.title, registry.coordinate)
+            if registry.hyperlink: assert registry.hyperlink.target is None, registry.hyperlink.target
 # Excel's own escape of what looks like an escape: openpyxl leaves it to its caller.
 from openpyxl.utils.escape import unescape
 names = [unescape(row[1].value) for row in book["Accounts"].iter_rows(min_row=2)]

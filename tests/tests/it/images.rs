@@ -2,9 +2,9 @@
 
 use scangap_tests::{Audited, Scangap, Simulated, organization, simulate};
 
-fn with(cell: &str, extra: &str) -> Simulated {
+fn with(registry: &str, extra: &str) -> Simulated {
     simulate(organization(&format!(
-        "[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\n[[accounts.cells]]\nregion = \"eu-west-1\"\n{cell}\n{extra}"
+        "[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\n[[accounts.registries]]\nregion = \"eu-west-1\"\n{registry}\n{extra}"
     )))
 }
 
@@ -21,7 +21,7 @@ fn columns(audited: &Audited, repository: &str) -> [String; 5] {
 }
 
 const EXPIRED: &str = r#"
-[[accounts.cells.repositories]]
+[[accounts.registries.repositories]]
 name = "app"
 coverage = { status = "ACTIVE", reason = "SUCCESSFUL" }
 images = [{ copies = 3, findings = 0, in_use = 1, coverage = { status = "INACTIVE", reason = "SCAN_ELIGIBILITY_EXPIRED" } }]
@@ -61,11 +61,11 @@ fn a_row_without_an_image_row_is_empty_or_limited() {
     let simulator = with(
         &format!(
             r#"
-[[accounts.cells.repositories]]
+[[accounts.registries.repositories]]
 name = "empty"
 coverage = {{ status = "ACTIVE", reason = "SUCCESSFUL" }}
 images = []
-[[accounts.cells.repositories]]
+[[accounts.registries.repositories]]
 name = "silent"
 coverage = {{ status = "ACTIVE", reason = "SUCCESSFUL" }}
 images = [{{ {none} }}]
@@ -79,7 +79,7 @@ images = [{{ {none} }}]
 }
 
 const PARTLY: &str = r#"
-[[accounts.cells.repositories]]
+[[accounts.registries.repositories]]
 name = "app"
 images = [
   { copies = 37 },
@@ -137,7 +137,7 @@ resource = "AWS_ECR_CONTAINER_IMAGE"
 code = "ValidationException"
 http_status = 400
 "#;
-    let simulator = with(&format!("{PARTLY}\n[[accounts.cells.repositories]]\nname = \"other\"\n"), fault);
+    let simulator = with(&format!("{PARTLY}\n[[accounts.registries.repositories]]\nname = \"other\"\n"), fault);
     let audited = audit(&simulator, &[]).expect_code(3);
     assert_eq!(columns(&audited, "app"), ["unreadable", "unknown", "unknown", "unknown", "unknown"].map(str::to_owned));
     assert_eq!(audited.gaps(), ["inspector2:ListCoverage refused"]);
@@ -149,7 +149,7 @@ http_status = 400
 fn the_administrators_stream_is_left_where_the_accounts_own_lists_are_shorter() {
     // 10,200 images in one account: more than 50 pages of the administrator's list.
     let many = r#"
-[[accounts.cells.repositories]]
+[[accounts.registries.repositories]]
 name = "many"
 images = [{ copies = 10200, findings = 0 }]
 "#;
@@ -158,7 +158,7 @@ images = [{ copies = 10200, findings = 0 }]
 id = "444444444444"
 name = "closed"
 roles = []
-cells = [{ region = "eu-west-1", repositories = [{ name = "seen" }] }]
+registries = [{ region = "eu-west-1", repositories = [{ name = "seen" }] }]
 "#;
     let simulator = with(many, other);
     let audited = audit(&simulator, &[]).expect_code(3);

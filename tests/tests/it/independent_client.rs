@@ -46,7 +46,7 @@ impl<'a> AwsCli<'a> {
     }
 }
 
-/// 45 accounts, so that every list of accounts has pages, and one cell with 120 repositories.
+/// 45 accounts, so that every list of accounts has pages, and one registry with 120 repositories.
 fn simulated() -> Simulated {
     let accounts: String =
         (0..43).map(|i| format!("[[accounts]]\nid = \"4444444444{i:02}\"\nname = \"many-{i}\"\n")).collect();
@@ -73,7 +73,7 @@ id = "333333333333"
 name = "alpha"
 ou = "ou-exam-workload"
 inspector_role = {{ tags = {{ owner = "<a> & b" }}, last_used_at = "2026-11-22T10:00:00Z" }}
-[[accounts.cells]]
+[[accounts.registries]]
 region = "eu-west-1"
 registry_policy = "deny"
 registry_policy_scope = "V1"

@@ -32,7 +32,7 @@ fn a_killed_audit_can_still_be_read_and_says_what_it_did_not_reach() {
     assert!(finished.stdout.contains("INTERRUPTED") && finished.stdout.contains("SIMULATED"), "{}", finished.stdout);
     let audited = Audited { finished, out: again };
     assert_eq!(audited.csv("accounts.csv").len(), 40, "every account in scope is a row");
-    assert!(audited.csv("cells.csv").iter().any(|row| row["outcome"] == "not_reached"));
+    assert!(audited.csv("registries.csv").iter().any(|row| row["outcome"] == "not_reached"));
     assert!(audited.csv("repositories.csv").iter().all(|row| row["simulated"] == "yes"));
 }
 
@@ -69,7 +69,7 @@ fn interrupted_by(signal: &str) {
     assert!(!audited.out.join("snapshot.db-wal").exists(), "closed as one file");
     let summary = audited.json("summary.json");
     assert_eq!((summary["interrupted"].as_bool(), summary["complete"].as_bool()), (Some(true), Some(false)));
-    assert!(audited.csv("cells.csv").iter().any(|row| row["outcome"] == "not_reached"));
+    assert!(audited.csv("registries.csv").iter().any(|row| row["outcome"] == "not_reached"));
     let accounts = audited.csv("accounts.csv");
     assert!(accounts.len() == 40, "every account in scope is a row");
     for row in &accounts {
@@ -198,7 +198,7 @@ fn a_termination_is_answered_in_every_phase() {
 // Holds: 6 Operating it: SIGTERM is answered while a plan counts what would be lost
 #[test]
 fn a_termination_is_answered_while_a_plan_counts() {
-    let simulator = resync::stale("", resync::STALE_CELL, "");
+    let simulator = resync::stale("", resync::STALE_REGISTRY, "");
     let audited = resync::audit(&simulator);
     let mut hangs = FaultSpec::of("inspector2:ListFindings", "", 200);
     hangs.kind = FaultKind::Hang;

@@ -24,18 +24,18 @@ text = '{AFTER}'
 id = "333333333333"
 name = "payments"
 
-[[accounts.cells]]
+[[accounts.registries]]
 region = "eu-west-1"
 rules = [{{ frequency = "SCAN_ON_PUSH", filters = ["*"] }}]
 
-[[accounts.cells.repositories]]
+[[accounts.registries.repositories]]
 name = "article/app"
 policy = "before"
 sticky = {sticky}
 images = [{{ pushed_days_ago = 40, findings = 3 }}]
 coverage = {{ status = "{}", reason = "ACCESS_DENIED" }}
 
-[[accounts.cells.repositories]]
+[[accounts.registries.repositories]]
 name = "neighbour"
 images = [{{ pushed_days_ago = 40, findings = 5 }}, {{ pushed_days_ago = 2, findings = 1 }}]
 "#,
@@ -89,10 +89,10 @@ fn repaired_and_still_denied_is_stale_until_a_re_sync_which_destroys_history() {
 
     // The re-sync, as the delegated administrator must do it.
     let administrator = Operator::of(&simulator, "222222222222", "eu-west-1");
-    let cell = json!({"accountIds": ["333333333333"], "resourceTypes": ["ECR"]});
-    administrator.inspector("/disable", &cell);
+    let registry = json!({"accountIds": ["333333333333"], "resourceTypes": ["ECR"]});
+    administrator.inspector("/disable", &registry);
     assert_eq!(audit(&simulator).diagnosis("article/app"), "inspector_off");
-    administrator.inspector("/enable", &cell);
+    administrator.inspector("/enable", &registry);
 
     let resynced = audit(&simulator);
     assert_eq!(resynced.diagnosis("article/app"), "covered");

@@ -80,7 +80,7 @@ const TAGGED: &str = r#"
 [[accounts]]
 id = "333333333333"
 name = "alpha"
-cells = [{ region = "eu-west-1", repositories = [
+registries = [{ region = "eu-west-1", repositories = [
   { name = "of-payments", tags = { team = "payments", secret = "s3cr3t" } },
   { name = "of-web", tags = { team = "../../web" } },
   { name = "of-nobody", tags = { other = "x" } },
@@ -177,11 +177,11 @@ text = '{"Statement":{"Sid":"OnlyUs","Effect":"Deny","Principal":"*","Action":"e
 [[accounts]]
 id = "333333333333"
 name = "alpha"
-[[accounts.cells]]
+[[accounts.registries]]
 region = "eu-west-1"
 registry_policy = "registry"
 repositories = [{ name = "kept-out", policy = "region", coverage = { status = "INACTIVE", reason = "ACCESS_DENIED" } }]
-[[accounts.cells]]
+[[accounts.registries]]
 region = "us-east-1"
 repositories = [{ name = "of-the-region", policy = "region" }]
 [[accounts]]
@@ -191,14 +191,14 @@ roles = []
 [[accounts]]
 id = "555555555555"
 name = "gamma"
-[[accounts.cells]]
+[[accounts.registries]]
 region = "eu-west-1"
 ecr_scanning = "DISABLED"
 repositories = [{ name = "off" }]
 [[accounts]]
 id = "666666666666"
 name = "delta"
-[[accounts.cells]]
+[[accounts.registries]]
 region = "eu-west-1"
 repositories = [{ name = "fine" }]
 "#;

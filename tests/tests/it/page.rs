@@ -85,13 +85,13 @@ const ONE_WITHOUT_REPAIR: &str = r#"
 [[accounts]]
 id = "333333333333"
 name = "alpha"
-[[accounts.cells]]
+[[accounts.registries]]
 region = "eu-west-1"
-[[accounts.cells.repositories]]
+[[accounts.registries.repositories]]
 name = "team/one"
 policy = "short"
 coverage = { status = "INACTIVE", reason = "ACCESS_DENIED" }
-[[accounts.cells.repositories]]
+[[accounts.registries.repositories]]
 name = "team/two"
 policy = "long"
 coverage = { status = "INACTIVE", reason = "ACCESS_DENIED" }

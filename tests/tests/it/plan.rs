@@ -39,8 +39,8 @@ fn long() -> String {
     policy(&addresses)
 }
 
-/// `cells` of account alpha, 333333333333.
-fn alpha(cells: &str) -> Simulated {
+/// `registries` of account alpha, 333333333333.
+fn alpha(registries: &str) -> Simulated {
     let policies = [
         ("before", "denied", BEFORE),
         ("after", "allowed", AFTER),
@@ -59,13 +59,13 @@ fn alpha(cells: &str) -> Simulated {
         })
         .collect();
     simulate(organization(&format!(
-        "{}[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\n{cells}",
+        "{}[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\n{registries}",
         policies.join("")
     )))
 }
 
 fn in_region(repositories: &str) -> String {
-    format!("[[accounts.cells]]\nregion = \"eu-west-1\"\nrepositories = [{repositories}]\n")
+    format!("[[accounts.registries]]\nregion = \"eu-west-1\"\nrepositories = [{repositories}]\n")
 }
 
 fn audit_as_of(simulator: &Simulator, as_of: &str) -> Audited {
@@ -104,7 +104,7 @@ fn a_plan_is_the_same_bytes_fits_its_schema_and_is_what_its_hash_says() {
     let schema = Scangap::new(&["schema", "plan"]).run();
     python(CHECK, &[&folder(&one).to_string_lossy(), &schema.stdout]);
     assert!(
-        one.stdout.contains("Plan: 2 policies to change, 0 cells to re-sync, 4 refused, 1 undecided"),
+        one.stdout.contains("Plan: 2 policies to change, 0 registries to re-sync, 4 refused, 1 undecided"),
         "{}",
         one.stdout
     );
@@ -252,13 +252,13 @@ fn the_delegated_administrator_is_never_re_synced() {
         json!(OPEN)
     ));
     let mut scenario = scenario;
-    let cells = organization(&format!(
+    let registries = organization(&format!(
         "[[policies]]\nname = \"open\"\ninspector = \"allowed\"\ntext = {}\n[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\n{}",
         json!(OPEN),
         in_region(&format!("{{ name = \"app\", {STALE} }}"))
     ));
-    // The same cell, in the administrator's account.
-    scenario.accounts[1].cells = cells.accounts[2].cells.clone();
+    // The same registry, in the administrator's account.
+    scenario.accounts[1].registries = registries.accounts[2].registries.clone();
     let audited = Scangap::audit(&simulate(scenario)).into_folder().expect_code(0);
     refusal(&audited, &["--min-age", "0h"], "delegated_administrator", "does not let disable itself");
 }
@@ -475,14 +475,14 @@ const SHEET: &str = r#"
 import sys, openpyxl
 book = openpyxl.load_workbook(sys.argv[1])
 sheet = book["Re-sync and losses"]
-rows = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=2)]
-header = [cell.value for cell in sheet[1]]
+rows = [[registry.value for registry in row] for row in sheet.iter_rows(min_row=2)]
+header = [registry.value for registry in sheet[1]]
 decisions = sorted((row[0], row[4]) for row in rows)
 assert decisions == [("re-sync", "refused")] + 2 * [("repair", "planned")] + 3 * [("repair", "refused")], decisions
 (resync,) = [dict(zip(header, row)) for row in rows if row[0] == "re-sync"]
 assert resync["Findings lost"] == "not counted" and "may refresh by itself for 24h: audit again then" in resync["Why"], resync
 assert all(row[header.index("Findings lost")] is None for row in rows if row[0] == "repair")
-assert any(cell.value == "Re-sync and losses" and cell.hyperlink for row in book["Cover"].iter_rows() for cell in row)
+assert any(registry.value == "Re-sync and losses" and registry.hyperlink for row in book["Cover"].iter_rows() for registry in row)
 "#;
 
 // Holds: 5 Advice that harms: `plan` says what a repair leaves out, and names a `before.json` that cannot be restored

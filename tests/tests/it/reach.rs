@@ -7,7 +7,7 @@ const ONE: &str = r#"
 id = "333333333333"
 name = "alpha"
 opt_in_regions = ["eu-south-1"]
-cells = [
+registries = [
   { region = "eu-west-1", repositories = [{ name = "one" }] },
   { region = "eu-south-1", repositories = [{ name = "milan" }] },
 ]
@@ -43,11 +43,11 @@ fn coverage_is_asked_in_the_account_where_the_administrator_cannot_see_it() {
     let simulator = simulate(scenario);
     let audited = Scangap::audit(&simulator).into_folder().expect_code(0);
     assert!(audited.csv("repositories.csv").iter().all(|row| row["diagnosis"] == "covered"));
-    let cell = audited
-        .csv("cells.csv")
+    let registry = audited
+        .csv("registries.csv")
         .into_iter()
         .find(|row| row["account_id"] == "333333333333" && row["region"] == "eu-west-1");
-    assert_eq!(cell.expect("a row")["coverage_source"], "account");
+    assert_eq!(registry.expect("a row")["coverage_source"], "account");
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn coverage_is_asked_in_each_account_where_there_is_no_administrator() {
 }
 
 #[test]
-fn an_empty_cell_costs_one_call_and_no_call_is_made_twice() {
+fn an_empty_registry_costs_one_call_and_no_call_is_made_twice() {
     let simulator = simulate(organization(ONE));
     let _ = Scangap::audit(&simulator).into_folder().expect_code(0);
     let calls = simulator.calls();
@@ -136,7 +136,7 @@ text = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","A
 [[accounts]]
 id = "333333333333"
 name = "alpha"
-cells = [
+registries = [
   { region = "eu-west-1", repositories = [{ name = "tagged", policy = "tagged", tags = { private = "no" } }] },
   { region = "us-east-1", repositories = [{ name = "plain" }] },
 ]
@@ -177,9 +177,9 @@ fn the_administrators_account_may_have_a_role_of_its_own() {
         .into_folder()
         .expect_code(0);
     assert!(audited.csv("repositories.csv").iter().all(|row| row["diagnosis"] == "covered"));
-    let cells = audited.csv("cells.csv");
+    let registries = audited.csv("registries.csv");
     // In the region that only the member has enabled, the member itself is asked.
-    for row in cells.iter().filter(|row| row["outcome"] == "read") {
+    for row in registries.iter().filter(|row| row["outcome"] == "read") {
         let expected = if row["region"] == "eu-south-1" { "account" } else { "delegated_administrator" };
         assert_eq!(row["coverage_source"], expected, "{} {}", row["account_id"], row["region"]);
     }
@@ -208,11 +208,11 @@ text = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","A
 [[accounts]]
 id = "333333333333"
 name = "caller"
-cells = [{ region = "eu-west-1", repositories = [{ name = "own", policy = "members" }] }]
+registries = [{ region = "eu-west-1", repositories = [{ name = "own", policy = "members" }] }]
 [[accounts]]
 id = "444444444444"
 name = "other"
-cells = [{ region = "eu-west-1", repositories = [{ name = "other", policy = "members" }] }]
+registries = [{ region = "eu-west-1", repositories = [{ name = "other", policy = "members" }] }]
 "#,
     );
     let simulator = simulate(scenario);

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::apply::stale_plan;
 use crate::journey::BEFORE;
-use crate::resync::{STALE_CELL, at, audit, snapshot, stale};
+use crate::resync::{STALE_REGISTRY, at, audit, snapshot, stale};
 
 fn json_of(call: &Finished) -> Value {
     serde_json::from_str(&call.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", call.stdout, call.stderr))
@@ -20,7 +20,7 @@ fn json_of(call: &Finished) -> Value {
 
 #[test]
 fn a_rehearsal_shows_what_an_apply_then_does_and_asks_nobody() {
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let audited = audit(&simulator).expect_code(0);
     let plan = crate::apply::plan_of(&simulator, &audited, &[]);
     let folder = plan.folder.to_string_lossy().into_owned();
@@ -67,7 +67,7 @@ fn a_rehearsal_shows_what_an_apply_then_does_and_asks_nobody() {
 
 #[test]
 fn a_rehearsal_of_another_snapshot_or_of_none_says_which_it_wants() {
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let plan = stale_plan(&simulator);
     let folder = plan.folder.to_string_lossy().into_owned();
     let call = Scangap::new(&["rehearse", &folder]).run();
@@ -79,7 +79,7 @@ fn a_rehearsal_of_another_snapshot_or_of_none_says_which_it_wants() {
     let counted = counted.folder.to_string_lossy().into_owned();
     let call = Scangap::new(&["rehearse", &counted, "--snapshot", &snapshot(&audited)]).run();
     assert!(call.code == 65 && call.stderr.contains("the count that the plan names"), "{}", call.stderr);
-    let other = audit(&stale("", &STALE_CELL.replace("\"fine\"", "\"other\""), "")).expect_code(0);
+    let other = audit(&stale("", &STALE_REGISTRY.replace("\"fine\"", "\"other\""), "")).expect_code(0);
     let call = Scangap::new(&["rehearse", &folder, "--snapshot", &snapshot(&other)]).run();
     assert!(call.code == 65 && call.stderr.contains("holds others"), "{}", call.stderr);
 }
@@ -177,16 +177,16 @@ name = "security"
 [[accounts]]
 id = "333333333333"
 name = "payments"
-[[accounts.cells]]
+[[accounts.registries]]
 region = "eu-west-1"
 rules = [{{ frequency = "SCAN_ON_PUSH", filters = ["team*", "article"] }}, {{ frequency = "CONTINUOUS_SCAN", filters = ["*"] }}]
-[[accounts.cells.repositories]]
+[[accounts.registries.repositories]]
 name = "article/app"
 policy = "before"
 sticky = true
 images = [{{ pushed_days_ago = 2, findings = 0 }}]
 coverage = {{ status = "INACTIVE", reason = "ACCESS_DENIED" }}
-[[accounts.cells.repositories]]
+[[accounts.registries.repositories]]
 name = "team/neighbour"
 images = [{{ pushed_days_ago = 2, findings = 31, suppressed = 1 }}, {{ pushed_days_ago = 60, findings = 8 }}]
 "#

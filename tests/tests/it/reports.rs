@@ -26,7 +26,7 @@ fn the_workbook_has_its_sheets_and_says_what_the_csv_says() {
         "Undecided",
         "Unreadable",
         "Gaps",
-        "Cells",
+        "Registries",
         "Accounts",
         "Data dictionary",
         "Evidence",
@@ -35,7 +35,7 @@ fn the_workbook_has_its_sheets_and_says_what_the_csv_says() {
     for (name, file) in [
         ("Repositories", "repositories.csv"),
         ("Policies", "policies.csv"),
-        ("Cells", "cells.csv"),
+        ("Registries", "registries.csv"),
         ("Accounts", "accounts.csv"),
         ("Gaps", "gaps.csv"),
     ] {
@@ -60,7 +60,7 @@ fn hostile_names_do_not_act_in_a_spreadsheet() {
     assert_eq!(row["account_name"], "'=HYPERLINK(\"http://example.com\",\"open me\")");
     let mut workbook: Xlsx<_> = open_workbook(audited.out.join("audit.xlsx")).expect("a workbook");
     let formulas = workbook.worksheet_formula("Accounts").expect("the sheet");
-    assert!(formulas.used_cells().next().is_none(), "no cell is a formula");
+    assert!(formulas.used_cells().next().is_none(), "no registry is a formula");
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn a_folder_can_be_checked_against_its_manifest() {
 
 const FACTS: &[&str] = &[
     "repositories.csv",
-    "cells.csv",
+    "registries.csv",
     "accounts.csv",
     "gaps.csv",
     "audit.json",
@@ -132,7 +132,7 @@ const FACTS: &[&str] = &[
     "policies.csv",
 ];
 
-/// Every cell of the sheets that hold facts only. Evidence tells how a run went, and two runs are two.
+/// Every registry of the sheets that hold facts only. Evidence tells how a run went, and two runs are two.
 fn facts_of_workbook(audited: &Audited) -> String {
     let mut workbook: Xlsx<_> = open_workbook(audited.out.join("audit.xlsx")).expect("a workbook");
     let names = workbook.sheet_names();
@@ -144,7 +144,7 @@ fn facts_of_workbook(audited: &Audited) -> String {
 fn audit_json_holds_every_row_and_fits_its_published_schema() {
     let audited = demo();
     let audit = audited.json("audit.json");
-    for table in ["repositories", "policies", "cells", "accounts", "gaps"] {
+    for table in ["repositories", "policies", "registries", "accounts", "gaps"] {
         let rows = audit[table].as_array().expect("rows");
         assert_eq!(rows.len(), audited.csv(&format!("{table}.csv")).len(), "{table}");
     }
@@ -243,7 +243,7 @@ fn csv_for_excel_begins_with_a_byte_order_mark() {
     let snapshot = audited.out.join("snapshot.db").to_string_lossy().into_owned();
     let call = Scangap::new(&["report", &snapshot, "--out", "excel", "--csv-dialect", "excel"]).run();
     assert_eq!(call.code, 3);
-    for file in ["repositories.csv", "policies.csv", "cells.csv", "accounts.csv", "gaps.csv"] {
+    for file in ["repositories.csv", "policies.csv", "registries.csv", "accounts.csv", "gaps.csv"] {
         let bytes = fs_err::read(call.home.path().join("excel").join(file)).expect("the file");
         let (mark, rest) = bytes.split_at(3);
         assert_eq!(mark, "\u{feff}".as_bytes(), "{file}");

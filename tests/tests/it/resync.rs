@@ -9,34 +9,34 @@ use serde_json::{Value, json};
 
 pub(crate) const OPEN: &str = r#"{"Statement":{"Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"ecr:*"}}"#;
 
-/// The usual stale cell: one repository that is stuck, one that is fine with an old image and suppressed findings.
-pub(crate) const STALE_CELL: &str = r#"
-[[accounts.cells]]
+/// The usual stale registry: one repository that is stuck, one that is fine with an old image and suppressed findings.
+pub(crate) const STALE_REGISTRY: &str = r#"
+[[accounts.registries]]
 region = "eu-west-1"
 suppression_rules = ["noise"]
 rules = [{ frequency = "SCAN_ON_PUSH", filters = ["zeta*", "a*"] }, { frequency = "CONTINUOUS_SCAN", filters = ["*"] }]
-[[accounts.cells.repositories]]
+[[accounts.registries.repositories]]
 name = "app"
 policy = "open"
 coverage = { status = "INACTIVE", reason = "ACCESS_DENIED" }
 sticky = true
-[[accounts.cells.repositories]]
+[[accounts.registries.repositories]]
 name = "fine"
 images = [{ pushed_days_ago = 3, findings = 120, suppressed = 2 }, { pushed_days_ago = 40, findings = 5, closed = 1 }]
 "#;
 
 /// An organization that lives now, with `body` in account alpha, 333333333333.
-pub(crate) fn stale(account: &str, cells: &str, organization_members: &str) -> Simulated {
-    let mut scenario = stale_scenario(account, cells);
+pub(crate) fn stale(account: &str, registries: &str, organization_members: &str) -> Simulated {
+    let mut scenario = stale_scenario(account, registries);
     if organization_members == "no administrator" {
         scenario.organization.inspector_administrator = None;
     }
     simulate(scenario)
 }
 
-pub(crate) fn stale_scenario(account: &str, cells: &str) -> Scenario {
+pub(crate) fn stale_scenario(account: &str, registries: &str) -> Scenario {
     let mut scenario = organization(&format!(
-        "[[policies]]\nname = \"open\"\ninspector = \"allowed\"\ntext = {}\n[[policies]]\nname = \"office\"\ninspector = \"denied\"\ntext = {}\n[[policies]]\nname = \"nothing\"\ninspector = \"allowed\"\ntext = '{{\"Statement\":[]}}'\n[[policies]]\nname = \"repaired\"\ninspector = \"allowed\"\ntext = {}\n[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\n{account}\n{cells}",
+        "[[policies]]\nname = \"open\"\ninspector = \"allowed\"\ntext = {}\n[[policies]]\nname = \"office\"\ninspector = \"denied\"\ntext = {}\n[[policies]]\nname = \"nothing\"\ninspector = \"allowed\"\ntext = '{{\"Statement\":[]}}'\n[[policies]]\nname = \"repaired\"\ninspector = \"allowed\"\ntext = {}\n[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\n{account}\n{registries}",
         json!(OPEN),
         json!(crate::journey::BEFORE),
         json!(crate::journey::AFTER)
@@ -79,7 +79,7 @@ fn planned(simulator: &Simulated, audited: &Audited, more: &[&str]) -> Value {
 // Holds: 8 The executor: ListAccountPermissions is read to its last page, where what a re-sync needs stands
 #[test]
 fn losses_are_counted_and_the_snapshot_is_not_touched() {
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let audited = audit(&simulator).expect_code(0);
     let before = audited.bytes("snapshot.db");
     let uncounted = planned(&simulator, &audited, &[]);
@@ -93,7 +93,7 @@ fn losses_are_counted_and_the_snapshot_is_not_touched() {
         "active, suppressed and closed ones"
     );
     let step = &plan_of["steps"][0];
-    assert_eq!((&step["kind"], &step["account_id"]), (&json!("resync_cell"), &json!("333333333333")));
+    assert_eq!((&step["kind"], &step["account_id"]), (&json!("resync_registry"), &json!("333333333333")));
     assert_eq!(step["toggled_from"], "222222222222", "a member cannot disable itself");
     assert_eq!(step["calls"][0]["resourceTypes"], json!(["ECR"]), "never without the type");
     assert_eq!(step["repositories"], json!(["app"]));
@@ -119,12 +119,12 @@ fn losses_are_counted_and_the_snapshot_is_not_touched() {
 
 #[test]
 fn the_warning_stands_everywhere_with_its_numbers() {
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let audited = audit(&simulator).expect_code(0);
     let call = plan(&simulator, &audited, &["--collect", "--out", "plan", "--color", "always"]);
     assert_eq!(call.code, 0, "{}", call.stderr);
     assert!(
-        call.stdout.contains("Plan: 0 policies to change, 1 cell to re-sync, 0 refused, 0 undecided"),
+        call.stdout.contains("Plan: 0 policies to change, 1 registry to re-sync, 0 refused, 0 undecided"),
         "{}",
         call.stdout
     );
@@ -153,7 +153,7 @@ fn the_warning_stands_everywhere_with_its_numbers() {
     let sheet = calamine::Reader::worksheet_range(&mut workbook, "Re-sync and losses").expect("the sheet");
     let text: Vec<String> = sheet.rows().flatten().map(ToString::to_string).collect();
     assert!(
-        text.iter().any(|cell| cell.contains("DELETES 128 findings")) && text.contains(&"128".to_owned()),
+        text.iter().any(|registry| registry.contains("DELETES 128 findings")) && text.contains(&"128".to_owned()),
         "{text:?}"
     );
     // The schema knows re-syncs.
@@ -177,26 +177,26 @@ fn refused(simulator: &Simulated, more: &[&str], code: &str, sentence: &str) {
 
 #[test]
 fn what_aws_would_refuse_or_what_goes_too_far_is_refused_in_a_sentence() {
-    let only = STALE_CELL.replace("region =", "ec2_scanning = false\nregion =");
+    let only = STALE_REGISTRY.replace("region =", "ec2_scanning = false\nregion =");
     let simulator = stale("", &only, "");
     refused(&simulator, &[], "only_scan_type", "ECR is the only scan type that is on");
     let audited = audit(&simulator).expect_code(0);
     let named = planned(&simulator, &audited, &["--collect", "--only-scan-type", "333333333333:eu-west-1"]);
     assert_eq!(named["steps"][0]["losses"]["suppression_rules"], json!(["noise"]), "{named:#}");
-    assert!(named["warning"].as_str().expect("a text").contains("In 1 cell ECR is the only scan type"));
+    assert!(named["warning"].as_str().expect("a text").contains("In 1 registry ECR is the only scan type"));
     refused(
-        &stale("inspector_policy = true", STALE_CELL, ""),
+        &stale("inspector_policy = true", STALE_REGISTRY, ""),
         &[],
         "organization_policy",
         "Inspector policy of the organization governs the account",
     );
-    let hidden = stale("", STALE_CELL, "");
+    let hidden = stale("", STALE_REGISTRY, "");
     hidden.add_fault(scangap_simorg::scenario::FaultSpec::of("inspector2:ListFindings", "AccessDeniedException", 403));
     refused(&hidden, &[], "losses_unread", "inspector2:ListFindings answered AccessDeniedException");
-    let images = stale("", STALE_CELL, "");
+    let images = stale("", STALE_REGISTRY, "");
     images.add_fault(scangap_simorg::scenario::FaultSpec::of("ecr:DescribeImages", "AccessDeniedException", 403));
     refused(&images, &[], "losses_unread", "ecr:DescribeImages answered AccessDeniedException");
-    let silent = stale("", STALE_CELL, "");
+    let silent = stale("", STALE_REGISTRY, "");
     silent.add_fault(scangap_simorg::scenario::FaultSpec::of(
         "organizations:DescribeEffectivePolicy",
         "AccessDeniedException",
@@ -204,21 +204,21 @@ fn what_aws_would_refuse_or_what_goes_too_far_is_refused_in_a_sentence() {
     ));
     refused(&silent, &[], "losses_unread", "organizations:DescribeEffectivePolicy");
     // What is scanned today although its policy denies would not be scanned again.
-    let ledger = "[[accounts.cells.repositories]]\nname = \"ledger\"\npolicy = \"office\"\ncoverage = { status = \"ACTIVE\", reason = \"SUCCESSFUL\" }\n";
-    refused(&stale("", &format!("{STALE_CELL}{ledger}"), ""), &[], "would_block", "repair them first (ledger)");
+    let ledger = "[[accounts.registries.repositories]]\nname = \"ledger\"\npolicy = \"office\"\ncoverage = { status = \"ACTIVE\", reason = \"SUCCESSFUL\" }\n";
+    refused(&stale("", &format!("{STALE_REGISTRY}{ledger}"), ""), &[], "would_block", "repair them first (ledger)");
     // Inspector does not let the administrator do it: the organization's policy governs that account.
-    let mut scenario = stale_scenario("", STALE_CELL);
+    let mut scenario = stale_scenario("", STALE_REGISTRY);
     let administrator = scenario.accounts.iter_mut().find(|account| account.id == "222222222222");
     administrator.expect("it is there").inspector_policy = true;
     refused(&simulate(scenario), &[], "not_permitted", "does not let account 222222222222 do this");
     // Nothing to scan within the window: nothing is destroyed for it.
-    let old = STALE_CELL.replace("sticky = true", "sticky = true\nimages = [{ pushed_days_ago = 60 }]");
+    let old = STALE_REGISTRY.replace("sticky = true", "sticky = true\nimages = [{ pushed_days_ago = 60 }]");
     refused(&stale("", &old, ""), &[], "nothing_eligible", "push a new digest instead");
 }
 
 #[test]
-fn a_cell_that_somebody_is_changing_is_left_alone() {
-    let mut scenario = stale_scenario("", STALE_CELL);
+fn a_registry_that_somebody_is_changing_is_left_alone() {
+    let mut scenario = stale_scenario("", STALE_REGISTRY);
     scenario.delays.toggle_ms = 60_000;
     let simulator = simulate(scenario);
     let audited = audit(&simulator).expect_code(0);
@@ -232,22 +232,22 @@ fn a_cell_that_somebody_is_changing_is_left_alone() {
 
 #[test]
 fn who_else_writes_a_policy_is_looked_for_and_where_nobody_looked_is_said() {
-    let cells = r#"
-[[accounts.cells]]
+    let registries = r#"
+[[accounts.registries]]
 region = "eu-west-1"
-[[accounts.cells.repositories]]
+[[accounts.registries.repositories]]
 name = "by-terraform"
 policy = "office"
 tags = { ManagedBy = "Terraform" }
-[[accounts.cells.repositories]]
+[[accounts.registries.repositories]]
 name = "by-stack"
 policy = "office"
 tags = { "aws:cloudformation:stack-name" = "payments" }
-[[accounts.cells.repositories]]
+[[accounts.registries.repositories]]
 name = "by-hand"
 policy = "office"
 "#;
-    let simulator = stale("", cells, "");
+    let simulator = stale("", registries, "");
     let audited = audit(&simulator).expect_code(0);
     let planned = |more: &[&str]| {
         let call = at(&simulator, &[&["plan", &snapshot(&audited), "--fix", "--output", "json"], more].concat()).run();
@@ -277,10 +277,10 @@ policy = "office"
     assert_eq!(simulator.mutating_calls(), []);
 }
 
-/// Cells are counted one after the other: what was counted before stays, with its own time.
+/// Registries are counted one after the other: what was counted before stays, with its own time.
 #[test]
 fn a_count_adds_to_the_counts_before_and_what_nobody_counted_is_no_zero() {
-    let two = format!("{STALE_CELL}{}", STALE_CELL.replace("eu-west-1", "us-east-1"));
+    let two = format!("{STALE_REGISTRY}{}", STALE_REGISTRY.replace("eu-west-1", "us-east-1"));
     let simulator = stale("", &two, "");
     let audited = audit(&simulator).expect_code(0);
     let eu = planned(&simulator, &audited, &["--collect", "--regions", "eu-west-1"]);
@@ -298,11 +298,11 @@ fn a_count_adds_to_the_counts_before_and_what_nobody_counted_is_no_zero() {
 
 #[test]
 fn an_account_that_nobody_administers_is_toggled_by_itself() {
-    let simulator = stale("", STALE_CELL, "no administrator");
+    let simulator = stale("", STALE_REGISTRY, "no administrator");
     let audited = audit(&simulator).expect_code(0);
     let plan = planned(&simulator, &audited, &["--collect"]);
     assert_eq!(plan["steps"][0]["toggled_from"], "333333333333", "{plan:#}");
-    let apart = stale("inspector_member = false", STALE_CELL, "");
+    let apart = stale("inspector_member = false", STALE_REGISTRY, "");
     let audited = audit(&apart).expect_code(0);
     let plan = planned(&apart, &audited, &["--collect"]);
     assert_eq!(plan["steps"][0]["toggled_from"], "333333333333", "{plan:#}");
@@ -310,7 +310,7 @@ fn an_account_that_nobody_administers_is_toggled_by_itself() {
 
 #[test]
 fn what_is_simulated_and_what_is_another_organization_is_not_counted_here() {
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let audited = audit(&simulator).expect_code(0);
     let mut other = organization("[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\n");
     other.organization.id = "o-another1".to_owned();
@@ -324,7 +324,7 @@ fn what_is_simulated_and_what_is_another_organization_is_not_counted_here() {
 #[test]
 fn losses_that_are_listed_twice_are_counted_once() {
     let counted = |operation: &str| {
-        let simulator = stale("", STALE_CELL, "");
+        let simulator = stale("", STALE_REGISTRY, "");
         let mut doubled = FaultSpec::of(operation, "", 200);
         doubled.kind = FaultKind::Doubled;
         simulator.add_fault(doubled);

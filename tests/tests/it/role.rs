@@ -26,7 +26,7 @@ text = '{policy}'
 id = "333333333333"
 name = "alpha"
 {role}
-cells = [
+registries = [
   {{ region = "eu-west-1", repositories = [{{ name = "app", policy = "policy" }}, {{ name = "open" }}] }},
   {{ region = "us-east-1", repositories = [{{ name = "app-us", policy = "policy" }}] }},
 ]
@@ -34,7 +34,7 @@ cells = [
 [[accounts]]
 id = "444444444444"
 name = "beta"
-cells = [{{ region = "eu-west-1", repositories = [{{ name = "other" }}] }}]
+registries = [{{ region = "eu-west-1", repositories = [{{ name = "other" }}] }}]
 "#
     )))
 }
@@ -181,7 +181,7 @@ const WINDOWS: &str = r#"
 [[accounts]]
 id = "333333333333"
 name = "alpha"
-[[accounts.cells]]
+[[accounts.registries]]
 region = "eu-west-1"
 rescan_duration = "LIFETIME"
 pull_date_rescan_duration = "DAYS_30"
@@ -189,7 +189,7 @@ pull_date_rescan_mode = "LAST_PULL_DATE"
 repositories = [
   { name = "old", images = [{ coverage = { status = "INACTIVE", reason = "SCAN_ELIGIBILITY_EXPIRED" } }] },
 ]
-[[accounts.cells]]
+[[accounts.registries]]
 region = "us-east-1"
 ecr_scanning = "DISABLED"
 scan_type = "BASIC"
@@ -203,12 +203,12 @@ fn windows_and_auto_enable_are_facts_of_every_audit() {
     scenario.organization.no_auto_enable = vec!["us-east-1".to_owned()];
     let simulator = simulate(scenario);
     let audited = audit(&simulator).expect_code(0);
-    let cells = audited.csv("cells.csv");
-    let cell = |account: &str, region: &str| {
-        cells.iter().find(|row| row["account_id"] == account && row["region"] == region).expect("a row")
+    let registries = audited.csv("registries.csv");
+    let registry = |account: &str, region: &str| {
+        registries.iter().find(|row| row["account_id"] == account && row["region"] == region).expect("a row")
     };
     let columns = ["rescan_duration", "pull_date_rescan_duration", "pull_date_rescan_mode", "auto_enable_ecr"];
-    let of = |account: &str, region: &str| columns.map(|column| cell(account, region)[column].clone());
+    let of = |account: &str, region: &str| columns.map(|column| registry(account, region)[column].clone());
     assert_eq!(of("333333333333", "eu-west-1"), ["LIFETIME", "DAYS_30", "LAST_PULL_DATE", "yes"]);
     let not_needed = "not needed";
     assert_eq!(of("333333333333", "us-east-1"), [not_needed, not_needed, not_needed, "no"], "scanning is off");
@@ -248,6 +248,6 @@ fn half_answers_about_the_role_and_the_organization_are_gaps() {
     );
     assert_eq!(audited.repository("app")["policy_verdict"], "depends");
     let here = |row: &Row| row["account_id"] == "333333333333" && row["region"] == "eu-west-1";
-    let cell = audited.csv("cells.csv").into_iter().find(here).expect("a row");
-    assert_eq!((cell["auto_enable_ecr"].as_str(), cell["rescan_duration"].as_str()), ("unknown", "unknown"));
+    let registry = audited.csv("registries.csv").into_iter().find(here).expect("a row");
+    assert_eq!((registry["auto_enable_ecr"].as_str(), registry["rescan_duration"].as_str()), ("unknown", "unknown"));
 }

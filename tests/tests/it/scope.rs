@@ -16,7 +16,7 @@ parent = "ou-exam-workload"
 id = "333333333333"
 name = "pay"
 ou = "ou-exam-payments"
-cells = [
+registries = [
   { region = "eu-west-1", repositories = [{ name = "pay/eu" }] },
   { region = "us-east-1", repositories = [{ name = "pay/us" }] },
 ]
@@ -24,7 +24,7 @@ cells = [
 id = "444444444444"
 name = "search"
 ou = "ou-exam-workload"
-cells = [{ region = "eu-west-1", repositories = [{ name = "search/eu" }] }]
+registries = [{ region = "eu-west-1", repositories = [{ name = "search/eu" }] }]
 "#,
     ));
     Scangap::audit(&simulator).args(arguments).into_folder()
@@ -77,7 +77,7 @@ text = '{{"Version":"2012-10-17","Statement":[{{"Effect":"Deny","Principal":"*",
 id = "333333333333"
 name = "alpha"
 roles = [{roles}]
-[[accounts.cells]]
+[[accounts.registries]]
 region = "eu-west-1"
 registry_policy = "{registry}"
 repositories = [{{ name = "one", policy = "{policy}" }}]

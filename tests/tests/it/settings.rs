@@ -280,7 +280,7 @@ fn a_whole_audit_runs_through_a_proxy_with_tls() {
     assert_eq!(call.code, 0, "{}", call.stderr);
     let rows = |folder: &std::path::Path| -> Vec<scangap_tests::Row> {
         let audited = Audited { finished: Scangap::new(&["schema", "columns"]).run(), out: folder.to_owned() };
-        let tables = ["repositories.csv", "cells.csv", "accounts.csv"];
+        let tables = ["repositories.csv", "registries.csv", "accounts.csv"];
         let mut rows: Vec<_> = tables.iter().flat_map(|table| audited.csv(table)).collect();
         // AWS's own addresses answered the one, and the simulation's the other.
         for row in &mut rows {

@@ -78,7 +78,7 @@ fn a_renewal_that_is_throttled_is_waited_out() {
 [[accounts]]
 id = "333333333333"
 name = "alpha"
-cells = [{ region = "eu-west-1", repositories = [{ name = "one" }, { name = "two" }, { name = "three" }] }]
+registries = [{ region = "eu-west-1", repositories = [{ name = "one" }, { name = "two" }, { name = "three" }] }]
 [latency]
 ms = 700
 "#,

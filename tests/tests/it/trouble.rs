@@ -1,5 +1,5 @@
 //! What goes wrong while a plan is carried out: the network, credentials, throttles, Inspector itself, other people, and
-//! the operator who presses Ctrl-C. No cell is left without scanning, or it is named with what brings it back, by every
+//! the operator who presses Ctrl-C. No registry is left without scanning, or it is named with what brings it back, by every
 //! later command.
 
 use std::path::Path;
@@ -11,20 +11,20 @@ use scangap_tests::{Finished, Operator, Scangap, Simulated};
 use serde_json::json;
 
 use crate::apply::{LOST, Planned, ROLE, ecr_status, mutations, plan_of, scanning, stale_plan};
-use crate::resync::{OPEN, STALE_CELL, at, audit, stale};
+use crate::resync::{OPEN, STALE_REGISTRY, at, audit, stale};
 
 pub(crate) fn fault(operation: &str, kind: FaultKind, count: Option<u64>) -> FaultSpec {
     FaultSpec { kind, count, ..FaultSpec::of(operation, "InternalServerException", 500) }
 }
 
-/// Of the enables that turn scanning on: the first call of each cell only tries whether it may.
+/// Of the enables that turn scanning on: the first call of each registry only tries whether it may.
 pub(crate) fn enable_fault(kind: FaultKind, count: u64) -> FaultSpec {
     FaultSpec { skip: 1, ..fault("inspector2:Enable", kind, Some(count)) }
 }
 
 /// Carried out in spite of trouble, and everything as it should be.
 fn in_spite_of(trouble: impl Fn(&Simulated)) -> (Simulated, Planned, Finished) {
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let before = scanning(&simulator);
     let plan = stale_plan(&simulator);
     trouble(&simulator);
@@ -72,7 +72,7 @@ fn answers_that_are_lost_and_throttles_are_lived_through() {
 #[test]
 fn a_slow_inspector_is_waited_for() {
     for hidden in [false, true] {
-        let mut scenario = crate::resync::stale_scenario("", STALE_CELL);
+        let mut scenario = crate::resync::stale_scenario("", STALE_REGISTRY);
         scenario.delays.toggle_ms = 1500;
         scenario.delays.hidden = hidden;
         let simulator = scangap_tests::simulate(scenario);
@@ -106,7 +106,7 @@ fn a_slow_inspector_is_waited_for() {
 #[test]
 fn a_disable_that_shows_late_is_not_repeated_and_not_forgotten() {
     for kind in [None, Some(FaultKind::ResetAfter)] {
-        let mut scenario = crate::resync::stale_scenario("", STALE_CELL);
+        let mut scenario = crate::resync::stale_scenario("", STALE_REGISTRY);
         scenario.delays.toggle_ms = 2500;
         scenario.delays.hidden = true;
         let simulator = scangap_tests::simulate(scenario);
@@ -137,7 +137,7 @@ fn a_disable_that_shows_late_is_not_repeated_and_not_forgotten() {
 
 #[test]
 fn a_scanning_configuration_that_cannot_be_put_back_is_named_too() {
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let before = scanning(&simulator);
     let plan = stale_plan(&simulator);
     simulator.add_fault(FaultSpec::of("ecr:PutRegistryScanningConfiguration", "AccessDeniedException", 403));
@@ -169,8 +169,8 @@ fn a_scanning_configuration_that_cannot_be_put_back_is_named_too() {
 /// A plan of two accounts, one of which does not open any more: what is open in the other is brought back all the same.
 #[test]
 fn what_is_open_is_brought_back_whatever_else_stands_against_the_plan() {
-    let second = format!("[[accounts]]\nid = \"444444444444\"\nname = \"beta\"\n{STALE_CELL}");
-    let simulator = stale("", &format!("{STALE_CELL}{second}"), "");
+    let second = format!("[[accounts]]\nid = \"444444444444\"\nname = \"beta\"\n{STALE_REGISTRY}");
+    let simulator = stale("", &format!("{STALE_REGISTRY}{second}"), "");
     let plan = plan_of(&simulator, &audit(&simulator).expect_code(0), &[]);
     simulator.add_fault(FaultSpec { skip: 2, ..enable_fault(FaultKind::Error, 1000) });
     let consent = ["--confirm", "o-testing", "--accept-history-loss", "256", "--wait", "1s"];
@@ -188,8 +188,8 @@ fn what_is_open_is_brought_back_whatever_else_stands_against_the_plan() {
 }
 
 #[test]
-fn a_cell_that_cannot_be_enabled_is_named_by_every_later_command_until_it_is() {
-    let simulator = stale("", STALE_CELL, "");
+fn a_registry_that_cannot_be_enabled_is_named_by_every_later_command_until_it_is() {
+    let simulator = stale("", STALE_REGISTRY, "");
     let plan = stale_plan(&simulator);
     simulator.add_fault(enable_fault(FaultKind::Error, 1000));
     let call = plan.consented_for("2s", &simulator, &[]);
@@ -205,7 +205,7 @@ fn a_cell_that_cannot_be_enabled_is_named_by_every_later_command_until_it_is() {
         }
     };
     named(&call, "apply itself");
-    assert!(call.stderr.contains("not every cell is known to be scanned again"), "{}", call.stderr);
+    assert!(call.stderr.contains("not every registry is known to be scanned again"), "{}", call.stderr);
     assert_eq!(ecr_status(&simulator), "DISABLED");
     assert_eq!(plan.applied()["left_disabled"][0]["account_id"], "333333333333");
     let home = plan.home.path().to_string_lossy().into_owned();
@@ -227,15 +227,15 @@ fn a_cell_that_cannot_be_enabled_is_named_by_every_later_command_until_it_is() {
     assert_eq!(audit(&simulator).expect_code(0).diagnosis("app"), "covered");
 }
 
-/// The one accident that cannot be undone by trying again: whoever turns it off may not turn it on. Of two cells the second is
+/// The one accident that cannot be undone by trying again: whoever turns it off may not turn it on. Of two registries the second is
 /// refused, and the first is not turned off.
 #[test]
 fn what_may_not_be_turned_on_again_is_not_turned_off() {
-    let second = format!("[[accounts]]\nid = \"444444444444\"\nname = \"beta\"\n{STALE_CELL}");
+    let second = format!("[[accounts]]\nid = \"444444444444\"\nname = \"beta\"\n{STALE_REGISTRY}");
     let denied = FaultSpec::of("inspector2:Enable", "AccessDeniedException", 403);
     let blocked = FaultSpec::of("inspector2:Enable", "BLOCKED_BY_ORGANIZATION_POLICY", 200);
     for trouble in [denied, FaultSpec { kind: FaultKind::FailedAccount, ..blocked }] {
-        let simulator = stale("", &format!("{STALE_CELL}{second}"), "");
+        let simulator = stale("", &format!("{STALE_REGISTRY}{second}"), "");
         let plan = plan_of(&simulator, &audit(&simulator).expect_code(0), &[]);
         simulator.add_fault(FaultSpec { resource: Some("444444444444".to_owned()), ..trouble.clone() });
         let consent = ["--confirm", "o-testing", "--accept-history-loss", "256", "--wait", "2s"];
@@ -253,10 +253,10 @@ fn what_may_not_be_turned_on_again_is_not_turned_off() {
     }
 }
 
-/// Its folder made anew, a copy of it applied, its journal gone: an open cell is named, and nobody begins again with it.
+/// Its folder made anew, a copy of it applied, its journal gone: an open registry is named, and nobody begins again with it.
 #[test]
-fn an_open_cell_is_not_forgotten_whatever_becomes_of_its_plan() {
-    let simulator = stale("", STALE_CELL, "");
+fn an_open_registry_is_not_forgotten_whatever_becomes_of_its_plan() {
+    let simulator = stale("", STALE_REGISTRY, "");
     let plan = stale_plan(&simulator);
     let home = plan.home.path().to_string_lossy().into_owned();
     simulator.add_fault(enable_fault(FaultKind::Error, 1000));
@@ -305,11 +305,11 @@ fn an_open_cell_is_not_forgotten_whatever_becomes_of_its_plan() {
     assert_eq!(Scangap::new(&["schema", "exit-codes"]).env("HOME", &home).run().code, 0);
 }
 
-/// The answer to a disable is lost, and whoever asks again is refused: it may still come through, so the cell is named.
+/// The answer to a disable is lost, and whoever asks again is refused: it may still come through, so the registry is named.
 #[test]
 fn a_refusal_does_not_settle_a_disable_that_nobody_answered_for() {
     for refusal in ["ThrottlingException", "AccessDeniedException"] {
-        let mut scenario = crate::resync::stale_scenario("", STALE_CELL);
+        let mut scenario = crate::resync::stale_scenario("", STALE_REGISTRY);
         scenario.delays.toggle_ms = 9000;
         scenario.delays.hidden = true;
         let simulator = scangap_tests::simulate(scenario);
@@ -344,7 +344,7 @@ fn a_backup_that_is_not_whole_any_more_is_no_backup() {
         ),
         ("is missing", &|folder: &Path| fs_err::remove_dir_all(folder)),
     ] {
-        let simulator = stale("", STALE_CELL, "");
+        let simulator = stale("", STALE_REGISTRY, "");
         let plan = stale_plan(&simulator);
         // The look at the organization before the batch hangs.
         let mut pause = fault("organizations:DescribeOrganization", FaultKind::Hang, Some(1));
@@ -369,7 +369,7 @@ fn a_backup_that_is_not_whole_any_more_is_no_backup() {
 
 #[test]
 fn credentials_that_expire_in_the_middle_are_renewed_by_whoever_resumes() {
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let plan = stale_plan(&simulator);
     // From the first enable on every credential is expired.
     let mut expired = FaultSpec::of("inspector2:Enable", "ExpiredTokenException", 403);
@@ -388,7 +388,7 @@ fn credentials_that_expire_in_the_middle_are_renewed_by_whoever_resumes() {
 
 #[test]
 fn a_network_that_is_cut_in_the_middle_ends_named_and_resumes() {
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let before = scanning(&simulator);
     let plan = stale_plan(&simulator);
     // From the disable on nothing comes through any more.
@@ -409,7 +409,7 @@ fn a_network_that_is_cut_in_the_middle_ends_named_and_resumes() {
 
 #[test]
 fn a_member_that_somebody_disables_meanwhile_is_enabled_again() {
-    let mut scenario = crate::resync::stale_scenario("", STALE_CELL);
+    let mut scenario = crate::resync::stale_scenario("", STALE_REGISTRY);
     scenario.delays.toggle_ms = 1000;
     let simulator = scangap_tests::simulate(scenario);
     let plan = stale_plan(&simulator);
@@ -439,9 +439,9 @@ fn a_member_that_somebody_disables_meanwhile_is_enabled_again() {
 }
 
 #[test]
-fn ctrl_c_lets_the_cell_in_hand_come_to_its_end() {
-    let cells = format!("{STALE_CELL}{}", STALE_CELL.replace("eu-west-1", "us-east-1"));
-    let mut scenario = crate::resync::stale_scenario("", &cells);
+fn ctrl_c_lets_the_registry_in_hand_come_to_its_end() {
+    let registries = format!("{STALE_REGISTRY}{}", STALE_REGISTRY.replace("eu-west-1", "us-east-1"));
+    let mut scenario = crate::resync::stale_scenario("", &registries);
     scenario.delays.toggle_ms = 1500;
     let simulator = scangap_tests::simulate(scenario);
     let plan = stale_plan(&simulator);
@@ -468,11 +468,13 @@ fn ctrl_c_lets_the_cell_in_hand_come_to_its_end() {
     assert_eq!(simulator.losses(), (256, 4));
 }
 
-/// Six cells: the canary fails, and nothing else is begun.
+/// Six registries: the canary fails, and nothing else is begun.
 #[test]
 fn the_canary_goes_first_and_a_surprise_ends_it() {
     let accounts: Vec<String> = (3..9)
-        .map(|n| format!("[[accounts]]\nid = \"{}\"\nname = \"account-{n}\"\n{STALE_CELL}", n.to_string().repeat(12)))
+        .map(|n| {
+            format!("[[accounts]]\nid = \"{}\"\nname = \"account-{n}\"\n{STALE_REGISTRY}", n.to_string().repeat(12))
+        })
         .collect();
     let scenario = || {
         let text = format!(

@@ -11,7 +11,7 @@ const WORKLOADS: &str = r#"
 [[accounts]]
 id = "333333333333"
 name = "alpha"
-cells = [
+registries = [
   { region = "eu-west-1", repositories = [{ name = "alpha/one" }, { name = "alpha/two" }] },
   { region = "us-east-1", repositories = [{ name = "alpha/south" }] },
 ]
@@ -19,7 +19,7 @@ cells = [
 [[accounts]]
 id = "444444444444"
 name = "beta"
-cells = [{ region = "eu-west-1", repositories = [{ name = "beta/one" }, { name = "beta/two" }] }]
+registries = [{ region = "eu-west-1", repositories = [{ name = "beta/one" }, { name = "beta/two" }] }]
 "#;
 
 const SCP: &str = "arn:aws:organizations::111111111111:policy/o-exampleorg/service_control_policy/p-noecr";
@@ -69,7 +69,7 @@ fn a_registry_whose_list_was_refused_is_no_share_of_covered() {
 import openpyxl, sys
 book = openpyxl.load_workbook(sys.argv[1])
 matrix = book['Coverage matrix']
-head = [cell.value for cell in matrix[3]]
+head = [registry.value for registry in matrix[3]]
 south, west = head.index('us-east-1'), head.index('eu-west-1')
 row = next(row for row in matrix.iter_rows(min_row=4, values_only=True) if row[0] == '333333333333')
 print(row[south], '|', row[west])
@@ -158,16 +158,16 @@ fn an_ou_that_cannot_be_told_from_another_stops_the_audit() {
 // Holds: 3 What was not read: AWS says where Inspector exists, and the table only where nobody answers
 #[test]
 fn a_region_that_got_inspector_since_is_not_off() {
-    let cell = "[[accounts]]\nid = \"555555555555\"\nname = \"gamma\"\nopt_in_regions = [\"ap-southeast-6\"]\ncells = [{ region = \"ap-southeast-6\", repositories = [{ name = \"gamma/one\" }] }]\n";
-    let nowhere = audit(&with(cell), &["--accounts", "555555555555"]).expect_code(0);
+    let registry = "[[accounts]]\nid = \"555555555555\"\nname = \"gamma\"\nopt_in_regions = [\"ap-southeast-6\"]\ncells = [{ region = \"ap-southeast-6\", repositories = [{ name = \"gamma/one\" }] }]\n";
+    let nowhere = audit(&with(registry), &["--accounts", "555555555555"]).expect_code(0);
     assert_eq!(nowhere.diagnosis("gamma/one"), "inspector_off");
     let of = |audited: &Audited| {
-        let cells = audited.csv("cells.csv");
-        let cell = cells.into_iter().find(|row| row["region"] == "ap-southeast-6").expect("the cell");
-        cell["inspector_status"].clone()
+        let registries = audited.csv("registries.csv");
+        let registry = registries.into_iter().find(|row| row["region"] == "ap-southeast-6").expect("the registry");
+        registry["inspector_status"].clone()
     };
     assert_eq!(of(&nowhere), "none");
-    let mut scenario = organization(&format!("{WORKLOADS}\n{cell}"));
+    let mut scenario = organization(&format!("{WORKLOADS}\n{registry}"));
     scenario.organization.inspector_regions =
         Some(["us-east-1", "eu-west-1", "ap-southeast-6"].map(str::to_owned).to_vec());
     let opened = audit(&simulate(scenario), &["--accounts", "555555555555"]).expect_code(0);
@@ -177,8 +177,8 @@ fn a_region_that_got_inspector_since_is_not_off() {
 // Holds: 3 What was not read: a region that this release does not know is asked, and said
 #[test]
 fn a_region_that_is_not_known_is_asked_all_the_same() {
-    let cell = "[[accounts]]\nid = \"555555555555\"\nname = \"gamma\"\nopt_in_regions = [\"eu-west-9\"]\ncells = [{ region = \"eu-west-9\", repositories = [{ name = \"gamma/one\" }] }]\n";
-    let simulator = with(cell);
+    let registry = "[[accounts]]\nid = \"555555555555\"\nname = \"gamma\"\nopt_in_regions = [\"eu-west-9\"]\ncells = [{ region = \"eu-west-9\", repositories = [{ name = \"gamma/one\" }] }]\n";
+    let simulator = with(registry);
     let audited = audit(&simulator, &["--accounts", "555555555555", "--regions", "eu-west-9"]).expect_code(0);
     assert_eq!(audited.diagnosis("gamma/one"), "covered");
     let warned = &audited.finished.stderr;
@@ -219,7 +219,7 @@ text = ' '
 [[accounts]]
 id = "555555555555"
 name = "gamma"
-cells = [{ region = "eu-west-1", repositories = [{ name = "odd", policy = "not-a-policy" }, { name = "bare", policy = "empty" }] }]
+registries = [{ region = "eu-west-1", repositories = [{ name = "odd", policy = "not-a-policy" }, { name = "bare", policy = "empty" }] }]
 "#;
     let audited = audit(&with(policies), &["--accounts", "555555555555"]).expect_code(3);
     assert_eq!(audited.diagnosis("bare"), "covered");
@@ -242,13 +242,13 @@ text = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","A
 [[accounts]]
 id = "555555555555"
 name = "gamma"
-[[accounts.cells]]
+[[accounts.registries]]
 region = "eu-west-1"
-[[accounts.cells.repositories]]
+[[accounts.registries.repositories]]
 name = "shut"
 policy = "tagged"
 coverage = { status = "INACTIVE", reason = "ACCESS_DENIED" }
-[[accounts.cells.repositories]]
+[[accounts.registries.repositories]]
 name = "open"
 policy = "tagged"
 "#;

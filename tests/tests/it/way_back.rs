@@ -1,4 +1,4 @@
-//! The way back of a cell that is off: whatever else stands against the plan, whoever else is at work, and by hand.
+//! The way back of a registry that is off: whatever else stands against the plan, whoever else is at work, and by hand.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 
 use crate::apply::{LOST, Planned, ROLE, ecr_status, mutations, plan_of, scanning, stale_plan};
 use crate::plan::run_script_with;
-use crate::resync::{STALE_CELL, at, audit, stale, stale_scenario};
+use crate::resync::{STALE_REGISTRY, at, audit, stale, stale_scenario};
 use crate::trouble::{enable_fault, fault};
 
 const CONSENT: [&str; 4] = ["--confirm", "o-testing", "--accept-history-loss", LOST];
 
-/// A plan whose cell is off, since Inspector did not let it be enabled while it was applied.
+/// A plan whose registry is off, since Inspector did not let it be enabled while it was applied.
 fn left_off(simulator: &Simulated) -> Planned {
     let plan = stale_plan(simulator);
     simulator.add_fault(enable_fault(FaultKind::Error, 1000));
@@ -26,14 +26,14 @@ fn left_off(simulator: &Simulated) -> Planned {
     plan
 }
 
-/// The stale cell, with a repository besides whose policy is to be repaired.
+/// The stale registry, with a repository besides whose policy is to be repaired.
 fn with_a_denied_repository() -> String {
     format!(
-        "{STALE_CELL}[[accounts.cells.repositories]]\nname = \"shut\"\npolicy = \"office\"\ncoverage = {{ status = \"INACTIVE\", reason = \"ACCESS_DENIED\" }}\nsticky = true\n"
+        "{STALE_REGISTRY}[[accounts.registries.repositories]]\nname = \"shut\"\npolicy = \"office\"\ncoverage = {{ status = \"INACTIVE\", reason = \"ACCESS_DENIED\" }}\nsticky = true\n"
     )
 }
 
-/// What any other command says of open cells.
+/// What any other command says of open registries.
 fn said_by_others(plan: &Planned) -> Finished {
     Scangap::new(&["schema", "exit-codes"]).env("HOME", &plan.home.path().to_string_lossy()).run()
 }
@@ -98,7 +98,7 @@ fn run_as(simulator: &Simulated, account: &str, lines: &str, folder: &Path) -> b
 
 #[test]
 fn the_commands_that_are_shown_bring_it_back_as_they_are_pasted() {
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let before = scanning(&simulator);
     let plan = left_off(&simulator);
     let shown = plan.applied()["left_disabled"][0]["command"].as_str().expect("commands").to_owned();
@@ -144,7 +144,7 @@ fn the_commands_that_are_shown_bring_it_back_as_they_are_pasted() {
 /// The runbook, block by block as whoever it says, comes to what `apply` comes to.
 #[test]
 fn the_runbook_followed_by_hand_does_what_apply_does() {
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let plan = stale_plan(&simulator);
     let text = fs_err::read_to_string(plan.folder.join("plan.md")).expect("a runbook");
     let by_hand = text.split("#### By hand").nth(1).expect("a way by hand");
@@ -186,11 +186,11 @@ fn the_runbook_followed_by_hand_does_what_apply_does() {
     assert_eq!(saved["findings"].as_array().map(Vec::len), Some(128));
 }
 
-/// After it, another plan of other cells lies in the same folder, and is applied.
+/// After it, another plan of other registries lies in the same folder, and is applied.
 #[test]
-fn another_plan_in_the_same_folder_does_not_make_an_open_cell_forgotten() {
-    let second = format!("[[accounts]]\nid = \"444444444444\"\nname = \"beta\"\n{STALE_CELL}");
-    let simulator = stale("", &format!("{STALE_CELL}{second}"), "");
+fn another_plan_in_the_same_folder_does_not_make_an_open_registry_forgotten() {
+    let second = format!("[[accounts]]\nid = \"444444444444\"\nname = \"beta\"\n{STALE_REGISTRY}");
+    let simulator = stale("", &format!("{STALE_REGISTRY}{second}"), "");
     let audited = audit(&simulator).expect_code(0);
     let plan = plan_of(&simulator, &audited, &["--accounts", "333333333333"]);
     simulator.add_fault(enable_fault(FaultKind::Error, 1000));
@@ -201,7 +201,7 @@ fn another_plan_in_the_same_folder_does_not_make_an_open_cell_forgotten() {
     fs_err::rename(&other.folder, &plan.folder).expect("moved here");
     let call = plan.consented(&simulator, &[]);
     assert_eq!(call.code, 5, "{}{}", call.stdout, call.stderr);
-    assert!(call.stdout.contains("1 done, 0 not done"), "its own cell is re-synced: {}", call.stdout);
+    assert!(call.stdout.contains("1 done, 0 not done"), "its own registry is re-synced: {}", call.stdout);
     for said in [call, said_by_others(&plan)] {
         assert!(said.stderr.contains("account 333333333333 in eu-west-1 may be without"), "{}", said.stderr);
     }
@@ -240,8 +240,8 @@ fn what_keeps_a_resume_from_going_on_does_not_keep_it_from_bringing_back() {
 
 /// Whoever cannot be told later is told now.
 #[test]
-fn a_cell_that_stays_off_is_named_also_where_nothing_can_be_remembered() {
-    let simulator = stale("", STALE_CELL, "");
+fn a_registry_that_stays_off_is_named_also_where_nothing_can_be_remembered() {
+    let simulator = stale("", STALE_REGISTRY, "");
     let plan = left_off(&simulator);
     simulator.add_fault(fault("inspector2:Enable", FaultKind::Error, Some(1000)));
     let elsewhere = plan.home.path().join("file");
@@ -255,8 +255,8 @@ fn a_cell_that_stays_off_is_named_also_where_nothing_can_be_remembered() {
 
 #[test]
 fn to_bring_back_alone_does_nothing_else_of_the_plan() {
-    let cells = format!("{STALE_CELL}{}", STALE_CELL.replace("eu-west-1", "us-east-1"));
-    let simulator = stale("", &cells, "");
+    let registries = format!("{STALE_REGISTRY}{}", STALE_REGISTRY.replace("eu-west-1", "us-east-1"));
+    let simulator = stale("", &registries, "");
     let before = scanning(&simulator);
     let plan = stale_plan(&simulator);
     let none = plan.apply(&simulator, &["--bring-back"]);
@@ -271,7 +271,7 @@ fn to_bring_back_alone_does_nothing_else_of_the_plan() {
     assert_eq!((ecr_status(&simulator).as_str(), scanning(&simulator)), ("ENABLED", before));
     let disables =
         |simulator: &Simulated| mutations(simulator).iter().filter(|call| *call == "inspector2:Disable").count();
-    assert_eq!(disables(&simulator), 1, "the other cell is not begun");
+    assert_eq!(disables(&simulator), 1, "the other registry is not begun");
     assert_eq!(said_by_others(&plan).code, 0);
     // What it deleted is in the report, though it did not come to its end.
     let applied = plan.applied();
@@ -288,7 +288,7 @@ fn to_bring_back_alone_does_nothing_else_of_the_plan() {
 /// The member's own roles are needed for its configuration alone, and a status that is kept from us is no reason not to ask.
 #[test]
 fn it_is_turned_on_where_only_that_is_possible() {
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let plan = left_off(&simulator);
     let closed = FaultSpec::of("sts:AssumeRole", "AccessDenied", 403);
     simulator.add_fault(FaultSpec { account: Some("333333333333".to_owned()), ..closed });
@@ -299,7 +299,7 @@ fn it_is_turned_on_where_only_that_is_possible() {
     simulator.clear_faults();
     assert_eq!(plan.apply(&simulator, &["--resume", "--wait", "20s"]).code, 0);
 
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let plan = left_off(&simulator);
     simulator.add_fault(FaultSpec::of("inspector2:BatchGetAccountStatus", "AccessDeniedException", 403));
     let call = plan.apply(&simulator, &["--resume", "--wait", "1s"]);
@@ -314,7 +314,7 @@ fn it_is_turned_on_where_only_that_is_possible() {
 /// Findings and rules are gone, and the status still says ENABLED: that is what it said before.
 #[test]
 fn an_enabled_that_was_never_off_is_not_the_end_of_it() {
-    let mut scenario = stale_scenario("", STALE_CELL);
+    let mut scenario = stale_scenario("", STALE_REGISTRY);
     (scenario.delays.toggle_ms, scenario.delays.hidden, scenario.delays.lost_first) = (4000, true, true);
     let simulator = scangap_tests::simulate(scenario);
     let before = scanning(&simulator);
@@ -332,7 +332,7 @@ fn an_enabled_that_was_never_off_is_not_the_end_of_it() {
 /// since somebody turned it off and on, not asked again, and not called a re-sync.
 #[test]
 fn an_old_unanswered_disable_is_settled_by_what_is_still_there() {
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let plan = stale_plan(&simulator);
     dies_at_the_disable(&simulator, &plan, FaultKind::Hang);
     let call = plan.apply(&simulator, &["--bring-back", "--wait", "2s"]);
@@ -346,7 +346,7 @@ fn an_old_unanswered_disable_is_settled_by_what_is_still_there() {
     assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
     assert_eq!(simulator.losses(), (128, 2));
 
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let before = scanning(&simulator);
     let plan = stale_plan(&simulator);
     dies_at_the_disable(&simulator, &plan, FaultKind::Hang);
@@ -366,10 +366,10 @@ fn an_old_unanswered_disable_is_settled_by_what_is_still_there() {
     assert!(result.contains("nobody knows whether it was off"), "{result}");
 }
 
-/// While an apply is at work, other commands say so, and no other apply touches its cells; and where it hangs, they are named.
+/// While an apply is at work, other commands say so, and no other apply touches its registries; and where it hangs, they are named.
 #[test]
 fn an_apply_at_work_is_seen_and_one_that_hangs_is_named() {
-    let mut scenario = stale_scenario("", STALE_CELL);
+    let mut scenario = stale_scenario("", STALE_REGISTRY);
     scenario.delays.toggle_ms = 60_000;
     let simulator = scangap_tests::simulate(scenario);
     let plan = stale_plan(&simulator);
@@ -395,10 +395,10 @@ fn an_apply_at_work_is_seen_and_one_that_hangs_is_named() {
     child.wait().expect("it ended");
 }
 
-/// Two plans of one cell, both begun; then the first leaves it off.
+/// Two plans of one registry, both begun; then the first leaves it off.
 #[test]
-fn a_resume_of_another_plan_stays_away_from_an_open_cell() {
-    let simulator = stale("", STALE_CELL, "");
+fn a_resume_of_another_plan_stays_away_from_an_open_registry() {
+    let simulator = stale("", STALE_REGISTRY, "");
     let plan = stale_plan(&simulator);
     let mut refused = FaultSpec::of("inspector2:Disable", "AccessDeniedException", 403);
     refused.count = Some(1);
@@ -419,8 +419,8 @@ fn a_resume_of_another_plan_stays_away_from_an_open_cell() {
 }
 
 #[test]
-fn a_second_ctrl_c_ends_it_and_the_next_command_names_the_cell() {
-    let mut scenario = stale_scenario("", STALE_CELL);
+fn a_second_ctrl_c_ends_it_and_the_next_command_names_the_registry() {
+    let mut scenario = stale_scenario("", STALE_REGISTRY);
     scenario.delays.toggle_ms = 3000;
     let simulator = scangap_tests::simulate(scenario);
     let plan = stale_plan(&simulator);
@@ -465,7 +465,7 @@ fn the_script_repairs_and_names_the_command_of_a_re_sync() {
 #[test]
 fn a_trial_that_writes_rules_is_put_right_at_once() {
     for stopped in [false, true] {
-        let mut scenario = stale_scenario("", STALE_CELL);
+        let mut scenario = stale_scenario("", STALE_REGISTRY);
         scenario.organization.enable_writes_rules = true;
         let simulator = scangap_tests::simulate(scenario);
         let before = scanning(&simulator);
@@ -496,10 +496,10 @@ fn a_trial_that_writes_rules_is_put_right_at_once() {
     }
 }
 
-/// Inspector says that it is on, and nobody saw it off: that is no way back of a cell that was off.
+/// Inspector says that it is on, and nobody saw it off: that is no way back of a registry that was off.
 #[test]
 fn what_was_only_asked_is_not_taken_for_seen() {
-    let simulator = stale("", STALE_CELL, "");
+    let simulator = stale("", STALE_REGISTRY, "");
     let plan = stale_plan(&simulator);
     dies_at_the_disable(&simulator, &plan, FaultKind::Hang);
     simulator.add_fault(FaultSpec::of("inspector2:BatchGetAccountStatus", "AccessDeniedException", 403));
@@ -515,7 +515,7 @@ fn what_was_only_asked_is_not_taken_for_seen() {
     assert_eq!(simulator.losses(), (128, 2));
 }
 
-/// A plan of a repair and a cell: what was repaired stays in the report, though its policies are gone when the cell is brought
+/// A plan of a repair and a registry: what was repaired stays in the report, though its policies are gone when the registry is brought
 /// back. And another plan's journal is nobody's to go on with.
 #[test]
 fn a_report_forgets_nothing_and_a_journal_belongs_to_its_plan() {
@@ -543,8 +543,8 @@ fn a_report_forgets_nothing_and_a_journal_belongs_to_its_plan() {
 
 /// A journal that cannot be read at the end says nothing, and so not that everything is back.
 #[test]
-fn a_journal_that_is_spoilt_meanwhile_closes_no_cell() {
-    let mut scenario = stale_scenario("", STALE_CELL);
+fn a_journal_that_is_spoilt_meanwhile_closes_no_registry() {
+    let mut scenario = stale_scenario("", STALE_REGISTRY);
     scenario.delays.toggle_ms = 1500;
     let simulator = scangap_tests::simulate(scenario);
     let plan = stale_plan(&simulator);

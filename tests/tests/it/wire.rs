@@ -44,7 +44,7 @@ text = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","A
 id = "333333333333"
 name = "alpha"
 ou = "ou-exam-work"
-[[accounts.cells]]
+[[accounts.registries]]
 region = "eu-west-1"
 templates = [{ prefix = "cache/" }]
 repositories = [
@@ -65,7 +65,10 @@ fn audit(simulator: &Simulated) -> Audited {
 }
 
 fn rows(audited: &Audited) -> Vec<Row> {
-    ["repositories.csv", "cells.csv", "accounts.csv", "gaps.csv"].iter().flat_map(|file| audited.csv(file)).collect()
+    ["repositories.csv", "registries.csv", "accounts.csv", "gaps.csv"]
+        .iter()
+        .flat_map(|file| audited.csv(file))
+        .collect()
 }
 
 fn fault(kind: FaultKind, operation: &str) -> FaultSpec {
@@ -157,8 +160,8 @@ fn rows_that_stand_twice_are_counted_once() {
                 .args(&["--tags", "team", "--images", "--timeout", "2"])
                 .into_folder()
                 .expect_code(0);
-        let cells = simulator.calls().iter().filter(|call| call.operation == "ecr:DescribeRepositories").count();
-        (rows(&out), (out.csv("images.csv"), cells), out.json("summary.json"))
+        let registries = simulator.calls().iter().filter(|call| call.operation == "ecr:DescribeRepositories").count();
+        (rows(&out), (out.csv("images.csv"), registries), out.json("summary.json"))
     };
     let whole = facts(None);
     for operation in
@@ -177,7 +180,7 @@ fn rows_that_stand_twice_are_counted_once() {
 #[test]
 fn what_goes_wrong_for_good_stays_in_its_account() {
     const ACCOUNT: &str = "333333333333";
-    let tables = ["repositories.csv", "cells.csv", "accounts.csv"];
+    let tables = ["repositories.csv", "registries.csv", "accounts.csv"];
     let of_others = |audited: &Audited| -> Vec<Row> {
         let rows = tables.iter().flat_map(|table| audited.csv(table));
         rows.filter(|row| row["account_id"] != ACCOUNT).collect()
@@ -219,7 +222,7 @@ fn what_goes_wrong_for_good_stays_in_its_account() {
 // Holds: 7 The wire: what could not be learnt is never called `not needed`, column by column
 #[test]
 fn a_refusal_never_turns_a_value_into_not_needed() {
-    let tables = ["repositories.csv", "cells.csv", "accounts.csv"];
+    let tables = ["repositories.csv", "registries.csv", "accounts.csv"];
     let key =
         |row: &Row| ["account_id", "region", "repository"].map(|column| row.get(column).cloned().unwrap_or_default());
     let whole = audit(&world()).expect_code(0);
@@ -346,9 +349,9 @@ fn a_revoked_key_is_no_region_that_is_not_enabled() {
         assert_ne!(gap["kind"], "region_disabled", "{gap:?}");
         assert!(!gap["hint"].contains("enable the region"), "{gap:?}");
     }
-    let cells = audited.csv("cells.csv");
-    let cell = cells.iter().find(|row| row["account_id"] == "333333333333" && row["region"] == "eu-west-1");
-    assert_eq!(cell.expect("a row")["outcome"], "unreadable");
+    let registries = audited.csv("registries.csv");
+    let registry = registries.iter().find(|row| row["account_id"] == "333333333333" && row["region"] == "eu-west-1");
+    assert_eq!(registry.expect("a row")["outcome"], "unreadable");
 }
 
 // Holds: 6 Operating it: `AWS_MAX_ATTEMPTS` says how often a call is tried

@@ -20,7 +20,7 @@ const STRUCTURE: &str = r#"
 import datetime, re, sys
 import openpyxl
 book = openpyxl.load_workbook(sys.argv[1])
-data = ["Repositories", "Policies", "Undecided", "Unreadable", "Gaps", "Cells", "Accounts", "Data dictionary", "Evidence"]
+data = ["Repositories", "Policies", "Undecided", "Unreadable", "Gaps", "Registries", "Accounts", "Data dictionary", "Evidence"]
 for name in data:
     sheet = book[name]
     (table,) = sheet.tables.values()
@@ -205,7 +205,7 @@ roles = []
 id = "444444444444"
 name = "beta"
 ou = "ou-test-lit00001"
-[[accounts.cells]]
+[[accounts.registries]]
 region = "eu-west-1"
 repositories = [{ name = "app" }]
 "#,

@@ -83,7 +83,7 @@ text = {after}
 id = "333333333333"
 name = "alpha"
 roles = ["write", "platform", "OrganizationAccountAccessRole"]
-cells = [{{ region = "eu-west-1", repositories = [{{ name = "locked", policy = "locked" }}, {{ name = "open", policy = "office" }}] }}]
+registries = [{{ region = "eu-west-1", repositories = [{{ name = "locked", policy = "locked" }}, {{ name = "open", policy = "office" }}] }}]
 "#
     )))
 }
@@ -147,18 +147,18 @@ fn a_step_that_the_write_role_cannot_make_is_refused_in_the_dry_run() {
 #[test]
 fn a_re_sync_is_left_out_with_the_repair_that_it_needs() {
     let text = json!(LOCKED);
-    let cells = r#"cells = [{ region = "eu-west-1", repositories = [
+    let registries = r#"registries = [{ region = "eu-west-1", repositories = [
   { name = "app", policy = "open", coverage = { status = "INACTIVE", reason = "ACCESS_DENIED" }, sticky = true },
   { name = "atrisk", policy = "locked", coverage = { status = "ACTIVE", reason = "SUCCESSFUL" } },
 ] }]"#;
     let policy =
         format!("[[policies]]\nname = \"locked\"\ninspector = \"denied\"\nwriter = \"denied\"\ntext = {text}\n");
-    let simulator = crate::resync::stale("", &format!("{cells}\n{policy}"), "");
+    let simulator = crate::resync::stale("", &format!("{registries}\n{policy}"), "");
     let audited = audit(&simulator).expect_code(0);
     assert_eq!(audited.diagnosis("atrisk"), "at_risk");
     let plan = plan_of(&simulator, &audited, &[]);
     let found = steps(&plan.folder);
-    let resync = found.iter().find(|step| step["kind"] == "resync_cell").expect("a re-sync");
+    let resync = found.iter().find(|step| step["kind"] == "resync_registry").expect("a re-sync");
     assert_eq!(resync["needs_first"], json!(["policy-0001"]));
     let lost = resync["losses"]["findings"].to_string();
     let folder = plan.folder.to_string_lossy().into_owned();

@@ -113,8 +113,8 @@ fn with_and_without_images(size: &Size, images: u32) -> Result<()> {
     for (name, images) in [("one image", 1), ("many images", images)] {
         let out = folder.path().join(name);
         let mut scenario = size.scenario();
-        let cells = scenario.accounts.iter_mut().flat_map(|account| &mut account.cells);
-        for repository in cells.flat_map(|cell| &mut cell.repositories) {
+        let registries = scenario.accounts.iter_mut().flat_map(|account| &mut account.registries);
+        for repository in registries.flat_map(|registry| &mut registry.repositories) {
             repository.images = vec![ImageSpec { copies: images, findings: 0, ..ImageSpec::default() }];
         }
         let run = measure_scenario(scenario, |url, key| audit(url, key, &out))?;
@@ -282,12 +282,12 @@ fn floor(size: &Size, calls: &[CallRecord]) -> (f64, String) {
         "organizations:ListDelegatedAdministrators",
     ];
     let serial = calls.iter().filter(|call| in_a_row.contains(&call.operation.as_str())).count();
-    // Then a role, its regions, and a cell: repositories, registry and policies.
+    // Then a role, its regions, and a registry: repositories, registry and policies.
     let chain = (serial + 5) as f64 * latency;
-    let accounts_before_cells = serial as f64 * latency;
-    let floor = (accounts_before_cells + width).max(fullest).max(chain);
+    let accounts_before_registries = serial as f64 * latency;
+    let floor = (accounts_before_registries + width).max(fullest).max(chain);
     let why = format!(
-        "{serial} calls in a row {accounts_before_cells:.2} s + {} calls / {IN_FLIGHT} in flight {width:.2} s; fullest bucket {which} {fullest:.2} s",
+        "{serial} calls in a row {accounts_before_registries:.2} s + {} calls / {IN_FLIGHT} in flight {width:.2} s; fullest bucket {which} {fullest:.2} s",
         calls.len()
     );
     (floor, why)

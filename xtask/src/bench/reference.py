@@ -93,8 +93,8 @@ def quietly(call, **arguments):
         return None
 
 
-def read_cell(cell):
-    account, session, region = cell
+def read_registry(registry):
+    account, session, region = registry
     ecr = client(session, "ecr", region)
     repositories = pages(ecr.describe_repositories, "repositories", "nextToken", "nextToken", maxResults=1000)
     if not repositories:
@@ -125,4 +125,4 @@ with ThreadPoolExecutor(THREADS) as pool:
     admin_session, admin_regions = next((session, regions) for account, session, regions in opened if account == admin)
     views = {region: (statuses, covered) for region, statuses, covered in
              pool.map(lambda region: coverage(admin_session, region, ids), admin_regions)}
-    list(pool.map(read_cell, [(account, session, region) for account, session, regions in opened for region in regions]))
+    list(pool.map(read_registry, [(account, session, region) for account, session, regions in opened for region in regions]))

@@ -11,20 +11,20 @@ use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
 use scangap_assess::assess;
 use scangap_model::{
-    AccountFacts, AccountId, AccountOutcome, Asked, CellFacts, CellOutcome, CoverageRow, CoverageSource, ImageCount,
-    ImageCounts, Observed, OrganizationFacts, Partition, RegionFact, RegionName, RegionStatus, RegionsSource,
+    AccountFacts, AccountId, AccountOutcome, Asked, CoverageRow, CoverageSource, ImageCount, ImageCounts, Observed,
+    OrganizationFacts, Partition, RegionFact, RegionName, RegionStatus, RegionsSource, RegistryFacts, RegistryOutcome,
     Repositories, RepositoryFacts, ScanRule, Scope, StoredPolicy, repository_arn,
 };
 use scangap_report::{CsvDialect, Input, write_repositories_csv, write_repositories_xlsx};
-use scangap_snapshot::{CellToStore, Closing, RunStart, Snapshot, SnapshotWriter};
+use scangap_snapshot::{Closing, RegistryToStore, RunStart, Snapshot, SnapshotWriter};
 
 use crate::shell::{cargo, output, root, run as run_command, target};
 use crate::tools;
 
 const ACCOUNTS: u32 = 372;
 const REGIONS: [&str; 3] = ["eu-central-1", "eu-west-1", "us-east-1"];
-/// Distinct policies in each cell: about 20,000 in all.
-const POLICIES_PER_CELL: u32 = 18;
+/// Distinct policies in each registry: about 20,000 in all.
+const POLICIES_PER_REGISTRY: u32 = 18;
 /// Rows of the comparison with Python, and of one workbook.
 const WORKBOOK: usize = 100_000;
 
@@ -210,9 +210,9 @@ fn generate(path: &Path, repositories: u32) -> Result<()> {
         n_accounts: Observed::Known(u64::from(ACCOUNTS)),
         scope: Scope::default(),
     })?;
-    let cells = ACCOUNTS * u32::try_from(REGIONS.len())?;
+    let registries = ACCOUNTS * u32::try_from(REGIONS.len())?;
     let mut made = 0;
-    let mut cell = 0;
+    let mut registry = 0;
     for account in 0..ACCOUNTS {
         let id: AccountId = format!("{}", 100_000_000_000_u64 + u64::from(account)).parse()?;
         let regions: Vec<RegionFact> = REGIONS
@@ -233,10 +233,10 @@ fn generate(path: &Path, repositories: u32) -> Result<()> {
             &regions,
         )?;
         for region in REGIONS {
-            cell += 1;
-            let until = u64::from(repositories) * u64::from(cell) / u64::from(cells);
+            registry += 1;
+            let until = u64::from(repositories) * u64::from(registry) / u64::from(registries);
             let here = u32::try_from(until)? - made;
-            write_cell(&mut writer, id, &region.parse()?, account, cell, here, as_of)?;
+            write_registry(&mut writer, id, &region.parse()?, account, registry, here, as_of)?;
             made += here;
         }
     }
@@ -251,12 +251,12 @@ fn generate(path: &Path, repositories: u32) -> Result<()> {
     Ok(())
 }
 
-/// A policy of about 1,200 characters, its own text in each cell; one in six keeps Inspector out.
-fn policy(account: u32, cell: u32, which: u32) -> String {
+/// A policy of about 1,200 characters, its own text in each registry; one in six keeps Inspector out.
+fn policy(account: u32, registry: u32, which: u32) -> String {
     let statements: Vec<String> = (0..4)
         .map(|at| {
             format!(
-                r#"{{"Sid":"Pull{at}OfCell{cell}","Effect":"Allow","Principal":{{"AWS":["arn:aws:iam::{}:role/ci-{which}","arn:aws:iam::{}:role/deploy-{at}"]}},"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer","ecr:BatchCheckLayerAvailability"]}}"#,
+                r#"{{"Sid":"Pull{at}OfRegistry{registry}","Effect":"Allow","Principal":{{"AWS":["arn:aws:iam::{}:role/ci-{which}","arn:aws:iam::{}:role/deploy-{at}"]}},"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer","ecr:BatchCheckLayerAvailability"]}}"#,
                 100_000_000_000_u64 + u64::from(account),
                 100_000_000_000_u64 + u64::from(account + at)
             )
@@ -270,25 +270,25 @@ fn policy(account: u32, cell: u32, which: u32) -> String {
     format!(r#"{{"Version":"2012-10-17","Statement":[{}{deny}]}}"#, statements.join(","))
 }
 
-fn write_cell(
+fn write_registry(
     writer: &mut SnapshotWriter,
     account: AccountId,
     region: &RegionName,
     at: u32,
-    cell: u32,
+    registry: u32,
     here: u32,
     as_of: Timestamp,
 ) -> Result<()> {
-    let texts: Vec<String> = (0..POLICIES_PER_CELL).map(|which| policy(at, cell, which)).collect();
+    let texts: Vec<String> = (0..POLICIES_PER_REGISTRY).map(|which| policy(at, registry, which)).collect();
     let policies: BTreeMap<usize, StoredPolicy> = texts
         .into_iter()
         .enumerate()
         .map(|(which, text)| {
-            Ok((which, StoredPolicy { hash: format!("{:032x}{which:032x}", u64::from(cell)).parse()?, text }))
+            Ok((which, StoredPolicy { hash: format!("{:032x}{which:032x}", u64::from(registry)).parse()?, text }))
         })
         .collect::<Result<_>>()?;
     let known = |word: &str| Asked::Answered(Observed::Known(word.to_owned()));
-    let facts = CellFacts {
+    let facts = RegistryFacts {
         repositories: Asked::Answered(Observed::Known(u64::from(here))),
         inspector_status: known("ENABLED"),
         inspector_ecr_status: known("ENABLED"),
@@ -302,14 +302,14 @@ fn write_cell(
         templates: Asked::Answered(Observed::Known(Vec::new())),
         coverage: Asked::Answered(Observed::Known(CoverageSource::DelegatedAdministrator)),
         image_coverage: Asked::Answered(Observed::Known(CoverageSource::DelegatedAdministrator)),
-        ..CellFacts::unasked(account, region.clone(), CellOutcome::Read)
+        ..RegistryFacts::unasked(account, region.clone(), RegistryOutcome::Read)
     };
     let mut repositories = Vec::new();
     let mut coverage = Vec::new();
     let mut images = BTreeMap::new();
     for number in 0..here {
         let name: scangap_model::RepositoryName = format!("product-{:02}/service-{number:05}", number % 40).parse()?;
-        let which = number % POLICIES_PER_CELL;
+        let which = number % POLICIES_PER_REGISTRY;
         let denied = which.is_multiple_of(6);
         let arn = repository_arn(Partition::Aws, region, account, &name);
         repositories.push(RepositoryFacts {
@@ -341,7 +341,7 @@ fn write_cell(
         });
     }
     let policies: Vec<StoredPolicy> = policies.into_values().collect();
-    writer.cell(&CellToStore {
+    writer.registry(&RegistryToStore {
         facts: &facts,
         repositories: &repositories,
         coverage: &coverage,

@@ -22,13 +22,13 @@ pub(crate) struct Registry {
 
 pub(crate) fn run(registry: &Registry) -> Result<()> {
     run_command(cargo().args(["build", "--release", "--package", "scangap"]))?;
-    let one = |i| format!("[[accounts.cells.repositories]]\nname = \"r{i}\"\n");
+    let one = |i| format!("[[accounts.registries.repositories]]\nname = \"r{i}\"\n");
     let repositories = (0..registry.repositories).map(one).collect::<Vec<_>>().concat();
     let mut scenario = Scenario::parse(&format!(
         "schema = 1\n[organization]\nid = \"o-throttled\"\nmanagement_account = \"111111111111\"\n\
          inspector_administrator = \"111111111111\"\nregions = [\"eu-west-1\"]\n\
          [[accounts]]\nid = \"111111111111\"\nname = \"management\"\n\
-         [[accounts.cells]]\nregion = \"eu-west-1\"\n{repositories}"
+         [[accounts.registries]]\nregion = \"eu-west-1\"\n{repositories}"
     ))?;
     let operation = "ecr:GetRepositoryPolicy";
     scenario.limits =

@@ -17,7 +17,7 @@ pub(crate) fn report(
     let backup = backup.map(|(folder, manifest)| format!("{folder} (manifest.json: sha256 {manifest})"));
     StepReport {
         id: step.id.clone(),
-        kind: "resync_cell",
+        kind: "resync_registry",
         account: step.account,
         region: step.region.clone(),
         what: step.repositories.join(", "),
@@ -32,7 +32,7 @@ pub(crate) fn report(
     }
 }
 
-/// Of a cell that is done.
+/// Of a registry that is done.
 pub(crate) fn done(step: &Resync, state: &StepState, not_refreshed: Vec<String>, taken: Option<Taken>) -> StepReport {
     let how = if state.unanswered {
         "on, with its configuration; nobody knows whether it was off: its disable had no answer"
@@ -51,7 +51,7 @@ fn lost_before(state: &StepState) -> Option<Taken> {
     lost.map(|(findings, images_not_rescanned)| Taken { findings, images_not_rescanned })
 }
 
-/// Of a cell that an earlier run has done.
+/// Of a registry that an earlier run has done.
 pub(crate) fn done_before(step: &Resync, state: &StepState) -> StepReport {
     let report = done(step, state, state.not_refreshed.clone(), lost_before(state));
     StepReport { result: format!("done before: {}", report.result), ..report }
@@ -63,7 +63,7 @@ pub(crate) fn not_made(step: &Resync, state: &StepState, why: &str) -> StepRepor
     StepReport { finished: false, ..report }
 }
 
-/// Of a cell whose disable was called and that did not come to its end: what it lost is lost all the same.
+/// Of a registry whose disable was called and that did not come to its end: what it lost is lost all the same.
 pub(crate) fn not_finished(step: &Resync, state: &StepState) -> Option<StepReport> {
     let result = match state.progress() {
         Progress::Trying => "not finished: it was not turned off; its scanning configuration may be another",

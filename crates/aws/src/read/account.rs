@@ -36,7 +36,7 @@ pub struct AccountReader {
     port: Port,
 }
 
-/// One cell. Built when its work starts and dropped when it ends: 50,000 live clients would be a gigabyte.
+/// One registry. Built when its work starts and dropped when it ends: 50,000 live clients would be a gigabyte.
 #[derive(Debug, Clone)]
 pub struct RegionReader {
     pub(crate) account: AccountId,

@@ -79,7 +79,7 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
             let refused = cannot_be_made(&looked.refused);
             let incomplete = !looked.refused.is_empty();
             terminal::out(&format!(
-                "Dry run: the policies and cells are as the plan saw them, and nothing was changed{counted}.{refused}\n"
+                "Dry run: the policies and registries are as the plan saw them, and nothing was changed{counted}.{refused}\n"
             ));
             if command.dry_run {
                 return Ok(if incomplete { Exit::Incomplete } else { Exit::Finished });
@@ -154,7 +154,7 @@ fn introduce(plan: &PlanDocument, global: &Global) {
         "plan {}: {} to change, {} to re-sync",
         plan.plan_sha256.chars().take(12).collect::<String>(),
         count(plan.repairs.len(), "policy", "policies"),
-        count(plan.resyncs.len(), "cell", "cells")
+        count(plan.resyncs.len(), "registry", "registries")
     ));
     if let Some(warning) = &plan.warning {
         terminal::note(&terminal::paint(&sanitize(warning), Tone::Bad));
@@ -330,11 +330,11 @@ fn close(plan: &PlanDocument, outcome: Outcome, folder: &Path, global: &Global) 
     };
     written?;
     match outcome.stopped {
-        // The cells are named with what brings them back by every command, this one too.
+        // The registries are named with what brings them back by every command, this one too.
         Some(stop) if !outcome.left_disabled.is_empty() => Err(CliError::LeftDisabled(Box::new(stop))),
         Some(ApplyError::Interrupted) => Ok(Exit::Interrupted),
         Some(ApplyError::OnlyReenabled) => {
-            terminal::out("Nothing is open: every cell of the plan is on, with its scanning configuration.\n");
+            terminal::out("Nothing is open: every registry of the plan is on, with its scanning configuration.\n");
             Ok(Exit::Finished)
         }
         Some(stop) if !outcome.begun => Err(CliError::NotApplicable(Box::new(stop))),

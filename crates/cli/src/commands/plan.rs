@@ -33,7 +33,7 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
         return Err(CliError::BadValue {
             value,
             expected: "an account, OU or region of the snapshot",
-            hint: "see accounts.csv and cells.csv; a plan of nothing would say that all is well".to_owned(),
+            hint: "see accounts.csv and registries.csv; a plan of nothing would say that all is well".to_owned(),
         });
     }
     for id in wishes.blocklist.iter().filter(|id| !judged.snapshot.facts.accounts.contains_key(id)) {
@@ -67,7 +67,7 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
     if command.collect {
         let candidates = candidates(&source, &wishes).map_err(unreadable)?;
         if candidates == Candidates::default() {
-            terminal::note("--collect: no cell would be re-synced and no policy repaired, so nothing is read");
+            terminal::note("--collect: no registry would be re-synced and no policy repaired, so nothing is read");
         } else {
             let connect = connect_options(&command.aws)?;
             counting::count(&judged, candidates, &connect, collect_options(&command.roles, Phase::Plan), global.quiet)?;
@@ -132,7 +132,11 @@ fn back_up(command: &Plan, directory: &Path, global: &Global) -> Result<(), CliE
 /// What was read for plans of this snapshot last, if anything was.
 fn counted(judged: &Judged) -> Result<Option<Collected>, CliError> {
     let stored = StoredLosses::latest(&judged.path, judged.facts_sha256()).map_err(CliError::Snapshot)?;
-    Ok(stored.map(|stored| Collected { cells: stored.cells, tags: stored.tags, losses_sha256: stored.losses_sha256 }))
+    Ok(stored.map(|stored| Collected {
+        registries: stored.registries,
+        tags: stored.tags,
+        losses_sha256: stored.losses_sha256,
+    }))
 }
 
 fn wishes(command: &Plan) -> Result<Wishes, CliError> {
@@ -158,7 +162,7 @@ fn wishes(command: &Plan) -> Result<Wishes, CliError> {
         regions: command.regions.iter().map(|text| region(text)).collect::<Result<_, _>>()?,
         diagnoses: command.diagnoses.iter().map(diagnosis).collect::<Result<_, _>>()?,
         blocklist: accounts(&command.blocklist)?,
-        only_scan_type: command.only_scan_type.iter().map(|text| cell(text)).collect::<Result<_, _>>()?,
+        only_scan_type: command.only_scan_type.iter().map(|text| registry(text)).collect::<Result<_, _>>()?,
         write_role_name: command.write_role_name.clone(),
         min_age: duration(&command.min_age)?,
         min_age_text: command.min_age.clone(),
@@ -166,10 +170,10 @@ fn wishes(command: &Plan) -> Result<Wishes, CliError> {
 }
 
 /// `ACCOUNT:REGION`.
-fn cell(text: &str) -> Result<(AccountId, RegionName), CliError> {
+fn registry(text: &str) -> Result<(AccountId, RegionName), CliError> {
     let (id, name) = text.split_once(':').ok_or_else(|| CliError::BadValue {
         value: text.to_owned(),
-        expected: "a cell",
+        expected: "a registry",
         hint: "write it as 111122223333:eu-west-1".to_owned(),
     })?;
     Ok((account(id)?, region(name)?))

@@ -130,7 +130,7 @@ pub(super) fn run(command: &Rehearse, global: &Global) -> Result<Exit, CliError>
 fn counted(plan: &PlanDocument, snapshot: &Path) -> Result<Vec<ResyncFacts>, CliError> {
     let Some(hash) = plan.losses_sha256.as_ref().filter(|_| !plan.resyncs.is_empty()) else { return Ok(Vec::new()) };
     let stored = StoredLosses::named(snapshot, hash).map_err(CliError::Snapshot)?;
-    stored.map(|stored| stored.cells).ok_or_else(|| CliError::LossesNotFound(snapshot.to_owned()))
+    stored.map(|stored| stored.registries).ok_or_else(|| CliError::LossesNotFound(snapshot.to_owned()))
 }
 
 /// The snapshot with these facts: in the plan's folder, above it, beside it, or among the runs here.
@@ -295,11 +295,11 @@ impl Rehearsed<'_> {
     /// Repositories of the plan that are still not scanned.
     fn broken(&self) -> Result<Vec<String>, CliError> {
         let repairs = self.plan.repairs.iter().map(|step| (step.account, step.region.clone(), step.repository.clone()));
-        let cells =
+        let registries =
             self.plan.resyncs.iter().flat_map(|step| {
                 step.repositories.iter().map(|name| (step.account, step.region.clone(), name.clone()))
             });
-        let of_plan: HashSet<_> = repairs.chain(cells).collect();
+        let of_plan: HashSet<_> = repairs.chain(registries).collect();
         let mut rows = Vec::new();
         let all = 0..self.after.assessment.repositories.len();
         for joined in self.after.assessment.join(&self.after.snapshot.repositories, all) {

@@ -79,7 +79,7 @@ fn applied(path: &Path, judged: &Judged) -> Result<AppliedView, CliError> {
             images_predicted: number(step.predicted, |taken| taken.images_not_rescanned),
             images_lost: number(step.taken, |taken| taken.images_not_rescanned),
             step: step.id,
-            what: if step.kind == "resync_cell" { "re-sync" } else { "repair" }.to_owned(),
+            what: if step.kind == "resync_registry" { "re-sync" } else { "repair" }.to_owned(),
             account_id: step.account_id,
             region: step.region,
             repositories: step.what,

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::summary::{PlanReadError, whole};
 use crate::hash::sha256;
-use crate::render::commands::CellCommands;
+use crate::render::commands::RegistryCommands;
 
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
@@ -85,9 +85,9 @@ pub struct Resync {
 }
 
 impl Resync {
-    /// What brings the cell back by hand: commands, a line each, that are pasted as they are.
+    /// What brings the registry back by hand: commands, a line each, that are pasted as they are.
     pub fn way_back(&self) -> String {
-        let commands = CellCommands {
+        let commands = RegistryCommands {
             account: self.account,
             region: &self.region,
             toggled_from: self.toggled_from,
@@ -105,7 +105,7 @@ impl PlanDocument {
         document.with_policies(&value)
     }
 
-    /// The same whatever became of the policies beside it: to bring cells back, and for nothing else.
+    /// The same whatever became of the policies beside it: to bring registries back, and for nothing else.
     pub fn open_without_policies(path: &Path) -> Result<Self, DocumentError> {
         Ok(Self::alone(path)?.0)
     }
@@ -197,7 +197,7 @@ fn document(value: &Value, folder: &Path, plan_sha256: String) -> Option<PlanDoc
     for step in value.get("steps")?.as_array()? {
         match text(step, "kind")?.as_str() {
             "repair_policy" => repairs.push(repair(step)?),
-            "resync_cell" => resyncs.push(resync(step)?),
+            "resync_registry" => resyncs.push(resync(step)?),
             _ => return None,
         }
     }

@@ -10,9 +10,9 @@ pub fn plan_schema() -> Value {
     let text = json!({"type": "string"});
     let texts = json!({"type": "array", "items": {"type": "string"}});
     let account = json!({"type": "string", "pattern": "^[0-9]{12}$"});
-    let cell_losses = json!({
+    let registry_losses = json!({
         "type": "object",
-        "description": "what a re-sync of the cell destroys, counted",
+        "description": "what a re-sync of the registry destroys, counted",
         "required": ["findings", "findings_by", "suppressed", "oldest_first_observed", "images", "images_not_rescanned", "not_rescanned", "windows", "helps", "repositories", "only_scan_type", "suppression_rules", "rescan_cost"],
         "properties": {
             "findings": {"type": "integer", "minimum": 0}, "images": {"type": "integer", "minimum": 0},
@@ -42,9 +42,9 @@ pub fn plan_schema() -> Value {
         "type": "object",
         "required": ["id", "kind", "account_id", "region", "repositories", "needs_first", "stale_since", "toggled_from", "repository_policies", "not_let_in", "losses", "losses_counted_at", "calls", "preconditions", "gentler_first", "before", "before_sha256", "registry_policy_sha256", "way_back"],
         "properties": {
-            "id": text, "kind": {"const": "resync_cell"}, "account_id": account,
+            "id": text, "kind": {"const": "resync_registry"}, "account_id": account,
             "account_name": {"type": ["string", "null"]}, "region": text, "repositories": texts, "diagnosis": {"const": "stale"}, "needs_first": texts,
-            "stale_since": text, "toggled_from": account, "losses": cell_losses, "losses_counted_at": text,
+            "stale_since": text, "toggled_from": account, "losses": registry_losses, "losses_counted_at": text,
             "calls": {"type": "array", "items": {"type": "object", "required": ["api", "as_account", "region"]}},
             "preconditions": {"type": "object"},
             "gentler_first": {"type": "array", "items": {"type": "object", "required": ["what", "known"]}},
@@ -84,7 +84,7 @@ pub fn plan_schema() -> Value {
             "refused": {"type": "array", "items": {
                 "type": "object",
                 "required": ["what", "account_id", "region", "repositories", "diagnosis", "code", "why"],
-                "properties": {"what": {"enum": ["repair", "resync"]}, "repositories": texts, "code": text, "why": text, "losses": {"oneOf": [cell_losses, {"type": "null"}]}},
+                "properties": {"what": {"enum": ["repair", "resync"]}, "repositories": texts, "code": text, "why": text, "losses": {"oneOf": [registry_losses, {"type": "null"}]}},
             }},
             "undecided": {"type": "array", "items": {
                 "type": "object",

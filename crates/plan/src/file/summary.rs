@@ -64,7 +64,7 @@ fn summary(value: &Value, plan_sha256: &str) -> Option<PlanSummary> {
     let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
     let mut rows = Vec::new();
     for step in value.get("steps")?.as_array()? {
-        let resync = text(step, "kind")? == "resync_cell";
+        let resync = text(step, "kind")? == "resync_registry";
         let names = if resync { texts(step, "repositories")? } else { vec![text(step, "repository")?] };
         let lost = resync.then(|| step.get("losses")).flatten();
         rows.push(row(step, if resync { "re-sync" } else { "repair" }, names, "planned", String::new(), lost)?);

@@ -1,11 +1,11 @@
-//! What `apply` does to a cell, as aws CLI commands for a person: to be read, and to be pasted as they are. Each looks first
+//! What `apply` does to a registry, as aws CLI commands for a person: to be read, and to be pasted as they are. Each looks first
 //! whose credentials it has: a scanning configuration put with those of another account would be that account's.
 
 use scangap_model::{AccountId, RegionName, ScanRule};
 use serde_json::{Value, json};
 
-/// A cell, and how its registry scans.
-pub(crate) struct CellCommands<'a> {
+/// A registry, and how it scans.
+pub(crate) struct RegistryCommands<'a> {
     pub(crate) account: AccountId,
     pub(crate) region: &'a RegionName,
     /// Who disables and enables.
@@ -14,7 +14,7 @@ pub(crate) struct CellCommands<'a> {
     pub(crate) rules: &'a [ScanRule],
 }
 
-impl CellCommands<'_> {
+impl RegistryCommands<'_> {
     /// Once: the CLI would ask again where an answer is lost, and the refusal of a second call says nothing of the first.
     pub(crate) fn disable(&self) -> String {
         format!("{} && AWS_MAX_ATTEMPTS=1 {}", self.as_who_toggles(), self.toggle("disable"))
@@ -24,7 +24,7 @@ impl CellCommands<'_> {
         format!("{} && {}", self.as_who_toggles(), self.toggle("enable"))
     }
 
-    /// Asks first, then looks: an ENABLED may be what was before, and an enable that comes while the cell is still being turned
+    /// Asks first, then looks: an ENABLED may be what was before, and an enable that comes while the registry is still being turned
     /// off is refused.
     pub(crate) fn enable_until_it_is_on(&self) -> String {
         format!(

@@ -98,9 +98,9 @@ The policy lets Inspector in, and coverage still says ACCESS_DENIED. What may he
 
 1. Wait. Nothing that AWS publishes promises that the status refreshes, and nothing says that it does not.
 2. Push a new digest to the repository. It starts a scan, where one that is there already does not; that it refreshes the status is likely, and not documented.
-3. Take the repository out of the registry's scan filters and put it back: only where its filters select it alone, as each cell
+3. Take the repository out of the registry's scan filters and put it back: only where its filters select it alone, as each registry
    below says. Not documented either, nor what becomes of its findings.
-4. Turn ECR scanning off and on for the account in the region, never for a cell under \"Not planned\". **This deletes every ECR
+4. Turn ECR scanning off and on for the account in the region, never for a registry under \"Not planned\". **This deletes every ECR
    finding there, suppressed ones and their dates too, and images that were pushed longer ago than Inspector's window lose
    coverage until they are pushed again.** scangap plans it only where what is lost was counted (`plan --collect`).
 

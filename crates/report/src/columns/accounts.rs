@@ -44,10 +44,10 @@ pub(crate) const ACCOUNTS: &[Column<Accounts>] = &[
         |row| observed(&row.is_inspector_admin, |yes| Value::yes_no(*yes))),
     column("regions_source", "Regions from", Type::Text, 18, "what told which regions are enabled", "account:ListRegions",
         |row| where_it_was_looked(&row.account.regions_source, matches!(row.reading, Reading::Skipped), |source| Value::text(source.word()))),
-    column("cells_read", "Regions read", Type::Integer, 12, "how many regions of the account were read", "scangap",
+    column("registries_read", "Regions read", Type::Integer, 12, "how many regions of the account were read", "scangap",
         |row| match row.reading {
             Reading::Skipped => Value::text(NOT_NEEDED),
-            Reading::Read | Reading::Partly { .. } | Reading::Unreadable | Reading::NotReached => Value::Integer(row.cells_read),
+            Reading::Read | Reading::Partly { .. } | Reading::Unreadable | Reading::NotReached => Value::Integer(row.registries_read),
         }),
     column("repositories", "Repositories", Type::Integer, 12, "how many repositories the account has; unknown where a list of them was not read to its end", "ecr:DescribeRepositories",
         |row| match row.reading {

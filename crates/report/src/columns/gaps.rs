@@ -19,7 +19,7 @@ pub(crate) const GAPS: &[Column<Gaps>] = &[
     column("region", "Region", Type::Text, 15, "the region; empty for global APIs", "scangap",
         |row| row.gap.region.as_ref().map_or(Value::Empty, text_of)),
     column("api", "API", Type::Text, 44, "the operation that was called", "scangap", |row| text_of(&row.gap.api)),
-    column("resource", "Resource", Type::Text, 36, "the repository, role or other resource asked about; empty for the whole cell", "scangap",
+    column("resource", "Resource", Type::Text, 36, "the repository, role or other resource asked about; empty for the whole registry", "scangap",
         |row| if row.gap.resource.is_empty() { Value::Empty } else { Value::text(row.gap.resource.clone()) }),
     column("kind", "Kind", Type::Text, 18, "the class of the failure: access_denied, throttled, timeout, malformed_answer and others", "scangap",
         |row| Value::text(row.gap.kind.word())),

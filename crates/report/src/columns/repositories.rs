@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use scangap_assess::{Coverage, ImageCoverage, ImagesCovered, LikelyCause};
-use scangap_model::{Asked, CellFacts, CellOutcome, Diagnosis, NOT_STATED, Observed, sanitize};
+use scangap_model::{Asked, Diagnosis, NOT_STATED, Observed, RegistryFacts, RegistryOutcome, sanitize};
 
 use super::{Column, Kind, Type, column};
 use crate::input::RepositoryRow;
@@ -38,9 +38,9 @@ pub(crate) const REPOSITORIES: &[Column<Repositories>] = &[
     column("depends_on", "Depends on", Type::List, 28, "the context keys that a `depends` hangs on, as a JSON array", "scangap",
         |row| Value::list(&row.assessment.policy.depends_on)),
     column("inspector_ecr_status", "Inspector ECR status", Type::Text, 20, "whether ECR scanning is enabled for the account in the region", "inspector2:BatchGetAccountStatus",
-        |row| of_cell(row, |cell| &cell.inspector_ecr_status, plain)),
+        |row| of_registry(row, |registry| &registry.inspector_ecr_status, plain)),
     column("registry_scan_type", "Registry scan type", Type::Text, 18, "BASIC or ENHANCED", "ecr:GetRegistryScanningConfiguration",
-        |row| of_cell(row, |cell| &cell.registry_scan_type, plain)),
+        |row| of_registry(row, |registry| &registry.registry_scan_type, plain)),
     column("scan_frequency", "Scan frequency", Type::Text, 18, "how often the repository is scanned: CONTINUOUS_SCAN, SCAN_ON_PUSH, MANUAL", "ecr:BatchGetRepositoryScanningConfiguration",
         |row| observed(&row.repository.scan_frequency, plain)),
     column("coverage_status", "Coverage", Type::Text, 12, "Inspector's coverage status; `none` where Inspector has no row", "inspector2:ListCoverage",
@@ -63,7 +63,7 @@ pub(crate) const REPOSITORIES: &[Column<Repositories>] = &[
     column("policy_sha256", "Policy SHA-256", Type::Text, 20, "SHA-256 of the repository policy's text as AWS returned it; the text is in the snapshot", "ecr:GetRepositoryPolicy",
         |row| observed(&row.repository.policy, id)),
     column("registry_policy_sha256", "Registry policy SHA-256", Type::Text, 20, "SHA-256 of the registry policy's text", "ecr:GetRegistryPolicy",
-        |row| of_cell(row, |cell| &cell.registry_policy, id)),
+        |row| of_registry(row, |registry| &registry.registry_policy, id)),
     column("next_step", "Next step", Type::Text, 44, "what to do about it", "scangap", |row| Value::text(next_step(row))),
     column("repository_arn", "Repository ARN", Type::Text, 60, "the repository's ARN: the stable id of this row", "ecr:DescribeRepositories",
         |row| plain(&row.repository.arn)),
@@ -111,12 +111,12 @@ fn of_images<'r>(row: &'r RepositoryRow<'_>, show: impl FnOnce(&'r ImagesCovered
 }
 
 /// A fact of the registry that the repository is in.
-fn of_cell<'r, T: 'r>(
+fn of_registry<'r, T: 'r>(
     row: &'r RepositoryRow<'_>,
-    fact: impl FnOnce(&'r CellFacts) -> &'r Asked<T>,
+    fact: impl FnOnce(&'r RegistryFacts) -> &'r Asked<T>,
     show: impl FnOnce(&'r T) -> Value<'r>,
 ) -> Value<'r> {
-    match row.cell.map(fact) {
+    match row.registry.map(fact) {
         None => Value::text(UNKNOWN),
         Some(Asked::NotNeeded) => Value::text(not_asked(row)),
         Some(fact) => asked(fact, show),
@@ -127,11 +127,11 @@ fn of_cell<'r, T: 'r>(
 /// learnt says nothing.
 fn nothing_hung_on_images(row: &RepositoryRow<'_>) -> bool {
     let other_than = |fact: &Asked<String>, word: &str| fact.known().is_some_and(|known| known != word);
-    row.cell.is_some_and(|cell| {
-        cell.outcome == CellOutcome::Read
-            && (other_than(&cell.inspector_ecr_status, "ENABLED")
-                || cell.inspector_ecr_status == Asked::Answered(Observed::Absent)
-                || other_than(&cell.registry_scan_type, "ENHANCED")
+    row.registry.is_some_and(|registry| {
+        registry.outcome == RegistryOutcome::Read
+            && (other_than(&registry.inspector_ecr_status, "ENABLED")
+                || registry.inspector_ecr_status == Asked::Answered(Observed::Absent)
+                || other_than(&registry.registry_scan_type, "ENHANCED")
                 || row.repository.scan_frequency.known().is_some_and(|word| word == "MANUAL")
                 || told_by_coverage(row))
     })
@@ -145,7 +145,7 @@ fn told_by_coverage(row: &RepositoryRow<'_>) -> bool {
 
 /// The word for coverage that was not asked for: nothing hung on it, or nobody got that far.
 fn not_asked(row: &RepositoryRow<'_>) -> &'static str {
-    let read = row.cell.is_some_and(|cell| cell.outcome == CellOutcome::Read);
+    let read = row.registry.is_some_and(|registry| registry.outcome == RegistryOutcome::Read);
     if read { NOT_NEEDED } else { UNKNOWN }
 }
 
@@ -161,7 +161,8 @@ fn absent_coverage<'r>(row: &RepositoryRow<'_>) -> Value<'r> {
 pub(crate) fn next_step(row: &RepositoryRow<'_>) -> Cow<'static, str> {
     let own = own_step(row);
     let account = row.account.map(|account| &account.inspector_role);
-    let scanning = row.cell.and_then(|cell| cell.inspector_ecr_status.known()).is_some_and(|word| word == "ENABLED");
+    let scanning =
+        row.registry.and_then(|registry| registry.inspector_ecr_status.known()).is_some_and(|word| word == "ENABLED");
     if account == Some(&Asked::Answered(Observed::Absent)) && scanning {
         return Cow::Owned(format!(
             "{own}; and ECR scanning is on while the account has no service-linked role of Inspector's, which nothing can be scanned without: aws iam create-service-linked-role --aws-service-name inspector2.amazonaws.com"
@@ -180,7 +181,7 @@ fn own_step(row: &RepositoryRow<'_>) -> Cow<'static, str> {
             "the repository's policy is stored, and is no policy: read its text in policies.csv, and set one that is, or delete it",
         ),
         (Diagnosis::Unreadable, None) => {
-            let gap = row.repository.gaps().next().or_else(|| row.cell.and_then(|cell| cell.gaps().next()));
+            let gap = row.repository.gaps().next().or_else(|| row.registry.and_then(|registry| registry.gaps().next()));
             gap.map_or(Cow::Borrowed(general), |gap| Cow::Owned(format!("{} ({})", gap.hint(), gap.api)))
         }
         (Diagnosis::Blocked | Diagnosis::AtRisk, _) if row.assessment.policy.registry_is_responsible => {
@@ -207,7 +208,7 @@ fn undecided(row: &RepositoryRow<'_>) -> Option<Cow<'static, str>> {
     } else if hangs_on("aws:resourcetag/") || hangs_on("ecr:resourcetag/") {
         row.repository.tags.gap()
     } else if hangs_on("registry_policy_scope") {
-        row.cell.and_then(|cell| cell.registry_policy_scope.gap())
+        row.registry.and_then(|registry| registry.registry_policy_scope.gap())
     } else {
         None
     };
@@ -217,7 +218,7 @@ fn undecided(row: &RepositoryRow<'_>) -> Option<Cow<'static, str>> {
 /// Whether others like it will come: where scanning is not turned on for accounts that join, enabling one mends one.
 fn off(row: &RepositoryRow<'_>) -> Cow<'static, str> {
     let general = Diagnosis::InspectorOff.info().next_step;
-    match row.cell.and_then(|cell| cell.auto_enable.known()) {
+    match row.registry.and_then(|registry| registry.auto_enable.known()) {
         Some(false) => Cow::Owned(format!(
             "{general}; auto-enable of ECR scanning is off in this region, so accounts that join will be like this one"
         )),
@@ -231,7 +232,7 @@ fn off(row: &RepositoryRow<'_>) -> Cow<'static, str> {
 /// AWS: a longer duration does not bring an image back that fell out of it.
 fn expired(row: &RepositoryRow<'_>) -> Cow<'static, str> {
     let help = "pull an image that is still needed, or push a new digest";
-    let Some(durations) = row.cell.and_then(|cell| cell.rescan_durations.known()) else {
+    let Some(durations) = row.registry.and_then(|registry| registry.rescan_durations.known()) else {
         return Cow::Borrowed(
             "pull an image that is still needed, or push a new digest; a longer re-scan duration helps later images only",
         );

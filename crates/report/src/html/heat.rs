@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use scangap_model::{AccountId, CellFacts, CellOutcome, Diagnosis, RegionName, Tone, sanitize};
+use scangap_model::{AccountId, Diagnosis, RegionName, RegistryFacts, RegistryOutcome, Tone, sanitize};
 
 use super::tone;
 use crate::input::Input;
@@ -10,7 +10,7 @@ use crate::listing;
 use crate::matrix::{Matrix, matrix};
 use crate::terminal::{count, thousands};
 
-/// Accounts that the map shows; the rest are in cells.csv, and the page says so.
+/// Accounts that the map shows; the rest are in registries.csv, and the page says so.
 const ACCOUNTS_MAX: usize = 1_000;
 
 pub(super) struct HeatRow {
@@ -41,7 +41,7 @@ pub(super) fn heat(input: &Input<'_>) -> Heat {
         String::new()
     } else {
         format!(
-            "{} accounts are shown, worst first; the rest of {} are in cells.csv.",
+            "{} accounts are shown, worst first; the rest of {} are in registries.csv.",
             thousands(accounts.len()),
             thousands(accounts.len() + left_out)
         )
@@ -53,7 +53,7 @@ pub(super) fn heat(input: &Input<'_>) -> Heat {
             .iter()
             .map(|region| {
                 let key = (account.id, (*region).clone());
-                field(region, input.assessment.by_cell.get(&key), input.facts.cells.get(&key))
+                field(region, input.assessment.by_registry.get(&key), input.facts.registries.get(&key))
             })
             .collect(),
         others: others(input, account.id, &regions),
@@ -62,12 +62,16 @@ pub(super) fn heat(input: &Input<'_>) -> Heat {
     Heat { regions: regions.iter().map(ToString::to_string).collect(), rows, note }
 }
 
-fn field(region: &RegionName, diagnoses: Option<&BTreeMap<Diagnosis, usize>>, cell: Option<&CellFacts>) -> HeatField {
-    if let Some(diagnoses) = diagnoses.filter(|_| !listing::is_listed(cell)) {
+fn field(
+    region: &RegionName,
+    diagnoses: Option<&BTreeMap<Diagnosis, usize>>,
+    registry: Option<&RegistryFacts>,
+) -> HeatField {
+    if let Some(diagnoses) = diagnoses.filter(|_| !listing::is_listed(registry)) {
         return HeatField {
             tone: tone(Tone::Question),
-            word: listing::why(cell).to_owned(),
-            detail: listing::shown(cell, diagnoses.values().sum()),
+            word: listing::why(registry).to_owned(),
+            detail: listing::shown(registry, diagnoses.values().sum()),
             region: Some(region.to_string()),
         };
     }
@@ -81,26 +85,26 @@ fn field(region: &RegionName, diagnoses: Option<&BTreeMap<Diagnosis, usize>>, ce
             region: Some(region.to_string()),
         };
     }
-    let (tone, word) = cell.map_or(("question", "not known"), |cell| quiet(&cell.outcome));
+    let (tone, word) = registry.map_or(("question", "not known"), |registry| quiet(&registry.outcome));
     HeatField { tone, word: word.to_owned(), detail: String::new(), region: None }
 }
 
-/// What a cell without a repository says.
-fn quiet(outcome: &CellOutcome) -> (&'static str, &'static str) {
+/// What a registry without a repository says.
+fn quiet(outcome: &RegistryOutcome) -> (&'static str, &'static str) {
     match outcome {
-        CellOutcome::Read => ("", "no repository"),
-        CellOutcome::NotEnabled => ("", "not enabled"),
-        CellOutcome::Skipped { .. } => ("", "skipped"),
-        CellOutcome::Unreadable(_) => ("question", "not readable"),
-        CellOutcome::NotReached => ("question", "not reached"),
+        RegistryOutcome::Read => ("", "no repository"),
+        RegistryOutcome::NotEnabled => ("", "not enabled"),
+        RegistryOutcome::Skipped { .. } => ("", "skipped"),
+        RegistryOutcome::Unreadable(_) => ("question", "not readable"),
+        RegistryOutcome::NotReached => ("question", "not reached"),
     }
 }
 
 fn others(input: &Input<'_>, account: AccountId, shown: &[&RegionName]) -> HeatField {
     let mut words: BTreeMap<(&'static str, &'static str), usize> = BTreeMap::new();
-    for cell in input.cells_of(account) {
-        if shown.binary_search(&&cell.region).is_err() {
-            *words.entry(quiet(&cell.outcome)).or_default() += 1;
+    for registry in input.registries_of(account) {
+        if shown.binary_search(&&registry.region).is_err() {
+            *words.entry(quiet(&registry.outcome)).or_default() += 1;
         }
     }
     let open = words.keys().any(|(tone, _)| !tone.is_empty());

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
-use crate::columns::{ACCOUNTS, CELLS, CHANGES, Column, GAPS, IMAGES, Kind, POLICIES, REPOSITORIES, TableName};
+use crate::columns::{ACCOUNTS, CHANGES, Column, GAPS, IMAGES, Kind, POLICIES, REGISTRIES, REPOSITORIES, TableName};
 use crate::input::{Input, Material};
 use crate::parallel::write_in_order;
 use crate::value::{Value, utc};
@@ -28,7 +28,7 @@ pub(crate) fn write(material: &Material<'_>, out: &mut dyn Write) -> io::Result<
                 out.write_all(if input.assessment.repositories.is_empty() { b"" } else { b"\n  " })?;
             }
             TableName::Policies => rows(POLICIES, material.policies().map(Ok), out)?,
-            TableName::Cells => rows(CELLS, input.cells().map(Ok), out)?,
+            TableName::Registries => rows(REGISTRIES, input.registries().map(Ok), out)?,
             TableName::Accounts => rows(ACCOUNTS, input.accounts().map(Ok), out)?,
             TableName::Gaps => rows(GAPS, input.gaps().map(Ok), out)?,
             TableName::Images => rows(IMAGES, input.image_rows(), out)?,

@@ -7,7 +7,7 @@ use crate::columns::{Table, TableName, Type, tables};
 pub fn audit_schema() -> Value {
     let mut properties = Map::new();
     for (name, schema) in [
-        ("schema_version", json!({"const": 1})),
+        ("schema_version", json!({"const": super::AUDIT_SCHEMA_VERSION})),
         (
             "simulated",
             json!({"type": "boolean", "description": "whether any answer came from a host that is not AWS's"}),

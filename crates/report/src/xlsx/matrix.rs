@@ -6,7 +6,7 @@ use rust_xlsxwriter::{
 };
 use std::collections::BTreeMap;
 
-use scangap_model::{AccountId, CellOutcome, Diagnosis, RegionName, Tone};
+use scangap_model::{AccountId, Diagnosis, RegionName, RegistryOutcome, Tone};
 
 use super::style::{cell_text, column_title, print_setup, tint};
 use crate::input::{Input, Material};
@@ -29,11 +29,11 @@ pub(super) fn write(workbook: &mut Workbook, material: &Material<'_>) -> Result<
     let regions: Vec<_> = regions.into_iter().take(REGIONS_MAX).collect();
     let left_out = match left_out {
         0 => String::new(),
-        number => format!(" {number} accounts with less to do are left out: cells.csv has all."),
+        number => format!(" {number} accounts with less to do are left out: registries.csv has all."),
     };
     let cut = match n_regions.saturating_sub(REGIONS_MAX) {
         0 => String::new(),
-        number => format!(" {number} regions more have no column of their own: cells.csv has all."),
+        number => format!(" {number} regions more have no column of their own: registries.csv has all."),
     };
     worksheet.write_string(0, 0, format!("{WHAT}{left_out}{cut}"))?;
     for (title, index) in ["Account", "Account name"].into_iter().zip(0u16..) {
@@ -57,8 +57,8 @@ pub(super) fn write(workbook: &mut Workbook, material: &Material<'_>) -> Result<
         worksheet.write_string(at, 1, cell_text(name))?;
         for (region, index) in regions.iter().zip(2u16..) {
             let key = (account.id, (*region).clone());
-            let facts = input.facts.cells.get(&key);
-            match input.assessment.by_cell.get(&key) {
+            let facts = input.facts.registries.get(&key);
+            match input.assessment.by_registry.get(&key) {
                 Some(counts) if !listing::is_listed(facts) => {
                     worksheet.write_string(at, index, listing::in_words(facts, counts.values().sum()))?
                 }
@@ -66,7 +66,9 @@ pub(super) fn write(workbook: &mut Workbook, material: &Material<'_>) -> Result<
                     Share::Of(share) => worksheet.write_number_with_format(at, index, share, &percent)?,
                     Share::Word(word) => worksheet.write_string(at, index, word)?,
                 },
-                None => worksheet.write_string(at, index, facts.map_or("not known", |cell| quiet(&cell.outcome)))?,
+                None => {
+                    worksheet.write_string(at, index, facts.map_or("not known", |registry| quiet(&registry.outcome)))?
+                }
             };
         }
         worksheet.write_string(at, others, elsewhere(input, account.id, &regions))?;
@@ -95,14 +97,14 @@ pub(super) fn write(workbook: &mut Workbook, material: &Material<'_>) -> Result<
     Ok(())
 }
 
-/// What a cell without a repository says.
-fn quiet(outcome: &CellOutcome) -> &'static str {
+/// What a registry without a repository says.
+fn quiet(outcome: &RegistryOutcome) -> &'static str {
     match outcome {
-        CellOutcome::Read => "no repository",
-        CellOutcome::NotEnabled => "not enabled",
-        CellOutcome::Skipped { .. } => "skipped",
-        CellOutcome::Unreadable(_) => "not readable",
-        CellOutcome::NotReached => "not reached",
+        RegistryOutcome::Read => "no repository",
+        RegistryOutcome::NotEnabled => "not enabled",
+        RegistryOutcome::Skipped { .. } => "skipped",
+        RegistryOutcome::Unreadable(_) => "not readable",
+        RegistryOutcome::NotReached => "not reached",
     }
 }
 
@@ -127,8 +129,8 @@ fn share(counts: &BTreeMap<Diagnosis, usize>) -> Share {
 /// The regions without a column, by what is known of them.
 fn elsewhere(input: &Input<'_>, account: AccountId, shown: &[&RegionName]) -> String {
     let mut words: BTreeMap<&'static str, usize> = BTreeMap::new();
-    for cell in input.cells_of(account).filter(|cell| shown.binary_search(&&cell.region).is_err()) {
-        *words.entry(quiet(&cell.outcome)).or_default() += 1;
+    for registry in input.registries_of(account).filter(|registry| shown.binary_search(&&registry.region).is_err()) {
+        *words.entry(quiet(&registry.outcome)).or_default() += 1;
     }
     words.iter().map(|(word, number)| format!("{number} {word}")).collect::<Vec<_>>().join(", ")
 }

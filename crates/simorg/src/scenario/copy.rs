@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use scangap_model::{
-    AccountFacts, AccountId, AccountOutcome, Asked, AuditFacts, CellFacts, CellOutcome, CoverageRow, CoverageSource,
-    CoveredImage, Observed, PolicyHash, RecordError, RegionName, Repositories, RepositoryRecord, RescanDurations,
-    ResyncFacts, ServiceLinkedRole,
+    AccountFacts, AccountId, AccountOutcome, Asked, AuditFacts, CoverageRow, CoverageSource, CoveredImage, Observed,
+    PolicyHash, RecordError, RegionName, RegistryFacts, RegistryOutcome, Repositories, RepositoryRecord,
+    RescanDurations, ResyncFacts, ServiceLinkedRole,
 };
 
 use super::file::{
-    AccountSpec, CellSpec, CoverageSpec, DelaySpec, ImageSpec, LatencySpec, OrganizationSpec, OuSpec, PolicySpec,
+    AccountSpec, CoverageSpec, DelaySpec, ImageSpec, LatencySpec, OrganizationSpec, OuSpec, PolicySpec, RegistrySpec,
     RepositorySpec, RoleSpec, RuleSpec, Scenario, TemplateSpec,
 };
 use crate::truth::Standing;
@@ -23,7 +23,7 @@ const COPIES_MAX: u64 = 100;
 const ROLE: &str = "scangap-rehearsal";
 
 impl Scenario {
-    /// The organization of a snapshot. `resyncs`: what was counted for some of its cells.
+    /// The organization of a snapshot. `resyncs`: what was counted for some of its registries.
     pub fn of_snapshot(
         facts: &AuditFacts,
         repositories: &dyn Repositories,
@@ -31,18 +31,18 @@ impl Scenario {
         as_of: Timestamp,
     ) -> Result<Self, RecordError> {
         let mut copy = Copy::new(facts, resyncs);
-        let mut cells: BTreeMap<(AccountId, RegionName), Vec<RepositorySpec>> = BTreeMap::new();
+        let mut registries: BTreeMap<(AccountId, RegionName), Vec<RepositorySpec>> = BTreeMap::new();
         for record in repositories.records(0..repositories.count()?) {
             let record = record?;
             let key = (record.facts.account, record.facts.region.clone());
             let spec = copy.repository(&record);
-            cells.entry(key).or_default().push(spec);
+            registries.entry(key).or_default().push(spec);
         }
         let management = facts.organization.management_account.known().copied();
         let management = management.unwrap_or(facts.organization.caller_account);
         let administrator = facts.organization.inspector_admin.known().copied();
         let mut accounts: Vec<AccountSpec> =
-            facts.accounts.values().map(|account| copy.account(account, &mut cells)).collect();
+            facts.accounts.values().map(|account| copy.account(account, &mut registries)).collect();
         // Whoever is out of scope and still has a part in it.
         for id in [Some(management), administrator].into_iter().flatten() {
             if !facts.accounts.contains_key(&id) {
@@ -96,13 +96,13 @@ fn inspector_role(fact: &Asked<ServiceLinkedRole>) -> RoleSpec {
 }
 
 fn no_auto_enable(facts: &AuditFacts) -> Vec<String> {
-    let off = facts.cells.values().filter(|cell| cell.auto_enable.known() == Some(&false));
-    let regions: BTreeSet<String> = off.map(|cell| cell.region.to_string()).collect();
+    let off = facts.registries.values().filter(|registry| registry.auto_enable.known() == Some(&false));
+    let regions: BTreeSet<String> = off.map(|registry| registry.region.to_string()).collect();
     regions.into_iter().collect()
 }
 
 fn out_of_scope(id: AccountId, facts: &AuditFacts) -> AccountSpec {
-    let regions: BTreeSet<String> = facts.cells.keys().map(|(_, region)| region.to_string()).collect();
+    let regions: BTreeSet<String> = facts.registries.keys().map(|(_, region)| region.to_string()).collect();
     AccountSpec {
         id: id.to_string(),
         name: "out of scope".to_owned(),
@@ -114,7 +114,7 @@ fn out_of_scope(id: AccountId, facts: &AuditFacts) -> AccountSpec {
         inspector_member: false,
         inspector_policy: false,
         inspector_role: RoleSpec::default(),
-        cells: Vec::new(),
+        registries: Vec::new(),
     }
 }
 
@@ -143,9 +143,9 @@ fn units(facts: &AuditFacts) -> (String, Vec<OuSpec>) {
 struct Copy<'a> {
     facts: &'a AuditFacts,
     resyncs: BTreeMap<(AccountId, RegionName), &'a ResyncFacts>,
-    /// Counted images by cell and repository.
+    /// Counted images by registry and repository.
     images: BTreeMap<(AccountId, RegionName, &'a str), Vec<&'a CoveredImage>>,
-    /// Findings by cell and repository: active, suppressed, and others.
+    /// Findings by registry and repository: active, suppressed, and others.
     findings: BTreeMap<(AccountId, RegionName, &'a str), [u64; 3]>,
     /// Stand-ins for policies that were not read.
     policies: Vec<PolicySpec>,
@@ -160,12 +160,12 @@ impl<'a> Copy<'a> {
             findings: BTreeMap::new(),
             policies: Vec::new(),
         };
-        for cell in resyncs {
-            let key = (cell.account, cell.region.clone());
-            for image in cell.images.known().into_iter().flatten() {
+        for registry in resyncs {
+            let key = (registry.account, registry.region.clone());
+            for image in registry.images.known().into_iter().flatten() {
                 copy.images.entry((key.0, key.1.clone(), image.repository.as_str())).or_default().push(image);
             }
-            for one in cell.findings.known().into_iter().flatten() {
+            for one in registry.findings.known().into_iter().flatten() {
                 let counts = copy.findings.entry((key.0, key.1.clone(), one.repository.as_str())).or_default();
                 let [active, suppressed, others] = counts;
                 let of = match one.status.as_str() {
@@ -175,7 +175,7 @@ impl<'a> Copy<'a> {
                 };
                 *of += one.count;
             }
-            copy.resyncs.insert(key, cell);
+            copy.resyncs.insert(key, registry);
         }
         copy
     }
@@ -188,10 +188,10 @@ impl<'a> Copy<'a> {
         self.resyncs.get(&(account, region.clone())).copied()
     }
 
-    /// The cells of an account: they stand together.
-    fn cells(&self, account: AccountId) -> impl Iterator<Item = &'a CellFacts> {
-        let from = self.facts.cells.range(first_of(account)..);
-        from.take_while(move |((of, _), _)| *of == account).map(|(_, cell)| cell)
+    /// The registries of an account: they stand together.
+    fn registries(&self, account: AccountId) -> impl Iterator<Item = &'a RegistryFacts> {
+        let from = self.facts.registries.range(first_of(account)..);
+        from.take_while(move |((of, _), _)| *of == account).map(|(_, registry)| registry)
     }
 
     fn account(
@@ -200,20 +200,22 @@ impl<'a> Copy<'a> {
         repositories: &mut BTreeMap<(AccountId, RegionName), Vec<RepositorySpec>>,
     ) -> AccountSpec {
         let readable = matches!(account.outcome, AccountOutcome::Read { .. });
-        let own = || self.cells(account.id);
-        let enabled = own().filter(|cell| matches!(cell.outcome, CellOutcome::Read | CellOutcome::Unreadable(_)));
+        let own = || self.registries(account.id);
+        let enabled =
+            own().filter(|registry| matches!(registry.outcome, RegistryOutcome::Read | RegistryOutcome::Unreadable(_)));
         let asked_itself =
-            own().any(|cell| cell.coverage.known().is_some_and(|source| *source == CoverageSource::Account));
-        let governed = own().any(|cell| {
-            self.resync(cell.account, &cell.region).is_some_and(|facts| facts.organization_policy.known().is_some())
+            own().any(|registry| registry.coverage.known().is_some_and(|source| *source == CoverageSource::Account));
+        let governed = own().any(|registry| {
+            self.resync(registry.account, &registry.region)
+                .is_some_and(|facts| facts.organization_policy.known().is_some())
         });
-        let enabled: Vec<String> = enabled.map(|cell| cell.region.to_string()).collect();
-        let cells: Vec<CellSpec> = own()
-            .filter_map(|cell| {
-                // A cell that could not be read has what the administrator saw of it, and cannot be read here either.
-                let found = repositories.remove(&(cell.account, cell.region.clone()));
-                let read = matches!(cell.outcome, CellOutcome::Read);
-                (read || found.is_some()).then(|| self.cell(cell, found.unwrap_or_default()))
+        let enabled: Vec<String> = enabled.map(|registry| registry.region.to_string()).collect();
+        let registries: Vec<RegistrySpec> = own()
+            .filter_map(|registry| {
+                // A registry that could not be read has what the administrator saw of it, and cannot be read here either.
+                let found = repositories.remove(&(registry.account, registry.region.clone()));
+                let read = matches!(registry.outcome, RegistryOutcome::Read);
+                (read || found.is_some()).then(|| self.registry(registry, found.unwrap_or_default()))
             })
             .collect();
         let path = account.organization_path.known().cloned().unwrap_or_default();
@@ -224,7 +226,7 @@ impl<'a> Copy<'a> {
             state: account.state.known().cloned().unwrap_or_else(|| "ACTIVE".to_owned()),
             roles: Some(if readable { vec![ROLE.to_owned()] } else { Vec::new() }),
             external_id: None,
-            cells,
+            registries,
             opt_in_regions: enabled,
             inspector_member: !asked_itself,
             inspector_policy: governed,
@@ -232,38 +234,38 @@ impl<'a> Copy<'a> {
         }
     }
 
-    fn cell(&self, cell: &CellFacts, mut repositories: Vec<RepositorySpec>) -> CellSpec {
-        self.hold_the_rest(cell, &mut repositories);
-        let resync = self.resync(cell.account, &cell.region);
-        let seen = !matches!(cell.outcome, CellOutcome::Read) && !repositories.is_empty();
-        let status = cell.inspector_ecr_status.known().cloned();
+    fn registry(&self, registry: &RegistryFacts, mut repositories: Vec<RepositorySpec>) -> RegistrySpec {
+        self.hold_the_rest(registry, &mut repositories);
+        let resync = self.resync(registry.account, &registry.region);
+        let seen = !matches!(registry.outcome, RegistryOutcome::Read) && !repositories.is_empty();
+        let status = registry.inspector_ecr_status.known().cloned();
         let ecr = status.unwrap_or_else(|| if seen { "ENABLED" } else { "DISABLED" }.to_owned());
         let others = match resync.and_then(ResyncFacts::only_scan_type) {
             Some(only) => !only,
             // With ECR off, Inspector is on through something else; with ECR on, nobody asked.
-            None => ecr == "ENABLED" || cell.inspector_status.known().is_some_and(|status| status == "ENABLED"),
+            None => ecr == "ENABLED" || registry.inspector_status.known().is_some_and(|status| status == "ENABLED"),
         };
-        let rules = cell.scan_rules.known().cloned().unwrap_or_default();
+        let rules = registry.scan_rules.known().cloned().unwrap_or_default();
         // A plan's own answer is the later one.
         let counted = resync.and_then(|facts| facts.rescan_durations.known());
-        let durations = counted.or(cell.rescan_durations.known()).cloned().unwrap_or_else(|| RescanDurations {
+        let durations = counted.or(registry.rescan_durations.known()).cloned().unwrap_or_else(|| RescanDurations {
             push: "DAYS_14".to_owned(),
             pull: "DAYS_14".to_owned(),
             pull_mode: "LAST_IN_USE_AT".to_owned(),
         });
-        let templates = cell.templates.known().cloned().unwrap_or_default();
-        CellSpec {
-            region: cell.region.to_string(),
+        let templates = registry.templates.known().cloned().unwrap_or_default();
+        RegistrySpec {
+            region: registry.region.to_string(),
             ecr_scanning: ecr,
             ec2_scanning: others,
-            scan_type: cell.registry_scan_type.known().cloned().unwrap_or_else(|| "BASIC".to_owned()),
+            scan_type: registry.registry_scan_type.known().cloned().unwrap_or_else(|| "BASIC".to_owned()),
             rules: rules
                 .into_iter()
                 .map(|rule| RuleSpec { frequency: rule.frequency, filters: rule.filters })
                 .collect(),
             registry_policy: None,
-            registry_policy_text: self.text(cell.registry_policy.known()),
-            registry_policy_scope: cell.registry_policy_scope.known().cloned().unwrap_or_else(|| "V2".to_owned()),
+            registry_policy_text: self.text(registry.registry_policy.known()),
+            registry_policy_scope: registry.registry_policy_scope.known().cloned().unwrap_or_else(|| "V2".to_owned()),
             templates: templates
                 .into_iter()
                 .map(|template| TemplateSpec {
@@ -319,7 +321,7 @@ impl<'a> Copy<'a> {
         name
     }
 
-    /// The images that were counted. Of a repository of which none was, one stands for those that must be there: in a cell
+    /// The images that were counted. Of a repository of which none was, one stands for those that must be there: in a registry
     /// that is to be re-synced it is old, so that nothing is scanned anew of which nobody knows the age.
     fn images(&self, record: &RepositoryRecord) -> Vec<ImageSpec> {
         let facts = &record.facts;
@@ -347,15 +349,15 @@ impl<'a> Copy<'a> {
     }
 
     /// Findings of repositories that are not there any more, and of none, go with the others.
-    fn hold_the_rest(&self, cell: &CellFacts, repositories: &mut [RepositorySpec]) {
+    fn hold_the_rest(&self, registry: &RegistryFacts, repositories: &mut [RepositorySpec]) {
         let names: BTreeSet<String> = repositories.iter().map(|one| one.name.clone()).collect();
-        let from = (cell.account, cell.region.clone(), "");
-        let of_cell = self
+        let from = (registry.account, registry.region.clone(), "");
+        let of_registry = self
             .findings
             .range(from..)
-            .take_while(|((account, region, _), _)| *account == cell.account && *region == cell.region);
+            .take_while(|((account, region, _), _)| *account == registry.account && *region == registry.region);
         let mut rest = [0; 3];
-        for (_, counts) in of_cell.filter(|((_, _, name), _)| !names.contains(*name)) {
+        for (_, counts) in of_registry.filter(|((_, _, name), _)| !names.contains(*name)) {
             rest.iter_mut().zip(counts).for_each(|(sum, one)| *sum += one);
         }
         if let (Some(first), true) = (repositories.first_mut(), rest != [0; 3]) {
@@ -381,7 +383,7 @@ fn hold(images: &mut Vec<ImageSpec>, [active, suppressed, others]: [u64; 3]) {
     }
 }
 
-/// Where the cells of an account begin: no region's name sorts before this one.
+/// Where the registries of an account begin: no region's name sorts before this one.
 fn first_of(account: AccountId) -> (AccountId, RegionName) {
     // INVARIANT: the text has a region's shape.
     #[expect(clippy::unwrap_used, reason = "a constant that parses; a test holds it so")]

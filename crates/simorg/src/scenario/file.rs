@@ -152,8 +152,9 @@ pub struct AccountSpec {
     /// Inspector's service-linked role.
     #[serde(default)]
     pub inspector_role: RoleSpec,
-    #[serde(default)]
-    pub cells: Vec<CellSpec>,
+    /// `cells` in scenarios of before.
+    #[serde(default, alias = "cells")]
+    pub registries: Vec<RegistrySpec>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -191,7 +192,7 @@ const fn yes() -> bool {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct CellSpec {
+pub struct RegistrySpec {
     pub region: String,
     /// Inspector's status of ECR scanning.
     #[serde(default = "enabled")]
@@ -479,17 +480,20 @@ impl Scenario {
             if let Some(ou) = account.ou.as_ref().filter(|ou| !ous.contains(ou.as_str())) {
                 return Err(ScenarioError::UnknownOu { account: account.id.clone(), ou: ou.clone() });
             }
-            for cell in &account.cells {
-                if cell.region.parse::<RegionName>().is_err() {
-                    return Err(ScenarioError::Region(cell.region.clone()));
+            for registry in &account.registries {
+                if registry.region.parse::<RegionName>().is_err() {
+                    return Err(ScenarioError::Region(registry.region.clone()));
                 }
-                policy_known(&format!("{} {}", account.id, cell.region), &cell.registry_policy)?;
-                for repository in &cell.repositories {
-                    policy_known(&format!("{} {} {}", account.id, cell.region, repository.name), &repository.policy)?;
-                }
-                for template in &cell.templates {
+                policy_known(&format!("{} {}", account.id, registry.region), &registry.registry_policy)?;
+                for repository in &registry.repositories {
                     policy_known(
-                        &format!("{} {} template {}", account.id, cell.region, template.prefix),
+                        &format!("{} {} {}", account.id, registry.region, repository.name),
+                        &repository.policy,
+                    )?;
+                }
+                for template in &registry.templates {
+                    policy_known(
+                        &format!("{} {} template {}", account.id, registry.region, template.prefix),
                         &template.policy,
                     )?;
                 }

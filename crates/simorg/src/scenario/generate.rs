@@ -1,7 +1,7 @@
 //! A seeded generator: organizations of any size, the same for the same numbers.
 
 use super::file::{
-    AccountSpec, CellSpec, DelaySpec, ImageSpec, LatencySpec, OrganizationSpec, OuSpec, PolicySpec, RepositorySpec,
+    AccountSpec, DelaySpec, ImageSpec, LatencySpec, OrganizationSpec, OuSpec, PolicySpec, RegistrySpec, RepositorySpec,
     RoleSpec, RuleSpec, Scenario, TemplateSpec,
 };
 use crate::truth::Standing;
@@ -12,7 +12,7 @@ pub struct Generate {
     pub accounts: u32,
     /// How many of the enabled regions hold repositories, in each account.
     pub regions: u32,
-    /// Repositories in each used cell.
+    /// Repositories in each used registry.
     pub repositories: u32,
     pub seed: u64,
 }
@@ -70,8 +70,11 @@ impl Generate {
         let accounts = (0..n_accounts)
             .map(|i| {
                 let regions = REGIONS.iter().take(usize::try_from(self.regions).unwrap_or(usize::MAX));
-                let cells =
-                    if i == 0 { Vec::new() } else { regions.map(|region| self.cell(region, &mut random)).collect() };
+                let registries = if i == 0 {
+                    Vec::new()
+                } else {
+                    regions.map(|region| self.registry(region, &mut random)).collect()
+                };
                 AccountSpec {
                     id: id(i),
                     name: match i {
@@ -87,7 +90,7 @@ impl Generate {
                     inspector_member: true,
                     inspector_policy: false,
                     inspector_role: RoleSpec::default(),
-                    cells,
+                    registries,
                 }
             })
             .collect();
@@ -121,7 +124,7 @@ impl Generate {
         }
     }
 
-    fn cell(self, region: &str, random: &mut Random) -> CellSpec {
+    fn registry(self, region: &str, random: &mut Random) -> RegistrySpec {
         let repositories = (0..self.repositories)
             .map(|i| RepositorySpec {
                 name: format!("{}/app-{i:04}", pick(TEAMS, random)),
@@ -138,7 +141,7 @@ impl Generate {
                 sticky: false,
             })
             .collect();
-        CellSpec {
+        RegistrySpec {
             region: region.to_owned(),
             ecr_scanning: if random.below(20) == 0 { "DISABLED" } else { "ENABLED" }.to_owned(),
             ec2_scanning: true,

@@ -7,9 +7,9 @@ use super::pages::{page, size};
 use super::{ecr_write, unknown_operation};
 use crate::truth::Standing;
 use crate::wire::{Incoming, WireError};
-use crate::world::{Caller, Cell, Repository, World};
+use crate::world::{Caller, RegistryState, Repository, World};
 
-/// The cell a call speaks of.
+/// The registry a call speaks of.
 pub(super) struct Place<'a> {
     pub(super) account: AccountId,
     pub(super) region: RegionName,
@@ -32,8 +32,9 @@ impl Place<'_> {
 
     /// The named repository, if it exists and its policy lets the caller do this.
     pub(super) fn check(&self, world: &mut World, name: &str) -> Result<(), WireError> {
-        let exists =
-            world.cell_ref(self.account, &self.region).is_some_and(|cell| cell.repositories.contains_key(name));
+        let exists = world
+            .registry_ref(self.account, &self.region)
+            .is_some_and(|registry| registry.repositories.contains_key(name));
         if !exists {
             return Err(self.not_found(name));
         }
@@ -54,14 +55,14 @@ pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> 
     let region: RegionName =
         request.region.parse().map_err(|_| WireError::new(400, "InvalidParameterException", "not a region"))?;
     let place = Place { account: caller.account, region, caller, request };
-    let cell = world.cell_ref(place.account, &place.region).registry_level();
+    let registry = world.registry_ref(place.account, &place.region).registry_level();
     match request.operation.as_str() {
         "DescribeRepositories" => repositories(world, &place),
         "GetRepositoryPolicy" => repository_policy(world, &place),
         "BatchGetRepositoryScanningConfiguration" => frequencies(world, &place),
         "DescribeImages" => images(world, &place),
         "ListTagsForResource" => tags(world, &place),
-        "GetRegistryPolicy" => match cell.registry_policy {
+        "GetRegistryPolicy" => match registry.registry_policy {
             Some(text) => Ok(json!({"registryId": place.account.to_string(), "policyText": text})),
             None => Err(WireError::new(
                 400,
@@ -71,15 +72,15 @@ pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> 
         },
         "GetAccountSetting" => match request.text("name") {
             Some("REGISTRY_POLICY_SCOPE") => {
-                Ok(json!({"name": "REGISTRY_POLICY_SCOPE", "value": cell.registry_policy_scope}))
+                Ok(json!({"name": "REGISTRY_POLICY_SCOPE", "value": registry.registry_policy_scope}))
             }
             _ => Err(WireError::new(400, "InvalidParameterException", "Invalid parameter at 'name'")),
         },
         "GetRegistryScanningConfiguration" => Ok(json!({
             "registryId": place.account.to_string(),
             "scanningConfiguration": {
-                "scanType": cell.scan_type,
-                "rules": cell.rules.iter().map(|rule| json!({
+                "scanType": registry.scan_type,
+                "rules": registry.rules.iter().map(|rule| json!({
                     "scanFrequency": rule.frequency,
                     "repositoryFilters": rule.filters.iter()
                         .map(|filter| json!({"filter": filter, "filterType": "WILDCARD"})).collect::<Vec<_>>(),
@@ -87,7 +88,7 @@ pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> 
             },
         })),
         "DescribeRepositoryCreationTemplates" => {
-            let rows: Vec<Value> = cell
+            let rows: Vec<Value> = registry
                 .templates
                 .iter()
                 .map(|template| json!({"prefix": template.prefix, "repositoryPolicy": template.policy, "appliedFor": ["CREATE_ON_PUSH"]}))
@@ -103,28 +104,28 @@ pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> 
     }
 }
 
-/// The cell's registry-level part, or the defaults of an untouched region. Repositories are left out: they may be many.
+/// The registry's registry-level part, or the defaults of an untouched region. Repositories are left out: they may be many.
 trait RegistryLevel {
-    fn registry_level(self) -> Cell;
+    fn registry_level(self) -> RegistryState;
 }
 
-impl RegistryLevel for Option<&Cell> {
-    fn registry_level(self) -> Cell {
-        self.map_or_else(Cell::default, |cell| Cell {
-            ecr_scanning: cell.ecr_scanning.clone(),
+impl RegistryLevel for Option<&RegistryState> {
+    fn registry_level(self) -> RegistryState {
+        self.map_or_else(RegistryState::default, |registry| RegistryState {
+            ecr_scanning: registry.ecr_scanning.clone(),
             hidden_change: None,
-            ec2_scanning: cell.ec2_scanning,
-            scan_type: cell.scan_type.clone(),
-            rules: cell.rules.clone(),
-            registry_policy: cell.registry_policy.clone(),
-            registry_policy_scope: cell.registry_policy_scope.clone(),
-            templates: cell.templates.clone(),
+            ec2_scanning: registry.ec2_scanning,
+            scan_type: registry.scan_type.clone(),
+            rules: registry.rules.clone(),
+            registry_policy: registry.registry_policy.clone(),
+            registry_policy_scope: registry.registry_policy_scope.clone(),
+            templates: registry.templates.clone(),
             repositories: std::collections::BTreeMap::new(),
             orphaned_coverage: Vec::new(),
             suppression_rules: Vec::new(),
-            rescan_duration: cell.rescan_duration.clone(),
-            pull_date_rescan_duration: cell.pull_date_rescan_duration.clone(),
-            pull_date_rescan_mode: cell.pull_date_rescan_mode.clone(),
+            rescan_duration: registry.rescan_duration.clone(),
+            pull_date_rescan_duration: registry.pull_date_rescan_duration.clone(),
+            pull_date_rescan_mode: registry.pull_date_rescan_mode.clone(),
         })
     }
 }
@@ -148,8 +149,8 @@ pub(super) fn describe(place: &Place<'_>, name: &str, repository: &Repository) -
 
 fn repositories(world: &World, place: &Place<'_>) -> Result<Value, WireError> {
     let request = place.request;
-    let cell = world.cell_ref(place.account, &place.region);
-    let found = |name: &str| cell.and_then(|cell| cell.repositories.get(name));
+    let registry = world.registry_ref(place.account, &place.region);
+    let found = |name: &str| registry.and_then(|registry| registry.repositories.get(name));
     if let Some(names) =
         request.input.get("repositoryNames").and_then(Value::as_array).filter(|names| !names.is_empty())
     {
@@ -162,8 +163,10 @@ fn repositories(world: &World, place: &Place<'_>) -> Result<Value, WireError> {
         }
         return Ok(json!({"repositories": rows}));
     }
-    let rows = cell
-        .map(|cell| cell.repositories.iter().map(|(name, repository)| (name.as_str(), repository)).collect::<Vec<_>>())
+    let rows = registry
+        .map(|registry| {
+            registry.repositories.iter().map(|(name, repository)| (name.as_str(), repository)).collect::<Vec<_>>()
+        })
         .unwrap_or_default();
     let asked = request.input.get("maxResults").and_then(Value::as_u64);
     let page = page(
@@ -181,8 +184,9 @@ fn repositories(world: &World, place: &Place<'_>) -> Result<Value, WireError> {
 fn repository_policy(world: &mut World, place: &Place<'_>) -> Result<Value, WireError> {
     let name = place.request.text("repositoryName").unwrap_or_default();
     place.check(world, name)?;
-    let policy =
-        world.cell_ref(place.account, &place.region).and_then(|cell| cell.repositories.get(name)?.policy.clone());
+    let policy = world
+        .registry_ref(place.account, &place.region)
+        .and_then(|registry| registry.repositories.get(name)?.policy.clone());
     match policy {
         Some(text) => Ok(json!({"registryId": place.account.to_string(), "repositoryName": name, "policyText": text})),
         None => Err(WireError::new(
@@ -222,7 +226,8 @@ fn frequencies(world: &mut World, place: &Place<'_>) -> Result<Value, WireError>
             }
             Err(error) => return Err(error),
         }
-        let frequency = world.cell_ref(place.account, &place.region).map_or("MANUAL", |cell| cell.frequency(&name));
+        let frequency =
+            world.registry_ref(place.account, &place.region).map_or("MANUAL", |registry| registry.frequency(&name));
         found.push(json!({
             "repositoryArn": place.repository_arn(&name),
             "repositoryName": name,
@@ -238,8 +243,8 @@ fn images(world: &mut World, place: &Place<'_>) -> Result<Value, WireError> {
     let name = place.request.text("repositoryName").unwrap_or_default();
     place.check(world, name)?;
     let images = world
-        .cell_ref(place.account, &place.region)
-        .and_then(|cell| cell.repositories.get(name))
+        .registry_ref(place.account, &place.region)
+        .and_then(|registry| registry.repositories.get(name))
         .map(|r| r.images.clone());
     let rows: Vec<Value> = images
         .unwrap_or_default()
@@ -276,8 +281,8 @@ fn tags(world: &mut World, place: &Place<'_>) -> Result<Value, WireError> {
     let name = arn.split_once(":repository/").map_or("", |(_, name)| name);
     place.check(world, name)?;
     let tags = world
-        .cell_ref(place.account, &place.region)
-        .and_then(|cell| cell.repositories.get(name))
+        .registry_ref(place.account, &place.region)
+        .and_then(|registry| registry.repositories.get(name))
         .map(|r| r.tags.clone());
     let rows: Vec<Value> =
         tags.unwrap_or_default().into_iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();

@@ -24,17 +24,17 @@ pub(super) fn answer(world: &mut World, place: &Place<'_>) -> Option<Result<Valu
     })
 }
 
-fn touched<'w>(world: &'w mut World, place: &Place<'_>) -> Result<&'w mut crate::world::Cell, WireError> {
+fn touched<'w>(world: &'w mut World, place: &Place<'_>) -> Result<&'w mut crate::world::RegistryState, WireError> {
     world
-        .cell(place.account, &place.region)
+        .registry(place.account, &place.region)
         .ok_or_else(|| WireError::new(400, "ServerException", "the account is not in the scenario"))
 }
 
 fn create_repository(world: &mut World, place: &Place<'_>) -> Result<Value, WireError> {
     let name = place.request.text("repositoryName").unwrap_or_default().to_owned();
     let created_at = world.now();
-    let cell = touched(world, place)?;
-    if cell.repositories.contains_key(&name) {
+    let registry = touched(world, place)?;
+    if registry.repositories.contains_key(&name) {
         return Err(WireError::new(
             400,
             "RepositoryAlreadyExistsException",
@@ -52,7 +52,7 @@ fn create_repository(world: &mut World, place: &Place<'_>) -> Result<Value, Wire
         sticky: false,
     };
     let row = describe(place, &name, &repository);
-    cell.repositories.insert(name, repository);
+    registry.repositories.insert(name, repository);
     Ok(json!({"repository": row}))
 }
 
@@ -85,8 +85,8 @@ fn set_repository_policy(world: &mut World, place: &Place<'_>) -> Result<Value, 
         return Err(place.denied_by_policy(&name));
     }
     let text = policy_text(place)?;
-    let cell = touched(world, place)?;
-    if let Some(repository) = cell.repositories.get_mut(&name) {
+    let registry = touched(world, place)?;
+    if let Some(repository) = registry.repositories.get_mut(&name) {
         repository.policy = Some(as_stored(&text));
     }
     spread(world, place, &name);
@@ -140,9 +140,9 @@ fn put_scanning_configuration(world: &mut World, place: &Place<'_>) -> Result<Va
             "The operation is blocked by an organization policy",
         ));
     }
-    let cell = touched(world, place)?;
-    scan_type.clone_into(&mut cell.scan_type);
-    cell.rules = rules;
+    let registry = touched(world, place)?;
+    scan_type.clone_into(&mut registry.scan_type);
+    registry.rules = rules;
     Ok(json!({"registryScanningConfiguration": {"scanType": scan_type, "rules": place.request.input.get("rules")}}))
 }
 
@@ -152,8 +152,8 @@ fn put_image(world: &mut World, place: &Place<'_>) -> Result<Value, WireError> {
     let manifest = place.request.text("imageManifest").unwrap_or_default().to_owned();
     let (account, region): (AccountId, _) = (place.account, place.region.clone());
     let pushed_at = world.now();
-    let cell = touched(world, place)?;
-    let Some(repository) = cell.repositories.get_mut(&name) else { return Err(place.not_found(&name)) };
+    let registry = touched(world, place)?;
+    let Some(repository) = registry.repositories.get_mut(&name) else { return Err(place.not_found(&name)) };
     let digest = crate::world::digest_of(&format!("{manifest}/{}", repository.images.len()));
     repository.images.push(Image {
         digest: digest.clone(),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::pages::{page, size};
 use super::{inspector_history, inspector_reports, unknown_operation};
 use crate::wire::{Incoming, WireError};
-use crate::world::{Caller, Cell, Coverage, Image, Transition, World};
+use crate::world::{Caller, Coverage, Image, RegistryState, Transition, World};
 
 pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> Result<Value, WireError> {
     let region: RegionName =
@@ -49,13 +49,13 @@ fn state(status: &str) -> Value {
     json!({"status": status, "errorCode": "", "errorMessage": ""})
 }
 
-fn account_state(id: &str, cell: &Cell) -> Value {
-    let other = if cell.ec2_scanning { "ENABLED" } else { "DISABLED" };
-    let whole = if cell.ec2_scanning { "ENABLED" } else { cell.ecr_scanning.as_str() };
+fn account_state(id: &str, registry: &RegistryState) -> Value {
+    let other = if registry.ec2_scanning { "ENABLED" } else { "DISABLED" };
+    let whole = if registry.ec2_scanning { "ENABLED" } else { registry.ecr_scanning.as_str() };
     json!({
         "accountId": id,
         "state": state(whole),
-        "resourceState": {"ec2": state(other), "ecr": state(&cell.ecr_scanning), "lambda": state(other)},
+        "resourceState": {"ec2": state(other), "ecr": state(&registry.ecr_scanning), "lambda": state(other)},
     })
 }
 
@@ -72,9 +72,11 @@ fn statuses(world: &World, caller: &Caller, request: &Incoming, region: &RegionN
     for id in ids {
         match id.parse::<AccountId>() {
             Ok(account) if sees(world, caller, account) => {
-                let cell = world.cell_ref(account, region);
-                accounts
-                    .push(cell.map_or_else(|| account_state(&id, &Cell::default()), |cell| account_state(&id, cell)));
+                let registry = world.registry_ref(account, region);
+                accounts.push(registry.map_or_else(
+                    || account_state(&id, &RegistryState::default()),
+                    |registry| account_state(&id, registry),
+                ));
             }
             _ => failed.push(no_access(&id)),
         }
@@ -115,9 +117,9 @@ fn coverage(world: &World, caller: &Caller, request: &Incoming, region: &RegionN
     let passes = |filter: &Option<Vec<&str>>, value: &str| filter.as_ref().is_none_or(|values| values.contains(&value));
     let now = world.now();
     let of_accounts = world.accounts.iter().filter_map(|(id, account)| {
-        let cell = account.cells.get(region).filter(|cell| cell.ecr_scanning == "ENABLED");
+        let registry = account.registries.get(region).filter(|registry| registry.ecr_scanning == "ENABLED");
         let asked = sees(world, caller, *id) && passes(&accounts, id.as_str());
-        cell.filter(|_| asked).map(|cell| rows(*id, region, cell, now))
+        registry.filter(|_| asked).map(|registry| rows(*id, region, registry, now))
     });
     let found = of_accounts
         .flatten()
@@ -144,18 +146,18 @@ struct Row<'a> {
 fn rows<'a>(
     account: AccountId,
     region: &'a RegionName,
-    cell: &'a Cell,
+    registry: &'a RegistryState,
     now: jiff::Timestamp,
 ) -> impl Iterator<Item = Row<'a>> {
     use std::borrow::Cow;
-    let of_repositories = cell.repositories.iter().flat_map(move |(name, repository)| {
+    let of_repositories = registry.repositories.iter().flat_map(move |(name, repository)| {
         let row = move |kind, image, coverage| Row {
             account,
             region,
             kind,
             name,
             image,
-            frequency: cell.frequency(name),
+            frequency: registry.frequency(name),
             coverage: Cow::Borrowed(coverage),
         };
         let own = repository.coverage.iter().map(move |coverage| row("AWS_ECR_REPOSITORY", None, coverage));
@@ -164,7 +166,7 @@ fn rows<'a>(
         });
         own.chain(images)
     });
-    let orphans = cell.orphaned_coverage.iter().map(move |name| Row {
+    let orphans = registry.orphaned_coverage.iter().map(move |name| Row {
         account,
         region,
         kind: "AWS_ECR_REPOSITORY",
@@ -253,17 +255,17 @@ fn toggle(
             continue;
         }
         let (delay, hidden) = (world.delays.toggle_ms, world.delays.hidden);
-        let Some(cell) = world.cell(account, region) else { continue };
+        let Some(registry) = world.registry(account, region) else { continue };
         let (from, through) = if enable { ("DISABLED", "ENABLING") } else { ("ENABLED", "DISABLING") };
-        if let Some(under_way) = cell.hidden_change {
+        if let Some(under_way) = registry.hidden_change {
             failed.push(json!({"accountId": id, "errorCode": under_way, "errorMessage": "A change is in progress"}));
             continue;
         }
-        if cell.ecr_scanning == from {
+        if registry.ecr_scanning == from {
             if hidden {
-                cell.hidden_change = Some(if enable { "ENABLE_IN_PROGRESS" } else { "DISABLE_IN_PROGRESS" });
+                registry.hidden_change = Some(if enable { "ENABLE_IN_PROGRESS" } else { "DISABLE_IN_PROGRESS" });
             } else {
-                through.clone_into(&mut cell.ecr_scanning);
+                through.clone_into(&mut registry.ecr_scanning);
             }
             if !enable && world.delays.lost_first {
                 world.lose(account, region);
@@ -272,8 +274,8 @@ fn toggle(
             let transition =
                 if enable { Transition::Enabled { account, region } } else { Transition::Disabled { account, region } };
             world.later(delay, transition);
-        } else if cell.ecr_scanning.ends_with("ING") {
-            let code = if cell.ecr_scanning == "ENABLING" { "ENABLE_IN_PROGRESS" } else { "DISABLE_IN_PROGRESS" };
+        } else if registry.ecr_scanning.ends_with("ING") {
+            let code = if registry.ecr_scanning == "ENABLING" { "ENABLE_IN_PROGRESS" } else { "DISABLE_IN_PROGRESS" };
             failed.push(json!({"accountId": id, "errorCode": code, "errorMessage": "A change is in progress"}));
             continue;
         } else if enable && world.organization.enable_writes_rules {
@@ -282,8 +284,10 @@ fn toggle(
             failed.push(json!({"accountId": id, "errorCode": "ALREADY_ENABLED", "errorMessage": "Already enabled"}));
             continue;
         }
-        let cell = world.cell_ref(account, region).map(|cell| cell.ecr_scanning.clone()).unwrap_or_default();
-        accounts.push(json!({"accountId": id, "status": cell, "resourceStatus": {"ec2": "ENABLED", "ecr": cell}}));
+        let registry =
+            world.registry_ref(account, region).map(|registry| registry.ecr_scanning.clone()).unwrap_or_default();
+        accounts
+            .push(json!({"accountId": id, "status": registry, "resourceStatus": {"ec2": "ENABLED", "ecr": registry}}));
     }
     Ok(json!({"accounts": accounts, "failedAccounts": failed}))
 }

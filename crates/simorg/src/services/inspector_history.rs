@@ -48,11 +48,11 @@ pub(super) fn matching(
     let mut rows = Vec::new();
     for (id, account) in &world.accounts {
         let id_text = id.to_string();
-        let Some(cell) = account.cells.get(region) else { continue };
+        let Some(registry) = account.registries.get(region) else { continue };
         if !sees(world, caller, *id) || !passes(&accounts, &id_text) || !passes(&types, "AWS_ECR_CONTAINER_IMAGE") {
             continue;
         }
-        for (name, repository) in &cell.repositories {
+        for (name, repository) in &registry.repositories {
             for image in &repository.images {
                 let resource = format!("arn:aws:ecr:{region}:{id}:repository/{name}/{}", image.digest);
                 let kept = image.findings.iter().filter(|finding| passes(&statuses, finding.status));
@@ -88,7 +88,10 @@ fn row(account: AccountId, repository: &str, digest: &str, resource: &str, findi
 }
 
 fn filters(world: &World, caller: &Caller, request: &Incoming, region: &RegionName) -> Result<Value, WireError> {
-    let rules = world.cell_ref(caller.account, region).map(|cell| cell.suppression_rules.clone()).unwrap_or_default();
+    let rules = world
+        .registry_ref(caller.account, region)
+        .map(|registry| registry.suppression_rules.clone())
+        .unwrap_or_default();
     let rows: Vec<Value> = rules
         .iter()
         .map(|name| {
@@ -111,10 +114,10 @@ fn filters(world: &World, caller: &Caller, request: &Incoming, region: &RegionNa
 
 fn configuration(world: &World, caller: &Caller, request: &Incoming, region: &RegionName) -> Value {
     let account = request.text("accountId").and_then(|id| id.parse().ok()).unwrap_or(caller.account);
-    let cell = world.cell_ref(account, region).cloned().unwrap_or_default();
+    let registry = world.registry_ref(account, region).cloned().unwrap_or_default();
     json!({"ecrConfiguration": {"rescanDurationState": {
-        "rescanDuration": cell.rescan_duration, "status": "SUCCESS", "updatedAt": 0,
-        "pullDateRescanDuration": cell.pull_date_rescan_duration, "pullDateRescanMode": cell.pull_date_rescan_mode,
+        "rescanDuration": registry.rescan_duration, "status": "SUCCESS", "updatedAt": 0,
+        "pullDateRescanDuration": registry.pull_date_rescan_duration, "pullDateRescanMode": registry.pull_date_rescan_mode,
     }}})
 }
 

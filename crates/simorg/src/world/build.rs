@@ -6,8 +6,8 @@ use std::time::Instant;
 use jiff::Timestamp;
 use scangap_model::{AccountId, Partition, REGIONS, RegionName, inspector_role_arn};
 
-use super::{Account, Cell, Coverage, Finding, Image, Repository, Rule, Template, World};
-use crate::scenario::{CellSpec, CoverageSpec, ImageSpec, PolicySpec, RepositorySpec, Scenario, ScenarioError};
+use super::{Account, Coverage, Finding, Image, RegistryState, Repository, Rule, Template, World};
+use crate::scenario::{CoverageSpec, ImageSpec, PolicySpec, RegistrySpec, RepositorySpec, Scenario, ScenarioError};
 use crate::truth::{Judge, PolicyTruth, Standing, Truth};
 
 /// Policies are stored as text; the truth about each text is listed as it is placed.
@@ -33,11 +33,12 @@ impl World {
         let mut accounts = BTreeMap::new();
         for spec in &scenario.accounts {
             let account = id(&spec.id)?;
-            let mut cells = BTreeMap::new();
-            for cell in &spec.cells {
-                let region: RegionName = cell.region.parse().map_err(|_| ScenarioError::Region(cell.region.clone()))?;
-                let built = builder.cell(account, &region, cell);
-                cells.insert(region, built);
+            let mut registries = BTreeMap::new();
+            for registry in &spec.registries {
+                let region: RegionName =
+                    registry.region.parse().map_err(|_| ScenarioError::Region(registry.region.clone()))?;
+                let built = builder.registry(account, &region, registry);
+                registries.insert(region, built);
             }
             let roles: BTreeSet<String> = match &spec.roles {
                 Some(roles) => roles.iter().cloned().collect(),
@@ -56,7 +57,7 @@ impl World {
                     inspector_member: spec.inspector_member,
                     inspector_policy: spec.inspector_policy,
                     inspector_role: spec.inspector_role.clone(),
-                    cells,
+                    registries,
                 },
             );
         }
@@ -105,7 +106,7 @@ impl Builder<'_> {
         Some((text, truth))
     }
 
-    fn cell(&mut self, account: AccountId, region: &RegionName, spec: &CellSpec) -> Cell {
+    fn registry(&mut self, account: AccountId, region: &RegionName, spec: &RegistrySpec) -> RegistryState {
         // Every policy of the scenario is listed for this place, so that a test can set any of them later.
         let names: Vec<String> = self.policies.keys().map(|name| (*name).to_owned()).collect();
         for name in &names {
@@ -122,7 +123,7 @@ impl Builder<'_> {
                     .or_else(|| self.policy(template.policy.as_ref(), account, region).map(|(text, _)| text)),
             })
             .collect();
-        let mut cell = Cell {
+        let mut registry = RegistryState {
             ecr_scanning: spec.ecr_scanning.clone(),
             hidden_change: None,
             ec2_scanning: spec.ec2_scanning,
@@ -147,20 +148,20 @@ impl Builder<'_> {
                 .policy(spec.registry_policy.as_ref(), account, region)
                 .is_some_and(|(_, truth)| truth.inspector == Standing::Denied);
         if spec.registry_policy_text.is_some() {
-            cell.registry_policy.clone_from(&spec.registry_policy_text);
+            registry.registry_policy.clone_from(&spec.registry_policy_text);
         }
         for repository in &spec.repositories {
-            let built = self.repository(account, region, &cell, registry_denies, repository);
-            cell.repositories.insert(repository.name.clone(), built);
+            let built = self.repository(account, region, &registry, registry_denies, repository);
+            registry.repositories.insert(repository.name.clone(), built);
         }
-        cell
+        registry
     }
 
     fn repository(
         &mut self,
         account: AccountId,
         region: &RegionName,
-        cell: &Cell,
+        registry: &RegistryState,
         registry_denies: bool,
         spec: &RepositorySpec,
     ) -> Repository {
@@ -174,8 +175,9 @@ impl Builder<'_> {
                 last_scanned_at: (spec.status == "ACTIVE").then_some(scanned_at),
             })
         };
-        let scanning =
-            cell.ecr_scanning == "ENABLED" && cell.scan_type == "ENHANCED" && cell.frequency(&spec.name) != "MANUAL";
+        let scanning = registry.ecr_scanning == "ENABLED"
+            && registry.scan_type == "ENHANCED"
+            && registry.frequency(&spec.name) != "MANUAL";
         let has_image = spec.images.iter().any(|image| image.status == "ACTIVE");
         let coverage = match &spec.coverage {
             Some(given) => stated(given),

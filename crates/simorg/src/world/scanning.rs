@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use scangap_model::{AccountId, RegionName};
 
-use super::{Cell, Coverage, Image, Loss, Transition, World, findings};
+use super::{Coverage, Image, Loss, RegistryState, Transition, World, findings};
 use crate::truth::{Question, Standing, Truth};
 
 /// AWS: on activation, images pushed in the last 14 days are eligible.
@@ -35,7 +35,7 @@ impl Coverage {
     }
 }
 
-impl Cell {
+impl RegistryState {
     /// AWS: "Filters for image scanning": a filter without `*` matches any name that contains it; with `*` it is
     /// anchored at both ends; CONTINUOUS wins over `SCAN_ON_PUSH`.
     pub(crate) fn frequency(&self, repository: &str) -> &'static str {
@@ -76,9 +76,9 @@ fn glob(pattern: &str, text: &str) -> bool {
 impl World {
     /// Whether Inspector gets through to a repository now. `None`: nobody can tell (recorded as unjudged).
     fn inspector_standing(&mut self, account: AccountId, region: &RegionName, repository: &str) -> Option<Standing> {
-        let cell = self.cell_ref(account, region)?;
-        let registry_policy = cell.registry_policy.clone().filter(|_| cell.registry_policy_scope == "V2");
-        let own = cell.repositories.get(repository)?.effective.clone();
+        let registry = self.registry_ref(account, region)?;
+        let registry_policy = registry.registry_policy.clone().filter(|_| registry.registry_policy_scope == "V2");
+        let own = registry.repositories.get(repository)?.effective.clone();
         let mut standing = Standing::Allowed;
         for policy in [registry_policy, own].into_iter().flatten() {
             let truth = self.truth.about(&Question { policy: &policy, account, region, repository })?;
@@ -106,9 +106,9 @@ impl World {
         repository: &str,
         of: fn(&Truth) -> Standing,
     ) -> Standing {
-        let Some(cell) = self.cell_ref(account, region) else { return Standing::Allowed };
-        let registry_policy = cell.registry_policy.clone().filter(|_| cell.registry_policy_scope == "V2");
-        let own = cell.repositories.get(repository).and_then(|repository| repository.policy.clone());
+        let Some(registry) = self.registry_ref(account, region) else { return Standing::Allowed };
+        let registry_policy = registry.registry_policy.clone().filter(|_| registry.registry_policy_scope == "V2");
+        let own = registry.repositories.get(repository).and_then(|repository| repository.policy.clone());
         let policies: Vec<String> = [registry_policy, own].into_iter().flatten().collect();
         let mut denied = false;
         for policy in policies {
@@ -121,7 +121,8 @@ impl World {
     pub(super) fn apply(&mut self, transition: &Transition) {
         match transition {
             Transition::PolicySpread { account, region, repository } => {
-                if let Some(found) = self.cell(*account, region).and_then(|cell| cell.repositories.get_mut(repository))
+                if let Some(found) =
+                    self.registry(*account, region).and_then(|registry| registry.repositories.get_mut(repository))
                 {
                     found.effective.clone_from(&found.policy);
                 }
@@ -136,10 +137,11 @@ impl World {
     fn scan(&mut self, account: AccountId, region: &RegionName, repository: &str) {
         let Some(standing) = self.inspector_standing(account, region, repository) else { return };
         let now = self.now();
-        let Some(cell) = self.cell(account, region) else { return };
-        let scanning =
-            cell.ecr_scanning == "ENABLED" && cell.scan_type == "ENHANCED" && cell.frequency(repository) != "MANUAL";
-        let Some(found) = cell.repositories.get_mut(repository).filter(|_| scanning) else { return };
+        let Some(registry) = self.registry(account, region) else { return };
+        let scanning = registry.ecr_scanning == "ENABLED"
+            && registry.scan_type == "ENHANCED"
+            && registry.frequency(repository) != "MANUAL";
+        let Some(found) = registry.repositories.get_mut(repository).filter(|_| scanning) else { return };
         let stuck = found.sticky && found.coverage.as_ref().is_some_and(|coverage| coverage.reason == "ACCESS_DENIED");
         if standing == Standing::Denied {
             // An image that was being scanned stays as it is; a new repository shows the refusal.
@@ -158,16 +160,16 @@ impl World {
         if !self.delays.lost_first {
             self.lose(account, region);
         }
-        let Some(cell) = self.cell(account, region) else { return };
-        "DISABLED".clone_into(&mut cell.ecr_scanning);
-        cell.hidden_change = None;
+        let Some(registry) = self.registry(account, region) else { return };
+        "DISABLED".clone_into(&mut registry.ecr_scanning);
+        registry.hidden_change = None;
     }
 
     pub(crate) fn lose(&mut self, account: AccountId, region: &RegionName) {
         let rules_survive = self.organization.rules_survive_disable;
-        let Some(cell) = self.cell(account, region) else { return };
+        let Some(registry) = self.registry(account, region) else { return };
         let (mut findings, mut images) = (0, 0);
-        for repository in cell.repositories.values_mut() {
+        for repository in registry.repositories.values_mut() {
             repository.coverage = None;
             for image in &mut repository.images {
                 images += u64::from(image.coverage.take().is_some_and(|coverage| coverage.status == "ACTIVE"));
@@ -175,21 +177,22 @@ impl World {
                 image.findings.clear();
             }
         }
-        "BASIC".clone_into(&mut cell.scan_type);
+        "BASIC".clone_into(&mut registry.scan_type);
         if !rules_survive {
-            cell.rules.clear();
+            registry.rules.clear();
         }
-        if !cell.ec2_scanning {
-            cell.suppression_rules.clear();
-            "DAYS_14".clone_into(&mut cell.rescan_duration);
+        if !registry.ec2_scanning {
+            registry.suppression_rules.clear();
+            "DAYS_14".clone_into(&mut registry.rescan_duration);
         }
         self.losses.push(Loss { account, region: region.clone(), findings, images });
     }
 
     /// What an enable writes where it finds no rules.
     pub(crate) fn write_rules(&mut self, account: AccountId, region: &RegionName) {
-        if let Some(cell) = self.cell(account, region) {
-            cell.rules = vec![super::Rule { frequency: "CONTINUOUS_SCAN".to_owned(), filters: vec!["*".to_owned()] }];
+        if let Some(registry) = self.registry(account, region) {
+            registry.rules =
+                vec![super::Rule { frequency: "CONTINUOUS_SCAN".to_owned(), filters: vec!["*".to_owned()] }];
         }
     }
 
@@ -197,18 +200,21 @@ impl World {
     fn enabled(&mut self, account: AccountId, region: &RegionName) {
         let now = self.now();
         let names: Vec<String> = {
-            let Some(cell) = self.cell(account, region) else { return };
-            "ENABLED".clone_into(&mut cell.ecr_scanning);
-            cell.hidden_change = None;
-            "ENHANCED".clone_into(&mut cell.scan_type);
-            if cell.rules.is_empty() {
-                cell.rules.push(super::Rule { frequency: "CONTINUOUS_SCAN".to_owned(), filters: vec!["*".to_owned()] });
+            let Some(registry) = self.registry(account, region) else { return };
+            "ENABLED".clone_into(&mut registry.ecr_scanning);
+            registry.hidden_change = None;
+            "ENHANCED".clone_into(&mut registry.scan_type);
+            if registry.rules.is_empty() {
+                registry
+                    .rules
+                    .push(super::Rule { frequency: "CONTINUOUS_SCAN".to_owned(), filters: vec!["*".to_owned()] });
             }
-            cell.repositories.keys().cloned().collect()
+            registry.repositories.keys().cloned().collect()
         };
         for name in names {
             let Some(standing) = self.inspector_standing(account, region, &name) else { continue };
-            let Some(found) = self.cell(account, region).and_then(|cell| cell.repositories.get_mut(&name)) else {
+            let Some(found) = self.registry(account, region).and_then(|registry| registry.repositories.get_mut(&name))
+            else {
                 continue;
             };
             if standing == Standing::Denied {
@@ -242,13 +248,13 @@ mod tests {
 
     #[test]
     fn filters_without_a_star_match_any_name_that_contains_them() {
-        let cell = |filter: &str| Cell {
+        let registry = |filter: &str| RegistryState {
             rules: vec![Rule { frequency: "SCAN_ON_PUSH".into(), filters: vec![filter.into()] }],
-            ..Cell::default()
+            ..RegistryState::default()
         };
-        assert_eq!(cell("prod").frequency("my-prod-app"), "SCAN_ON_PUSH");
-        assert_eq!(cell("prod*").frequency("my-prod-app"), "MANUAL");
-        assert_eq!(cell("*prod*app").frequency("my-prod-app"), "SCAN_ON_PUSH");
-        assert_eq!(cell("x").frequency("my-prod-app"), "MANUAL");
+        assert_eq!(registry("prod").frequency("my-prod-app"), "SCAN_ON_PUSH");
+        assert_eq!(registry("prod*").frequency("my-prod-app"), "MANUAL");
+        assert_eq!(registry("*prod*app").frequency("my-prod-app"), "SCAN_ON_PUSH");
+        assert_eq!(registry("x").frequency("my-prod-app"), "MANUAL");
     }
 }

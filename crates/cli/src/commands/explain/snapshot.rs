@@ -41,9 +41,9 @@ pub(super) fn question(command: &Explain, path: &Path) -> Result<Question, CliEr
         Observed::Absent => {}
         Observed::Unknown(_) => unread = Some("the snapshot holds no repository policy: it could not be read"),
     }
-    if let Some(cell) = facts.cells.get(&(asked.account, asked.region.clone())) {
-        let scope = cell.registry_policy_scope.known().map(String::as_str);
-        match (scope, &cell.registry_policy) {
+    if let Some(registry) = facts.registries.get(&(asked.account, asked.region.clone())) {
+        let scope = registry.registry_policy_scope.known().map(String::as_str);
+        match (scope, &registry.registry_policy) {
             (_, Asked::Answered(Observed::Absent)) => {}
             (_, Asked::Answered(Observed::Known(hash))) => {
                 let mut policy = ask::policy(PolicyKind::Registry, path, text_of(hash).ok_or_else(missing)?)?;

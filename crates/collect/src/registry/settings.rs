@@ -1,12 +1,12 @@
-//! What holds for the whole registry of a cell: its policy and scope, its scanning configuration, its templates.
+//! What holds for a whole registry: its policy and scope, its scanning configuration, its templates.
 
-use scangap_model::{Api, Asked, CellFacts, CreationTemplate, Gap, Observed};
+use scangap_model::{Api, Asked, CreationTemplate, Gap, Observed, RegistryFacts};
 
-use super::{Cell, Policies};
+use super::{Policies, Registry};
 use crate::pages::list;
 
-pub(super) async fn read(cell: &Cell<'_>, facts: &mut CellFacts, policies: &mut Policies) {
-    let (calls, reader) = (&cell.calls, &cell.reader);
+pub(super) async fn read(registry: &Registry<'_>, facts: &mut RegistryFacts, policies: &mut Policies) {
+    let (calls, reader) = (&registry.calls, &registry.reader);
     let (policy, scope, configuration, templates) = tokio::join!(
         calls.call(Api::GetRegistryPolicy, |call| async move { reader.registry_policy(&call).await }),
         calls.call(Api::GetAccountSetting, |call| async move { reader.registry_policy_scope(&call).await }),
@@ -22,11 +22,11 @@ pub(super) async fn read(cell: &Cell<'_>, facts: &mut CellFacts, policies: &mut 
     );
     facts.registry_policy = match policy {
         Ok(text) => Observed::from_answer(text.map(|text| policies.keep(text))).into(),
-        Err(error) => Observed::unknown(cell.gap(error, "")).into(),
+        Err(error) => Observed::unknown(registry.gap(error, "")).into(),
     };
     facts.registry_policy_scope = match scope {
         Ok(word) => Observed::from_answer(word).into(),
-        Err(error) => Observed::unknown(cell.gap(error, "")).into(),
+        Err(error) => Observed::unknown(registry.gap(error, "")).into(),
     };
     match configuration {
         Ok(configuration) => {
@@ -34,7 +34,7 @@ pub(super) async fn read(cell: &Cell<'_>, facts: &mut CellFacts, policies: &mut 
             facts.registry_scan_type = Observed::Known(configuration.scan_type).into();
         }
         Err(error) => {
-            let gap: Gap = cell.gap(error, "");
+            let gap: Gap = registry.gap(error, "");
             facts.registry_scan_type = Observed::unknown(gap.clone()).into();
             facts.scan_rules = Observed::unknown(gap).into();
         }
@@ -54,6 +54,6 @@ pub(super) async fn read(cell: &Cell<'_>, facts: &mut CellFacts, policies: &mut 
             found.dedup();
             Asked::Answered(Observed::Known(found))
         }
-        Some(error) => Observed::unknown(cell.gap(error, "")).into(),
+        Some(error) => Observed::unknown(registry.gap(error, "")).into(),
     };
 }

@@ -1,27 +1,27 @@
-//! One cell: an account in a region. Repositories first; where there are none and no coverage, that one call is all.
+//! One registry: an account in a region. Repositories first; where there are none and no coverage, that one call is all.
 
 mod inspector;
-mod registry;
 mod repositories;
+mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use scangap_aws::read::{RegionReader, RepositoryAnswer};
 use scangap_model::{
-    AccountId, Api, Asked, CellFacts, CellOutcome, CoverageRow, CoverageSource, Gap, GapKind, ImageCounts, ImageRow,
-    Observed, PolicyHash, RegionName, RepositoryFacts, RepositoryName, StoredPolicy, repository_arn,
+    AccountId, Api, Asked, CoverageRow, CoverageSource, Gap, GapKind, ImageCounts, ImageRow, Observed, PolicyHash,
+    RegionName, RegistryFacts, RegistryOutcome, RepositoryFacts, RepositoryName, StoredPolicy, repository_arn,
 };
 
 use crate::account::{OpenedAccount, ask_inspector_role};
 use crate::admin::AdminView;
 use crate::context::Context;
 use crate::coverage::Tallies;
-use crate::event::CellHarvest;
+use crate::event::RegistryHarvest;
 use crate::gate::Calls;
 use crate::pages::{Listed, list};
 
-/// What the parts of a cell's reading share.
-struct Cell<'a> {
+/// What the parts of a registry's reading share.
+struct Registry<'a> {
     context: &'a Context,
     opened: &'a OpenedAccount,
     account: AccountId,
@@ -32,7 +32,7 @@ struct Cell<'a> {
     probing: bool,
 }
 
-impl Cell<'_> {
+impl Registry<'_> {
     fn gap(&self, error: scangap_aws::CallError, resource: impl Into<String>) -> Gap {
         let gap = error.at(Some(self.account), Some(self.region), resource);
         // Where the region is known to be enabled, a key that is not accepted is not accepted anywhere.
@@ -40,7 +40,7 @@ impl Cell<'_> {
     }
 }
 
-/// Policies met in a cell, each text once.
+/// Policies met in a registry, each text once.
 #[derive(Default)]
 struct Policies(BTreeMap<PolicyHash, String>);
 
@@ -80,8 +80,8 @@ pub(crate) async fn read(
     region: &RegionName,
     probing: bool,
     view: &AdminView,
-) -> CellHarvest {
-    let cell = Cell {
+) -> RegistryHarvest {
+    let registry = Registry {
         context,
         opened: account,
         account: account.id,
@@ -90,40 +90,46 @@ pub(crate) async fn read(
         calls: context.calls.clone(),
         probing,
     };
-    let harvest = read_cell(&cell, view).await;
+    let harvest = read_registry(&registry, view).await;
     if context.calls.is_cancelled() {
-        // A cell is whole or it was not reached: half of one would look like the whole.
-        return CellHarvest::of(CellFacts::unasked(account.id, region.clone(), CellOutcome::NotReached));
+        // A registry is whole or it was not reached: half of one would look like the whole.
+        return RegistryHarvest::of(RegistryFacts::unasked(account.id, region.clone(), RegistryOutcome::NotReached));
     }
     harvest
 }
 
-async fn read_cell(cell: &Cell<'_>, view: &AdminView) -> CellHarvest {
+async fn read_registry(registry: &Registry<'_>, view: &AdminView) -> RegistryHarvest {
     let Listed { items: listed, error } = list(Api::DescribeRepositories, |token| {
-        cell.calls.call(Api::DescribeRepositories, |call| async move { cell.reader.repositories(&call, token).await })
+        registry
+            .calls
+            .call(Api::DescribeRepositories, |call| async move { registry.reader.repositories(&call, token).await })
     })
     .await;
-    let list_gap = error.map(|error| cell.gap(error, ""));
+    let list_gap = error.map(|error| registry.gap(error, ""));
     if let Some(gap) = list_gap.as_ref().filter(|_| listed.is_empty()) {
         // Where nobody said that the region is enabled, this answer says that it is not.
-        if cell.probing && gap.kind == GapKind::RegionDisabled {
-            return CellHarvest::of(CellFacts::unasked(cell.account, cell.region.clone(), CellOutcome::NotEnabled));
+        if registry.probing && gap.kind == GapKind::RegionDisabled {
+            return RegistryHarvest::of(RegistryFacts::unasked(
+                registry.account,
+                registry.region.clone(),
+                RegistryOutcome::NotEnabled,
+            ));
         }
     }
     let outcome = match &list_gap {
-        Some(gap) if listed.is_empty() => CellOutcome::Unreadable(gap.clone()),
-        Some(_) | None => CellOutcome::Read,
+        Some(gap) if listed.is_empty() => RegistryOutcome::Unreadable(gap.clone()),
+        Some(_) | None => RegistryOutcome::Read,
     };
-    let mut facts = CellFacts::unasked(cell.account, cell.region.clone(), outcome);
+    let mut facts = RegistryFacts::unasked(registry.account, registry.region.clone(), outcome);
     // By name: a list may hold a row twice.
-    let mut targets = targets(cell, listed);
+    let mut targets = targets(registry, listed);
     facts.repositories = match &list_gap {
         None => Observed::Known(u64::try_from(targets.len()).unwrap_or(u64::MAX)).into(),
         Some(gap) => Observed::unknown(gap.clone()).into(),
     };
 
     let something = !targets.is_empty() || list_gap.is_some();
-    let inspector = inspector::read(cell, view, something).await;
+    let inspector = inspector::read(registry, view, something).await;
     facts.inspector_status = inspector.status;
     facts.inspector_ecr_status = inspector.ecr_status;
     facts.coverage = inspector.source;
@@ -133,20 +139,20 @@ async fn read_cell(cell: &Cell<'_>, view: &AdminView) -> CellHarvest {
     let mut coverage = Covered { rows: inspector.rows, images: inspector.images };
 
     let mut policies = Policies::default();
-    missing_from_list(cell, &mut targets, &mut coverage, list_gap.as_ref(), &mut facts).await;
+    missing_from_list(registry, &mut targets, &mut coverage, list_gap.as_ref(), &mut facts).await;
     let mut repositories = Vec::new();
     if !targets.is_empty() {
-        registry::read(cell, &mut facts, &mut policies).await;
-        repositories = repositories::read(cell, targets, &mut facts, &mut policies, &mut coverage).await;
+        settings::read(registry, &mut facts, &mut policies).await;
+        repositories = repositories::read(registry, targets, &mut facts, &mut policies, &mut coverage).await;
         if policies.name_the_role() {
-            ask_inspector_role(cell.context, cell.opened).await;
+            ask_inspector_role(registry.context, registry.opened).await;
         }
     }
     let kept: BTreeSet<&RepositoryName> = repositories.iter().map(|repository| &repository.name).collect();
     coverage.retain(|name| kept.contains(name));
     let Covered { rows: coverage, images } = coverage;
     let (images, image_rows) = counted(images);
-    CellHarvest {
+    RegistryHarvest {
         facts,
         repositories,
         coverage,
@@ -156,7 +162,7 @@ async fn read_cell(cell: &Cell<'_>, view: &AdminView) -> CellHarvest {
     }
 }
 
-/// What coverage says of the repositories of one cell.
+/// What coverage says of the repositories of one registry.
 struct Covered {
     rows: Vec<CoverageRow>,
     images: Tallies,
@@ -197,42 +203,43 @@ struct Target {
     listed: bool,
 }
 
-fn targets(cell: &Cell<'_>, listed: Vec<RepositoryAnswer>) -> BTreeMap<RepositoryName, Target> {
+fn targets(registry: &Registry<'_>, listed: Vec<RepositoryAnswer>) -> BTreeMap<RepositoryName, Target> {
     listed
         .into_iter()
         .map(|RepositoryAnswer { name, arn, created_at }| {
-            let arn = if arn.is_empty() { arn_of(cell, &name) } else { arn };
+            let arn = if arn.is_empty() { arn_of(registry, &name) } else { arn };
             (name.clone(), Target { name, arn, created_at: Observed::from_answer(created_at), listed: true })
         })
         .collect()
 }
 
-fn arn_of(cell: &Cell<'_>, name: &RepositoryName) -> String {
-    repository_arn(cell.context.identity.partition, cell.region, cell.account, name)
+fn arn_of(registry: &Registry<'_>, name: &RepositoryName) -> String {
+    repository_arn(registry.context.identity.partition, registry.region, registry.account, name)
 }
 
 /// Coverage rows whose repository the list does not have: asked for once by name. Where the list broke off they are
 /// read like any other.
 async fn missing_from_list(
-    cell: &Cell<'_>,
+    registry: &Registry<'_>,
     targets: &mut BTreeMap<RepositoryName, Target>,
     coverage: &mut Covered,
     list_gap: Option<&Gap>,
-    facts: &mut CellFacts,
+    facts: &mut RegistryFacts,
 ) {
     let missing: BTreeSet<RepositoryName> =
         coverage.names().into_iter().filter(|name| !targets.contains_key(name)).collect();
     for name in missing {
-        let unlisted = |created_at| Target { arn: arn_of(cell, &name), name: name.clone(), created_at, listed: false };
+        let unlisted =
+            |created_at| Target { arn: arn_of(registry, &name), name: name.clone(), created_at, listed: false };
         if let Some(gap) = list_gap {
             targets.insert(name.clone(), unlisted(Observed::unknown(gap.clone())));
             continue;
         }
-        let asked = cell
+        let asked = registry
             .calls
             .call(Api::DescribeRepositories, |call| {
                 let name = name.as_str();
-                async move { cell.reader.repository(&call, name).await }
+                async move { registry.reader.repository(&call, name).await }
             })
             .await;
         match asked {
@@ -246,7 +253,7 @@ async fn missing_from_list(
                 coverage.retain(|other| *other != name);
             }
             Err(error) => {
-                let gap = cell.gap(error, name.as_str());
+                let gap = registry.gap(error, name.as_str());
                 targets.insert(name.clone(), unlisted(Observed::unknown(gap)));
             }
         }
@@ -259,16 +266,16 @@ pub(crate) async fn seen_from_outside(
     account: AccountId,
     refusal: &Gap,
     view: &AdminView,
-) -> Vec<CellHarvest> {
+) -> Vec<RegistryHarvest> {
     // The administrator's regions are in scope already.
     let regions: BTreeSet<RegionName> = view.regions().await.into_iter().chain(context.regions()).collect();
     let mut harvests = Vec::new();
     for region in regions {
         let outcome = match refusal.kind {
-            GapKind::NotReached => CellOutcome::NotReached,
-            _ => CellOutcome::Unreadable(refusal.clone()),
+            GapKind::NotReached => RegistryOutcome::NotReached,
+            _ => RegistryOutcome::Unreadable(refusal.clone()),
         };
-        let mut facts = CellFacts::unasked(account, region.clone(), outcome);
+        let mut facts = RegistryFacts::unasked(account, region.clone(), outcome);
         let mut coverage = Covered { rows: Vec::new(), images: Tallies::new() };
         if let Some(seen) = view.of(&region).await {
             if let Some(status) = seen.statuses.get(&account) {
@@ -301,12 +308,12 @@ pub(crate) async fn seen_from_outside(
             .collect();
         coverage.retain(|_| true);
         let (images, image_rows) = counted(coverage.images);
-        harvests.push(CellHarvest {
+        harvests.push(RegistryHarvest {
             repositories,
             coverage: coverage.rows,
             images,
             image_rows,
-            ..CellHarvest::of(facts)
+            ..RegistryHarvest::of(facts)
         });
     }
     harvests

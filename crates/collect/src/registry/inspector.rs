@@ -1,4 +1,4 @@
-//! Inspector's word on a cell: the administrator's where it sees the account, else the account's own.
+//! Inspector's word on a registry: the administrator's where it sees the account, else the account's own.
 
 use scangap_aws::CallError;
 use scangap_aws::read::{AccountStatus, AccountStatuses, CoverageFilter};
@@ -6,7 +6,7 @@ use scangap_model::{
     AccountId, Api, Asked, CoverageRow, CoverageSource, Gap, GapKind, Observed, RegionName, RescanDurations,
 };
 
-use super::Cell;
+use super::Registry;
 use crate::admin::AdminView;
 use crate::coverage::{Asking, Tallies};
 
@@ -21,28 +21,34 @@ pub(super) struct InspectorAnswers {
     pub(super) auto_enable: Asked<bool>,
 }
 
-pub(super) async fn read(cell: &Cell<'_>, view: &AdminView, something: bool) -> InspectorAnswers {
-    let asked = || async { own_answer(cell).await.map(drop) };
-    if !cell.context.inspector.exists(cell.region, asked).await {
+pub(super) async fn read(registry: &Registry<'_>, view: &AdminView, something: bool) -> InspectorAnswers {
+    let asked = || async { own_answer(registry).await.map(drop) };
+    if !registry.context.inspector.exists(registry.region, asked).await {
         // ECR without Inspector is a fact, not a failure.
         let absent = || Observed::Absent.into();
         return InspectorAnswers { status: absent(), ecr_status: absent(), ..InspectorAnswers::none() };
     }
-    let administrators = view.of(cell.region).await;
-    let seen = administrators.clone().filter(|seen| seen.sees(cell.account) || seen.administrator == cell.account);
-    let (status, ecr_status) = match seen.as_ref().and_then(|seen| seen.statuses.get(&cell.account)) {
-        Some(status) => statuses(cell, status),
-        None => own_status(cell).await,
+    let administrators = view.of(registry.region).await;
+    let seen =
+        administrators.clone().filter(|seen| seen.sees(registry.account) || seen.administrator == registry.account);
+    let (status, ecr_status) = match seen.as_ref().and_then(|seen| seen.statuses.get(&registry.account)) {
+        Some(status) => statuses(registry, status),
+        None => own_status(registry).await,
     };
     let off = ecr_status.known().is_some_and(|word| word == "DISABLED");
     let mut answers =
         InspectorAnswers { status: status.into(), ecr_status: ecr_status.into(), ..InspectorAnswers::none() };
-    let own = Asking { calls: &cell.calls, reader: &cell.reader, asked_in: cell.account, region: cell.region };
-    // The administrator's own cell: its list is the account's own, and asking again would say the same.
-    let is_administrator = seen.as_ref().is_some_and(|seen| seen.administrator == cell.account);
+    let own = Asking {
+        calls: &registry.calls,
+        reader: &registry.reader,
+        asked_in: registry.account,
+        region: registry.region,
+    };
+    // The administrator's own registry: its list is the account's own, and asking again would say the same.
+    let is_administrator = seen.as_ref().is_some_and(|seen| seen.administrator == registry.account);
     let of_administrator =
-        || seen.as_ref().and_then(|seen| seen.coverage.get(&cell.account)).cloned().unwrap_or_default();
-    match seen.as_ref().map(|seen| seen.gap_of(cell.account)) {
+        || seen.as_ref().and_then(|seen| seen.coverage.get(&registry.account)).cloned().unwrap_or_default();
+    match seen.as_ref().map(|seen| seen.gap_of(registry.account)) {
         Some(None) => {
             answers.source = Observed::Known(CoverageSource::DelegatedAdministrator).into();
             answers.rows = of_administrator();
@@ -54,8 +60,8 @@ pub(super) async fn read(cell: &Cell<'_>, view: &AdminView, something: bool) -> 
         // The administrator's list broke off, or there is none: the account itself, where there is something to ask for.
         Some(Some(_)) | None if !something => {}
         Some(Some(_)) | None => {
-            let asked = own.repositories(CoverageFilter::RepositoriesOf(cell.account)).await;
-            let malformed = asked.malformed.contains(&cell.account).then(|| own.malformed("a row cannot be read"));
+            let asked = own.repositories(CoverageFilter::RepositoriesOf(registry.account)).await;
+            let malformed = asked.malformed.contains(&registry.account).then(|| own.malformed("a row cannot be read"));
             answers.source = source(asked.gap.or(malformed), off);
             answers.rows = if answers.source.gap().is_some() { of_administrator() } else { asked.rows };
         }
@@ -69,16 +75,16 @@ pub(super) async fn read(cell: &Cell<'_>, view: &AdminView, something: bool) -> 
     };
     // Where scanning is off nothing hangs on it, and whether AWS would say is not documented.
     if something && !off {
-        answers.rescan_durations = rescan_durations(cell).await.into();
+        answers.rescan_durations = rescan_durations(registry).await.into();
     }
-    match seen.as_ref().and_then(|seen| seen.images_of(cell.account)) {
+    match seen.as_ref().and_then(|seen| seen.images_of(registry.account)) {
         Some(images) => {
             answers.image_source = Observed::Known(CoverageSource::DelegatedAdministrator).into();
             answers.images = images;
         }
         None if !something => {}
         None => {
-            let (images, gap) = own.images_of(cell.account, cell.context.options.keep_images).await;
+            let (images, gap) = own.images_of(registry.account, registry.context.options.keep_images).await;
             answers.image_source = source(gap, off);
             answers.images = images;
         }
@@ -119,49 +125,49 @@ fn not_in_the_answer(account: AccountId, region: &RegionName) -> Gap {
     CallError::malformed(Api::BatchGetAccountStatus, "AccountNotInAnswer", why).at(Some(account), Some(region), "")
 }
 
-fn statuses(cell: &Cell<'_>, status: &AccountStatus) -> (Observed<String>, Observed<String>) {
-    let word = |word: &Option<String>| status_word(cell.account, cell.region, word.clone());
+fn statuses(registry: &Registry<'_>, status: &AccountStatus) -> (Observed<String>, Observed<String>) {
+    let word = |word: &Option<String>| status_word(registry.account, registry.region, word.clone());
     (word(&status.status), word(&status.ecr_status))
 }
 
-async fn rescan_durations(cell: &Cell<'_>) -> Observed<RescanDurations> {
+async fn rescan_durations(registry: &Registry<'_>) -> Observed<RescanDurations> {
     let api = Api::GetConfiguration;
-    let asked = cell.calls.call(api, |call| async move { cell.reader.rescan_durations(&call).await });
+    let asked = registry.calls.call(api, |call| async move { registry.reader.rescan_durations(&call).await });
     match asked.await {
         Ok(Some(durations)) => Observed::Known(durations),
         Ok(None) => {
             let why = "the answer holds no re-scan durations";
-            Observed::unknown(cell.gap(CallError::malformed(api, "NoRescanDurations", why), ""))
+            Observed::unknown(registry.gap(CallError::malformed(api, "NoRescanDurations", why), ""))
         }
-        Err(error) => Observed::unknown(cell.gap(error, "")),
+        Err(error) => Observed::unknown(registry.gap(error, "")),
     }
 }
 
-async fn own_answer(cell: &Cell<'_>) -> Result<AccountStatuses, CallError> {
-    let own = [cell.account];
-    let asked = cell.calls.call(Api::BatchGetAccountStatus, |call| {
+async fn own_answer(registry: &Registry<'_>) -> Result<AccountStatuses, CallError> {
+    let own = [registry.account];
+    let asked = registry.calls.call(Api::BatchGetAccountStatus, |call| {
         let own = &own;
-        async move { cell.reader.account_statuses(&call, own).await }
+        async move { registry.reader.account_statuses(&call, own).await }
     });
     asked.await
 }
 
-async fn own_status(cell: &Cell<'_>) -> (Observed<String>, Observed<String>) {
-    let gap = match own_answer(cell).await {
-        Ok(answer) => match answer.accounts.into_iter().find(|(id, _)| *id == cell.account) {
+async fn own_status(registry: &Registry<'_>) -> (Observed<String>, Observed<String>) {
+    let gap = match own_answer(registry).await {
+        Ok(answer) => match answer.accounts.into_iter().find(|(id, _)| *id == registry.account) {
             Some((_, status)) => {
-                return statuses(cell, &status);
+                return statuses(registry, &status);
             }
-            None => match answer.failed.into_iter().find(|(id, _, _)| *id == cell.account) {
+            None => match answer.failed.into_iter().find(|(id, _, _)| *id == registry.account) {
                 Some((_, code, message)) => {
                     let mut error = CallError::malformed(Api::BatchGetAccountStatus, &code, message);
                     error.kind = if code == "ACCESS_DENIED" { GapKind::AccessDenied } else { GapKind::Refused };
-                    cell.gap(error, "")
+                    registry.gap(error, "")
                 }
-                None => not_in_the_answer(cell.account, cell.region),
+                None => not_in_the_answer(registry.account, registry.region),
             },
         },
-        Err(error) => cell.gap(error, ""),
+        Err(error) => registry.gap(error, ""),
     };
     (Observed::unknown(gap.clone()), Observed::unknown(gap))
 }

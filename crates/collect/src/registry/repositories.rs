@@ -1,4 +1,4 @@
-//! Each repository of a cell: its policy, its scan frequency, and tags and images where something hangs on them.
+//! Each repository of a registry: its policy, its scan frequency, and tags and images where something hangs on them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -6,28 +6,28 @@ use std::ops::ControlFlow;
 use futures::stream::{self, StreamExt};
 use scangap_aws::CallError;
 use scangap_aws::read::PolicyAnswer;
-use scangap_model::{Api, Asked, CellFacts, Gap, GapKind, Observed, RepositoryFacts, RepositoryName};
+use scangap_model::{Api, Asked, Gap, GapKind, Observed, RegistryFacts, RepositoryFacts, RepositoryName};
 
-use super::{Cell, Covered, Policies, Target};
+use super::{Covered, Policies, Registry, Target};
 use crate::coverage::ImageTally;
 use crate::pages::{Ended, pages};
 
 /// AWS: `BatchGetRepositoryScanningConfiguration` takes 25 names.
 const NAMES_PER_BATCH: usize = 25;
 
-/// Repositories of one cell that are read at once. The gate bounds the whole; this keeps one large registry from
+/// Repositories of one registry that are read at once. The gate bounds the whole; this keeps one large registry from
 /// holding thousands of futures.
 const AT_ONCE: usize = 64;
 
 pub(super) async fn read(
-    cell: &Cell<'_>,
+    registry: &Registry<'_>,
     targets: BTreeMap<RepositoryName, Target>,
-    facts: &mut CellFacts,
+    facts: &mut RegistryFacts,
     policies: &mut Policies,
     coverage: &mut Covered,
 ) -> Vec<RepositoryFacts> {
     let names: Vec<RepositoryName> = targets.keys().cloned().collect();
-    let (answers, frequencies) = tokio::join!(policies_of(cell, &names), frequencies_of(cell, &names));
+    let (answers, frequencies) = tokio::join!(policies_of(registry, &names), frequencies_of(registry, &names));
     let mut repositories = Vec::with_capacity(targets.len());
     for (target, (_, answer)) in targets.into_values().zip(answers) {
         let policy = match answer {
@@ -37,7 +37,7 @@ pub(super) async fn read(
                 facts.vanished += 1;
                 continue;
             }
-            Err(error) => Observed::unknown(cell.gap(error, target.name.as_str())),
+            Err(error) => Observed::unknown(registry.gap(error, target.name.as_str())),
         };
         let scan_frequency = match frequencies.get(&target.name) {
             Some(Ok(Some(word))) => Observed::Known(word.clone()),
@@ -46,11 +46,11 @@ pub(super) async fn read(
                 continue;
             }
             Some(Err(gap)) => Observed::unknown(gap.clone()),
-            None => Observed::unknown(missing_from_batch(cell, &target.name)),
+            None => Observed::unknown(missing_from_batch(registry, &target.name)),
         };
         repositories.push(RepositoryFacts {
-            account: cell.account,
-            region: cell.region.clone(),
+            account: registry.account,
+            region: registry.region.clone(),
             name: target.name,
             arn: target.arn,
             listed: target.listed,
@@ -65,14 +65,14 @@ pub(super) async fn read(
     let for_policy = |repository: &RepositoryFacts| {
         registry_names_tags || repository.policy.known().is_some_and(|hash| policies.names_tags(hash))
     };
-    let asked = &cell.context.options.tags;
+    let asked = &registry.context.options.tags;
     let wanting_tags: Vec<usize> = repositories
         .iter()
         .enumerate()
         .filter(|(_, repository)| !asked.is_empty() || for_policy(repository))
         .map(|(at, _)| at)
         .collect();
-    let gone = tags(cell, &mut repositories, &wanting_tags).await;
+    let gone = tags(registry, &mut repositories, &wanting_tags).await;
     vanish(&mut repositories, &gone, facts);
     // Tags are private: of what no policy hangs on only the keys that were asked for are kept.
     for repository in repositories.iter_mut().filter(|repository| !for_policy(repository)) {
@@ -80,13 +80,13 @@ pub(super) async fn read(
             tags.retain(|key, _| asked.contains(key));
         }
     }
-    let gone = images(cell, &mut repositories, facts, coverage).await;
+    let gone = images(registry, &mut repositories, facts, coverage).await;
     vanish(&mut repositories, &gone, facts);
     repositories
 }
 
 /// Counts repositories that are gone since they were listed, and leaves them out.
-fn vanish(repositories: &mut Vec<RepositoryFacts>, gone: &BTreeSet<RepositoryName>, facts: &mut CellFacts) {
+fn vanish(repositories: &mut Vec<RepositoryFacts>, gone: &BTreeSet<RepositoryName>, facts: &mut RegistryFacts) {
     repositories.retain(|repository| !gone.contains(&repository.name));
     facts.vanished += u64::try_from(gone.len()).unwrap_or(u64::MAX);
 }
@@ -96,26 +96,26 @@ fn is_gone(error: &CallError) -> bool {
     error.code == "RepositoryNotFoundException"
 }
 
-fn missing_from_batch(cell: &Cell<'_>, name: &RepositoryName) -> Gap {
+fn missing_from_batch(registry: &Registry<'_>, name: &RepositoryName) -> Gap {
     let api = Api::BatchGetRepositoryScanningConfiguration;
     let error = CallError::malformed(
         api,
         "RepositoryNotInAnswer",
         "the answer holds neither the repository nor a failure for it",
     );
-    cell.gap(error, name.as_str())
+    registry.gap(error, name.as_str())
 }
 
 /// In the order of the names.
 async fn policies_of(
-    cell: &Cell<'_>,
+    registry: &Registry<'_>,
     names: &[RepositoryName],
 ) -> Vec<(RepositoryName, Result<PolicyAnswer, CallError>)> {
     stream::iter(names.iter().cloned())
         .map(|name| async move {
-            let asked = cell.calls.call(Api::GetRepositoryPolicy, |call| {
+            let asked = registry.calls.call(Api::GetRepositoryPolicy, |call| {
                 let name = name.as_str();
-                async move { cell.reader.repository_policy(&call, name).await }
+                async move { registry.reader.repository_policy(&call, name).await }
             });
             let answer = asked.await;
             (name, answer)
@@ -128,7 +128,7 @@ async fn policies_of(
 type Frequencies = BTreeMap<RepositoryName, Result<Option<String>, Gap>>;
 
 /// In batches; one that is refused is cut in two until the repository that refuses stands alone.
-async fn frequencies_of(cell: &Cell<'_>, names: &[RepositoryName]) -> Frequencies {
+async fn frequencies_of(registry: &Registry<'_>, names: &[RepositoryName]) -> Frequencies {
     let api = Api::BatchGetRepositoryScanningConfiguration;
     let mut frequencies = Frequencies::new();
     let mut batches: Vec<Vec<RepositoryName>> = names.chunks(NAMES_PER_BATCH).map(<[RepositoryName]>::to_vec).collect();
@@ -136,9 +136,9 @@ async fn frequencies_of(cell: &Cell<'_>, names: &[RepositoryName]) -> Frequencie
         let answers: Vec<(Vec<RepositoryName>, _)> = stream::iter(std::mem::take(&mut batches))
             .map(|batch| async move {
                 let texts: Vec<String> = batch.iter().map(ToString::to_string).collect();
-                let asked = cell.calls.call(api, |call| {
+                let asked = registry.calls.call(api, |call| {
                     let texts = &texts;
-                    async move { cell.reader.scan_frequencies(&call, texts).await }
+                    async move { registry.reader.scan_frequencies(&call, texts).await }
                 });
                 let answer = asked.await;
                 (batch, answer)
@@ -158,7 +158,7 @@ async fn frequencies_of(cell: &Cell<'_>, names: &[RepositoryName]) -> Frequencie
                         {
                             let mut error = CallError::malformed(api, code, "the service gave no configuration for it");
                             error.kind = GapKind::Refused;
-                            let gap = cell.gap(error, name.as_str());
+                            let gap = registry.gap(error, name.as_str());
                             frequencies.insert(name, Err(gap));
                         }
                     }
@@ -170,7 +170,7 @@ async fn frequencies_of(cell: &Cell<'_>, names: &[RepositoryName]) -> Frequencie
                 }
                 Err(error) => {
                     for name in batch {
-                        let gap = cell.gap(error.clone(), name.as_str());
+                        let gap = registry.gap(error.clone(), name.as_str());
                         frequencies.insert(name, Err(gap));
                     }
                 }
@@ -181,7 +181,11 @@ async fn frequencies_of(cell: &Cell<'_>, names: &[RepositoryName]) -> Frequencie
 }
 
 /// Gives back the repositories that are gone.
-async fn tags(cell: &Cell<'_>, repositories: &mut [RepositoryFacts], wanting: &[usize]) -> BTreeSet<RepositoryName> {
+async fn tags(
+    registry: &Registry<'_>,
+    repositories: &mut [RepositoryFacts],
+    wanting: &[usize],
+) -> BTreeSet<RepositoryName> {
     let wanting: Vec<(usize, String, RepositoryName)> = wanting
         .iter()
         .filter_map(|&at| repositories.get(at).map(|repository| (at, repository.arn.clone(), repository.name.clone())))
@@ -189,8 +193,9 @@ async fn tags(cell: &Cell<'_>, repositories: &mut [RepositoryFacts], wanting: &[
     let asked: Vec<_> = stream::iter(wanting)
         .map(|(at, arn, name)| async move {
             let arn = arn.as_str();
-            let answer =
-                cell.calls.call(Api::ListTagsForResource, |call| async move { cell.reader.tags(&call, arn).await });
+            let answer = registry
+                .calls
+                .call(Api::ListTagsForResource, |call| async move { registry.reader.tags(&call, arn).await });
             (at, name, answer.await)
         })
         .buffered(AT_ONCE)
@@ -205,7 +210,7 @@ async fn tags(cell: &Cell<'_>, repositories: &mut [RepositoryFacts], wanting: &[
                 if is_gone(&error) {
                     gone.insert(name.clone());
                 }
-                Observed::unknown(cell.gap(error, name.as_str())).into()
+                Observed::unknown(registry.gap(error, name.as_str())).into()
             }
         };
     }
@@ -224,9 +229,9 @@ struct ImageQuestion {
 
 /// Gives back the repositories that are gone.
 async fn images(
-    cell: &Cell<'_>,
+    registry: &Registry<'_>,
     repositories: &mut [RepositoryFacts],
-    facts: &CellFacts,
+    facts: &RegistryFacts,
     coverage: &mut Covered,
 ) -> BTreeSet<RepositoryName> {
     let on = facts.inspector_ecr_status.known().is_some_and(|word| word == "ENABLED");
@@ -257,7 +262,7 @@ async fn images(
         .collect();
     let answers: Vec<_> = stream::iter(questions)
         .map(|question| async move {
-            let answer = ask_images(cell, &question).await;
+            let answer = ask_images(registry, &question).await;
             (question, answer)
         })
         .buffered(AT_ONCE)
@@ -283,7 +288,7 @@ async fn images(
                 if is_gone(&error) {
                     gone.insert(question.name.clone());
                 }
-                repository.has_active_image = Observed::unknown(cell.gap(error, question.name.as_str())).into();
+                repository.has_active_image = Observed::unknown(registry.gap(error, question.name.as_str())).into();
             }
         }
     }
@@ -297,13 +302,15 @@ struct ImagesFound {
 }
 
 /// Reads the list of images; where one active image is all that is wanted, until it is met.
-async fn ask_images(cell: &Cell<'_>, question: &ImageQuestion) -> Result<ImagesFound, CallError> {
+async fn ask_images(registry: &Registry<'_>, question: &ImageQuestion) -> Result<ImagesFound, CallError> {
     let name = question.name.as_str();
     let mut found = ImagesFound::default();
     let ended = pages(
         Api::DescribeImages,
         |token| {
-            cell.calls.call(Api::DescribeImages, |call| async move { cell.reader.images(&call, name, token).await })
+            registry
+                .calls
+                .call(Api::DescribeImages, |call| async move { registry.reader.images(&call, name, token).await })
         },
         |images| {
             for image in images {

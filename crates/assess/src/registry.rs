@@ -1,10 +1,10 @@
-//! One cell: what its registry policy decides about the four registry-level actions, and what its templates would do
+//! One registry: what its registry policy decides about the four registry-level actions, and what its templates would do
 //! to repositories that do not exist yet.
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use scangap_model::{Api, Asked, AuditFacts, Cause, CellFacts, Gap, GapKind, Observed, Verdict};
+use scangap_model::{Api, Asked, AuditFacts, Cause, Gap, GapKind, Observed, RegistryFacts, Verdict};
 use scangap_policy::{Action, Context, INSPECTOR_ACTIONS, REPOSITORY_ACTIONS, decide, verdicts};
 
 use crate::policies::{self, Found, Policies, Scope};
@@ -13,11 +13,11 @@ use crate::policies::{self, Found, Policies, Scope};
 const ECR_STATUSES: &[&str] = &["ENABLED", "DISABLED", "SUSPENDED", "ENABLING", "DISABLING", "SUSPENDING"];
 const SCAN_TYPES: &[&str] = &["BASIC", "ENHANCED"];
 
-fn unknown_word(cell: &CellFacts, api: Api, word: &str) -> Gap {
+fn unknown_word(registry: &RegistryFacts, api: Api, word: &str) -> Gap {
     Gap {
         api,
-        account: Some(cell.account),
-        region: Some(cell.region.clone()),
+        account: Some(registry.account),
+        region: Some(registry.region.clone()),
         resource: String::new(),
         kind: GapKind::MalformedAnswer,
         code: "UnknownWord".to_owned(),
@@ -29,7 +29,7 @@ fn unknown_word(cell: &CellFacts, api: Api, word: &str) -> Gap {
 }
 
 #[derive(Debug, Clone)]
-pub struct CellAssessment {
+pub struct RegistryAssessment {
     /// `None`: nothing was asked here.
     pub registry_verdict: Option<Verdict>,
     pub registry_denied_actions: Vec<Action>,
@@ -41,21 +41,21 @@ pub struct CellAssessment {
 pub(crate) fn assess(
     facts: &AuditFacts,
     policies: &Policies,
-    cell: &CellFacts,
+    registry: &RegistryFacts,
     holds_repositories: bool,
     as_of: Timestamp,
-) -> (CellAssessment, Vec<Gap>) {
-    let request = policies::request(facts, cell.account, &cell.region, None, &Asked::NotNeeded, as_of);
+) -> (RegistryAssessment, Vec<Gap>) {
+    let request = policies::request(facts, registry.account, &registry.region, None, &Asked::NotNeeded, as_of);
     let context = Context::new(&request);
-    let mut assessment = CellAssessment {
+    let mut assessment = RegistryAssessment {
         registry_verdict: None,
         registry_denied_actions: Vec::new(),
         registry_depends_on: Vec::new(),
         template_prefixes_denying: Vec::new(),
     };
     let mut gaps = Vec::new();
-    if let Asked::Answered(fact) = &cell.registry_policy {
-        let scope = policies::scope(cell);
+    if let Asked::Answered(fact) = &registry.registry_policy {
+        let scope = policies::scope(registry);
         let found = if scope == Scope::V1 { Found::None } else { policies::find(policies, fact) };
         let mut depends_on = BTreeSet::new();
         let of_actions =
@@ -78,22 +78,28 @@ pub(crate) fn assess(
         assessment.registry_verdict = Some(Verdict::fold(of_actions.collect::<Vec<_>>()));
         assessment.registry_depends_on = depends_on.into_iter().collect();
         if let Observed::Known(hash) = fact {
-            gaps.extend(policies::malformed(policies, hash, Api::GetRegistryPolicy, (cell.account, &cell.region), ""));
+            gaps.extend(policies::malformed(
+                policies,
+                hash,
+                Api::GetRegistryPolicy,
+                (registry.account, &registry.region),
+                "",
+            ));
         }
     }
     // A word that no layer knows leaves repositories unreadable: that is a gap, with the word in its message.
     if holds_repositories {
         let known: [(&Asked<String>, &[&str], Api); 2] = [
-            (&cell.inspector_ecr_status, ECR_STATUSES, Api::BatchGetAccountStatus),
-            (&cell.registry_scan_type, SCAN_TYPES, Api::GetRegistryScanningConfiguration),
+            (&registry.inspector_ecr_status, ECR_STATUSES, Api::BatchGetAccountStatus),
+            (&registry.registry_scan_type, SCAN_TYPES, Api::GetRegistryScanningConfiguration),
         ];
         for (fact, words, api) in known {
             if let Some(word) = fact.known().filter(|word| !words.contains(&word.as_str())) {
-                gaps.push(unknown_word(cell, api, word));
+                gaps.push(unknown_word(registry, api, word));
             }
         }
     }
-    for template in cell.templates.known().into_iter().flatten() {
+    for template in registry.templates.known().into_iter().flatten() {
         let Some(hash) = &template.policy else { continue };
         match policies::find(policies, &Observed::Known(hash.clone())) {
             Found::Document(document) => {
@@ -103,7 +109,13 @@ pub(crate) fn assess(
             }
             Found::Unread | Found::None => {
                 let api = Api::DescribeRepositoryCreationTemplates;
-                gaps.extend(policies::malformed(policies, hash, api, (cell.account, &cell.region), &template.prefix));
+                gaps.extend(policies::malformed(
+                    policies,
+                    hash,
+                    api,
+                    (registry.account, &registry.region),
+                    &template.prefix,
+                ));
             }
         }
     }
