@@ -1,6 +1,8 @@
 //! What a re-sync deletes, saved before: findings of every status as AWS wrote them, coverage, suppression rules, the
 //! registry's scanning configuration, re-scan durations. The manifest is written last: a folder with one is whole.
 
+mod formats;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -12,11 +14,11 @@ use jiff::Timestamp;
 use scangap_assess::{RegistryLosses, RegistryToCount, registry_losses};
 use scangap_aws::CallError;
 use scangap_aws::read::{CoverageFilter, Page, RegionReader, ScanningConfiguration, SuppressionRule};
-use scangap_model::{
-    Api, Arn, CoveredImage, FindingCount, FindingTally, Observed, RescanDurations, ResyncFacts, ScanRule,
-};
+use scangap_model::{Api, Arn, CoveredImage, FindingCount, FindingTally, Observed, RescanDurations, ResyncFacts};
+use serde::Serialize;
 use serde_json::{Value, json};
 
+use self::formats::{Manifest, SavedFile, SavedFinding, SavedScanning};
 use crate::access::Access;
 use crate::error::ApplyError;
 use crate::pages::pages;
@@ -24,7 +26,6 @@ use crate::report::resync::describe;
 use crate::step_report::Taken;
 use scangap_plan::Resync;
 use scangap_plan::hash::scanning_sha256;
-use scangap_plan::scan_rules;
 
 const FINDINGS: &str = "findings.jsonl.gz";
 const COVERAGE: &str = "coverage.csv";
@@ -78,9 +79,9 @@ pub(crate) async fn save(access: &Access, step: &Resync, folder: &Path, now: Tim
         .map_err(of_file)?;
     let scanning =
         own.scanning_configuration(&access.call(Api::GetRegistryScanningConfiguration)).await.map_err(of_call)?;
-    let value = scanning_value(&scanning);
+    let value = SavedScanning::of(&scanning);
     write(&folder.join(SCANNING), &value).map_err(of_file)?;
-    write(&folder.join(PUT), value.get("scanningConfiguration").unwrap_or(&Value::Null)).map_err(of_file)?;
+    write(&folder.join(PUT), &value.scanning_configuration).map_err(of_file)?;
     let durations = own.rescan_durations(&access.call(Api::GetConfiguration)).await.map_err(of_call)?;
     write(&folder.join("configuration.json"), &durations_value(durations.as_ref())).map_err(of_file)?;
     let manifest_sha256 = manifest(folder, step, now).map_err(of_file)?;
@@ -261,11 +262,6 @@ async fn rules(access: &Access, own: &RegionReader) -> Result<Vec<SuppressionRul
     Ok(rules)
 }
 
-/// As the aws CLI prints it, so that it can be put back by hand.
-fn scanning_value(scanning: &ScanningConfiguration) -> Value {
-    json!({"scanningConfiguration": {"scanType": scanning.scan_type, "rules": scan_rules(&scanning.rules)}})
-}
-
 fn durations_value(durations: Option<&RescanDurations>) -> Value {
     durations.map_or(Value::Null, |durations| {
         json!({
@@ -290,30 +286,28 @@ fn private(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn write(path: &Path, value: &Value) -> io::Result<()> {
+fn write(path: &Path, value: &impl Serialize) -> io::Result<()> {
     let mut file = create(path)?;
-    file.write_all(format!("{value:#}\n").as_bytes())?;
+    file.write_all(format!("{}\n", serde_json::to_string_pretty(value)?).as_bytes())?;
     file.sync_all()
 }
 
 /// Every file with its hash; written last, so that it says that all the others are there.
 fn manifest(folder: &Path, step: &Resync, now: Timestamp) -> io::Result<String> {
-    let mut files = serde_json::Map::new();
-    let mut names: Vec<PathBuf> =
-        fs_err::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
-    names.sort();
-    for path in names {
+    let mut files = BTreeMap::new();
+    for entry in fs_err::read_dir(folder)? {
+        let path = entry?.path();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        files.insert(name, json!({"sha256": file_sha256(&path)?, "bytes": fs_err::metadata(&path)?.len()}));
+        files.insert(name, SavedFile { sha256: file_sha256(&path)?, bytes: fs_err::metadata(&path)?.len() });
     }
-    let manifest = json!({
-        "what": "what a re-sync deletes, saved before it",
-        "step": step.id,
-        "account_id": step.account.as_str(),
-        "region": step.region.as_str(),
-        "saved_at": now.to_string(),
-        "files": files,
-    });
+    let manifest = Manifest {
+        what: "what a re-sync deletes, saved before it".to_owned(),
+        step: step.id.clone(),
+        account_id: step.account.to_string(),
+        region: step.region.to_string(),
+        saved_at: now.to_string(),
+        files,
+    };
     write(&folder.join(MANIFEST), &manifest)?;
     let _ = fs_err::File::open(folder).and_then(|folder| folder.sync_all());
     file_sha256(&folder.join(MANIFEST))
@@ -343,10 +337,9 @@ pub(crate) fn verify(folder: &Path, manifest_sha256: &str) -> Result<(), String>
         return Err(format!("the backup `{}` is not the one that was made", folder.display()));
     }
     let text = fs_err::read_to_string(&path).map_err(missing)?;
-    let manifest: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-    for (name, file) in manifest.get("files").and_then(Value::as_object).into_iter().flatten() {
-        let now = file_sha256(&folder.join(name)).map_err(missing)?;
-        if file.get("sha256").and_then(Value::as_str) != Some(now.as_str()) {
+    let manifest: Manifest = serde_json::from_str(&text).map_err(|error| format!("`{}`: {error}", path.display()))?;
+    for (name, file) in &manifest.files {
+        if file.sha256 != file_sha256(&folder.join(name)).map_err(missing)? {
             return Err(format!("`{name}` of the backup `{}` was changed", folder.display()));
         }
     }
@@ -356,22 +349,8 @@ pub(crate) fn verify(folder: &Path, manifest_sha256: &str) -> Result<(), String>
 /// The scanning configuration that was saved.
 pub(crate) fn saved_scanning(folder: &Path) -> Option<ScanningConfiguration> {
     let text = fs_err::read_to_string(folder.join(SCANNING)).ok()?;
-    let value: Value = serde_json::from_str(&text).ok()?;
-    let configuration = value.get("scanningConfiguration")?;
-    let rules = configuration.get("rules")?.as_array()?.iter().map(|rule| {
-        let filters = rule.get("repositoryFilters")?.as_array()?;
-        Some(ScanRule {
-            frequency: rule.get("scanFrequency")?.as_str()?.to_owned(),
-            filters: filters
-                .iter()
-                .map(|filter| Some(filter.get("filter")?.as_str()?.to_owned()))
-                .collect::<Option<_>>()?,
-        })
-    });
-    Some(ScanningConfiguration {
-        scan_type: configuration.get("scanType")?.as_str()?.to_owned(),
-        rules: rules.collect::<Option<_>>()?,
-    })
+    let saved: SavedScanning = serde_json::from_str(&text).ok()?;
+    Some(saved.configuration())
 }
 
 /// What was saved and is there still: findings that are listed, and images that are scanned.
@@ -420,9 +399,9 @@ pub(crate) async fn compare(access: &Access, step: &Resync, folder: &Path) -> Re
     let packed = GzDecoder::new(fs_err::File::open(folder.join(FINDINGS)).map_err(text)?);
     let (mut taken, mut kept) = (Taken { findings: 0, images_not_rescanned: 0 }, Kept { findings: 0, images: 0 });
     for line in BufReader::new(packed).lines() {
-        let finding: Value = serde_json::from_str(&line.map_err(text)?).map_err(|error| error.to_string())?;
-        let arn = finding.get("findingArn").and_then(Value::as_str).unwrap_or_default();
-        let of = if here.contains(arn) { &mut kept.findings } else { &mut taken.findings };
+        let finding: SavedFinding =
+            serde_json::from_str(&line.map_err(text)?).map_err(|error| format!("{FINDINGS}: {error}"))?;
+        let of = if here.contains(&finding.finding_arn) { &mut kept.findings } else { &mut taken.findings };
         *of += 1;
     }
     let mut rows = csv::Reader::from_path(folder.join(COVERAGE)).map_err(|error| error.to_string())?;

@@ -3,128 +3,141 @@
 use std::fmt::Write;
 
 use scangap_model::{code_block, code_span};
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
 use crate::journal::JOURNAL;
-use crate::outcome::Outcome;
+use crate::outcome::{LeftDisabled, Outcome};
 use crate::step_report::StepReport;
 use crate::step_report::Taken;
 use scangap_plan::PlanDocument;
 
-/// A closing report read back, for those who only show it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AppliedSummary {
-    pub organization_id: Option<String>,
+/// The closing report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClosingReport {
+    schema_version: u64,
     pub plan_sha256: String,
+    pub facts_sha256: String,
+    /// Null: the account is in no organization.
+    pub organization_id: Option<String>,
     pub simulated: bool,
     pub by: String,
+    pub began_at: String,
     pub ended_at: String,
-    pub steps: Vec<AppliedStep>,
+    pub outcome: String,
+    pub steps: Vec<ClosedStep>,
+    pub steps_not_done: usize,
+    pub left_disabled: Vec<StillDisabled>,
+    pub journal: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AppliedStep {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClosedStep {
     pub id: String,
     pub kind: String,
     pub account_id: String,
     pub region: String,
     pub what: String,
     pub result: String,
-    pub before_sha256: String,
-    pub after_sha256: String,
+    pub finished: bool,
+    pub not_refreshed: Vec<String>,
     /// Where what it deleted is.
     pub saved: Vec<String>,
-    /// `None`: nothing can be lost by it.
+    pub before_sha256: String,
+    pub after_sha256: String,
+    /// Null: nothing can be lost by it.
     pub predicted: Option<Taken>,
-    /// `None`: it was not counted.
+    /// Null: it was not counted.
     pub taken: Option<Taken>,
 }
 
-/// `None`: the text is no closing report.
-pub fn applied_summary(text: &str) -> Option<AppliedSummary> {
-    let value: Value = serde_json::from_str(text).ok()?;
-    let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-    let texts = |value: &Value, name: &str| {
-        let list = value.get(name).and_then(Value::as_array);
-        list.into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
-    };
-    let lost = |value: Option<&Value>| {
-        let number = |name| value?.get(name)?.as_u64();
-        Some(Taken { findings: number("findings")?, images_not_rescanned: number("images_not_rescanned")? })
-    };
-    let step = |step: &Value| {
-        Some(AppliedStep {
-            id: text(step, "id")?,
-            kind: text(step, "kind")?,
-            account_id: text(step, "account_id")?,
-            region: text(step, "region")?,
-            what: text(step, "what")?,
-            result: text(step, "result")?,
-            before_sha256: text(step, "before_sha256")?,
-            after_sha256: text(step, "after_sha256")?,
-            saved: texts(step, "saved"),
-            predicted: lost(step.get("predicted")),
-            taken: lost(step.get("taken")),
-        })
-    };
-    Some(AppliedSummary {
-        organization_id: text(&value, "organization_id"),
-        plan_sha256: text(&value, "plan_sha256")?,
-        simulated: value.get("simulated")?.as_bool()?,
-        by: text(&value, "by")?,
-        ended_at: text(&value, "ended_at")?,
-        steps: value.get("steps")?.as_array()?.iter().map(step).collect::<Option<_>>()?,
-    })
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StillDisabled {
+    pub account_id: String,
+    pub region: String,
+    pub command: String,
 }
 
-fn taken(taken: Option<Taken>) -> Value {
-    taken.map_or(
-        Value::Null,
-        |taken| json!({"findings": taken.findings, "images_not_rescanned": taken.images_not_rescanned}),
-    )
+/// Why a text is no closing report.
+#[derive(Debug, thiserror::Error)]
+pub enum ClosingError {
+    #[error("it is not JSON")]
+    NotJson(#[source] serde_json::Error),
+    #[error("{member}: {why}")]
+    Member { member: String, why: String },
+    #[error("it is of version {found}, and this program knows version {VERSION}: use a newer scangap")]
+    Newer { found: u64 },
+    #[error("it is of version {found}, which this program does not read any more")]
+    Older { found: u64 },
+}
+
+const VERSION: u64 = 1;
+
+#[derive(Deserialize)]
+struct VersionAlone {
+    schema_version: u64,
+}
+
+impl ClosingReport {
+    pub fn parse(text: &str) -> Result<Self, ClosingError> {
+        let version: VersionAlone = serde_json::from_str(text).map_err(|error| {
+            if error.is_data() {
+                ClosingError::Member { member: "schema_version".to_owned(), why: error.to_string() }
+            } else {
+                ClosingError::NotJson(error)
+            }
+        })?;
+        match version.schema_version {
+            found if found > VERSION => return Err(ClosingError::Newer { found }),
+            found if found < VERSION => return Err(ClosingError::Older { found }),
+            _ => {}
+        }
+        let mut json = serde_json::Deserializer::from_str(text);
+        serde_path_to_error::deserialize(&mut json)
+            .map_err(|error| ClosingError::Member { member: error.path().to_string(), why: error.inner().to_string() })
+    }
 }
 
 impl Outcome {
     /// For machines.
-    pub fn json(&self, plan: &PlanDocument) -> Value {
-        let step = |step: &StepReport| {
-            json!({
-                "id": step.id,
-                "kind": step.kind,
-                "account_id": step.account.as_str(),
-                "region": step.region.as_str(),
-                "what": step.what,
-                "result": step.result,
-                "finished": step.finished,
-                "not_refreshed": step.not_refreshed,
-                "saved": step.saved,
-                "before_sha256": step.before_sha256,
-                "after_sha256": step.after_sha256,
-                "predicted": taken(step.predicted),
-                "taken": taken(step.taken),
-            })
+    pub fn report(&self, plan: &PlanDocument) -> ClosingReport {
+        let step = |step: &StepReport| ClosedStep {
+            id: step.id.clone(),
+            kind: step.kind.to_owned(),
+            account_id: step.account.to_string(),
+            region: step.region.to_string(),
+            what: step.what.clone(),
+            result: step.result.clone(),
+            finished: step.finished,
+            not_refreshed: step.not_refreshed.clone(),
+            saved: step.saved.clone(),
+            before_sha256: step.before_sha256.clone(),
+            after_sha256: step.after_sha256.clone(),
+            predicted: step.predicted,
+            taken: step.taken,
         };
-        json!({
-            "schema_version": 1,
-            "plan_sha256": plan.plan_sha256,
-            "facts_sha256": plan.facts_sha256,
-            "organization_id": plan.organization_id,
-            "simulated": plan.simulated,
-            "by": self.caller_arn,
-            "began_at": self.began_at.to_string(),
-            "ended_at": self.ended_at.to_string(),
-            "outcome": self.stopped.as_ref().map_or_else(|| "finished".to_owned(), ToString::to_string),
-            "steps": self.steps.iter().map(step).collect::<Vec<_>>(),
-            "steps_not_done": self.left,
-            "left_disabled": self
-                .left_disabled
-                .iter()
-                .map(|registry| json!({
-                    "account_id": registry.account.as_str(), "region": registry.region.as_str(), "command": registry.way_back,
-                }))
-                .collect::<Vec<_>>(),
-            "journal": JOURNAL,
-        })
+        let disabled = |registry: &LeftDisabled| StillDisabled {
+            account_id: registry.account.to_string(),
+            region: registry.region.to_string(),
+            command: registry.way_back.clone(),
+        };
+        ClosingReport {
+            schema_version: VERSION,
+            plan_sha256: plan.plan_sha256.clone(),
+            facts_sha256: plan.facts_sha256.clone(),
+            organization_id: plan.organization_id.clone(),
+            simulated: plan.simulated,
+            by: self.caller_arn.clone(),
+            began_at: self.began_at.to_string(),
+            ended_at: self.ended_at.to_string(),
+            outcome: self.stopped.as_ref().map_or_else(|| "finished".to_owned(), ToString::to_string),
+            steps: self.steps.iter().map(step).collect(),
+            steps_not_done: self.left,
+            left_disabled: self.left_disabled.iter().map(disabled).collect(),
+            journal: JOURNAL.to_owned(),
+        }
     }
 
     /// For people.

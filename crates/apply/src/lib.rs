@@ -25,7 +25,7 @@ mod report;
 mod run;
 mod step_report;
 
-pub use closing::{AppliedStep, AppliedSummary, applied_summary};
+pub use closing::{ClosedStep, ClosingError, ClosingReport, StillDisabled};
 pub use destination::{FindingsReports, FindingsReportsError};
 pub use error::ApplyError;
 pub use events::{ApplyEvent, Listener};

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use scangap_apply::ApplyError;
+use scangap_apply::{ApplyError, ClosingError};
 use scangap_aws::{ConnectError, SettingError};
 use scangap_collect::CollectError;
 use scangap_model::{Gap, GapKind};
@@ -16,7 +16,7 @@ use scangap_simorg::{ScenarioError, StartError};
 use scangap_snapshot::{ReadError, WriteError};
 
 use crate::exit::Exit;
-use crate::{stopped, terminal};
+use crate::{apply_hints, terminal};
 
 /// Why facts that were there a moment ago cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -55,8 +55,10 @@ pub(crate) enum CliError {
     PlanFile { path: PathBuf, source: std::io::Error },
     #[error("`{path}` is not a plan of this snapshot")]
     NotThePlan { path: PathBuf, source: PlanReadError },
+    #[error("`{path}` is not the closing report of an apply")]
+    NotApplied { path: PathBuf, source: ClosingError },
     #[error("`{0}` is not the closing report of an apply in this organization")]
-    NotApplied(PathBuf),
+    OtherApplied(PathBuf),
     #[error("the earlier workbook cannot be used")]
     CarryOver(#[source] CarryOverError),
     #[error("the snapshots cannot be compared")]
@@ -168,14 +170,15 @@ impl CliError {
             | Self::NoWriteRole => Exit::Usage,
             Self::RehearsalInterrupted => Exit::Interrupted,
             Self::LeftDisabled(_) => Exit::ScanningOff,
-            Self::Apply(stop) | Self::NotApplicable(stop) | Self::NotSaved(stop) => stopped::exit(stop),
+            Self::Apply(stop) | Self::NotApplicable(stop) | Self::NotSaved(stop) => apply_hints::exit(stop),
             Self::Snapshot(_)
             | Self::Facts(_)
             | Self::Tampered(_)
             | Self::NeverClosed(_)
             | Self::PlanFile { .. }
             | Self::NotThePlan { .. }
-            | Self::NotApplied(_)
+            | Self::NotApplied { .. }
+            | Self::OtherApplied(_)
             | Self::CarryOver(_)
             | Self::Verify(_)
             | Self::Compare(_)
@@ -271,7 +274,7 @@ impl CliError {
             Self::PlanFile { .. } | Self::NotThePlan { .. } => {
                 "name the plan.json that `scangap plan` made from this snapshot".to_owned()
             }
-            Self::NotApplied(_) => "name the applied.json that `scangap apply` wrote".to_owned(),
+            Self::NotApplied { .. } | Self::OtherApplied(_) => "name the applied.json that `scangap apply` wrote".to_owned(),
             Self::CarryOver(_) => "name an audit.xlsx that scangap wrote, with the notes in its sheet Repositories".to_owned(),
             Self::Verify(_) => "name a folder that scangap wrote, with its manifest.json".to_owned(),
             Self::NoPolicy(_) => "see repositories.csv for the accounts, regions and names that were read".to_owned(),
@@ -282,9 +285,9 @@ impl CliError {
                 "leave out --endpoint-url and AWS_ENDPOINT_URL: what is real is not tried on a simulation".to_owned()
             }
             Self::Document(_) => "name the folder that `scangap plan --out` wrote, as it wrote it".to_owned(),
-            Self::Apply(stop) => stopped::hint(stop, "run it again with --resume: what is done stays done"),
-            Self::NotApplicable(stop) => stopped::hint(stop, "run it again"),
-            Self::NotSaved(stop) => stopped::hint(stop, "make the plan again in another folder"),
+            Self::Apply(stop) => apply_hints::hint(stop, "run it again with --resume: what is done stays done"),
+            Self::NotApplicable(stop) => apply_hints::hint(stop, "run it again"),
+            Self::NotSaved(stop) => apply_hints::hint(stop, "make the plan again in another folder"),
             Self::LeftDisabled(stop) => match &**stop {
                 ApplyError::DisablePending { .. } => "run it again then, with --bring-back".to_owned(),
                 _ => "run it with --bring-back, or the commands below by hand".to_owned(),

@@ -1,17 +1,17 @@
 //! The only room with a door to the terminal, the environment and the exit. Everything else is called from here.
 
+mod apply_hints;
 pub mod args;
+mod assessed;
 mod audit;
+mod collect_for_plan;
 mod commands;
-mod counting;
-mod disabled;
 mod environment;
 mod error;
 mod exit;
-mod judged;
+mod open_applies;
 mod progress;
 mod signals;
-mod stopped;
 mod store;
 mod terminal;
 
@@ -40,5 +40,5 @@ pub fn main() -> ExitCode {
         Err(error) => error.render(),
     };
     // Whatever else was done: a registry that an apply left without scanning outranks it.
-    if disabled::warn() { Exit::ScanningOff.into() } else { code }
+    if open_applies::warn() { Exit::ScanningOff.into() } else { code }
 }

@@ -13,12 +13,12 @@ use scangap_report::{
 };
 use scangap_snapshot::{ApiUse, AssessmentRow, Closing, RegistryToStore, RunStart, SnapshotWriter};
 
+use crate::assessed::AssessedSnapshot;
 use crate::audit::Job;
 use crate::error::{CliError, Unreadable};
 use crate::exit::Exit;
-use crate::judged::Judged;
 use crate::terminal;
-use crate::{disabled, environment};
+use crate::{environment, open_applies};
 
 const SNAPSHOT: &str = "snapshot.db";
 
@@ -174,8 +174,8 @@ impl Store {
 
     /// Reads the facts back, judges them, stores the judgement, and closes the file. Reports come from what is in the
     /// file, never from what was in memory.
-    pub(crate) fn close(mut self) -> Result<Judged, CliError> {
-        let judged = Judged::open(&self.path)?;
+    pub(crate) fn close(mut self) -> Result<AssessedSnapshot, CliError> {
+        let judged = AssessedSnapshot::open(&self.path)?;
         self.writer.assessments(rows(&judged)).map_err(CliError::Store)?;
         self.writer.close().map_err(CliError::Store)?;
         self.folder.created = false;
@@ -226,7 +226,7 @@ pub(crate) fn without_password(text: &str) -> String {
 }
 
 /// What was made of each repository, for the snapshot's views.
-fn rows(judged: &Judged) -> impl Iterator<Item = Result<AssessmentRow, RecordError>> {
+fn rows(judged: &AssessedSnapshot) -> impl Iterator<Item = Result<AssessmentRow, RecordError>> {
     let all = 0..judged.assessment.repositories.len();
     judged.assessment.join(&judged.snapshot.repositories, all).map(|joined| {
         let (record, assessment) = joined?;
@@ -283,7 +283,7 @@ pub(crate) fn introduce(facts: &OrganizationFacts, accounts_in_scope: usize) {
 /// Writes every report beside the snapshot, shows the final screen, and says how it ended. `interrupted`: this very run
 /// was, and not only the one that the snapshot is of.
 pub(crate) fn hand_over(
-    judged: &Judged,
+    judged: &AssessedSnapshot,
     changes: Option<&Changes>,
     directory: &Path,
     fail_on: &FailOn,
@@ -318,7 +318,7 @@ pub(crate) fn hand_over(
     manifest(&batch, directory, &others, meta.simulated, &meta.tool_version).map_err(CliError::Report)?;
     batch.commit_in_place_of_former(directory).map_err(CliError::Report)?;
     if quiet < 2 {
-        let mut screen = final_screen(&input, disabled::ending(exit).code(), &terminal::paint)
+        let mut screen = final_screen(&input, open_applies::ending(exit).code(), &terminal::paint)
             .map_err(|error| CliError::Facts(Unreadable(Box::new(error))))?;
         let calls: u64 = meta.api_use.iter().map(|used| used.calls).sum();
         let throttled: u64 = meta.api_use.iter().map(|used| used.throttled).sum();

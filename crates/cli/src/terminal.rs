@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use anstyle::{AnsiColor, Style};
 use scangap_model::Tone;
 use scangap_report::acts;
-use serde_json::Value;
+use serde::Serialize;
 
 use crate::args::ColorChoice;
 
@@ -51,8 +51,9 @@ pub(crate) fn raw(text: &str) {
 }
 
 /// One JSON document, that acts on no terminal.
-pub(crate) fn json(value: &Value) {
-    raw(&inert(&format!("{value:#}\n")));
+pub(crate) fn json(value: &impl Serialize) {
+    // INVARIANT: what scangap prints is made of texts, numbers and lists.
+    raw(&inert(&format!("{}\n", serde_json::to_string_pretty(value).unwrap_or_default())));
 }
 
 /// JSON in which what would act on a terminal is written as an escape, which reads as the same character.

@@ -2,8 +2,9 @@
 
 use scangap_model::ScanRule;
 use scangap_policy::canonical;
-use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+
+use crate::file::v2::{ScanRuleJson, ScanningJson};
 
 pub fn sha256(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
@@ -20,12 +21,13 @@ pub fn same_policy(now: &str, meant: &str) -> bool {
 }
 
 /// The configuration of a registry as its hash is made of: rules and filters in an order of our own.
-pub(crate) fn scanning_json(scan_type: &str, rules: &[ScanRule]) -> Value {
-    let rule = |rule: &ScanRule| json!({"frequency": rule.frequency, "filters": rule.filters});
-    json!({"scan_type": scan_type, "rules": rules.iter().map(rule).collect::<Vec<_>>()})
+pub(crate) fn scanning(scan_type: &str, rules: &[ScanRule]) -> ScanningJson {
+    let rule = |rule: &ScanRule| ScanRuleJson { frequency: rule.frequency.clone(), filters: rule.filters.clone() };
+    ScanningJson { scan_type: scan_type.to_owned(), rules: rules.iter().map(rule).collect() }
 }
 
 /// The hash of a scanning configuration as plans name it.
 pub fn scanning_sha256(scan_type: &str, sorted_rules: &[ScanRule]) -> String {
-    sha256(&scanning_json(scan_type, sorted_rules).to_string())
+    // INVARIANT: a struct of texts is always written.
+    sha256(&serde_json::to_string(&scanning(scan_type, sorted_rules)).unwrap_or_default())
 }

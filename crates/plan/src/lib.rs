@@ -1,6 +1,7 @@
 //! From diagnoses to a plan: what would be changed, where, and how it is undone. A plan is data, the same for the same
 //! snapshot and the same request, hashed, and naming its snapshot; nothing here changes anything, and nothing asks AWS.
 
+mod counted;
 mod file;
 mod governs;
 pub mod hash;
@@ -12,15 +13,16 @@ mod resync;
 mod stages;
 mod step;
 
+pub use counted::Counted;
 pub use file::{
-    DocumentError, PLAN_SCHEMA_VERSION, PlanDocument, PlanReadError, PlanSummary, PlanSummaryRow, Repair, Resync,
-    plan_json, plan_schema, plan_summary,
+    DocumentError, PLAN_SCHEMA_VERSION, PlanDocument, PlanJson, PlanReadError, PlanSummary, PlanSummaryRow, Repair,
+    Resync, plan_json, plan_schema, plan_summary,
 };
 pub use governs::inspector_policy_governs;
 pub use planner::{Candidates, candidates, plan};
 pub use refusal::{Refusal, Refused};
-pub use render::{PlanFile, files, scan_rules};
+pub use render::{PlanFile, files};
 pub use request::{Collected, Source, Wishes};
 pub use resync::{ResyncStep, ScanningBefore};
 pub use stages::{STAGES, Stage, StageInfo};
-pub use step::{Counted, Losses, Plan, PolicyStep, Undecided, in_words};
+pub use step::{Losses, Plan, PolicyStep, Undecided, in_words};

@@ -6,7 +6,6 @@ mod runbook;
 mod script;
 mod terraform;
 
-pub use commands::scan_rules;
 use scangap_assess::RegistryLosses;
 
 use crate::file::{plan_json, plan_schema};
@@ -24,11 +23,11 @@ pub struct PlanFile {
 pub fn files(plan: &Plan) -> Vec<PlanFile> {
     let file = |path: &str, text: String| PlanFile { path: path.to_owned(), text };
     let mut files = vec![
-        file("plan.json", format!("{:#}\n", plan_json(plan))),
+        file("plan.json", pretty(&plan_json(plan))),
         file("plan.md", runbook::runbook(plan)),
         file("plan.sh", script::script(plan)),
         file("resync.csv", resync_csv(plan)),
-        file("plan.schema.json", format!("{:#}\n", plan_schema())),
+        file("plan.schema.json", pretty(&plan_schema())),
     ];
     for step in &plan.policies {
         let folder = step.folder();
@@ -39,6 +38,11 @@ pub fn files(plan: &Plan) -> Vec<PlanFile> {
         files.push(file(&format!("{folder}/policy.tf"), terraform::snippet(step)));
     }
     files
+}
+
+/// As JSON in lines. INVARIANT: structs of texts, numbers and lists are always written.
+fn pretty(value: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
 }
 
 const RESYNC_COLUMNS: &str = "account_id,region,stale_repositories,repositories,decision,code,why,findings_lost,suppressed_findings_lost,oldest_first_observed,images_scanned_now,images_not_rescanned,images_helped,repositories_fine,only_scan_type,rescan_cost,price_source,warning\r\n";

@@ -9,6 +9,8 @@ use scangap_model::{
     ResyncFacts,
 };
 
+use crate::file::v2::WishesJson;
+
 /// What was read for plans, later than the snapshot.
 #[derive(Debug, Clone)]
 pub struct Collected {
@@ -98,23 +100,20 @@ impl Wishes {
     }
 
     /// What was asked for, as the plan keeps it.
-    pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::json!({
-            "fix": self.fix,
-            "resync": self.resync,
-            "accounts": self.accounts.iter().map(AccountId::as_str).collect::<Vec<_>>(),
-            "organizational_units": self.organizational_units,
-            "regions": self.regions.iter().map(RegionName::as_str).collect::<Vec<_>>(),
-            "diagnoses": self.diagnoses.iter().map(|diagnosis| diagnosis.word()).collect::<Vec<_>>(),
-            "blocklist": self.blocklist.iter().map(AccountId::as_str).collect::<Vec<_>>(),
-            "only_scan_type": self
-                .only_scan_type
-                .iter()
-                .map(|(account, region)| format!("{account}:{region}"))
-                .collect::<Vec<_>>(),
-            "write_role_name": self.write_role_name,
-            "min_age": self.min_age_text,
-        })
+    pub(crate) fn json(&self) -> WishesJson {
+        let registry = |(account, region): &(AccountId, RegionName)| format!("{account}:{region}");
+        WishesJson {
+            fix: self.fix,
+            resync: self.resync,
+            accounts: self.accounts.iter().map(ToString::to_string).collect(),
+            organizational_units: self.organizational_units.clone(),
+            regions: self.regions.iter().map(ToString::to_string).collect(),
+            diagnoses: self.diagnoses.iter().map(|diagnosis| diagnosis.word().to_owned()).collect(),
+            blocklist: self.blocklist.iter().map(ToString::to_string).collect(),
+            only_scan_type: self.only_scan_type.iter().map(registry).collect(),
+            write_role_name: self.write_role_name.clone(),
+            min_age: self.min_age_text.clone(),
+        }
     }
 
     /// Whether this diagnosis is to be repaired. An undecided policy is repaired only where `--diagnoses` names it.

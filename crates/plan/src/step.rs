@@ -1,30 +1,16 @@
 //! What a plan is made of.
 
-use std::fmt::{self, Write};
+use std::fmt::Write;
 
 use jiff::Timestamp;
 use scangap_assess::WriteAccess;
 use scangap_model::{AccountId, Diagnosis, Observed, Partition, RegionName, RepositoryName, Verdict, plain_name};
 use similar::TextDiff;
 
+use crate::counted::Counted;
+use crate::file::v2::WishesJson;
 use crate::refusal::Refused;
 use crate::resync::ResyncStep;
-
-/// A number, or the word for one that nobody counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Counted {
-    Number(u64),
-    NotCounted,
-}
-
-impl fmt::Display for Counted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Number(number) => number.fmt(f),
-            Self::NotCounted => f.write_str("not counted"),
-        }
-    }
-}
 
 /// What re-syncs destroy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,8 +128,8 @@ pub struct Undecided {
 pub struct Plan {
     /// `Absent`: the account is in none.
     pub organization_id: Observed<String>,
-    /// What was asked for, as JSON.
-    pub wishes: serde_json::Value,
+    /// What was asked for.
+    pub wishes: WishesJson,
     /// The program that made the plan; `tool_version` is the one that audited.
     pub planned_by: String,
     pub previous_facts_sha256: Option<String>,

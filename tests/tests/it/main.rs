@@ -17,6 +17,7 @@ mod independent_evaluator;
 mod independent_servers;
 mod interrupt;
 mod journey;
+mod old_files;
 mod owners;
 mod page;
 mod plan;

@@ -21,7 +21,7 @@ use crate::args::{Apply, Global};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::signals;
-use crate::{disabled, environment, terminal};
+use crate::{environment, open_applies, terminal};
 
 /// How long an apply waits for a bucket that lets nothing through before it goes on without the answer.
 const APPLY_THROTTLE_PATIENCE: Duration = Duration::from_secs(20);
@@ -51,8 +51,8 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
         resume: command.resume || command.bring_back,
         dry_run: true,
         clock: environment::now,
-        remember: disabled::remember,
-        in_the_way: disabled::in_the_way,
+        remember: open_applies::remember,
+        in_the_way: open_applies::in_the_way,
         only_bring_back: command.bring_back || broken.is_some(),
     };
     let mut connect = connect_options(&command.aws)?;
@@ -319,7 +319,7 @@ fn close(plan: &PlanDocument, outcome: Outcome, folder: &Path, global: &Global) 
         ));
     }
     let unfinished = outcome.steps.iter().any(|step| step.finished && !step.not_refreshed.is_empty());
-    disabled::say_what_is_not_remembered(&outcome.left_disabled);
+    open_applies::say_what_is_not_remembered(&outcome.left_disabled);
     // Why it stopped is told first: that the report could not be written may have the same cause.
     let written = match (written, &outcome.stopped) {
         (Err(error), Some(stop)) if !matches!(stop, ApplyError::OnlyReenabled) => {
@@ -346,7 +346,7 @@ fn close(plan: &PlanDocument, outcome: Outcome, folder: &Path, global: &Global) 
 
 pub(super) fn write_report(plan: &PlanDocument, outcome: &Outcome, folder: &Path) -> Result<(), CliError> {
     let batch = Batch::default();
-    let json = format!("{:#}\n", outcome.json(plan));
+    let json = serde_json::to_string_pretty(&outcome.report(plan)).unwrap_or_default() + "\n";
     batch.write(&folder.join("applied.json"), |out| out.write_all(json.as_bytes())).map_err(CliError::Report)?;
     let text = outcome.markdown(plan);
     batch.write(&folder.join("applied.md"), |out| out.write_all(text.as_bytes())).map_err(CliError::Report)?;

@@ -6,9 +6,9 @@ use scangap_model::Tone;
 use scangap_report::{CHANGE_KINDS, Change, Changes, changes_json, count, sanitize, write_changes};
 
 use crate::args::{Diff, Global, Output};
+use crate::assessed::AssessedSnapshot;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::judged::Judged;
 use crate::terminal;
 
 /// How many rows of one kind the screen shows.
@@ -17,7 +17,7 @@ const SHOWN: usize = 20;
 const LINES: usize = 12;
 
 pub(super) fn run(command: &Diff, global: &Global) -> Result<Exit, CliError> {
-    let (old, new) = (Judged::open_checked(&command.old)?, Judged::open_checked(&command.new)?);
+    let (old, new) = (AssessedSnapshot::open_checked(&command.old)?, AssessedSnapshot::open_checked(&command.new)?);
     let changes = new.changes_since(&old)?;
     let input = new.input(Some(&changes));
     if let Some(directory) = &command.out {

@@ -15,17 +15,17 @@ use scangap_snapshot::{RunState, StoredLosses};
 
 use super::audit::{account, collect_options, connect_options, region};
 use crate::args::{Global, Output, Plan};
+use crate::assessed::AssessedSnapshot;
 use crate::error::{CliError, Unreadable};
 use crate::exit::Exit;
-use crate::judged::Judged;
-use crate::{counting, disabled, environment, terminal};
+use crate::{collect_for_plan, environment, open_applies, terminal};
 
 /// How many rows of one kind the screen shows.
 const SHOWN: usize = 20;
 
 pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
     let wishes = wishes(command)?;
-    let judged = Judged::open_checked(&command.snapshot)?;
+    let judged = AssessedSnapshot::open_checked(&command.snapshot)?;
     if judged.snapshot.meta.facts_sha256.is_none() {
         return Err(CliError::NeverClosed(command.snapshot.clone()));
     }
@@ -41,7 +41,7 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
             "--blocklist: {id} is not an account of the snapshot, and keeps nothing out of the plan"
         ));
     }
-    let previous = command.previous.as_deref().map(Judged::open_checked).transpose()?;
+    let previous = command.previous.as_deref().map(AssessedSnapshot::open_checked).transpose()?;
     let stale_since = match &previous {
         Some(previous) => stale_since(previous, &judged)?,
         None => BTreeMap::new(),
@@ -57,7 +57,7 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
         as_of: judged.snapshot.meta.as_of,
         tool_version: &judged.snapshot.meta.tool_version,
         planned_by: crate::environment::VERSION,
-        previous_facts_sha256: previous.as_ref().map(Judged::facts_sha256),
+        previous_facts_sha256: previous.as_ref().map(AssessedSnapshot::facts_sha256),
         simulated: judged.snapshot.meta.simulated,
         complete,
         stale_since: &stale_since,
@@ -70,7 +70,13 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
             terminal::note("--collect: no registry would be re-synced and no policy repaired, so nothing is read");
         } else {
             let connect = connect_options(&command.aws)?;
-            counting::count(&judged, candidates, &connect, collect_options(&command.roles, Phase::Plan), global.quiet)?;
+            collect_for_plan::count(
+                &judged,
+                candidates,
+                &connect,
+                collect_options(&command.roles, Phase::Plan),
+                global.quiet,
+            )?;
         }
     }
     let counted = counted(&judged)?;
@@ -130,7 +136,7 @@ fn back_up(command: &Plan, directory: &Path, global: &Global) -> Result<(), CliE
 }
 
 /// What was read for plans of this snapshot last, if anything was.
-fn counted(judged: &Judged) -> Result<Option<Collected>, CliError> {
+fn counted(judged: &AssessedSnapshot) -> Result<Option<Collected>, CliError> {
     let stored = StoredLosses::latest(&judged.path, judged.facts_sha256()).map_err(CliError::Snapshot)?;
     Ok(stored.map(|stored| Collected {
         registries: stored.registries,
@@ -198,7 +204,7 @@ pub(super) fn duration(text: &str) -> Result<SignedDuration, CliError> {
 
 /// Since when a repository that is stale now can be: its policy was last seen to deny at the earlier audit, or it was stale
 /// then already.
-fn stale_since(old: &Judged, new: &Judged) -> Result<BTreeMap<String, Timestamp>, CliError> {
+fn stale_since(old: &AssessedSnapshot, new: &AssessedSnapshot) -> Result<BTreeMap<String, Timestamp>, CliError> {
     // That the two are of one organization, in this order, is the comparison's to check.
     new.changes_since(old)?;
     let since = old.snapshot.meta.as_of;
@@ -302,7 +308,7 @@ fn text(planned: &Planned, directory: Option<&Path>) -> String {
         let _ = writeln!(out, "{nothing}");
     }
     if !planned.complete {
-        let code = disabled::ending(Exit::Incomplete).code();
+        let code = open_applies::ending(Exit::Incomplete).code();
         let line =
             format!("Some facts could not be learnt, and what they hide is not in this plan: the exit code is {code}.");
         let _ = writeln!(out, "{}", terminal::paint(&line, Tone::Warning));

@@ -23,10 +23,10 @@ use serde_json::json;
 
 use super::{apply, simulate};
 use crate::args::{Global, Output, Rehearse};
+use crate::assessed::AssessedSnapshot;
 use crate::audit::{self, Job};
 use crate::error::{CliError, Unreadable};
 use crate::exit::Exit;
-use crate::judged::Judged;
 use crate::store::FailOn;
 use crate::{environment, terminal};
 
@@ -39,7 +39,7 @@ pub(super) fn run(command: &Rehearse, global: &Global) -> Result<Exit, CliError>
         Some(path) => path.clone(),
         None => find(&plan).ok_or_else(|| CliError::SnapshotNotFound(plan.facts_sha256.clone()))?,
     };
-    let judged = Judged::open_checked(&path)?;
+    let judged = AssessedSnapshot::open_checked(&path)?;
     if judged.facts_sha256() != plan.facts_sha256 {
         return Err(CliError::OtherSnapshot { path, facts: plan.facts_sha256 });
     }
@@ -169,7 +169,7 @@ fn folder(named: Option<&Path>, plan: &PlanDocument) -> Result<PathBuf, CliError
 }
 
 /// An audit of the copy.
-fn look(connect: &ConnectOptions, role: &str, out: &Path) -> Result<Judged, CliError> {
+fn look(connect: &ConnectOptions, role: &str, out: &Path) -> Result<AssessedSnapshot, CliError> {
     let exit = audit::run(&Job {
         introduction: String::new(),
         connect: connect.clone(),
@@ -200,7 +200,7 @@ fn look(connect: &ConnectOptions, role: &str, out: &Path) -> Result<Judged, CliE
     if exit == Exit::Interrupted {
         return Err(CliError::RehearsalInterrupted);
     }
-    Judged::open(&out.join("snapshot.db"))
+    AssessedSnapshot::open(&out.join("snapshot.db"))
 }
 
 /// What is known of each repository, for the judge.
@@ -208,7 +208,7 @@ type Known = HashMap<(AccountId, RegionName, String), (RepositoryFacts, Standing
 
 /// Whoever gets through a policy, by scangap's own evaluator with everything that the snapshot knows; where that hangs on
 /// something, by what coverage says now.
-fn judge(judged: &Judged) -> Result<Judge, CliError> {
+fn judge(judged: &AssessedSnapshot) -> Result<Judge, CliError> {
     let mut known = Known::new();
     for joined in judged.assessment.join(&judged.snapshot.repositories, 0..judged.assessment.repositories.len()) {
         let (record, _) = joined.map_err(|error| CliError::Facts(Unreadable(error)))?;
@@ -233,8 +233,8 @@ fn judge(judged: &Judged) -> Result<Judge, CliError> {
 }
 
 /// Repositories that the copy shows otherwise than the snapshot: what a rehearsal cannot speak of.
-fn other(snapshot: &Judged, copy: &Judged) -> Result<usize, CliError> {
-    let diagnoses = |judged: &Judged| -> Result<HashMap<String, Diagnosis>, CliError> {
+fn other(snapshot: &AssessedSnapshot, copy: &AssessedSnapshot) -> Result<usize, CliError> {
+    let diagnoses = |judged: &AssessedSnapshot| -> Result<HashMap<String, Diagnosis>, CliError> {
         let all = 0..judged.assessment.repositories.len();
         judged
             .assessment
@@ -253,7 +253,7 @@ struct Rehearsed<'a> {
     plan: &'a PlanDocument,
     outcome: &'a Outcome,
     changes: &'a Changes,
-    after: &'a Judged,
+    after: &'a AssessedSnapshot,
     /// Findings and scanned images that vanished in the simulation.
     lost: (u64, u64),
     other: usize,
@@ -323,7 +323,7 @@ impl Rehearsed<'_> {
         Ok(json!({
             "simulated": true,
             "plan_sha256": self.plan.plan_sha256,
-            "outcome": self.outcome.json(self.plan),
+            "outcome": self.outcome.report(self.plan),
             "becomes_covered": self.covered(),
             "becomes_worse": self.worse(),
             "changes_otherwise": self.otherwise(),

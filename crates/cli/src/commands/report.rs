@@ -2,20 +2,20 @@
 
 use std::path::Path;
 
-use scangap_apply::{AppliedStep, Taken, applied_summary};
+use scangap_apply::{ClosedStep, ClosingReport, Taken};
 use scangap_plan::{PlanReadError, PlanSummary, PlanSummaryRow, plan_summary};
 use scangap_report::{AppliedRow, AppliedView, CarriedNotes, Options, PlanRow, PlanView, Split};
 
 use crate::args::{Global, Report};
+use crate::assessed::{AssessedSnapshot, file_in};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::judged::{Judged, file_in};
 use crate::store::{self, FailOn};
 
 pub(super) fn run(command: &Report, global: &Global) -> Result<Exit, CliError> {
-    let judged = Judged::open_checked(&command.snapshot)?;
+    let judged = AssessedSnapshot::open_checked(&command.snapshot)?;
     let changes = match &command.previous {
-        Some(path) => Some(judged.changes_since(&Judged::open_checked(path)?)?),
+        Some(path) => Some(judged.changes_since(&AssessedSnapshot::open_checked(path)?)?),
         None => None,
     };
     let directory = match (&command.out, judged.path.parent()) {
@@ -58,16 +58,16 @@ fn planned(path: &Path, facts_sha256: &str) -> Result<PlanView, CliError> {
 }
 
 /// What was applied, if it was in this organization.
-fn applied(path: &Path, judged: &Judged) -> Result<AppliedView, CliError> {
+fn applied(path: &Path, judged: &AssessedSnapshot) -> Result<AppliedView, CliError> {
     let path = &file_in(path, "applied.json");
     let text = fs_err::read_to_string(path).map_err(|source| CliError::PlanFile { path: path.to_owned(), source })?;
-    let other = || CliError::NotApplied(path.to_owned());
-    let summary = applied_summary(&text).ok_or_else(other)?;
+    let unreadable = |source| CliError::NotApplied { path: path.to_owned(), source };
+    let summary = ClosingReport::parse(&text).map_err(unreadable)?;
     let here = judged.snapshot.facts.organization.id.known().map(ToString::to_string);
     if summary.simulated != judged.snapshot.meta.simulated || summary.organization_id != here {
-        return Err(other());
+        return Err(CliError::OtherApplied(path.to_owned()));
     }
-    let row = |step: AppliedStep| {
+    let row = |step: ClosedStep| {
         let number = |of: Option<Taken>, pick: fn(Taken) -> u64| match (step.predicted, of) {
             (None, _) => String::new(),
             (Some(_), Some(taken)) => pick(taken).to_string(),
@@ -79,7 +79,7 @@ fn applied(path: &Path, judged: &Judged) -> Result<AppliedView, CliError> {
             images_predicted: number(step.predicted, |taken| taken.images_not_rescanned),
             images_lost: number(step.taken, |taken| taken.images_not_rescanned),
             step: step.id,
-            what: if step.kind == "resync_registry" { "re-sync" } else { "repair" }.to_owned(),
+            what: if step.kind.starts_with("resync") { "re-sync" } else { "repair" }.to_owned(),
             account_id: step.account_id,
             region: step.region,
             repositories: step.what,

@@ -18,7 +18,7 @@ pub(super) fn run(command: &Schema) {
             .map(|info| json!({"diagnosis": info.word, "meaning": info.meaning, "next_step": info.next_step, "in_fail_on_any": info.fails_any}))
             .collect(),
         SchemaKind::Audit => audit_schema(),
-        SchemaKind::Plan => scangap_plan::plan_schema(),
+        SchemaKind::Plan => scangap_plan::plan_schema().to_value(),
         SchemaKind::Lints => LINT_RULES.iter().map(|rule| json!({"code": rule.code, "explanation": rule.explanation})).collect(),
         SchemaKind::ConditionKeys => {
             CONDITION_KEYS.iter().map(|row| json!({"key": row.name, "for_inspector": row.for_inspector})).collect()

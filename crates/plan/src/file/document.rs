@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use scangap_model::{AccountId, Partition, RegionName, ScanRule};
-use serde_json::Value;
 
-use super::summary::{PlanReadError, whole};
+use super::open::{PlanReadError, open};
+use super::v2::{PlanJson, RepairJson, RepositoryPolicyJson, ResyncJson, ScanRuleJson, StepJson};
+use crate::counted::Counted;
 use crate::hash::sha256;
 use crate::render::commands::RegistryCommands;
 
@@ -101,8 +102,8 @@ impl Resync {
 impl PlanDocument {
     /// `path`: the plan's folder, or its `plan.json`.
     pub fn open(path: &Path) -> Result<Self, DocumentError> {
-        let (document, value) = Self::alone(path)?;
-        document.with_policies(&value)
+        let (document, plan) = Self::alone(path)?;
+        document.with_policies(&plan)
     }
 
     /// The same whatever became of the policies beside it: to bring registries back, and for nothing else.
@@ -110,33 +111,26 @@ impl PlanDocument {
         Ok(Self::alone(path)?.0)
     }
 
-    fn alone(path: &Path) -> Result<(Self, Value), DocumentError> {
+    fn alone(path: &Path) -> Result<(Self, PlanJson), DocumentError> {
         let path = if path.is_dir() { path.join("plan.json") } else { path.to_owned() };
         // The parent of a bare name is empty, and no folder.
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
         let text = read(&path)?;
         let not_one = |source| DocumentError::Plan { path: path.clone(), source };
-        let (value, plan_sha256) = whole(&text).map_err(not_one)?;
-        let document = document(&value, &folder, plan_sha256).ok_or_else(|| not_one(PlanReadError::NotAPlan))?;
-        Ok((document, value))
+        let (plan, plan_sha256) = open(&text).map_err(not_one)?;
+        let document = document(&plan, &folder, plan_sha256).map_err(not_one)?;
+        Ok((document, plan))
     }
 
-    /// Reads each policy before and after, and holds it to its hash.
-    fn with_policies(mut self, value: &Value) -> Result<Self, DocumentError> {
-        let steps = value.get("steps").and_then(Value::as_array).into_iter().flatten();
-        let repairs = steps.filter(|step| text(step, "kind").as_deref() == Some("repair_policy"));
+    /// Reads each policy before and after, and compares it with its hash.
+    fn with_policies(mut self, plan: &PlanJson) -> Result<Self, DocumentError> {
+        let repairs = plan.steps.iter().filter_map(|step| match step {
+            StepJson::Repair(repair) => Some(repair),
+            StepJson::Resync(_) => None,
+        });
         for (repair, step) in self.repairs.iter_mut().zip(repairs) {
-            for side in ["before", "after"] {
-                let named = text(step, &format!("{side}_file")).unwrap_or_default();
-                // Plain names below the folder: a plan of somebody else must not lead out of it.
-                let plain = Path::new(&named).components().all(|part| matches!(part, std::path::Component::Normal(_)));
-                let path = self.folder.join(&named);
-                let policy = if plain { read(&path)? } else { return Err(DocumentError::OtherFile(path)) };
-                if Some(sha256(&policy)) != text(step, &format!("{side}_sha256")) {
-                    return Err(DocumentError::OtherFile(path));
-                }
-                if side == "before" { repair.before = policy } else { repair.after = policy }
-            }
+            repair.before = policy(&self.folder, &step.before_file, &step.before_sha256)?;
+            repair.after = policy(&self.folder, &step.after_file, &step.after_sha256)?;
         }
         Ok(self)
     }
@@ -188,82 +182,88 @@ fn read(path: &Path) -> Result<String, DocumentError> {
     fs_err::read_to_string(path).map_err(|source| DocumentError::Read { path: path.to_owned(), source })
 }
 
-fn text(value: &Value, name: &str) -> Option<String> {
-    value.get(name).and_then(Value::as_str).map(str::to_owned)
+/// The text of a file that the plan names below its folder.
+fn policy(folder: &Path, named: &str, hash: &str) -> Result<String, DocumentError> {
+    let path = folder.join(named);
+    // Plain names below the folder: a plan of others must not lead out of it.
+    if !Path::new(named).components().all(|part| matches!(part, std::path::Component::Normal(_))) {
+        return Err(DocumentError::OtherFile(path));
+    }
+    let text = read(&path)?;
+    if sha256(&text) == hash { Ok(text) } else { Err(DocumentError::OtherFile(path)) }
 }
 
-fn document(value: &Value, folder: &Path, plan_sha256: String) -> Option<PlanDocument> {
+/// A text that names something, parsed; or the member that does not.
+fn parsed<T: std::str::FromStr>(member: &str, text: &str) -> Result<T, PlanReadError>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse()
+        .map_err(|error: T::Err| PlanReadError::Member { member: member.to_owned(), why: format!("`{text}`: {error}") })
+}
+
+fn document(plan: &PlanJson, folder: &Path, plan_sha256: String) -> Result<PlanDocument, PlanReadError> {
     let (mut repairs, mut resyncs) = (Vec::new(), Vec::new());
-    for step in value.get("steps")?.as_array()? {
-        match text(step, "kind")?.as_str() {
-            "repair_policy" => repairs.push(repair(step)?),
-            "resync_registry" => resyncs.push(resync(step)?),
-            _ => return None,
+    for step in &plan.steps {
+        match step {
+            StepJson::Repair(step) => repairs.push(repair(step)?),
+            StepJson::Resync(step) => resyncs.push(resync(step)?),
         }
     }
-    let blocklist = value.get("wishes")?.get("blocklist")?.as_array()?;
-    Some(PlanDocument {
+    let blocklist = plan.wishes.blocklist.iter().map(|id| parsed("wishes.blocklist", id));
+    Ok(PlanDocument {
         folder: folder.to_owned(),
         plan_sha256,
-        facts_sha256: text(value, "facts_sha256")?,
-        losses_sha256: text(value, "losses_sha256"),
-        organization_id: text(value, "organization_id").filter(|id| id != "unknown"),
-        organization_unknown: text(value, "organization_id").is_some_and(|id| id == "unknown"),
-        partition: text(value, "partition")?.parse().ok()?,
-        write_role_name: text(value.get("wishes")?, "write_role_name"),
-        simulated: value.get("simulated")?.as_bool()?,
-        blocklist: blocklist.iter().map(|id| id.as_str()?.parse().ok()).collect::<Option<_>>()?,
-        findings_lost: value.get("losses")?.get("findings")?.as_u64(),
-        warning: text(value, "warning"),
+        facts_sha256: plan.facts_sha256.clone(),
+        losses_sha256: plan.losses_sha256.clone(),
+        organization_id: plan.organization_id.clone().filter(|id| id != "unknown"),
+        organization_unknown: plan.organization_id.as_deref() == Some("unknown"),
+        partition: parsed("partition", &plan.partition)?,
+        write_role_name: plan.wishes.write_role_name.clone(),
+        simulated: plan.simulated,
+        blocklist: blocklist.collect::<Result<_, _>>()?,
+        findings_lost: match plan.losses.findings {
+            Counted::Number(number) => Some(number),
+            Counted::NotCounted => None,
+        },
+        warning: plan.warning.clone(),
         repairs,
         resyncs,
     })
 }
 
-fn repair(step: &Value) -> Option<Repair> {
-    Some(Repair {
-        id: text(step, "id")?,
-        account: text(step, "account_id")?.parse().ok()?,
-        region: text(step, "region")?.parse().ok()?,
-        repository: text(step, "repository")?,
-        repository_arn: text(step, "repository_arn")?,
+fn repair(step: &RepairJson) -> Result<Repair, PlanReadError> {
+    Ok(Repair {
+        id: step.id.clone(),
+        account: parsed("account_id", &step.account_id)?,
+        region: parsed("region", &step.region)?,
+        repository: step.repository.clone(),
+        repository_arn: step.repository_arn.clone(),
         before: String::new(),
         after: String::new(),
-        before_sha256: text(step, "before_canonical_sha256")?,
-        after_sha256: text(step, "after_canonical_sha256").unwrap_or_default(),
+        before_sha256: step.before_canonical_sha256.clone(),
+        after_sha256: step.after_canonical_sha256.clone(),
     })
 }
 
-fn resync(step: &Value) -> Option<Resync> {
-    let before = step.get("before")?;
-    let rule = |rule: &Value| {
-        let filters = rule.get("filters")?.as_array()?;
-        Some(ScanRule {
-            frequency: text(rule, "frequency")?,
-            filters: filters.iter().map(|filter| filter.as_str().map(str::to_owned)).collect::<Option<_>>()?,
-        })
-    };
-    let losses = step.get("losses")?;
-    let number = |name: &str| losses.get(name)?.as_u64();
-    let policy = |one: &Value| Some((text(one, "repository")?, text(one, "policy_canonical_sha256")));
-    let names = |value: &Value| -> Option<Vec<String>> {
-        value.as_array()?.iter().map(|name| name.as_str().map(str::to_owned)).collect()
-    };
-    Some(Resync {
-        id: text(step, "id")?,
-        account: text(step, "account_id")?.parse().ok()?,
-        region: text(step, "region")?.parse().ok()?,
-        repositories: names(step.get("repositories")?)?,
-        policies: step.get("repository_policies")?.as_array()?.iter().map(policy).collect::<Option<_>>()?,
-        not_let_in: names(step.get("not_let_in")?)?,
-        toggled_from: text(step, "toggled_from")?.parse().ok()?,
-        needs_first: names(step.get("needs_first")?)?,
-        scan_type: text(before, "scan_type")?,
-        rules: before.get("rules")?.as_array()?.iter().map(rule).collect::<Option<_>>()?,
-        scanning_sha256: text(step, "before_sha256")?,
-        registry_policy_sha256: text(step, "registry_policy_sha256"),
-        findings: number("findings")?,
-        images_not_rescanned: number("images_not_rescanned")?,
-        only_scan_type: losses.get("only_scan_type")?.as_bool()?,
+fn resync(step: &ResyncJson) -> Result<Resync, PlanReadError> {
+    let rule = |rule: &ScanRuleJson| ScanRule { frequency: rule.frequency.clone(), filters: rule.filters.clone() };
+    let policy = |one: &RepositoryPolicyJson| (one.repository.clone(), one.policy_canonical_sha256.clone());
+    Ok(Resync {
+        id: step.id.clone(),
+        account: parsed("account_id", &step.account_id)?,
+        region: parsed("region", &step.region)?,
+        repositories: step.repositories.clone(),
+        policies: step.repository_policies.iter().map(policy).collect(),
+        not_let_in: step.not_let_in.clone(),
+        toggled_from: parsed("toggled_from", &step.toggled_from)?,
+        needs_first: step.needs_first.clone(),
+        scan_type: step.before.scan_type.clone(),
+        rules: step.before.rules.iter().map(rule).collect(),
+        scanning_sha256: step.before_sha256.clone(),
+        registry_policy_sha256: step.registry_policy_sha256.clone(),
+        findings: step.losses.findings,
+        images_not_rescanned: step.losses.images_not_rescanned,
+        only_scan_type: step.losses.only_scan_type,
     })
 }

@@ -1,23 +1,8 @@
-//! A plan read back: whether it is one, whether it is whole, and what it says.
+//! What a plan says, for those who only show it.
 
-use serde_json::Value;
+use super::open::{PlanReadError, open};
+use super::v2::{LossesJson, PlanJson, StepJson};
 
-use super::json::PLAN_SCHEMA_VERSION;
-use crate::hash::sha256;
-
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PlanReadError {
-    #[error("it is not JSON with the members of a plan")]
-    NotAPlan,
-    #[error("it is of version {0}, which this program does not know")]
-    Newer(u64),
-    #[error("it was changed after it was made: its hash is another")]
-    Changed,
-    #[error("it was made from another snapshot")]
-    OtherSnapshot,
-}
-
-/// What a plan says, for those who only show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanSummary {
     pub facts_sha256: String,
@@ -41,76 +26,61 @@ pub struct PlanSummaryRow {
 }
 
 pub fn plan_summary(text: &str) -> Result<PlanSummary, PlanReadError> {
-    let (value, hash) = whole(text)?;
-    summary(&value, &hash).ok_or(PlanReadError::NotAPlan)
+    let (plan, hash) = open(text)?;
+    Ok(summary(plan, hash))
 }
 
-/// The plan without its hash, which it was compared with, and the hash.
-pub(super) fn whole(text: &str) -> Result<(Value, String), PlanReadError> {
-    let mut value: Value = serde_json::from_str(text).map_err(|_| PlanReadError::NotAPlan)?;
-    let version = value.get("schema_version").and_then(Value::as_u64).ok_or(PlanReadError::NotAPlan)?;
-    if version != PLAN_SCHEMA_VERSION {
-        return Err(PlanReadError::Newer(version));
-    }
-    let said = value.as_object_mut().and_then(|members| members.shift_remove("plan_sha256"));
-    let said = said.as_ref().and_then(Value::as_str).ok_or(PlanReadError::NotAPlan)?;
-    if sha256(&value.to_string()) != said {
-        return Err(PlanReadError::Changed);
-    }
-    Ok((value, said.to_owned()))
+/// What a re-sync loses, or a repair, which loses nothing.
+enum Lost<'a> {
+    Nothing,
+    Counted(Option<&'a LossesJson>),
 }
 
-fn summary(value: &Value, plan_sha256: &str) -> Option<PlanSummary> {
-    let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+fn summary(plan: PlanJson, plan_sha256: String) -> PlanSummary {
     let mut rows = Vec::new();
-    for step in value.get("steps")?.as_array()? {
-        let resync = text(step, "kind")? == "resync_registry";
-        let names = if resync { texts(step, "repositories")? } else { vec![text(step, "repository")?] };
-        let lost = resync.then(|| step.get("losses")).flatten();
-        rows.push(row(step, if resync { "re-sync" } else { "repair" }, names, "planned", String::new(), lost)?);
+    for step in &plan.steps {
+        rows.push(match step {
+            StepJson::Repair(step) => {
+                let names = vec![step.repository.clone()];
+                row("repair", (&step.account_id, &step.region), names, ("planned", ""), &Lost::Nothing)
+            }
+            StepJson::Resync(step) => {
+                let lost = Lost::Counted(Some(&step.losses));
+                row("re-sync", (&step.account_id, &step.region), step.repositories.clone(), ("planned", ""), &lost)
+            }
+        });
     }
-    for refused in value.get("refused")?.as_array()? {
-        let resync = text(refused, "what")? == "resync";
+    for refused in &plan.refused {
+        let resync = refused.what == "resync";
         let what = if resync { "re-sync" } else { "repair" };
-        let lost = resync.then(|| refused.get("losses")).flatten();
-        rows.push(row(refused, what, texts(refused, "repositories")?, "refused", text(refused, "why")?, lost)?);
+        let lost = if resync { Lost::Counted(refused.losses.as_ref()) } else { Lost::Nothing };
+        let place = (&refused.account_id, &refused.region);
+        rows.push(row(what, place, refused.repositories.clone(), ("refused", &refused.why), &lost));
     }
-    Some(PlanSummary {
-        facts_sha256: text(value, "facts_sha256")?,
-        plan_sha256: plan_sha256.to_owned(),
-        warning: text(value, "warning"),
-        rows,
-    })
+    PlanSummary { facts_sha256: plan.facts_sha256, plan_sha256, warning: plan.warning, rows }
 }
 
-fn texts(value: &Value, name: &str) -> Option<Vec<String>> {
-    value.get(name)?.as_array()?.iter().map(|text| text.as_str().map(str::to_owned)).collect()
-}
-
-/// `lost`: of a re-sync, what it destroys, or null where nobody counted.
 fn row(
-    of: &Value,
     what: &str,
+    (account_id, region): (&String, &String),
     repositories: Vec<String>,
-    decision: &str,
-    why: String,
-    lost: Option<&Value>,
-) -> Option<PlanSummaryRow> {
-    let number = |name: &str| match lost {
-        None => String::new(),
-        Some(Value::Null) => "not counted".to_owned(),
-        Some(losses) => losses.get(name).map(Value::to_string).unwrap_or_default(),
+    (decision, why): (&str, &str),
+    lost: &Lost<'_>,
+) -> PlanSummaryRow {
+    let number = |number: fn(&LossesJson) -> u64| match lost {
+        Lost::Nothing => String::new(),
+        Lost::Counted(None) => "not counted".to_owned(),
+        Lost::Counted(Some(losses)) => number(losses).to_string(),
     };
-    let text = |name: &str| of.get(name).and_then(Value::as_str).map(str::to_owned);
-    Some(PlanSummaryRow {
+    PlanSummaryRow {
         what: what.to_owned(),
-        account_id: text("account_id")?,
-        region: text("region")?,
+        account_id: account_id.clone(),
+        region: region.clone(),
         repositories,
         decision: decision.to_owned(),
-        why,
-        findings: number("findings"),
-        images: number("images"),
-        images_not_rescanned: number("images_not_rescanned"),
-    })
+        why: why.to_owned(),
+        findings: number(|losses| losses.findings),
+        images: number(|losses| losses.images),
+        images_not_rescanned: number(|losses| losses.images_not_rescanned),
+    }
 }

@@ -89,7 +89,7 @@ pub(crate) fn as_account(account: AccountId, region: &RegionName) -> String {
 }
 
 /// Rules as AWS's API has them.
-pub fn scan_rules(rules: &[ScanRule]) -> Value {
+pub(crate) fn scan_rules(rules: &[ScanRule]) -> Value {
     let rule = |rule: &ScanRule| {
         let filters = rule.filters.iter().map(|filter| json!({"filter": filter, "filterType": "WILDCARD"}));
         json!({"scanFrequency": rule.frequency, "repositoryFilters": filters.collect::<Vec<_>>()})

@@ -20,8 +20,7 @@ pub(crate) fn runbook(plan: &Plan) -> String {
     if !plan.complete {
         text.push_str("**Some facts could not be learnt: what they hide is not in this plan.**\n\n");
     }
-    let hash = plan_json(plan);
-    let hash = hash.get("plan_sha256").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let hash = plan_json(plan).plan_sha256.unwrap_or_default();
     let _ = writeln!(
         text,
         "- organization: {}",

@@ -14,7 +14,7 @@ use crate::step::Plan;
 const HEAD: &str = include_str!("plan.sh");
 
 pub(crate) fn script(plan: &Plan) -> String {
-    let hash = plan_json(plan).get("plan_sha256").and_then(|hash| hash.as_str().map(str::to_owned)).unwrap_or_default();
+    let hash = plan_json(plan).plan_sha256.unwrap_or_default();
     // What is typed to confirm: the organization, and where it is not known the plan itself.
     let (what, word) = match &plan.organization_id {
         Observed::Known(id) => ("the id of the organization", id.clone()),

@@ -11,8 +11,8 @@ use super::super::audit::time;
 use super::ask;
 use super::question::{Counts, Policy, Question};
 use crate::args::Explain;
+use crate::assessed::file_in;
 use crate::error::CliError;
-use crate::judged::file_in;
 
 pub(super) fn question(command: &Explain, path: &Path) -> Result<Question, CliError> {
     // What is explained must be what was audited.

@@ -9,7 +9,7 @@ use scangap_apply::{JOURNAL, JournalState, LeftDisabled, journal_name, lock_shar
 use scangap_model::{AccountId, RegionName, Tone, sanitize};
 use scangap_plan::{PlanDocument, Resync};
 use scangap_report::write_atomically;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
 use crate::{environment, terminal};
@@ -32,20 +32,21 @@ pub(crate) fn remember(plan: &PlanDocument, journal_folder: &Path) -> Result<(),
         let path = fs_err::canonicalize(path).map_err(|error| error.to_string())?;
         path.to_str().map(str::to_owned).ok_or_else(|| format!("`{}` is not UTF-8", path.display()))
     };
-    let registries: Vec<Value> = plan
-        .resyncs
-        .iter()
-        .map(|step| json!({"step": step.id, "registry": registry_of(step), "way_back": step.way_back()}))
-        .collect();
     let journal = place(&journal_folder.join(JOURNAL))?;
-    let marker = json!({
-        "journal": journal,
-        "plan": place(&plan.folder)?,
-        "plan_sha256": plan.plan_sha256,
-        "simulated": plan.simulated,
-        "registries": registries,
-    });
-    let text = format!("{marker:#}\n");
+    let registry = |step: &Resync| MarkedRegistry {
+        step: step.id.clone(),
+        registry: registry_of(step),
+        way_back: step.way_back(),
+    };
+    let marker = MarkerFile {
+        version: Some(MARKER_VERSION),
+        journal: journal.clone(),
+        plan: place(&plan.folder)?,
+        plan_sha256: plan.plan_sha256.clone(),
+        simulated: plan.simulated,
+        registries: plan.resyncs.iter().map(registry).collect(),
+    };
+    let text = serde_json::to_string_pretty(&marker).map_err(|error| error.to_string())? + "\n";
     fs_err::create_dir_all(&folder).map_err(|error| error.to_string())?;
     let write = |out: &mut dyn std::io::Write| out.write_all(text.as_bytes());
     write_atomically(&folder.join(journal_name(&journal, &plan.plan_sha256)), write)
@@ -65,80 +66,84 @@ fn indented(lines: &str) -> String {
     lines.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
 }
 
-/// What is remembered of one apply.
-struct Marker {
-    path: PathBuf,
-    plan_sha256: String,
-    journal: PathBuf,
+const MARKER_VERSION: u64 = 1;
+
+/// The file that records one apply.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MarkerFile {
+    /// Files without it are of version 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
+    journal: String,
     plan: String,
+    plan_sha256: String,
     simulated: bool,
-    registries: Vec<Registry>,
+    #[serde(alias = "cells")]
+    registries: Vec<MarkedRegistry>,
 }
 
-/// A registry that an apply turns off and on.
-struct Registry {
+/// A registry that an apply disables and enables.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MarkedRegistry {
     step: String,
-    name: String,
-    /// Commands that bring it back, a line each.
+    #[serde(alias = "cell")]
+    registry: String,
+    /// Commands that re-enable it, a line each.
     way_back: String,
 }
 
+/// What is recorded of one apply.
+struct Marker {
+    path: PathBuf,
+    journal: PathBuf,
+    file: MarkerFile,
+}
+
 impl Marker {
+    /// `None`: it cannot be read, or is of a newer version.
     fn read(path: &Path) -> Option<Self> {
-        let value: Value = serde_json::from_str(&fs_err::read_to_string(path).ok()?).ok()?;
-        let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-        let registry = |registry: &Value| {
-            Some(Registry {
-                step: text(registry, "step")?,
-                name: text(registry, "registry")?,
-                way_back: text(registry, "way_back")?,
-            })
-        };
-        Some(Self {
-            plan_sha256: text(&value, "plan_sha256")?,
-            journal: text(&value, "journal")?.into(),
-            plan: text(&value, "plan")?,
-            simulated: value.get("simulated")?.as_bool()?,
-            registries: value.get("registries")?.as_array()?.iter().map(registry).collect::<Option<_>>()?,
-            path: path.to_owned(),
-        })
+        let file: MarkerFile = serde_json::from_str(&fs_err::read_to_string(path).ok()?).ok()?;
+        let known = file.version.unwrap_or(MARKER_VERSION) == MARKER_VERSION;
+        known.then(|| Self { path: path.to_owned(), journal: PathBuf::from(&file.journal), file })
     }
 
     /// What the journal says; `None` where it cannot tell: it is gone, or another's, or was begun anew.
     fn told(&self) -> Option<JournalState> {
         let told = read_journal(&self.journal).ok().flatten()?;
-        (told.plan_sha256.as_ref() == Some(&self.plan_sha256)).then_some(told)
+        (told.plan_sha256.as_ref() == Some(&self.file.plan_sha256)).then_some(told)
     }
 
     /// The registries that are open. Where the journal cannot tell, all of them.
-    fn open(&self) -> (Vec<&Registry>, Known) {
+    fn open(&self) -> (Vec<&MarkedRegistry>, Known) {
         match self.told() {
-            None => (self.registries.iter().collect(), Known::JournalGone),
+            None => (self.file.registries.iter().collect(), Known::JournalGone),
             Some(told) => {
                 let open = |step: &String| told.open().any(|one| one == step);
-                (self.registries.iter().filter(|registry| open(&registry.step)).collect(), Known::Journal)
+                (self.file.registries.iter().filter(|registry| open(&registry.step)).collect(), Known::Journal)
             }
         }
     }
 
-    fn sentence(&self, registry: &Registry, known: Known) -> String {
-        let kind = if self.simulated { "SIMULATED: " } else { "" };
+    fn sentence(&self, registry: &MarkedRegistry, known: Known) -> String {
+        let kind = if self.file.simulated { "SIMULATED: " } else { "" };
         match known {
             Known::AtWork => format!(
                 "{kind}an apply is at work on {}, which may be without ECR scanning meanwhile\n  journal: {}",
-                registry.name,
+                registry.registry,
                 self.journal.display()
             ),
             Known::Journal => {
-                let last = if self.simulated {
+                let last = if self.file.simulated {
                     "if that simulation is gone"
                 } else {
                     "where the apply cannot tell any more, and once it is seen to be scanned with its configuration"
                 };
                 format!(
                     "error: {kind}{} may be without ECR scanning, or without its scanning configuration: an apply did not come to its end\n  to bring it back: scangap apply {} --bring-back --write-role-name ROLE\n  or by hand:\n{}\n  journal: {}\n  {last}: remove {}",
-                    registry.name,
-                    shell_word(&self.plan),
+                    registry.registry,
+                    shell_word(&self.file.plan),
                     indented(&registry.way_back),
                     self.journal.display(),
                     shell_word(&self.path.to_string_lossy())
@@ -146,7 +151,7 @@ impl Marker {
             }
             Known::JournalGone => format!(
                 "error: {kind}{} may be without ECR scanning, or without its scanning configuration: the journal of an apply is gone or cannot be read\n  where the plan's folder was moved to, it is brought back with: scangap apply FOLDER --bring-back --write-role-name ROLE\n  or by hand:\n{}\n  the journal was: {}\n  once the registry is seen to be scanned with its configuration: remove {}",
-                registry.name,
+                registry.registry,
                 indented(&registry.way_back),
                 self.journal.display(),
                 shell_word(&self.path.to_string_lossy())
@@ -200,16 +205,17 @@ pub(crate) fn in_the_way(plan: &PlanDocument, journal_folder: &Path) -> Option<S
             return path.exists().then(|| format!("registries that {} tells of", path.display()));
         };
         // What its own journal tells, the executor knows.
-        let is_own =
-            Some(&marker.journal) == own.as_ref() && marker.plan_sha256 == plan.plan_sha256 && marker.told().is_some();
-        if is_own || marker.simulated != plan.simulated {
+        let is_own = Some(&marker.journal) == own.as_ref()
+            && marker.file.plan_sha256 == plan.plan_sha256
+            && marker.told().is_some();
+        if is_own || marker.file.simulated != plan.simulated {
             return None;
         }
         let open = match lock_shared(&marker.journal) {
-            Ok(None) => marker.registries.iter().collect(),
+            Ok(None) => marker.file.registries.iter().collect(),
             _ => marker.open().0,
         };
-        open.into_iter().find(|registry| wanted.contains(&registry.name)).map(|registry| registry.name.clone())
+        open.into_iter().find(|registry| wanted.contains(&registry.registry)).map(|registry| registry.registry.clone())
     })
 }
 
@@ -268,7 +274,7 @@ fn look(say: &dyn Fn(&str, Tone)) -> bool {
 pub(crate) fn say_what_is_not_remembered(registries: &[LeftDisabled]) {
     let remembered: BTreeSet<String> = markers()
         .filter_map(|path| Marker::read(&path))
-        .flat_map(|marker| marker.open().0.into_iter().map(|registry| registry.name.clone()).collect::<Vec<_>>())
+        .flat_map(|marker| marker.open().0.into_iter().map(|registry| registry.registry.clone()).collect::<Vec<_>>())
         .collect();
     for registry in registries {
         let name = named(registry.account, &registry.region);

@@ -9,7 +9,7 @@ use scangap_snapshot::{RunState, Snapshot};
 
 use crate::error::{CliError, Unreadable};
 
-pub(crate) struct Judged {
+pub(crate) struct AssessedSnapshot {
     pub(crate) snapshot: Snapshot,
     pub(crate) assessment: Assessment,
     pub(crate) path: PathBuf,
@@ -20,7 +20,7 @@ pub(crate) fn file_in(path: &Path, name: &str) -> PathBuf {
     if path.is_dir() { path.join(name) } else { path.to_owned() }
 }
 
-impl Judged {
+impl AssessedSnapshot {
     /// A snapshot that comes from anywhere: its facts must be those that its hash names. An interrupted run has none.
     pub(crate) fn open_checked(path: &Path) -> Result<Self, CliError> {
         let path = &file_in(path, "snapshot.db");

@@ -8,14 +8,14 @@ use scangap_report::{count as count_of, sanitize};
 use scangap_snapshot::{LossesMeta, StoredLosses};
 use tokio_util::sync::CancellationToken;
 
+use crate::assessed::AssessedSnapshot;
 use crate::error::CliError;
-use crate::judged::Judged;
 use crate::signals;
 use crate::{environment, terminal};
 
 /// Counts the registries, and adds what was read to the snapshot.
 pub(crate) fn count(
-    judged: &Judged,
+    judged: &AssessedSnapshot,
     candidates: Candidates,
     connect: &ConnectOptions,
     options: CollectOptions,
@@ -68,7 +68,7 @@ pub(crate) fn count(
 async fn same_place(
     connect: &ConnectOptions,
     options: &CollectOptions,
-    judged: &Judged,
+    judged: &AssessedSnapshot,
 ) -> Result<(Connection, Identity), CliError> {
     let connection = Connection::open(connect).await.map_err(CliError::Connect)?;
     let call = Call::new(Api::GetCallerIdentity, connection.meter());
