@@ -1,5 +1,5 @@
-//! Tells the binary which commit it is of. Only release builds are told: reports name it, and a build that is worked on
-//! would name another with every commit.
+//! Embeds the git commit in release builds only: reports contain it, and the output of development builds would change with
+//! every commit.
 
 #![expect(clippy::disallowed_methods, reason = "this is how a build script speaks to cargo")]
 

@@ -174,8 +174,7 @@ impl Scangap {
         Audited { finished, out }
     }
 
-    /// Starts it without waiting, for tests that interrupt it.
-    /// Started, with standard input and output to talk through.
+    /// Starts the binary without waiting for it, with a pipe for standard input.
     pub fn spawn_with_pipes(mut self) -> (std::process::Child, TempDir) {
         self.command.stdin(Stdio::piped());
         self.spawn()

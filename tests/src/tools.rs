@@ -93,7 +93,7 @@ pub fn python(program: &str, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Somebody else's server on a free port, stopped when dropped.
+/// A third-party server on a free port, stopped when dropped.
 #[derive(Debug)]
 pub struct Server {
     child: Child,

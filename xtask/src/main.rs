@@ -1,4 +1,4 @@
-//! Work on the repository itself: what CI runs, what keeps the rooms in order, what is generated, what is measured.
+//! Developer tasks for this repository: CI checks, crate dependency rules, generated files, benchmarks.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods, reason = "a program for developers")]
 
@@ -24,7 +24,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Debug, Parser)]
 #[command(about = "Tasks on the scangap repository")]
 enum Task {
-    /// Everything that must be green: format, lints, tests, order of the rooms, generated files
+    /// Everything that must be green: format, lints, tests, crate dependencies, generated files
     Ci {
         /// What takes long instead, its summary kept in docs/evidence
         #[arg(long)]

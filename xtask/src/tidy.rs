@@ -1,4 +1,4 @@
-//! What lints cannot see: which room may use what, how large a file may grow, which licences come along.
+//! Checks what lints cannot: the dependencies of each crate, file sizes, and the licenses of dependencies.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ const P90_LINES: usize = 500;
 const MAX_LINES: usize = 800;
 const MAIN_LINES: usize = 25;
 
-/// Who may depend on what. A crate that is not named here may have any external dependency that its room allows.
+/// Workspace crates that may use the AWS SDK; below, async, SQL and parallel crates. Other external crates are unrestricted.
 const SDK_ROOMS: &[&str] = &["scangap-aws"];
 const ASYNC_ROOMS: &[&str] = &["scangap-aws", "scangap-collect", "scangap-apply", "scangap-simorg", "scangap"];
 /// Where write ports may be named.
@@ -23,7 +23,7 @@ const WRITERS: &[&str] = &["crates/aws/src", "crates/apply/src"];
 const SQL_ROOMS: &[&str] = &["scangap-snapshot", "scangap-tests"];
 const PARALLEL_ROOMS: &[&str] = &["scangap-assess", "scangap"];
 
-/// What each room may use of the others: ARCHITECTURE.md, as a table.
+/// The workspace crates that each crate may depend on: ARCHITECTURE.md, as a table.
 const ROOMS: &[(&str, &[&str])] = &[
     ("scangap-model", &[]),
     ("scangap-policy", &["scangap-model"]),

@@ -147,13 +147,13 @@ async fn findings(
                 }
                 writeln!(packed, "{}", finding.raw).map_err(text)?;
                 let first = finding.first_observed_at.map(|time| time.to_string()).unwrap_or_default();
-                let title = finding.raw.get("title").and_then(Value::as_str).map(inert).unwrap_or_default();
+                let title = finding.raw.get("title").and_then(Value::as_str).map(defuse_formula).unwrap_or_default();
                 rows.write_record([
                     &finding.arn,
                     &finding.severity,
                     &finding.status,
                     &first,
-                    &inert(&finding.repository),
+                    &defuse_formula(&finding.repository),
                     &finding.image_digest,
                     &title,
                 ])
@@ -170,7 +170,7 @@ async fn findings(
 }
 
 /// A text that no spreadsheet takes for a formula.
-fn inert(text: &str) -> String {
+fn defuse_formula(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 
@@ -231,7 +231,7 @@ async fn coverage(
     for ((repository, digest), (status, reason)) in covered {
         let pushed_at = pushed.get(&(repository.clone(), digest.clone())).copied();
         let time = pushed_at.map(|time| time.to_string()).unwrap_or_default();
-        rows.write_record([&inert(&repository), &digest, &status, &reason, &time]).map_err(of_csv)?;
+        rows.write_record([&defuse_formula(&repository), &digest, &status, &reason, &time]).map_err(of_csv)?;
         images.push(CoveredImage { repository, digest, status, reason, pushed_at: Observed::from_answer(pushed_at) });
     }
     let file = rows.into_inner().map_err(|error| error.to_string())?;
@@ -389,7 +389,7 @@ pub(crate) async fn compare(access: &Access, step: &Resync, folder: &Path) -> Re
             let active = items.into_iter().filter(|row| row.status.as_deref() == Some("ACTIVE"));
             scanned.extend(active.filter_map(|row| {
                 let (repository, digest) = row.resource_id.parse::<Arn>().ok()?.ecr_repository()?;
-                Some((inert(repository.as_str()), digest?))
+                Some((defuse_formula(repository.as_str()), digest?))
             }));
             Ok(())
         },
@@ -428,7 +428,7 @@ mod tests {
 
     #[test]
     fn no_text_is_a_formula() {
-        assert_eq!(inert("=1+1"), "'=1+1");
-        assert_eq!(inert("app"), "app");
+        assert_eq!(defuse_formula("=1+1"), "'=1+1");
+        assert_eq!(defuse_formula("app"), "app");
     }
 }

@@ -157,7 +157,7 @@ impl Outcome {
         for registry in &self.left_disabled {
             let _ = writeln!(
                 text,
-                "**ECR scanning of account {} in {} may be off, or its configuration another. What brings it back:**\n\n{}",
+                "**ECR scanning of account {} in {} may be off, or its configuration another. To re-enable it:**\n\n{}",
                 registry.account,
                 registry.region,
                 code_block("sh", &registry.way_back)
@@ -184,7 +184,7 @@ impl Outcome {
         }
         let _ = writeln!(text, "\nSteps not done: {}", self.left);
         if self.steps.iter().any(|step| !step.saved.is_empty()) {
-            text.push_str("\n## Where what was deleted is\n\n");
+            text.push_str("\n## Backups of what was deleted\n\n");
         }
         for step in &self.steps {
             for place in &step.saved {

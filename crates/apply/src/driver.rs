@@ -48,7 +48,7 @@ pub(crate) async fn verify_enable_permission(executor: &Executor<'_>, step: &Res
             ApplyError::EnableNotVerified { step: step.id.clone(), account, region, source: Box::new(error) }
         }
     })?;
-    executor.tell(ApplyEvent::Proven { step: step.id.clone() });
+    executor.tell(ApplyEvent::EnableVerified { step: step.id.clone() });
     Ok(())
 }
 
@@ -150,8 +150,8 @@ impl<'e> Driver<'e> {
                 ApplyEvent::Begins { step, what }
             }
             Notice::Reached(_) => ApplyEvent::Reached { step, status: self.status.clone() },
-            Notice::BringsBack => ApplyEvent::BringsBack { step },
-            Notice::BroughtBack => ApplyEvent::BroughtBack { step },
+            Notice::Reenables => ApplyEvent::Reenables { step },
+            Notice::Reenabled => ApplyEvent::Reenabled { step },
         };
         self.executor.tell(event);
     }
@@ -191,9 +191,9 @@ impl<'e> Driver<'e> {
                 ApplyError::Timeout { step, account, region, status: self.status.clone(), wanted }
             }
             Failure::Unanswered => unexpected(&format!("Disable: {}", self.unanswered)),
-            Failure::NotComeThrough => unexpected("a disable was called and has not come through: it still may"),
-            Failure::BeginsToGo => unexpected("a disable was called, and what was saved begins to go"),
-            Failure::NotPut => unexpected("the scanning configuration was put back, and is not what was put"),
+            Failure::NotComeThrough => unexpected("a Disable was called and has not taken effect: it still may"),
+            Failure::BeginsToGo => unexpected("a Disable was called, and what was saved begins to disappear"),
+            Failure::NotPut => unexpected("the scanning configuration was put back, and ECR has another one"),
         }
     }
 
@@ -378,7 +378,7 @@ impl<'e> Driver<'e> {
             Line::Asking => ("asking", of("inspector2:Enable"), None),
             Line::Restoring => ("restoring", of("ecr:PutRegistryScanningConfiguration"), None),
             Line::SavedAgain => ("saved_again", self.of_backup(), Some(true)),
-            Line::BroughtBack => ("brought_back", self.of_loss(), None),
+            Line::Reenabled => ("brought_back", self.of_loss(), None),
         };
         let written = self.executor.write(JournalLine::of(&self.step.id, word).with(details));
         match (written, required) {
@@ -410,16 +410,16 @@ impl<'e> Driver<'e> {
             _ => JournalLine::default(),
         };
         let why = because.map(|because| match because {
-            Because::SeenToComeThrough => "it is seen to come through".to_owned(),
+            Because::SeenToComeThrough => "the status shows that it takes effect".to_owned(),
             Because::DidNotComeThrough => {
-                "the disable did not come through: everything that was saved is still there".to_owned()
+                "the Disable did not take effect: everything that was saved is still there".to_owned()
             }
             Because::NobodyKnows => {
-                "its disable had no answer, and nothing tells any more whether it was done".to_owned()
+                "its Disable had no answer, and nothing shows any more whether it was done".to_owned()
             }
             Because::DisableRefused => format!("Disable was refused: {}", self.not_done),
             Because::DisableNotDone => format!("Disable was not done: {}", self.not_done),
-            Because::DisabledMeanwhile => "somebody disabled it meanwhile".to_owned(),
+            Because::DisabledMeanwhile => "it was disabled by others meanwhile".to_owned(),
             Because::ConfigurationChanged => "the scanning configuration changed again".to_owned(),
             Because::ConfigurationAsItWas => "its scanning configuration is as it was".to_owned(),
         });

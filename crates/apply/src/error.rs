@@ -17,13 +17,13 @@ pub enum ApplyError {
     Blocklisted { step: String, account: AccountId },
     #[error("the plan is of organization `{expected}`, and the credentials are of `{found}`")]
     OtherOrganization { expected: String, found: String },
-    #[error("the plan is {}, and the endpoint is {}", if *.plan_is_simulated { "simulated" } else { "real" }, if *.plan_is_simulated { "AWS's" } else { "not AWS's" })]
+    #[error("the plan is of a {} organization, but the endpoint is {}", if *.plan_is_simulated { "simulated" } else { "real" }, if *.plan_is_simulated { "AWS's" } else { "not AWS's" })]
     EndpointMismatch { plan_is_simulated: bool },
     #[error(
-        "the plan is of an organization that could not be described when it was audited: nobody can see that it is this one"
+        "the plan is of an organization that could not be described when it was audited: it cannot be checked that it is this one"
     )]
     OrganizationUnknown,
-    #[error("the organization could not be described, to see that it is the plan's")]
+    #[error("the organization could not be described, to check that it is the plan's")]
     Organization(#[source] CallError),
     #[error("the caller is not who it was when the apply began: {now}, and not {then}")]
     OtherCaller { then: String, now: String },
@@ -41,15 +41,13 @@ pub enum ApplyError {
         "the write role of account {account} cannot be narrowed to the {actions} calls of the plan: its session policy is too long"
     )]
     SessionPolicyTooLong { account: AccountId, actions: usize },
-    #[error("{step}: what would be lost is not saved: {why}")]
+    #[error("{step}: the backup of what would be lost failed: {why}")]
     Backup { step: String, why: String },
     #[error("{step}: more would be lost than the plan says: {now} {what}, and not {planned}")]
     LossesGrew { step: String, what: &'static str, planned: u64, now: u64 },
     #[error("{step}: {call} was refused for account {account}: {code}: {message}")]
     Refused { step: String, call: &'static str, account: AccountId, code: String, message: String },
-    #[error(
-        "{step}: ECR scanning of account {account} in {region} stays on: nothing shows that it could be turned on again"
-    )]
+    #[error("{step}: ECR scanning of account {account} in {region} stays on: inspector2:Enable could not be verified")]
     EnableNotVerified { step: String, account: AccountId, region: RegionName, source: Box<ApplyError> },
     #[error("{step}: {what} did not come to an end")]
     Call { step: String, what: String, source: CallError },
@@ -59,19 +57,19 @@ pub enum ApplyError {
     UnexpectedState { step: String, what: String },
     #[error(transparent)]
     FindingsReports(FindingsReportsError),
-    #[error("{step}: its disable had no answer, and may come through until {until:.0}")]
+    #[error("{step}: its Disable had no answer, and may take effect until {until:.0}")]
     DisablePending { step: String, until: Timestamp },
-    #[error("what was open was brought back, and nothing else was done")]
+    #[error("what was open was re-enabled, and nothing else was done")]
     OnlyReenabled,
     #[error("it was interrupted")]
     Interrupted,
-    #[error("an earlier apply, or one that is running, may have left {0} without ECR scanning")]
+    #[error("an earlier or running apply may have left {0} without ECR scanning")]
     RegistryInUse(String),
     #[error("an apply of this plan was begun before: {0}")]
     Begun(PathBuf),
     #[error("there is nothing to resume: no apply of this plan was begun in `{0}`")]
     NothingToResume(PathBuf),
-    #[error("later commands could not be told of what it may leave open, so nothing is changed: {0}")]
+    #[error("cannot record this apply in `$XDG_STATE_HOME/scangap`, so nothing was changed: {0}")]
     NotRecorded(String),
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -87,6 +85,30 @@ impl ApplyError {
     pub fn step(&self) -> Option<&str> {
         match self {
             Self::WriteRoleDenied { step, .. } | Self::NeedsFirst { step, .. } => Some(step),
+            _ => None,
+        }
+    }
+
+    /// The account and region that it is about.
+    pub fn place(&self) -> (Option<AccountId>, Option<&RegionName>) {
+        match self {
+            Self::EnableNotVerified { account, region, .. } | Self::Timeout { account, region, .. } => {
+                (Some(*account), Some(region))
+            }
+            Self::Blocklisted { account, .. }
+            | Self::Role { account, .. }
+            | Self::SessionPolicyTooLong { account, .. }
+            | Self::Refused { account, .. }
+            | Self::WrongAccount { expected: account, .. } => (Some(*account), None),
+            _ => (None, None),
+        }
+    }
+
+    /// The call that failed.
+    pub fn call(&self) -> Option<&CallError> {
+        match self {
+            Self::Call { source, .. } | Self::Role { source, .. } | Self::Organization(source) => Some(source),
+            Self::EnableNotVerified { source, .. } => source.call(),
             _ => None,
         }
     }

@@ -18,7 +18,7 @@ pub enum ApplyEvent {
         step: String,
     },
     /// Whoever will turn scanning off may turn it on.
-    Proven {
+    EnableVerified {
         step: String,
     },
     Begins {
@@ -37,10 +37,10 @@ pub enum ApplyEvent {
         step: String,
         why: String,
     },
-    BringsBack {
+    Reenables {
         step: String,
     },
-    BroughtBack {
+    Reenabled {
         step: String,
     },
 }

@@ -35,9 +35,9 @@ pub struct ApplyOptions {
     pub remember: fn(&PlanDocument, &Path) -> Result<(), String>,
     /// A registry of the plan that another apply may have left without scanning, or is at work on. Nothing is begun where there
     /// is one.
-    pub in_the_way: fn(&PlanDocument, &Path) -> Option<String>,
+    pub registry_in_use: fn(&PlanDocument, &Path) -> Option<String>,
     /// Bring back what is open, and nothing else.
-    pub only_bring_back: bool,
+    pub only_reenable: bool,
 }
 
 /// Whose credentials are used.

@@ -143,7 +143,7 @@ pub(crate) enum Line {
     /// A backup was made once more after a Disable without an answer.
     SavedAgain,
     /// It is re-enabled, with what was lost.
-    BroughtBack,
+    Reenabled,
 }
 
 /// Why a step is where it is, where that does not follow from the state before.
@@ -192,6 +192,6 @@ pub(crate) enum Failure {
 pub(crate) enum Notice {
     Begins,
     Reached(Status),
-    BringsBack,
-    BroughtBack,
+    Reenables,
+    Reenabled,
 }

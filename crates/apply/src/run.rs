@@ -122,7 +122,7 @@ impl<'a> Work<'a> {
         futures::future::join_all(reenabled).await.into_iter().collect::<Result<(), ApplyError>>()?;
         unwritable.map_or(Ok(()), Err)?;
         recorded?;
-        if self.options.only_bring_back {
+        if self.options.only_reenable {
             return Err(self.what_is_open_still().unwrap_or(ApplyError::OnlyReenabled));
         }
         admissible(self.plan, self.options)?;
@@ -273,7 +273,7 @@ fn admissible(plan: &PlanDocument, options: &ApplyOptions) -> Result<(), ApplyEr
 }
 
 fn registries_are_free(plan: &PlanDocument, options: &ApplyOptions) -> Result<(), ApplyError> {
-    let in_use = (options.in_the_way)(plan, &options.folder);
+    let in_use = (options.registry_in_use)(plan, &options.folder);
     in_use.map_or(Ok(()), |registry| Err(ApplyError::RegistryInUse(registry)))
 }
 

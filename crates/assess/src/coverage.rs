@@ -7,7 +7,7 @@ use scangap_model::{Asked, CoverageSource, Gap, ImageCounts, Observed, RegistryF
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Coverage {
-    /// Nobody was asked: an earlier layer ended it, or the account was never opened.
+    /// Coverage was not read: an earlier layer decided the diagnosis, or the account was never opened.
     NotAsked,
     Gap(Box<Gap>),
     NoRow,

@@ -90,7 +90,7 @@ fn covered(layers: &Layers<'_>) -> Diagnosis {
     }
 }
 
-/// An ACTIVE row of the repository says that Inspector looks at it, and not that any image is scanned.
+/// An ACTIVE repository row shows that Inspector monitors the repository, not that it scans any image.
 fn active(layers: &Layers<'_>) -> Diagnosis {
     match layers.images {
         ImageCoverage::Gap(_) | ImageCoverage::NotAsked => Diagnosis::Unreadable,

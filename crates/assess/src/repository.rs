@@ -26,7 +26,7 @@ pub enum LikelyCause {
     DeniedLikely,
     /// The policy depends on what is not known, and an image was scanned under the same text.
     AllowedLikely,
-    /// The account has no service-linked role of Inspector's: nobody could scan, whatever the policy says.
+    /// The account has no service-linked role of Inspector, so Inspector cannot scan, whatever the policy is.
     RoleAbsent,
 }
 

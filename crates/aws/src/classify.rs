@@ -50,7 +50,7 @@ impl CallError {
         if in_a_region { gap } else { gap.of_enabled_region() }
     }
 
-    /// Whether the service says that the session is over. `CredentialsNotLoaded` is not its word.
+    /// Whether the service reported the session as expired; `CredentialsNotLoaded` does not come from the service.
     pub(crate) fn is_expired_session(&self) -> bool {
         self.kind == GapKind::ExpiredCredentials && self.code.contains("Expired")
     }
@@ -138,7 +138,7 @@ pub(crate) fn kind_of_response(response: &HttpResponse) -> Option<GapKind> {
     }
 }
 
-/// The error code where each of AWS's protocols puts it. Never the message: names of roles and repositories stand there.
+/// Reads the error code where each AWS protocol puts it, never the message, which holds names of roles and repositories.
 fn wire_code(response: &HttpResponse) -> Option<String> {
     // `Code:http://...` and `namespace#Code` are both written.
     let short = |code: &str| {

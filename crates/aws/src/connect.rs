@@ -76,8 +76,8 @@ pub enum ConnectError {
     BadIdentity(String),
 }
 
-/// The time that credentials are renewed by: the wall's or that of a clock that nothing sets, whichever is later. A machine
-/// that slept has missed time on the one, and one whose clock is set back has lost it on the other.
+/// The time by which credentials are renewed: the system clock or a monotonic clock, whichever is later. The monotonic clock
+/// misses the time that a machine sleeps, and the system clock can be set back.
 #[derive(Debug, Clone)]
 pub(crate) struct Clock {
     wall: fn() -> Timestamp,
@@ -182,7 +182,7 @@ impl Connection {
         let source = source_of(&first);
         let clock = Clock::new(options.clock);
         let fetched = tokio::sync::Mutex::new((first, clock.now()));
-        let held = SharedCredentialsProvider::new(Held { credentials: fetched, source: provider, clock });
+        let held = SharedCredentialsProvider::new(HeldCredentials { credentials: fetched, source: provider, clock });
 
         let region =
             base.region().map_or_else(|| Partition::Aws.home_region().to_owned(), |region| region.as_ref().to_owned());
@@ -227,7 +227,7 @@ impl Connection {
         &self.credentials_from
     }
 
-    /// Built by hand: no profile, variable or file of the user may lead a rehearsal to AWS.
+    /// Builds the configuration by hand: no profile, variable or file of the user can direct a simulated run to AWS.
     fn simulated(
         endpoint: &SimulatedEndpoint,
         http: SharedHttpClient,
@@ -345,7 +345,7 @@ impl LoadServiceConfig for NotEmpty {
 
 /// The caller's own credentials, fetched once for all that ask at the same time: behind them may be a process, or a person.
 #[derive(Debug)]
-struct Held {
+struct HeldCredentials {
     credentials: tokio::sync::Mutex<(Credentials, Timestamp)>,
     source: SharedCredentialsProvider,
     clock: Clock,
@@ -356,7 +356,7 @@ const HELD: Duration = Duration::from_mins(15);
 /// So long before they expire credentials are fetched again.
 const EARLY: Duration = Duration::from_mins(2);
 
-impl Held {
+impl HeldCredentials {
     async fn current(&self) -> Result<Credentials, CredentialsError> {
         let mut held = self.credentials.lock().await;
         let now = self.clock.now();
@@ -377,7 +377,7 @@ impl Held {
     }
 }
 
-impl ProvideCredentials for Held {
+impl ProvideCredentials for HeldCredentials {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,

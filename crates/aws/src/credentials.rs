@@ -52,7 +52,7 @@ struct Inner {
     current: Mutex<Session>,
 }
 
-/// Who assumes roles: the caller's account pays for all of it.
+/// The STS client that assumes roles; all of its calls count against the caller's account.
 #[derive(Debug, Clone)]
 pub(crate) struct Sts {
     pub(crate) client: aws_sdk_sts::Client,
@@ -67,7 +67,7 @@ struct Session {
     /// The same moment on a clock that nothing sets.
     issued_at: Instant,
     expires: Timestamp,
-    /// The service said that it is over, whatever was said when it was issued.
+    /// Whether the service reported the session as expired, whatever its expiration is.
     ran_out: bool,
 }
 
@@ -91,7 +91,7 @@ impl AssumedRole {
         Ok(Self { inner: Arc::new(Inner { sts, role_arn, options, clock, current: Mutex::new(current) }) })
     }
 
-    /// A call that was started then was told that the session is over. Where it was renewed since, that is settled.
+    /// Marks the session as expired after AWS refused a call, unless the session was renewed since the call started.
     pub(crate) async fn ran_out(&self, started: Instant) {
         let mut current = self.inner.current.lock().await;
         if current.issued_at <= started {

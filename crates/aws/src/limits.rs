@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use self::pace::{Pace, Turn};
 use crate::classify::CallError;
 
-/// How long a bucket may let nothing through until its calls are given up, where nobody says otherwise.
+/// The default time for which a bucket may throttle every call before its calls fail.
 pub const THROTTLE_PATIENCE: Duration = Duration::from_mins(15);
 
 /// A bucket that was given up is asked again after this long.
@@ -63,7 +63,7 @@ impl Limits {
         Arc::new(Self { patience, places: Mutex::default() })
     }
 
-    /// The same buckets for everybody who works in this account and region.
+    /// Returns the buckets that all callers in this account and region share.
     pub(crate) fn of(&self, account: AccountId, region: Option<&RegionName>) -> Arc<Buckets> {
         let key = (account, region.cloned());
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
@@ -188,7 +188,7 @@ impl UnderWay {
         });
     }
 
-    /// By what came of it. Of a request that may never have reached the service nobody knows what it took.
+    /// Records the result of a call. A request that may not have reached the service has an unknown effect on the bucket.
     pub(crate) fn settle<T>(self, answer: &Result<T, CallError>) {
         let lost = [GapKind::Timeout, GapKind::Connection, GapKind::ServerError, GapKind::NotReached];
         if !matches!(answer, Err(error) if lost.contains(&error.kind)) {

@@ -1,4 +1,4 @@
-//! How every client asks: in its turn, again while it is throttled, and once more with new credentials where its own ran out.
+//! Sends a client's calls: each in its turn, again while AWS throttles it, and once more with a new session if its own expired.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ impl Port {
                     }
                 }
                 Err(error) if error.is_expired_session() && !renewed && self.session.is_some() => {
-                    // Whatever this machine's clock says: the service is who knows.
+                    // The service decides whether the session expired, whatever the clock of this machine shows.
                     renewed = true;
                     let started = under_way.started();
                     under_way.let_through();
@@ -57,7 +57,7 @@ impl Port {
         }
     }
 
-    /// Asks in its turn, and once: for what changes something.
+    /// Sends a mutating call in its turn, and once.
     pub(crate) async fn ask_once<T, F, R>(&self, call: &Arc<Call>, mut attempt: F) -> Result<T, CallError>
     where
         F: FnMut() -> R,

@@ -1,7 +1,7 @@
 //! Write ports: the calls that change something, and the report of findings that Inspector writes before. Nothing that
 //! audits or plans is given one.
 //!
-//! Nothing here is repeated by the SDK: whoever calls looks what came of a call before it makes it again.
+//! The SDK retries none of these calls: the caller reads the state back before it sends a call again.
 
 use std::sync::Arc;
 
@@ -143,7 +143,7 @@ impl RegionWriter {
         Ok(refusal(output.failed_accounts(), account))
     }
 
-    /// Asks for a report of what a disable would delete of one account, of every status. What it is called.
+    /// Requests a report of the findings of one account that Disable would delete, of every status; returns the report's id.
     pub async fn create_findings_report(
         &self,
         call: &Arc<Call>,

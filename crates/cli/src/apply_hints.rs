@@ -1,4 +1,4 @@
-//! What an apply that stopped comes to: its exit code, and what to do.
+//! The exit code and the hint for an apply that stopped.
 
 use scangap_apply::{ApplyError, JournalError};
 
@@ -41,7 +41,7 @@ pub(crate) fn exit(stop: &ApplyError) -> Exit {
     }
 }
 
-/// What to do. `again`: how it is run again, by whoever began it or did not.
+/// The hint for the user. `again`: how to run the command again, which depends on whether the apply has begun.
 pub(crate) fn hint(stop: &ApplyError, again: &str) -> String {
     match stop {
         ApplyError::Stale(_) => "audit again, and make a new plan".to_owned(),
@@ -71,9 +71,9 @@ pub(crate) fn hint(stop: &ApplyError, again: &str) -> String {
         ApplyError::EnableNotVerified { .. } => format!(
             "let the write role call inspector2:Enable where the registry is toggled from, and {again}: nothing was turned off"
         ),
-        ApplyError::RegistryInUse(_) => "bring it back first, as said below, or wait for the other apply".to_owned(),
+        ApplyError::RegistryInUse(_) => "re-enable it first, as shown below, or wait for the other apply".to_owned(),
         ApplyError::Begun(_) => "go on with it: --resume".to_owned(),
-        ApplyError::NothingToResume(_) => "leave out --resume; where its journal was lost, every command says how its registries are brought back by hand".to_owned(),
+        ApplyError::NothingToResume(_) => "leave out --resume; where its journal was lost, every command says how its registries are re-enabled by hand".to_owned(),
         ApplyError::DisablePending { .. } => "run it again then".to_owned(),
         ApplyError::Backup { .. } => format!("what would be lost must be saved first: see the cause, and {again}"),
         ApplyError::SessionPolicyTooLong { .. } => {

@@ -24,12 +24,21 @@ pub struct Global {
     /// When to colour the output
     #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
     pub color: ColorChoice,
+    /// How an error is printed on stderr; json: one object in a line, with code, message, causes and hint
+    #[arg(long, global = true, value_enum, default_value_t = ErrorFormat::Human, value_name = "FORM", hide_default_value = true)]
+    pub error_format: ErrorFormat,
     /// Print less: once, errors and the summary; twice, nothing
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub quiet: u8,
     /// Show no progress
     #[arg(long, global = true)]
     pub no_progress: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ErrorFormat {
+    Human,
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -109,7 +118,7 @@ pub struct Aws {
     /// Profile of the AWS configuration files
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
-    /// Region to call STS in; what is audited is said with --regions
+    /// Region for STS calls; choose audited regions with --regions
     #[arg(long, value_name = "REGION")]
     pub region: Option<String>,
     /// Call this URL instead of AWS; everything made from it says SIMULATED
@@ -388,7 +397,7 @@ pub struct Apply {
     /// Steps at once, after the first one alone
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub batch: u16,
-    /// How long coverage may take to come true; at AWS a status has ten minutes at least
+    /// How long to wait for coverage to update; at AWS a status has ten minutes at least
     #[arg(long, value_name = "DURATION", default_value = "10m")]
     pub wait: String,
     /// Go on with an apply that was begun: what is disabled is enabled first

@@ -52,7 +52,7 @@ pub(crate) fn run(job: &Job) -> Result<Exit, CliError> {
     store::hand_over(&judged, None, &folder, &job.fail_on, &job.reports, job.quiet, interrupted)
 }
 
-/// Runs the collection beside its one listener, which is this function: it alone touches the store and the screen.
+/// Runs the collection and receives its events. Only this function writes to the store and the screen.
 async fn gather(job: &Job, folder: Folder) -> Result<(Store, Collected), CliError> {
     let connection = Connection::open(&job.connect).await.map_err(CliError::Connect)?;
     let identity = identity(&connection).await?;
@@ -96,7 +96,7 @@ async fn gather(job: &Job, folder: Folder) -> Result<(Store, Collected), CliErro
             failure = Some(error);
         }
         if failure.is_some() {
-            // Nobody can keep what would still be read: stop asking.
+            // Further facts could not be stored: stop the collection.
             stop.cancel();
             events.close();
         }

@@ -75,7 +75,7 @@ async fn same_place(
     let identity = connection.identity(&call).await.map_err(CliError::Connect)?;
     let (made_at, here) = (judged.snapshot.meta.simulated, connection.meter().met_foreign_host());
     if made_at != here {
-        return Err(CliError::Crossed { what: "snapshot", simulated: made_at });
+        return Err(CliError::EndpointMismatch { what: "snapshot", simulated: made_at });
     }
     if let Observed::Known(expected) = &judged.snapshot.facts.organization.id {
         // From a tooling account the organization is read through its role, here as in the audit.

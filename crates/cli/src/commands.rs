@@ -1,4 +1,4 @@
-//! One file per command: from its arguments to what the rooms below are asked.
+//! One file per command: translates its arguments into calls to the crates below.
 
 mod apply;
 mod audit;

@@ -15,9 +15,9 @@ pub(crate) fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// Starts this program anew without addresses of AWS that are set and empty. An empty variable is unset, as the AWS CLI has
-/// it; the SDK's own credential providers would take it for an address, and end the process. A process cannot change its
-/// environment while it runs; where it cannot be started anew either, it goes on as it is.
+/// Re-executes this program without `AWS_ENDPOINT_URL*` variables that are set and empty. The AWS CLI treats them as unset;
+/// the SDK's credential providers would use them as an address and end the process. A process cannot change its environment
+/// while it runs; if the re-execution fails, the program continues unchanged.
 #[cfg(unix)]
 pub(crate) fn without_empty_addresses() {
     use std::os::unix::process::CommandExt;
@@ -41,8 +41,8 @@ pub(crate) fn without_empty_addresses() {}
 /// This program's version and the commit that it was built from.
 pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("SCANGAP_BUILD"), ")");
 
-/// The time that a run on simulated answers is said to have happened at: `SOURCE_DATE_EPOCH`, by the convention of
-/// reproducible builds, so that sample reports are the same bytes whenever they are made.
+/// The timestamp of a run on simulated responses: `SOURCE_DATE_EPOCH`, by the convention of reproducible builds, so that
+/// sample reports have the same bytes whenever they are made.
 pub(crate) fn sample_time() -> Timestamp {
     let seconds = variable("SOURCE_DATE_EPOCH").and_then(|text| text.to_str()?.parse().ok());
     seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()).unwrap_or_else(now)

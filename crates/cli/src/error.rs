@@ -1,8 +1,6 @@
-//! Errors as people see them: one fact, its causes, one action. Each kind has its exit code.
+//! What a command may end in: one fact, one action, an exit code.
 
-use std::error::Error;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use scangap_apply::{ApplyError, ClosingError};
 use scangap_aws::{ConnectError, SettingError};
@@ -11,12 +9,12 @@ use scangap_model::{Gap, GapKind};
 use scangap_plan::DocumentError;
 use scangap_plan::PlanReadError;
 use scangap_policy::SyntaxError;
-use scangap_report::{CarryOverError, CompareError, FileError, VerifyError, sanitize};
+use scangap_report::{CarryOverError, CompareError, FileError, VerifyError};
 use scangap_simorg::{ScenarioError, StartError};
 use scangap_snapshot::{ReadError, WriteError};
 
+use crate::apply_hints;
 use crate::exit::Exit;
-use crate::{apply_hints, terminal};
 
 /// Why facts that were there a moment ago cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +45,7 @@ pub(crate) enum CliError {
     Store(#[source] WriteError),
     #[error("failed to read the snapshot")]
     Snapshot(#[source] ReadError),
-    #[error("the facts of `{0}` are not those that its hash names")]
+    #[error("snapshot `{0}` was modified: content hash mismatch")]
     Tampered(PathBuf),
     #[error("failed to read the facts of the snapshot")]
     Facts(#[source] Unreadable),
@@ -75,25 +73,25 @@ pub(crate) enum CliError {
     PolicyFile { path: PathBuf, source: std::io::Error },
     #[error("`{path}` is not a policy that AWS would store")]
     NotAPolicy { path: PathBuf, source: SyntaxError },
-    #[error("the snapshot holds no policy of repository `{0}` there")]
+    #[error("repository `{0}` is not in the snapshot for this account and region")]
     NoPolicy(String),
     #[error("failed to start the simulated organization")]
     Simulator(#[source] StartError),
-    #[error("the {what} is {}, and the endpoint is {}", if *.simulated { "simulated" } else { "real" }, if *.simulated { "AWS's" } else { "not AWS's" })]
-    Crossed { what: &'static str, simulated: bool },
+    #[error("the {what} is of a {} organization, but the endpoint is {}", if *.simulated { "simulated" } else { "real" }, if *.simulated { "AWS's" } else { "not AWS's" })]
+    EndpointMismatch { what: &'static str, simulated: bool },
     #[error("the organization is `{found}`, and not `{expected}`")]
     OtherOrganization { expected: String, found: String },
     #[error("the organization could not be described, to see that it is the same")]
     Organization(#[source] scangap_aws::CallError),
     #[error("the plan cannot be applied")]
     Document(#[source] DocumentError),
-    #[error("the plan was not applied to its end")]
+    #[error("the plan was applied only in part")]
     Apply(#[source] Box<ApplyError>),
     #[error("the plan was not applied: nothing was changed")]
     NotApplicable(#[source] Box<ApplyError>),
     #[error("what the plan would delete could not be saved")]
     NotSaved(#[source] Box<ApplyError>),
-    #[error("not every registry is known to be scanned again")]
+    #[error("ECR scanning could not be re-enabled in every registry")]
     LeftDisabled(#[source] Box<ApplyError>),
     #[error("`{given}` is not `{expected}`: nothing was changed")]
     NotConfirmed { given: String, expected: String },
@@ -103,7 +101,7 @@ pub(crate) enum CliError {
     NobodyToAsk { confirm: Option<String>, lost: Option<u64> },
     #[error("no snapshot with the plan's facts `{0}` was found")]
     SnapshotNotFound(String),
-    #[error("the count that the plan names does not lie beside `{0}`")]
+    #[error("the loss estimate that the plan refers to was not found next to `{0}`")]
     LossesNotFound(PathBuf),
     #[error("the rehearsal lost more than the plan says")]
     RehearsalLost,
@@ -118,7 +116,7 @@ pub(crate) enum CliError {
 }
 
 impl CliError {
-    fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Connect(error) => match error {
                 // Nobody answered: that says nothing about the credentials.
@@ -185,7 +183,7 @@ impl CliError {
             | Self::PolicyFile { .. }
             | Self::NotAPolicy { .. }
             | Self::NoPolicy(_)
-            | Self::Crossed { .. }
+            | Self::EndpointMismatch { .. }
             | Self::Document(_)
             | Self::SnapshotNotFound(_)
             | Self::LossesNotFound(_)
@@ -205,7 +203,8 @@ impl CliError {
     }
 
     /// One action.
-    fn hint(&self) -> Option<String> {
+    #[expect(clippy::too_many_lines, reason = "one arm for each error")]
+    pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Connect(ConnectError::CredentialsFailed(_)) => {
                 "the last cause says what failed; renew what the credentials are made from, or name another --profile".to_owned()
@@ -278,10 +277,10 @@ impl CliError {
             Self::CarryOver(_) => "name an audit.xlsx that scangap wrote, with the notes in its sheet Repositories".to_owned(),
             Self::Verify(_) => "name a folder that scangap wrote, with its manifest.json".to_owned(),
             Self::NoPolicy(_) => "see repositories.csv for the accounts, regions and names that were read".to_owned(),
-            Self::Crossed { simulated: true, .. } => {
+            Self::EndpointMismatch { simulated: true, .. } => {
                 "name the simulation with --endpoint-url or AWS_ENDPOINT_URL: what is simulated never reaches AWS".to_owned()
             }
-            Self::Crossed { simulated: false, .. } => {
+            Self::EndpointMismatch { simulated: false, .. } => {
                 "leave out --endpoint-url and AWS_ENDPOINT_URL: what is real is not tried on a simulation".to_owned()
             }
             Self::Document(_) => "name the folder that `scangap plan --out` wrote, as it wrote it".to_owned(),
@@ -322,7 +321,7 @@ impl CliError {
     }
 
     /// A gap that explains the error, as one more cause.
-    fn evidence(&self) -> Option<&Gap> {
+    pub(crate) fn evidence(&self) -> Option<&Gap> {
         match self {
             Self::Collect(
                 CollectError::NotAdministrator { cause: gap, .. }
@@ -335,38 +334,4 @@ impl CliError {
             _ => None,
         }
     }
-
-    /// Prints the error and gives its exit code.
-    pub(crate) fn render(&self) -> ExitCode {
-        let mut text = format!("error: {}", in_lines(&self.to_string()));
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            text.push_str("\n  caused by: ");
-            text.push_str(&in_lines(&error.to_string()));
-            cause = error.source();
-        }
-        if let Some(gap) = self.evidence() {
-            text.push_str("\n  caused by: ");
-            text.push_str(&in_lines(&format!("{}: {}: {}", gap.api, gap.code, gap.message)));
-        }
-        if let Some(hint) = self.hint() {
-            text.push_str("\n  hint: ");
-            text.push_str(&in_lines(&hint));
-        }
-        terminal::note(&text);
-        self.exit().into()
-    }
-}
-
-/// A text with its lines, so that a marker under a place stays under it. Foreign text begins no line of its own: every line
-/// but the first is set in further than any of ours.
-fn in_lines(text: &str) -> String {
-    let lines: Vec<String> = text.lines().map(sanitize).filter(|line| !line.trim().is_empty()).collect();
-    lines.join("\n      ")
-}
-
-/// clap's own errors. Its exit code 2 means something else here.
-pub(crate) fn usage(error: &clap::Error) -> ExitCode {
-    let _ = error.print();
-    if error.use_stderr() { Exit::Usage.into() } else { Exit::Finished.into() }
 }

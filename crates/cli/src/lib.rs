@@ -1,9 +1,10 @@
-//! The only room with a door to the terminal, the environment and the exit. Everything else is called from here.
+//! The only crate that accesses the terminal, the environment and the process exit. It calls all other crates.
 
 mod apply_hints;
 pub mod args;
 mod assessed;
 mod audit;
+mod codes;
 mod collect_for_plan;
 mod commands;
 mod environment;
@@ -11,10 +12,12 @@ mod error;
 mod exit;
 mod open_applies;
 mod progress;
+mod shown_error;
 mod signals;
 mod store;
 mod terminal;
 
+pub use codes::{CodeInfo, ERROR_CODES, ErrorCode};
 pub use exit::{EXIT_CODES, Exit};
 
 use std::process::ExitCode;
@@ -25,20 +28,21 @@ use clap::Parser;
 pub fn main() -> ExitCode {
     let arguments = match args::Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => return error::usage(&error),
+        Err(error) => return shown_error::usage(&error),
     };
     environment::without_empty_addresses();
     terminal::set_color(arguments.global.color);
+    let format = arguments.global.error_format;
     let outcome = commands::run(&arguments);
     let lost = terminal::lost();
     if let Some(why) = lost {
-        terminal::note(&format!("error: failed to write to standard output\n  caused by: {why}"));
+        shown_error::output_lost(why, format);
     }
     let code = match outcome {
         Ok(_) if lost.is_some() => Exit::Unexpected.into(),
         Ok(exit) => exit.into(),
-        Err(error) => error.render(),
+        Err(error) => shown_error::render(&error, format),
     };
-    // Whatever else was done: a registry that an apply left without scanning outranks it.
+    // A registry that an apply left without scanning outranks the exit code of the command.
     if open_applies::warn() { Exit::ScanningOff.into() } else { code }
 }

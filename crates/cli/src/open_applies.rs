@@ -1,5 +1,5 @@
-//! Registries that an apply left without scanning: every later command says so, until they are brought back. What is remembered
-//! is where the journals are; the journals say the rest.
+//! Registries that an apply left without scanning: every later command reports them until they are re-enabled. The state
+//! folder stores the paths of the journals; the journals record which registries are open.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -21,8 +21,8 @@ fn folder() -> Option<PathBuf> {
     state.or_else(home).map(|state| state.join("scangap/applies"))
 }
 
-/// Remembers an apply that turns scanning off: where its journal is, and what brings each of its registries back should that be
-/// gone. Called with the journal open, so that nobody takes it for one that never began.
+/// Records an apply that turns scanning off: the path of its journal, and the commands that re-enable each registry if the
+/// journal is lost. Call this with the journal open, so that other commands do not take the apply for one that never began.
 pub(crate) fn remember(plan: &PlanDocument, journal_folder: &Path) -> Result<(), String> {
     if plan.resyncs.is_empty() {
         return Ok(());
@@ -109,13 +109,13 @@ impl Marker {
         known.then(|| Self { path: path.to_owned(), journal: PathBuf::from(&file.journal), file })
     }
 
-    /// What the journal says; `None` where it cannot tell: it is gone, or another's, or was begun anew.
+    /// The state in the journal; `None` if the journal is missing, unreadable, of another plan, or was started anew.
     fn told(&self) -> Option<JournalState> {
         let told = read_journal(&self.journal).ok().flatten()?;
         (told.plan_sha256.as_ref() == Some(&self.file.plan_sha256)).then_some(told)
     }
 
-    /// The registries that are open. Where the journal cannot tell, all of them.
+    /// The open registries. If the journal is not usable, all registries of the apply.
     fn open(&self) -> (Vec<&MarkedRegistry>, Known) {
         match self.told() {
             None => (self.file.registries.iter().collect(), Known::JournalGone),
@@ -138,10 +138,10 @@ impl Marker {
                 let last = if self.file.simulated {
                     "if that simulation is gone"
                 } else {
-                    "where the apply cannot tell any more, and once it is seen to be scanned with its configuration"
+                    "if the apply cannot tell any more, once you have checked in Inspector and ECR that it is scanned with its configuration"
                 };
                 format!(
-                    "error: {kind}{} may be without ECR scanning, or without its scanning configuration: an apply did not come to its end\n  to bring it back: scangap apply {} --bring-back --write-role-name ROLE\n  or by hand:\n{}\n  journal: {}\n  {last}: remove {}",
+                    "error: {kind}{} may be without ECR scanning, or without its scanning configuration: an apply did not finish\n  to re-enable it: scangap apply {} --bring-back --write-role-name ROLE\n  or by hand:\n{}\n  journal: {}\n  {last}: remove {}",
                     registry.registry,
                     shell_word(&self.file.plan),
                     indented(&registry.way_back),
@@ -150,7 +150,7 @@ impl Marker {
                 )
             }
             Known::JournalGone => format!(
-                "error: {kind}{} may be without ECR scanning, or without its scanning configuration: the journal of an apply is gone or cannot be read\n  where the plan's folder was moved to, it is brought back with: scangap apply FOLDER --bring-back --write-role-name ROLE\n  or by hand:\n{}\n  the journal was: {}\n  once the registry is seen to be scanned with its configuration: remove {}",
+                "error: {kind}{} may be without ECR scanning, or without its scanning configuration: the journal of an apply is gone or cannot be read\n  if the plan's folder was moved, re-enable it with: scangap apply FOLDER --bring-back --write-role-name ROLE\n  or by hand:\n{}\n  the journal was: {}\n  once you have checked in Inspector and ECR that the registry is scanned with its configuration: remove {}",
                 registry.registry,
                 indented(&registry.way_back),
                 self.journal.display(),
@@ -193,8 +193,8 @@ fn markers() -> impl Iterator<Item = PathBuf> {
     })
 }
 
-/// A registry of a plan that another apply may have left without scanning, or is at work on: not touched before that is over.
-pub(crate) fn in_the_way(plan: &PlanDocument, journal_folder: &Path) -> Option<String> {
+/// Finds a registry of the plan that another apply is changing or may have left without scanning; it must not be touched.
+pub(crate) fn registry_in_use(plan: &PlanDocument, journal_folder: &Path) -> Option<String> {
     let wanted: Vec<String> = plan.resyncs.iter().map(registry_of).collect();
     if wanted.is_empty() {
         return None;
@@ -204,7 +204,7 @@ pub(crate) fn in_the_way(plan: &PlanDocument, journal_folder: &Path) -> Option<S
         let Some(marker) = Marker::read(&path) else {
             return path.exists().then(|| format!("registries that {} tells of", path.display()));
         };
-        // What its own journal tells, the executor knows.
+        // The executor reads the plan's own journal itself.
         let is_own = Some(&marker.journal) == own.as_ref()
             && marker.file.plan_sha256 == plan.plan_sha256
             && marker.told().is_some();
@@ -219,40 +219,40 @@ pub(crate) fn in_the_way(plan: &PlanDocument, journal_folder: &Path) -> Option<S
     })
 }
 
-/// An apply that writes nothing for so long is not at work any more: it hangs, or was suspended.
+/// An apply that writes nothing to its journal for this long no longer counts as running: it hangs or was suspended.
 const SILENT: SignedDuration = SignedDuration::from_mins(30);
 
-/// Says which registries may be without scanning because of an apply that did not come to its end. Whether there are any.
+/// Warns about registries that an unfinished apply may have left without scanning. Returns whether there are any.
 pub(crate) fn warn() -> bool {
     look(&note)
 }
 
-/// How a command ends that would end so: a registry that an apply left without scanning outranks everything else.
+/// The final exit code: a registry that an apply left without scanning outranks every other code.
 pub(crate) fn ending(exit: Exit) -> Exit {
     if look(&|_, _| ()) { Exit::ScanningOff } else { exit }
 }
 
-/// Whether a registry may be without scanning because of an apply that did not come to its end.
+/// Whether an unfinished apply may have left a registry without scanning; reports each such registry through `say`.
 fn look(say: &dyn Fn(&str, Tone)) -> bool {
     let mut any = false;
     for path in markers() {
         let Some(marker) = Marker::read(&path) else {
-            // One that is gone meanwhile was another command's to remove.
+            // If the marker no longer exists, another command has removed it.
             if path.exists() {
                 any = true;
                 let what = format!(
-                    "error: an apply may have left registries without ECR scanning, and {0} cannot be read\n  once every account is seen to be scanned in Inspector: remove {0}",
+                    "error: an apply may have left registries without ECR scanning, and {0} cannot be read\n  once you have checked in Inspector that every account is scanned: remove {0}",
                     path.display()
                 );
                 say(&what, Tone::Bad);
             }
             continue;
         };
-        // Nobody begins while we look; one that is gone cannot be held.
+        // The shared lock keeps an apply from starting during the check; a missing journal cannot be locked.
         let still = lock_shared(&marker.journal);
         let (open, mut known) = marker.open();
         if matches!(still, Ok(None)) {
-            // One that is at work brings its registries back itself.
+            // A running apply re-enables its registries itself.
             let last = marker.told().and_then(|told| told.last_at);
             let silent = last.is_some_and(|last| environment::now().duration_since(last) >= SILENT);
             if !silent && matches!(known, Known::Journal) {
@@ -270,7 +270,7 @@ fn look(say: &dyn Fn(&str, Tone)) -> bool {
     any
 }
 
-/// The same of registries that no marker tells of, since none could be written.
+/// Prints the same warning for registries without a marker, because the marker could not be written.
 pub(crate) fn say_what_is_not_remembered(registries: &[LeftDisabled]) {
     let remembered: BTreeSet<String> = markers()
         .filter_map(|path| Marker::read(&path))

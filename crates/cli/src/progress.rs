@@ -34,7 +34,7 @@ pub(crate) struct Progress {
     registries: usize,
     registries_done: usize,
     repositories: usize,
-    /// One gap may hide several facts, and hang on many registries: it is counted once, as in gaps.csv.
+    /// One gap may hide several facts and affect many registries: it is counted once, as in gaps.csv.
     gaps: BTreeSet<Key>,
 }
 

@@ -1,6 +1,6 @@
-//! Signals that ask to stop: one listener, from the first command that needs it to the end of the process. Before it
-//! the system's own answer holds. What is in hand is brought to its end at the first signal; where nothing is, or where
-//! it was asked before, the process ends.
+//! Termination signals: one listener, from the first command that needs it to the end of the process. Before that, the
+//! default signal handling applies. The first signal cancels the running operation; a second signal, or one without a
+//! running operation, ends the process.
 
 use std::sync::{Mutex, MutexGuard, Once, PoisonError, mpsc};
 
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::exit::Exit;
 use crate::terminal;
 
-/// What is in hand, and what is said when it is asked to stop.
+/// The token of the running operation, and the message that is printed when a signal cancels it.
 static IN_HAND: Mutex<Option<(CancellationToken, &'static str)>> = Mutex::new(None);
 
 static STARTED: Once = Once::new();
@@ -18,7 +18,7 @@ fn in_hand() -> MutexGuard<'static, Option<(CancellationToken, &'static str)>> {
     IN_HAND.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// As long as it lives, a signal cancels first.
+/// While this guard exists, the first signal cancels the operation instead of ending the process.
 #[must_use]
 pub(crate) struct Listening(());
 
@@ -28,8 +28,8 @@ impl Drop for Listening {
     }
 }
 
-/// The first Ctrl-C, the SIGTERM that schedulers send, or a terminal that goes away cancels and says these words; the next
-/// one ends the process.
+/// The first Ctrl-C, SIGTERM (from schedulers) or SIGHUP (terminal closed) cancels and prints this message; the next one
+/// ends the process.
 pub(crate) fn listen(cancel: CancellationToken, words: &'static str) -> Listening {
     *in_hand() = Some((cancel, words));
     STARTED.call_once(|| {
@@ -94,7 +94,7 @@ impl Signals {
     async fn next(&mut self) {
         let hung_up = async {
             match &mut self.hung_up {
-                // A terminal that goes away, too: a lost connection must not leave a registry in the middle of a re-sync.
+                // SIGHUP cancels too: a lost connection must not leave a registry in the middle of a re-sync.
                 Some(signal) => signal.recv().await,
                 None => std::future::pending().await,
             }
@@ -107,7 +107,7 @@ impl Signals {
     }
 }
 
-/// Linux tells the signals that a process ignores as a mask: SIGHUP, number 1, is its lowest bit. Elsewhere nobody tells.
+/// Linux lists the ignored signals of a process as a bit mask: SIGHUP, number 1, is the lowest bit. Other systems do not.
 #[cfg(unix)]
 fn is_hangup_ignored() -> bool {
     let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();

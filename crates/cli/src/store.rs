@@ -22,7 +22,7 @@ use crate::{environment, open_applies};
 
 const SNAPSHOT: &str = "snapshot.db";
 
-/// The folder of a run. Dropped before anything is in it, it takes back what it created.
+/// The folder of a run. Dropping it while the folder is empty removes a folder that it created.
 pub(crate) struct Folder {
     /// `None`: named when the organization is known.
     path: Option<PathBuf>,
@@ -113,7 +113,7 @@ impl Store {
             tag_keys: job.collect.tags.clone(),
             keeps_images: job.collect.keep_images,
             command_line: command_line(),
-            // Known from the first answers; a run that is killed says so too.
+            // Known after the first responses: the snapshot of a killed run is marked too.
             simulated: meter.met_foreign_host(),
         };
         let writer = SnapshotWriter::create(&path, &start).map_err(CliError::Store)?;
@@ -124,7 +124,7 @@ impl Store {
         &self.directory
     }
 
-    /// A fact is stored after what is known of whom it came from: a run that is killed at any moment says so.
+    /// Marks the snapshot as simulated before it stores facts of a simulator: the snapshot of a killed run is marked too.
     pub(crate) fn on(&mut self, event: &Event, meter: &Meter) -> Result<(), CliError> {
         if !self.marked && meter.met_foreign_host() {
             self.writer.mark_simulated().map_err(CliError::Store)?;
@@ -196,7 +196,7 @@ impl Store {
 /// The command line as it may be stored: the external id is a shared secret.
 fn command_line() -> String {
     let mut hide_next = false;
-    // The program by its name: where it lies is nobody's business.
+    // The program is recorded by name only: its path is private.
     let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).map(|word| {
         if std::mem::take(&mut hide_next) {
             return "***".to_owned();
@@ -236,7 +236,7 @@ fn rows(judged: &AssessedSnapshot) -> impl Iterator<Item = Result<AssessmentRow,
         let (coverage_status, coverage_reason) = match coverage {
             Coverage::Row { status, reason, .. } => (status, reason),
             Coverage::NoRow => ("none".to_owned(), "none".to_owned()),
-            // Of a registry that was not read nobody could ask.
+            // Coverage of a registry that was not read could not be requested.
             Coverage::NotAsked if registry.is_none_or(|registry| registry.outcome != RegistryOutcome::Read) => {
                 ("unknown".to_owned(), "unknown".to_owned())
             }
@@ -280,8 +280,8 @@ pub(crate) fn introduce(facts: &OrganizationFacts, accounts_in_scope: usize) {
     terminal::note(&format!("{organization}: {accounts} in scope; {admin}"));
 }
 
-/// Writes every report beside the snapshot, shows the final screen, and says how it ended. `interrupted`: this very run
-/// was, and not only the one that the snapshot is of.
+/// Writes every report, prints the final screen, and returns the exit code. `interrupted`: this run was interrupted, not
+/// only the run that made the snapshot.
 pub(crate) fn hand_over(
     judged: &AssessedSnapshot,
     changes: Option<&Changes>,
@@ -351,7 +351,7 @@ fn duration(from: Timestamp, to: Timestamp) -> String {
     }
 }
 
-/// Incomplete outranks whatever was met: what was not read could be worse.
+/// Incomplete outranks the result of `--fail-on`: what was not read could be worse.
 fn exit(input: &Input<'_>, fail_on: &FailOn) -> Exit {
     if input.interrupted || !Summary::of(input).is_complete() {
         return Exit::Incomplete;

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
 use scangap_model::Tone;
-use scangap_report::acts;
+use scangap_report::is_control_like;
 use serde::Serialize;
 
 use crate::args::ColorChoice;
@@ -53,14 +53,14 @@ pub(crate) fn raw(text: &str) {
 /// One JSON document, that acts on no terminal.
 pub(crate) fn json(value: &impl Serialize) {
     // INVARIANT: what scangap prints is made of texts, numbers and lists.
-    raw(&inert(&format!("{}\n", serde_json::to_string_pretty(value).unwrap_or_default())));
+    raw(&escape_control_characters(&format!("{}\n", serde_json::to_string_pretty(value).unwrap_or_default())));
 }
 
 /// JSON in which what would act on a terminal is written as an escape, which reads as the same character.
-pub(crate) fn inert(json: &str) -> String {
+pub(crate) fn escape_control_characters(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
-        if c != '\n' && acts(c) {
+        if c != '\n' && is_control_like(c) {
             let mut units = [0; 2];
             out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
         } else {
@@ -75,7 +75,7 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
-/// Meaning never hangs on colour: the word is always there.
+/// Color never carries the meaning alone: the word is always printed.
 pub(crate) fn paint(text: &str, tone: Tone) -> String {
     let style = match tone {
         Tone::Bad => Style::new().bold().fg_color(Some(AnsiColor::Red.into())),

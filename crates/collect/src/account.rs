@@ -107,7 +107,7 @@ pub(crate) async fn regions<'a>(context: &Context, account: &'a OpenedAccount) -
     account.regions.get_or_init(|| ask_regions(context, account)).await
 }
 
-/// Inspector's service-linked role. What is found is told here, before any registry that hangs on it.
+/// Reads Inspector's service-linked role and sends its event before any registry that depends on it.
 pub(crate) async fn ask_inspector_role(context: &Context, account: &OpenedAccount) {
     let ask = || async {
         let asked =

@@ -115,7 +115,7 @@ pub(crate) struct RepositoryAnswers {
     pub(crate) rows: Vec<CoverageRow>,
     /// Accounts of which a row could not be read.
     pub(crate) malformed: BTreeSet<AccountId>,
-    /// The list broke off, or held a row that could not even be told whose it is: rows may be missing for any account.
+    /// The list ended with an error, or a row had no readable account: rows may be missing for any account.
     pub(crate) gap: Option<Gap>,
 }
 

@@ -9,7 +9,7 @@ use scangap_model::{
 
 /// Everything read in one registry. Stored in one transaction: a registry is whole or not there.
 #[derive(Debug, Clone)]
-pub struct RegistryHarvest {
+pub struct RegistryRecord {
     pub facts: RegistryFacts,
     pub repositories: Vec<RepositoryFacts>,
     pub coverage: Vec<CoverageRow>,
@@ -20,7 +20,7 @@ pub struct RegistryHarvest {
     pub policies: Vec<StoredPolicy>,
 }
 
-impl RegistryHarvest {
+impl RegistryRecord {
     /// A registry of which nothing but its own facts is known.
     pub fn of(facts: RegistryFacts) -> Self {
         Self {
@@ -46,15 +46,15 @@ pub enum Event {
         facts: AccountFacts,
         regions: Vec<RegionFact>,
     },
-    /// Inspector's service-linked role of an account, where a policy hangs on it. Sent before the first registry that does.
+    /// Inspector's service-linked role of an account with a policy that depends on it. Sent before the first such registry.
     InspectorRole {
         account: AccountId,
         role: Observed<ServiceLinkedRole>,
     },
     /// How many registries are known to be ahead; sent as accounts open.
     RegistriesExpected(usize),
-    Registry(Box<RegistryHarvest>),
-    /// A gap that hangs on no account's or registry's own facts.
+    Registry(Box<RegistryRecord>),
+    /// A gap that belongs to no fact of an account or a registry.
     Gap(Gap),
     /// An account has no registry left to read, and none was left out.
     AccountDone(AccountId),

@@ -1,5 +1,5 @@
-//! Where Inspector exists. AWS opens regions faster than releases come: a region that the table has without Inspector is
-//! asked once, and the table is right only where nobody answers.
+//! Finds the regions that have Inspector. AWS opens regions between releases, so a region that the table lists without
+//! Inspector is called once; the table is right only if no endpoint answers.
 
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -19,7 +19,7 @@ mod resync;
 mod run;
 
 pub use error::CollectError;
-pub use event::{Event, RegistryHarvest};
+pub use event::{Event, RegistryRecord};
 pub use options::CollectOptions;
 pub use resync::{PlanAnswers, PlanQuestions, ResyncRegistries, collect_for_plan};
 pub use run::{Collected, collect};

@@ -53,6 +53,7 @@ pub(crate) struct Discovered {
     pub(crate) gaps: Vec<Gap>,
 }
 
+#[expect(clippy::too_many_lines, reason = "one pass over the organization, a gap at each answer")]
 pub(crate) async fn discover(context: &Context) -> Result<Discovered, CollectError> {
     let scope = &context.options.scope;
     let own = context.identity.account;
@@ -386,8 +387,8 @@ fn nearest(wanted: AccountId, accounts: &[AccountSummary]) -> Option<String> {
         .map(|(_, id, name)| format!("{id} ({name})"))
 }
 
-/// Organizations says who Inspector's delegated administrator is; where it does not, Inspector itself may.
-/// A member that audits itself can be granted only the latter.
+/// Reads Inspector's delegated administrator from Organizations, or from Inspector if Organizations gives no answer. A member
+/// account that audits itself can be granted only the latter.
 async fn administrator(context: &Context, reader: &OrganizationReader, alone: bool) -> Observed<AccountId> {
     let api = Api::ListDelegatedAdministrators;
     let listed = list(api, |token| {

@@ -16,7 +16,7 @@ use crate::account::{OpenedAccount, ask_inspector_role};
 use crate::admin::AdminView;
 use crate::context::Context;
 use crate::coverage::Tallies;
-use crate::event::RegistryHarvest;
+use crate::event::RegistryRecord;
 use crate::gate::Calls;
 use crate::pages::{Listed, list};
 
@@ -28,7 +28,7 @@ struct Registry<'a> {
     region: &'a RegionName,
     reader: RegionReader,
     calls: Calls,
-    /// Nobody said whether the region is enabled: only an answer tells.
+    /// Whether the region's status is unknown, so that only an answer shows whether the region is enabled.
     probing: bool,
 }
 
@@ -64,8 +64,8 @@ impl Policies {
         self.0.get(hash).is_some_and(|text| text.to_ascii_lowercase().contains("resourcetag/"))
     }
 
-    /// Whether any of them may hang on Inspector's role itself: on its tags, or on its id in a condition or a principal.
-    /// What an escape hides is not known, as above.
+    /// Whether a policy may depend on Inspector's role itself: on its tags, or on its id in a condition or a principal. A name
+    /// that an escape hides is not found, as above.
     fn name_the_role(&self) -> bool {
         self.0.values().any(|text| {
             let lower = text.to_ascii_lowercase();
@@ -80,7 +80,7 @@ pub(crate) async fn read(
     region: &RegionName,
     probing: bool,
     view: &AdminView,
-) -> RegistryHarvest {
+) -> RegistryRecord {
     let registry = Registry {
         context,
         opened: account,
@@ -93,12 +93,12 @@ pub(crate) async fn read(
     let harvest = read_registry(&registry, view).await;
     if context.calls.is_cancelled() {
         // A registry is whole or it was not reached: half of one would look like the whole.
-        return RegistryHarvest::of(RegistryFacts::unasked(account.id, region.clone(), RegistryOutcome::NotReached));
+        return RegistryRecord::of(RegistryFacts::unasked(account.id, region.clone(), RegistryOutcome::NotReached));
     }
     harvest
 }
 
-async fn read_registry(registry: &Registry<'_>, view: &AdminView) -> RegistryHarvest {
+async fn read_registry(registry: &Registry<'_>, view: &AdminView) -> RegistryRecord {
     let Listed { items: listed, error } = list(Api::DescribeRepositories, |token| {
         registry
             .calls
@@ -107,9 +107,9 @@ async fn read_registry(registry: &Registry<'_>, view: &AdminView) -> RegistryHar
     .await;
     let list_gap = error.map(|error| registry.gap(error, ""));
     if let Some(gap) = list_gap.as_ref().filter(|_| listed.is_empty()) {
-        // Where nobody said that the region is enabled, this answer says that it is not.
+        // If the region's status is unknown, this error shows that the region is not enabled.
         if registry.probing && gap.kind == GapKind::RegionDisabled {
-            return RegistryHarvest::of(RegistryFacts::unasked(
+            return RegistryRecord::of(RegistryFacts::unasked(
                 registry.account,
                 registry.region.clone(),
                 RegistryOutcome::NotEnabled,
@@ -152,7 +152,7 @@ async fn read_registry(registry: &Registry<'_>, view: &AdminView) -> RegistryHar
     coverage.retain(|name| kept.contains(name));
     let Covered { rows: coverage, images } = coverage;
     let (images, image_rows) = counted(images);
-    RegistryHarvest {
+    RegistryRecord {
         facts,
         repositories,
         coverage,
@@ -266,7 +266,7 @@ pub(crate) async fn seen_from_outside(
     account: AccountId,
     refusal: &Gap,
     view: &AdminView,
-) -> Vec<RegistryHarvest> {
+) -> Vec<RegistryRecord> {
     // The administrator's regions are in scope already.
     let regions: BTreeSet<RegionName> = view.regions().await.into_iter().chain(context.regions()).collect();
     let mut harvests = Vec::new();
@@ -308,12 +308,12 @@ pub(crate) async fn seen_from_outside(
             .collect();
         coverage.retain(|_| true);
         let (images, image_rows) = counted(coverage.images);
-        harvests.push(RegistryHarvest {
+        harvests.push(RegistryRecord {
             repositories,
             coverage: coverage.rows,
             images,
             image_rows,
-            ..RegistryHarvest::of(facts)
+            ..RegistryRecord::of(facts)
         });
     }
     harvests

@@ -277,7 +277,7 @@ impl Registries<'_> {
     }
 }
 
-/// Findings that are alike, counted page by page: nobody holds them all.
+/// Counts equal findings page by page, without keeping them in memory.
 async fn findings(from: &Asked, account: AccountId, only_ecr: bool) -> Result<Vec<FindingCount>, CallError> {
     let mut tally = FindingTally::default();
     let ended = pages(

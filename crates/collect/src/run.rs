@@ -16,7 +16,7 @@ use crate::account::{OpenedAccount, Opening, Regions};
 use crate::admin::AdminView;
 use crate::context::{Context, calls};
 use crate::error::CollectError;
-use crate::event::{Event, RegistryHarvest};
+use crate::event::{Event, RegistryRecord};
 use crate::exists::InspectorRegions;
 use crate::options::CollectOptions;
 use crate::organization::{Discovered, Target};
@@ -142,7 +142,7 @@ async fn read_accounts(
     view: &Arc<AdminView>,
 ) -> Result<Tally, CollectError> {
     let mut tally = Tally::default();
-    let mut registries: JoinSet<(AccountId, RegistryHarvest)> = JoinSet::new();
+    let mut registries: JoinSet<(AccountId, RegistryRecord)> = JoinSet::new();
     let mut queue: std::collections::VecDeque<Job> = std::collections::VecDeque::new();
     let mut left: BTreeMap<AccountId, Left> = BTreeMap::new();
     let registries_at_once = context.options.max_in_flight.max(1);
@@ -205,7 +205,7 @@ struct Approached {
     opening: Opening,
     regions: Option<Regions>,
     /// What the administrator sees of an account that does not open.
-    from_outside: Vec<RegistryHarvest>,
+    from_outside: Vec<RegistryRecord>,
 }
 
 async fn open_account(context: &Arc<Context>, target: Target, reuse: Option<Opening>, view: &AdminView) -> Approached {
@@ -223,7 +223,7 @@ async fn open_account(context: &Arc<Context>, target: Target, reuse: Option<Open
     Approached { target, opening, regions, from_outside }
 }
 
-/// Tells of an account, and of the registries that need no reading; gives back those that do.
+/// Sends the events of an account and of its registries that need no calls; returns the registries to read.
 async fn announce(context: &Arc<Context>, account: Approached, tally: &mut Tally) -> Result<Vec<Job>, CollectError> {
     let Approached { target, opening, regions, from_outside } = account;
     let id = target.id;
@@ -277,7 +277,7 @@ async fn announce(context: &Arc<Context>, account: Approached, tally: &mut Tally
                     RegionStatus::Enabled => {
                         jobs.push(Job { account: Arc::clone(&opened), region: fact.region, probing: false });
                     }
-                    // A word not known here, or no word at all: asking is the only way to find out.
+                    // The status is unknown or missing, so only a call shows whether the region is enabled.
                     RegionStatus::Other(_) => {
                         jobs.push(Job { account: Arc::clone(&opened), region: fact.region, probing: true });
                     }
@@ -289,7 +289,7 @@ async fn announce(context: &Arc<Context>, account: Approached, tally: &mut Tally
 }
 
 async fn send_empty(context: &Context, facts: RegistryFacts) {
-    context.send(Event::Registry(Box::new(RegistryHarvest::of(facts)))).await;
+    context.send(Event::Registry(Box::new(RegistryRecord::of(facts)))).await;
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ pub struct ApiInfo {
     pub limit: Limit,
     pub reader: Reader,
     pub phase: Phase,
-    /// What hangs on the answer.
+    /// What the answer is needed for.
     pub needed_for: &'static str,
 }
 

@@ -19,7 +19,7 @@ pub enum Diagnosis {
     Covered,
 }
 
-/// How a diagnosis is to be felt. Colour never carries it alone: the word always stands beside it.
+/// The severity of a diagnosis; it decides the color. Output never shows the color without the word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
     Bad,
@@ -86,7 +86,7 @@ pub const DIAGNOSES: &[DiagnosisInfo] = &[
         "ENHANCED scanning, and no scan rule selects the repository",
         "add a scan filter, or accept", Tone::Neutral, false),
     row(Diagnosis::BasicScanning, "basic_scanning", "basic scanning",
-        "the registry scans with BASIC, which Inspector has no part in",
+        "the registry scans with BASIC scanning, which does not use Inspector",
         "switch the registry to ENHANCED, or accept", Tone::Neutral, false),
     row(Diagnosis::InspectorOff, "inspector_off", "Inspector off",
         "ECR scanning is not enabled for the account in this region",

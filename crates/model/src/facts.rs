@@ -130,7 +130,7 @@ pub enum RegistryOutcome {
     NotReached,
 }
 
-/// Who told about coverage.
+/// The source of coverage: the delegated administrator or the account itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CoverageSource {
     DelegatedAdministrator,
@@ -229,7 +229,7 @@ impl RegistryFacts {
         self.repositories.known().is_some()
     }
 
-    /// Every gap that hangs on this registry, its repositories' apart.
+    /// Returns every gap of this registry, without those of its repositories.
     pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
         let outcome = match &self.outcome {
             RegistryOutcome::Unreadable(gap) => Some(gap),
@@ -377,8 +377,8 @@ pub type RecordError = Box<dyn std::error::Error + Send + Sync>;
 /// Records one after the other. After an error there is nothing more.
 pub type Records<'a> = Box<dyn Iterator<Item = Result<RepositoryRecord, RecordError>> + Send + 'a>;
 
-/// The repositories of one audit, sorted by account, region and name. There may be millions: nobody holds them all, and
-/// whoever needs them reads them again, all or a range of their places.
+/// The repositories of one audit, sorted by account, region and name. There may be millions, so they are not kept in memory; a
+/// reader reads all of them, or a range, again.
 pub trait Repositories: Sync {
     fn count(&self) -> Result<usize, RecordError>;
 

@@ -135,14 +135,14 @@ pub struct Gap {
     pub cause: Cause,
     /// The ARN of the policy that denies, where AWS names it; else empty.
     pub policy_arn: String,
-    /// What AWS said, cleaned of request ids. Evidence, not a fact: it stands in `run.json`, not in the tables.
+    /// AWS's message without request ids. Evidence, not a fact: it is written to `run.json`, not to the tables.
     pub message: String,
     /// How often it was tried. Evidence, not a fact.
     pub attempts: u32,
 }
 
 impl Gap {
-    /// The key under which a gap is stored once, however many facts hang on it.
+    /// The key under which a gap is stored once, however many facts refer to it.
     pub fn key(&self) -> (Option<AccountId>, Option<&RegionName>, Api, &str) {
         (self.account, self.region.as_ref(), self.api, &self.resource)
     }

@@ -32,5 +32,5 @@ pub use partition::{Partition, REGIONS, RegionInfo, nearest_region, partition_wi
 pub use resync::{
     CoveredImage, FindingCount, FindingTally, NOT_STATED, RepositoryTags, RescanDurations, ResyncFacts, UnitPrice,
 };
-pub use text::{acts, code_block, code_span, plain_name, sanitize};
+pub use text::{code_block, code_span, is_control_like, plain_name, sanitize};
 pub use verdict::Verdict;

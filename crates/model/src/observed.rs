@@ -2,7 +2,7 @@
 
 use crate::Gap;
 
-/// A fact from AWS. `Option` cannot say whether anyone looked; this can.
+/// A fact from AWS. Unlike `Option`, it distinguishes a value that does not exist from one that was not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Observed<T> {
     Known(T),

@@ -18,7 +18,7 @@ pub struct FindingCount {
     pub oldest_first_observed: Option<Timestamp>,
 }
 
-/// Counts findings as they pass: nobody holds them all.
+/// Counts findings as they are read, without keeping them in memory.
 #[derive(Debug, Clone, Default)]
 pub struct FindingTally {
     counts: BTreeMap<(String, String, String), (u64, Option<Timestamp>)>,

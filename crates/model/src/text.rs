@@ -1,10 +1,10 @@
-//! Text that strangers wrote, where it could act: file names, terminals, Markdown.
+//! Makes untrusted text safe in file names, terminals and Markdown.
 
 /// Characters that are kept of a text.
 const LONGEST: usize = 60;
 
-/// What of a text can stand in a file name anywhere: lower-case letters, digits, `_`, `.` and single `-`, neither hidden nor
-/// an option. Different texts may give the same name, and some give none: whoever uses it keeps them apart.
+/// Returns the part of a text that is safe in any file name: lower-case letters, digits, `_`, `.` and single `-`, neither
+/// hidden nor an option. Different texts may give the same name, and some give an empty one; the caller must keep them apart.
 pub fn plain_name(text: &str) -> String {
     let mut plain = String::new();
     for c in text.chars().take(LONGEST) {
@@ -19,16 +19,16 @@ pub fn plain_name(text: &str) -> String {
 }
 
 /// Whether a character does something to a terminal, or to the order and the sight of others.
-pub fn acts(c: char) -> bool {
+pub fn is_control_like(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Characters that act are shown by their number, and not obeyed.
+/// Replaces characters that control a terminal or the order of text by their code points, so that they have no effect.
 pub fn sanitize(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if acts(c) {
+        if is_control_like(c) {
             out.extend(c.escape_unicode());
         } else {
             out.push(c);

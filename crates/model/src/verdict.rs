@@ -5,7 +5,7 @@
 pub enum Verdict {
     Allowed,
     Denied,
-    /// It hangs on named context keys.
+    /// The verdict depends on named context keys.
     Depends,
     /// A policy could not be read.
     Unknown,

@@ -12,12 +12,12 @@ use scangap_model::{
 use scangap_policy::Request;
 
 use crate::refusal::{Refusal, Refused};
-use crate::request::{Source, Wishes};
+use crate::request::{PlanInput, PlanRequest};
 use crate::resync::{NotLetIn, Stale, resync};
 use crate::step::{Losses, Plan, PolicyStep, Undecided};
 
 /// The same plan for the same source and wishes.
-pub fn plan(source: &Source<'_>, wishes: &Wishes) -> Result<Plan, RecordError> {
+pub fn plan(source: &PlanInput<'_>, wishes: &PlanRequest) -> Result<Plan, RecordError> {
     let mut plan = Plan {
         organization_id: source.facts.organization.id.clone().map(|id| id.to_string()),
         wishes: wishes.json(),
@@ -110,7 +110,7 @@ pub fn plan(source: &Source<'_>, wishes: &Wishes) -> Result<Plan, RecordError> {
 
 /// How many repositories each scan filter of a registry selects.
 fn count_selected(
-    source: &Source<'_>,
+    source: &PlanInput<'_>,
     facts: &RepositoryFacts,
     selected: &mut BTreeMap<(AccountId, RegionName), BTreeMap<String, usize>>,
 ) {
@@ -131,8 +131,8 @@ pub struct Candidates {
     pub tags_of: BTreeMap<String, (AccountId, RegionName)>,
 }
 
-pub fn candidates(source: &Source<'_>, wishes: &Wishes) -> Result<Candidates, RecordError> {
-    let plan = plan(&Source { collected: None, ..*source }, wishes)?;
+pub fn candidates(source: &PlanInput<'_>, wishes: &PlanRequest) -> Result<Candidates, RecordError> {
+    let plan = plan(&PlanInput { collected: None, ..*source }, wishes)?;
     let untold =
         plan.policies.iter().filter(|step| step.sources_not_looked_for.iter().any(|what| what.starts_with("tags")));
     let tags_of = untold.map(|step| (step.repository_arn.clone(), (step.account, step.region.clone()))).collect();
@@ -159,8 +159,8 @@ fn refused(what: &'static str, facts: &RepositoryFacts, diagnosis: Diagnosis, re
 }
 
 fn repair(
-    source: &Source<'_>,
-    wishes: &Wishes,
+    source: &PlanInput<'_>,
+    wishes: &PlanRequest,
     facts: &RepositoryFacts,
     assessment: &RepositoryAssessment,
     number: usize,
@@ -217,7 +217,7 @@ fn not_looked_for(tags: Option<&BTreeMap<String, String>>, registry: Option<&Reg
 }
 
 /// A repository's tags: the snapshot's, or those that were read for plans.
-fn tags<'a>(source: &Source<'a>, facts: &'a RepositoryFacts) -> Option<&'a BTreeMap<String, String>> {
+fn tags<'a>(source: &PlanInput<'a>, facts: &'a RepositoryFacts) -> Option<&'a BTreeMap<String, String>> {
     let later = || source.collected?.tags.get(&facts.arn)?.known();
     facts.tags.known().or_else(later)
 }

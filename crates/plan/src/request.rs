@@ -21,7 +21,7 @@ pub struct Collected {
 
 /// What a plan is made from.
 #[derive(Clone, Copy)]
-pub struct Source<'a> {
+pub struct PlanInput<'a> {
     pub facts: &'a AuditFacts,
     pub repositories: &'a dyn Repositories,
     pub assessment: &'a Assessment,
@@ -38,15 +38,15 @@ pub struct Source<'a> {
     pub collected: Option<&'a Collected>,
 }
 
-impl std::fmt::Debug for Source<'_> {
+impl std::fmt::Debug for PlanInput<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Source").field("facts_sha256", &self.facts_sha256).finish_non_exhaustive()
+        f.debug_struct("PlanInput").field("facts_sha256", &self.facts_sha256).finish_non_exhaustive()
     }
 }
 
 /// What the plan shall contain. Empty lists mean all.
 #[derive(Debug, Clone)]
-pub struct Wishes {
+pub struct PlanRequest {
     pub fix: bool,
     pub resync: bool,
     pub accounts: Vec<AccountId>,
@@ -63,7 +63,7 @@ pub struct Wishes {
     pub min_age_text: String,
 }
 
-impl Wishes {
+impl PlanRequest {
     pub(crate) fn include(&self, facts: &RepositoryFacts, account: Option<&AccountFacts>) -> bool {
         (self.accounts.is_empty() || self.accounts.contains(&facts.account))
             && (self.regions.is_empty() || self.regions.contains(&facts.region))

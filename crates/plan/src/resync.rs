@@ -12,7 +12,7 @@ use scangap_model::{
 use crate::governs::inspector_policy_governs;
 use crate::refusal::{Refusal, Refused};
 use crate::render::commands::RegistryCommands;
-use crate::request::{Source, Wishes};
+use crate::request::{PlanInput, PlanRequest};
 
 /// What Inspector must let the account do that scanning is toggled from.
 const NEEDED: [&str; 2] = ["DISABLE_SCANNING", "ENABLE_SCANNING"];
@@ -112,8 +112,8 @@ impl Stale<'_> {
 
 /// A step, or what stands against it.
 pub(crate) fn resync(
-    source: &Source<'_>,
-    wishes: &Wishes,
+    source: &PlanInput<'_>,
+    wishes: &PlanRequest,
     stale: &Stale<'_>,
     number: usize,
 ) -> Result<ResyncStep, Box<Refused>> {
@@ -178,7 +178,7 @@ fn selecting(stale: &Stale<'_>, name: String) -> (String, Vec<(String, usize)>) 
 }
 
 /// What the snapshot alone can say. Gives back since when the registry is known to be stale.
-fn before_counting(source: &Source<'_>, wishes: &Wishes, stale: &Stale<'_>) -> Result<Timestamp, Refusal> {
+fn before_counting(source: &PlanInput<'_>, wishes: &PlanRequest, stale: &Stale<'_>) -> Result<Timestamp, Refusal> {
     if wishes.blocklist.contains(&stale.account) {
         return Err(Refusal::Blocklisted);
     }
@@ -211,7 +211,7 @@ fn scanning_before(stale: &Stale<'_>) -> Option<ScanningBefore> {
     })
 }
 
-fn losses(source: &Source<'_>, stale: &Stale<'_>, facts: &ResyncFacts) -> Result<RegistryLosses, Refusal> {
+fn losses(source: &PlanInput<'_>, stale: &Stale<'_>, facts: &ResyncFacts) -> Result<RegistryLosses, Refusal> {
     let covered = source
         .assessment
         .by_registry
@@ -254,7 +254,7 @@ fn would_help(stale: &Stale<'_>, facts: &ResyncFacts, losses: &RegistryLosses) -
 }
 
 /// What was read for the plan, and must be so for a re-sync to end well.
-fn preconditions(facts: &ResyncFacts, wishes: &Wishes, losses: &RegistryLosses) -> Result<AccountId, Refusal> {
+fn preconditions(facts: &ResyncFacts, wishes: &PlanRequest, losses: &RegistryLosses) -> Result<AccountId, Refusal> {
     let unread = |gap: &scangap_model::Gap| Refusal::LossesUnread { api: gap.api.to_string(), code: gap.code.clone() };
     match &facts.organization_policy {
         Observed::Absent => {}

@@ -39,7 +39,7 @@ pub const STAGES: &[StageInfo] = &[
         stage: Stage::Trial,
         name: "trial",
         changes: &["inspector2:Enable"],
-        by_hand: "see that it may be turned on again.",
+        by_hand: "check that it can be turned on again.",
         then: "It is on, so this changes nothing: `failedAccounts` is empty, or says ALREADY_ENABLED. After anything else, stop here.",
     },
     StageInfo {

@@ -1,5 +1,5 @@
-//! One form for all texts of one policy. ECR gives back what it stored in a form of its own, so bytes say nothing about
-//! whether somebody changed it.
+//! The canonical form of a policy text. ECR returns a stored policy in a format of its own, so a comparison of bytes does not
+//! show whether the policy was changed.
 
 use crate::document::print::Quoted;
 use crate::json::{self, Node, SyntaxError, Value};

@@ -148,7 +148,7 @@ impl Condition {
         let keys = std::iter::once(&self.key).chain(self.variables().map(|variable| &variable.key));
         let open: BTreeSet<String> =
             keys.filter(|key| !context.is_settled(key, class)).map(|key| key.text.to_string()).collect();
-        // A value that AWS does not define hangs on its own key.
+        // If no key is open, AWS does not define the comparison; the condition then depends on its own key.
         if open.is_empty() { BTreeSet::from([self.key.text.to_string()]) } else { open }
     }
 

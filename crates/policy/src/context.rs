@@ -26,7 +26,7 @@ pub(crate) enum Value<'a> {
     SessionOf(&'a str),
     /// A text that begins so and goes on.
     Begins(&'a str),
-    /// Somebody else's: no endpoint, network or account of the customer.
+    /// An endpoint, network or account that does not belong to the customer.
     Foreign,
     /// A public address of AWS.
     AwsAddress(Family),
@@ -61,7 +61,7 @@ pub struct Context<'r> {
     pub(crate) request: &'r Request,
     pub(crate) principal: Principal,
     account: String,
-    /// Whose organization is known to be the registry's.
+    /// Whether the caller is in the registry's account.
     own_account: bool,
     /// The resource of a repository action, where the repository is known.
     pub(crate) repository_arn: Option<String>,
@@ -229,7 +229,7 @@ impl<'r> Context<'r> {
             Kind::MultiFactorAuthPresent => State::In(Cases::MFA_FALSE, Value::Text("false")),
             Kind::SourceIp => State::AddressIn(Cases::PUBLIC),
             Kind::Endpoint => State::In(Cases::ENDPOINT, Value::Foreign),
-            // Networks of AWS's have private addresses like everybody's.
+            // AWS's own networks use private addresses too, so any address is possible.
             Kind::VpcSourceIp => State::In(Cases::ENDPOINT, Value::Anything),
             Kind::EndpointOwner => State::MaybeIn(Cases::ENDPOINT, Value::Foreign),
             Kind::OtherActions if class.carries_more => State::Open,
@@ -307,7 +307,7 @@ impl<'r> Context<'r> {
         })
     }
 
-    /// What does not hang on who calls.
+    /// Returns the state of a key that does not depend on the caller.
     fn of_request(&self, key: &Key, class: Class) -> State<'_> {
         match key.kind {
             Kind::SecureTransport => State::One(Value::Text("true")),
@@ -319,7 +319,7 @@ impl<'r> Context<'r> {
             Kind::ResourceTag if class.on_repository => tag(&self.request.tags, key.tag()),
             Kind::ResourceTag => State::Absent,
             Kind::UserAgent => State::One(Value::Anything),
-            // Whatever is not told here is open, never settled by omission.
+            // Every other key is open: no key counts as settled because a rule for it is missing.
             _ => State::Open,
         }
     }
@@ -362,7 +362,7 @@ fn text_or_absent(text: Option<&str>) -> State<'_> {
     text.map_or(State::Absent, |text| State::One(Value::Text(text)))
 }
 
-/// What is stated of one network key settles the others: an address and an endpoint exclude each other.
+/// Narrows the cases by the stated network keys: a public address and a VPC endpoint exclude each other.
 fn cases_left(stated: &BTreeMap<String, Stated>) -> Cases {
     let mut left = Cases::ALL;
     for (name, stated) in stated {
@@ -376,7 +376,7 @@ fn cases_left(stated: &BTreeMap<String, Stated>) -> Cases {
             Stated::Absent => left.without(where_it_is),
             Stated::Unknown => left,
         };
-        // What contradicts itself is taken key by key.
+        // Stated keys that contradict each other do not narrow the cases; each key is compared on its own.
         left = if narrowed.is_empty() { left } else { narrowed };
     }
     left

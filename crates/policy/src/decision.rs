@@ -76,9 +76,9 @@ impl Note {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     pub verdict: Verdict,
-    /// The statements that deny; where the verdict depends, those that it hangs on.
+    /// The statements that deny, or the undecided statements if the verdict is `depends`.
     pub statements: Vec<Responsible>,
-    /// The context keys that a `depends` hangs on; empty otherwise.
+    /// The context keys that a `depends` verdict depends on; empty for every other verdict.
     pub depends_on: BTreeSet<String>,
     /// Denied although no statement denies: the principal needs an Allow, and there is none.
     pub lacks_allow: bool,

@@ -2,7 +2,7 @@
 //!
 //! The identity policy of Inspector's role allows all ten actions unconditionally, so a resource policy without a Deny can
 //! never block it and a missing Allow means nothing. AWS: "Determining whether a request is allowed or denied within an
-//! account". Whoever calls from another account, or as a service, needs an Allow here as well.
+//! account". A caller from another account, or a service, also needs an Allow in the resource policy.
 
 use scangap_model::Verdict;
 

@@ -1,4 +1,4 @@
-//! Repair: the smallest change of a policy's own text that lets Inspector's role through, and nobody else.
+//! Repair: the smallest change of a policy's own text that lets Inspector's role through, and no other principal.
 //!
 //! Every statement that denies the role, or may deny it, gets `ArnNotEquals aws:PrincipalArn <the role>`: as one more value
 //! where the statement already exempts principals, in its Condition otherwise. A statement applies only where all its
@@ -27,7 +27,7 @@ const KEY: &str = "aws:PrincipalArn";
 pub enum ExemptError {
     NotAPolicy(SyntaxError),
     NothingDenied,
-    /// The question was about somebody else.
+    /// The request is not by Inspector's role.
     AnotherPrincipal,
     TooLong {
         chars: usize,
@@ -64,7 +64,7 @@ impl std::error::Error for ExemptError {
     }
 }
 
-/// A piece of the text and what stands there afterwards.
+/// A range of the text and its replacement.
 #[derive(Debug)]
 struct Edit {
     start: usize,
@@ -86,13 +86,13 @@ pub fn exempt(text: &str, actions: &[Action], request: &Request) -> Result<Strin
     }
     let context = Context::new(request);
     let document = PolicyDocument::parse(text).map_err(ExemptError::NotAPolicy)?;
-    let denying = in_the_way(&document, actions, &context);
+    let denying = registry_in_use(&document, actions, &context);
     if denying.is_empty() {
         return Err(ExemptError::NothingDenied);
     }
     let storable = without_deleted_principals(text, request.inspector_role.id.as_deref());
     let (text, denying) = match PolicyDocument::parse(&storable) {
-        Ok(document) => (storable.as_str(), in_the_way(&document, actions, &context)),
+        Ok(document) => (storable.as_str(), registry_in_use(&document, actions, &context)),
         Err(_) => (text, denying),
     };
     let root = json::parse(text).map_err(ExemptError::NotAPolicy)?;
@@ -111,12 +111,12 @@ pub fn exempt(text: &str, actions: &[Action], request: &Request) -> Result<Strin
     }
     // Proved, not assumed: the new text is decided again.
     let again = PolicyDocument::parse(&repaired).map_err(ExemptError::NotAPolicy)?;
-    let still = in_the_way(&again, actions, &context);
+    let still = registry_in_use(&again, actions, &context);
     if still.is_empty() { Ok(repaired) } else { Err(ExemptError::StillDenied(still)) }
 }
 
 /// The statements that deny, or may deny, by index.
-fn in_the_way(document: &PolicyDocument, actions: &[Action], context: &Context<'_>) -> Vec<usize> {
+fn registry_in_use(document: &PolicyDocument, actions: &[Action], context: &Context<'_>) -> Vec<usize> {
     let hits = |statement: &&Statement| {
         let may_apply = |action: &Action| {
             action_matches(statement, *action) != Kleene::No

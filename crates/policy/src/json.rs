@@ -1,5 +1,5 @@
-//! JSON with places: every value and key knows where it stands, so that an error or a responsible statement can be
-//! shown in the author's own text. Duplicate keys are kept, for the caller to refuse by name.
+//! Parses JSON with positions: every value and key has its place in the text, so that an error or a responsible statement can
+//! be shown in the author's own text. Duplicate keys are kept, for the caller to refuse by name.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -23,7 +23,7 @@ pub(crate) enum Kind {
     PrincipalIsAwsService,
     PrincipalServiceName,
     PrincipalServiceNames,
-    /// Whoever calls on whose behalf, and how the session came to be: nothing of the kind is so for a service-linked role.
+    /// Describes how a session was created and for whom it acts; no request of a service-linked role has these keys.
     Session,
     /// Set where an AWS service calls directly for a resource of its own.
     Source,
@@ -34,7 +34,7 @@ pub(crate) enum Kind {
     /// The address in the network of the endpoint.
     VpcSourceIp,
     Endpoint,
-    /// Whose endpoint it is: told by some services only.
+    /// The owner of the VPC endpoint (account, organization); only some services send these keys.
     EndpointOwner,
     SecureTransport,
     UserAgent,

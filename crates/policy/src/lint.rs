@@ -1,5 +1,5 @@
-//! Mistakes that policies hold in the wild: repairs that repair nothing, conditions that mean something else than they
-//! say, doors that stand open. Each rule has a code, an explanation and a place; growth is one more line in the table.
+//! Finds common mistakes in policies: repairs without effect, conditions with another meaning than intended, access that is too
+//! wide. Each rule has a code, an explanation and a place; a new rule is one more line in the table.
 
 mod conditions;
 mod exemptions;
@@ -26,7 +26,7 @@ pub enum PolicyKind {
 }
 
 /// What a rule looks at.
-pub(crate) struct Scene<'a> {
+pub(crate) struct LintContext<'a> {
     document: &'a PolicyDocument,
     kind: PolicyKind,
     context: &'a Context<'a>,
@@ -50,7 +50,7 @@ pub struct LintRule {
     pub code: &'static str,
     /// What is wrong, and what to write instead.
     pub explanation: &'static str,
-    check: fn(&Scene<'_>) -> Vec<Finding>,
+    check: fn(&LintContext<'_>) -> Vec<Finding>,
 }
 
 impl std::fmt::Debug for LintRule {
@@ -59,7 +59,7 @@ impl std::fmt::Debug for LintRule {
     }
 }
 
-const fn rule(code: &'static str, check: fn(&Scene<'_>) -> Vec<Finding>, explanation: &'static str) -> LintRule {
+const fn rule(code: &'static str, check: fn(&LintContext<'_>) -> Vec<Finding>, explanation: &'static str) -> LintRule {
     LintRule { code, explanation, check }
 }
 
@@ -153,7 +153,7 @@ pub fn lint(
     context: &Context<'_>,
     members: Option<&BTreeSet<AccountId>>,
 ) -> Vec<Lint> {
-    let scene = Scene { document, kind, context, members };
+    let scene = LintContext { document, kind, context, members };
     LINT_RULES
         .iter()
         .flat_map(|rule| (rule.check)(&scene).into_iter().map(move |finding| (rule, finding)))
@@ -173,7 +173,7 @@ pub fn lint(
         .collect()
 }
 
-impl Scene<'_> {
+impl LintContext<'_> {
     /// The actions that a policy of this kind can touch.
     fn actions(&self) -> &'static [Action] {
         match self.kind {

@@ -66,7 +66,7 @@ impl Range {
     /// Whether no address in it can be one that Inspector calls ECR from.
     ///
     /// Private and documentation ranges cannot; neither can small public ranges outside the blocks that AWS announces.
-    /// Errs towards "it could": then the verdict depends, and a person looks.
+    /// In doubt the answer is no: the verdict is then `depends`, and a person must check it.
     pub(crate) fn cannot_be_aws(self) -> bool {
         static NEVER: LazyLock<Vec<Range>> = LazyLock::new(|| ranges(&[NEVER_PUBLIC]));
         static MAY_BE: LazyLock<Vec<Range>> = LazyLock::new(|| ranges(&[AWS_BLOCKS, MAPPED]));

@@ -9,7 +9,7 @@
 pub(crate) enum Kleene {
     Yes,
     No,
-    /// It hangs on a value that is not known.
+    /// The answer depends on a value that is not known.
     Open,
 }
 

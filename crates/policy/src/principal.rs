@@ -1,4 +1,4 @@
-//! Who a statement speaks of, and whether the request's principal is among them.
+//! Evaluates `Principal` and `NotPrincipal`: whether the statement covers the request's principal.
 
 use crate::context::Context;
 use crate::document::Selection;
@@ -39,7 +39,7 @@ pub(crate) struct Principal {
     pub(crate) text: Box<str>,
 }
 
-/// What a principal element is to the one who calls.
+/// The relation of a principal element to the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Relation {
     Everyone,

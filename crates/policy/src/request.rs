@@ -90,7 +90,7 @@ pub enum Caller {
     Service(String),
 }
 
-/// Why a text names nobody who could make a request.
+/// Why a text does not name a principal that can make requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallerError(String);
 

@@ -1,4 +1,4 @@
-//! What a statement speaks of, and whether the request's resource is among it.
+//! Evaluates `Resource` and `NotResource`: whether the statement covers the request's resource.
 
 use crate::action::Class;
 use crate::condition::{Filled, filled, known_value, value};

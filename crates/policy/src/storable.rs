@@ -1,6 +1,6 @@
-//! What ECR would refuse to store. A principal that was deleted stands in a stored policy as its unique id: ECR answers
-//! "Principal not found" when that text is stored again, even if the change is elsewhere in it. Actions that are not ECR's,
-//! or that no repository is asked for, make a policy invalid.
+//! Finds what ECR would refuse to store. A stored policy names a deleted principal by its unique id; ECR answers "Principal not
+//! found" when that text is stored again, even if the change is elsewhere in it. Actions of other services, or without a
+//! repository as their resource, make a policy invalid.
 
 use crate::action::{Action, ActionSet};
 use crate::document::PolicyDocument;
@@ -87,9 +87,9 @@ fn is_deleted_id(text: &str, living: Option<&str>) -> bool {
     is_unique_id(text) && living != Some(text)
 }
 
-/// The text without what ECR would refuse, as far as nothing but that changes: out of lists that name others too, and with a
-/// statement that speaks of nobody or of nothing else. Nobody can be a principal that was deleted, and nothing of ECR's is an
-/// action that is left out: the text decides as before. A `NotPrincipal` of nobody else stays.
+/// Removes what ECR would refuse, if nothing else changes: from lists that name others too, and a statement that has no other
+/// principal or action. A deleted principal makes no request, and a removed action matches none that the policy decides, so the
+/// text decides as before. A `NotPrincipal` that names only deleted principals stays.
 pub fn storable(text: &str, kind: PolicyKind, living: Option<&str>) -> String {
     shortened(text, &Refuses { kind: Some(kind), living })
 }
@@ -191,7 +191,7 @@ fn names_nothing(statement: &Node<'_>, kind: PolicyKind) -> bool {
     })
 }
 
-/// A statement whose only principals were deleted.
+/// Whether every principal of the statement was deleted.
 fn speaks_of_nobody(statement: &Node<'_>, refuses: &Refuses<'_>) -> bool {
     let Some(Value::Object(kinds)) = member(statement, "Principal").map(|principal| &principal.value) else {
         return false;

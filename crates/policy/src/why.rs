@@ -10,7 +10,7 @@ use crate::outcome::Kleene;
 use crate::resource::Requested;
 use crate::{principal, resource};
 
-/// Whether an element matches; `Unknown` names what it hangs on.
+/// Whether an element matches; `Unknown` names the keys or elements that the answer depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Truth {
     True,

@@ -1,5 +1,5 @@
-//! What is advised is followed, by machine, and lets nobody do more: no stranger, no other account, no service. Inspector's
-//! own role is whom it is for.
+//! Follows each advice by program and checks that it gives no other principal more access: no stranger, no other account, no
+//! service. The advice is meant for Inspector's own role.
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
@@ -95,7 +95,7 @@ fn mistakes() -> Vec<Value> {
     ]
 }
 
-/// Everybody whom advice must not let in: those of the generator, a service, and one of an account that no policy names.
+/// Requests that advice must not allow: by the generator's callers, by a service, and by an account that no policy names.
 fn others(who: &str, world: &World) -> Vec<Request> {
     let state = |values: &Option<Vec<String>>| values.clone().map_or(Stated::Absent, Stated::Values);
     let stated: BTreeMap<String, Stated> =
@@ -146,7 +146,7 @@ fn lets_nobody_do_more(before: &str, after: &str, worlds: &[(&'static str, World
                 Verdict::Allowed => 2,
                 Verdict::Depends | Verdict::Unknown => 1,
             };
-            // Whom a policy names was let in as far as its author knew: an open answer may become that.
+            // The author meant to let in a principal that the policy names, so an open answer may become `allowed` for it.
             let named = matches!(&request.principal, Caller::Role { arn, .. } | Caller::User { arn, .. } if before.contains(arn));
             let (was, is) = (rank(verdict(&old)), rank(verdict(&new)));
             let opens = if named { was == 0 && is > 0 } else { is > was };

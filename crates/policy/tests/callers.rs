@@ -1,4 +1,4 @@
-//! What is known of the request of somebody who is not Inspector, and who needs an Allow.
+//! What is known of a request by a principal other than Inspector, which needs an Allow.
 
 #![expect(clippy::expect_used, reason = "tests")]
 

@@ -1,4 +1,4 @@
-//! What is told of a decision: the statements, the keys, what is left open, and what is taken for granted.
+//! Explanations of a decision: the statements, the keys, what is left open, and the assumptions.
 
 mod common;
 
@@ -354,7 +354,7 @@ fn what_is_known_of_a_part_decides_where_the_part_is_enough() {
     ] {
         assert_eq!(block(condition, &own), expected, "{condition}");
     }
-    // Somebody else's request has nothing of it.
+    // A request by another principal does not have the role's id.
     let user = Caller::parse("arn:aws:iam::111122223333:user/alice", Partition::Aws).expect("a caller");
     let another = Request { principal: user, ..own };
     assert_eq!(block(r#""StringLike":{"aws:userid":"AROAEXAMPLE:*"}"#, &another), "depends aws:userid");

@@ -35,7 +35,7 @@ pub(crate) trait Kind {
     type Row<'a>;
 }
 
-/// What a column's values are, where they are known: a word such as `unknown` stands in any column.
+/// The type of a column's known values. Any column may contain a word such as `unknown` instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Type {
     Text,

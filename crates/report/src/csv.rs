@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use crate::columns::{ACCOUNTS, CHANGES, Column, GAPS, IMAGES, Kind, POLICIES, REGISTRIES, REPOSITORIES, TableName};
-use crate::input::{Input, Material};
+use crate::input::{Input, ReportContext};
 use crate::parallel::write_in_order;
 use crate::value::Value;
 
@@ -20,7 +20,7 @@ pub enum CsvDialect {
 
 pub(crate) fn write(
     table: TableName,
-    material: &Material<'_>,
+    material: &ReportContext<'_>,
     dialect: CsvDialect,
     out: &mut dyn Write,
 ) -> io::Result<()> {

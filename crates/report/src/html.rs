@@ -22,7 +22,7 @@ use self::heat::Heat;
 use self::policies::PolicyView;
 use crate::changes::Changes;
 use crate::columns::{AppliedRow, AppliedView, PlanView};
-use crate::input::{Input, Material};
+use crate::input::{Input, ReportContext};
 use crate::summary::{GapGroup, Summary, images_in_words};
 use crate::terminal::{count, thousands};
 use crate::value::utc;
@@ -87,7 +87,7 @@ struct GapView {
 }
 
 pub(crate) fn write(
-    material: &Material<'_>,
+    material: &ReportContext<'_>,
     plan: Option<&PlanView>,
     applied: Option<&AppliedView>,
     out: &mut dyn Write,
@@ -145,7 +145,7 @@ fn hash(text: &str) -> String {
     BASE64_STANDARD.encode(Sha256::digest(text.as_bytes()))
 }
 
-fn page(material: &Material<'_>, plan: Option<&PlanView>, applied: Option<&AppliedView>) -> io::Result<Page> {
+fn page(material: &ReportContext<'_>, plan: Option<&PlanView>, applied: Option<&AppliedView>) -> io::Result<Page> {
     let (input, summary) = (&material.input, &material.summary);
     let shown = policies::shown(material);
     let Actions { rows, places, note } = action::actions(material, &shown)?;
@@ -176,8 +176,8 @@ fn page(material: &Material<'_>, plan: Option<&PlanView>, applied: Option<&Appli
         actions: rows,
         action_note: note,
         changes: input.changes.map(changes::view),
-        plan: plan.map(inert),
-        applied: applied.map(|applied| applied.rows.iter().map(inert_row).collect()),
+        plan: plan.map(escaped),
+        applied: applied.map(|applied| applied.rows.iter().map(escaped_row).collect()),
         policies: policies::views(material, &shown, &places),
         policies_note: policies::note(material),
         about: about(input),
@@ -185,7 +185,7 @@ fn page(material: &Material<'_>, plan: Option<&PlanView>, applied: Option<&Appli
 }
 
 /// A plan's texts, in which nothing acts on the order of characters.
-fn inert(plan: &PlanView) -> PlanView {
+fn escaped(plan: &PlanView) -> PlanView {
     let mut plan = plan.clone();
     for row in &mut plan.rows {
         row.repositories = row.repositories.iter().map(|name| sanitize(name)).collect();
@@ -194,7 +194,7 @@ fn inert(plan: &PlanView) -> PlanView {
     plan
 }
 
-fn inert_row(row: &AppliedRow) -> AppliedRow {
+fn escaped_row(row: &AppliedRow) -> AppliedRow {
     AppliedRow {
         repositories: sanitize(&row.repositories),
         result: sanitize(&row.result),
@@ -269,8 +269,8 @@ fn bar(summary: &Summary) -> Vec<Segment> {
     segments
 }
 
-fn held_note(material: &Material<'_>) -> String {
-    let held = data::Held::of(material);
+fn held_note(material: &ReportContext<'_>) -> String {
+    let held = data::PageData::of(material);
     if held.left_out == 0 {
         return String::new();
     }

@@ -119,7 +119,7 @@ pub(crate) struct GapRow<'a> {
 
 /// The input, with what several reports share.
 #[derive(Debug)]
-pub(crate) struct Material<'a> {
+pub(crate) struct ReportContext<'a> {
     pub(crate) input: Input<'a>,
     pub(crate) summary: Summary,
     pub(crate) policies: Vec<PolicyGroup>,
@@ -127,7 +127,7 @@ pub(crate) struct Material<'a> {
     policy_places: BTreeMap<PolicyKey, usize>,
 }
 
-impl<'a> Material<'a> {
+impl<'a> ReportContext<'a> {
     pub(crate) fn gather(input: &Input<'a>) -> io::Result<Self> {
         let (policies, policy_places) = policies::groups(input)?;
         Ok(Self { input: *input, summary: Summary::of(input), policies, policy_places })

@@ -32,7 +32,7 @@ pub use files::{Batch, FileError, Written, manifest, remove_leftovers, write_ato
 pub use input::{ApiCount, Input, RunEvidence};
 pub use json::{audit_schema, changes_json, run_json, summary_json};
 pub use owners::Split;
-pub use scangap_model::{acts, sanitize};
+pub use scangap_model::{is_control_like, sanitize};
 pub use summary::{GapGroup, RegistryCounts, Summary};
 pub use terminal::{count, final_screen, thousands};
 pub use verify::{FileState, VerifyError, verify};
@@ -42,7 +42,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::files::Fill;
-use crate::input::Material;
+use crate::input::ReportContext;
 
 /// The files of a comparison alone.
 pub fn write_changes(
@@ -94,7 +94,7 @@ pub fn write_all(
     directory: &Path,
 ) -> Result<Batch, FileError> {
     let of_folder = |source| FileError { path: directory.to_owned(), source };
-    let material = &Material::gather(input).map_err(of_folder)?;
+    let material = &ReportContext::gather(input).map_err(of_folder)?;
     let extras =
         xlsx::Extras { run, carried: &options.carried, plan: options.plan.as_ref(), applied: options.applied.as_ref() };
     // The longest first, so that no core idles at the end.

@@ -28,12 +28,12 @@ impl Unlisted {
     }
 }
 
-/// Whether there was a list to read, and nobody read it to its end.
+/// Whether the registry has a list of repositories that was not read to its end.
 pub(crate) fn is_missing(registry: &RegistryFacts) -> bool {
     !registry.is_listed() && !matches!(registry.outcome, RegistryOutcome::NotEnabled | RegistryOutcome::Skipped { .. })
 }
 
-/// Whether the list was read; of a registry that nobody wrote down nothing was.
+/// Whether the list was read; false for a registry without a record.
 pub(crate) fn is_listed(registry: Option<&RegistryFacts>) -> bool {
     registry.is_some_and(RegistryFacts::is_listed)
 }

@@ -26,7 +26,7 @@ pub(crate) fn matrix<'a>(input: &Input<'a>, accounts_max: usize) -> Matrix<'a> {
             let sofar = worst.get(account).copied();
             worst.extend(here.into_iter().chain(sofar).min().map(|diagnosis| (*account, diagnosis)));
         }
-        // What could not be read may hide anything: it stands with what could not be read, not with what is well.
+        // What could not be read may hide anything: such an account ranks as unreadable, not as covered.
         let unread = |account: &AccountFacts| {
             !matches!(account.outcome, AccountOutcome::Read { .. } | AccountOutcome::Skipped { .. })
                 || input.registries_of(account.id).any(|registry| {

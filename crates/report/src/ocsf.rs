@@ -58,7 +58,7 @@ const fn judged(diagnosis: Diagnosis) -> (Status, Severity) {
     match diagnosis {
         Diagnosis::Blocked | Diagnosis::Stale | Diagnosis::KeyDenied => (Status::Fail, HIGH),
         Diagnosis::AtRisk | Diagnosis::Unseen | Diagnosis::Limited => (Status::Fail, MEDIUM),
-        // Not scanned because somebody said so: a failure of the control, though perhaps an accepted one.
+        // Not scanned because of a configuration choice: the control fails, though the risk may be accepted.
         Diagnosis::NotSelected | Diagnosis::BasicScanning | Diagnosis::InspectorOff => (Status::Fail, LOW),
         Diagnosis::Undecided | Diagnosis::Unreadable | Diagnosis::Changing => (Status::Unknown, UNKNOWN),
         Diagnosis::Empty => (Status::NotApplicable, INFORMATIONAL),
@@ -67,7 +67,7 @@ const fn judged(diagnosis: Diagnosis) -> (Status, Severity) {
 }
 
 pub(crate) fn write(input: &Input<'_>, out: &mut dyn Write) -> io::Result<()> {
-    // What nobody saw is a finding too: whoever counts only repositories would count it as none.
+    // Accounts and regions that were not read are findings too: a count of repositories alone would miss them.
     for place in places(input) {
         serde_json::to_writer(&mut *out, &event(input, &place))?;
         out.write_all(b"\n")?;

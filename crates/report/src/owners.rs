@@ -1,6 +1,6 @@
-//! Owner packs: for each account, OU or value of a tag a small workbook and a Markdown page, with only the rows that are
-//! its own and the exact change to make. What of theirs could not be read is said first: an owner who hears nothing must be
-//! able to tell "nothing to do" from "nobody saw".
+//! Owner packs: for each account, OU or tag value a small workbook and a Markdown page, with only the owner's rows and the
+//! exact change to make. Facts that could not be read are listed first, so that an owner can tell "nothing to do" from
+//! "not read".
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::columns::next_step;
 use crate::difference;
 use crate::files::{Batch, FileError, Fill};
-use crate::input::{Input, Material, RepositoryRow};
+use crate::input::{Input, ReportContext, RepositoryRow};
 use crate::policies::PolicyKey;
 use crate::terminal::count;
 use crate::xlsx::{self, CarriedNotes};
@@ -32,12 +32,12 @@ pub enum Split {
 
 /// Below the folder of the reports.
 const FOLDER: &str = "owners";
-/// Whoever's tag was not read.
+/// The label of rows whose owner could not be read.
 const UNKNOWN_OWNER: &str = "unknown-owner";
-/// Whoever has no such tag.
+/// The label of rows without an owner, such as repositories without the tag.
 const NO_OWNER: &str = "no-owner";
 
-/// Accounts that stand in no unit.
+/// The label of accounts directly under the organization's root.
 const ROOT: &str = "organization-root";
 
 /// Rows that are held at once while packs are written. An owner with more is read again for each file.
@@ -73,14 +73,14 @@ impl<'m> Rows<'m> {
         let places = self.first..self.last + 1;
         let owners = self.of_row.get(places.clone()).unwrap_or_default();
         let rows = self.input.repositories_at(places).zip(owners);
-        // An error is everybody's.
+        // Every owner receives the read errors.
         Box::new(rows.filter(|(row, owner)| row.is_err() || **owner == self.owner).map(|(row, _)| row))
     }
 }
 
 /// Writes the packs into a batch. Owners are taken a few at a time, so that memory is bounded.
 pub(crate) fn write(
-    material: &Material<'_>,
+    material: &ReportContext<'_>,
     split: &Split,
     carried: &CarriedNotes,
     directory: &Path,
@@ -149,7 +149,7 @@ fn owners(input: &Input<'_>, split: &Split) -> io::Result<(Vec<Owner>, Vec<u32>)
     Ok((owners, of_row))
 }
 
-/// What an owner is called. A tag may hold any text, also one that stands for nobody: so the two are kept apart.
+/// The label of an owner. A tag value may equal one of the fixed labels, such as `no-owner`: the variants keep them apart.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Label {
     Named(String),
@@ -254,7 +254,7 @@ fn rows_of<'m>(
     Ok(all)
 }
 
-fn page(material: &Material<'_>, owner: &Owner, rows: &Rows<'_>, out: &mut dyn Write) -> io::Result<()> {
+fn page(material: &ReportContext<'_>, owner: &Owner, rows: &Rows<'_>, out: &mut dyn Write) -> io::Result<()> {
     let input = &material.input;
     let mut text = format!("# Amazon Inspector coverage: {}\n\n", code_span(&owner.label));
     if input.simulated {
@@ -271,7 +271,7 @@ fn page(material: &Material<'_>, owner: &Owner, rows: &Rows<'_>, out: &mut dyn W
         for line in &not_read {
             let _ = writeln!(text, "- {line}");
         }
-        text.push_str("\nWhat that hides is not in this page.\n\n");
+        text.push_str("\nThis page cannot show what these gaps hide.\n\n");
     }
     if owner.rows > 0 {
         text.push_str("| diagnosis | repositories | what it means | what to do |\n|---|---|---|---|\n");
@@ -288,7 +288,7 @@ fn page(material: &Material<'_>, owner: &Owner, rows: &Rows<'_>, out: &mut dyn W
         text.push_str(if not_read.is_empty() {
             "Nothing: every repository of yours is covered, or has nothing to scan.\n"
         } else {
-            "Nothing is known to be wrong with what was read.\n"
+            "No problems found in what was read.\n"
         });
     }
     out.write_all(text.as_bytes())?;
@@ -304,8 +304,8 @@ fn page(material: &Material<'_>, owner: &Owner, rows: &Rows<'_>, out: &mut dyn W
     Ok(())
 }
 
-/// Accounts, regions and facts of an owner that nobody saw.
-fn not_read(material: &Material<'_>, owner: &Owner) -> Vec<String> {
+/// Accounts, regions and facts of an owner that could not be read.
+fn not_read(material: &ReportContext<'_>, owner: &Owner) -> Vec<String> {
     let input = &material.input;
     let mut lines = Vec::new();
     if owner.accounts.is_empty() && !material.summary.is_complete() {
@@ -342,7 +342,7 @@ fn not_read(material: &Material<'_>, owner: &Owner) -> Vec<String> {
 }
 
 fn repository(
-    material: &Material<'_>,
+    material: &ReportContext<'_>,
     row: &RepositoryRow<'_>,
     shown: &mut BTreeMap<PolicyKey, String>,
     text: &mut String,

@@ -35,6 +35,7 @@ pub fn count(number: usize, noun: &str) -> String {
 const WORST: usize = 5;
 
 /// `exit` is the code that an incomplete run ends with. `paint` colours a word by its tone; plain text is the identity.
+#[expect(clippy::too_many_lines, reason = "one screen, line by line")]
 pub fn final_screen(input: &Input<'_>, exit: u8, paint: &dyn Fn(&str, Tone) -> String) -> io::Result<String> {
     let summary = Summary::of(input);
     let mut out = String::new();

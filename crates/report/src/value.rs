@@ -1,4 +1,4 @@
-//! Values as reports show them. "Not looked", "there is none" and "could not be learnt" each have a word of their own.
+//! Values as reports show them. "Not requested", "there is none" and "could not be read" each have their own word.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -20,11 +20,11 @@ pub(crate) enum Value<'a> {
     Empty,
 }
 
-/// A gap stands where the value would be.
+/// The value could not be read: there is a gap.
 pub(crate) const UNKNOWN: &str = "unknown";
 /// AWS answered that there is none.
 pub(crate) const NONE: &str = "none";
-/// Nothing hung on it, so nobody asked.
+/// The fact was not requested, because nothing depends on it.
 pub(crate) const NOT_NEEDED: &str = "not needed";
 
 impl<'a> Value<'a> {

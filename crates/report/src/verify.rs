@@ -1,4 +1,4 @@
-//! Whether what was handed over is still what was handed over: every file of a folder against its manifest.
+//! Compares every file of a report folder with its manifest.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -52,8 +52,8 @@ struct Line {
     sha256: String,
 }
 
-/// Files of a former report that the manifest lists and that are still as they were written, but for those that are kept.
-/// Nothing else is named: what somebody changed, or put there, is theirs.
+/// Files of a former report that the manifest lists and that are unchanged, except those in `keep`. Files that a user changed
+/// or added are never returned.
 pub(crate) fn left_over(directory: &Path, keep: &BTreeSet<String>) -> Vec<PathBuf> {
     let text = fs_err::read(directory.join("manifest.json")).ok();
     let manifest: Option<Manifest> = text.and_then(|text| serde_json::from_slice(&text).ok());

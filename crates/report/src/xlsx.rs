@@ -28,7 +28,7 @@ use crate::columns::{
     TableName, UNMATCHED,
 };
 use crate::files::Fill;
-use crate::input::{Input, Material, RepositoryRow, RunEvidence};
+use crate::input::{Input, ReportContext, RepositoryRow, RunEvidence};
 use crate::links::console_url;
 use crate::policies::PolicyKey;
 use crate::summary::Summary;
@@ -50,7 +50,7 @@ pub(crate) struct Extras<'a> {
 
 /// `audit.xlsx`, and `audit-2.xlsx` and on where one is not enough: each with its own repositories.
 pub(crate) fn jobs<'a>(
-    material: &'a Material<'a>,
+    material: &'a ReportContext<'a>,
     extras: Extras<'a>,
     directory: &Path,
 ) -> Vec<(std::path::PathBuf, Fill<'a>)> {
@@ -97,9 +97,9 @@ pub(crate) fn write_repositories(input: &Input<'_>, n_rows: usize, table: bool, 
 /// Rows that can be asked for again.
 pub(crate) type Again<'m, 'r> = dyn Fn() -> Box<dyn Iterator<Item = io::Result<RepositoryRow<'m>>> + 'r> + 'r;
 
-/// A workbook of some repositories alone, for whoever owns them, with the policies that are in their way.
+/// A workbook of one owner's repositories, with the policies that deny Inspector, or may.
 pub(crate) fn write_owner<'r>(
-    material: &Material<'_>,
+    material: &ReportContext<'_>,
     carried: &CarriedNotes,
     n_rows: usize,
     rows: &'r Again<'_, 'r>,
@@ -109,7 +109,7 @@ pub(crate) fn write_owner<'r>(
 }
 
 fn owner_workbook<'r>(
-    material: &Material<'_>,
+    material: &ReportContext<'_>,
     carried: &CarriedNotes,
     n_rows: usize,
     rows: &'r Again<'_, 'r>,
@@ -161,7 +161,7 @@ fn is_unreadable(assessment: &RepositoryAssessment) -> bool {
     assessment.diagnosis == Diagnosis::Unreadable
 }
 
-fn workbook(material: &Material<'_>, extras: Extras<'_>, part: Part) -> io::Result<Vec<u8>> {
+fn workbook(material: &ReportContext<'_>, extras: Extras<'_>, part: Part) -> io::Result<Vec<u8>> {
     let input = &material.input;
     let unmatched = if part.number == 1 { unmatched(material, extras.carried)? } else { Vec::new() };
     let mut sheets = vec!["Repositories"];
@@ -251,7 +251,12 @@ fn row_of(part: Part, place: usize) -> Option<usize> {
     (part.first..part.first + part.n_rows).contains(&place).then(|| place - part.first + 2)
 }
 
-fn repositories(workbook: &mut Workbook, material: &Material<'_>, extras: Extras<'_>, part: Part) -> io::Result<()> {
+fn repositories(
+    workbook: &mut Workbook,
+    material: &ReportContext<'_>,
+    extras: Extras<'_>,
+    part: Part,
+) -> io::Result<()> {
     let input = &material.input;
     let link: &Link<'_, _> = &|row: &RepositoryRow<'_>, column| {
         let key = match column {
@@ -283,7 +288,7 @@ fn repository_link(input: &Input<'_>, row: &RepositoryRow<'_>, column: &str) -> 
     console_url(input.facts.organization.partition, repository.account, &repository.region, repository.name.as_str())
 }
 
-fn policies(workbook: &mut Workbook, material: &Material<'_>) -> io::Result<()> {
+fn policies(workbook: &mut Workbook, material: &ReportContext<'_>) -> io::Result<()> {
     let first = parts(material.summary.repositories, ROWS_PER_WORKBOOK).into_iter().next();
     let link: &Link<'_, _> = &|row: &crate::policies::PolicyRow<'_>, column| {
         let at = row_of(first?, row.group.first.as_ref()?.0)?;
@@ -328,7 +333,7 @@ const UNREADABLE: &[&str] = &[
 /// The rows of one diagnosis by themselves, each leading to its row among all.
 fn some(
     workbook: &mut Workbook,
-    material: &Material<'_>,
+    material: &ReportContext<'_>,
     name: &'static str,
     columns: &[&str],
     wanted: fn(&RepositoryAssessment) -> bool,
@@ -351,7 +356,7 @@ fn some(
 }
 
 /// The ARNs of carried notes whose repository is not in this audit.
-fn unmatched(material: &Material<'_>, carried: &CarriedNotes) -> io::Result<Vec<String>> {
+fn unmatched(material: &ReportContext<'_>, carried: &CarriedNotes) -> io::Result<Vec<String>> {
     if carried.is_empty() {
         return Ok(Vec::new());
     }

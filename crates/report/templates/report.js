@@ -295,7 +295,7 @@
     parts.push(make('h3', {}, "The repair: it exempts Inspector's role of the account, and nobody else"));
     parts.push(block(policy.repair.map(([sign, line]) => [sign === '+' ? 'ins' : sign === '-' ? 'del' : null, `${sign} ${line}`])));
     if (row === null) return [...parts, make('p', {}, 'It is the policy of the registry: `aws ecr put-registry-policy` changes it, for every repository of the account in the region.')];
-    parts.push(make('h3', {}, 'The commands that make it'), block([[null, commands(row)]]));
+    parts.push(make('h3', {}, 'Commands to apply this fix'), block([[null, commands(row)]]));
     return [...parts, make('p', {}, copier('Copy the commands', () => commands(row)))];
   };
   const openPanel = (row) => {
@@ -312,7 +312,7 @@
     const policy = blamed('repository policy: ') ? own : null;
     if (registry && blamed('registry policy: ')) parts.push(...policyParts(registry, 'The policy of the whole registry, with what is responsible marked', null));
     if (policy) {
-      parts.push(...policyParts(policy, 'The policy, with what is responsible marked', row));
+      parts.push(...policyParts(policy, 'Policy (the responsible statement is highlighted)', row));
     } else if (!registry && ['denied', 'depends'].includes(value('policy_verdict', row))) {
       parts.push(make('p', {}, 'The text of what is responsible is not in this page: policies.csv has it, and `scangap explain --snapshot` shows it.'));
     }

@@ -1,9 +1,9 @@
 //! A simulated organization over real HTTP: STS, Organizations, Account, ECR and Inspector as AWS serves them on the
 //! wire, on loopback, with throttles, latency, faults, delayed transitions and a log of every call.
 //!
-//! It stands where AWS stands and shares no code with the client side. Whether a policy lets Inspector or the auditor
-//! in is not computed here: scenarios state it ([`scenario::PolicySpec`]), and for texts they do not list, a judge that
-//! the caller injects.
+//! It replaces AWS and shares no code with the client side. It does not compute whether a policy allows Inspector or the
+//! auditor: scenarios state it ([`scenario::PolicySpec`]), and a judge injected by the caller decides texts that they do
+//! not list.
 
 mod faults;
 mod log;

@@ -320,7 +320,7 @@ enum Outcome {
 }
 
 impl State {
-    /// A request that is none of the simulated operations. It counts as mutating: nobody knows what it would do.
+    /// Logs a request that is not a simulated operation. It counts as mutating, because its effect is unknown.
     fn log_unknown(&mut self, path: &str, target: Option<String>, error: &WireError) {
         self.log.push(CallRecord {
             operation: target.unwrap_or_else(|| path.to_owned()),
@@ -504,7 +504,7 @@ impl State {
             .accounts
             .get(&caller.account)
             .is_some_and(|account| account.regions.iter().any(|region| region.as_str() == incoming.region));
-        // A name that leads nowhere: nobody is there to refuse.
+        // The host name does not exist: there is no service that could return an error.
         if incoming.service == "inspector2" && !self.world.inspects(&incoming.region) {
             return Outcome::Reset;
         }

@@ -163,7 +163,7 @@ pub(crate) struct Loss {
 #[derive(Debug, Clone)]
 pub(crate) struct FindingsReport {
     pub(crate) id: String,
-    /// Who asked for it, and where: nobody else is told of it.
+    /// The account that requested the report, and the region: no other caller can read its status.
     pub(crate) caller: AccountId,
     pub(crate) region: RegionName,
     pub(crate) destination: serde_json::Value,

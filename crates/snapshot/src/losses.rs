@@ -147,7 +147,7 @@ impl StoredLosses {
     fn last(snapshot: &Path, wanted: impl Fn(&Self) -> bool) -> Result<Option<Self>, ReadError> {
         let numbers = match children(snapshot) {
             Ok(numbers) => numbers,
-            // A snapshot that is not there has no children; who opens it says so.
+            // A missing snapshot has no children; the code that opens it reports the error.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(source) => return Err(ReadError::Thread { path: snapshot.to_owned(), source }),
         };

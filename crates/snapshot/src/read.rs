@@ -240,7 +240,7 @@ impl Tables<'_> {
             started_at: time("started_at"),
             finished_at: time("finished_at"),
             as_of: time("as_of").ok_or_else(|| wrong("as_of"))?,
-            // Older files have no such list: nobody could ask for tags.
+            // Older files have no such list, because older releases had no option to request tags.
             tag_keys: pairs.get("tag_keys").and_then(|text| from_json_list(text)).unwrap_or_default(),
             keeps_images: text("keeps_images") == "yes",
             facts_sha256: pairs.get("facts_sha256").cloned(),
@@ -331,7 +331,7 @@ fn asked<T>(
     Ok(decode.asked(value.as_deref(), &state, parse)?)
 }
 
-/// The gap whose id stands in `outcome_detail`.
+/// Returns the gap whose id is in `outcome_detail`.
 fn refusal(decode: &Decoder, detail: Option<&String>) -> Result<Gap, RowError> {
     detail.and_then(|id| decode.gaps.get(id)).cloned().ok_or_else(|| bad("an outcome without its gap"))
 }

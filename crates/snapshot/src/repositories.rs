@@ -205,7 +205,7 @@ impl StoredRepositories {
     }
 }
 
-/// Sends what a reading visits. Ends early where nobody listens any more.
+/// Sends the records of a reading in batches, and ends early if the receiver is gone.
 fn in_batches<T>(
     sender: &SyncSender<Batch<T>>,
     read: impl FnOnce(&mut dyn FnMut(T) -> Result<(), RecordError>) -> Result<(), VisitError>,
@@ -276,7 +276,7 @@ impl<T> Iterator for Stream<T> {
             if let Some(record) = self.batch.next() {
                 return Some(Ok(record));
             }
-            // The sender is gone: everything was read, or an error was the last thing it said.
+            // The sender is gone: everything was read, or its last message was an error.
             match self.receiver.recv().ok()? {
                 Ok(batch) => self.batch = batch.into_iter(),
                 Err(error) => return Some(Err(Box::new(error))),
@@ -288,7 +288,7 @@ impl<T> Iterator for Stream<T> {
 /// Rows of another table, taken as their repositories come by. Rows whose repository is not stored are passed over: the
 /// registry counts them.
 struct Beside<'c> {
-    /// Stands at the next row that nobody has taken.
+    /// The cursor is at the next row that was not read.
     rows: Rows<'c>,
     started: bool,
     account: String,

@@ -222,7 +222,7 @@ impl SnapshotWriter {
         Ok(())
     }
 
-    /// What an account's role of Inspector's is, once a policy turns out to hang on it.
+    /// Stores Inspector's service-linked role of an account, if a policy depends on it.
     pub fn inspector_role(&mut self, account: AccountId, role: &Observed<ServiceLinkedRole>) -> Result<(), WriteError> {
         let mut encode = Encoder::default();
         let role = encode.observed_as(role, role_text);

@@ -50,7 +50,7 @@ impl Planned {
         self.consented_for("20s", simulator, more)
     }
 
-    /// The same, with so much patience.
+    /// The same, with the given `--wait`.
     pub(crate) fn consented_for(&self, wait: &str, simulator: &Simulated, more: &[&str]) -> Finished {
         let consent = ["--confirm", "o-testing", "--accept-history-loss", LOST, "--wait", wait];
         self.apply(simulator, &[&consent, more].concat())
@@ -112,7 +112,7 @@ fn a_registry_is_re_synced_and_everything_is_as_it_was_but_what_was_announced() 
     let backup =
         fs_err::read_dir(plan.folder.join("backup")).expect("backups").next().expect("one").expect("it").path();
     python(BACKUP, &[&backup.to_string_lossy()]);
-    // Done is done.
+    // A resume of a finished apply changes nothing.
     let again = plan.apply(&simulator, &["--resume"]);
     assert_eq!(again.code, 0, "{}{}", again.stdout, again.stderr);
     assert_eq!(mutations(&simulator).len(), 3, "nothing is done twice");
@@ -271,7 +271,7 @@ fn another_organization_and_another_kind_of_endpoint_are_refused() {
         "{}",
         call.stderr
     );
-    // A plan that says it is real, at a simulation: made anew with its hash, as somebody would who means it.
+    // A plan marked as real, applied to a simulation. Its hash is recomputed, as after a deliberate edit.
     let path = plan.folder.join("plan.json");
     python(
         r#"
@@ -287,7 +287,11 @@ json.dump(plan, open(sys.argv[1], "w", encoding="utf-8"), ensure_ascii=False)
     );
     let call = plan.consented(&simulator, &[]);
     assert_eq!(call.code, 65, "{}", call.stderr);
-    assert!(call.stderr.contains("the plan is real, and the endpoint is not AWS's"), "{}", call.stderr);
+    assert!(
+        call.stderr.contains("the plan is of a real organization, but the endpoint is not AWS's"),
+        "{}",
+        call.stderr
+    );
     assert_eq!(simulator.mutating_calls(), []);
 }
 
@@ -298,7 +302,7 @@ fn what_cannot_be_saved_is_not_deleted() {
     simulator.add_fault(FaultSpec::of("inspector2:ListFilters", "AccessDeniedException", 403));
     let call = plan.consented(&simulator, &[]);
     assert_eq!(call.code, 1, "{}", call.stderr);
-    assert!(call.stderr.contains("what would be lost is not saved"), "{}", call.stderr);
+    assert!(call.stderr.contains("the backup of what would be lost failed"), "{}", call.stderr);
     assert_eq!(simulator.mutating_calls(), []);
     // Resumed after a refusal, everything is saved again: what has come since would be lost, and is counted.
     let simulator = stale("", STALE_REGISTRY, "");
@@ -356,7 +360,7 @@ fn a_report_that_inspector_cannot_write_keeps_everything_as_it_is() {
     let call = plan.consented(&simulator, REPORTS);
     assert_eq!(call.code, 1, "{}", call.stderr);
     assert!(call.stderr.contains("is FAILED: BUCKET_NOT_FOUND"), "{}", call.stderr);
-    // Whoever resumes wants what was wanted, without saying it again.
+    // `--resume` keeps the `--findings-report` settings of the first run.
     let call = plan.apply(&simulator, &["--resume"]);
     assert_eq!(call.code, 1, "{}", call.stderr);
     assert!(call.stderr.contains("is FAILED: BUCKET_NOT_FOUND"), "{}", call.stderr);

@@ -1,6 +1,6 @@
-//! The process is killed at every call of an apply: before it is done, and after it was done and before the answer came. That
-//! is every position of the journal, from both sides. Resumed, no registry is disabled, nothing is done twice, and nothing is
-//! lost that was not announced. In every run a part of the places; all of them with `SCANGAP_TEST_CRASHES=all`.
+//! Kills the process at every call of an apply: before the call takes effect, and after it took effect but before the response.
+//! That covers every position of the journal from both sides. After a resume, no registry is disabled, nothing is done twice, and
+//! nothing is lost that was not announced. An ordinary run kills at some of the calls, `SCANGAP_TEST_CRASHES=all` at every call.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ struct Matrix {
     repairs: usize,
     lost: &'static str,
     losses: (u64, u64),
-    /// Whether a status shows that a change is under way. Where it does not, whoever resumes enables once more.
+    /// Whether the status shows that a change is in progress. If it does not, a resume calls Enable once more.
     shown: bool,
 }
 
@@ -165,7 +165,7 @@ impl Matrix {
             .collect();
         let times = |operation| effective.iter().filter(|name| *name == operation).count();
         assert_eq!(times("inspector2:Disable"), self.registries.len(), "{}", context());
-        // The trial before the disable is one more where nobody saw its answer: it says that it is on, and changes nothing.
+        // If the response to the permission check was lost, Enable is called once more: scanning is on, so nothing changes.
         let once_more = usize::from(!self.shown) + usize::from(kind == FaultKind::HangAfter);
         let enables = self.registries.len()..=self.registries.len() + once_more;
         assert!(enables.contains(&times("inspector2:Enable")), "{}", context());
@@ -175,7 +175,7 @@ impl Matrix {
         assert!(after.csv("repositories.csv").iter().all(|row| row["diagnosis"] != "stale"), "{}", context());
     }
 
-    /// Where nothing was begun, it begins; else it goes on.
+    /// Starts the apply if its journal is empty, otherwise resumes it.
     fn to_its_end(&self, plan: &Planned, simulator: &Simulated) -> Finished {
         if plan.journal().is_empty() {
             self.consented(plan, simulator).run()
@@ -196,7 +196,7 @@ fn killed_at_every_call_it_resumes_to_the_same_end() {
     }
 }
 
-/// Whether the last thing that is written of any registry is between its disable and the end of its way back.
+/// Whether the last journal event of any registry is one in which scanning may be off or not yet fully restored.
 fn is_open(journal: &[Value]) -> bool {
     let open = ["trying", "disabling", "accepted", "disabled", "enabling", "enabled"];
     let closed = ["backed_up", "restored", "done"];

@@ -239,3 +239,40 @@ fn a_cause_keeps_its_lines() {
     assert_eq!(lines[place + 1].find('^'), Some(marker), "{}", finished.stderr);
     assert!(lines.iter().all(|line| line.starts_with("error: ") || line.starts_with("  ")), "{}", finished.stderr);
 }
+
+// Holds: 13 Errors: every error shows its stable code; --error-format json has code, message, causes, hint, api, account and region
+#[test]
+fn an_error_has_a_code_and_may_be_json() {
+    let said = |arguments: &[&str]| {
+        let human = Scangap::new(arguments).run();
+        let json = Scangap::new(arguments).args(&["--error-format", "json"]).run();
+        assert_eq!((human.code, json.stdout.as_str()), (json.code, human.stdout.as_str()), "{arguments:?}");
+        let error: serde_json::Value = serde_json::from_str(&json.stderr).expect("one object");
+        let error = error["error"].clone();
+        assert_eq!(error["exit_code"], human.code, "{arguments:?}");
+        let code = error["code"].as_str().expect("a code").to_owned();
+        if code != "argument.usage" {
+            assert!(human.stderr.trim_end().ends_with(&format!("  code: {code}")), "{}", human.stderr);
+            let message = error["message"].as_str().expect("a message");
+            assert!(human.stderr.starts_with(&format!("error: {message}")), "{}", human.stderr);
+        }
+        (code, error)
+    };
+    let (code, error) = said(&["report", "nosuch.db", "--out", "reports"]);
+    assert_eq!(code, "snapshot.read");
+    assert!(!error["causes"].as_array().expect("a list").is_empty(), "{error}");
+    assert_eq!(said(&["verify", "nosuch"]).0, "verify.folder");
+    assert_eq!(said(&["apply", "nosuch"]).0, "plan.invalid");
+    let (code, error) = said(&["audit", "--fail-on", "blokced", "--out", "runs/x"]);
+    assert_eq!((code.as_str(), error["hint"].is_string()), ("argument.value", true), "{error}");
+    let (code, error) = said(&["audit", "--nonsense"]);
+    assert_eq!((code.as_str(), error["exit_code"].as_i64()), ("argument.usage", Some(64)));
+    // One that is about a call says which, and where.
+    let simulator = workloads();
+    simulator.add_fault(FaultSpec::of("organizations:ListAccounts", "AccessDeniedException", 403));
+    let call = Scangap::audit(&simulator).args(&["--error-format", "json", "-qq"]).run();
+    let error: serde_json::Value =
+        serde_json::from_str(call.stderr.lines().last().unwrap_or_default()).expect("one object in the last line");
+    assert_eq!(error["error"]["code"], "organization.unreadable");
+    assert_eq!(error["error"]["api"], "organizations:ListAccounts");
+}

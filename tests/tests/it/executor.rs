@@ -1,5 +1,5 @@
-//! The executor and what stands beside it: each of these kept ECR scanning off, counted what was not the newest, or said
-//! another thing in one place than in the other.
+//! Regression tests for the executor and the code around it: each of these bugs kept ECR scanning off, used an outdated count, or
+//! reported different things in different places.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ fn a_status_that_cannot_be_read_keeps_nothing_off() {
     let (simulator, plan) = left_off();
     simulator.add_fault(fault("inspector2:BatchGetAccountStatus", FaultKind::Error, None));
     let call = plan.apply(&simulator, &["--bring-back", "--wait", "12s"]);
-    // Nobody could see it, so that it is not said to be on; and it is.
+    // The status could not be read, so scanning is not reported as on, although it is on.
     assert_ne!(call.code, 0, "{}{}", call.stdout, call.stderr);
     simulator.clear_faults();
     assert_eq!(ecr_status(&simulator), "ENABLED");

@@ -1,5 +1,4 @@
-//! Whatever goes wrong ends in a row that says so, in exit code 3 where something was not learnt, and in nothing else
-//! lost.
+//! Every failure is reported in a row, gives exit code 3 if a fact could not be read, and loses no other data.
 
 use scangap_tests::{Audited, Scangap, Simulated, organization, simulate};
 
@@ -330,7 +329,7 @@ fn coverage_that_breaks_off_is_asked_in_the_accounts_and_never_read_in_part() {
             "[[faults]]\noperation = \"inspector2:ListCoverage\"\nresource = \"{what}\"\nregion = \"eu-west-1\"\n{who}kind = \"error\"\ncode = \"ValidationException\"\nhttp_status = 400"
         )))
     };
-    // The administrator's list fails: the accounts tell themselves. Its own account has nobody else to tell about repositories.
+    // The administrator's list fails: the accounts' own lists are used. Its own account has no other source of repositories.
     for (what, code, sources) in [
         ("AWS_ECR_REPOSITORY", 3, ("account", "delegated_administrator")),
         ("AWS_ECR_CONTAINER_IMAGE", 0, ("delegated_administrator", "account")),
@@ -344,7 +343,7 @@ fn coverage_that_breaks_off_is_asked_in_the_accounts_and_never_read_in_part() {
             .expect("a row");
         assert_eq!((alpha["coverage_source"].as_str(), alpha["image_coverage_source"].as_str()), sources);
     }
-    // Nobody tells: an ACTIVE row without the list of images is not `covered`.
+    // No source answers: an ACTIVE row without the list of images is not `covered`.
     let untold = broken("", "AWS_ECR_CONTAINER_IMAGE").expect_code(3);
     for row in untold.csv("repositories.csv") {
         assert_eq!(

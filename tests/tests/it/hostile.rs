@@ -1,4 +1,4 @@
-//! An organization whose every text is written by somebody who means harm: nothing acts, and nothing is lost, in any format.
+//! An organization in which every text is malicious: in no format is a text executed, and none is lost.
 
 use std::fmt::Write as _;
 

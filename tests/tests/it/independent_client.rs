@@ -89,6 +89,7 @@ fn count(value: &Value, key: &str) -> usize {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one journey, step by step")]
 fn the_aws_cli_completes_every_operation_that_scangap_uses() {
     let simulator = simulated();
     let caller = AwsCli::of(&simulator, "111111111111");

@@ -1,5 +1,5 @@
-//! The binary against servers that nobody here wrote: what they hold is in the report, what they do not implement is a
-//! gap that names the operation, and nothing of it ever reads as OK.
+//! The binary against third-party servers: what they hold is in the report, an operation that they do not implement is a
+//! gap that names it, and none of it is ever reported as OK.
 
 use std::collections::BTreeSet;
 
@@ -96,7 +96,7 @@ fn moto_with_inspector_enabled_is_read_past_the_account_status() {
     }
 }
 
-/// A plan's repairs, carried out against a server that nobody here wrote, and read back by somebody else's client.
+/// A plan's repairs, applied to a third-party server and read back with a third-party client.
 #[test]
 fn repairs_are_applied_to_moto_and_read_back_through_boto3() {
     let server = Server::start("moto_server", &["-H", "127.0.0.1", "-p", "{port}"], &[]);

@@ -1,4 +1,4 @@
-//! Owner packs: each owner's own rows, all of them, in files whose names nobody can bend; and OCSF findings.
+//! Owner packs: each owner's own rows, all of them, in files whose names no tag value can manipulate; and OCSF findings.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! `report.html` in a real browser: what the script adds, that the page is whole without it, and that it asks nobody for
-//! anything. What is checked stands in `tests/tools/browser/drive.mjs`.
+//! `report.html` in a real browser: what the script adds, that the page is complete without it, and that it makes no network
+//! request. The checks are in `tests/tools/browser/drive.mjs`.
 
 use scangap_simorg::{Generate, Simulator};
 use scangap_tests::{Scangap, browser, simulate};

@@ -220,7 +220,7 @@ fn what_is_not_known_or_not_proven_is_not_planned() {
             in_region(&format!("{{ name = \"app\", {repository} }}"))
         ))
     };
-    // What the registry decides hangs on who asks how.
+    // The verdict of the registry policy depends on whether the caller used MFA.
     let audited = audit_as_of(&with("frozen-mfa", STALE), day).expect_code(0);
     refusal(
         &audited,
@@ -340,7 +340,7 @@ fn the_script_asks_looks_and_does_what_the_plan_says() {
         assert!(!output.status.success() && said.contains(why), "{said}");
         assert_eq!(simulator.mutating_calls().len(), 0, "{why}: nothing is changed");
     };
-    fails(&[], "nobody to ask: set SCANGAP_CONFIRM to the id of the organization, o-testing");
+    fails(&[], "no terminal to ask at: set SCANGAP_CONFIRM to the id of the organization, o-testing");
     fails(&[("SCANGAP_CONFIRM", "o-another")], "that is not the id of the organization, o-testing");
     fails(&[("SCANGAP_CONFIRM", "o-testing"), ("AWS_ENDPOINT_URL", "")], "this plan is simulated: it is not for AWS");
     fails(

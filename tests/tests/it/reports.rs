@@ -132,7 +132,7 @@ const FACTS: &[&str] = &[
     "policies.csv",
 ];
 
-/// Every registry of the sheets that hold facts only. Evidence tells how a run went, and two runs are two.
+/// The content of all sheets that hold only facts. The sheet Evidence describes the run, so it differs between two runs.
 fn facts_of_workbook(audited: &Audited) -> String {
     let mut workbook: Xlsx<_> = open_workbook(audited.out.join("audit.xlsx")).expect("a workbook");
     let names = workbook.sheet_names();

@@ -1,4 +1,4 @@
-//! Re-syncs as they are planned: what they destroy is counted, and what stands against them is said.
+//! Planned re-syncs: their losses are counted, and the reasons against them are reported.
 
 use std::collections::BTreeMap;
 

@@ -13,7 +13,7 @@ const BY_ID: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"One","Effect
 const EXCEPTION: &str =
     "inspector_role = { tags = { Network-Exception = \"true\" }, last_used_at = \"2026-11-22T10:00:00Z\" }";
 
-/// Two accounts that differ in nothing but the role; the second has no policy that hangs on it.
+/// Two accounts that differ only in the role; in the second, no policy depends on the role.
 fn world(policy: &str, inspector: &str, role: &str) -> Simulated {
     simulate(organization(&format!(
         r#"

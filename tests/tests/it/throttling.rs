@@ -1,4 +1,4 @@
-//! A throttled answer is no outcome: it is asked again in its turn, whoever asks, until the bucket lets it through.
+//! A throttled response is not a result: every reader queues the call again until the bucket lets it through.
 
 use scangap_simorg::scenario::FaultSpec;
 use scangap_tests::{Audited, Scangap, Simulated, organization, simulate};

@@ -1,6 +1,5 @@
-//! What goes wrong while a plan is carried out: the network, credentials, throttles, Inspector itself, other people, and
-//! the operator who presses Ctrl-C. No registry is left without scanning, or it is named with what brings it back, by every
-//! later command.
+//! Failures while a plan is applied: network, credentials, throttling, Inspector itself, changes by other people, and Ctrl-C.
+//! Every later command names a registry that is left without scanning, with the commands that re-enable it.
 
 use std::path::Path;
 use std::process::Command;
@@ -17,12 +16,12 @@ pub(crate) fn fault(operation: &str, kind: FaultKind, count: Option<u64>) -> Fau
     FaultSpec { kind, count, ..FaultSpec::of(operation, "InternalServerException", 500) }
 }
 
-/// Of the enables that turn scanning on: the first call of each registry only tries whether it may.
+/// A fault on the Enable calls that turn scanning on. The first Enable of each registry only checks the permission.
 pub(crate) fn enable_fault(kind: FaultKind, count: u64) -> FaultSpec {
     FaultSpec { skip: 1, ..fault("inspector2:Enable", kind, Some(count)) }
 }
 
-/// Carried out in spite of trouble, and everything as it should be.
+/// Applies a plan despite a fault, and checks the final state.
 fn in_spite_of(trouble: impl Fn(&Simulated)) -> (Simulated, Planned, Finished) {
     let simulator = stale("", STALE_REGISTRY, "");
     let before = scanning(&simulator);
@@ -53,7 +52,7 @@ fn answers_that_are_lost_and_throttles_are_lived_through() {
                     && call.error.is_empty()
                     && (call.status == 200 || kind == FaultKind::ResetAfter)
             });
-            // A trial whose answer is lost is made again: it changes nothing.
+            // If the response to the permission check is lost, the check is repeated: it changes nothing.
             let trials = usize::from((operation, skip, kind) == ("inspector2:Enable", 0, FaultKind::ResetAfter));
             assert_eq!(effective.count(), 1 + trials, "{operation} {skip} {kind:?}: {done:?}");
         }
@@ -102,7 +101,7 @@ fn a_slow_inspector_is_waited_for() {
     }
 }
 
-/// The answer to a disable is lost, and the status says ENABLED for a while: it is neither taken for done nor done twice.
+/// The response to a Disable is lost and the status stays ENABLED for a while: it is neither assumed done nor done twice.
 #[test]
 fn a_disable_that_shows_late_is_not_repeated_and_not_forgotten() {
     for kind in [None, Some(FaultKind::ResetAfter)] {
@@ -130,7 +129,7 @@ fn a_disable_that_shows_late_is_not_repeated_and_not_forgotten() {
         assert_eq!(simulator.losses(), (128, 2), "{:#?}", plan.journal());
         std::thread::sleep(Duration::from_secs(3));
         assert_eq!(ecr_status(&simulator), "ENABLED", "nothing comes through later");
-        // Asked again it says that it is at it: nothing is turned off twice.
+        // Inspector answers a second Disable by saying that one is in progress: nothing is turned off twice.
         assert_eq!(simulator.losses_one_by_one().len(), 1, "{:#?}", plan.journal());
     }
 }
@@ -166,7 +165,7 @@ fn a_scanning_configuration_that_cannot_be_put_back_is_named_too() {
     assert_eq!((ecr_status(&simulator).as_str(), scanning(&simulator)), ("ENABLED", before));
 }
 
-/// A plan of two accounts, one of which does not open any more: what is open in the other is brought back all the same.
+/// A plan for two accounts. The role in one can no longer be assumed; the open registry in the other is re-enabled all the same.
 #[test]
 fn what_is_open_is_brought_back_whatever_else_stands_against_the_plan() {
     let second = format!("[[accounts]]\nid = \"444444444444\"\nname = \"beta\"\n{STALE_REGISTRY}");
@@ -205,7 +204,7 @@ fn a_registry_that_cannot_be_enabled_is_named_by_every_later_command_until_it_is
         }
     };
     named(&call, "apply itself");
-    assert!(call.stderr.contains("not every registry is known to be scanned again"), "{}", call.stderr);
+    assert!(call.stderr.contains("ECR scanning could not be re-enabled in every registry"), "{}", call.stderr);
     assert_eq!(ecr_status(&simulator), "DISABLED");
     assert_eq!(plan.applied()["left_disabled"][0]["account_id"], "333333333333");
     let home = plan.home.path().to_string_lossy().into_owned();
@@ -227,8 +226,8 @@ fn a_registry_that_cannot_be_enabled_is_named_by_every_later_command_until_it_is
     assert_eq!(audit(&simulator).expect_code(0).diagnosis("app"), "covered");
 }
 
-/// The one accident that cannot be undone by trying again: whoever turns it off may not turn it on. Of two registries the second is
-/// refused, and the first is not turned off.
+/// The one failure that a retry cannot undo: the role may call Disable but not Enable. Of two registries, Enable is refused
+/// in the second, and the first is not turned off either.
 #[test]
 fn what_may_not_be_turned_on_again_is_not_turned_off() {
     let second = format!("[[accounts]]\nid = \"444444444444\"\nname = \"beta\"\n{STALE_REGISTRY}");
@@ -241,7 +240,8 @@ fn what_may_not_be_turned_on_again_is_not_turned_off() {
         let consent = ["--confirm", "o-testing", "--accept-history-loss", "256", "--wait", "2s"];
         let call = plan.apply(&simulator, &consent);
         assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
-        let sentence = "ECR scanning of account 444444444444 in eu-west-1 stays on: nothing shows that it could be turned on again";
+        let sentence =
+            "ECR scanning of account 444444444444 in eu-west-1 stays on: inspector2:Enable could not be verified";
         assert!(call.stderr.contains(sentence) && call.stderr.contains(&trouble.code), "{}", call.stderr);
         assert!(!call.stderr.contains("may be without"), "nothing is open: {}", call.stderr);
         assert!(mutations(&simulator).is_empty(), "{:?}", mutations(&simulator));
@@ -253,7 +253,7 @@ fn what_may_not_be_turned_on_again_is_not_turned_off() {
     }
 }
 
-/// Its folder made anew, a copy of it applied, its journal gone: an open registry is named, and nobody begins again with it.
+/// The plan's folder is recreated, a copy is applied, the journal is gone: the open registry is named, and no apply starts on it.
 #[test]
 fn an_open_registry_is_not_forgotten_whatever_becomes_of_its_plan() {
     let simulator = stale("", STALE_REGISTRY, "");
@@ -305,7 +305,7 @@ fn an_open_registry_is_not_forgotten_whatever_becomes_of_its_plan() {
     assert_eq!(Scangap::new(&["schema", "exit-codes"]).env("HOME", &home).run().code, 0);
 }
 
-/// The answer to a disable is lost, and whoever asks again is refused: it may still come through, so the registry is named.
+/// The response to a Disable is lost and a second Disable is refused: the first may still take effect, so the registry is named.
 #[test]
 fn a_refusal_does_not_settle_a_disable_that_nobody_answered_for() {
     for refusal in ["ThrottlingException", "AccessDeniedException"] {
@@ -334,7 +334,7 @@ fn a_refusal_does_not_settle_a_disable_that_nobody_answered_for() {
     }
 }
 
-/// Between the backup and the disable somebody touches what was saved, or takes it away.
+/// Between the backup and the Disable, a file of the backup is changed or the whole backup is deleted.
 #[test]
 fn a_backup_that_is_not_whole_any_more_is_no_backup() {
     for (sentence, harm) in [
@@ -362,7 +362,7 @@ fn a_backup_that_is_not_whole_any_more_is_no_backup() {
         let ended = child.wait_with_output().expect("it ends");
         let said = String::from_utf8_lossy(&ended.stderr);
         assert_eq!(ended.status.code(), Some(1), "{said}");
-        assert!(said.contains("what would be lost is not saved") && said.contains(sentence), "{said}");
+        assert!(said.contains("the backup of what would be lost failed") && said.contains(sentence), "{said}");
         assert!(mutations(&simulator).is_empty());
     }
 }
@@ -432,7 +432,7 @@ fn a_member_that_somebody_disables_meanwhile_is_enabled_again() {
     assert_eq!(ecr_status(&simulator), "ENABLED", "{:#?}", plan.journal());
     assert!(matches!(code, Some(0 | 3)), "{code:?} {:#?}", plan.journal());
     assert!(
-        plan.journal().iter().any(|line| line["because"] == "somebody disabled it meanwhile"),
+        plan.journal().iter().any(|line| line["because"] == "it was disabled by others meanwhile"),
         "{:#?}",
         plan.journal()
     );

@@ -1,4 +1,4 @@
-//! The way back of a registry that is off: whatever else stands against the plan, whoever else is at work, and by hand.
+//! Re-enabling scanning in a registry that an apply left off: despite other obstacles, with other applies running, and by hand.
 
 use std::path::Path;
 use std::process::Command;
@@ -134,14 +134,14 @@ fn the_commands_that_are_shown_bring_it_back_as_they_are_pasted() {
         (value["scanningConfiguration"]["scanType"].clone(), rules)
     };
     assert_eq!(rules(&scanning(&simulator)), rules(&before));
-    // It was brought back by hand: a resume sees that, and turns nothing off again.
+    // Scanning was re-enabled by hand: a resume detects that and turns nothing off again.
     let call = plan.apply(&simulator, &["--resume", "--wait", "20s"]);
     assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
     assert_eq!(said_by_others(&plan).code, 0);
     assert_eq!(simulator.losses_one_by_one().len(), 1);
 }
 
-/// The runbook, block by block as whoever it says, comes to what `apply` comes to.
+/// Running each block of the runbook as the account that it names gives the same result as `apply`.
 #[test]
 fn the_runbook_followed_by_hand_does_what_apply_does() {
     let simulator = stale("", STALE_REGISTRY, "");
@@ -149,14 +149,14 @@ fn the_runbook_followed_by_hand_does_what_apply_does() {
     let text = fs_err::read_to_string(plan.folder.join("plan.md")).expect("a runbook");
     let by_hand = text.split("#### By hand").nth(1).expect("a way by hand");
     let told_first = by_hand.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a first block");
-    let by_hand = by_hand.split("What brings it back").nth(1).expect("steps");
+    let by_hand = by_hand.split("To re-enable it, as often").nth(1).expect("steps");
     let (mut account, mut block, mut within, mut first) = (String::new(), String::new(), false, true);
     for line in by_hand.lines() {
         match line {
             "```sh" => (within, block) = (true, String::new()),
             "```" if within => {
                 within = false;
-                // The way back stands first: it is not needed.
+                // The first block re-enables scanning; it is not needed here.
                 if !std::mem::take(&mut first) {
                     // What is not there is answered with an error, which is as it should be.
                     let mut block = format!("{told_first}{block}");
@@ -186,7 +186,7 @@ fn the_runbook_followed_by_hand_does_what_apply_does() {
     assert_eq!(saved["findings"].as_array().map(Vec::len), Some(128));
 }
 
-/// After it, another plan of other registries lies in the same folder, and is applied.
+/// Afterwards a plan for other registries is moved into the same folder and applied.
 #[test]
 fn another_plan_in_the_same_folder_does_not_make_an_open_registry_forgotten() {
     let second = format!("[[accounts]]\nid = \"444444444444\"\nname = \"beta\"\n{STALE_REGISTRY}");
@@ -208,7 +208,7 @@ fn another_plan_in_the_same_folder_does_not_make_an_open_registry_forgotten() {
     assert_eq!(ecr_status(&simulator), "DISABLED");
 }
 
-/// No home, a home that cannot be written, policies that are gone: it is turned on all the same, and then the rest is refused.
+/// Without a home, a writable state folder or the policy files: scanning is enabled all the same, then the rest is refused.
 #[test]
 fn what_keeps_a_resume_from_going_on_does_not_keep_it_from_bringing_back() {
     type Harm = fn(&Planned, Scangap) -> Scangap;
@@ -222,11 +222,9 @@ fn what_keeps_a_resume_from_going_on_does_not_keep_it_from_bringing_back() {
         fs_err::remove_dir_all(plan.folder.join("policies")).expect("removed");
         command
     };
-    for (harm, code, sentence) in [
-        (no_home, 1, "set HOME"),
-        (no_state, 1, "later commands could not be told"),
-        (no_policies, 65, "failed to read"),
-    ] {
+    for (harm, code, sentence) in
+        [(no_home, 1, "set HOME"), (no_state, 1, "cannot record this apply"), (no_policies, 65, "failed to read")]
+    {
         let simulator = stale("", &with_a_denied_repository(), "");
         let before = scanning(&simulator);
         let plan = left_off(&simulator);
@@ -238,7 +236,7 @@ fn what_keeps_a_resume_from_going_on_does_not_keep_it_from_bringing_back() {
     }
 }
 
-/// Whoever cannot be told later is told now.
+/// If the state folder is not writable, later commands cannot name the registry, so the apply itself names it.
 #[test]
 fn a_registry_that_stays_off_is_named_also_where_nothing_can_be_remembered() {
     let simulator = stale("", STALE_REGISTRY, "");
@@ -311,7 +309,7 @@ fn it_is_turned_on_where_only_that_is_possible() {
     assert_eq!(simulator.losses(), (128, 2));
 }
 
-/// Findings and rules are gone, and the status still says ENABLED: that is what it said before.
+/// Findings and rules are deleted, but the status still says ENABLED: that is the status from before the Disable.
 #[test]
 fn an_enabled_that_was_never_off_is_not_the_end_of_it() {
     let mut scenario = stale_scenario("", STALE_REGISTRY);
@@ -328,8 +326,8 @@ fn an_enabled_that_was_never_off_is_not_the_end_of_it() {
     assert_eq!(simulator.losses_one_by_one().len(), 1);
 }
 
-/// A disable that died unanswered an hour ago: asked again where everything is still there; and where nobody can tell any more,
-/// since somebody turned it off and on, not asked again, and not called a re-sync.
+/// A Disable got no response an hour ago. If nothing is lost, it is called again. If its effect can no longer be determined,
+/// because an operator turned scanning off and on, it is not called again, and the step is not reported as a re-sync.
 #[test]
 fn an_old_unanswered_disable_is_settled_by_what_is_still_there() {
     let simulator = stale("", STALE_REGISTRY, "");
@@ -363,10 +361,10 @@ fn an_old_unanswered_disable_is_settled_by_what_is_still_there() {
     let called = simulator.mutating_calls().split_off(by_hand);
     assert!(!called.iter().any(|call| call.operation == "inspector2:Disable"), "{called:#?}");
     let result = plan.applied()["steps"][0]["result"].to_string();
-    assert!(result.contains("nobody knows whether it was off"), "{result}");
+    assert!(result.contains("it is not known whether it was off"), "{result}");
 }
 
-/// While an apply is at work, other commands say so, and no other apply touches its registries; and where it hangs, they are named.
+/// While an apply runs, other commands say so, and no other apply changes its registries. If it hangs, its registries are named.
 #[test]
 fn an_apply_at_work_is_seen_and_one_that_hangs_is_named() {
     let mut scenario = stale_scenario("", STALE_REGISTRY);
@@ -386,7 +384,7 @@ fn an_apply_at_work_is_seen_and_one_that_hangs_is_named() {
     let arguments = [&["apply", &place, "--write-role-name", ROLE], &CONSENT[..]].concat();
     let call = at(&simulator, &arguments).env("HOME", &plan.home.path().to_string_lossy()).run();
     assert_eq!(call.code, 1, "{}{}", call.stdout, call.stderr);
-    assert!(call.stderr.contains("or one that is running, may have left account 333333333333"), "{}", call.stderr);
+    assert!(call.stderr.contains("an earlier or running apply may have left account 333333333333"), "{}", call.stderr);
     an_hour_ago(&plan);
     let others = said_by_others(&plan);
     assert_eq!(others.code, 5);
@@ -439,7 +437,7 @@ fn a_second_ctrl_c_ends_it_and_the_next_command_names_the_registry() {
 }
 
 // Holds: 13 The protocol: plan.sh does repairs only, and prints the apply command for re-syncs
-/// A plan of both kinds: the repairs go alone, there and back.
+/// A plan with repairs and re-syncs: the script makes and undoes only the repairs.
 #[test]
 fn the_script_repairs_and_names_the_command_of_a_re_sync() {
     let simulator = stale("", &with_a_denied_repository(), "");
@@ -461,7 +459,7 @@ fn the_script_repairs_and_names_the_command_of_a_re_sync() {
     assert_eq!(simulator.losses(), (0, 0));
 }
 
-/// An Enable that is only tried may write rules of its own, as far as anybody knows: they are put back before anything else.
+/// The Enable that checks the permission may overwrite the scan rules: they are restored before any other call.
 #[test]
 fn a_trial_that_writes_rules_is_put_right_at_once() {
     for stopped in [false, true] {
@@ -496,7 +494,7 @@ fn a_trial_that_writes_rules_is_put_right_at_once() {
     }
 }
 
-/// Inspector says that it is on, and nobody saw it off: that is no way back of a registry that was off.
+/// Inspector says that scanning is on, but DISABLED was never observed: that does not prove that a registry was re-enabled.
 #[test]
 fn what_was_only_asked_is_not_taken_for_seen() {
     let simulator = stale("", STALE_REGISTRY, "");
@@ -509,14 +507,14 @@ fn what_was_only_asked_is_not_taken_for_seen() {
     simulator.clear_faults();
     let call = plan.apply(&simulator, &["--bring-back", "--wait", "1s"]);
     assert_eq!(call.code, 5, "{}{}", call.stdout, call.stderr);
-    assert!(call.stderr.contains("its disable had no answer, and may come through until"), "{}", call.stderr);
+    assert!(call.stderr.contains("its Disable had no answer, and may take effect until"), "{}", call.stderr);
     let call = plan.apply(&simulator, &["--resume", "--wait", "20s"]);
     assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
     assert_eq!(simulator.losses(), (128, 2));
 }
 
-/// A plan of a repair and a registry: what was repaired stays in the report, though its policies are gone when the registry is brought
-/// back. And another plan's journal is nobody's to go on with.
+/// A plan with a repair and a re-sync: the repair stays in the report although its policy files are missing when the registry is
+/// re-enabled. The journal of another plan cannot be resumed.
 #[test]
 fn a_report_forgets_nothing_and_a_journal_belongs_to_its_plan() {
     let simulator = stale("", &with_a_denied_repository(), "");
@@ -541,7 +539,7 @@ fn a_report_forgets_nothing_and_a_journal_belongs_to_its_plan() {
     }
 }
 
-/// A journal that cannot be read at the end says nothing, and so not that everything is back.
+/// If the journal cannot be read at the end, every registry is reported as still disabled.
 #[test]
 fn a_journal_that_is_spoilt_meanwhile_closes_no_registry() {
     let mut scenario = stale_scenario("", STALE_REGISTRY);

@@ -170,7 +170,7 @@ fn a_snapshot_that_somebody_changed_is_no_evidence() {
         let before = contents(call.home());
         let call = call.run();
         assert_eq!(call.code, 65, "{}", call.stderr);
-        assert!(call.stderr.contains("are not those that its hash names"), "{}", call.stderr);
+        assert!(call.stderr.contains("content hash mismatch"), "{}", call.stderr);
         assert!(contents(call.home.path()) == before, "nothing is written");
     }
 }

@@ -248,7 +248,7 @@ pub(crate) const POSITIONS: &[Position] = &[
     act(
         At::JournalBroughtBack,
         Stage::Restore,
-        Action::Journal(Line::BroughtBack),
+        Action::Journal(Line::Reenabled),
         "It is enabled again, with its configuration",
     ),
     why(At::JournalNotDone, Stage::Disable, "Disable was certainly not done: the step is not open"),

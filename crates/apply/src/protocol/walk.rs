@@ -209,7 +209,7 @@ impl World {
                     self.disk.called_at = Some(self.wall);
                 }
             }
-            Line::Asking | Line::Restoring | Line::SavedAgain | Line::BroughtBack => {}
+            Line::Asking | Line::Restoring | Line::SavedAgain | Line::Reenabled => {}
         }
         self
     }

@@ -35,7 +35,7 @@ pub(crate) fn report(
 /// Of a registry that is done.
 pub(crate) fn done(step: &Resync, state: &StepState, not_refreshed: Vec<String>, taken: Option<Taken>) -> StepReport {
     let how = if state.unanswered {
-        "on, with its configuration; nobody knows whether it was off: its disable had no answer"
+        "on, with its configuration; it is not known whether it was off: its Disable had no answer"
     } else {
         "re-synced"
     };
@@ -69,7 +69,7 @@ pub(crate) fn not_finished(step: &Resync, state: &StepState) -> Option<StepRepor
         Progress::Trying => "not finished: it was not turned off; its scanning configuration may be another",
         progress if progress.is_open() => "not finished: it may be without scanning, or without its configuration",
         Progress::Restored if state.unanswered => {
-            "not finished: it is on, with its configuration; nobody knows whether it was off: its disable had no answer"
+            "not finished: it is on, with its configuration; it is not known whether it was off: its Disable had no answer"
         }
         Progress::Restored => "not finished: it was turned off, and is on again with its configuration",
         _ => return None,

@@ -117,7 +117,7 @@ impl Pace {
         self.empty_at.is_some_and(|empty| started < empty)
     }
 
-    /// The bucket let a call through, whatever came of it.
+    /// Records a call that the bucket let through, whatever its result.
     pub(crate) fn let_through(&mut self, started: Instant, now: Instant) {
         self.came_back(started, now);
         if !self.is_of_before(started) {
@@ -145,7 +145,7 @@ impl Pace {
         }
     }
 
-    /// A call that neither was let through nor throttled: nobody knows what the bucket made of it.
+    /// Records a call that was neither let through nor throttled; its effect on the bucket is unknown.
     pub(crate) fn lost(&mut self) {
         self.in_flight = self.in_flight.saturating_sub(1);
     }

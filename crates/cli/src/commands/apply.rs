@@ -1,4 +1,4 @@
-//! `scangap apply`: consent, connection, and what is shown while a plan is carried out. What is done is the executor's.
+//! `scangap apply`: consent, connection and progress output. The executor carries out the plan.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, Write};
@@ -23,11 +23,11 @@ use crate::exit::Exit;
 use crate::signals;
 use crate::{environment, open_applies, terminal};
 
-/// How long an apply waits for a bucket that lets nothing through before it goes on without the answer.
+/// How long an apply waits for a token bucket that admits no call before it continues without the response.
 const APPLY_THROTTLE_PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
-    // What is open is brought back whatever became of the policies beside the plan.
+    // --resume and --bring-back re-enable open registries even if the policy files in the plan's folder are damaged or missing.
     let (plan, broken) = match PlanDocument::open(&command.plan) {
         Err(broken) if command.resume || command.bring_back => {
             let plan = PlanDocument::open_without_policies(&command.plan).map_err(CliError::Document)?;
@@ -52,18 +52,18 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
         dry_run: true,
         clock: environment::now,
         remember: open_applies::remember,
-        in_the_way: open_applies::in_the_way,
-        only_bring_back: command.bring_back || broken.is_some(),
+        registry_in_use: open_applies::registry_in_use,
+        only_reenable: command.bring_back || broken.is_some(),
     };
     let mut connect = connect_options(&command.aws)?;
-    // What waits for a status must not keep an enable waiting: the executor asks again by itself.
+    // A throttled status read must not delay an Enable: the executor repeats status reads itself.
     connect.throttle_patience = connect.throttle_patience.min(APPLY_THROTTLE_PATIENCE);
     introduce(&plan, global);
     if command.resume && broken.is_none() && is_finished(&plan)? {
         terminal::out("Everything of the plan was done before: applied.md and applied.json are as they were.\n");
         return Ok(Exit::Finished);
     }
-    // What was begun was consented to.
+    // A resumed apply already has consent.
     if !options.resume {
         let given = given_consent(command, &plan)?;
         if !given {
@@ -98,7 +98,7 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
     }
 }
 
-/// What of the plan cannot be made, as far as that shows before anything is changed. Each step was told of by itself.
+/// Summarizes the steps that cannot be applied, as far as the dry run shows. Each step was already reported by itself.
 fn cannot_be_made(refused: &[ApplyError]) -> String {
     let kept_out = refused.iter().filter(|stop| stop.step().is_some()).count();
     let mut text = String::new();
@@ -233,12 +233,12 @@ fn ask(question: &str) -> Result<String, CliError> {
         }
     });
     drop(listening);
-    // Whoever still reads is not waited for.
+    // Do not wait for the blocking task that may still read stdin.
     runtime.shutdown_background();
     answer.ok_or_else(|| CliError::NotApplicable(Box::new(ApplyError::Interrupted)))
 }
 
-/// The executor, with somebody to listen and a way to interrupt it.
+/// Runs the executor with an event listener and a signal handler that cancels it.
 pub(super) fn carry_out(
     plan: &PlanDocument,
     connect: &ConnectOptions,
@@ -251,7 +251,7 @@ pub(super) fn carry_out(
         let call = Call::new(Api::GetCallerIdentity, connection.meter());
         let identity = connection.identity(&call).await.map_err(CliError::Connect)?;
         let cancel = CancellationToken::new();
-        // A second one ends the process: the journal says what is open, and every later command does.
+        // A second signal ends the process: the journal records the open registries, and every later command reports them.
         let words = "interrupted: what is in hand comes to its end first; nothing more is begun";
         let listening = signals::listen(cancel.clone(), words);
         let listener = |event: ApplyEvent| show(&event, global.quiet);
@@ -286,7 +286,7 @@ fn show(event: &ApplyEvent, quiet: u8) {
         ApplyEvent::BackedUp { step, findings, folder } => {
             format!("{step}: {findings} findings saved in {}", folder.display())
         }
-        ApplyEvent::Proven { step } => format!("{step}: it may be turned on again"),
+        ApplyEvent::EnableVerified { step } => format!("{step}: inspector2:Enable is verified"),
         ApplyEvent::Reported { step } => format!("{step}: Inspector's report of them is in S3"),
         ApplyEvent::Begins { step, what } => format!("{step}: {what}"),
         ApplyEvent::Reached { step, status } => format!("{step}: {status}"),
@@ -296,10 +296,8 @@ fn show(event: &ApplyEvent, quiet: u8) {
             terminal::note(&terminal::paint(&sanitize(&format!("{step}: {why}")), Tone::Bad));
             return;
         }
-        ApplyEvent::BringsBack { step } => {
-            format!("{step}: is brought back: ECR scanning on, and its configuration as it was")
-        }
-        ApplyEvent::BroughtBack { step } => format!("{step}: is back"),
+        ApplyEvent::Reenables { step } => format!("{step}: re-enabling, with its scanning configuration as it was"),
+        ApplyEvent::Reenabled { step } => format!("{step}: re-enabled"),
     };
     if quiet == 0 {
         terminal::note(&sanitize(&line));
@@ -320,7 +318,7 @@ fn close(plan: &PlanDocument, outcome: Outcome, folder: &Path, global: &Global) 
     }
     let unfinished = outcome.steps.iter().any(|step| step.finished && !step.not_refreshed.is_empty());
     open_applies::say_what_is_not_remembered(&outcome.left_disabled);
-    // Why it stopped is told first: that the report could not be written may have the same cause.
+    // The error that stopped the apply is the one returned: the failed report may have the same cause.
     let written = match (written, &outcome.stopped) {
         (Err(error), Some(stop)) if !matches!(stop, ApplyError::OnlyReenabled) => {
             terminal::note(&terminal::paint(&sanitize(&format!("error: {error}")), Tone::Bad));
@@ -330,7 +328,7 @@ fn close(plan: &PlanDocument, outcome: Outcome, folder: &Path, global: &Global) 
     };
     written?;
     match outcome.stopped {
-        // The registries are named with what brings them back by every command, this one too.
+        // Every command, this one included, lists these registries with the commands that re-enable them.
         Some(stop) if !outcome.left_disabled.is_empty() => Err(CliError::LeftDisabled(Box::new(stop))),
         Some(ApplyError::Interrupted) => Ok(Exit::Interrupted),
         Some(ApplyError::OnlyReenabled) => {

@@ -156,7 +156,7 @@ pub(super) fn account(text: &str) -> Result<AccountId, CliError> {
     })
 }
 
-/// A region that is not known here may be a new one: it is taken, and said.
+/// Accepts a region that is not in the table, with a warning: it may be new.
 fn asked_region(text: &str) -> Result<RegionName, CliError> {
     let region = region(text)?;
     if region_info(text).is_none() {

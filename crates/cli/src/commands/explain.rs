@@ -88,7 +88,7 @@ fn explained(command: &Explain, written: &mut bool) -> Result<Exit, CliError> {
     if let Some(path) = &command.write {
         let text = match &repair {
             Some(Ok(repair)) => Some(repair.text.as_str()),
-            // Nothing to repair: the file is the policy as it is, for whoever takes it from there.
+            // Nothing to repair: the file contains the policy unchanged, for tools that read it from there.
             None if answer.verdict == Verdict::Allowed => Some(question.own_text()),
             Some(Err(_)) | None => None,
         };

@@ -9,7 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use scangap_apply::ApplyOptions;
 use scangap_model::{AccountId, Diagnosis, Phase, RegionName, Tone, Verdict};
 use scangap_plan::PlanDocument;
-use scangap_plan::{Candidates, Collected, Plan as Planned, Source, Wishes, candidates, files, plan, plan_json};
+use scangap_plan::{
+    Candidates, Collected, Plan as Planned, PlanInput, PlanRequest, candidates, files, plan, plan_json,
+};
 use scangap_report::{Batch, Summary, manifest, sanitize};
 use scangap_snapshot::{RunState, StoredLosses};
 
@@ -24,19 +26,19 @@ use crate::{collect_for_plan, environment, open_applies, terminal};
 const SHOWN: usize = 20;
 
 pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
-    let wishes = wishes(command)?;
+    let request = request(command)?;
     let judged = AssessedSnapshot::open_checked(&command.snapshot)?;
     if judged.snapshot.meta.facts_sha256.is_none() {
         return Err(CliError::NeverClosed(command.snapshot.clone()));
     }
-    if let Some(value) = wishes.unknown_in(&judged.snapshot.facts) {
+    if let Some(value) = request.unknown_in(&judged.snapshot.facts) {
         return Err(CliError::BadValue {
             value,
             expected: "an account, OU or region of the snapshot",
             hint: "see accounts.csv and registries.csv; a plan of nothing would say that all is well".to_owned(),
         });
     }
-    for id in wishes.blocklist.iter().filter(|id| !judged.snapshot.facts.accounts.contains_key(id)) {
+    for id in request.blocklist.iter().filter(|id| !judged.snapshot.facts.accounts.contains_key(id)) {
         terminal::note(&format!(
             "--blocklist: {id} is not an account of the snapshot, and keeps nothing out of the plan"
         ));
@@ -49,7 +51,7 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
     let input = judged.input(None);
     let summary = Summary::of(&input);
     let complete = summary.is_complete() && judged.snapshot.meta.state == RunState::Complete;
-    let mut source = Source {
+    let mut source = PlanInput {
         facts: &judged.snapshot.facts,
         repositories: &judged.snapshot.repositories,
         assessment: &judged.assessment,
@@ -65,7 +67,7 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
     };
     let unreadable = |error| CliError::Facts(Unreadable(error));
     if command.collect {
-        let candidates = candidates(&source, &wishes).map_err(unreadable)?;
+        let candidates = candidates(&source, &request).map_err(unreadable)?;
         if candidates == Candidates::default() {
             terminal::note("--collect: no registry would be re-synced and no policy repaired, so nothing is read");
         } else {
@@ -81,7 +83,7 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
     }
     let counted = counted(&judged)?;
     source.collected = counted.as_ref();
-    let planned = plan(&source, &wishes).map_err(unreadable)?;
+    let planned = plan(&source, &request).map_err(unreadable)?;
     if let Some(directory) = &command.out {
         write(&planned, directory)?;
         if command.backup {
@@ -128,8 +130,8 @@ fn back_up(command: &Plan, directory: &Path, global: &Global) -> Result<(), CliE
         dry_run: true,
         clock: environment::now,
         remember: |_, _| Ok(()),
-        in_the_way: |_, _| None,
-        only_bring_back: false,
+        registry_in_use: |_, _| None,
+        only_reenable: false,
     };
     let connect = connect_options(&command.aws)?;
     super::apply::save(&document, &connect, &options, global)
@@ -145,7 +147,7 @@ fn counted(judged: &AssessedSnapshot) -> Result<Option<Collected>, CliError> {
     }))
 }
 
-fn wishes(command: &Plan) -> Result<Wishes, CliError> {
+fn request(command: &Plan) -> Result<PlanRequest, CliError> {
     let accounts = |texts: &[String]| texts.iter().map(|text| account(text)).collect::<Result<Vec<_>, _>>();
     let diagnosis = |word: &String| {
         Diagnosis::from_word(word)
@@ -160,7 +162,7 @@ fn wishes(command: &Plan) -> Result<Wishes, CliError> {
     };
     // Neither means both.
     let both = command.fix == command.resync;
-    Ok(Wishes {
+    Ok(PlanRequest {
         fix: command.fix || both,
         resync: command.resync || both,
         accounts: accounts(&command.accounts)?,

@@ -44,7 +44,7 @@ pub(super) fn run(command: &Rehearse, global: &Global) -> Result<Exit, CliError>
         return Err(CliError::OtherSnapshot { path, facts: plan.facts_sha256 });
     }
     let out = folder(command.out.as_deref(), &plan)?;
-    // Whatever the plan is of, this is a simulation, and the executor holds it to that.
+    // A rehearsal is always a simulation: with this flag the executor rejects an AWS endpoint.
     plan.simulated = true;
     let resyncs = counted(&plan, &judged.path)?;
     let snapshot = &judged.snapshot;
@@ -90,8 +90,8 @@ pub(super) fn run(command: &Rehearse, global: &Global) -> Result<Exit, CliError>
         dry_run: false,
         clock: environment::now,
         remember: |_, _| Ok(()),
-        in_the_way: |_, _| None,
-        only_bring_back: false,
+        registry_in_use: |_, _| None,
+        only_reenable: false,
     };
     let outcome = apply::carry_out(&plan, &connect, &options, global)?;
     apply::write_report(&plan, &outcome, &out)?;
@@ -206,8 +206,8 @@ fn look(connect: &ConnectOptions, role: &str, out: &Path) -> Result<AssessedSnap
 /// What is known of each repository, for the judge.
 type Known = HashMap<(AccountId, RegionName, String), (RepositoryFacts, Standing)>;
 
-/// Whoever gets through a policy, by scangap's own evaluator with everything that the snapshot knows; where that hangs on
-/// something, by what coverage says now.
+/// Decides whether a policy allows Inspector, by scangap's own evaluator and all facts of the snapshot. If that verdict is
+/// depends or unknown, the coverage in the snapshot decides.
 fn judge(judged: &AssessedSnapshot) -> Result<Judge, CliError> {
     let mut known = Known::new();
     for joined in judged.assessment.join(&judged.snapshot.repositories, 0..judged.assessment.repositories.len()) {
@@ -232,7 +232,7 @@ fn judge(judged: &AssessedSnapshot) -> Result<Judge, CliError> {
     })))
 }
 
-/// Repositories that the copy shows otherwise than the snapshot: what a rehearsal cannot speak of.
+/// Counts the repositories whose diagnosis in the copy differs from the snapshot: the rehearsal is not valid for them.
 fn other(snapshot: &AssessedSnapshot, copy: &AssessedSnapshot) -> Result<usize, CliError> {
     let diagnoses = |judged: &AssessedSnapshot| -> Result<HashMap<String, Diagnosis>, CliError> {
         let all = 0..judged.assessment.repositories.len();
@@ -286,7 +286,7 @@ impl Rehearsed<'_> {
         })
     }
 
-    /// Whatever else is another diagnosis.
+    /// All other repositories whose diagnosis changed.
     fn otherwise(&self) -> Vec<String> {
         let told: Vec<String> = self.covered().into_iter().chain(self.worse()).collect();
         self.of(|change| change.before != change.after).into_iter().filter(|row| !told.contains(row)).collect()
@@ -341,7 +341,7 @@ impl Rehearsed<'_> {
         list(&mut text, "becomes covered", Tone::Good, &self.covered());
         list(&mut text, "becomes worse", Tone::Bad, &self.worse());
         list(&mut text, "changes otherwise", Tone::Neutral, &self.otherwise());
-        list(&mut text, "stays broken, of what the plan is for", Tone::Warning, &self.broken()?);
+        list(&mut text, "still without coverage after the plan", Tone::Warning, &self.broken()?);
         let planned = self.plan.findings_lost.map_or_else(|| "not counted".to_owned(), |number| number.to_string());
         let line = format!(
             "lost: {} findings (the plan says {planned}), the scans of {} images, {} of which are not scanned again (the plan says {})",

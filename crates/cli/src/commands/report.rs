@@ -95,7 +95,7 @@ fn applied(path: &Path, judged: &AssessedSnapshot) -> Result<AppliedView, CliErr
     Ok(AppliedView { rows: summary.steps.into_iter().map(row).collect(), text })
 }
 
-/// `account`, `ou` or `tag:KEY`. A tag that the audit did not read would make every repository nobody's.
+/// `account`, `ou` or `tag:KEY`. A tag key that the audit did not read is an error: no repository would have an owner.
 fn split(text: &str, tag_keys: &[String]) -> Result<Split, CliError> {
     let wrong = |hint: String| CliError::BadValue {
         value: text.to_owned(),

@@ -26,7 +26,7 @@ pub(super) fn run(command: &Simulate) -> Result<Exit, CliError> {
         return Ok(Exit::Finished);
     }
     let mut scenario = scenario(&command.organization)?;
-    // It is now in the simulation too: whoever audits it judges by the same clock.
+    // The simulation starts at the current time, so that audits use the same clock.
     scenario.clock = Some(environment::now().to_string());
     let management = scenario.organization.management_account.clone();
     let name = scenario.organization.id.clone();
@@ -77,7 +77,7 @@ pub(super) fn start_with(scenario: Scenario, port: u16, now: Timestamp, judge: J
     Simulator::start(Options { scenario, judge: Some(judge), now, port }).map_err(CliError::Simulator)
 }
 
-/// An account without the role has none to refuse: what scans there is the one that Inspector would make.
+/// An account without the role has no role id to deny: Inspector would scan with a role that it creates.
 fn inspector_role(account: &AccountSpec) -> RoleIdentity {
     let role = &account.inspector_role;
     RoleIdentity { id: role.exists.then(|| role.id_in(&account.id)), tags: Tags::Known(role.tags.clone()) }

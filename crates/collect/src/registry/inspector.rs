@@ -1,4 +1,4 @@
-//! Inspector's word on a registry: the administrator's where it sees the account, else the account's own.
+//! Reads Inspector's state of a registry: from the administrator if it sees the account, else from the account itself.
 
 use scangap_aws::CallError;
 use scangap_aws::read::{AccountStatus, AccountStatuses, CoverageFilter};
@@ -57,7 +57,7 @@ pub(super) async fn read(registry: &Registry<'_>, view: &AdminView, something: b
             answers.source = Observed::unknown(gap).into();
             answers.rows = of_administrator();
         }
-        // The administrator's list broke off, or there is none: the account itself, where there is something to ask for.
+        // The administrator's list is incomplete or missing: reads the account's own list, unless there is nothing to read.
         Some(Some(_)) | None if !something => {}
         Some(Some(_)) | None => {
             let asked = own.repositories(CoverageFilter::RepositoriesOf(registry.account)).await;
@@ -66,14 +66,14 @@ pub(super) async fn read(registry: &Registry<'_>, view: &AdminView, something: b
             answers.rows = if answers.source.gap().is_some() { of_administrator() } else { asked.rows };
         }
     }
-    // Where it was not told whom it sees, what holds for those that join is told all the same.
+    // If BatchGetAccountStatus gave no account, the administrator's setting for new member accounts is still known.
     let told = seen.as_ref().or_else(|| administrators.as_ref().filter(|view| view.statuses.is_empty()));
     answers.auto_enable = match (told, view.refusal()) {
         (Some(seen), _) => seen.auto_enable.clone(),
         (None, Some(gap)) => Observed::unknown(gap.clone()).into(),
         (None, None) => Asked::NotNeeded,
     };
-    // Where scanning is off nothing hangs on it, and whether AWS would say is not documented.
+    // If scanning is off, the durations are not needed, and AWS does not document whether it returns them.
     if something && !off {
         answers.rescan_durations = rescan_durations(registry).await.into();
     }
@@ -115,7 +115,7 @@ impl InspectorAnswers {
     }
 }
 
-/// A status that the answer lacks is not a status: nobody said that Inspector is off.
+/// A missing status is a gap: AWS did not answer that Inspector is off.
 pub(super) fn status_word(account: AccountId, region: &RegionName, word: Option<String>) -> Observed<String> {
     word.map_or_else(|| Observed::unknown(not_in_the_answer(account, region)), Observed::Known)
 }

@@ -1,4 +1,4 @@
-//! Each repository of a registry: its policy, its scan frequency, and tags and images where something hangs on them.
+//! Each repository of a registry: its policy, its scan frequency, and its tags and images where a decision needs them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -74,7 +74,7 @@ pub(super) async fn read(
         .collect();
     let gone = tags(registry, &mut repositories, &wanting_tags).await;
     vanish(&mut repositories, &gone, facts);
-    // Tags are private: of what no policy hangs on only the keys that were asked for are kept.
+    // Tags are private: if no policy depends on them, only the requested keys are kept.
     for repository in repositories.iter_mut().filter(|repository| !for_policy(repository)) {
         if let Asked::Answered(Observed::Known(tags)) = &mut repository.tags {
             tags.retain(|key, _| asked.contains(key));

@@ -20,7 +20,7 @@ pub(crate) fn chapter(step: &ResyncStep, text: &mut String) {
     );
     block(
         text,
-        "**If you stop anywhere after the disable**, the account is not scanned there. What brings it back, as often as is needed, a line for each of two accounts:",
+        "**If you stop anywhere after the disable**, the account is not scanned there. To re-enable it, as often as needed, one line for each of two accounts:",
         &commands.way_back(),
     );
     for (at, info) in STAGES.iter().enumerate() {

@@ -41,7 +41,7 @@ prepare() {
   fi
   local answer="${SCANGAP_CONFIRM:-}"
   if [ -z "$answer" ]; then
-    [ -t 0 ] || fail "nobody to ask: set SCANGAP_CONFIRM to $CONFIRM_WHAT, $CONFIRM_WORD"
+    [ -t 0 ] || fail "no terminal to ask at: set SCANGAP_CONFIRM to $CONFIRM_WHAT, $CONFIRM_WORD"
     if [ "$BACK" = yes ]; then
       printf 'Type %s to undo the change of %s policies: ' "$CONFIRM_WHAT" "$POLICIES"
     else

@@ -205,7 +205,7 @@ fn policy(step: &PolicyStep, text: &mut String) {
     for statement in &step.responsible_statements {
         let _ = writeln!(text, "- responsible: {}", code_span(statement));
     }
-    text.push_str("- decided with the new policy: allowed\n");
+    text.push_str("- verdict with the fix: allowed\n");
     let _ = writeln!(text, "- {}", code_span(&step.who_gets_through()));
     for source in &step.sources {
         let _ = writeln!(text, "- also written by {}: repair it there too", code_span(source));
@@ -232,7 +232,7 @@ fn policy(step: &PolicyStep, text: &mut String) {
     };
     let _ = writeln!(
         text,
-        "\nBy hand, as account {}. Look: the policy must still say what `before.json` says.\n",
+        "\nBy hand, as account {}. First check that the policy still equals `before.json`.\n",
         step.account
     );
     text.push_str(&code_block(
@@ -249,7 +249,7 @@ fn policy(step: &PolicyStep, text: &mut String) {
             ids.join(", ")
         );
     }
-    text.push_str("\nThe way back, should anything miss it:\n\n");
+    text.push_str("\nTo undo:\n\n");
     text.push_str(&code_block("sh", &put("before")));
     text.push('\n');
 }

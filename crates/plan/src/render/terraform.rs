@@ -19,7 +19,7 @@ pub(crate) fn snippet(step: &PolicyStep) -> String {
   }}
 }}
 
-# Refuses any other account. Put a role there into it.
+# Refuses any other account. Add `assume_role` for this account here.
 provider \"aws\" {{
   region              = {region}
   allowed_account_ids = [\"{}\"]

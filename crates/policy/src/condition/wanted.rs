@@ -172,7 +172,7 @@ fn text(comparison: Comparison, template: &Template, found: Value<'_>, context: 
             _ => Kleene::of(template.matches(found, fill)),
         },
         _ if comparison == Comparison::StringLike && template.is_everything() => Kleene::Yes,
-        // Somebody else's endpoint, network or account is none that a customer writes down whole.
+        // A customer's policy does not name a foreign endpoint, network or account in full, so a literal value cannot match.
         Value::Foreign if template.literal().is_some() || !like => Kleene::No,
         Value::RoleId | Value::SessionOf(_) if cannot_be_a_role_id(template, comparison) => Kleene::No,
         Value::Begins(start) | Value::SessionOf(start)

@@ -1,6 +1,6 @@
 //! Conditions that mean something else than they say.
 
-use super::{Finding, Scene};
+use super::{Finding, LintContext};
 use crate::action::Class;
 use crate::condition::{Comparison, Condition, Order, Quantifier, Wanted};
 use crate::context::Value;
@@ -8,7 +8,7 @@ use crate::document::{Effect, Statement};
 use crate::key::Kind;
 use crate::outcome::Kleene;
 
-fn each(scene: &Scene<'_>, wrong: impl Fn(&Statement, &Condition) -> Option<String>) -> Vec<Finding> {
+fn each(scene: &LintContext<'_>, wrong: impl Fn(&Statement, &Condition) -> Option<String>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for statement in &scene.document.statements {
         for condition in &statement.conditions {
@@ -19,7 +19,7 @@ fn each(scene: &Scene<'_>, wrong: impl Fn(&Statement, &Condition) -> Option<Stri
     findings
 }
 
-pub(super) fn wildcard_as_text(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn wildcard_as_text(scene: &LintContext<'_>) -> Vec<Finding> {
     each(scene, |_, condition| {
         let as_text =
             matches!(condition.operator.comparison, Comparison::StringEquals | Comparison::StringEqualsIgnoreCase);
@@ -29,7 +29,7 @@ pub(super) fn wildcard_as_text(scene: &Scene<'_>) -> Vec<Finding> {
     })
 }
 
-pub(super) fn service_flag(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn service_flag(scene: &LintContext<'_>) -> Vec<Finding> {
     each(scene, |statement, condition| {
         let flag = matches!(
             condition.key.kind,
@@ -46,7 +46,7 @@ pub(super) fn service_flag(scene: &Scene<'_>) -> Vec<Finding> {
     })
 }
 
-pub(super) fn vacuous(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn vacuous(scene: &LintContext<'_>) -> Vec<Finding> {
     each(scene, |statement, condition| {
         let guarded = statement.conditions.iter().any(|other| {
             other.operator.comparison == Comparison::Null
@@ -59,7 +59,7 @@ pub(super) fn vacuous(scene: &Scene<'_>) -> Vec<Finding> {
     })
 }
 
-pub(super) fn address_as_text(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn address_as_text(scene: &LintContext<'_>) -> Vec<Finding> {
     each(scene, |_, condition| {
         let address = matches!(condition.key.kind, Kind::SourceIp | Kind::VpcSourceIp);
         let as_text = matches!(
@@ -70,7 +70,7 @@ pub(super) fn address_as_text(scene: &Scene<'_>) -> Vec<Finding> {
     })
 }
 
-pub(super) fn no_arn(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn no_arn(scene: &LintContext<'_>) -> Vec<Finding> {
     each(scene, |_, condition| {
         if condition.operator.comparison != Comparison::Arn {
             return None;
@@ -82,7 +82,7 @@ pub(super) fn no_arn(scene: &Scene<'_>) -> Vec<Finding> {
     })
 }
 
-pub(super) fn private_source_ip(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn private_source_ip(scene: &LintContext<'_>) -> Vec<Finding> {
     each(scene, |_, condition| {
         if condition.key.kind != Kind::SourceIp || condition.operator.comparison != Comparison::IpAddress {
             return None;
@@ -93,7 +93,7 @@ pub(super) fn private_source_ip(scene: &Scene<'_>) -> Vec<Finding> {
     })
 }
 
-pub(super) fn malformed(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn malformed(scene: &LintContext<'_>) -> Vec<Finding> {
     each(scene, |_, condition| {
         let mut values = condition.values.iter().zip(&condition.wanted);
         let wrong = values.find(|(_, wanted)| **wanted == Wanted::Malformed);
@@ -101,7 +101,7 @@ pub(super) fn malformed(scene: &Scene<'_>) -> Vec<Finding> {
     })
 }
 
-pub(super) fn never_matches(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn never_matches(scene: &LintContext<'_>) -> Vec<Finding> {
     each(scene, |statement, condition| {
         if !condition.needs_the_key() {
             return None;

@@ -1,13 +1,13 @@
-//! Exemptions that exempt nobody, because of where they stand.
+//! Rules about exemptions that have no effect because of the element in which they are written.
 
 use super::principals::{arn, named};
-use super::{Finding, Scene};
+use super::{Finding, LintContext};
 use crate::action::Class;
 use crate::document::{Effect, Statement};
 use crate::key::Kind;
 use crate::outcome::Kleene;
 
-pub(super) fn allow_for_inspector(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn allow_for_inspector(scene: &LintContext<'_>) -> Vec<Finding> {
     let is_inspector = |text: &str| {
         arn(text)
             .is_some_and(|(service, _, resource)| service == "iam" && resource.contains("/inspector2.amazonaws.com/"))
@@ -21,7 +21,7 @@ pub(super) fn allow_for_inspector(scene: &Scene<'_>) -> Vec<Finding> {
     statements.map(|statement| Finding::of_principals(statement, "an Allow names Inspector's role")).collect()
 }
 
-pub(super) fn in_another_statement(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn in_another_statement(scene: &LintContext<'_>) -> Vec<Finding> {
     let denying = |statement: &&Statement| statement.effect == Effect::Deny && scene.reaches_inspector(statement);
     let Some(denying) = scene.document.statements.iter().find(denying) else { return Vec::new() };
     let mut findings = Vec::new();

@@ -1,19 +1,19 @@
-//! Doors that stand open wider than an organization.
+//! Rules about statements that allow access beyond one organization.
 
 use scangap_model::AccountId;
 
 use super::principals::arn;
-use super::{Finding, Scene};
+use super::{Finding, LintContext};
 use crate::condition::Comparison;
 use crate::document::{Effect, Statement};
 use crate::key::Kind;
 use crate::principal::{Principal, PrincipalType};
 
-fn allowing<'s>(scene: &'s Scene<'_>) -> impl Iterator<Item = &'s Statement> {
+fn allowing<'s>(scene: &'s LintContext<'_>) -> impl Iterator<Item = &'s Statement> {
     scene.document.statements.iter().filter(|statement| statement.effect == Effect::Allow)
 }
 
-pub(super) fn public(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn public(scene: &LintContext<'_>) -> Vec<Finding> {
     let everybody = |statement: &&Statement| {
         let named = |principal: &Principal| principal.kind == PrincipalType::Aws && &*principal.text == "*";
         statement.principals.items.iter().any(named) && statement.conditions.is_empty()
@@ -22,7 +22,7 @@ pub(super) fn public(scene: &Scene<'_>) -> Vec<Finding> {
 }
 
 /// The accounts that a statement names, other than its own.
-fn other_accounts(scene: &Scene<'_>, statement: &Statement) -> Vec<AccountId> {
+fn other_accounts(scene: &LintContext<'_>, statement: &Statement) -> Vec<AccountId> {
     let account = |text: &str| match arn(text) {
         Some((_, account, _)) => account.parse().ok(),
         None => text.parse().ok(),
@@ -37,7 +37,7 @@ fn other_accounts(scene: &Scene<'_>, statement: &Statement) -> Vec<AccountId> {
     accounts
 }
 
-pub(super) fn outside(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn outside(scene: &LintContext<'_>) -> Vec<Finding> {
     let Some(members) = scene.members else { return Vec::new() };
     let strangers = |statement: &Statement| {
         let accounts = other_accounts(scene, statement).into_iter().filter(|account| !members.contains(account));
@@ -46,7 +46,7 @@ pub(super) fn outside(scene: &Scene<'_>) -> Vec<Finding> {
     allowing(scene).flat_map(strangers).collect()
 }
 
-pub(super) fn another_account(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn another_account(scene: &LintContext<'_>) -> Vec<Finding> {
     if scene.members.is_some() {
         return Vec::new();
     }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Finding, PolicyKind, Scene};
+use super::{Finding, LintContext, PolicyKind};
 use crate::document::{Resource, Statement, Version};
 use crate::storable::{FOREIGN, NOT_ON_A_REPOSITORY, UNKNOWN, refused_action};
 
-pub(super) fn variable_as_text(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn variable_as_text(scene: &LintContext<'_>) -> Vec<Finding> {
     if scene.document.version == Version::V2012 {
         return Vec::new();
     }
@@ -25,7 +25,7 @@ pub(super) fn variable_as_text(scene: &Scene<'_>) -> Vec<Finding> {
     findings
 }
 
-pub(super) fn duplicate_sid(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn duplicate_sid(scene: &LintContext<'_>) -> Vec<Finding> {
     let mut seen = BTreeSet::new();
     let mut findings = Vec::new();
     for statement in &scene.document.statements {
@@ -37,7 +37,7 @@ pub(super) fn duplicate_sid(scene: &Scene<'_>) -> Vec<Finding> {
 }
 
 /// Every action that a statement names, and is none that this policy can hold.
-fn actions(scene: &Scene<'_>, wrong: impl Fn(&str) -> Option<String>) -> Vec<Finding> {
+fn actions(scene: &LintContext<'_>, wrong: impl Fn(&str) -> Option<String>) -> Vec<Finding> {
     let named = |statement: &Statement| -> Vec<Finding> {
         let wrong = statement.actions.items.iter().filter_map(|action| wrong(action));
         wrong.map(|message| Finding::of_statement(statement, message)).collect()
@@ -46,24 +46,24 @@ fn actions(scene: &Scene<'_>, wrong: impl Fn(&str) -> Option<String>) -> Vec<Fin
     scene.document.statements.iter().filter(|statement| !statement.actions.negated).flat_map(named).collect()
 }
 
-fn refused(scene: &Scene<'_>, why: &'static str) -> Vec<Finding> {
+fn refused(scene: &LintContext<'_>, why: &'static str) -> Vec<Finding> {
     actions(scene, |action| (refused_action(action, scene.kind) == Some(why)).then(|| format!("`{action}` is {why}")))
 }
 
-pub(super) fn foreign_action(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn foreign_action(scene: &LintContext<'_>) -> Vec<Finding> {
     refused(scene, FOREIGN)
 }
 
-pub(super) fn unknown_action(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn unknown_action(scene: &LintContext<'_>) -> Vec<Finding> {
     refused(scene, UNKNOWN)
 }
 
-pub(super) fn refused_in_repository(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn refused_in_repository(scene: &LintContext<'_>) -> Vec<Finding> {
     refused(scene, NOT_ON_A_REPOSITORY)
 }
 
 /// Only what the statement's own account, region and kind of resource make impossible, whichever repository it is.
-pub(super) fn dead_resource(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn dead_resource(scene: &LintContext<'_>) -> Vec<Finding> {
     let dead = |statement: &&Statement| {
         statement.resources.as_ref().is_some_and(|resources| {
             !resources.negated
@@ -76,12 +76,12 @@ pub(super) fn dead_resource(scene: &Scene<'_>) -> Vec<Finding> {
     found.map(|statement| Finding::of_statement(statement, message)).collect()
 }
 
-fn is_dead(resource: &Resource, scene: &Scene<'_>) -> bool {
+fn is_dead(resource: &Resource, scene: &LintContext<'_>) -> bool {
     let start = &scene.context.repository_arn_start;
     resource.template.variables().next().is_none() && !resource.template.could_begin(start, |_| None)
 }
 
-pub(super) fn registry_without_resource(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn registry_without_resource(scene: &LintContext<'_>) -> Vec<Finding> {
     if scene.kind == PolicyKind::Repository {
         return Vec::new();
     }

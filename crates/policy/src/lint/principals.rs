@@ -2,7 +2,7 @@
 
 use scangap_model::INSPECTOR_ROLE_NAME;
 
-use super::{Finding, Scene};
+use super::{Finding, LintContext};
 use crate::document::{Effect, Statement};
 use crate::key::Kind;
 use crate::principal::PrincipalType;
@@ -48,7 +48,7 @@ fn finding(statement: &Statement, place: &Place<'_>, message: String) -> Finding
     }
 }
 
-fn each(scene: &Scene<'_>, wrong: impl Fn(&str) -> Option<String>) -> Vec<Finding> {
+fn each(scene: &LintContext<'_>, wrong: impl Fn(&str) -> Option<String>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for statement in &scene.document.statements {
         for (text, place) in named(statement) {
@@ -58,7 +58,7 @@ fn each(scene: &Scene<'_>, wrong: impl Fn(&str) -> Option<String>) -> Vec<Findin
     findings
 }
 
-pub(super) fn root(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn root(scene: &LintContext<'_>) -> Vec<Finding> {
     let root = &scene.context.principal.root_arn;
     let mut findings = Vec::new();
     for statement in &scene.document.statements {
@@ -72,7 +72,7 @@ pub(super) fn root(scene: &Scene<'_>) -> Vec<Finding> {
     findings
 }
 
-pub(super) fn service_principal(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn service_principal(scene: &LintContext<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for statement in &scene.document.statements {
         let named = statement.principals.items.iter().find(|principal| {
@@ -85,7 +85,7 @@ pub(super) fn service_principal(scene: &Scene<'_>) -> Vec<Finding> {
     findings
 }
 
-pub(super) fn classic_role(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn classic_role(scene: &LintContext<'_>) -> Vec<Finding> {
     each(scene, |text| {
         let name = text.rsplit(['/', ':']).next().unwrap_or_default();
         (name == CLASSIC || text.contains("/inspector.amazonaws.com/"))
@@ -93,7 +93,7 @@ pub(super) fn classic_role(scene: &Scene<'_>) -> Vec<Finding> {
     })
 }
 
-pub(super) fn path_missing(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn path_missing(scene: &LintContext<'_>) -> Vec<Finding> {
     each(scene, |text| {
         let (service, _, resource) = arn(text)?;
         let named = service == "iam"
@@ -104,7 +104,7 @@ pub(super) fn path_missing(scene: &Scene<'_>) -> Vec<Finding> {
     })
 }
 
-pub(super) fn another_partition(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn another_partition(scene: &LintContext<'_>) -> Vec<Finding> {
     let own = scene.context.request.partition.as_str();
     each(scene, |text| {
         let partition = text.strip_prefix("arn:")?.split(':').next()?;
@@ -113,7 +113,7 @@ pub(super) fn another_partition(scene: &Scene<'_>) -> Vec<Finding> {
     })
 }
 
-pub(super) fn another_account(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn another_account(scene: &LintContext<'_>) -> Vec<Finding> {
     let own = scene.context.request.account.to_string();
     each(scene, |text| {
         let (service, account, resource) = arn(text)?;
@@ -123,13 +123,13 @@ pub(super) fn another_account(scene: &Scene<'_>) -> Vec<Finding> {
     })
 }
 
-pub(super) fn session_arn(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn session_arn(scene: &LintContext<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for statement in &scene.document.statements {
         for (text, place) in named(statement) {
             let session = arn(text)
                 .is_some_and(|(service, _, resource)| service == "sts" && resource.starts_with("assumed-role/"));
-            // A principal element may name a session that somebody controls; the key never holds one.
+            // A principal element may name a session that the customer controls; aws:PrincipalArn never has a session ARN.
             let meant = matches!(place, Place::Condition(_)) || text.contains("Inspector");
             if session && meant {
                 findings.push(finding(statement, &place, format!("`{text}` is a session of a role")));
@@ -140,7 +140,7 @@ pub(super) fn session_arn(scene: &Scene<'_>) -> Vec<Finding> {
 }
 
 /// What is neither everybody, nor an account, nor an ARN, nor a unique id.
-pub(super) fn malformed(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn malformed(scene: &LintContext<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for statement in &scene.document.statements {
         for principal in statement.principals.items.iter().filter(|principal| principal.kind == PrincipalType::Aws) {
@@ -157,13 +157,13 @@ pub(super) fn malformed(scene: &Scene<'_>) -> Vec<Finding> {
     findings
 }
 
-pub(super) fn deleted(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn deleted(scene: &LintContext<'_>) -> Vec<Finding> {
     each(scene, |text| {
         (is_unique_id(text) && !scene.context.has_unique_id(text)).then(|| format!("`{text}` was deleted"))
     })
 }
 
-pub(super) fn partial_wildcard(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn partial_wildcard(scene: &LintContext<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for statement in &scene.document.statements {
         for principal in &statement.principals.items {
@@ -176,7 +176,7 @@ pub(super) fn partial_wildcard(scene: &Scene<'_>) -> Vec<Finding> {
     findings
 }
 
-pub(super) fn not_principal_without_account(scene: &Scene<'_>) -> Vec<Finding> {
+pub(super) fn not_principal_without_account(scene: &LintContext<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for statement in &scene.document.statements {
         let excluded = &statement.principals;

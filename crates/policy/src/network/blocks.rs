@@ -20,7 +20,7 @@ pub(super) const PRIVATE_USE: &[&str] = &[
     "fe80::/10",
 ];
 
-/// IPv4 in IPv6's clothes (mapped, translated, 6to4): could be any address.
+/// IPv6 forms of IPv4 addresses (mapped, translated, 6to4): each can be any address.
 pub(super) const MAPPED: &[&str] = &["::ffff:0:0/96", "64:ff9b::/96", "2002::/16"];
 
 /// AWS's published address ranges (ip-ranges.json of 2026-08-22), every prefix rounded outwards to /12 (IPv6: /28) and

@@ -108,7 +108,7 @@ impl Concrete<'_> {
             .find(|(key, _)| key.eq_ignore_ascii_case(name))
             .and_then(|(_, values)| values.clone())
             .or_else(|| {
-                // What stands in every request and in no world.
+                // Every request has this key, and no generated world sets it.
                 name.eq_ignore_ascii_case("aws:ResourceAccount").then(|| vec![self.account.to_owned()])
             })
     }

@@ -72,7 +72,7 @@ pub(crate) const ACCOUNTS: &[Column<Accounts>] = &[
         |row| of_role(row, |role| role.last_used_at.map_or(Value::text(NONE), Value::Time))),
 ];
 
-/// `decided`: whether it is known that nothing hung on it.
+/// `decided`: whether it is known that no verdict depends on the fact.
 fn where_it_was_looked<'r, T>(fact: &'r Asked<T>, decided: bool, show: impl FnOnce(&'r T) -> Value<'r>) -> Value<'r> {
     match fact {
         Asked::NotNeeded if !decided => Value::text(UNKNOWN),
@@ -80,7 +80,7 @@ fn where_it_was_looked<'r, T>(fact: &'r Asked<T>, decided: bool, show: impl FnOn
     }
 }
 
-/// Of an account of which a policy was not read nobody knows whether it hangs on the role.
+/// If a policy of the account was not read, it is unknown whether a verdict depends on the role.
 fn of_role<'r>(row: &'r AccountRow<'_>, show: impl FnOnce(&'r ServiceLinkedRole) -> Value<'r>) -> Value<'r> {
     let all_read = matches!(row.reading, Reading::Read | Reading::Skipped) && !row.policies_unread;
     where_it_was_looked(&row.account.inspector_role, all_read, show)

@@ -90,7 +90,7 @@ fn stated(word: &String) -> Value<'_> {
     if word == NOT_STATED { Value::text(UNKNOWN) } else { plain(word) }
 }
 
-/// The word for a fact that nobody asked for: nothing hung on it, or nobody got that far.
+/// The word for a fact that was not requested: it was not needed, or the registry was not read.
 fn not_looked(row: &RegistryRow<'_>) -> &'static str {
     match row.registry.outcome {
         RegistryOutcome::Read | RegistryOutcome::NotEnabled | RegistryOutcome::Skipped { .. } => NOT_NEEDED,

@@ -104,7 +104,7 @@ fn of_images<'r>(row: &'r RepositoryRow<'_>, show: impl FnOnce(&'r ImagesCovered
         ImageCoverage::Counted(images) => show(images),
         ImageCoverage::Gap(_) => Value::text(UNKNOWN),
         ImageCoverage::NotAsked => {
-            // Nothing of Inspector is asked where it is off; of an account that did not open nobody could ask.
+            // Inspector is not called where it is off, and cannot be called in an account that could not be opened.
             Value::text(if row.coverage == Coverage::NotAsked { not_asked(row) } else { UNKNOWN })
         }
     }
@@ -123,8 +123,8 @@ fn of_registry<'r, T: 'r>(
     }
 }
 
-/// Whether it is known that ECR need not be asked for images: scanning is off, or coverage tells of them. What could not be
-/// learnt says nothing.
+/// Whether it is known that images need not be requested from ECR: scanning is off, or coverage has rows of them. Facts that
+/// could not be read do not count.
 fn nothing_hung_on_images(row: &RepositoryRow<'_>) -> bool {
     let other_than = |fact: &Asked<String>, word: &str| fact.known().is_some_and(|known| known != word);
     row.registry.is_some_and(|registry| {
@@ -143,7 +143,7 @@ fn told_by_coverage(row: &RepositoryRow<'_>) -> bool {
     ends || matches!(&row.images, ImageCoverage::Counted(images) if images.scanned + images.not_scanned > 0)
 }
 
-/// The word for coverage that was not asked for: nothing hung on it, or nobody got that far.
+/// The word for coverage that was not requested: it was not needed, or the registry was not read.
 fn not_asked(row: &RepositoryRow<'_>) -> &'static str {
     let read = row.registry.is_some_and(|registry| registry.outcome == RegistryOutcome::Read);
     if read { NOT_NEEDED } else { UNKNOWN }
@@ -215,7 +215,7 @@ fn undecided(row: &RepositoryRow<'_>) -> Option<Cow<'static, str>> {
     gap.map(|gap| Cow::Owned(format!("{} ({}): the verdict hangs on the answer", gap.hint(), gap.api)))
 }
 
-/// Whether others like it will come: where scanning is not turned on for accounts that join, enabling one mends one.
+/// Adds whether auto-enable is on: if it is off, enabling this account does not cover accounts that join later.
 fn off(row: &RepositoryRow<'_>) -> Cow<'static, str> {
     let general = Diagnosis::InspectorOff.info().next_step;
     match row.registry.and_then(|registry| registry.auto_enable.known()) {
@@ -229,7 +229,7 @@ fn off(row: &RepositoryRow<'_>) -> Cow<'static, str> {
     }
 }
 
-/// AWS: a longer duration does not bring an image back that fell out of it.
+/// AWS: a longer re-scan duration does not resume scanning of an image that has expired.
 fn expired(row: &RepositoryRow<'_>) -> Cow<'static, str> {
     let help = "pull an image that is still needed, or push a new digest";
     let Some(durations) = row.registry.and_then(|registry| registry.rescan_durations.known()) else {

@@ -7,7 +7,7 @@ use scangap_model::{AccountId, Diagnosis, RegionName, RepositoryFacts, sanitize}
 
 use super::{needs_action, policies, tone};
 use crate::columns::next_step;
-use crate::input::{Material, RepositoryRow};
+use crate::input::{ReportContext, RepositoryRow};
 use crate::policies::PolicyKey;
 use crate::terminal::{count, thousands};
 
@@ -66,7 +66,7 @@ pub(super) struct Actions {
     pub(super) note: String,
 }
 
-pub(super) fn actions(material: &Material<'_>, policies_shown: &[usize]) -> io::Result<Actions> {
+pub(super) fn actions(material: &ReportContext<'_>, policies_shown: &[usize]) -> io::Result<Actions> {
     let shown: BTreeSet<&PolicyKey> =
         policies_shown.iter().filter_map(|&at| material.policies.get(at)).map(|group| &group.key).collect();
     // Worst first, and of each diagnosis no more than could be shown: what is held is bounded.

@@ -18,7 +18,7 @@ use serde_json::json;
 use super::policies::{lines, repair};
 use super::tone;
 use crate::columns::REPOSITORIES;
-use crate::input::{Material, RepositoryRow};
+use crate::input::{ReportContext, RepositoryRow};
 use crate::value::Value;
 
 /// Repositories that a page holds. Beyond it only those that need action are in the page, and it says so.
@@ -65,7 +65,7 @@ impl Packed {
 }
 
 /// What the page holds: all there is, or the worst as far as there is room.
-pub(super) struct Held {
+pub(super) struct PageData {
     /// How many of each diagnosis, in the order of the rows.
     room: BTreeMap<Diagnosis, usize>,
     /// The words of the diagnoses of which none is missing.
@@ -74,8 +74,8 @@ pub(super) struct Held {
     pub(super) left_out: usize,
 }
 
-impl Held {
-    pub(super) fn of(material: &Material<'_>) -> Self {
+impl PageData {
+    pub(super) fn of(material: &ReportContext<'_>) -> Self {
         let mut held = Self { room: BTreeMap::new(), whole: Vec::new(), rows: 0, left_out: 0 };
         // Diagnoses are in order of how much they ask for.
         for (diagnosis, &number) in &material.summary.diagnoses {
@@ -89,9 +89,9 @@ impl Held {
     }
 }
 
-pub(super) fn packed(material: &Material<'_>) -> io::Result<String> {
+pub(super) fn packed(material: &ReportContext<'_>) -> io::Result<String> {
     let mut columns: Vec<Packed> = REPOSITORIES.iter().map(|_| Packed::default()).collect();
-    let mut room = Held::of(material).room;
+    let mut room = PageData::of(material).room;
     for row in material.input.repositories() {
         let row: RepositoryRow<'_> = row?;
         let Some(left) = room.get_mut(&row.assessment.diagnosis).filter(|left| **left > 0) else { continue };
@@ -109,10 +109,10 @@ pub(super) fn packed(material: &Material<'_>) -> io::Result<String> {
     String::from_utf8(text).map_err(io::Error::other)
 }
 
-fn write(material: &Material<'_>, columns: &[Packed], out: &mut dyn Write) -> io::Result<()> {
+fn write(material: &ReportContext<'_>, columns: &[Packed], out: &mut dyn Write) -> io::Result<()> {
     let diagnoses: Vec<_> =
         DIAGNOSES.iter().map(|info| json!([info.word, info.title, tone(info.tone), info.meaning])).collect();
-    let held = Held::of(material);
+    let held = PageData::of(material);
     write!(
         out,
         r#"{{"diagnoses":{},"facets":{},"shown":{},"all":{},"whole":{},"columns":["#,

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::action::Place;
 use crate::difference::{self, Line, readable};
-use crate::input::Material;
+use crate::input::ReportContext;
 use crate::policies::{PolicyKey, PolicyRow};
 use crate::terminal::count;
 
@@ -40,7 +40,7 @@ pub(super) fn anchor(key: &PolicyKey) -> String {
 }
 
 /// The policies that are shown, those with the worst diagnoses first.
-pub(super) fn shown(material: &Material<'_>) -> Vec<usize> {
+pub(super) fn shown(material: &ReportContext<'_>) -> Vec<usize> {
     let mut order: Vec<usize> = (0..material.policies.len()).collect();
     order.sort_by_key(|&at| material.policies.get(at).map(|group| (group.worst.is_none(), group.worst, at)));
     order.truncate(POLICIES_MAX);
@@ -48,7 +48,7 @@ pub(super) fn shown(material: &Material<'_>) -> Vec<usize> {
 }
 
 pub(super) fn views(
-    material: &Material<'_>,
+    material: &ReportContext<'_>,
     shown: &[usize],
     places: &BTreeMap<PolicyKey, Vec<Place>>,
 ) -> Vec<PolicyView> {
@@ -63,7 +63,7 @@ pub(super) fn views(
         .collect()
 }
 
-pub(super) fn note(material: &Material<'_>) -> String {
+pub(super) fn note(material: &ReportContext<'_>) -> String {
     match material.policies.len() {
         0 => "No policy that was read keeps Inspector out, or may.".to_owned(),
         all if all > POLICIES_MAX => format!(

@@ -6,11 +6,11 @@ use std::io::{self, Write};
 use serde_json::json;
 
 use crate::columns::{ACCOUNTS, CHANGES, Column, GAPS, IMAGES, Kind, POLICIES, REGISTRIES, REPOSITORIES, TableName};
-use crate::input::{Input, Material};
+use crate::input::{Input, ReportContext};
 use crate::parallel::write_in_order;
 use crate::value::{Value, utc};
 
-pub(crate) fn write(material: &Material<'_>, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write(material: &ReportContext<'_>, out: &mut dyn Write) -> io::Result<()> {
     let input = &material.input;
     let head = super::head(input);
     out.write_all(b"{\n")?;

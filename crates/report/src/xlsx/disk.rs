@@ -17,7 +17,7 @@ thread_local! {
     static IN_LIBRARY: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `work`. A panic inside the library is an error, told once by whoever gets it; any other goes on as it was.
+/// Runs `work`. A panic inside the library becomes an error and is not printed; any other panic continues.
 pub(super) fn guarded<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -32,7 +32,7 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> 
     });
     GUARDED.set(true);
     IN_LIBRARY.set(false);
-    // What was half made is dropped by whoever called: nothing of it is looked at again.
+    // The caller drops the incomplete workbook and never reads it again.
     let done = catch_unwind(AssertUnwindSafe(work));
     GUARDED.set(false);
     done.unwrap_or_else(|panic| {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use scangap_model::{AccountId, Diagnosis, RegionName, RegistryOutcome, Tone};
 
 use super::style::{cell_text, column_title, print_setup, tint};
-use crate::input::{Input, Material};
+use crate::input::{Input, ReportContext};
 use crate::listing;
 use crate::matrix::{Matrix, matrix};
 
@@ -20,7 +20,7 @@ const REGIONS_MAX: usize = 100;
 
 const WHAT: &str = "The share of an account's repositories in a region that are covered, of those that were read and have something to scan; else what is known of the region.";
 
-pub(super) fn write(workbook: &mut Workbook, material: &Material<'_>) -> Result<(), XlsxError> {
+pub(super) fn write(workbook: &mut Workbook, material: &ReportContext<'_>) -> Result<(), XlsxError> {
     let worksheet = workbook.add_worksheet();
     worksheet.set_name("Coverage matrix")?;
     let input = &material.input;

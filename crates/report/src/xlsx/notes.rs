@@ -154,7 +154,7 @@ impl SheetReader {
         }
     }
 
-    /// A column of notes that the header lacks: what stood in it under another name would be lost in silence.
+    /// A column of notes that the header lacks: notes in a renamed column would be lost silently.
     fn missing(&self) -> Option<&'static str> {
         self.notes.iter().zip(NOTE_COLUMNS).find(|(place, _)| place.is_none()).map(|(_, note)| note.title)
     }
@@ -169,7 +169,7 @@ impl SheetReader {
     }
 }
 
-/// Column by column: nothing that somebody wrote gives way to what somebody else wrote.
+/// Merges notes column by column: a note never replaces a different one.
 fn merge(into: &mut Vec<Note>, notes: Vec<Note>) {
     into.resize(NOTE_COLUMNS.len(), Note::Empty);
     for (old, new) in into.iter_mut().zip(notes) {

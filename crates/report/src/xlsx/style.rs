@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder, Worksheet};
-use scangap_model::{Tone, acts};
+use scangap_model::{Tone, is_control_like};
 
 use crate::input::Input;
 
@@ -85,7 +85,7 @@ pub(super) fn print_setup(worksheet: &mut Worksheet, input: &Input<'_>) {
 /// Foreign text as a cell may hold it: what would act on the order or the sight of others is shown, not obeyed, and what
 /// is longer than a cell says so. Line breaks and tabs stay: policies have them.
 pub(super) fn cell_text(text: &str) -> Cow<'_, str> {
-    let acting = |c: char| acts(c) && !matches!(c, '\n' | '\t');
+    let acting = |c: char| is_control_like(c) && !matches!(c, '\n' | '\t');
     if text.is_ascii() && !text.bytes().any(|byte| acting(char::from(byte))) || !text.chars().any(acting) {
         return cut(Cow::Borrowed(text));
     }

@@ -9,14 +9,14 @@ use scangap_model::{AccountId, DIAGNOSES, Diagnosis, Observed, Tone};
 use super::style::{
     cell_text, column_title, heading, number, over_numbers, print_setup, sentence, subheading, tint, warning, wrapped,
 };
-use crate::input::Material;
+use crate::input::ReportContext;
 use crate::listing::Unlisted;
 use crate::summary::{Counts, Summary, Unit, WORST_ACCOUNTS, by_ou, worst_accounts};
 
 /// OUs that are shown one by one; the cover of all is the table of diagnoses.
 const OUS_MAX: usize = 40;
 
-pub(super) fn write(workbook: &mut Workbook, material: &Material<'_>) -> Result<(), XlsxError> {
+pub(super) fn write(workbook: &mut Workbook, material: &ReportContext<'_>) -> Result<(), XlsxError> {
     let worksheet = workbook.add_worksheet();
     let (input, summary) = (&material.input, &material.summary);
     worksheet.set_name("Summary")?;
@@ -147,7 +147,7 @@ const COUNTS: u16 = 2;
 /// The column after them: what is known of registries whose list was not read.
 const LISTS_NOT_READ: u16 = 6;
 
-fn units(worksheet: &mut Worksheet, material: &Material<'_>, at: u32) -> Result<u32, XlsxError> {
+fn units(worksheet: &mut Worksheet, material: &ReportContext<'_>, at: u32) -> Result<u32, XlsxError> {
     let units = by_ou(&material.input);
     worksheet.write_string_with_format(at, 0, "By organizational unit", &subheading())?;
     if units.len() > OUS_MAX {
@@ -175,7 +175,7 @@ type UnitCount = (&'static str, fn(&Unit) -> usize);
 const UNIT_ACCOUNTS: [UnitCount; 2] =
     [("Accounts", |unit| unit.accounts), ("Accounts with gaps", |unit| unit.accounts_with_gaps)];
 
-fn accounts(worksheet: &mut Worksheet, material: &Material<'_>, at: u32) -> Result<u32, XlsxError> {
+fn accounts(worksheet: &mut Worksheet, material: &ReportContext<'_>, at: u32) -> Result<u32, XlsxError> {
     worksheet.write_string_with_format(at, 0, "Accounts with most to do", &subheading())?;
     let worst = worst_accounts(&material.input);
     if worst.is_empty() {

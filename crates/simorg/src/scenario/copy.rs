@@ -43,7 +43,7 @@ impl Scenario {
         let administrator = facts.organization.inspector_admin.known().copied();
         let mut accounts: Vec<AccountSpec> =
             facts.accounts.values().map(|account| copy.account(account, &mut registries)).collect();
-        // Whoever is out of scope and still has a part in it.
+        // The management account and Inspector's delegated administrator, if they are out of scope.
         for id in [Some(management), administrator].into_iter().flatten() {
             if !facts.accounts.contains_key(&id) {
                 accounts.push(out_of_scope(id, facts));
@@ -242,7 +242,7 @@ impl<'a> Copy<'a> {
         let ecr = status.unwrap_or_else(|| if seen { "ENABLED" } else { "DISABLED" }.to_owned());
         let others = match resync.and_then(ResyncFacts::only_scan_type) {
             Some(only) => !only,
-            // With ECR off, Inspector is on through something else; with ECR on, nobody asked.
+            // With ECR scanning off, another scan type keeps Inspector on; with ECR scanning on, the others were not read.
             None => ecr == "ENABLED" || registry.inspector_status.known().is_some_and(|status| status == "ENABLED"),
         };
         let rules = registry.scan_rules.known().cloned().unwrap_or_default();
@@ -321,8 +321,8 @@ impl<'a> Copy<'a> {
         name
     }
 
-    /// The images that were counted. Of a repository of which none was, one stands for those that must be there: in a registry
-    /// that is to be re-synced it is old, so that nothing is scanned anew of which nobody knows the age.
+    /// Returns the counted images. A repository without counted images gets one placeholder, unless it is known to be empty: in
+    /// a registry to be re-synced the placeholder is old, so that no image of unknown age is scanned again.
     fn images(&self, record: &RepositoryRecord) -> Vec<ImageSpec> {
         let facts = &record.facts;
         let key = (facts.account, facts.region.clone(), facts.name.as_str());

@@ -70,7 +70,7 @@ pub struct OrganizationSpec {
     /// Whether answers of AssumeRole leave out when the session ends.
     #[serde(default)]
     pub no_session_expiration: bool,
-    /// So much later than it is AssumeRole says that sessions end: as a caller sees it whose clock is behind.
+    /// Seconds that AssumeRole adds to the expiration that it returns: a caller whose clock is behind sees the same.
     #[serde(default)]
     pub session_end_told_later_seconds: i64,
     /// Whether the registry's scan rules survive turning ECR scanning off and on. AWS does not say.
@@ -146,7 +146,7 @@ pub struct AccountSpec {
     /// Whether Inspector's delegated administrator sees the account.
     #[serde(default = "yes")]
     pub inspector_member: bool,
-    /// Whether an Inspector policy of the organization governs the account: nobody turns anything off or on by hand.
+    /// Whether an Inspector policy of the organization governs the account: Enable and Disable are refused then.
     #[serde(default)]
     pub inspector_policy: bool,
     /// Inspector's service-linked role.

@@ -150,7 +150,7 @@ fn permissions(world: &World, caller: &Caller, request: &Incoming) -> Result<Val
     };
     let rows: Vec<Value> =
         operations.iter().map(|operation| json!({"service": "ECR", "operation": operation})).collect();
-    // Two to a page: one who reads the first page alone lacks what stands on the last.
+    // Two rows per page: a client that reads only the first page misses the rows of the last.
     let page = page(rows, request.page_token(), 2, false, "ValidationException")?;
     Ok(json!({"permissions": page.items, "nextToken": page.next}))
 }

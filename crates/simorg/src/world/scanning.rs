@@ -74,7 +74,7 @@ fn glob(pattern: &str, text: &str) -> bool {
 }
 
 impl World {
-    /// Whether Inspector gets through to a repository now. `None`: nobody can tell (recorded as unjudged).
+    /// Whether the policies allow Inspector to read a repository now. `None`: undecided (recorded as unjudged).
     fn inspector_standing(&mut self, account: AccountId, region: &RegionName, repository: &str) -> Option<Standing> {
         let registry = self.registry_ref(account, region)?;
         let registry_policy = registry.registry_policy.clone().filter(|_| registry.registry_policy_scope == "V2");

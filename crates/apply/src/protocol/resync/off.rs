@@ -63,7 +63,7 @@ impl Resync {
             (At::TrialJournalEnd, Seen::Journaled(true)) => {
                 self.progress = Progress::BackedUp;
                 if self.purpose == Purpose::Undo {
-                    self.notice = Some(Notice::BroughtBack);
+                    self.notice = Some(Notice::Reenabled);
                 }
                 self.finish()
             }

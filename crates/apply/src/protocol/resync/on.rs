@@ -165,7 +165,7 @@ impl Resync {
     pub(super) fn restored(&mut self, now: Moment) -> Action {
         match (self.purpose, self.again) {
             (Purpose::Undo, _) => {
-                self.notice = Some(Notice::BroughtBack);
+                self.notice = Some(Notice::Reenabled);
                 self.enter(At::UndoCompare)
             }
             (_, true) => self.enter(At::Compare),

@@ -99,7 +99,7 @@ impl Resync {
             progress if progress < Progress::Disabled => self.come_through(now),
             _ => self.enable_and_restore(now),
         };
-        self.notice = Some(Notice::BringsBack);
+        self.notice = Some(Notice::Reenables);
         action
     }
 

@@ -65,7 +65,7 @@ struct OrganizationLine {
     path: Option<String>,
 }
 
-/// Left out is not the same as null: the one says nothing, the other that the account is in no organization.
+/// A missing field differs from null: missing means not known, null means that the account is in no organization.
 #[derive(Debug, Default)]
 enum Membership {
     #[default]
@@ -80,7 +80,7 @@ impl<'de> Deserialize<'de> for Membership {
     }
 }
 
-/// Ends as its worst line does: one that is no question, then denied, then what depends or is unknown.
+/// Returns the exit code of the worst line: an invalid line first, then denied, then depends or unknown.
 pub(super) fn run(exit_zero: bool) -> Result<Exit, CliError> {
     let now = environment::now();
     let mut input = BufReader::with_capacity(READ_AHEAD, std::io::stdin().lock());
@@ -95,7 +95,7 @@ pub(super) fn run(exit_zero: bool) -> Result<Exit, CliError> {
             .par_iter()
             .map(|line| {
                 let answer = answer(line, now);
-                (exit(&answer), terminal::inert(&answer.to_string()))
+                (exit(&answer), terminal::escape_control_characters(&answer.to_string()))
             })
             .collect();
         worst = answers.iter().map(|(exit, _)| *exit).chain([worst]).max_by_key(|exit| rank(*exit)).unwrap_or(worst);
@@ -126,7 +126,7 @@ fn rank(exit: Exit) -> u8 {
     }
 }
 
-/// The next line, and those after it that are here already: whoever asks line by line is answered line by line.
+/// Reads the next line and all lines that are already buffered, so that line-by-line input is answered line by line.
 fn lines<R: Read>(input: &mut BufReader<R>) -> std::io::Result<Vec<Vec<u8>>> {
     let mut lines = Vec::new();
     loop {

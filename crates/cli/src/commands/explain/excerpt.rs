@@ -91,7 +91,7 @@ fn lines(text: &str) -> Vec<Line<'_>> {
     lines
 }
 
-/// As it is shown: nothing acts, and every column is as wide as it looks.
+/// Escapes control characters and expands tabs, so that text and underlines stay aligned.
 fn readable(text: &str) -> String {
     sanitize(&text.replace('\t', "    "))
 }

@@ -1,4 +1,4 @@
-//! What is asked: policies that count together, about one request. And what is answered.
+//! A question (one request, and the policies that are evaluated together for it) and its answer.
 
 use std::collections::BTreeSet;
 
@@ -84,7 +84,7 @@ impl Question {
     pub(super) fn answer(&self) -> Answer {
         let decisions = self.decisions();
         let context = Context::new(&self.request);
-        // Whoever is asked about: the mistakes looked for are those that keep Inspector out.
+        // For every principal, lints find the mistakes that keep Inspector out.
         let inspector = Request { principal: Caller::Inspector, ..self.request.clone() };
         let inspector = if self.request.principal == Caller::Inspector { context } else { Context::new(&inspector) };
         let lints = self.policies.iter().enumerate().flat_map(|(at, policy)| {
@@ -154,7 +154,7 @@ impl Question {
                 together.depends_on.insert("REGISTRY_POLICY_SCOPE".to_owned());
             }
             verdicts.push(if only_under_v2 { Verdict::Depends } else { decision.verdict });
-            // Where one denies, the others that may do so decide nothing.
+            // If one policy denies, policies that only may deny do not affect the decision.
             if !surely || denied(&decision) {
                 together.statements.extend(decision.statements);
             }
@@ -173,16 +173,16 @@ impl Question {
     pub(super) fn repair(&self) -> Result<Repair, String> {
         let own = self.policies.first().ok_or("there is no policy to repair")?;
         let living = self.request.inspector_role.id.as_deref();
-        // What ECR has stored it takes again, but for principals that were deleted.
+        // ECR accepts a text that it has stored before, except for deleted principals.
         let base = if own.stored { own.text.clone() } else { storable(&own.text, own.kind, living) };
         let text = exempt(&base, &self.actions, &self.request).map_err(|error| match error {
-            ExemptError::NothingDenied => match self.in_the_way(None) {
+            ExemptError::NothingDenied => match self.registry_in_use(None) {
                 Some(others) => format!("the {} denies nothing; {others} does", own.label()),
                 None => error.to_string(),
             },
             _ => error.to_string(),
         })?;
-        let remains = PolicyDocument::parse(&text).ok().and_then(|document| self.in_the_way(Some(document)));
+        let remains = PolicyDocument::parse(&text).ok().and_then(|document| self.registry_in_use(Some(document)));
         let refused =
             |text: &str| if own.stored { deleted_principals(text, living) } else { unstorable(text, own.kind, living) };
         let kept = refused(&text);
@@ -195,8 +195,8 @@ impl Question {
         })
     }
 
-    /// The other policies that deny, or may, beside the own one as it is or repaired.
-    fn in_the_way(&self, repaired: Option<PolicyDocument>) -> Option<String> {
+    /// Names the policies that deny, or may: all other policies, and the repaired policy if one is given.
+    fn registry_in_use(&self, repaired: Option<PolicyDocument>) -> Option<String> {
         let context = Context::new(&self.request);
         let denies = |policy: &&Policy| {
             let verdict = self.verdict_of(&policy.document, &context);

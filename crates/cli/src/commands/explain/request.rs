@@ -1,4 +1,4 @@
-//! A request from what was said of it, on the command line or in a line of a batch: the same rules for both.
+//! Builds a request from the command line or from a batch line, by the same rules.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use scangap_policy::{
     RoleIdentity, Stated, Tags,
 };
 
-/// What was said that makes no request: the value, what it should be, and what to do.
+/// An invalid input value: the value, what is expected, and a hint.
 pub(super) struct Wrong {
     pub(super) value: String,
     pub(super) expected: &'static str,
@@ -22,7 +22,7 @@ impl Wrong {
     }
 }
 
-/// Where the request is made. The region's partition and the one that was said must agree.
+/// The partition and region of the request. A given partition must be that of the region.
 pub(super) fn place(partition: Option<&str>, region: Option<&str>) -> Result<(Partition, String), Wrong> {
     let said: Option<Partition> = match partition {
         Some(text) => Some(
@@ -124,7 +124,7 @@ pub(super) fn inspector_role(
     Ok(())
 }
 
-/// What is known better of a context key. Each key has a value, is absent, or is unknown: one of them, said once.
+/// Sets a context key. Each key has values, is absent, or is unknown; contradictory input is an error.
 pub(super) fn state(request: &mut Request, key: &str, stated: Stated) -> Result<(), Wrong> {
     let lower = key.to_ascii_lowercase();
     match (request.stated.get_mut(&lower), stated) {
