@@ -229,6 +229,8 @@ impl Journal {
 
     /// Writes a line. When this returns, it is on the disk.
     pub(crate) fn write(&mut self, line: JournalLine) -> Result<(), JournalError> {
+        let step = line.step.as_deref().unwrap_or_default();
+        tracing::info!(target: "scangap::journal", line = self.state.lines + 1, step, event = line.event);
         let Some(file) = &mut self.file else { return Ok(()) };
         let line = JournalLine { line: self.state.lines + 1, at: Some((self.clock)().to_string()), ..line };
         let io = |source| JournalError::Io { path: self.path.clone(), source };

@@ -37,6 +37,8 @@ pub(crate) struct Limits {
 /// The buckets of one account and region.
 #[derive(Debug)]
 pub(crate) struct Buckets {
+    /// As logs name it: the account and the region, or the caller.
+    place: String,
     patience: Duration,
     by_api: Mutex<BTreeMap<Api, Arc<Bucket>>>,
 }
@@ -73,7 +75,8 @@ impl Limits {
         if places.len() == places.capacity() {
             places.retain(|_, buckets| buckets.strong_count() > 0);
         }
-        let buckets = Arc::new(Buckets { patience: self.patience, by_api: Mutex::default() });
+        let place = region.map_or_else(|| account.to_string(), |region| format!("{account} {region}"));
+        let buckets = Arc::new(Buckets { place, patience: self.patience, by_api: Mutex::default() });
         places.insert(key, Arc::downgrade(&buckets));
         buckets
     }
@@ -81,13 +84,20 @@ impl Limits {
 
 impl Buckets {
     pub(crate) fn alone(patience: Duration) -> Arc<Self> {
-        Arc::new(Self { patience, by_api: Mutex::default() })
+        Arc::new(Self { place: "caller".to_owned(), patience, by_api: Mutex::default() })
+    }
+
+    pub(crate) fn place(&self) -> &str {
+        &self.place
     }
 
     /// Waits until a call may start.
     pub(crate) async fn turn(&self, api: Api) -> Result<UnderWay, CallError> {
         let bucket = self.bucket(api);
-        if bucket.turn(Dry::GivesUp).await { Ok(self.starts(api, bucket)) } else { Err(given_up(api, self.patience)) }
+        let asked = Instant::now();
+        let has_turn = bucket.turn(Dry::GivesUp).await;
+        tracing::trace!(target: "scangap::limiter", place = self.place, api = %api, waited_ms = millis(asked), "turn");
+        if has_turn { Ok(self.starts(api, bucket)) } else { Err(given_up(api, self.patience)) }
     }
 
     /// The same, also where the bucket lets nothing through: a write is sent, so that its caller gets AWS's own answer.
@@ -204,6 +214,7 @@ impl UnderWay {
             state.pace.throttled(started, now);
             let dry = now.saturating_duration_since(*state.dry_since.get_or_insert(now));
             if dry >= self.patience {
+                tracing::warn!(target: "scangap::limiter", api = %self.api, "every call was throttled: given up");
                 state.given_up = Some(now);
             }
             dry
@@ -219,6 +230,11 @@ impl Drop for UnderWay {
         }
         self.bucket.answered.notify_waiters();
     }
+}
+
+/// Milliseconds since a moment.
+pub(crate) fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 fn given_up(api: Api, patience: Duration) -> CallError {

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::classify::{CallError, kind_of_response};
 use crate::credentials::AssumedRole;
-use crate::limits::{Buckets, UnderWay};
+use crate::limits::{Buckets, UnderWay, millis};
 use crate::meter::Call;
 
 /// The buckets that a client's calls are taken from, and the session that signs them.
@@ -34,6 +34,7 @@ impl Port {
         let mut renewed = false;
         loop {
             let (answer, under_way) = self.turn(call, &mut attempt).await?;
+            self.log(call, &answer, under_way.started());
             match answer {
                 Err(error) if error.kind == GapKind::Throttled => {
                     if let Some(given_up) = under_way.throttled() {
@@ -66,12 +67,25 @@ impl Port {
         let mut under_way = self.buckets.turn_at_any_rate(call.api()).await;
         under_way.starts(Instant::now());
         let answer = attempt().await;
+        self.log(call, &answer, under_way.started());
         if matches!(&answer, Err(error) if error.kind == GapKind::Throttled) {
             let _ = under_way.throttled();
         } else {
             under_way.settle(&answer);
         }
         answer
+    }
+
+    /// The outcome of an attempt, without what was sent or answered.
+    fn log<T>(&self, call: &Call, answer: &Result<T, CallError>, started: Instant) {
+        let (place, ms) = (self.buckets.place(), millis(started));
+        match answer {
+            Ok(_) => tracing::debug!(target: "scangap::call", place, api = %call.api(), ms, "answered"),
+            Err(error) => {
+                let (kind, code) = (error.kind.word(), error.code.as_str());
+                tracing::debug!(target: "scangap::call", place, api = %call.api(), ms, kind, code, "failed");
+            }
+        }
     }
 
     async fn turn<T, F, R>(

@@ -1,5 +1,7 @@
 //! The command line. Types only: what is written is resolved in `commands`.
 
+#![expect(clippy::doc_markdown, reason = "documentation here is the help, where backticks would be shown")]
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -33,6 +35,12 @@ pub struct Global {
     /// Show no progress
     #[arg(long, global = true)]
     pub no_progress: bool,
+    /// Log on stderr: once, the journal; twice, each call too; three times, each wait for a turn too. SCANGAP_LOG filters it
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Log into this file, a JSON object a line; a file that is there is replaced
+    #[arg(long, global = true, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -124,7 +132,7 @@ pub struct Aws {
     /// Call this URL instead of AWS; everything made from it says SIMULATED
     #[arg(long, value_name = "URL")]
     pub endpoint_url: Option<String>,
-    /// Certificate authorities to trust, as a PEM file [env: `AWS_CA_BUNDLE`]
+    /// Certificate authorities to trust, as a PEM file [env: AWS_CA_BUNDLE]
     #[arg(long, value_name = "FILE")]
     pub ca_bundle: Option<PathBuf>,
     /// How long one attempt of one call may take, in seconds
@@ -180,7 +188,7 @@ pub struct Run {
     /// The time that facts are judged at, as 2026-11-23T00:00:00Z; default: now
     #[arg(long, value_name = "TIME")]
     pub as_of: Option<String>,
-    /// Exit 2 if a repository falls in one of these diagnoses: any, registry, blocked, `at_risk`, ...
+    /// Exit 2 if a repository falls in one of these diagnoses: any, registry, blocked, at_risk, ...
     #[arg(long, value_name = "DIAGNOSIS", value_delimiter = ',')]
     pub fail_on: Vec<String>,
     /// Read these tags of every repository, so that `report --split-by tag:KEY` can tell owners apart; tags are not read
@@ -217,7 +225,7 @@ pub struct Report {
     /// comes along
     #[arg(long, value_name = "APPLIED_JSON")]
     pub applied: Option<PathBuf>,
-    /// Also write a workbook and a page for each owner, into `owners`: `account`, `ou`, or `tag:KEY`
+    /// Also write a workbook and a page for each owner, into owners: account, ou, or `tag:KEY`
     #[arg(long, value_name = "WHAT")]
     pub split_by: Option<String>,
     #[command(flatten)]
@@ -235,7 +243,7 @@ pub struct Diff {
     pub out: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t = Output::Text, value_name = "FORM")]
     pub output: Output,
-    /// For whom changes.csv is written: `excel` puts a byte order mark first
+    /// For whom changes.csv is written: excel puts a byte order mark first
     #[arg(long, value_enum, default_value_t = CsvDialect::Rfc4180, value_name = "DIALECT")]
     pub csv_dialect: CsvDialect,
 }
@@ -243,7 +251,7 @@ pub struct Diff {
 /// How reports are written.
 #[derive(Debug, Args)]
 pub struct Form {
-    /// For whom CSV files are written: `excel` puts a byte order mark first
+    /// For whom CSV files are written: excel puts a byte order mark first
     #[arg(long, value_enum, default_value_t = CsvDialect::Rfc4180, value_name = "DIALECT")]
     pub csv_dialect: CsvDialect,
     /// Also write ocsf.jsonl: OCSF 1.5 Compliance Findings, for Security Lake
@@ -335,7 +343,7 @@ pub struct Plan {
     /// Only these regions
     #[arg(long, value_name = "REGION", value_delimiter = ',')]
     pub regions: Vec<String>,
-    /// Only these diagnoses: blocked, `at_risk`, undecided, stale; undecided ones are changed only where they are named here
+    /// Only these diagnoses: blocked, at_risk, undecided, stale; undecided ones are changed only where they are named here
     #[arg(long, value_name = "DIAGNOSIS", value_delimiter = ',')]
     pub diagnoses: Vec<String>,
     /// Never plan anything in these accounts
@@ -462,11 +470,11 @@ pub struct Explain {
     /// What the policy is attached to
     #[arg(long, value_enum, default_value_t = PolicyKind::Repository)]
     pub kind: PolicyKind,
-    /// The account's organization, as `o-exampleorg` or with its path as `o-exampleorg/r-ab12/ou-ab12-1/`, or `none`;
+    /// The account's organization, as `o-exampleorg` or with its path as `o-exampleorg/r-ab12/ou-ab12-1/`, or none;
     /// default: not known
     #[arg(long, value_name = "ID")]
     pub org: Option<String>,
-    /// The repository's tags as KEY=VALUE, or `none`; default: not known
+    /// The repository's tags as KEY=VALUE, or none; default: not known
     #[arg(long, value_name = "TAG", value_delimiter = ',')]
     pub tags: Vec<String>,
     /// The id of Inspector's role, as `aws iam get-role` gives it; default: not known
@@ -542,7 +550,7 @@ pub enum SchemaKind {
     Audit,
     /// The JSON Schema of plan.json
     Plan,
-    /// The mistakes that `explain` looks for, as JSON
+    /// The mistakes that explain looks for, as JSON
     Lints,
     /// Condition keys and what is known of them in Inspector's request, as JSON
     ConditionKeys,

@@ -266,7 +266,7 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         "name the endpoint that the snapshot or plan was made with",
     ),
     row(ErrorCode::FolderInUse, "folder.in_use", "the folder for the output is not empty", "name another folder"),
-    row(ErrorCode::FolderWrite, "folder.write", "a folder cannot be made", "see the cause"),
+    row(ErrorCode::FolderWrite, "folder.write", "a folder or a log cannot be written", "see the cause"),
     row(ErrorCode::Interrupted, "interrupted", "the user ended it", "run it again"),
     row(ErrorCode::Internal, "internal", "scangap could not start a part of itself", "report it with the command"),
     row(
@@ -429,7 +429,7 @@ pub(crate) fn of(error: &CliError) -> ErrorCode {
         CliError::AlreadyAudited(_) => ErrorCode::SnapshotExists,
         CliError::FolderInUse(_) => ErrorCode::FolderInUse,
         CliError::NeverClosed(_) => ErrorCode::SnapshotNotClosed,
-        CliError::Folder { .. } => ErrorCode::FolderWrite,
+        CliError::Folder { .. } | CliError::LogFile { .. } => ErrorCode::FolderWrite,
         CliError::Store(_) => ErrorCode::SnapshotWrite,
         CliError::Snapshot(_) | CliError::Facts(_) => ErrorCode::SnapshotRead,
         CliError::Tampered(_) => ErrorCode::SnapshotModified,

@@ -111,6 +111,8 @@ pub(crate) enum CliError {
     OtherSnapshot { path: PathBuf, facts: String },
     #[error("there is no role to write with")]
     NoWriteRole,
+    #[error("failed to write the log `{path}`")]
+    LogFile { path: PathBuf, source: std::io::Error },
     #[error("failed to start the asynchronous runtime")]
     Runtime(#[source] std::io::Error),
 }
@@ -198,6 +200,7 @@ impl CliError {
             | Self::Organization(_)
             | Self::RehearsalLost
             | Self::Simulator(StartError::Listen { .. })
+            | Self::LogFile { .. }
             | Self::Runtime(_) => Exit::Unexpected,
         }
     }
@@ -316,6 +319,7 @@ impl CliError {
             | Self::PolicyFile { .. }
             | Self::NotAPolicy { .. }
             | Self::Simulator(StartError::Scenario(_))
+            | Self::LogFile { .. }
             | Self::Runtime(_) => return None,
         })
     }

@@ -10,6 +10,7 @@ mod commands;
 mod environment;
 mod error;
 mod exit;
+mod log;
 mod open_applies;
 mod progress;
 mod shown_error;
@@ -33,7 +34,7 @@ pub fn main() -> ExitCode {
     environment::without_empty_addresses();
     terminal::set_color(arguments.global.color);
     let format = arguments.global.error_format;
-    let outcome = commands::run(&arguments);
+    let outcome = log::begin(&arguments.global).and_then(|()| commands::run(&arguments));
     let lost = terminal::lost();
     if let Some(why) = lost {
         shown_error::output_lost(why, format);

@@ -4,6 +4,9 @@ use scangap_simorg::Simulator;
 use scangap_simorg::scenario::FaultSpec;
 use scangap_tests::{Scangap, Simulated, organization, simulate};
 
+use crate::apply::stale_plan;
+use crate::resync::{STALE_REGISTRY, stale};
+
 fn workloads() -> Simulated {
     simulate(organization(
         "[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\ncells = [{ region = \"eu-west-1\", repositories = [{ name = \"one\" }] }]",
@@ -275,4 +278,39 @@ fn an_error_has_a_code_and_may_be_json() {
         serde_json::from_str(call.stderr.lines().last().unwrap_or_default()).expect("one object in the last line");
     assert_eq!(error["error"]["code"], "organization.unreadable");
     assert_eq!(error["error"]["api"], "organizations:ListAccounts");
+}
+
+// Holds: 13 Logs: --log-file has every call and every line of the journal, with a version, and nothing that is secret
+#[test]
+fn a_log_has_every_call_and_no_secret() {
+    let simulator = stale("", STALE_REGISTRY, "");
+    let plan = stale_plan(&simulator);
+    let before = simulator.calls().len();
+    let log = plan.home.path().join("apply.jsonl");
+    let canaries = ["canary-external-id", "simulated", "\"Statement\"", "ECRImageScan"];
+    let call = plan
+        .command(&simulator, &["--confirm", "o-testing", "--accept-history-loss", "128", "--wait", "20s"])
+        .args(&["--log-file", &log.to_string_lossy(), "--external-id", canaries[0]])
+        .env("SCANGAP_LOG", "trace")
+        .run();
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    let text = fs_err::read_to_string(&log).expect("a log");
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("an object in each line")).collect();
+    assert_eq!((lines[0]["log"].as_str(), lines[0]["version"].as_u64()), (Some("scangap"), Some(1)));
+    let of = |target: &str| lines.iter().filter(|line| line["target"] == target).count();
+    assert_eq!(of("scangap::call"), simulator.calls().len() - before, "every call");
+    assert_eq!(of("scangap::journal"), plan.journal().len(), "every line of the journal");
+    assert!(lines[1..].iter().all(|line| line["target"].as_str().is_some_and(|target| target.starts_with("scangap"))));
+    for canary in canaries {
+        assert!(!text.contains(canary), "{canary}");
+        assert!(!call.stderr.contains("scangap::"), "it goes into the file alone");
+    }
+    // On the screen with -v, and nothing of it without.
+    let quiet = Scangap::audit(&simulator).run();
+    assert!(!quiet.stderr.contains("scangap::"), "{}", quiet.stderr);
+    let loud = Scangap::audit(&simulator).args(&["-vv"]).run();
+    assert!(loud.stderr.contains("DEBUG scangap::call: answered"), "{}", loud.stderr);
+    let wrong = Scangap::new(&["schema", "lints", "-v"]).env("SCANGAP_LOG", "scangap=loud").run();
+    assert_eq!(wrong.code, 64, "{}", wrong.stderr);
 }

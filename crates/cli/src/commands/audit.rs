@@ -58,7 +58,7 @@ pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
         clock: environment::now,
         endpoint_name: None,
         quiet: global.quiet,
-        progress: !global.no_progress,
+        progress: !global.no_progress && global.verbose == 0,
     })
 }
 

@@ -63,6 +63,6 @@ pub(super) fn run(command: &Demo, global: &Global) -> Result<Exit, CliError> {
         // Its port is another every time.
         endpoint_name: Some("simulated organization on loopback"),
         quiet: global.quiet,
-        progress: !global.no_progress,
+        progress: !global.no_progress && global.verbose == 0,
     })
 }
