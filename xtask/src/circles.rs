@@ -26,8 +26,6 @@ const KNOWN: &[(&str, &[&str])] = &[
             "read::organization",
         ],
     ),
-    ("cli", &["audit", "store"]),
-    ("cli", &["commands::audit", "commands::plan"]),
     ("policy", &["condition", "condition::wanted", "document", "document::print", "principal"]),
     (
         "report",

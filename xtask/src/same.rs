@@ -1,7 +1,7 @@
 //! Whether two builds say and write the same: every command over the demo organization and a generated one, a plan of each,
 //! its rehearsal and its apply. What differs between any two runs is masked: times, hashes, ports, durations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -18,34 +18,32 @@ use crate::shell::{cargo, run, target};
 pub(crate) struct Same {
     /// The binary of before
     before: PathBuf,
-    /// Changes that are meant, as lines `old<tab>new`: what was said before is read so
+    /// What is meant to differ: lines `old<tab>new`, and `line` or `file`, a tab and a pattern of what is left out
     #[arg(long)]
     named_changes: Option<PathBuf>,
 }
 
 pub(crate) fn check(same: &Same) -> Result<()> {
     run(cargo().args(["build", "--quiet", "--package", "scangap"]))?;
-    let changes = match &same.named_changes {
-        None => Vec::new(),
-        Some(path) => named_changes(&fs_err::read_to_string(path)?)?,
+    let named = match &same.named_changes {
+        None => NamedChanges::default(),
+        Some(path) => NamedChanges::read(&fs_err::read_to_string(path)?)?,
     };
-    let before = everything(&fs_err::canonicalize(&same.before)?)?;
-    let after = everything(&target().join("debug/scangap"))?;
-    let before: BTreeMap<String, String> =
-        before.into_iter().map(|(name, text)| (renamed(&name, &changes), renamed(&text, &changes))).collect();
-    let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
-    names.sort();
-    names.dedup();
+    let before = named.of_before(everything(&fs_err::canonicalize(&same.before)?)?);
+    let after = named.of_after(everything(&target().join("debug/scangap"))?);
+    keep(&before, &target().join("same/before"))?;
+    keep(&after, &target().join("same/after"))?;
+    let everything_named: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let mut differing = 0;
-    for name in &names {
-        let (old, new) = (before.get(*name), after.get(*name));
+    for name in &everything_named {
+        let lines = |side: &BTreeMap<String, String>| -> Vec<String> {
+            side.get(*name).map_or_else(Vec::new, |text| text.lines().map(str::to_owned).collect())
+        };
+        let (old, new) = (lines(&before), lines(&after));
         if old == new {
             continue;
         }
         differing += 1;
-        let lines =
-            |text: Option<&String>| text.map_or_else(Vec::new, |text| text.lines().map(str::to_owned).collect());
-        let (old, new) = (lines(old), lines(new));
         let at = old.iter().zip(&new).position(|(old, new)| old != new).unwrap_or(old.len().min(new.len()));
         println!("{name} differs in line {}:", at + 1);
         for (sign, side) in [("-", &old), ("+", &new)] {
@@ -53,21 +51,65 @@ pub(crate) fn check(same: &Same) -> Result<()> {
             println!("  {sign} {line}");
         }
     }
-    println!("{} files and screens compared, {differing} differ", names.len());
+    println!("{} files and screens compared, {differing} differ", everything_named.len());
     ensure!(differing == 0, "{differing} differ");
     Ok(())
 }
 
-fn named_changes(text: &str) -> Result<Vec<(String, String)>> {
-    let pair = |line: &str| {
-        let (old, new) = line.split_once('\t').with_context(|| format!("`{line}` is no `old<tab>new`"))?;
-        Ok((old.to_owned(), new.to_owned()))
-    };
-    text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(pair).collect()
+/// What is meant to differ.
+#[derive(Default)]
+struct NamedChanges {
+    /// Texts of before, and what is said now.
+    words: Vec<(String, String)>,
+    /// Lines that are left out on both sides.
+    lines: Vec<Regex>,
+    /// Files and screens that are left out.
+    files: Vec<Regex>,
 }
 
-fn renamed(text: &str, changes: &[(String, String)]) -> String {
-    changes.iter().fold(text.to_owned(), |text, (old, new)| text.replace(old, new))
+impl NamedChanges {
+    fn read(text: &str) -> Result<Self> {
+        let mut named = Self::default();
+        for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            match line.split_once('\t').with_context(|| format!("`{line}` is not two fields with a tab between"))? {
+                ("line", pattern) => named.lines.push(Regex::new(pattern)?),
+                ("file", pattern) => named.files.push(Regex::new(pattern)?),
+                (old, new) => named.words.push((old.to_owned(), new.to_owned())),
+            }
+        }
+        Ok(named)
+    }
+
+    fn of_before(&self, texts: BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let renamed = |text: &str| self.words.iter().fold(text.to_owned(), |text, (old, new)| text.replace(old, new));
+        self.of_after(texts.into_iter().map(|(name, text)| (renamed(&name), renamed(&text))).collect())
+    }
+
+    fn of_after(&self, texts: BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let kept = texts.into_iter().filter(|(name, _)| !self.files.iter().any(|file| file.is_match(name)));
+        kept.map(|(name, text)| (name, self.left_over(&text))).collect()
+    }
+
+    /// Sorted where something has another name: it is elsewhere then.
+    fn left_over(&self, text: &str) -> String {
+        let mut lines: Vec<&str> =
+            text.lines().filter(|line| !self.lines.iter().any(|pattern| pattern.is_match(line))).collect();
+        if !self.words.is_empty() {
+            lines.sort_unstable();
+        }
+        lines.join("\n")
+    }
+}
+
+/// Both sides, to look at with other tools.
+fn keep(texts: &BTreeMap<String, String>, folder: &Path) -> Result<()> {
+    let _ = fs_err::remove_dir_all(folder);
+    for (name, text) in texts {
+        let path = folder.join(name);
+        fs_err::create_dir_all(path.parent().unwrap_or(folder))?;
+        fs_err::write(path, text)?;
+    }
+    Ok(())
 }
 
 /// A server that is stopped when it is dropped.

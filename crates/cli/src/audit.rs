@@ -1,39 +1,19 @@
 //! One audit, at AWS or in a simulated organization: connect, collect into a snapshot, assess, report.
 
-use std::path::PathBuf;
-
-use jiff::Timestamp;
-use scangap_aws::{ConnectOptions, Connection, Identity};
-use scangap_collect::{CollectOptions, Collected, Event, collect};
+use scangap_aws::{Connection, Identity};
+use scangap_collect::{Collected, Event, collect};
 use scangap_model::Api;
-use scangap_report::{Options as ReportOptions, sanitize};
+use scangap_report::sanitize;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::job::Job;
 use crate::progress::Progress;
 use crate::signals;
-use crate::store::{self, FailOn, Folder, Store};
+use crate::store::{self, Folder, Store};
 use crate::{environment, terminal};
-
-/// Everything that an audit was asked for.
-pub(crate) struct Job {
-    /// Said before the first call.
-    pub(crate) introduction: String,
-    pub(crate) connect: ConnectOptions,
-    pub(crate) collect: CollectOptions,
-    pub(crate) as_of: Timestamp,
-    pub(crate) fail_on: FailOn,
-    pub(crate) out: Option<PathBuf>,
-    pub(crate) reports: ReportOptions,
-    /// When things happened, for the evidence.
-    pub(crate) clock: fn() -> Timestamp,
-    /// What the endpoint is called in the evidence, where its address says nothing.
-    pub(crate) endpoint_name: Option<&'static str>,
-    pub(crate) quiet: u8,
-    pub(crate) progress: bool,
-}
 
 /// Facts that wait to be stored. Enough that no collector waits for the disk, few enough to bound memory.
 const EVENTS_WAITING: usize = 1024;

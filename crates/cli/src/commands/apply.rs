@@ -15,11 +15,10 @@ use scangap_plan::PlanDocument;
 use scangap_report::Batch;
 use tokio_util::sync::CancellationToken;
 
-use super::audit::{account, connect_options};
-use super::plan::duration;
 use crate::args::{Apply, Global};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::settings::{account, connect_options, duration};
 use crate::signals;
 use crate::{environment, open_applies, terminal};
 

@@ -1,21 +1,17 @@
 //! `scangap audit`: what was written on the command line, resolved.
 
-use std::time::Duration;
-
-use jiff::Timestamp;
-use scangap_aws::{AssumeOptions, ConnectOptions};
 use scangap_collect::CollectOptions;
-use scangap_model::{
-    AccountId, Phase, RegionName, Scope, nearest_region, partition_without_inspector, region_info, session_policy,
-};
+use scangap_model::{Phase, RegionName, Scope, nearest_region, region_info};
 
-use super::plan::duration;
-use crate::args::{Audit, Aws, Global, Roles, Run, ScopeArguments};
-use crate::audit::{self, Job};
+use crate::args::{Audit, Global, ScopeArguments};
+use crate::audit;
 use crate::environment;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::store::{FailOn, without_password};
+use crate::fail_on::FailOn;
+use crate::job::Job;
+use crate::settings::{accounts, as_of, collect_options, connect_options, region};
+use crate::store::without_password;
 use crate::terminal;
 
 pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
@@ -62,37 +58,6 @@ pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
     })
 }
 
-pub(super) fn connect_options(aws: &Aws) -> Result<ConnectOptions, CliError> {
-    Ok(ConnectOptions {
-        profile: aws.profile.clone(),
-        region: aws.region.as_deref().map(region).transpose()?.map(|region| region.to_string()),
-        endpoint_url: aws.endpoint_url.clone(),
-        ca_bundle: aws.ca_bundle.clone().or_else(|| environment::variable("AWS_CA_BUNDLE").map(Into::into)),
-        attempt_timeout: Duration::from_secs(aws.timeout),
-        throttle_patience: duration(&aws.throttle_patience)?.unsigned_abs(),
-        clock: environment::now,
-        simulated: None,
-    })
-}
-
-/// Everything in scope, through these roles, narrowed to what the command needs.
-pub(super) fn collect_options(roles: &Roles, phase: Phase) -> CollectOptions {
-    CollectOptions {
-        scope: Scope::default(),
-        role_names: roles.role_name.clone(),
-        inspector_admin_role_name: roles.inspector_admin_role_name.clone(),
-        organization_role_arn: roles.organization_role_arn.clone(),
-        assume: AssumeOptions {
-            session_name: "scangap".to_owned(),
-            session_policy: session_policy(phase),
-            external_id: roles.external_id.clone(),
-        },
-        tags: Vec::new(),
-        keep_images: false,
-        max_in_flight: 256,
-    }
-}
-
 /// The proxy that the environment names for where the audit goes.
 fn proxy(endpoint: Option<&str>) -> Option<String> {
     let plain = endpoint.is_some_and(|url| url.starts_with("http://"));
@@ -120,39 +85,12 @@ fn describe(scope: &ScopeArguments) -> String {
     if parts.is_empty() { "all accounts and regions".to_owned() } else { parts.join(", ") }
 }
 
-pub(super) fn as_of(run: &Run, default: Timestamp) -> Result<Timestamp, CliError> {
-    time(run.as_of.as_ref(), default)
-}
-
-pub(super) fn time(text: Option<&String>, default: Timestamp) -> Result<Timestamp, CliError> {
-    match text {
-        None => Ok(default),
-        Some(text) => text.parse().map_err(|_| CliError::BadValue {
-            value: text.clone(),
-            expected: "a time for --as-of",
-            hint: "write it as 2026-11-23T00:00:00Z".to_owned(),
-        }),
-    }
-}
-
 fn scope(arguments: &ScopeArguments) -> Result<Scope, CliError> {
     Ok(Scope {
         accounts: accounts(&arguments.accounts)?,
         exclude_accounts: accounts(&arguments.exclude_accounts)?,
         organizational_units: arguments.ou.clone(),
         regions: arguments.regions.iter().map(|text| asked_region(text)).collect::<Result<_, _>>()?,
-    })
-}
-
-fn accounts(texts: &[String]) -> Result<Vec<AccountId>, CliError> {
-    texts.iter().map(|text| account(text)).collect()
-}
-
-pub(super) fn account(text: &str) -> Result<AccountId, CliError> {
-    text.trim().parse().map_err(|_| CliError::BadValue {
-        value: text.to_owned(),
-        expected: "an account id",
-        hint: "account ids have 12 digits, leading zeros included".to_owned(),
     })
 }
 
@@ -167,11 +105,4 @@ fn asked_region(text: &str) -> Result<RegionName, CliError> {
         ));
     }
     Ok(region)
-}
-
-pub(super) fn region(text: &str) -> Result<RegionName, CliError> {
-    if let Some(partition) = partition_without_inspector(text) {
-        return Err(CliError::NoInspector { region: text.to_owned(), partition });
-    }
-    text.parse().map_err(|_| CliError::NotARegion(text.to_owned()))
 }

@@ -7,13 +7,15 @@ use scangap_collect::CollectOptions;
 use scangap_model::{Phase, Scope, session_policy};
 use scangap_simorg::Simulator;
 
-use super::{audit::as_of, simulate};
+use super::simulate;
 use crate::args::{Demo, Global};
-use crate::audit::{self, Job};
+use crate::audit;
 use crate::environment;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::store::FailOn;
+use crate::fail_on::FailOn;
+use crate::job::Job;
+use crate::settings::as_of;
 
 pub(super) fn run(command: &Demo, global: &Global) -> Result<Exit, CliError> {
     let scenario = simulate::scenario(&command.organization)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use scangap_apply::ApplyOptions;
 use scangap_model::{AccountId, Diagnosis, Phase, RegionName, Tone, Verdict};
 use scangap_plan::PlanDocument;
@@ -15,11 +15,11 @@ use scangap_plan::{
 use scangap_report::{Batch, Summary, manifest, sanitize};
 use scangap_snapshot::{RunState, StoredLosses};
 
-use super::audit::{account, collect_options, connect_options, region};
 use crate::args::{Global, Output, Plan};
 use crate::assessed::AssessedSnapshot;
 use crate::error::{CliError, Unreadable};
 use crate::exit::Exit;
+use crate::settings::{account, collect_options, connect_options, duration, region};
 use crate::{collect_for_plan, environment, open_applies, terminal};
 
 /// How many rows of one kind the screen shows.
@@ -185,23 +185,6 @@ fn registry(text: &str) -> Result<(AccountId, RegionName), CliError> {
         hint: "write it as 111122223333:eu-west-1".to_owned(),
     })?;
     Ok((account(id)?, region(name)?))
-}
-
-/// `24h`, `90m`, `2d`, `30s`.
-pub(super) fn duration(text: &str) -> Result<SignedDuration, CliError> {
-    let hours = |unit: char, factor: i64| {
-        text.strip_suffix(unit).and_then(|number| number.parse::<u16>().ok()).map(|number| i64::from(number) * factor)
-    };
-    hours('s', 1)
-        .or_else(|| hours('m', 60))
-        .or_else(|| hours('h', 3600))
-        .or_else(|| hours('d', 86_400))
-        .map(SignedDuration::from_secs)
-        .ok_or_else(|| CliError::BadValue {
-            value: text.to_owned(),
-            expected: "a duration",
-            hint: "write it as 24h, 90m or 2d".to_owned(),
-        })
 }
 
 /// Since when a repository that is stale now can be: its policy was last seen to deny at the earlier audit, or it was stale

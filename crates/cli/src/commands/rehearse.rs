@@ -24,10 +24,11 @@ use serde_json::json;
 use super::{apply, simulate};
 use crate::args::{Global, Output, Rehearse};
 use crate::assessed::AssessedSnapshot;
-use crate::audit::{self, Job};
+use crate::audit;
 use crate::error::{CliError, Unreadable};
 use crate::exit::Exit;
-use crate::store::FailOn;
+use crate::fail_on::FailOn;
+use crate::job::Job;
 use crate::{environment, terminal};
 
 /// How many repositories of one kind the screen shows.

@@ -10,7 +10,8 @@ use crate::args::{Global, Report};
 use crate::assessed::{AssessedSnapshot, file_in};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::store::{self, FailOn};
+use crate::fail_on::FailOn;
+use crate::store;
 
 pub(super) fn run(command: &Report, global: &Global) -> Result<Exit, CliError> {
     let judged = AssessedSnapshot::open_checked(&command.snapshot)?;

@@ -38,7 +38,7 @@ const HOW_TO_READ: &[(&str, &str)] = &[
     ("Undecided", "repositories whose verdict hangs on something that a person must settle"),
     ("Unreadable", "repositories of which a fact that decides could not be read, and what helps"),
     ("Gaps", "what was asked and could not be learnt; while there are rows here, the audit is not complete"),
-    ("Cells", "one row per account and region, read or not, and why"),
+    ("Registries", "one row per account and region, read or not, and why"),
     ("Accounts", "one row per account in scope"),
     ("Notes carried over", "your notes of the earlier workbook on repositories that are not in this audit"),
     ("Data dictionary", "what every column means and which AWS API it comes from"),
@@ -150,4 +150,16 @@ fn facts(input: &Input<'_>, summary: &Summary, part: Part) -> Vec<(&'static str,
         ));
     }
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::HOW_TO_READ;
+
+    #[test]
+    fn the_cover_explains_the_sheet_of_every_table() {
+        for table in crate::columns::tables() {
+            assert!(HOW_TO_READ.iter().any(|(sheet, _)| *sheet == table.sheet), "{}", table.sheet);
+        }
+    }
 }

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use scangap_policy::{Action, Organization, PolicyKind, Request, Stated, Tags};
 
-use super::super::audit::{account, region, time};
 use super::question::{Policy, Question};
 use super::request::{self, Wrong};
 use crate::args::{Explain, PolicyKind as KindArgument};
 use crate::environment;
 use crate::error::CliError;
+use crate::settings::{account, region, time};
 use crate::terminal;
 
 impl From<Wrong> for CliError {

@@ -7,12 +7,12 @@ use scangap_model::{Asked, Observed};
 use scangap_policy::PolicyKind;
 use scangap_snapshot::Snapshot;
 
-use super::super::audit::time;
 use super::ask;
 use super::question::{Counts, Policy, Question};
 use crate::args::Explain;
 use crate::assessed::file_in;
 use crate::error::CliError;
+use crate::settings::time;
 
 pub(super) fn question(command: &Explain, path: &Path) -> Result<Question, CliError> {
     // What is explained must be what was audited.

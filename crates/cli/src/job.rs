@@ -1,0 +1,28 @@
+//! What an audit is asked to do.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use scangap_aws::ConnectOptions;
+use scangap_collect::CollectOptions;
+use scangap_report::Options as ReportOptions;
+
+use crate::fail_on::FailOn;
+
+/// Everything that an audit was asked for.
+pub(crate) struct Job {
+    /// Said before the first call.
+    pub(crate) introduction: String,
+    pub(crate) connect: ConnectOptions,
+    pub(crate) collect: CollectOptions,
+    pub(crate) as_of: Timestamp,
+    pub(crate) fail_on: FailOn,
+    pub(crate) out: Option<PathBuf>,
+    pub(crate) reports: ReportOptions,
+    /// When things happened, for the evidence.
+    pub(crate) clock: fn() -> Timestamp,
+    /// What the endpoint is called in the evidence, where its address says nothing.
+    pub(crate) endpoint_name: Option<&'static str>,
+    pub(crate) quiet: u8,
+    pub(crate) progress: bool,
+}
