@@ -39,6 +39,7 @@ const HOW_TO_READ: &[(&str, &str)] = &[
     ("Unreadable", "repositories of which a fact that decides could not be read, and what helps"),
     ("Gaps", "what was asked and could not be learnt; while there are rows here, the audit is not complete"),
     ("Registries", "one row per account and region, read or not, and why"),
+    ("Images", "one row per image, as Inspector's coverage has it"),
     ("Accounts", "one row per account in scope"),
     ("Notes carried over", "your notes of the earlier workbook on repositories that are not in this audit"),
     ("Data dictionary", "what every column means and which AWS API it comes from"),
