@@ -1,6 +1,6 @@
 //! Organizations for tests: what matters is written, the rest is filled in.
 
-use scangap_simorg::{Options, Scenario, Simulator};
+use scangap_simorg::{Scenario, Simulator, SimulatorOptions};
 
 /// Three accounts: 111111111111 (management, the caller), 222222222222 (Inspector's administrator), and whatever
 /// `body` adds. Two regions are enabled. `body` is TOML of the scenario format.
@@ -57,6 +57,6 @@ impl Drop for Simulated {
 }
 
 pub fn simulate(scenario: Scenario) -> Simulated {
-    let options = Options { scenario, judge: None, now: jiff::Timestamp::now(), port: 0 };
+    let options = SimulatorOptions { scenario, judge: None, now: jiff::Timestamp::now(), port: 0 };
     Simulated(Simulator::start(options).expect("a simulator"))
 }

@@ -8,6 +8,7 @@ mod circles;
 mod docs;
 mod full;
 mod holds;
+mod names;
 mod pictures;
 mod same;
 mod samples;

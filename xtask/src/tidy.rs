@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use crate::circles;
 use crate::shell::{cargo, output, root};
+use crate::{circles, names};
 
 /// Lines in a source file. Tables are rows, tests are fixtures: neither counts.
 const MEDIAN_LINES: usize = 200;
@@ -65,6 +65,7 @@ pub(crate) fn run() -> Result<()> {
     sizes(&mut problems)?;
     marks(&mut problems)?;
     circles::look(&mut problems)?;
+    names::look(&mut problems)?;
     for problem in &problems {
         eprintln!("tidy: {problem}");
     }

@@ -260,9 +260,9 @@ pub struct Form {
 }
 
 impl Form {
-    pub(crate) fn options(&self) -> scangap_report::Options {
+    pub(crate) fn options(&self) -> scangap_report::ReportOptions {
         let csv = self.csv_dialect.into();
-        scangap_report::Options { csv, ocsf: self.ocsf, ..scangap_report::Options::default() }
+        scangap_report::ReportOptions { csv, ocsf: self.ocsf, ..scangap_report::ReportOptions::default() }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use scangap_aws::ConnectOptions;
 use scangap_collect::CollectOptions;
-use scangap_report::Options as ReportOptions;
+use scangap_report::ReportOptions;
 
 use crate::fail_on::FailOn;
 

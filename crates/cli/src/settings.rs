@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use scangap_aws::{AssumeOptions, ConnectOptions};
 use scangap_collect::CollectOptions;
 use scangap_model::{AccountId, Phase, RegionName, Scope, partition_without_inspector, session_policy};
@@ -76,19 +76,13 @@ pub(crate) fn region(text: &str) -> Result<RegionName, CliError> {
     text.parse().map_err(|_| CliError::NotARegion(text.to_owned()))
 }
 
-/// `24h`, `90m`, `2d`, `30s`.
+/// `24h`, `90m`, `1d 12h`: a day has 24 hours.
 pub(crate) fn duration(text: &str) -> Result<SignedDuration, CliError> {
-    let hours = |unit: char, factor: i64| {
-        text.strip_suffix(unit).and_then(|number| number.parse::<u16>().ok()).map(|number| i64::from(number) * factor)
-    };
-    hours('s', 1)
-        .or_else(|| hours('m', 60))
-        .or_else(|| hours('h', 3600))
-        .or_else(|| hours('d', 86_400))
-        .map(SignedDuration::from_secs)
-        .ok_or_else(|| CliError::BadValue {
-            value: text.to_owned(),
-            expected: "a duration",
-            hint: "write it as 24h, 90m or 2d".to_owned(),
-        })
+    let span = text.parse::<Span>().ok().filter(|span| !span.is_negative());
+    let duration = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
+    duration.ok_or_else(|| CliError::BadValue {
+        value: text.to_owned(),
+        expected: "a duration",
+        hint: "write it as 24h, 90m or 1d 12h".to_owned(),
+    })
 }

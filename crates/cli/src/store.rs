@@ -9,7 +9,8 @@ use scangap_aws::Meter;
 use scangap_collect::Event;
 use scangap_model::{Observed, OrganizationFacts, RecordError, RegistryOutcome};
 use scangap_report::{
-    ApiCount, Changes, Input, Options, RunEvidence, Summary, count, final_screen, manifest, remove_leftovers, write_all,
+    CallCount, Changes, Input, ReportOptions, RunEvidence, Summary, count, final_screen, manifest, remove_leftovers,
+    write_all,
 };
 use scangap_snapshot::{ApiUse, AssessmentRow, Closing, RegistryToStore, RunStart, SnapshotWriter};
 
@@ -288,7 +289,7 @@ pub(crate) fn hand_over(
     changes: Option<&Changes>,
     directory: &Path,
     fail_on: &FailOn,
-    options: &Options,
+    options: &ReportOptions,
     quiet: u8,
     interrupted: bool,
 ) -> Result<Exit, CliError> {
@@ -304,7 +305,7 @@ pub(crate) fn hand_over(
         api_counts: meta
             .api_use
             .iter()
-            .map(|used| ApiCount {
+            .map(|used| CallCount {
                 api: used.api.clone(),
                 calls: used.calls,
                 attempts: used.attempts,

@@ -49,7 +49,11 @@ const RESYNC_COLUMNS: &str = "account_id,region,stale_repositories,repositories,
 
 /// Registries with stale repositories: what a re-sync would destroy, and why it is refused where it is. RFC 4180.
 fn resync_csv(plan: &Plan) -> String {
-    let mut text = RESYNC_COLUMNS.to_owned();
+    let mut rows = csv::WriterBuilder::new()
+        .quote_style(csv::QuoteStyle::Always)
+        .terminator(csv::Terminator::CRLF)
+        .has_headers(false)
+        .from_writer(RESYNC_COLUMNS.as_bytes().to_vec());
     for step in &plan.resyncs {
         let start = [
             step.account.as_str(),
@@ -60,7 +64,7 @@ fn resync_csv(plan: &Plan) -> String {
             "",
             "",
         ];
-        row(&mut text, start, Some(&step.losses));
+        row(&mut rows, start, Some(&step.losses));
     }
     for refused in plan.refused.iter().filter(|refused| refused.what == "resync") {
         let start = [
@@ -72,16 +76,16 @@ fn resync_csv(plan: &Plan) -> String {
             refused.refusal.code(),
             &refused.refusal.sentence(),
         ];
-        row(&mut text, start, refused.losses.as_ref());
+        row(&mut rows, start, refused.losses.as_ref());
     }
-    text
+    rows.into_inner().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
 }
 
 fn json_list(names: &[String]) -> String {
     serde_json::Value::from(names.to_vec()).to_string()
 }
 
-fn row(text: &mut String, start: [&str; 7], losses: Option<&RegistryLosses>) {
+fn row(rows: &mut csv::Writer<Vec<u8>>, start: [&str; 7], losses: Option<&RegistryLosses>) {
     let mut fields: Vec<String> = start.map(str::to_owned).to_vec();
     match losses {
         None => {
@@ -102,7 +106,6 @@ fn row(text: &mut String, start: [&str; 7], losses: Option<&RegistryLosses>) {
             if start.contains(&"planned") { "what is listed here is deleted for good" } else { "" }.to_owned(),
         ]),
     }
-    let quoted: Vec<String> = fields.iter().map(|field| format!("\"{}\"", field.replace('"', "\"\""))).collect();
-    text.push_str(&quoted.join(","));
-    text.push_str("\r\n");
+    // INVARIANT: memory can be written, and every row has the columns of the header.
+    let _ = rows.write_record(&fields);
 }

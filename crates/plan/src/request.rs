@@ -13,7 +13,7 @@ use crate::file::v2::WishesJson;
 
 /// What was read for plans, later than the snapshot.
 #[derive(Debug, Clone)]
-pub struct Collected {
+pub struct LossEstimate {
     pub registries: Vec<ResyncFacts>,
     pub tags: RepositoryTags,
     pub losses_sha256: String,
@@ -35,7 +35,7 @@ pub struct PlanInput<'a> {
     /// Since when each repository that is stale now is known to be: from an earlier snapshot. Others: since this one.
     pub stale_since: &'a BTreeMap<String, Timestamp>,
     /// `None`: nobody read more than the snapshot holds.
-    pub collected: Option<&'a Collected>,
+    pub collected: Option<&'a LossEstimate>,
 }
 
 impl std::fmt::Debug for PlanInput<'_> {

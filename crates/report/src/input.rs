@@ -48,7 +48,7 @@ impl fmt::Debug for Input<'_> {
 
 /// What one API cost.
 #[derive(Debug, Clone)]
-pub struct ApiCount {
+pub struct CallCount {
     pub api: String,
     pub calls: u64,
     pub attempts: u64,
@@ -62,7 +62,7 @@ pub struct RunEvidence {
     pub finished_at: Option<Timestamp>,
     pub command_line: String,
     pub endpoint: Option<String>,
-    pub api_counts: Vec<ApiCount>,
+    pub api_counts: Vec<CallCount>,
 }
 
 /// A repository with everything that its row speaks of.

@@ -29,7 +29,7 @@ pub use columns::{AppliedRow, AppliedView, ColumnInfo, PlanRow, PlanView, Table,
 pub use csv::CsvDialect;
 pub use difference::Line;
 pub use files::{Batch, FileError, Written, manifest, remove_leftovers, write_atomically};
-pub use input::{ApiCount, Input, RunEvidence};
+pub use input::{CallCount, Input, RunEvidence};
 pub use json::{audit_schema, changes_json, run_json, summary_json};
 pub use owners::Split;
 pub use scangap_model::{is_control_like, sanitize};
@@ -72,7 +72,7 @@ pub fn write_repositories_xlsx(input: &Input<'_>, n_rows: usize, table: bool, ou
 
 /// What is up to the reader of the reports.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct ReportOptions {
     pub csv: CsvDialect,
     /// What auditors wrote into earlier workbooks.
     pub carried: CarriedNotes,
@@ -90,7 +90,7 @@ pub struct Options {
 pub fn write_all(
     input: &Input<'_>,
     run: &RunEvidence,
-    options: &Options,
+    options: &ReportOptions,
     directory: &Path,
 ) -> Result<Batch, FileError> {
     let of_folder = |source| FileError { path: directory.to_owned(), source };

@@ -17,5 +17,5 @@ mod world;
 
 pub use log::CallRecord;
 pub use scenario::{Generate, Scenario, ScenarioError};
-pub use server::{Options, Simulator, StartError};
+pub use server::{Simulator, SimulatorOptions, StartError};
 pub use truth::{Answer, Judge, Question, Standing};

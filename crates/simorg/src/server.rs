@@ -28,7 +28,7 @@ use crate::wire::{Incoming, Protocol, WireError, parse, xml_error};
 use crate::world::{Caller, Rejected, World};
 
 #[derive(Debug)]
-pub struct Options {
+pub struct SimulatorOptions {
     pub scenario: Scenario,
     /// For policy texts that the scenario does not list. Tests give none.
     pub judge: Option<Judge>,
@@ -81,7 +81,7 @@ impl Shared {
 
 impl Simulator {
     /// Starts on a runtime of its own, so that a simulator can be used from any kind of code.
-    pub fn start(options: Options) -> Result<Self, StartError> {
+    pub fn start(options: SimulatorOptions) -> Result<Self, StartError> {
         let scenario = options.scenario;
         let world = World::build(&scenario, options.judge, options.now)?;
         let listen = |source| StartError::Listen { port: options.port, source };

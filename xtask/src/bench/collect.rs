@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use scangap_model::APIS;
 use scangap_simorg::scenario::{ImageSpec, LimitSpec};
-use scangap_simorg::{CallRecord, Generate, Options, Scenario, Simulator};
+use scangap_simorg::{CallRecord, Generate, Scenario, Simulator, SimulatorOptions};
 
 use crate::shell::{cargo, root, run as run_command, target};
 use crate::tools;
@@ -175,7 +175,7 @@ fn measure(size: &Size, command: impl FnOnce(&str, &str) -> Command) -> Result<R
 
 fn measure_scenario(scenario: Scenario, command: impl FnOnce(&str, &str) -> Command) -> Result<Run> {
     let key = Simulator::access_key(&scenario.organization.management_account);
-    let simulator = Simulator::start(Options { scenario, judge: None, now: jiff::Timestamp::now(), port: 0 })?;
+    let simulator = Simulator::start(SimulatorOptions { scenario, judge: None, now: jiff::Timestamp::now(), port: 0 })?;
     let mut command = command(&simulator.url(), &key);
     let started = Instant::now();
     let mut child = command.spawn()?;

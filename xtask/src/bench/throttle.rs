@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use scangap_simorg::scenario::LimitSpec;
-use scangap_simorg::{Options, Scenario, Simulator};
+use scangap_simorg::{Scenario, Simulator, SimulatorOptions};
 
 use crate::shell::{cargo, run as run_command, target};
 
@@ -33,7 +33,7 @@ pub(crate) fn run(registry: &Registry) -> Result<()> {
     let operation = "ecr:GetRepositoryPolicy";
     scenario.limits =
         vec![LimitSpec { operation: operation.to_owned(), per_second: registry.rate, burst: registry.burst }];
-    let simulator = Simulator::start(Options { scenario, judge: None, now: jiff::Timestamp::now(), port: 0 })?;
+    let simulator = Simulator::start(SimulatorOptions { scenario, judge: None, now: jiff::Timestamp::now(), port: 0 })?;
     let folder = tempfile::tempdir()?;
     let mut command = Command::new(target().join("release").join("scangap"));
     command

@@ -10,7 +10,7 @@ use scangap_apply::ApplyOptions;
 use scangap_model::{AccountId, Diagnosis, Phase, RegionName, Tone, Verdict};
 use scangap_plan::PlanDocument;
 use scangap_plan::{
-    Candidates, Collected, Plan as Planned, PlanInput, PlanRequest, candidates, files, plan, plan_json,
+    Candidates, LossEstimate, Plan as Planned, PlanInput, PlanRequest, candidates, files, plan, plan_json,
 };
 use scangap_report::{Batch, Summary, manifest, sanitize};
 use scangap_snapshot::{RunState, StoredLosses};
@@ -138,9 +138,9 @@ fn back_up(command: &Plan, directory: &Path, global: &Global) -> Result<(), CliE
 }
 
 /// What was read for plans of this snapshot last, if anything was.
-fn counted(judged: &AssessedSnapshot) -> Result<Option<Collected>, CliError> {
+fn counted(judged: &AssessedSnapshot) -> Result<Option<LossEstimate>, CliError> {
     let stored = StoredLosses::latest(&judged.path, judged.facts_sha256()).map_err(CliError::Snapshot)?;
-    Ok(stored.map(|stored| Collected {
+    Ok(stored.map(|stored| LossEstimate {
         registries: stored.registries,
         tags: stored.tags,
         losses_sha256: stored.losses_sha256,

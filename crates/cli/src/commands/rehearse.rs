@@ -16,7 +16,7 @@ use scangap_model::{
     session_policy,
 };
 use scangap_plan::PlanDocument;
-use scangap_report::{Change, ChangeKind, Changes, CsvDialect, Options as ReportOptions, write_changes};
+use scangap_report::{Change, ChangeKind, Changes, CsvDialect, ReportOptions, write_changes};
 use scangap_simorg::{Judge, Question, Scenario, Simulator, Standing};
 use scangap_snapshot::{Snapshot, StoredLosses};
 use serde_json::json;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use scangap_apply::{ClosedStep, ClosingReport, Taken};
 use scangap_plan::{PlanReadError, PlanSummary, PlanSummaryRow, plan_summary};
-use scangap_report::{AppliedRow, AppliedView, CarriedNotes, Options, PlanRow, PlanView, Split};
+use scangap_report::{AppliedRow, AppliedView, CarriedNotes, PlanRow, PlanView, ReportOptions, Split};
 
 use crate::args::{Global, Report};
 use crate::assessed::{AssessedSnapshot, file_in};
@@ -25,7 +25,7 @@ pub(super) fn run(command: &Report, global: &Global) -> Result<Exit, CliError> {
         (None, _) => ".".into(),
     };
     fs_err::create_dir_all(&directory).map_err(|source| CliError::Folder { path: directory.clone(), source })?;
-    let options = Options {
+    let options = ReportOptions {
         split: command.split_by.as_deref().map(|text| split(text, &judged.snapshot.meta.tag_keys)).transpose()?,
         plan: command.plan.as_deref().map(|path| planned(path, judged.facts_sha256())).transpose()?,
         applied: command.applied.as_deref().map(|path| applied(path, &judged)).transpose()?,

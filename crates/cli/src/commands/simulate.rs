@@ -10,7 +10,7 @@ use scangap_policy::{
     verdicts,
 };
 use scangap_simorg::scenario::AccountSpec;
-use scangap_simorg::{Generate, Judge, Options, Question, Scenario, Simulator, Standing};
+use scangap_simorg::{Generate, Judge, Question, Scenario, Simulator, SimulatorOptions, Standing};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Organization, Simulate};
@@ -74,7 +74,7 @@ pub(super) fn start(scenario: Scenario, port: u16, now: Timestamp) -> Result<Sim
 }
 
 pub(super) fn start_with(scenario: Scenario, port: u16, now: Timestamp, judge: Judge) -> Result<Simulator, CliError> {
-    Simulator::start(Options { scenario, judge: Some(judge), now, port }).map_err(CliError::Simulator)
+    Simulator::start(SimulatorOptions { scenario, judge: Some(judge), now, port }).map_err(CliError::Simulator)
 }
 
 /// An account without the role has no role id to deny: Inspector would scan with a role that it creates.
