@@ -67,13 +67,15 @@ pub enum ClosingError {
     NotJson(#[source] serde_json::Error),
     #[error("{member}: {why}")]
     Member { member: String, why: String },
-    #[error("it is of version {found}, and this program knows version {VERSION}: use a newer scangap")]
+    #[error("it is of version {found}, and this program knows up to version {VERSION}: use a newer scangap")]
     Newer { found: u64 },
     #[error("it is of version {found}, which this program does not read any more")]
     Older { found: u64 },
 }
 
-const VERSION: u64 = 1;
+/// 2: the kind of a re-sync is `resync_registry`; it was `resync_cell`. Nothing here reads the kind.
+const VERSION: u64 = 2;
+const OLDEST_VERSION: u64 = 1;
 
 #[derive(Deserialize)]
 struct VersionAlone {
@@ -91,7 +93,7 @@ impl ClosingReport {
         })?;
         match version.schema_version {
             found if found > VERSION => return Err(ClosingError::Newer { found }),
-            found if found < VERSION => return Err(ClosingError::Older { found }),
+            found if found < OLDEST_VERSION => return Err(ClosingError::Older { found }),
             _ => {}
         }
         let mut json = serde_json::Deserializer::from_str(text);

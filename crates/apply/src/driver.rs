@@ -13,7 +13,7 @@ use crate::context::{Backup, Executor};
 use crate::coverage::coverage;
 use crate::error::ApplyError;
 use crate::events::ApplyEvent;
-use crate::journal::JournalLine;
+use crate::journal::{JournalLine, REENABLED};
 use crate::preconditions::{ENABLED, stale};
 use crate::progress::Progress;
 use crate::protocol::resync::{Purpose, Resync as Protocol};
@@ -214,6 +214,8 @@ impl<'e> Driver<'e> {
                 Ok(Seen::Coverage { refreshed, denied: coverage.is_denied() })
             }
             Action::CompareBackup => {
+                // A comparison that fails counts nothing: what an earlier one saw is no number of this one.
+                self.lost = None;
                 let missing = || ApplyError::Backup { step: step.id.clone(), why: "there is no backup".to_owned() };
                 let folder = executor.backup_folder(&step.id).ok_or_else(missing)?;
                 let unexpected = |what| ApplyError::UnexpectedState { step: step.id.clone(), what };
@@ -345,13 +347,16 @@ impl<'e> Driver<'e> {
                 } else {
                     Answer::Refused
                 };
-                self.last = Some(ApplyError::Refused {
-                    step: self.step.id.clone(),
-                    call: api,
-                    account: self.step.account,
-                    code: refusal.code,
-                    message: refusal.message,
-                });
+                // An Enable of what is on already has what it wants.
+                if (call, answer) != ("Enable", Answer::AlreadyOn) {
+                    self.last = Some(ApplyError::Refused {
+                        step: self.step.id.clone(),
+                        call: api,
+                        account: self.step.account,
+                        code: refusal.code,
+                        message: refusal.message,
+                    });
+                }
                 answer
             }
             Err(error) => {
@@ -378,12 +383,18 @@ impl<'e> Driver<'e> {
             Line::Asking => ("asking", of("inspector2:Enable"), None),
             Line::Restoring => ("restoring", of("ecr:PutRegistryScanningConfiguration"), None),
             Line::SavedAgain => ("saved_again", self.of_backup(), Some(true)),
-            Line::Reenabled => ("brought_back", self.of_loss(), None),
+            Line::Reenabled => (REENABLED, self.of_loss(), None),
         };
         let written = self.executor.write(JournalLine::of(&self.step.id, word).with(details));
+        // A backup counts from when the journal names it. One that no line names is not compared with, whatever comes after.
+        let saved = self.saved.take();
         match (written, required) {
             (Ok(()), _) => {
-                self.backed_up();
+                if line.names_backup()
+                    && let Some((saved, backup)) = saved
+                {
+                    self.backed_up(saved, backup);
+                }
                 return true;
             }
             (Err(error), Some(true)) => self.last = Some(error),
@@ -445,13 +456,10 @@ impl<'e> Driver<'e> {
         }
     }
 
-    /// A backup counts from when the journal names it.
-    fn backed_up(&mut self) {
-        if let Some((saved, backup)) = self.saved.take() {
-            let step = self.step.id.clone();
-            self.executor.tell(ApplyEvent::BackedUp { step, findings: saved.losses.findings, folder: saved.folder });
-            self.executor.keep_backup(&self.step.id, backup);
-        }
+    fn backed_up(&self, saved: Saved, backup: Backup) {
+        let step = self.step.id.clone();
+        self.executor.tell(ApplyEvent::BackedUp { step, findings: saved.losses.findings, folder: saved.folder });
+        self.executor.keep_backup(&self.step.id, backup);
     }
 
     fn not_refreshed(&self) -> Vec<String> {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use scangap_plan::hash::sha256;
 
-pub(crate) use self::v1::{JournalLine, ReportPlace};
+pub(crate) use self::v1::{JournalLine, REENABLED, ReportPlace};
 use crate::progress::Progress;
 
 pub const JOURNAL: &str = "journal.jsonl";
@@ -101,8 +101,10 @@ impl JournalState {
         replace(&mut step.backup, line.backup);
         replace(&mut step.manifest_sha256, line.manifest_sha256);
         replace(&mut step.findings_report, line.findings_report);
-        replace(&mut step.findings_lost, line.findings_taken);
-        replace(&mut step.images_not_rescanned, line.images_not_rescanned);
+        // Each of these lines is written after a comparison with the backup: without a number, it could not be counted.
+        if progress == Some(Progress::Done) || line.event == REENABLED {
+            (step.findings_lost, step.images_not_rescanned) = (line.findings_taken, line.images_not_rescanned);
+        }
         step.unanswered |= line.unanswered.unwrap_or_default();
         step.not_refreshed = line.not_refreshed.unwrap_or(std::mem::take(&mut step.not_refreshed));
     }

@@ -146,6 +146,13 @@ pub(crate) enum Line {
     Reenabled,
 }
 
+impl Line {
+    /// Whether the line says where a backup is.
+    pub(crate) fn names_backup(self) -> bool {
+        matches!(self, Self::SavedAgain | Self::Reached { progress: Progress::BackedUp, because: None, .. })
+    }
+}
+
 /// Why a step is where it is, where that does not follow from the state before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Because {

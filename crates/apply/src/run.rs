@@ -46,17 +46,17 @@ pub async fn apply(
     let options =
         &ApplyOptions { findings_reports: options.findings_reports.clone().or_else(journaled), ..options.clone() };
     let mut outcome = Outcome::new(&identity, (options.clock)());
-    let (journal, unwritable) = journal(plan, options, before)?;
+    let (journal, not_begun) = journal(plan, options, before)?;
     let journal = Mutex::new(journal);
     let work = Work { plan, options, listener, cancel: &cancel, journal: &journal };
-    let end = work.all(connection, identity, unwritable, &mut outcome).await;
+    let end = work.all(connection, identity, not_begun, &mut outcome).await;
     let journal = journal.into_inner().unwrap_or_else(PoisonError::into_inner);
     outcome.end(plan, journal.state(), journal.is_intact(), end.err(), (options.clock)());
     Ok(outcome)
 }
 
-/// The journal of an apply. One that cannot be written keeps nothing from being re-enabled: it is only read then, and why it
-/// cannot be written is told afterwards.
+/// The journal of an apply, and why nothing is begun with it. A journal that cannot be written still says which registries are
+/// open: it is only read then, they are re-enabled, and the error is returned afterwards.
 fn journal(
     plan: &PlanDocument,
     options: &ApplyOptions,
@@ -67,8 +67,11 @@ fn journal(
         return Ok((read_only(before), None));
     }
     // Nothing is begun where it would not be admitted: a journal says that something was.
-    if before.open().next().is_none() {
-        admissible(plan, options)?;
+    if before.open().next().is_none()
+        && let Err(error) = admissible(plan, options)
+    {
+        // What an earlier apply of this plan did is still in its closing report.
+        return if before.lines > 0 { Ok((read_only(before), Some(error))) } else { Err(error) };
     }
     match Journal::open(&options.folder, &plan.plan_sha256, options.clock) {
         Ok(journal) => Ok((journal, None)),
@@ -104,7 +107,7 @@ impl<'a> Work<'a> {
         self,
         connection: Connection,
         identity: Identity,
-        unwritable: Option<ApplyError>,
+        not_begun: Option<ApplyError>,
         outcome: &mut Outcome,
     ) -> Result<(), ApplyError> {
         let state = &self.state();
@@ -116,11 +119,12 @@ impl<'a> Work<'a> {
             return self.executor(&possible, access).stages(outcome).await;
         }
         // A resume may be of another user than the one who began.
-        let recorded = if state.lines > 0 { self.record() } else { Ok(()) };
+        let goes_on = state.lines > 0 && (not_begun.is_none() || state.open().next().is_some());
+        let recorded = if goes_on { self.record() } else { Ok(()) };
         let open: Vec<PlanDocument> = state.open().map(|step| self.plan.only(step)).collect();
         let reenabled = open.iter().map(|one| self.reenable(one, &connection, &identity));
         futures::future::join_all(reenabled).await.into_iter().collect::<Result<(), ApplyError>>()?;
-        unwritable.map_or(Ok(()), Err)?;
+        not_begun.map_or(Ok(()), Err)?;
         recorded?;
         if self.options.only_reenable {
             return Err(self.what_is_open_still().unwrap_or(ApplyError::OnlyReenabled));

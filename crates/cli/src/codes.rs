@@ -206,7 +206,7 @@ pub const ERROR_CODES: &[CodeInfo] = &[
     row(
         ErrorCode::ApplyScanningOff,
         "apply.scanning_off",
-        "ECR scanning could not be re-enabled in every registry",
+        "ECR scanning may be off, or its configuration another, in a registry of the plan",
         "run apply with --bring-back, or the commands that are shown",
     ),
     row(ErrorCode::ApplyStale, "apply.stale", "AWS is not as the plan saw it", "audit again, and make a new plan"),

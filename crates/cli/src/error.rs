@@ -85,13 +85,13 @@ pub(crate) enum CliError {
     Organization(#[source] scangap_aws::CallError),
     #[error("the plan cannot be applied")]
     Document(#[source] DocumentError),
-    #[error("the plan was applied only in part")]
+    #[error("the plan was not applied completely")]
     Apply(#[source] Box<ApplyError>),
     #[error("the plan was not applied: nothing was changed")]
     NotApplicable(#[source] Box<ApplyError>),
     #[error("what the plan would delete could not be saved")]
     NotSaved(#[source] Box<ApplyError>),
-    #[error("ECR scanning could not be re-enabled in every registry")]
+    #[error("ECR scanning may be off, or its configuration another, in a registry of the plan")]
     LeftDisabled(#[source] Box<ApplyError>),
     #[error("`{given}` is not `{expected}`: nothing was changed")]
     NotConfirmed { given: String, expected: String },

@@ -184,6 +184,16 @@ fn what_is_open_is_brought_back_whatever_else_stands_against_the_plan() {
     assert_ne!(call.code, 0, "the rest is refused");
     assert_eq!(ecr_status(&simulator), "ENABLED", "{}", call.stderr);
     assert!(!call.stderr.contains("may be without ECR scanning"), "{}", call.stderr);
+    // An apply that died has no closing report. With nothing open, a refused resume writes one: what was done stays known.
+    for name in ["applied.json", "applied.md"] {
+        fs_err::remove_file(plan.folder.join(name)).expect("removed");
+    }
+    let call = plan.apply(&simulator, &["--resume", "--blocklist", "444444444444"]);
+    assert_eq!(call.code, 64, "{}{}", call.stdout, call.stderr);
+    let text = fs_err::read_to_string(plan.folder.join("applied.json")).expect("written although nothing went on");
+    let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert!(report["outcome"].as_str().is_some_and(|why| why.contains("444444444444")), "{text}");
+    assert!(report["left_disabled"].as_array().is_some_and(Vec::is_empty), "{text}");
 }
 
 #[test]
@@ -204,7 +214,11 @@ fn a_registry_that_cannot_be_enabled_is_named_by_every_later_command_until_it_is
         }
     };
     named(&call, "apply itself");
-    assert!(call.stderr.contains("ECR scanning could not be re-enabled in every registry"), "{}", call.stderr);
+    assert!(
+        call.stderr.contains("ECR scanning may be off, or its configuration another, in a registry of the plan"),
+        "{}",
+        call.stderr
+    );
     assert_eq!(ecr_status(&simulator), "DISABLED");
     assert_eq!(plan.applied()["left_disabled"][0]["account_id"], "333333333333");
     let home = plan.home.path().to_string_lossy().into_owned();

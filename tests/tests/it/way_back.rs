@@ -450,7 +450,7 @@ fn the_script_repairs_and_names_the_command_of_a_re_sync() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{said}");
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-        let command = "resync-0001: account 333333333333, eu-west-1: not done here, it deletes 128 findings. To do it: scangap apply .";
+        let command = "resync-0001: account 333333333333, eu-west-1: not done here, it deletes 128 findings. To do it: scangap apply /";
         assert_eq!(printed.contains(command), argument != "--back", "{printed}");
         mutations(&simulator)
     };

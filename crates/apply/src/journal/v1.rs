@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 pub(super) const VERSION: u64 = 1;
 pub(super) const BEGIN: &str = "begin";
+pub(crate) const REENABLED: &str = "brought_back";
 
 /// One line. What a line is about decides which members it has.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -42,6 +42,11 @@ struct Disk {
     unanswered: bool,
 }
 
+/// Whether a line says that nobody knows whether a Disable was done.
+fn says_unanswered(action: Action) -> bool {
+    matches!(action, Action::Journal(Line::Reached { because: Some(Because::NobodyKnows), .. }))
+}
+
 /// One process on its way through an apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct World {
@@ -56,6 +61,8 @@ struct World {
     /// How often the process may still end.
     crashes: u8,
     interrupted: bool,
+    /// Whether this process saw scanning off.
+    seen_off: bool,
     /// Actions of this process.
     actions: u16,
 }
@@ -90,6 +97,7 @@ impl World {
             troubles: 0,
             crashes: 0,
             interrupted: false,
+            seen_off: false,
             actions: 0,
         }
     }
@@ -325,7 +333,9 @@ impl Walk {
             let at = self.come(place, "interrupted".to_owned());
             next.push((World { interrupted: true, troubles: world.troubles - 1, ..world }, seen, at));
         }
+        world.seen_off |= seen == Seen::Status(Status::Disabled);
         let action = world.protocol.next(seen, world.now());
+        self.holds(!(world.seen_off && says_unanswered(action)), "what was seen off is said not to be known", place);
         let (thought, written) = (world.protocol.progress(), world.disk.progress);
         self.holds(written <= thought || thought == Progress::BackedUp, "more is written than is thought", place);
         self.holds(action != Action::Wait(Duration::ZERO), "it waits for nothing", place);
@@ -354,8 +364,8 @@ impl Walk {
                     _ => after_undo(written),
                 };
                 let stage = World::stage(world.registry, world.disk, purpose, world.elapsed, world.wall);
-                let stage =
-                    World { troubles: world.troubles, crashes: world.crashes, interrupted: world.interrupted, ..stage };
+                let World { troubles, crashes, interrupted, seen_off, .. } = world;
+                let stage = World { troubles, crashes, interrupted, seen_off, ..stage };
                 next.push((stage, Seen::Began, at));
             }
             (End::Noticed | End::Failed(_), _) => {

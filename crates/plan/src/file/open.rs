@@ -35,8 +35,13 @@ struct VersionAlone {
 
 /// The plan, compared with the hash that it names, and the hash.
 pub(super) fn open(text: &str) -> Result<(PlanJson, String), PlanReadError> {
-    let version: VersionAlone =
-        serde_json::from_str(text).map_err(|error| PlanReadError::NotJson(error.to_string()))?;
+    let version: VersionAlone = serde_json::from_str(text).map_err(|error| {
+        if error.is_data() {
+            PlanReadError::Member { member: "schema_version".to_owned(), why: error.to_string() }
+        } else {
+            PlanReadError::NotJson(error.to_string())
+        }
+    })?;
     match version.schema_version.ok_or(PlanReadError::NotAPlan)? {
         found if found > PLAN_SCHEMA_VERSION => return Err(PlanReadError::Newer { found }),
         found if found < OLDEST_VERSION => return Err(PlanReadError::Older { found }),

@@ -137,5 +137,5 @@ step() { # id, account, region, repository, folder, sha256 of before.json, sha25
 # A re-sync disables and enables ECR scanning, and its history is lost: scangap does it, with a journal and a backup.
 resync() { # id, account, region, findings that it deletes
   [ "$BACK" = no ] || return 0
-  printf '%s: account %s, %s: not done here, it deletes %s findings. To do it: scangap apply . --write-role-name ROLE\n' "$@"
+  printf '%s: account %s, %s: not done here, it deletes %s findings. To do it: scangap apply %q --write-role-name ROLE\n' "$@" "$PWD"
 }

@@ -81,9 +81,9 @@ pub(crate) fn runbook(plan: &Plan) -> String {
 const HOW: &str = "## Policies to change
 
 Each step adds one condition to the statements that deny: Inspector's role of that account is exempted, and nobody else. Each
-can be taken back with the file `before.json` beside it. `plan.sh --repairs-only` does all of them with the aws CLI, after
-asking, and `plan.sh --back` takes them back (`plan.sh` alone re-syncs too); where a policy is written by Terraform or CloudFormation, change it there (`policy.tf` is the
-same as Terraform), or it comes back.
+can be undone with the file `before.json` in its folder. `plan.sh` makes all of them with the aws CLI, after asking, and
+`plan.sh --back` undoes them; it leaves ECR scanning alone. Where a policy is written by Terraform or CloudFormation, change it
+there (`policy.tf` is the same as Terraform), or it comes back.
 
 Who makes a change must get through the policy as it is: one that denies everybody but the office denies the write role too,
 from anywhere else. ECR refuses a policy that would keep its author from changing it again, unless told `--force`. Commands are to

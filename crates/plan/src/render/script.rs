@@ -27,7 +27,7 @@ pub(crate) fn script(plan: &Plan) -> String {
     let first = plan.policies.first().map(|step| &step.region).or(plan.resyncs.first().map(|step| &step.region));
     let region = first.map_or("us-east-1", |region| region.as_str());
     if let Some(warning) = plan.warning() {
-        let _ = writeln!(text, "# {warning}");
+        let _ = writeln!(text, "# Not by this script, but by `scangap apply`: {warning}");
     }
     for (name, value) in [
         ("CONFIRM_WHAT", what),

@@ -114,6 +114,7 @@ impl Resync {
             }
             (At::OffStatus, Seen::Status(Status::Disabled)) => {
                 self.notice = Some(Notice::Reached(Status::Disabled));
+                self.says_unanswered = false;
                 self.enter(At::JournalDisabled)
             }
             (At::OffStatus, Seen::Status(_)) if self.backoff.is_over(now.elapsed) => {

@@ -43,7 +43,7 @@ impl Resync {
             (At::EnableStatus, Seen::Status(status)) => {
                 self.status_failed = false;
                 if status == Status::Disabled {
-                    (self.seen_off, self.certain) = (true, true);
+                    (self.seen_off, self.certain, self.says_unanswered) = (true, true, false);
                 }
                 self.enable_or_wait(status != Status::Other, now)
             }
