@@ -1,5 +1,8 @@
 //! What a command may end in: one fact, one action, an exit code.
 
+#[cfg(test)]
+mod samples;
+
 use std::path::PathBuf;
 
 use scangap_apply::{ApplyError, ClosingError};

@@ -27,17 +27,9 @@ fn causes(error: &CliError) -> Vec<String> {
 
 /// Prints the error and gives its exit code.
 pub(crate) fn render(error: &CliError, format: ErrorFormat) -> ExitCode {
-    let exit = error.exit();
-    let shown = ShownError {
-        code: codes::of(error),
-        message: error.to_string(),
-        causes: causes(error),
-        hint: error.hint(),
-        place: place(error),
-        exit,
-    };
+    let shown = ShownError::of(error);
     shown.print(format);
-    exit.into()
+    shown.exit.into()
 }
 
 /// The call, account and region that the error is about.
@@ -73,7 +65,7 @@ struct Place {
 }
 
 /// An error as it is printed.
-struct ShownError {
+pub(crate) struct ShownError {
     code: ErrorCode,
     message: String,
     causes: Vec<String>,
@@ -83,22 +75,36 @@ struct ShownError {
 }
 
 impl ShownError {
+    pub(crate) fn of(error: &CliError) -> Self {
+        Self {
+            code: codes::of(error),
+            message: error.to_string(),
+            causes: causes(error),
+            hint: error.hint(),
+            place: place(error),
+            exit: error.exit(),
+        }
+    }
+
+    /// For people.
+    pub(crate) fn text(&self) -> String {
+        let mut text = format!("error: {}", in_lines(&self.message));
+        for cause in &self.causes {
+            text.push_str("\n  caused by: ");
+            text.push_str(&in_lines(cause));
+        }
+        if let Some(hint) = &self.hint {
+            text.push_str("\n  hint: ");
+            text.push_str(&in_lines(hint));
+        }
+        text.push_str("\n  code: ");
+        text.push_str(self.code.word());
+        text
+    }
+
     fn print(&self, format: ErrorFormat) {
         match format {
-            ErrorFormat::Human => {
-                let mut text = format!("error: {}", in_lines(&self.message));
-                for cause in &self.causes {
-                    text.push_str("\n  caused by: ");
-                    text.push_str(&in_lines(cause));
-                }
-                if let Some(hint) = &self.hint {
-                    text.push_str("\n  hint: ");
-                    text.push_str(&in_lines(hint));
-                }
-                text.push_str("\n  code: ");
-                text.push_str(self.code.word());
-                terminal::note(&text);
-            }
+            ErrorFormat::Human => terminal::note(&self.text()),
             ErrorFormat::Json => {
                 let error = json!({
                     "version": 1,

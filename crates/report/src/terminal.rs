@@ -109,12 +109,20 @@ pub fn final_screen(input: &Input<'_>, exit: u8, paint: &dyn Fn(&str, Tone) -> S
         let _ = writeln!(out, "Images {}", paint(&images_in_words(&summary.images), Tone::Warning));
     }
     worst(input, &mut out)?;
-    for (number, text) in [
-        (summary.registries_denying, "registry policies deny Inspector a registry-level action (registries.csv)"),
-        (summary.templates_denying, "creation templates would block Inspector on new repositories (registries.csv)"),
+    for (number, what, text) in [
+        (
+            summary.registries_denying,
+            "registry policy",
+            "against a registry-level action of Inspector (registries.csv)",
+        ),
+        (
+            summary.templates_denying,
+            "creation template",
+            "that would block Inspector on new repositories (registries.csv)",
+        ),
     ] {
         if number > 0 {
-            let _ = writeln!(out, "  note   {}", paint(&format!("{number} {text}"), Tone::Warning));
+            let _ = writeln!(out, "  note   {}", paint(&format!("{} {text}", count(number, what)), Tone::Warning));
         }
     }
     for group in summary.gap_groups.iter().take(WORST) {

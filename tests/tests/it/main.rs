@@ -27,6 +27,7 @@ mod reports;
 mod resync;
 mod role;
 mod scope;
+mod screens;
 mod settings;
 mod throttling;
 mod trouble;
