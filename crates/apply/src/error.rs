@@ -89,6 +89,71 @@ impl ApplyError {
         }
     }
 
+    /// What to do about it. `again`: how the command is run again, which depends on whether the apply has begun.
+    pub fn hint(&self, again: &str) -> String {
+        match self {
+            Self::Stale(_) => "audit again, and make a new plan".to_owned(),
+            Self::OrganizationUnknown => {
+                "audit again as a principal that may call organizations:DescribeOrganization, and make a new plan".to_owned()
+            }
+            Self::LossesGrew { .. } => "count again with scangap plan --collect".to_owned(),
+            Self::Blocklisted { .. } => "make a plan without that account, or take it off the blocklist".to_owned(),
+            Self::OtherOrganization { .. } => "use credentials of the plan's organization".to_owned(),
+            Self::EndpointMismatch { plan_is_simulated: true } => {
+                "name the simulation with --endpoint-url or AWS_ENDPOINT_URL: what is simulated never reaches AWS".to_owned()
+            }
+            Self::EndpointMismatch { plan_is_simulated: false } => {
+                "leave out --endpoint-url and AWS_ENDPOINT_URL: what is real is not tried on a simulation".to_owned()
+            }
+            Self::Role { .. } | Self::WrongAccount { .. } => {
+                "name roles that exist in each account with --role-name and --write-role-name; they must trust this caller"
+                    .to_owned()
+            }
+            Self::WriteRoleDenied { .. } | Self::NeedsFirst { .. } => {
+                "name a write role that the policies let through; or change the policy as a principal that they let through, with the commands of plan.md"
+                    .to_owned()
+            }
+            Self::FindingsReports(_) => {
+                "give both as AWS has them, with {region} where the plan has registries in several regions".to_owned()
+            }
+            Self::EnableNotVerified { .. } => format!(
+                "let the write role call inspector2:Enable where the registry is toggled from, and {again}: nothing was turned off"
+            ),
+            Self::RegistryInUse(_) => "re-enable it first, as shown below, or wait for the other apply".to_owned(),
+            Self::Begun(_) => "go on with it: --resume".to_owned(),
+            Self::NothingToResume(_) => "leave out --resume; where its journal was lost, every command says how its registries are re-enabled by hand".to_owned(),
+            Self::DisablePending { .. } => "run it again then".to_owned(),
+            Self::Backup { .. } => format!("what would be lost must be saved first: see the cause, and {again}"),
+            Self::SessionPolicyTooLong { .. } => {
+                "make plans of fewer repositories, with --accounts, --regions or --diagnoses".to_owned()
+            }
+            Self::NotRecorded(_) => {
+                format!("set HOME or XDG_STATE_HOME to a folder that can be written, and {again}")
+            }
+            Self::Journal(JournalError::Locked(_)) => "wait for it".to_owned(),
+            Self::Journal(JournalError::OtherPlan(_)) => {
+                "apply each plan in the folder that scangap plan made for it".to_owned()
+            }
+            Self::Journal(JournalError::Version { .. }) => {
+                "resume it with the version of scangap that began it".to_owned()
+            }
+            Self::Journal(JournalError::Damaged { .. }) => {
+                "somebody changed it: look in Inspector whether every registry of the plan is on, audit again, and make a new plan"
+                    .to_owned()
+            }
+            Self::Identity(_) => format!("renew the credentials, and {again}"),
+            Self::OnlyReenabled
+            | Self::Interrupted
+            | Self::OtherCaller { .. }
+            | Self::Organization(_)
+            | Self::Refused { .. }
+            | Self::Call { .. }
+            | Self::Timeout { .. }
+            | Self::UnexpectedState { .. }
+            | Self::Journal(JournalError::Io { .. }) => format!("see the cause, and {again}"),
+        }
+    }
+
     /// The account and region that it is about.
     pub fn place(&self) -> (Option<AccountId>, Option<&RegionName>) {
         match self {

@@ -18,7 +18,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::os_shim_internal::{Env, Fs};
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use jiff::Timestamp;
-use scangap_model::{AccountId, Arn, Partition, RegionName, partition_without_inspector, region_info};
+use scangap_model::{AccountId, Arn, GapKind, Partition, RegionName, partition_without_inspector, region_info};
 
 use crate::classify::CallError;
 use crate::credentials::{AssumeOptions, AssumedRole, Sts};
@@ -74,6 +74,33 @@ pub enum ConnectError {
     Identity(#[source] CallError),
     #[error("AWS gave an identity that is not an ARN in an account: `{0}`")]
     BadIdentity(String),
+}
+
+impl ConnectError {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::CredentialsFailed(_) => {
+                "the last cause says what failed; renew what the credentials are made from, or name another --profile"
+                    .to_owned()
+            }
+            Self::NoCredentials(_) | Self::NoCredentialChain => {
+                "run `aws sso login`, set AWS_PROFILE, or name a profile with --profile".to_owned()
+            }
+            Self::Identity(error) => match error.kind {
+                GapKind::RegionDisabled | GapKind::AccessDenied => {
+                    "the access key is not known to AWS: check the profile or the AWS_* variables".to_owned()
+                }
+                GapKind::ClockSkew => "check the secret access key, and this machine's clock".to_owned(),
+                _ => error.clone().at(None, None, "").hint(),
+            },
+            Self::Setting(setting) => setting.hint(),
+            Self::CaBundle { .. } | Self::CaBundleEmpty { .. } | Self::CaBundleBroken { .. } => {
+                "name a PEM file with --ca-bundle or AWS_CA_BUNDLE".to_owned()
+            }
+            Self::Partition(_) | Self::BadIdentity(_) => "check --endpoint-url and --region".to_owned(),
+        }
+    }
 }
 
 /// The time by which credentials are renewed: the system clock or a monotonic clock, whichever is later. The monotonic clock

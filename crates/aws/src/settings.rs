@@ -28,6 +28,31 @@ pub enum SettingError {
     Mfa { name: String, selected: String },
 }
 
+impl SettingError {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> String {
+        match self {
+            Self::Value { .. } => "set it to that, or leave it unset".to_owned(),
+            Self::Files(_) => {
+                "mend the file, or name others with AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE".to_owned()
+            }
+            Self::UnknownProfile { name, known } => {
+                let score = |known: &&String| strsim::jaro_winkler(known, name);
+                let nearest =
+                    known.iter().filter(|known| score(known) > 0.8).max_by(|a, b| score(a).total_cmp(&score(b)));
+                match nearest {
+                    Some(nearest) => format!("did you mean `{nearest}`?"),
+                    None if known.is_empty() => "they hold no profile".to_owned(),
+                    None => format!("they hold {}", known.join(", ")),
+                }
+            }
+            Self::Mfa { selected, .. } => format!(
+                "get a session where you can type the code, and run with it and without a profile: eval \"$(aws configure export-credentials --profile {selected} --format env)\""
+            ),
+        }
+    }
+}
+
 /// What is decided before the SDK reads anything.
 #[derive(Debug)]
 pub(crate) struct Settings {

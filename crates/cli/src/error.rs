@@ -5,8 +5,8 @@ mod samples;
 
 use std::path::PathBuf;
 
-use scangap_apply::{ApplyError, ClosingError};
-use scangap_aws::{ConnectError, SettingError};
+use scangap_apply::{ApplyError, ClosingError, JournalError};
+use scangap_aws::ConnectError;
 use scangap_collect::CollectError;
 use scangap_model::{Gap, GapKind};
 use scangap_plan::DocumentError;
@@ -16,7 +16,6 @@ use scangap_report::{CarryOverError, CompareError, FileError, VerifyError};
 use scangap_simorg::{ScenarioError, StartError};
 use scangap_snapshot::{ReadError, WriteError};
 
-use crate::apply_hints;
 use crate::exit::Exit;
 
 /// Why facts that were there a moment ago cannot be read.
@@ -173,7 +172,7 @@ impl CliError {
             | Self::NoWriteRole => Exit::Usage,
             Self::RehearsalInterrupted => Exit::Interrupted,
             Self::LeftDisabled(_) => Exit::ScanningOff,
-            Self::Apply(stop) | Self::NotApplicable(stop) | Self::NotSaved(stop) => apply_hints::exit(stop),
+            Self::Apply(stop) | Self::NotApplicable(stop) | Self::NotSaved(stop) => exit_of_apply(stop),
             Self::Snapshot(_)
             | Self::Facts(_)
             | Self::Tampered(_)
@@ -209,102 +208,63 @@ impl CliError {
     }
 
     /// One action.
-    #[expect(clippy::too_many_lines, reason = "one arm for each error")]
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Connect(ConnectError::CredentialsFailed(_)) => {
-                "the last cause says what failed; renew what the credentials are made from, or name another --profile".to_owned()
-            }
-            Self::Connect(ConnectError::NoCredentials(_) | ConnectError::NoCredentialChain) => {
-                "run `aws sso login`, set AWS_PROFILE, or name a profile with --profile".to_owned()
-            }
-            Self::Connect(ConnectError::Identity(error)) => match error.kind {
-                GapKind::RegionDisabled | GapKind::AccessDenied => {
-                    "the access key is not known to AWS: check the profile or the AWS_* variables".to_owned()
-                }
-                GapKind::ClockSkew => "check the secret access key, and this machine's clock".to_owned(),
-                _ => error.clone().at(None, None, "").hint(),
-            },
-            Self::Connect(ConnectError::Setting(setting)) => match setting {
-                SettingError::Value { .. } => "set it to that, or leave it unset".to_owned(),
-                SettingError::Files(_) => "mend the file, or name others with AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE".to_owned(),
-                SettingError::UnknownProfile { name, known } => {
-                    let score = |known: &&String| strsim::jaro_winkler(known, name);
-                    let nearest = known.iter().filter(|known| score(known) > 0.8).max_by(|a, b| score(a).total_cmp(&score(b)));
-                    match nearest {
-                        Some(nearest) => format!("did you mean `{nearest}`?"),
-                        None if known.is_empty() => "they hold no profile".to_owned(),
-                        None => format!("they hold {}", known.join(", ")),
-                    }
-                }
-                SettingError::Mfa { selected, .. } => format!(
-                    "get a session where you can type the code, and run with it and without a profile: eval \"$(aws configure export-credentials --profile {selected} --format env)\""
-                ),
-            },
-            Self::Connect(
-                ConnectError::CaBundle { .. } | ConnectError::CaBundleEmpty { .. } | ConnectError::CaBundleBroken { .. },
-            ) => {
-                "name a PEM file with --ca-bundle or AWS_CA_BUNDLE".to_owned()
-            }
-            Self::Connect(ConnectError::Partition(_) | ConnectError::BadIdentity(_)) => "check --endpoint-url and --region".to_owned(),
-            Self::Collect(CollectError::NotAdministrator { .. }) => {
-                "run from the management account or a delegated administrator, name a role there with --organization-role-arn, or name accounts with --accounts".to_owned()
-            }
-            Self::Collect(CollectError::UnknownAccount { suggestion: Some(nearest), .. }) => format!("did you mean {nearest}?"),
-            Self::Collect(CollectError::UnknownAccount { suggestion: None, .. }) => {
-                "`aws organizations list-accounts` lists the accounts".to_owned()
-            }
-            Self::Collect(CollectError::UnknownOrganizationalUnit(_)) => "name an OU by id (ou-...) or by path (Workloads/Payments)".to_owned(),
-            Self::Collect(CollectError::OrganizationalUnitsUnreadable { cause, .. }) => {
-                format!("{}, or name the OU by its id (ou-...), or accounts with --accounts", cause.hint())
-            }
-            Self::Collect(CollectError::NothingInScope) => "--accounts, --exclude-accounts and --ou together leave nothing".to_owned(),
-            Self::Collect(CollectError::OrganizationRole(gap) | CollectError::OrganizationUnreadable(gap)) => gap.hint(),
-            Self::Collect(CollectError::RoleRefusedEverywhere { .. }) => {
-                "name the audit role with --role-name, with its path if it has one; it must trust this caller".to_owned()
-            }
-            Self::Collect(CollectError::SessionPolicyRefused(_)) => {
-                "the role's own tags or managed session policies leave no room: use a role without session tags".to_owned()
-            }
+            Self::Connect(error) => error.hint(),
+            Self::Collect(error) => return error.hint(),
             Self::NotARegion(_) => "name regions like `eu-west-1`".to_owned(),
             Self::NoInspector { .. } => "scangap audits the partitions aws, aws-cn and aws-us-gov".to_owned(),
             Self::BadValue { hint, .. } => hint.clone(),
-            Self::AlreadyAudited(_) => "name another folder with --out; a snapshot is evidence and is never overwritten".to_owned(),
+            Self::AlreadyAudited(_) => {
+                "name another folder with --out; a snapshot is evidence and is never overwritten".to_owned()
+            }
             Self::FolderInUse(_) => "name a new folder with --out: a plan has its own, and is never changed".to_owned(),
             Self::NeverClosed(_) => "audit again".to_owned(),
             Self::Folder { .. } => "name a folder that you may write to with --out".to_owned(),
-            Self::Compare(CompareError::Order { .. }) => "name the earlier snapshot first".to_owned(),
-            Self::Compare(_) => "name two snapshots of one organization".to_owned(),
-            Self::Tampered(_) => "it was changed after the audit: use the one that the audit wrote, or audit again".to_owned(),
+            Self::Compare(error) => error.hint().to_owned(),
+            Self::Tampered(_) => {
+                "it was changed after the audit: use the one that the audit wrote, or audit again".to_owned()
+            }
             Self::PlanFile { .. } | Self::NotThePlan { .. } => {
                 "name the plan.json that `scangap plan` made from this snapshot".to_owned()
             }
-            Self::NotApplied { .. } | Self::OtherApplied(_) => "name the applied.json that `scangap apply` wrote".to_owned(),
-            Self::CarryOver(_) => "name an audit.xlsx that scangap wrote, with the notes in its sheet Repositories".to_owned(),
+            Self::NotApplied { .. } | Self::OtherApplied(_) => {
+                "name the applied.json that `scangap apply` wrote".to_owned()
+            }
+            Self::CarryOver(_) => {
+                "name an audit.xlsx that scangap wrote, with the notes in its sheet Repositories".to_owned()
+            }
             Self::Verify(_) => "name a folder that scangap wrote, with its manifest.json".to_owned(),
             Self::NoPolicy(_) => "see repositories.csv for the accounts, regions and names that were read".to_owned(),
             Self::EndpointMismatch { simulated: true, .. } => {
-                "name the simulation with --endpoint-url or AWS_ENDPOINT_URL: what is simulated never reaches AWS".to_owned()
+                "name the simulation with --endpoint-url or AWS_ENDPOINT_URL: what is simulated never reaches AWS"
+                    .to_owned()
             }
             Self::EndpointMismatch { simulated: false, .. } => {
                 "leave out --endpoint-url and AWS_ENDPOINT_URL: what is real is not tried on a simulation".to_owned()
             }
             Self::Document(_) => "name the folder that `scangap plan --out` wrote, as it wrote it".to_owned(),
-            Self::Apply(stop) => apply_hints::hint(stop, "run it again with --resume: what is done stays done"),
-            Self::NotApplicable(stop) => apply_hints::hint(stop, "run it again"),
-            Self::NotSaved(stop) => apply_hints::hint(stop, "make the plan again in another folder"),
+            Self::Apply(stop) => stop.hint("run it again with --resume: what is done stays done"),
+            Self::NotApplicable(stop) => stop.hint("run it again"),
+            Self::NotSaved(stop) => stop.hint("make the plan again in another folder"),
             Self::LeftDisabled(stop) => match &**stop {
                 ApplyError::DisablePending { .. } => "run it again then, with --bring-back".to_owned(),
                 _ => "run it with --bring-back, or the commands below by hand".to_owned(),
             },
-            Self::NotConfirmed { .. } => "type it, or give it with --confirm and --accept-history-loss, exactly as it is asked for".to_owned(),
-            Self::OtherLoss { .. } => "read the plan's warning, and give its number with --accept-history-loss".to_owned(),
+            Self::NotConfirmed { .. } => {
+                "type it, or give it with --confirm and --accept-history-loss, exactly as it is asked for".to_owned()
+            }
+            Self::OtherLoss { .. } => {
+                "read the plan's warning, and give its number with --accept-history-loss".to_owned()
+            }
             Self::NobodyToAsk { confirm, lost } => {
                 let confirm = confirm.as_ref().map(|word| format!("--confirm {word}"));
                 let lost = lost.map(|number| format!("--accept-history-loss {number}"));
                 format!("to apply it: {}", confirm.into_iter().chain(lost).collect::<Vec<_>>().join(" "))
             }
-            Self::SnapshotNotFound(_) | Self::OtherSnapshot { .. } => "name the snapshot that the plan was made from with --snapshot".to_owned(),
+            Self::SnapshotNotFound(_) | Self::OtherSnapshot { .. } => {
+                "name the snapshot that the plan was made from with --snapshot".to_owned()
+            }
             Self::LossesNotFound(_) => "name the snapshot that lies beside its snapshot-losses-*.db".to_owned(),
             Self::RehearsalInterrupted => "rehearse again".to_owned(),
             Self::RehearsalLost => "do not apply this plan: count again with scangap plan --collect".to_owned(),
@@ -313,8 +273,7 @@ impl CliError {
             Self::Organization(error) => error.clone().at(None, None, "").hint(),
             Self::Scenario { .. } => "`scangap simulate --print-scenario` prints an example".to_owned(),
             Self::Simulator(StartError::Listen { .. }) => "name another port with --port, or 0 for any".to_owned(),
-            Self::Collect(CollectError::ListenerGone | CollectError::Interrupted)
-            | Self::Store(_)
+            Self::Store(_)
             | Self::Snapshot(_)
             | Self::Facts(_)
             | Self::Report(_)
@@ -340,5 +299,43 @@ impl CliError {
             ) => Some(gap),
             _ => None,
         }
+    }
+}
+
+/// The exit code of an apply that did not come to its end.
+fn exit_of_apply(stop: &ApplyError) -> Exit {
+    match stop {
+        ApplyError::Stale(_)
+        | ApplyError::OtherOrganization { .. }
+        | ApplyError::OrganizationUnknown
+        | ApplyError::EndpointMismatch { .. }
+        | ApplyError::LossesGrew { .. }
+        | ApplyError::Journal(
+            JournalError::OtherPlan(_) | JournalError::Damaged { .. } | JournalError::Version { .. },
+        ) => Exit::Data,
+        ApplyError::Blocklisted { .. }
+        | ApplyError::FindingsReports(_)
+        | ApplyError::Begun(_)
+        | ApplyError::NothingToResume(_) => Exit::Usage,
+        ApplyError::Role { .. }
+        | ApplyError::WriteRoleDenied { .. }
+        | ApplyError::NeedsFirst { .. }
+        | ApplyError::WrongAccount { .. }
+        | ApplyError::Identity(_)
+        | ApplyError::OtherCaller { .. } => Exit::NoPermission,
+        ApplyError::Interrupted => Exit::Interrupted,
+        ApplyError::OnlyReenabled => Exit::Finished,
+        ApplyError::Organization(_)
+        | ApplyError::SessionPolicyTooLong { .. }
+        | ApplyError::Backup { .. }
+        | ApplyError::Refused { .. }
+        | ApplyError::EnableNotVerified { .. }
+        | ApplyError::DisablePending { .. }
+        | ApplyError::RegistryInUse(_)
+        | ApplyError::Call { .. }
+        | ApplyError::Timeout { .. }
+        | ApplyError::UnexpectedState { .. }
+        | ApplyError::NotRecorded(_)
+        | ApplyError::Journal(_) => Exit::Unexpected,
     }
 }

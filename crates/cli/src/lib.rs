@@ -1,6 +1,5 @@
 //! The only crate that accesses the terminal, the environment and the process exit. It calls all other crates.
 
-mod apply_hints;
 pub mod args;
 mod assessed;
 mod audit;

@@ -28,3 +28,31 @@ pub enum CollectError {
     #[error("the listener of the collection went away")]
     ListenerGone,
 }
+
+impl CollectError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NotAdministrator { .. } => {
+                "run from the management account or a delegated administrator, name a role there with --organization-role-arn, or name accounts with --accounts".to_owned()
+            }
+            Self::UnknownAccount { suggestion: Some(nearest), .. } => format!("did you mean {nearest}?"),
+            Self::UnknownAccount { suggestion: None, .. } => {
+                "`aws organizations list-accounts` lists the accounts".to_owned()
+            }
+            Self::UnknownOrganizationalUnit(_) => "name an OU by id (ou-...) or by path (Workloads/Payments)".to_owned(),
+            Self::OrganizationalUnitsUnreadable { cause, .. } => {
+                format!("{}, or name the OU by its id (ou-...), or accounts with --accounts", cause.hint())
+            }
+            Self::NothingInScope => "--accounts, --exclude-accounts and --ou together leave nothing".to_owned(),
+            Self::OrganizationRole(gap) | Self::OrganizationUnreadable(gap) => gap.hint(),
+            Self::RoleRefusedEverywhere { .. } => {
+                "name the audit role with --role-name, with its path if it has one; it must trust this caller".to_owned()
+            }
+            Self::SessionPolicyRefused(_) => {
+                "the role's own tags or managed session policies leave no room: use a role without session tags".to_owned()
+            }
+            Self::ListenerGone | Self::Interrupted => return None,
+        })
+    }
+}

@@ -158,6 +158,16 @@ pub enum CompareError {
     Order { since: Timestamp, until: Timestamp },
 }
 
+impl CompareError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Order { .. } => "name the earlier snapshot first",
+            Self::Read(_) | Self::Organizations(..) | Self::Simulated => "name two snapshots of one organization",
+        }
+    }
+}
+
 /// Two audits raise the confidence in `stale`: one alone may have come too soon after a repair.
 const STILL_STALE: &str =
     "stale with more confidence: the policy allowed Inspector at both audits, and coverage says ACCESS_DENIED still";
