@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,11 @@ fn venv() -> PathBuf {
 fn target() -> PathBuf {
     let tests = std::env::current_exe().expect("a path");
     tests.ancestors().nth(3).expect("the target folder").to_owned()
+}
+
+/// The path that programs are looked for on, with a folder before it.
+pub fn search_path(first: &Path) -> String {
+    format!("{}:{}", first.display(), std::env::var("PATH").unwrap_or_default())
 }
 
 pub fn venv_program(name: &str) -> PathBuf {

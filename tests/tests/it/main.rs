@@ -4,6 +4,7 @@
 
 mod apply;
 mod changes;
+mod console_blocks;
 mod crashes;
 mod demo;
 mod errors;

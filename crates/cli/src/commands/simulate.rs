@@ -33,7 +33,7 @@ pub(super) fn run(command: &Simulate) -> Result<Exit, CliError> {
     let simulator = start(scenario, command.port, environment::now())?;
     let url = simulator.url();
     terminal::out(&format!(
-        "export AWS_ENDPOINT_URL={url} AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY=simulated AWS_REGION=us-east-1\n",
+        "export AWS_ENDPOINT_URL={url} AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY=simulated AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1\n",
         Simulator::access_key(&management)
     ));
     terminal::note(&format!("Simulated organization {name} at {url}, until Ctrl-C; calls so far: {url}/_simorg/calls"));

@@ -1,0 +1,155 @@
+//! Every `console` block of the documentation is run as it stands, in an organization that has what they name.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use scangap_tests::{Scangap, program, requires_tools, search_path, venv_program};
+
+const PAGES: &[&str] = &[
+    "README.md",
+    "docs/apply.md",
+    "docs/explain.md",
+    "docs/plan.md",
+    "docs/reference.md",
+    "docs/reports.md",
+    "docs/simulate.md",
+    "docs/snapshot.md",
+];
+
+/// `scangap simulate`, and the line of its output that points a shell to it.
+struct Served {
+    child: Child,
+    exports: String,
+    _home: tempfile::TempDir,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
+}
+
+fn serve() -> Served {
+    let scenario = root().join("tests/fixtures/docs.toml").to_string_lossy().into_owned();
+    let (mut child, home) = Scangap::new(&["simulate", "--scenario", &scenario, "--port", "0"]).spawn();
+    let mut exports = String::new();
+    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut exports).expect("a line");
+    assert!(exports.starts_with("export AWS_ENDPOINT_URL="), "{exports}");
+    Served { child, exports, _home: home }
+}
+
+/// The commands of a page's `console` blocks, block by block.
+fn blocks(page: &str) -> Vec<Vec<String>> {
+    let text = fs_err::read_to_string(root().join(page)).expect("the page");
+    let mut blocks = Vec::new();
+    let mut lines = text.lines();
+    while lines.any(|line| line == "```console") {
+        blocks.push(lines.by_ref().take_while(|line| *line != "```").map(str::to_owned).collect());
+    }
+    blocks
+}
+
+/// A shell as a reader has it: scangap and the aws CLI on the path, credentials and endpoint in the environment.
+struct Shell {
+    home: tempfile::TempDir,
+    exports: String,
+}
+
+impl Shell {
+    fn new(served: &Served) -> Self {
+        let home = tempfile::tempdir().expect("a folder");
+        fs_err::create_dir_all(home.path().join("bin")).expect("a folder");
+        std::os::unix::fs::symlink(program(), home.path().join("bin/scangap")).expect("a link");
+        std::os::unix::fs::symlink(venv_program("aws"), home.path().join("bin/aws")).expect("a link");
+        fs_err::create_dir_all(home.path().join(".aws")).expect("a folder");
+        let profile = "[profile security]\naws_access_key_id = AKIASIMU111111111111\naws_secret_access_key = simulated\nregion = us-east-1\n";
+        fs_err::write(home.path().join(".aws/config"), profile).expect("written");
+        fs_err::write(home.path().join("policy.json"), crate::journey::BEFORE).expect("written");
+        Self { home, exports: served.exports.clone() }
+    }
+
+    /// The exit code, and everything that was said.
+    fn run(&self, line: &str) -> (i32, String) {
+        let output = Command::new("bash")
+            .args(["-o", "pipefail", "-c", &format!("{}{line}", self.exports)])
+            .env_clear()
+            .env("PATH", search_path(&self.home.path().join("bin")))
+            .env("HOME", self.home.path())
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .current_dir(self.home.path())
+            .stdin(Stdio::null())
+            .output()
+            .expect("bash runs");
+        let said = [&output.stdout[..], &output.stderr[..]].concat();
+        (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&said).into_owned())
+    }
+
+    fn done(&self, line: &str) {
+        let (code, said) = self.run(line);
+        assert_eq!(code, 0, "{line}: {said}");
+    }
+}
+
+/// A query of a `sqlite3` line, asked as it stands: the program itself need not be installed.
+fn query(snapshot: &Path, line: &str) {
+    let sql = line.split('"').nth(1).expect("a query in quotes");
+    let database = rusqlite::Connection::open(snapshot).expect("a snapshot");
+    let mut statement = database.prepare(sql).unwrap_or_else(|error| panic!("{line}: {error}"));
+    let rows = statement.query_map([], |_| Ok(())).expect("it runs").count();
+    assert!(rows > 0, "{line}: nothing was found");
+}
+
+// Holds: 13 Documentation: every command of a console block is understood, and ends as the snapshot says
+#[test]
+fn every_console_block_runs() {
+    requires_tools();
+    let served = serve();
+    // What a reader has by then: an earlier audit, later ones, a plan.
+    let ready = Shell::new(&served);
+    for run in ["2026-08-20", "2026-11-23", "today", "2026-11-23-o-exampleorg"] {
+        ready.done(&format!("scangap audit --tags team --out runs/{run}"));
+    }
+    ready.done("scangap plan runs/today/snapshot.db --min-age 0h --resync --collect --out plan");
+    let mut ended = String::new();
+    for page in PAGES {
+        for block in blocks(page) {
+            let shell = Shell::new(&served);
+            ready.done(&format!("cp -r runs '{}'", shell.home.path().display()));
+            for line in &block {
+                if line.starts_with("cargo ") {
+                    continue; // The gate and the reader run these.
+                }
+                if line.starts_with("sqlite3 ") {
+                    query(&shell.home.path().join("runs/today/snapshot.db"), line);
+                    continue;
+                }
+                // It serves until it is stopped, and is what all of these talk to.
+                if line.starts_with("scangap simulate ") || line.starts_with("export AWS_ENDPOINT_URL=") {
+                    continue;
+                }
+                // A plan is made into a new folder.
+                let makes_plan = line.starts_with("scangap plan ");
+                shell.done("rm -rf plan");
+                if !makes_plan {
+                    ready.done(&format!("cp -r plan '{}'", shell.home.path().display()));
+                }
+                let (code, said) = shell.run(line);
+                assert!(!line.starts_with("aws ") || code == 0, "{line}: {said}");
+                assert!(!said.contains("Usage:") && !said.contains("code: argument"), "{page}: {line}: {said}");
+                let _ = writeln!(ended, "{page}: {line}\n  exit code {code}");
+                for error in said.lines().filter(|line| line.starts_with("error:") || line.starts_with("  caused by:"))
+                {
+                    let _ = writeln!(ended, "  {}", error.trim());
+                }
+            }
+        }
+    }
+    insta::assert_snapshot!("console_blocks", ended);
+}
