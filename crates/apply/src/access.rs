@@ -7,7 +7,7 @@ use scangap_aws::read::{AccountReader, OrganizationReader, RegionReader};
 use scangap_aws::write::RegionWriter;
 use scangap_aws::{AssumeOptions, AssumedRole, Call, Connection, Identity};
 use scangap_model::{
-    AccountId, Allowance, Api, Partition, Phase, RegionName, SESSION_POLICY_MAX_CHARS, session_policy,
+    AccountId, Allowance, Api, Partition, Phase, RegionName, SESSION_POLICY_MAX_CHARS, permissions, session_policy,
     session_policy_of,
 };
 
@@ -234,12 +234,12 @@ async fn same_place(
 /// A write session that also looks, where the audit role is gone: the reads that bringing back takes.
 fn with_reads(policy: &str) -> String {
     let reads = session_policy_of(&[Allowance {
-        actions: vec![
-            "ecr:GetRegistryScanningConfiguration",
-            "inspector2:BatchGetAccountStatus",
-            "inspector2:ListCoverage",
-            "inspector2:ListFindings",
-        ],
+        actions: permissions(&[
+            Api::GetRegistryScanningConfiguration,
+            Api::BatchGetAccountStatus,
+            Api::ListCoverage,
+            Api::ListFindings,
+        ]),
         resources: Vec::new(),
     }]);
     let statement = |policy: &str| serde_json::from_str::<Value>(policy).ok()?.get("Statement")?.as_array().cloned();
@@ -259,27 +259,17 @@ fn write_policy(
     let repositories: BTreeSet<String> = of_account.map(|repair| repair.repository_arn.clone()).collect();
     if !repositories.is_empty() {
         allowances.push(Allowance {
-            actions: vec!["ecr:SetRepositoryPolicy"],
+            actions: permissions(&[Api::SetRepositoryPolicy]),
             resources: repositories.into_iter().collect(),
         });
     }
     if plan.resyncs.iter().any(|resync| resync.account == account) {
-        // AWS: writing ENHANCED needs these of Inspector too, with the same credentials.
-        allowances.push(Allowance {
-            actions: vec![
-                "ecr:PutRegistryScanningConfiguration",
-                "iam:CreateServiceLinkedRole",
-                "inspector2:Disable",
-                "inspector2:Enable",
-                "inspector2:ListAccountPermissions",
-                "inspector2:ListCoverage",
-                "inspector2:ListFindings",
-            ],
-            resources: Vec::new(),
-        });
+        let put = Api::PutRegistryScanningConfiguration;
+        let actions = [&[put.permission()], put.dependent_actions()].concat();
+        allowances.push(Allowance { actions, resources: Vec::new() });
     }
     if plan.resyncs.iter().any(|resync| resync.toggled_from == account) {
-        allowances.push(Allowance { actions: vec!["inspector2:Disable", "inspector2:Enable"], resources: Vec::new() });
+        allowances.push(Allowance { actions: permissions(&[Api::Disable, Api::Enable]), resources: Vec::new() });
         let toggled = plan.resyncs.iter().filter(|resync| resync.toggled_from == account);
         let regions = toggled.map(|resync| &resync.region);
         allowances.extend(reports.map(|reports| reports.allowances(partition, regions)).into_iter().flatten());

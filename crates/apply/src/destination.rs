@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use scangap_aws::write::ReportDestination;
-use scangap_model::{Allowance, Arn, Partition, RegionName};
+use scangap_model::{Allowance, Api, Arn, Partition, RegionName, permissions};
 use scangap_plan::PlanDocument;
 
 use crate::journal::ReportPlace;
@@ -85,12 +85,11 @@ impl FindingsReports {
             .map(|region| format!("arn:{partition}:s3:::{}", self.bucket.replace(REGION, region.as_str())))
             .collect();
         let objects = buckets.iter().map(|bucket| format!("{bucket}/*"));
-        let inspector =
-            ["inspector2:CreateFindingsReport", "inspector2:GetFindingsReportStatus", "inspector2:ListFindings"];
+        let inspector = permissions(&[Api::CreateFindingsReport, Api::GetFindingsReportStatus, Api::ListFindings]);
         [
-            Allowance { actions: inspector.into(), resources: Vec::new() },
+            Allowance { actions: inspector, resources: Vec::new() },
             Allowance {
-                actions: vec!["s3:GetBucketLocation", "s3:PutObject"],
+                actions: Api::CreateFindingsReport.dependent_actions().to_vec(),
                 resources: objects.chain(buckets.iter().cloned()).collect(),
             },
         ]

@@ -243,19 +243,19 @@ impl<'e> Driver<'e> {
                 let writer = executor.writer(&step.id, step.toggled_from, &step.region)?;
                 let call = executor.access.call(Api::Disable);
                 let answered = writer.disable(&call, step.account).await;
-                Ok(self.answered("Disable", answered))
+                Ok(self.answered(Api::Disable, answered))
             }
             Action::CallEnable => {
                 let writer = executor.writer(&step.id, step.toggled_from, &step.region)?;
                 let call = executor.access.call(Api::Enable);
                 let answered = writer.enable(&call, step.account, &executor.token(&step.id)).await;
-                Ok(self.answered("Enable", answered))
+                Ok(self.answered(Api::Enable, answered))
             }
             Action::PutConfiguration => {
                 let writer = executor.writer(&step.id, step.account, &step.region)?;
                 let call = executor.access.call(Api::PutRegistryScanningConfiguration);
                 let put = writer.put_scanning_configuration(&call, &self.meant()).await;
-                put.map_err(self.of_call("ecr:PutRegistryScanningConfiguration"))?;
+                put.map_err(self.of_call(Api::PutRegistryScanningConfiguration.permission()))?;
                 Ok(Seen::ConfigurationPut)
             }
             Action::Journal(_) | Action::Wait(_) | Action::Finish(_) => Ok(Seen::Waited),
@@ -330,8 +330,7 @@ impl<'e> Driver<'e> {
         Ok(Seen::BackupSaved)
     }
 
-    fn answered(&mut self, call: &'static str, answer: Result<Option<ToggleRefusal>, CallError>) -> Seen {
-        let api = if call == "Disable" { "inspector2:Disable" } else { "inspector2:Enable" };
+    fn answered(&mut self, api: Api, answer: Result<Option<ToggleRefusal>, CallError>) -> Seen {
         let answer = match answer {
             Ok(None) => Answer::Accepted,
             Ok(Some(refusal)) => {
@@ -348,10 +347,10 @@ impl<'e> Driver<'e> {
                     Answer::Refused
                 };
                 // An Enable of what is on already has what it wants.
-                if (call, answer) != ("Enable", Answer::AlreadyOn) {
+                if (api, answer) != (Api::Enable, Answer::AlreadyOn) {
                     self.last = Some(ApplyError::Refused {
                         step: self.step.id.clone(),
-                        call: api,
+                        call: api.permission(),
                         account: self.step.account,
                         code: refusal.code,
                         message: refusal.message,
@@ -367,7 +366,7 @@ impl<'e> Driver<'e> {
                 self.not_done.clone_from(&error.code);
                 self.unanswered = error.to_string();
                 let passing = error.may_pass();
-                self.last = Some(self.of_call(api)(error));
+                self.last = Some(self.of_call(api.permission())(error));
                 if lost { Answer::NotKnown } else { Answer::NotDone { passing } }
             }
         };
@@ -380,8 +379,8 @@ impl<'e> Driver<'e> {
             Line::Reached { progress, because, required } => {
                 (progress.word(), self.details(progress, because), Some(required))
             }
-            Line::Asking => ("asking", of("inspector2:Enable"), None),
-            Line::Restoring => ("restoring", of("ecr:PutRegistryScanningConfiguration"), None),
+            Line::Asking => ("asking", of(Api::Enable), None),
+            Line::Restoring => ("restoring", of(Api::PutRegistryScanningConfiguration), None),
             Line::SavedAgain => ("saved_again", self.of_backup(), Some(true)),
             Line::Reenabled => (REENABLED, self.of_loss(), None),
         };
@@ -411,8 +410,8 @@ impl<'e> Driver<'e> {
     fn details(&self, progress: Progress, because: Option<Because>) -> JournalLine {
         let line = match (progress, because) {
             (Progress::BackedUp, None) => self.of_backup(),
-            (Progress::Trying | Progress::Enabling, _) => of("inspector2:Enable"),
-            (Progress::Disabling, _) => of("inspector2:Disable"),
+            (Progress::Trying | Progress::Enabling, _) => of(Api::Enable),
+            (Progress::Disabling, _) => of(Api::Disable),
             (Progress::Done, _) => JournalLine {
                 refreshed: Some(self.refreshed.clone()),
                 not_refreshed: Some(self.not_refreshed()),
@@ -467,6 +466,6 @@ impl<'e> Driver<'e> {
     }
 }
 
-fn of(call: &str) -> JournalLine {
-    JournalLine { call: Some(call.to_owned()), ..JournalLine::default() }
+fn of(call: Api) -> JournalLine {
+    JournalLine { call: Some(call.to_string()), ..JournalLine::default() }
 }

@@ -28,7 +28,7 @@ async fn write(executor: &Executor<'_>, step: &Resync, to: &FindingsReports) -> 
     let destination = to.of(&step.region).map_err(ApplyError::FindingsReports)?;
     let writer = executor.writer(&step.id, step.toggled_from, &step.region)?;
     let place = format!("s3://{}/{}", destination.bucket, destination.prefix.as_deref().unwrap_or_default());
-    let call = Some("inspector2:CreateFindingsReport".to_owned());
+    let call = Some(Api::CreateFindingsReport.to_string());
     executor.write(JournalLine { call, to: Some(place.clone()), ..JournalLine::of(&step.id, "reporting") })?;
     let mut backoff = executor.backoff();
     let id = loop {

@@ -55,7 +55,7 @@ pub(crate) async fn run(executor: &Executor<'_>, step: &Repair) -> Result<StepRe
             RepairAction::Stale => return Err(ApplyError::Stale(vec![describe(step, &what)])),
             RepairAction::Unexpected => return Err(ApplyError::UnexpectedState { step: id(), what }),
             RepairAction::Failed => {
-                let what = "ecr:SetRepositoryPolicy".to_owned();
+                let what = Api::SetRepositoryPolicy.to_string();
                 return Err(match last {
                     Some(source) => ApplyError::Call { step: id(), what, source },
                     None => ApplyError::UnexpectedState { step: id(), what },
@@ -67,7 +67,7 @@ pub(crate) async fn run(executor: &Executor<'_>, step: &Repair) -> Result<StepRe
             }
         }
         let writer = executor.writer(&step.id, step.account, &step.region)?;
-        let line = JournalLine { call: Some("ecr:SetRepositoryPolicy".to_owned()), ..JournalLine::default() };
+        let line = JournalLine { call: Some(Api::SetRepositoryPolicy.to_string()), ..JournalLine::default() };
         executor.reach(Progress::Writing, &step.id, line)?;
         let call = executor.access.call(Api::SetRepositoryPolicy);
         let answer = writer.set_repository_policy(&call, &step.repository, &step.after).await;

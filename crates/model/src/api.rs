@@ -166,10 +166,37 @@ impl Api {
         &APIS[self as usize]
     }
 
+    /// The IAM action to allow.
+    pub fn permission(self) -> &'static str {
+        self.info().permission
+    }
+
+    /// AWS: dependent actions, which the caller needs besides the operation's own. Writing an ENHANCED scanning configuration takes
+    /// those of Inspector too, with the same credentials; a findings report is written to S3 as the caller.
+    pub fn dependent_actions(self) -> &'static [&'static str] {
+        match self {
+            Self::PutRegistryScanningConfiguration => &[
+                "iam:CreateServiceLinkedRole",
+                "inspector2:Disable",
+                "inspector2:Enable",
+                "inspector2:ListAccountPermissions",
+                "inspector2:ListCoverage",
+                "inspector2:ListFindings",
+            ],
+            Self::CreateFindingsReport => &["s3:GetBucketLocation", "s3:PutObject"],
+            _ => &[],
+        }
+    }
+
     /// From `service:Operation`, the form that is stored.
     pub fn from_permission(permission: &str) -> Option<Self> {
         APIS.iter().find(|info| info.permission == permission).map(|info| info.api)
     }
+}
+
+/// The IAM actions of operations.
+pub fn permissions(apis: &[Api]) -> Vec<&'static str> {
+    apis.iter().map(|api| api.permission()).collect()
 }
 
 impl fmt::Display for Api {

@@ -1,6 +1,8 @@
 //! The stages of a re-sync, once for everybody: `apply` names the places of its protocol after them, and the runbook's chapter
 //! for a person walks through them in this order.
 
+use scangap_model::Api;
+
 /// A stage of a re-sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stage {
@@ -19,7 +21,7 @@ pub struct StageInfo {
     pub stage: Stage,
     pub name: &'static str,
     /// The calls that change something.
-    pub changes: &'static [&'static str],
+    pub changes: &'static [Api],
     /// What a person does.
     pub by_hand: &'static str,
     /// What may be seen then, and what follows from it.
@@ -38,14 +40,14 @@ pub const STAGES: &[StageInfo] = &[
     StageInfo {
         stage: Stage::Trial,
         name: "trial",
-        changes: &["inspector2:Enable"],
+        changes: &[Api::Enable],
         by_hand: "check that it can be turned on again.",
         then: "It is on, so this changes nothing: `failedAccounts` is empty, or says ALREADY_ENABLED. After anything else, stop here.",
     },
     StageInfo {
         stage: Stage::Disable,
         name: "disable",
-        changes: &["inspector2:Disable"],
+        changes: &[Api::Disable],
         by_hand: "turn it off, once.",
         then: "Where `failedAccounts` is not empty it was refused, and nothing was done, unless it says DISABLE_IN_PROGRESS, SUSPEND_IN_PROGRESS or INTERNAL_ERROR. After these, and where there was no answer, do not call it again: go on with 5.",
     },
@@ -59,14 +61,14 @@ pub const STAGES: &[StageInfo] = &[
     StageInfo {
         stage: Stage::Enable,
         name: "enable",
-        changes: &["inspector2:Enable"],
+        changes: &[Api::Enable],
         by_hand: "turn it on.",
         then: "This asks until it is on, and comes back then.",
     },
     StageInfo {
         stage: Stage::Restore,
         name: "restore",
-        changes: &["ecr:PutRegistryScanningConfiguration"],
+        changes: &[Api::PutRegistryScanningConfiguration],
         by_hand: "look whether the scanning configuration is as in 1, and put it back where it is not:",
         then: "",
     },

@@ -290,6 +290,8 @@ pub fn positions() -> impl Iterator<Item = (String, &'static str, &'static str, 
 
 #[cfg(test)]
 mod tests {
+    use scangap_model::Api;
+
     use super::*;
 
     #[test]
@@ -304,13 +306,13 @@ mod tests {
     #[test]
     fn each_stage_makes_the_calls_that_it_says() {
         for info in STAGES {
-            let mut calls: Vec<&str> = POSITIONS
+            let mut calls: Vec<Api> = POSITIONS
                 .iter()
                 .filter(|position| position.stage == info.stage)
                 .filter_map(|position| match position.action? {
-                    Action::CallDisable => Some("inspector2:Disable"),
-                    Action::CallEnable => Some("inspector2:Enable"),
-                    Action::PutConfiguration => Some("ecr:PutRegistryScanningConfiguration"),
+                    Action::CallDisable => Some(Api::Disable),
+                    Action::CallEnable => Some(Api::Enable),
+                    Action::PutConfiguration => Some(Api::PutRegistryScanningConfiguration),
                     _ => None,
                 })
                 .collect();

@@ -1,7 +1,7 @@
 //! A plan as `plan.json` has it.
 
 use scangap_assess::{ELIGIBLE_DAYS, LostImage, RegistryLosses};
-use scangap_model::{Observed, Verdict};
+use scangap_model::{Api, Observed, Verdict};
 
 use super::v2::{
     CostJson, FindingsByJson, GentlerJson, HelpsJson, LossesJson, LostImageJson, PlanJson, PreconditionsJson,
@@ -105,7 +105,7 @@ fn repair(step: &PolicyStep) -> StepJson {
         diagnosis: step.diagnosis.word().to_owned(),
         responsible_statements: step.responsible_statements.clone(),
         call: RepairCallJson {
-            api: "ecr:SetRepositoryPolicy".to_owned(),
+            api: Api::SetRepositoryPolicy.to_string(),
             as_account: step.account.to_string(),
             as_role: WRITE_ROLE.to_owned(),
             registry_id: step.account.to_string(),
@@ -127,7 +127,7 @@ fn repair(step: &PolicyStep) -> StepJson {
         also_written_by: step.sources.clone(),
         sources_not_looked_for: step.sources_not_looked_for.iter().map(|what| (*what).to_owned()).collect(),
         made_by: made_by.to_owned(),
-        way_back: format!("ecr:SetRepositoryPolicy with {folder}/before.json"),
+        way_back: format!("{} with {folder}/before.json", Api::SetRepositoryPolicy),
     }))
 }
 
@@ -137,8 +137,8 @@ fn resync(step: &ResyncStep) -> StepJson {
         repository: repository.clone(),
         policy_canonical_sha256: text.as_deref().map(canonical_sha256),
     };
-    let toggle = |api: &str| ResyncCallJson {
-        api: api.to_owned(),
+    let toggle = |api: Api| ResyncCallJson {
+        api: api.to_string(),
         as_account: step.toggled_from.to_string(),
         as_role: WRITE_ROLE.to_owned(),
         region: step.region.to_string(),
@@ -147,15 +147,15 @@ fn resync(step: &ResyncStep) -> StepJson {
         only_if: None,
     };
     let put = ResyncCallJson {
-        api: "ecr:PutRegistryScanningConfiguration".to_owned(),
+        api: Api::PutRegistryScanningConfiguration.to_string(),
         as_account: step.account.to_string(),
         account_ids: None,
         resource_types: None,
         only_if: Some("enabling did not put it back".to_owned()),
-        ..toggle("")
+        ..toggle(Api::Enable)
     };
     // Where scanning is on the first Enable changes nothing, and shows whether it may be called.
-    let calls = vec![toggle("inspector2:Enable"), toggle("inspector2:Disable"), toggle("inspector2:Enable"), put];
+    let calls = vec![toggle(Api::Enable), toggle(Api::Disable), toggle(Api::Enable), put];
     StepJson::Resync(Box::new(ResyncJson {
         id: step.id.clone(),
         kind: StepKind::ResyncRegistry,
