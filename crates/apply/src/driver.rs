@@ -214,7 +214,7 @@ impl<'e> Driver<'e> {
                 Ok(Seen::Coverage { refreshed, denied: coverage.is_denied() })
             }
             Action::CompareBackup => {
-                // A comparison that fails counts nothing: what an earlier one saw is no number of this one.
+                // A failed comparison counts nothing: the numbers of an earlier one must not be reported for it.
                 self.lost = None;
                 let missing = || ApplyError::Backup { step: step.id.clone(), why: "there is no backup".to_owned() };
                 let folder = executor.backup_folder(&step.id).ok_or_else(missing)?;
@@ -346,7 +346,7 @@ impl<'e> Driver<'e> {
                 } else {
                     Answer::Refused
                 };
-                // An Enable of what is on already has what it wants.
+                // ALREADY_ENABLED is no failure of an Enable.
                 if (api, answer) != (Api::Enable, Answer::AlreadyOn) {
                     self.last = Some(ApplyError::Refused {
                         step: self.step.id.clone(),
@@ -385,7 +385,7 @@ impl<'e> Driver<'e> {
             Line::Reenabled => (REENABLED, self.of_loss(), None),
         };
         let written = self.executor.write(JournalLine::of(&self.step.id, word).with(details));
-        // A backup counts from when the journal names it. One that no line names is not compared with, whatever comes after.
+        // A backup is used from the journal line that names it. A later line must not register one that was refused.
         let saved = self.saved.take();
         match (written, required) {
             (Ok(()), _) => {

@@ -138,7 +138,7 @@ impl ApplyError {
                 "resume it with the version of scangap that began it".to_owned()
             }
             Self::Journal(JournalError::Damaged { .. }) => {
-                "somebody changed it: look in Inspector whether every registry of the plan is on, audit again, and make a new plan"
+                "the journal was edited or damaged: check in Inspector that ECR scanning is on in every registry of the plan, audit again, and make a new plan"
                     .to_owned()
             }
             Self::Identity(_) => format!("renew the credentials, and {again}"),

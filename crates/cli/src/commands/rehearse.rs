@@ -151,7 +151,7 @@ fn find(plan: &PlanDocument) -> Option<PathBuf> {
         path.is_file()
             && Snapshot::open(path).is_ok_and(|found| found.meta.facts_sha256.as_ref() == Some(&plan.facts_sha256))
     });
-    // Audits of an organization that does not change have the same facts: one of them has what the plan counted.
+    // Several audits can have the same facts: the plan's losses are stored beside one of them.
     let mut first = None;
     for path in paths {
         if counted(plan, &path).is_ok() {
