@@ -11,21 +11,6 @@ use crate::shell::root;
 
 /// Circles that there are: a crate and the files that need each other. A list to shorten.
 const KNOWN: &[(&str, &[&str])] = &[
-    (
-        "aws",
-        &[
-            "connect",
-            "credentials",
-            "http",
-            "port",
-            "read",
-            "read::account",
-            "read::ecr",
-            "read::history",
-            "read::inspector",
-            "read::organization",
-        ],
-    ),
     ("policy", &["condition", "condition::wanted", "document", "document::print", "principal"]),
     (
         "report",

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use self::formats::{Manifest, SavedFile, SavedFinding, SavedScanning};
 use crate::access::Access;
 use crate::error::ApplyError;
-use crate::pages::pages;
+use crate::pages::whole;
 use crate::report::resync::describe;
 use crate::step_report::Taken;
 use scangap_plan::Resync;
@@ -134,7 +134,7 @@ async fn findings(
     .map_err(of_csv)?;
     let mut tally = FindingTally::default();
     let call = || access.call(Api::ListFindings);
-    pages(
+    whole(
         Api::ListFindings,
         |token| {
             let call = call();
@@ -183,7 +183,7 @@ async fn coverage(
 ) -> Result<Vec<CoveredImage>, String> {
     let mut covered: BTreeMap<(String, String), (String, String)> = BTreeMap::new();
     let call = || access.call(Api::ListCoverage);
-    pages(
+    whole(
         Api::ListCoverage,
         |token| {
             let call = call();
@@ -205,7 +205,7 @@ async fn coverage(
     for repository in repositories {
         let name = repository.as_str();
         let call = || access.call(Api::DescribeImages);
-        pages(
+        whole(
             Api::DescribeImages,
             |token| {
                 let call = call();
@@ -242,7 +242,7 @@ async fn coverage(
 async fn rules(access: &Access, own: &RegionReader) -> Result<Vec<SuppressionRule>, String> {
     let mut rules = Vec::new();
     let call = || access.call(Api::ListFilters);
-    pages(
+    whole(
         Api::ListFilters,
         |token| {
             let call = call();
@@ -365,7 +365,7 @@ pub(crate) async fn compare(access: &Access, step: &Resync, folder: &Path) -> Re
     let from = access.reader(step.toggled_from, &step.region);
     let mut here: BTreeSet<String> = BTreeSet::new();
     let call = || access.call(Api::ListFindings);
-    pages(
+    whole(
         Api::ListFindings,
         |token| {
             let (call, from) = (call(), &from);
@@ -379,7 +379,7 @@ pub(crate) async fn compare(access: &Access, step: &Resync, folder: &Path) -> Re
     .await?;
     let mut scanned: BTreeSet<(String, String)> = BTreeSet::new();
     let call = || access.call(Api::ListCoverage);
-    pages(
+    whole(
         Api::ListCoverage,
         |token| {
             let (call, from) = (call(), &from);

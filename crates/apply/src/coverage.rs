@@ -8,7 +8,7 @@ use scangap_plan::Resync;
 
 use crate::context::Executor;
 use crate::error::ApplyError;
-use crate::pages::pages;
+use crate::pages::whole;
 
 /// Repositories by what coverage says of them, images' rows included.
 #[derive(Debug, Default)]
@@ -61,7 +61,7 @@ pub(crate) async fn coverage(executor: &Executor<'_>, step: &Resync) -> Result<R
             Ok(())
         };
         let unexpected = |what| ApplyError::UnexpectedState { step: step.id.clone(), what };
-        pages(Api::ListCoverage, page, take).await.map_err(unexpected)?;
+        whole(Api::ListCoverage, page, take).await.map_err(unexpected)?;
     }
     Ok(coverage)
 }

@@ -9,7 +9,7 @@ use scangap_plan::{Resync, inspector_policy_governs};
 use crate::context::Executor;
 use crate::coverage::coverage;
 use crate::error::ApplyError;
-use crate::pages::pages;
+use crate::pages::whole;
 
 pub(crate) const ENABLED: &str = "ENABLED";
 
@@ -94,7 +94,7 @@ pub(crate) async fn stale(executor: &Executor<'_>, step: &Resync) -> Result<Vec<
         Ok(())
     };
     let surprise = |what| ApplyError::UnexpectedState { step: step.id.clone(), what };
-    pages(Api::ListAccountPermissions, page, take).await.map_err(surprise)?;
+    whole(Api::ListAccountPermissions, page, take).await.map_err(surprise)?;
     for needed in ["DISABLE_SCANNING", "ENABLE_SCANNING"] {
         if !permitted.iter().any(|has| has == needed) {
             differences.push(format!("Inspector does not let account {} {needed} any more", step.toggled_from));

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::SystemTimeSource;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -18,16 +18,21 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::os_shim_internal::{Env, Fs};
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use jiff::Timestamp;
-use scangap_model::{AccountId, Arn, GapKind, Partition, RegionName, partition_without_inspector, region_info};
+use scangap_model::{AccountId, Arn, Partition, RegionName, partition_without_inspector, region_info};
 
+use crate::answer::send;
+use crate::base::Base;
+use crate::caller::{HeldCredentials, source_of};
 use crate::classify::CallError;
-use crate::credentials::{AssumeOptions, AssumedRole, Sts};
+use crate::clock::Clock;
+use crate::credentials::{AssumeOptions, AssumedRole, Sts, port};
+use crate::error::ConnectError;
 use crate::http;
 use crate::limits::{Buckets, Limits};
 use crate::meter::{Call, Meter};
 use crate::port::{Port, Retries};
-use crate::read::{AccountReader, OrganizationReader, send};
-use crate::settings::{SettingError, Settings};
+use crate::read::{AccountReader, OrganizationReader};
+use crate::settings::Settings;
 
 #[derive(Debug, Clone)]
 pub struct ConnectOptions {
@@ -52,80 +57,6 @@ pub struct SimulatedEndpoint {
     pub access_key_id: String,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    #[error("no AWS credentials were found")]
-    NoCredentials(#[source] CredentialsError),
-    #[error("the AWS credentials could not be loaded")]
-    CredentialsFailed(#[source] CredentialsError),
-    #[error("no AWS credentials were found")]
-    NoCredentialChain,
-    #[error("failed to read the CA bundle `{path}`")]
-    CaBundle { path: PathBuf, source: std::io::Error },
-    #[error("the CA bundle `{path}` holds no PEM certificate")]
-    CaBundleEmpty { path: PathBuf },
-    #[error("the CA bundle `{path}` holds a certificate that cannot be read: number {number}")]
-    CaBundleBroken { path: PathBuf, number: usize },
-    #[error(transparent)]
-    Setting(#[from] SettingError),
-    #[error("{0} has no Amazon Inspector")]
-    Partition(String),
-    #[error("AWS did not say who the caller is")]
-    Identity(#[source] CallError),
-    #[error("AWS gave an identity that is not an ARN in an account: `{0}`")]
-    BadIdentity(String),
-}
-
-impl ConnectError {
-    /// What to do about it.
-    pub fn hint(&self) -> String {
-        match self {
-            Self::CredentialsFailed(_) => {
-                "the last cause says what failed; renew what the credentials are made from, or name another --profile"
-                    .to_owned()
-            }
-            Self::NoCredentials(_) | Self::NoCredentialChain => {
-                "run `aws sso login`, set AWS_PROFILE, or name a profile with --profile".to_owned()
-            }
-            Self::Identity(error) => match error.kind {
-                GapKind::RegionDisabled | GapKind::AccessDenied => {
-                    "the access key is not known to AWS: check the profile or the AWS_* variables".to_owned()
-                }
-                GapKind::ClockSkew => "check the secret access key, and this machine's clock".to_owned(),
-                _ => error.clone().at(None, None, "").hint(),
-            },
-            Self::Setting(setting) => setting.hint(),
-            Self::CaBundle { .. } | Self::CaBundleEmpty { .. } | Self::CaBundleBroken { .. } => {
-                "name a PEM file with --ca-bundle or AWS_CA_BUNDLE".to_owned()
-            }
-            Self::Partition(_) | Self::BadIdentity(_) => "check --endpoint-url and --region".to_owned(),
-        }
-    }
-}
-
-/// The time by which credentials are renewed: the system clock or a monotonic clock, whichever is later. The monotonic clock
-/// misses the time that a machine sleeps, and the system clock can be set back.
-#[derive(Debug, Clone)]
-pub(crate) struct Clock {
-    wall: fn() -> Timestamp,
-    at_start: Timestamp,
-    started: Instant,
-}
-
-impl Clock {
-    fn new(wall: fn() -> Timestamp) -> Self {
-        Self { wall, at_start: wall(), started: Instant::now() }
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        later((self.wall)(), self.at_start, self.started.elapsed())
-    }
-}
-
-fn later(wall: Timestamp, at_start: Timestamp, elapsed: Duration) -> Timestamp {
-    at_start.saturating_add(elapsed).unwrap_or(at_start).max(wall)
-}
-
 /// Who is calling.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
@@ -134,18 +65,15 @@ pub struct Identity {
     pub partition: Partition,
 }
 
-/// The base of every client: one HTTP client, one set of timeouts, the caller's credentials.
 #[derive(Debug, Clone)]
 pub struct Connection {
-    base: SdkConfig,
+    base: Base,
     /// One for every account: the caller pays for all of its calls.
     sts: Sts,
     /// Of calls that the caller's account pays for, wherever they go: STS and Organizations.
     caller: Arc<Buckets>,
-    limits: Arc<Limits>,
     /// How long one attempt may take.
     attempt_timeout: Duration,
-    partition: Partition,
     meter: Arc<Meter>,
     clock: Clock,
     credentials_from: String,
@@ -208,8 +136,7 @@ impl Connection {
         })?;
         let source = source_of(&first);
         let clock = Clock::new(options.clock);
-        let fetched = tokio::sync::Mutex::new((first, clock.now()));
-        let held = SharedCredentialsProvider::new(HeldCredentials { credentials: fetched, source: provider, clock });
+        let held = SharedCredentialsProvider::new(HeldCredentials::new(first, provider, clock));
 
         let region =
             base.region().map_or_else(|| Partition::Aws.home_region().to_owned(), |region| region.as_ref().to_owned());
@@ -230,19 +157,17 @@ impl Connection {
         Ok(Self { credentials_from: source, ..Self::of(base, partition, options) })
     }
 
-    fn of(base: SdkConfig, partition: Partition, options: &ConnectOptions) -> Self {
+    fn of(config: SdkConfig, partition: Partition, options: &ConnectOptions) -> Self {
         // Sessions renew their own credentials. What the SDK would keep of them is stale before it knows.
         let meter = Meter::new();
         let caller = Buckets::alone(options.throttle_patience);
         let sts =
-            Sts { client: sts_client(&base), port: Port::new(Arc::clone(&caller), None), meter: Arc::clone(&meter) };
+            Sts { client: sts_client(&config), port: Port::new(Arc::clone(&caller), None), meter: Arc::clone(&meter) };
         Self {
-            base,
+            base: Base { config, partition, limits: Limits::new(options.throttle_patience) },
             sts,
             caller,
-            limits: Limits::new(options.throttle_patience),
             attempt_timeout: options.attempt_timeout,
-            partition,
             meter,
             clock: Clock::new(options.clock),
             credentials_from: "the simulation".to_owned(),
@@ -281,11 +206,11 @@ impl Connection {
     }
 
     pub fn partition(&self) -> Partition {
-        self.partition
+        self.base.partition
     }
 
-    pub(crate) fn limits(&self) -> &Arc<Limits> {
-        &self.limits
+    pub(crate) fn base(&self) -> &Base {
+        &self.base
     }
 
     /// How long one attempt may take: so long calls in flight may go on after an interruption.
@@ -299,18 +224,18 @@ impl Connection {
 
     /// Who a role is, once it is assumed.
     pub async fn identity_of(&self, role: &AssumedRole, call: &Arc<Call>) -> Result<Identity, ConnectError> {
-        let client = sts_client(&self.credentialed(Some(role)));
-        identity(&client, &Port::new(Arc::clone(&self.caller), Some(role)), call).await
+        let client = sts_client(&self.base.credentialed(Some(role)));
+        identity(&client, &port(Arc::clone(&self.caller), Some(role)), call).await
     }
 
     /// Organizations as the caller, or through a role.
     pub fn organization(&self, role: Option<&AssumedRole>) -> OrganizationReader {
-        OrganizationReader::new(&self.global(role), Port::new(Arc::clone(&self.caller), role))
+        OrganizationReader::new(&self.base.global(role), port(Arc::clone(&self.caller), role))
     }
 
     /// An account as the caller (its own), or through a role.
     pub fn account(&self, account: AccountId, role: Option<&AssumedRole>) -> AccountReader {
-        AccountReader::new(self, account, role)
+        AccountReader::new(&self.base, account, role)
     }
 
     pub async fn assume(
@@ -322,26 +247,8 @@ impl Connection {
         AssumedRole::assume(self.sts.clone(), role_arn.to_owned(), options.clone(), self.clock.clone(), call).await
     }
 
-    /// With a role's session in place of the caller's own credentials. It renews itself: nothing is cached of it.
-    pub(crate) fn credentialed(&self, role: Option<&AssumedRole>) -> SdkConfig {
-        match role {
-            Some(role) => self
-                .base
-                .to_builder()
-                .credentials_provider(SharedCredentialsProvider::new(role.clone()))
-                .identity_cache(aws_config::identity::IdentityCache::no_cache())
-                .build(),
-            None => self.base.clone(),
-        }
-    }
-
-    /// AWS: Organizations and Account Management are global, signed for the partition's home region.
-    pub(crate) fn global(&self, role: Option<&AssumedRole>) -> SdkConfig {
-        self.credentialed(role).into_builder().region(Region::new(self.partition.home_region())).build()
-    }
-
     pub fn default_region(&self) -> Option<RegionName> {
-        self.base.region().and_then(|region| region.as_ref().parse().ok())
+        self.base.config.region().and_then(|region| region.as_ref().parse().ok())
     }
 }
 
@@ -367,84 +274,5 @@ struct NotEmpty(SdkConfig);
 impl LoadServiceConfig for NotEmpty {
     fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
         self.0.service_config()?.load_config(key).filter(|value| !value.is_empty())
-    }
-}
-
-/// The caller's own credentials, fetched once for all that ask at the same time: behind them may be a process, or a person.
-#[derive(Debug)]
-struct HeldCredentials {
-    credentials: tokio::sync::Mutex<(Credentials, Timestamp)>,
-    source: SharedCredentialsProvider,
-    clock: Clock,
-}
-
-/// Credentials that do not say when they expire are fetched again after so long: keys are rotated.
-const HELD: Duration = Duration::from_mins(15);
-/// So long before they expire credentials are fetched again.
-const EARLY: Duration = Duration::from_mins(2);
-
-impl HeldCredentials {
-    async fn current(&self) -> Result<Credentials, CredentialsError> {
-        let mut held = self.credentials.lock().await;
-        let now = self.clock.now();
-        let until = match held.0.expiry().map(Timestamp::try_from) {
-            Some(Ok(expiry)) => expiry.saturating_sub(EARLY).unwrap_or(expiry),
-            Some(Err(_)) | None => held.1.saturating_add(HELD).unwrap_or(held.1),
-        };
-        if now >= until {
-            let expired = matches!(held.0.expiry().map(Timestamp::try_from), Some(Ok(expiry)) if now >= expiry);
-            *held = match self.source.provide_credentials().await {
-                Ok(credentials) => (credentials, now),
-                Err(error) if expired => return Err(error),
-                // What is held is good still, and is tried for again later.
-                Err(_) => (held.0.clone(), now),
-            };
-        }
-        Ok(held.0.clone())
-    }
-}
-
-impl ProvideCredentials for HeldCredentials {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::new(self.current())
-    }
-}
-
-/// The SDK has no words for it but the name that each provider signs its credentials with, in `Debug`.
-fn source_of(credentials: &Credentials) -> String {
-    let text = format!("{credentials:?}");
-    let name =
-        text.split_once("provider_name: \"").and_then(|(_, rest)| rest.split_once('"')).map_or("", |(name, _)| name);
-    match name {
-        "EnvironmentVariable" => "the environment".to_owned(),
-        "ProfileFile" => "the profile's keys".to_owned(),
-        "AssumeRoleProvider" => "the profile's role".to_owned(),
-        "CredentialProcess" => "the profile's credential_process".to_owned(),
-        "SSO" => "IAM Identity Center".to_owned(),
-        "WebIdentityToken" => "a web identity token".to_owned(),
-        "EcsContainer" => "the container".to_owned(),
-        "Imds" | "Ec2InstanceMetadata" => "the instance's role".to_owned(),
-        "" => "a provider without a name".to_owned(),
-        other => other.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    // Holds: 6 Operating it: a machine that slept, or whose clock is set back, does not take expired sessions for good ones
-    #[test]
-    fn time_is_the_later_of_the_wall_and_of_a_clock_that_nothing_sets() {
-        let start: Timestamp = "2026-11-23T09:00:00Z".parse().unwrap();
-        let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        let minutes = Duration::from_mins;
-        // Two hours of sleep: the clock that nothing sets stood still.
-        assert_eq!(later(at("2026-11-23T11:00:00Z"), start, minutes(1)), at("2026-11-23T11:00:00Z"));
-        // The wall was set back.
-        assert_eq!(later(at("2026-11-23T08:00:00Z"), start, minutes(50)), at("2026-11-23T09:50:00Z"));
     }
 }

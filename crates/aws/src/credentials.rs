@@ -4,24 +4,21 @@
 //! organization; so each account's session keeps its own, and the service clients are built without a cache.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 use jiff::{SignedDuration, Timestamp};
 use scangap_model::{Api, Arn};
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use crate::answer::send;
 use crate::classify::CallError;
-use crate::connect::Clock;
+use crate::clock::Clock;
+use crate::limits::Buckets;
 use crate::meter::{Call, Meter};
 use crate::port::Port;
-use crate::read::send;
-
-/// Renewed when less than this is left, so that no request starts with credentials about to expire.
-const RENEW_BEFORE: Duration = Duration::from_mins(5);
+use crate::session::{HeldSession, Session};
 
 /// AWS: no session of AssumeRole is shorter.
 const SHORTEST: SignedDuration = SignedDuration::from_mins(15);
@@ -48,8 +45,7 @@ struct Inner {
     role_arn: String,
     options: AssumeOptions,
     clock: Clock,
-    /// Held across the renewal, so that one expiry makes one STS call however many requests wait for it.
-    current: Mutex<Session>,
+    current: HeldSession,
 }
 
 /// The STS client that assumes roles; all of its calls count against the caller's account.
@@ -58,25 +54,6 @@ pub(crate) struct Sts {
     pub(crate) client: aws_sdk_sts::Client,
     pub(crate) port: Port,
     pub(crate) meter: Arc<Meter>,
-}
-
-#[derive(Debug)]
-struct Session {
-    credentials: Credentials,
-    issued: Timestamp,
-    /// The same moment on a clock that nothing sets.
-    issued_at: Instant,
-    expires: Timestamp,
-    /// Whether the service reported the session as expired, whatever its expiration is.
-    ran_out: bool,
-}
-
-impl Session {
-    /// A tenth of the session's life, at most five minutes: a short session is renewed in time too.
-    fn renew_before(&self) -> Duration {
-        let life = Duration::try_from(self.expires.duration_since(self.issued)).unwrap_or_default();
-        RENEW_BEFORE.min(life / 10)
-    }
 }
 
 impl AssumedRole {
@@ -88,15 +65,7 @@ impl AssumedRole {
         call: &Arc<Call>,
     ) -> Result<Self, CallError> {
         let current = request(&sts, &role_arn, &options, &clock, call).await?;
-        Ok(Self { inner: Arc::new(Inner { sts, role_arn, options, clock, current: Mutex::new(current) }) })
-    }
-
-    /// Marks the session as expired after AWS refused a call, unless the session was renewed since the call started.
-    pub(crate) async fn ran_out(&self, started: Instant) {
-        let mut current = self.inner.current.lock().await;
-        if current.issued_at <= started {
-            current.ran_out = true;
-        }
+        Ok(Self { inner: Arc::new(Inner { sts, role_arn, options, clock, current: HeldSession::of(current) }) })
     }
 
     async fn credentials(&self) -> Result<Credentials, CallError> {
@@ -115,6 +84,11 @@ impl AssumedRole {
         }
         Ok(current.credentials.clone())
     }
+}
+
+/// Sends calls as the caller, or through a role: then again with a new session if its own ran out.
+pub(crate) fn port(buckets: Arc<Buckets>, role: Option<&AssumedRole>) -> Port {
+    Port::new(buckets, role.map(|role| role.inner.current.clone()))
 }
 
 async fn request(

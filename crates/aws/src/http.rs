@@ -16,7 +16,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::connect::ConnectError;
+use crate::error::ConnectError;
 
 /// Which way requests take.
 #[derive(Debug, Clone)]

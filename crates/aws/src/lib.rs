@@ -5,21 +5,30 @@
 //! An audit cannot reach a mutating call: no type in [`read`] has one. Write ports are a module of their own, [`write`],
 //! which only the executor of plans names.
 
+mod answer;
+mod base;
+mod caller;
 mod classify;
+mod clock;
 mod connect;
 mod credentials;
+mod error;
 mod gate;
 mod http;
 mod limits;
 mod meter;
+mod page;
+pub mod pages;
 mod port;
 pub mod read;
+mod session;
 mod settings;
 pub mod write;
 
 pub use classify::CallError;
-pub use connect::{ConnectError, ConnectOptions, Connection, Identity, SimulatedEndpoint};
+pub use connect::{ConnectOptions, Connection, Identity, SimulatedEndpoint};
 pub use credentials::{AssumeOptions, AssumedRole};
+pub use error::ConnectError;
 pub use gate::Gate;
 pub use limits::THROTTLE_PATIENCE;
 pub use meter::{ApiCount, Call, Meter};

@@ -8,21 +8,21 @@ use scangap_model::{Api, Cause, GapKind};
 use tokio::time::Instant;
 
 use crate::classify::{CallError, kind_of_response};
-use crate::credentials::AssumedRole;
 use crate::limits::{Buckets, UnderWay, millis};
 use crate::meter::Call;
+use crate::session::HeldSession;
 
 /// The buckets that a client's calls are taken from, and the session that signs them.
 #[derive(Debug, Clone)]
 pub(crate) struct Port {
     buckets: Arc<Buckets>,
     /// `None`: the caller's own credentials, which the SDK renews.
-    session: Option<AssumedRole>,
+    session: Option<HeldSession>,
 }
 
 impl Port {
-    pub(crate) fn new(buckets: Arc<Buckets>, session: Option<&AssumedRole>) -> Self {
-        Self { buckets, session: session.cloned() }
+    pub(crate) fn new(buckets: Arc<Buckets>, session: Option<HeldSession>) -> Self {
+        Self { buckets, session }
     }
 
     /// Asks until there is an answer that is none of the bucket's.

@@ -15,7 +15,7 @@ use scangap_model::{AccountId, RegionName};
 
 use crate::classify::CallError;
 use crate::connect::Connection;
-use crate::credentials::AssumedRole;
+use crate::credentials::{AssumedRole, port};
 use crate::meter::Call;
 use crate::port::Port;
 use crate::read::{ScanningConfiguration, findings_criteria};
@@ -72,6 +72,7 @@ pub struct ReportStatus {
 impl RegionWriter {
     pub fn new(connection: &Connection, account: AccountId, role: &AssumedRole, region: &RegionName) -> Self {
         let config = connection
+            .base()
             .credentialed(Some(role))
             .into_builder()
             .region(Region::new(region.as_str().to_owned()))
@@ -80,7 +81,7 @@ impl RegionWriter {
         Self {
             ecr: aws_sdk_ecr::Client::new(&config),
             inspector: aws_sdk_inspector2::Client::new(&config),
-            port: Port::new(connection.limits().of(account, Some(region)), Some(role)),
+            port: port(connection.base().limits.of(account, Some(region)), Some(role)),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use scangap_aws::CallError;
+use scangap_aws::pages::list;
 use scangap_aws::read::AccountReader;
 use scangap_model::{
     AccountId, Api, Gap, GapKind, INSPECTOR_ROLE_NAME, Observed, RegionFact, RegionName, RegionStatus, RegionsSource,
@@ -14,7 +15,6 @@ use tokio::sync::OnceCell;
 use crate::context::Context;
 use crate::event::Event;
 use crate::gate::Calls;
-use crate::pages::list;
 
 /// An account whose role was assumed, or the caller's own.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 
 use scangap_aws::CallError;
+use scangap_aws::pages::{Ended, Listed, list, pages};
 use scangap_aws::read::{CoverageFilter, CoveredResource, RegionReader};
 use scangap_model::{
     AccountId, Api, Arn, CoverageRow, Gap, ImageCount, ImageCounts, ImageRow, Observed, RegionName, RepositoryName,
@@ -15,7 +16,6 @@ use scangap_model::{
 };
 
 use crate::gate::Calls;
-use crate::pages::{Ended, Listed, list, pages};
 
 /// Images of one repository that may be indexes and are remembered until ECR says whether they are. Of more than these
 /// the rest stays counted as what Inspector calls them.
@@ -221,7 +221,7 @@ impl Asking<'_> {
         .await;
         answers.end = match ended {
             Ended::Broken(error) => ImageEnd::Gap(error.at(Some(self.asked_in), Some(self.region), "")),
-            Ended::Stopped => ImageEnd::TooMany,
+            Ended::Stopped(()) => ImageEnd::TooMany,
             Ended::Whole if unowned => ImageEnd::Gap(self.malformed("a row names neither an account nor an image")),
             Ended::Whole => ImageEnd::Whole,
         };

@@ -13,7 +13,6 @@ mod exists;
 mod gate;
 mod options;
 mod organization;
-mod pages;
 mod registry;
 mod resync;
 mod run;

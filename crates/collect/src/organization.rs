@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use scangap_aws::CallError;
+use scangap_aws::pages::{Listed, list};
 use scangap_aws::read::{AccountSummary, OrganizationReader};
 use scangap_model::{
     AccountFacts, AccountId, AccountOutcome, Api, Asked, Cause, Gap, GapKind, Observed, OrganizationFacts,
@@ -11,7 +12,6 @@ use scangap_model::{
 
 use crate::context::Context;
 use crate::error::CollectError;
-use crate::pages::{Listed, list};
 
 /// An account to audit.
 #[derive(Debug, Clone)]

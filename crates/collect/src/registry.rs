@@ -6,6 +6,7 @@ mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use scangap_aws::pages::{Listed, list};
 use scangap_aws::read::{RegionReader, RepositoryAnswer};
 use scangap_model::{
     AccountId, Api, Asked, CoverageRow, CoverageSource, Gap, GapKind, ImageCounts, ImageRow, Observed, PolicyHash,
@@ -18,7 +19,6 @@ use crate::context::Context;
 use crate::coverage::Tallies;
 use crate::event::RegistryRecord;
 use crate::gate::Calls;
-use crate::pages::{Listed, list};
 
 /// What the parts of a registry's reading share.
 struct Registry<'a> {

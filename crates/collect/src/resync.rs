@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
 use jiff::Timestamp;
+use scangap_aws::pages::{Ended, Listed, list, pages};
 use scangap_aws::read::{AccountStatus, CoverageFilter, Finding, OrganizationReader, RegionReader};
 use scangap_aws::{CallError, Connection, Identity};
 use scangap_model::{
@@ -21,7 +22,6 @@ use crate::error::CollectError;
 use crate::exists::InspectorRegions;
 use crate::gate::Calls;
 use crate::options::CollectOptions;
-use crate::pages::{Ended, Listed, list, pages};
 
 /// Registries read at once. Each may list many findings.
 const REGISTRIES_AT_ONCE: usize = 16;
@@ -299,7 +299,7 @@ async fn findings(from: &Asked, account: AccountId, only_ecr: bool) -> Result<Ve
     .await;
     match ended {
         Ended::Broken(error) => Err(error),
-        Ended::Whole | Ended::Stopped => Ok(tally.counts()),
+        Ended::Whole | Ended::Stopped(()) => Ok(tally.counts()),
     }
 }
 

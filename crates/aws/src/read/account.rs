@@ -7,12 +7,13 @@ use aws_sdk_account::types::RegionOptStatus;
 use aws_smithy_runtime::client::retries::RetryPartition;
 use scangap_model::{AccountId, INSPECTOR_ROLE_NAME, RegionName, RegionStatus, ServiceLinkedRole};
 
-use super::{NO_VALUE, Page, answered, send, timestamp};
+use crate::answer::{NO_VALUE, answered, send, timestamp};
+use crate::base::Base;
 use crate::classify::CallError;
-use crate::connect::Connection;
-use crate::credentials::AssumedRole;
+use crate::credentials::{AssumedRole, port};
 use crate::limits::Limits;
 use crate::meter::Call;
+use crate::page::Page;
 use crate::port::{Port, Retries};
 
 /// A region and what an account may do there.
@@ -46,17 +47,17 @@ pub struct RegionReader {
 }
 
 impl AccountReader {
-    pub(crate) fn new(connection: &Connection, account: AccountId, session: Option<&AssumedRole>) -> Self {
+    pub(crate) fn new(base: &Base, account: AccountId, session: Option<&AssumedRole>) -> Self {
         let partition = RetryPartition::new(format!("account-{account}"));
-        let global = connection.global(session);
+        let global = base.global(session);
         let management =
             aws_sdk_account::config::Builder::from(&global).retry_partition(partition).retry_classifier(Retries);
-        let limits = Arc::clone(connection.limits());
+        let limits = Arc::clone(&base.limits);
         Self {
             account,
-            config: connection.credentialed(session),
+            config: base.credentialed(session),
             global,
-            port: Port::new(limits.of(account, None), session),
+            port: port(limits.of(account, None), session),
             limits,
             session: session.cloned(),
             management: aws_sdk_account::Client::from_conf(management.build()),
@@ -78,7 +79,7 @@ impl AccountReader {
             account: self.account,
             ecr: aws_sdk_ecr::Client::from_conf(ecr.build()),
             inspector: aws_sdk_inspector2::Client::from_conf(inspector.build()),
-            port: Port::new(self.limits.of(self.account, Some(region)), self.session.as_ref()),
+            port: port(self.limits.of(self.account, Some(region)), self.session.as_ref()),
         }
     }
 

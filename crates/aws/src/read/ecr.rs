@@ -6,9 +6,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use scangap_model::{AccountId, RepositoryName, ScanRule};
 
-use super::{NO_VALUE, Page, RegionReader, answered, send, timestamp};
+use super::account::RegionReader;
+use crate::answer::{NO_VALUE, answered, send, timestamp};
 use crate::classify::CallError;
 use crate::meter::Call;
+use crate::page::Page;
 
 #[derive(Debug, Clone)]
 pub struct RepositoryAnswer {

@@ -11,9 +11,11 @@ use jiff::Timestamp;
 use scangap_model::{AccountId, Arn, NOT_STATED, RescanDurations, UnitPrice};
 use serde_json::Value;
 
-use super::{NO_VALUE, Page, RegionReader, answered, send, timestamp};
+use super::account::RegionReader;
+use crate::answer::{NO_VALUE, answered, send, timestamp};
 use crate::classify::CallError;
 use crate::meter::Call;
+use crate::page::Page;
 
 /// A finding: what is counted of it, and all of it as AWS wrote it.
 #[derive(Debug, Clone)]

@@ -7,10 +7,12 @@ use aws_sdk_inspector2::types::{AutoEnable, CoverageFilterCriteria, CoverageStri
 use jiff::Timestamp;
 use scangap_model::AccountId;
 
+use super::account::RegionReader;
 use super::history::{Body, Capture};
-use super::{NO_VALUE, Page, RegionReader, answered, send, timestamp};
+use crate::answer::{NO_VALUE, answered, send, timestamp};
 use crate::classify::CallError;
 use crate::meter::Call;
+use crate::page::Page;
 
 /// Which coverage rows to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use aws_config::SdkConfig;
 use scangap_model::AccountId;
 
-use super::{Page, answered, send};
+use crate::answer::{answered, send};
 use crate::classify::CallError;
 use crate::meter::Call;
+use crate::page::Page;
 use crate::port::{Port, Retries};
 
 #[derive(Debug, Clone)]

@@ -5,12 +5,12 @@ use std::ops::ControlFlow;
 
 use futures::stream::{self, StreamExt};
 use scangap_aws::CallError;
+use scangap_aws::pages::{Ended, pages};
 use scangap_aws::read::PolicyAnswer;
 use scangap_model::{Api, Asked, Gap, GapKind, Observed, RegistryFacts, RepositoryFacts, RepositoryName};
 
 use super::{Covered, Policies, Registry, Target};
 use crate::coverage::ImageTally;
-use crate::pages::{Ended, pages};
 
 /// AWS: `BatchGetRepositoryScanningConfiguration` takes 25 names.
 const NAMES_PER_BATCH: usize = 25;
@@ -325,6 +325,6 @@ async fn ask_images(registry: &Registry<'_>, question: &ImageQuestion) -> Result
     .await;
     match ended {
         Ended::Broken(error) => Err(error),
-        Ended::Whole | Ended::Stopped => Ok(found),
+        Ended::Whole | Ended::Stopped(()) => Ok(found),
     }
 }

@@ -1,9 +1,9 @@
 //! What holds for a whole registry: its policy and scope, its scanning configuration, its templates.
 
+use scangap_aws::pages::list;
 use scangap_model::{Api, Asked, CreationTemplate, Gap, Observed, RegistryFacts};
 
 use super::{Policies, Registry};
-use crate::pages::list;
 
 pub(super) async fn read(registry: &Registry<'_>, facts: &mut RegistryFacts, policies: &mut Policies) {
     let (calls, reader) = (&registry.calls, &registry.reader);

@@ -1,36 +1,37 @@
-//! Reading a list page by page, keeping what came before a failure.
+//! The one pagination: a list is read page by page, and what came before a failure is kept.
 
 use std::collections::HashSet;
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 
-use scangap_aws::CallError;
-use scangap_aws::read::Page;
 use scangap_model::Api;
+
+use crate::classify::CallError;
+use crate::page::Page;
 
 /// Empty pages in a row after which a list is taken for one that never ends. AWS sends some: Organizations and Inspector do.
 const EMPTY_PAGES_MAX: usize = 100;
 
 /// What a list came to: everything that was read, and what stopped it, if something did.
 #[derive(Debug)]
-pub(crate) struct Listed<T> {
-    pub(crate) items: Vec<T>,
-    pub(crate) error: Option<CallError>,
+pub struct Listed<T> {
+    pub items: Vec<T>,
+    pub error: Option<CallError>,
 }
 
 /// How reading pages ended.
 #[derive(Debug)]
-pub(crate) enum Ended {
+pub enum Ended<B = ()> {
     /// The last page was read.
     Whole,
-    /// The taker wants no more.
-    Stopped,
+    /// The taker wants no more, and says why.
+    Stopped(B),
     Broken(CallError),
 }
 
 /// The whole list at once.
-pub(crate) async fn list<T, F, R>(api: Api, page: F) -> Listed<T>
+pub async fn list<T, F, R>(api: Api, page: F) -> Listed<T>
 where
     F: FnMut(Option<String>) -> R,
     R: Future<Output = Result<Page<T>, CallError>>,
@@ -38,20 +39,20 @@ where
     let mut items = Vec::new();
     let ended = pages(api, page, |more| {
         items.extend(more);
-        ControlFlow::Continue(())
+        ControlFlow::<()>::Continue(())
     })
     .await;
     let error = match ended {
         Ended::Broken(error) => Some(error),
-        Ended::Whole | Ended::Stopped => None,
+        Ended::Whole | Ended::Stopped(()) => None,
     };
     Listed { items, error }
 }
 
-/// Follows page tokens until there is none, handing over each page. A list with rows that could not be read is read to its
-/// end, and is not whole. A token seen before would go round for ever, and so
-/// would empty pages with ever new tokens: both end the list as a gap.
-pub(crate) async fn pages<T, F, R>(api: Api, mut page: F, mut take: impl FnMut(Vec<T>) -> ControlFlow<()>) -> Ended
+/// Follows page tokens until there is none, and hands over each page. A list with rows that could not be read is read to its
+/// end, and is not whole. A repeated token would go round for ever, and so would empty pages with ever new tokens: both end
+/// the list in an error.
+pub async fn pages<T, B, F, R>(api: Api, mut page: F, mut take: impl FnMut(Vec<T>) -> ControlFlow<B>) -> Ended<B>
 where
     F: FnMut(Option<String>) -> R,
     R: Future<Output = Result<Page<T>, CallError>>,
@@ -68,8 +69,8 @@ where
         };
         unread += of_page;
         empty = if items.is_empty() { empty + 1 } else { 0 };
-        if take(items).is_break() {
-            return Ended::Stopped;
+        if let ControlFlow::Break(why) = take(items) {
+            return Ended::Stopped(why);
         }
         // AWS: no token, or an empty one, ends a list.
         let Some(next) = next.filter(|next| !next.is_empty()) else {
