@@ -57,6 +57,7 @@ impl Drop for Simulated {
 }
 
 pub fn simulate(scenario: Scenario) -> Simulated {
-    let options = SimulatorOptions { scenario, judge: None, now: jiff::Timestamp::now(), port: 0 };
+    let options =
+        SimulatorOptions { scenario, judge: None, now: jiff::Timestamp::now(), port: 0, calls_kept: usize::MAX };
     Simulated(Simulator::start(options).expect("a simulator"))
 }

@@ -37,10 +37,6 @@ const KNOWN: &[(&str, &[&str])] = &[
         ],
     ),
     ("report", &["html", "html::action", "html::changes", "html::heat", "html::policies"]),
-    ("simorg", &["services::ecr", "services::ecr_write"]),
-    ("simorg", &["services::inspector", "services::inspector_history", "services::inspector_reports"]),
-    ("simorg", &["wire", "wire::query", "wire::request"]),
-    ("simorg", &["world", "world::build", "world::sessions"]),
     ("snapshot", &["read", "repositories"]),
 ];
 

@@ -35,6 +35,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("scangap-apply", &["scangap-model", "scangap-aws", "scangap-assess", "scangap-policy", "scangap-plan"]),
     ("scangap-report", &["scangap-model", "scangap-assess", "scangap-policy"]),
     ("scangap-simorg", &["scangap-model"]),
+    (
+        "scangap-rehearse",
+        &["scangap-model", "scangap-assess", "scangap-plan", "scangap-apply", "scangap-report", "scangap-simorg"],
+    ),
 ];
 
 const LICENCES: &[&str] = &[

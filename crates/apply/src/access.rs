@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::destination::FindingsReports;
 use crate::error::ApplyError;
-use crate::options::{ApplyOptions, Roles};
+use crate::options::Roles;
 use scangap_plan::PlanDocument;
 
 #[derive(Debug)]
@@ -35,10 +35,10 @@ impl Access {
         connection: Connection,
         identity: Identity,
         plan: &PlanDocument,
-        options: &ApplyOptions,
+        roles: &Roles,
+        reports: Option<&FindingsReports>,
     ) -> Result<Self, ApplyError> {
-        let accounts = plan.accounts();
-        Self::of(connection, identity, plan, options, accounts, false).await
+        Self::of(connection, identity, plan, roles, reports, plan.accounts(), false).await
     }
 
     /// What is open is brought back also where the organization cannot be described now. `toggling_alone`: with the roles of
@@ -47,23 +47,23 @@ impl Access {
         connection: Connection,
         identity: Identity,
         plan: &PlanDocument,
-        options: &ApplyOptions,
+        roles: &Roles,
         toggling_alone: bool,
     ) -> Result<Self, ApplyError> {
         let toggling = || plan.resyncs.iter().map(|resync| resync.toggled_from).collect();
         let accounts = if toggling_alone { toggling() } else { plan.accounts() };
-        Self::of(connection, identity, plan, options, accounts, true).await
+        Self::of(connection, identity, plan, roles, None, accounts, true).await
     }
 
     async fn of(
         connection: Connection,
         identity: Identity,
         plan: &PlanDocument,
-        options: &ApplyOptions,
+        roles: &Roles,
+        reports: Option<&FindingsReports>,
         accounts: BTreeSet<AccountId>,
         bring_back: bool,
     ) -> Result<Self, ApplyError> {
-        let roles = &options.roles;
         let reads = reading(roles, session_policy(Phase::Plan));
         // Before anything else is asked: what is simulated never reaches AWS.
         same_endpoint(&connection, plan)?;
@@ -92,7 +92,7 @@ impl Access {
         };
         let n_accounts = accounts.len();
         for account in accounts {
-            match access.add(account, plan, options, &toggling, bring_back).await {
+            match access.add(account, plan, roles, reports, &toggling, bring_back).await {
                 Ok(()) => {}
                 Err(stop @ ApplyError::Role { .. }) if !bring_back => drop(access.refused.insert(account, stop)),
                 Err(stop) => return Err(stop),
@@ -111,48 +111,44 @@ impl Access {
         &mut self,
         account: AccountId,
         plan: &PlanDocument,
-        options: &ApplyOptions,
+        roles: &Roles,
+        reports: Option<&FindingsReports>,
         toggling: &BTreeSet<AccountId>,
         bring_back: bool,
     ) -> Result<(), ApplyError> {
-        let roles = &options.roles;
         let reads = reading(roles, session_policy(Phase::Plan));
-        let access = self;
-        {
-            let own = roles.inspector_admin_role_name.iter().filter(|_| toggling.contains(&account));
-            let names: Vec<String> = own.chain(&roles.role_names).cloned().collect();
-            let refusal = if account == access.identity.account {
-                access.readers.insert(account, access.connection.account(account, None));
-                None
-            } else {
-                match access.assume(account, &names, &reads).await {
-                    Ok(role) => {
-                        access.readers.insert(account, access.connection.account(account, Some(&role)));
-                        None
-                    }
-                    // To turn scanning on takes the write role. That nobody may look must not keep it off.
-                    Err(refusal) if bring_back && roles.write_role_name.is_some() => Some(refusal),
-                    Err(refusal) => return Err(refusal),
+        let own = roles.inspector_admin_role_name.iter().filter(|_| toggling.contains(&account));
+        let names: Vec<String> = own.chain(&roles.role_names).cloned().collect();
+        let refusal = if account == self.identity.account {
+            self.readers.insert(account, self.connection.account(account, None));
+            None
+        } else {
+            match self.assume(account, &names, &reads).await {
+                Ok(role) => {
+                    self.readers.insert(account, self.connection.account(account, Some(&role)));
+                    None
                 }
-            };
-            let Some(name) = &roles.write_role_name else { return Ok(()) };
-            let reports = options.findings_reports.as_ref().filter(|_| !bring_back);
-            let mut policy = write_policy(plan, account, reports, access.identity.partition)?;
-            if refusal.is_some() {
-                policy = with_reads(&policy);
+                // To turn scanning on takes the write role. That nobody may look must not keep it off.
+                Err(refusal) if bring_back && roles.write_role_name.is_some() => Some(refusal),
+                Err(refusal) => return Err(refusal),
             }
-            let names = std::slice::from_ref(name);
-            let role = access.assume(account, names, &reading(roles, policy)).await?;
-            let call = Call::new(Api::GetCallerIdentity, access.connection.meter());
-            let who = access.connection.identity_of(&role, &call).await.map_err(ApplyError::Identity)?;
-            if who.account != account {
-                return Err(ApplyError::WrongAccount { expected: account, found: who.account });
-            }
-            if refusal.is_some() {
-                access.readers.insert(account, access.connection.account(account, Some(&role)));
-            }
-            access.writers.insert(account, role);
+        };
+        let Some(name) = &roles.write_role_name else { return Ok(()) };
+        let mut policy = write_policy(plan, account, reports, self.identity.partition)?;
+        if refusal.is_some() {
+            policy = with_reads(&policy);
         }
+        let names = std::slice::from_ref(name);
+        let role = self.assume(account, names, &reading(roles, policy)).await?;
+        let call = Call::new(Api::GetCallerIdentity, self.connection.meter());
+        let who = self.connection.identity_of(&role, &call).await.map_err(ApplyError::Identity)?;
+        if who.account != account {
+            return Err(ApplyError::WrongAccount { expected: account, found: who.account });
+        }
+        if refusal.is_some() {
+            self.readers.insert(account, self.connection.account(account, Some(&role)));
+        }
+        self.writers.insert(account, role);
         Ok(())
     }
 

@@ -148,16 +148,16 @@ pub fn read_journal(path: &Path) -> Result<Option<JournalState>, JournalError> {
 
 /// A name for a journal, by where it is and whose: two applies of one plan in two folders are two, and so are two plans that
 /// one after the other were in one folder.
-pub fn journal_name(place: &str, plan_sha256: &str) -> String {
+pub(crate) fn journal_name(place: &str, plan_sha256: &str) -> String {
     sha256(&format!("{plan_sha256} {place}"))
 }
 
 /// Keeps every apply from writing a journal for as long as it is held.
 #[derive(Debug)]
-pub struct JournalReadLock(#[expect(dead_code, reason = "held, not read")] std::fs::File);
+pub(crate) struct JournalReadLock(#[expect(dead_code, reason = "held, not read")] std::fs::File);
 
 /// Locks a journal for reading. `None`: an apply is writing it.
-pub fn lock_shared(path: &Path) -> std::io::Result<Option<JournalReadLock>> {
+pub(crate) fn lock_shared(path: &Path) -> std::io::Result<Option<JournalReadLock>> {
     let file = std::fs::OpenOptions::new().read(true).open(path)?;
     match file.try_lock_shared() {
         Ok(()) => Ok(Some(JournalReadLock(file))),

@@ -14,6 +14,7 @@ mod events;
 mod findings_report;
 mod journal;
 mod kept_out;
+mod open_registries;
 mod options;
 mod outcome;
 mod pages;
@@ -29,10 +30,9 @@ pub use closing::{ClosedStep, ClosingError, ClosingReport, StillDisabled};
 pub use destination::{FindingsReports, FindingsReportsError};
 pub use error::ApplyError;
 pub use events::{ApplyEvent, Listener};
-pub use journal::{
-    JOURNAL, JournalError, JournalReadLock, JournalState, StepState, journal_name, lock_shared, read_journal,
-};
-pub use options::{ApplyOptions, Roles};
+pub use journal::{JOURNAL, JournalError, JournalState, StepState, read_journal};
+pub use open_registries::{KnownFrom, Open, OpenRegistries, OpenRegistry, registry_name};
+pub use options::{ApplyOptions, BackupOptions, Roles};
 pub use outcome::{LeftDisabled, Outcome};
 pub use progress::{Progress, STATES, State};
 pub use protocol::position::positions;

@@ -1,13 +1,13 @@
 //! How an apply is to go.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use scangap_model::AccountId;
-use scangap_plan::PlanDocument;
 
 use crate::destination::FindingsReports;
+use crate::open_registries::OpenRegistries;
 
 #[derive(Debug, Clone)]
 pub struct ApplyOptions {
@@ -30,14 +30,19 @@ pub struct ApplyOptions {
     /// Look, and change nothing.
     pub dry_run: bool,
     pub clock: fn() -> Timestamp,
-    /// Called before the first change, with the journal open: whatever later commands are to be told of it by. Nothing is
-    /// changed where it fails.
-    pub remember: fn(&PlanDocument, &Path) -> Result<(), String>,
-    /// A registry of the plan that another apply may have left without scanning, or is at work on. Nothing is begun where there
-    /// is one.
-    pub registry_in_use: fn(&PlanDocument, &Path) -> Option<String>,
+    /// Where the apply is recorded before its first change, and where others are that may have left a registry of the plan
+    /// without scanning. `None` in a rehearsal, which leaves nothing open.
+    pub open_registries: Option<OpenRegistries>,
     /// Bring back what is open, and nothing else.
     pub only_reenable: bool,
+}
+
+/// How a backup is to go, with no apply.
+#[derive(Debug, Clone)]
+pub struct BackupOptions {
+    pub folder: PathBuf,
+    pub roles: Roles,
+    pub clock: fn() -> Timestamp,
 }
 
 /// Whose credentials are used.

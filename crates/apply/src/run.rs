@@ -13,7 +13,7 @@ use crate::destination::FindingsReports;
 use crate::error::ApplyError;
 use crate::events::{ApplyEvent, Listener};
 use crate::journal::{JOURNAL, Journal, JournalError, JournalLine, JournalState, read_journal};
-use crate::options::ApplyOptions;
+use crate::options::{ApplyOptions, BackupOptions};
 use crate::outcome::Outcome;
 use crate::preconditions::stale;
 use crate::progress::Progress;
@@ -111,9 +111,10 @@ impl<'a> Work<'a> {
         outcome: &mut Outcome,
     ) -> Result<(), ApplyError> {
         let state = &self.state();
+        let reports = self.options.findings_reports.as_ref();
         if self.options.dry_run {
             admissible(self.plan, self.options)?;
-            let mut access = Access::open(connection, identity, self.plan, self.options).await?;
+            let mut access = Access::open(connection, identity, self.plan, &self.options.roles, reports).await?;
             let possible = self.without_refused(&mut access, state, outcome);
             let (possible, access) = self.without_denied(possible, access, state, outcome).await?;
             return self.executor(&possible, access).stages(outcome).await;
@@ -130,7 +131,7 @@ impl<'a> Work<'a> {
             return Err(self.what_is_open_still().unwrap_or(ApplyError::OnlyReenabled));
         }
         admissible(self.plan, self.options)?;
-        let mut access = Access::open(connection, identity, self.plan, self.options).await?;
+        let mut access = Access::open(connection, identity, self.plan, &self.options.roles, reports).await?;
         let possible = self.without_refused(&mut access, state, outcome);
         let (possible, access) = self.without_denied(possible, access, state, outcome).await?;
         // Nothing that could be made is left: nothing is begun, so that another role can.
@@ -229,7 +230,7 @@ impl<'a> Work<'a> {
     ) -> Result<(), ApplyError> {
         let work = Work { plan: one, ..self };
         let open = |toggling_alone| {
-            Access::open_to_reenable(connection.clone(), identity.clone(), one, self.options, toggling_alone)
+            Access::open_to_reenable(connection.clone(), identity.clone(), one, &self.options.roles, toggling_alone)
         };
         for step in &one.resyncs {
             match open(false).await {
@@ -255,7 +256,8 @@ impl<'a> Work<'a> {
     }
 
     fn record(&self) -> Result<(), ApplyError> {
-        (self.options.remember)(self.plan, &self.options.folder).map_err(ApplyError::NotRecorded)
+        let open = self.options.open_registries.as_ref();
+        open.map_or(Ok(()), |open| open.record(self.plan, &self.options.folder)).map_err(ApplyError::NotRecorded)
     }
 }
 
@@ -277,20 +279,19 @@ fn admissible(plan: &PlanDocument, options: &ApplyOptions) -> Result<(), ApplyEr
 }
 
 fn registries_are_free(plan: &PlanDocument, options: &ApplyOptions) -> Result<(), ApplyError> {
-    let in_use = (options.registry_in_use)(plan, &options.folder);
+    let in_use = options.open_registries.as_ref().and_then(|open| open.in_use(plan, &options.folder));
     in_use.map_or(Ok(()), |registry| Err(ApplyError::RegistryInUse(registry)))
 }
 
-/// Saves what the plan's re-syncs would delete, and changes nothing: an early backup, for whoever wants to look at it.
-/// `apply` makes its own.
+/// Saves what the plan's re-syncs would delete, and changes nothing: an early backup. An apply makes its own.
 pub async fn back_up(
     plan: &PlanDocument,
     connection: Connection,
     identity: Identity,
-    options: &ApplyOptions,
+    options: &BackupOptions,
     listener: Listener<'_>,
 ) -> Result<(), ApplyError> {
-    let access = Access::open(connection, identity, plan, options).await?;
+    let access = Access::open(connection, identity, plan, &options.roles, None).await?;
     for step in &plan.resyncs {
         let now = (options.clock)();
         let folder = options.folder.join(backup::name(step, now));

@@ -1,8 +1,6 @@
 //! One audit, at AWS or in a simulated organization: connect, collect into a snapshot, assess, report.
 
-use scangap_aws::{Connection, Identity};
 use scangap_collect::{Collected, Event, collect};
-use scangap_model::Api;
 use scangap_report::sanitize;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -11,7 +9,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::job::Job;
 use crate::progress::Progress;
-use crate::signals;
+use crate::session::{self, Session};
 use crate::store::{self, Folder, Store};
 use crate::{environment, terminal};
 
@@ -23,9 +21,14 @@ pub(crate) fn run(job: &Job) -> Result<Exit, CliError> {
         terminal::note(&sanitize(&format!("scangap {}: {}", environment::VERSION, job.introduction)));
     }
     let folder = Folder::prepare(job.out.clone())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
-    let collected = runtime.block_on(gather(job, folder));
-    let (store, outcome) = collected?;
+    let session = Session::open(&job.connect)?;
+    if job.quiet == 0 {
+        let Session { connection, identity } = &session;
+        let from = connection.credentials_from();
+        terminal::note(&sanitize(&format!("as {} in account {}, by {from}", identity.arn, identity.account)));
+    }
+    let words = "interrupted: closing the snapshot; press Ctrl-C again to stop at once";
+    let (store, outcome) = session::interruptible(words, |cancel| gather(job, session, folder, cancel))??;
     let folder = store.folder().to_owned();
     let judged = store.close()?;
     let interrupted = outcome == Collected::Interrupted;
@@ -33,21 +36,14 @@ pub(crate) fn run(job: &Job) -> Result<Exit, CliError> {
 }
 
 /// Runs the collection and receives its events. Only this function writes to the store and the screen.
-async fn gather(job: &Job, folder: Folder) -> Result<(Store, Collected), CliError> {
-    let connection = Connection::open(&job.connect).await.map_err(CliError::Connect)?;
-    let identity = identity(&connection).await?;
-    if job.quiet == 0 {
-        terminal::note(&sanitize(&format!(
-            "as {} in account {}, by {}",
-            identity.arn,
-            identity.account,
-            connection.credentials_from()
-        )));
-    }
-    let cancel = CancellationToken::new();
+async fn gather(
+    job: &Job,
+    session: Session,
+    folder: Folder,
+    cancel: CancellationToken,
+) -> Result<(Store, Collected), CliError> {
+    let Session { connection, identity } = session;
     let stop = cancel.clone();
-    let listening =
-        signals::listen(cancel.clone(), "interrupted: closing the snapshot; press Ctrl-C again to stop at once");
     let meter = std::sync::Arc::clone(connection.meter());
     let (sender, mut events) = mpsc::channel(EVENTS_WAITING);
     let mut collection = tokio::task::JoinSet::new();
@@ -87,7 +83,6 @@ async fn gather(job: &Job, folder: Folder) -> Result<(Store, Collected), CliErro
         Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
         None => Err(scangap_collect::CollectError::ListenerGone),
     };
-    drop(listening);
     match (failure, collected, store) {
         (None, Ok(collected), Some(mut store)) => {
             store.finish(&meter, collected == Collected::Interrupted, job)?;
@@ -109,9 +104,4 @@ async fn gather(job: &Job, folder: Folder) -> Result<(Store, Collected), CliErro
         }
         (None, Ok(_), None) => Err(CliError::Collect(scangap_collect::CollectError::ListenerGone)),
     }
-}
-
-async fn identity(connection: &Connection) -> Result<Identity, CliError> {
-    let call = scangap_aws::Call::new(Api::GetCallerIdentity, connection.meter());
-    connection.identity(&call).await.map_err(CliError::Connect)
 }

@@ -1,16 +1,15 @@
 //! `plan --collect`: what re-syncs would destroy is read from AWS and stored beside the snapshot, as its child.
 
-use scangap_aws::{Call, ConnectOptions, Connection, Identity};
+use scangap_aws::ConnectOptions;
 use scangap_collect::{CollectOptions, PlanAnswers, PlanQuestions, collect_for_plan};
-use scangap_model::{Api, Observed, ResyncFacts};
+use scangap_model::{Observed, ResyncFacts};
 use scangap_plan::Candidates;
 use scangap_report::{count as count_of, sanitize};
 use scangap_snapshot::{LossesMeta, StoredLosses};
-use tokio_util::sync::CancellationToken;
 
 use crate::assessed::AssessedSnapshot;
 use crate::error::CliError;
-use crate::signals;
+use crate::session::{self, Session};
 use crate::{environment, terminal};
 
 /// Counts the registries, and adds what was read to the snapshot.
@@ -29,17 +28,13 @@ pub(crate) fn count(
         ));
     }
     let counted_at = environment::now();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
-    let PlanAnswers { registries: facts, tags } = runtime.block_on(async {
-        let (connection, identity) = same_place(connect, &options, judged).await?;
-        let cancel = CancellationToken::new();
-        let listening = signals::listen(cancel.clone(), "interrupted: nothing of this count is kept");
-        let admin = judged.snapshot.facts.organization.inspector_admin.clone();
-        let questions = PlanQuestions { registries: candidates.registries, tags_of: candidates.tags_of };
-        let read = collect_for_plan(connection, identity, options, questions, admin, counted_at, cancel).await;
-        drop(listening);
-        read.map_err(CliError::Collect)
+    let Session { connection, identity } = same_place(connect, &options, judged)?;
+    let admin = judged.snapshot.facts.organization.inspector_admin.clone();
+    let questions = PlanQuestions { registries: candidates.registries, tags_of: candidates.tags_of };
+    let answers = session::interruptible("interrupted: nothing of this count is kept", |cancel| {
+        collect_for_plan(connection, identity, options, questions, admin, counted_at, cancel)
     })?;
+    let PlanAnswers { registries: facts, tags } = answers.map_err(CliError::Collect)?;
     let meta = LossesMeta {
         parent_facts_sha256: judged.facts_sha256().to_owned(),
         counted_at,
@@ -65,33 +60,18 @@ pub(crate) fn count(
 }
 
 /// Where the snapshot was made: the same kind of endpoint, and the same organization.
-async fn same_place(
+fn same_place(
     connect: &ConnectOptions,
     options: &CollectOptions,
     judged: &AssessedSnapshot,
-) -> Result<(Connection, Identity), CliError> {
-    let connection = Connection::open(connect).await.map_err(CliError::Connect)?;
-    let call = Call::new(Api::GetCallerIdentity, connection.meter());
-    let identity = connection.identity(&call).await.map_err(CliError::Connect)?;
-    let (made_at, here) = (judged.snapshot.meta.simulated, connection.meter().met_foreign_host());
+) -> Result<Session, CliError> {
+    let session = Session::open(connect)?;
+    let (made_at, here) = (judged.snapshot.meta.simulated, session.connection.meter().met_foreign_host());
     if made_at != here {
         return Err(CliError::EndpointMismatch { what: "snapshot", simulated: made_at });
     }
     if let Observed::Known(expected) = &judged.snapshot.facts.organization.id {
-        // From a tooling account the organization is read through its role, here as in the audit.
-        let role = match &options.organization_role_arn {
-            Some(arn) => {
-                let call = Call::new(Api::AssumeRole, connection.meter());
-                Some(connection.assume(arn, &options.assume, &call).await.map_err(CliError::Organization)?)
-            }
-            None => None,
-        };
-        let call = Call::new(Api::DescribeOrganization, connection.meter());
-        let described = connection.organization(role.as_ref()).describe(&call).await.map_err(CliError::Organization)?;
-        let found = described.map_or_else(|| "none".to_owned(), |organization| organization.id);
-        if found != expected.as_str() {
-            return Err(CliError::OtherOrganization { expected: expected.to_string(), found });
-        }
+        session.require_organization(expected, options.organization_role_arn.as_deref(), &options.assume)?;
     }
-    Ok((connection, identity))
+    Ok(session)
 }

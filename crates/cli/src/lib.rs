@@ -1,5 +1,6 @@
 //! The only crate that accesses the terminal, the environment and the process exit. It calls all other crates.
 
+mod applying;
 pub mod args;
 mod assessed;
 mod audit;
@@ -14,6 +15,7 @@ mod job;
 mod log;
 mod open_applies;
 mod progress;
+mod session;
 mod settings;
 mod shown_error;
 mod signals;

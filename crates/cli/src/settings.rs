@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
-use scangap_aws::{AssumeOptions, ConnectOptions};
+use scangap_aws::{AssumeOptions, ConnectOptions, SimulatedEndpoint, THROTTLE_PATIENCE};
 use scangap_collect::CollectOptions;
 use scangap_model::{AccountId, Phase, RegionName, Scope, partition_without_inspector, session_policy};
 
@@ -24,6 +24,31 @@ pub(crate) fn connect_options(aws: &Aws) -> Result<ConnectOptions, CliError> {
     })
 }
 
+/// A simulated organization, with nothing of the user's environment.
+pub(crate) fn connect_simulated(url: String, access_key_id: String) -> ConnectOptions {
+    ConnectOptions {
+        profile: None,
+        region: None,
+        endpoint_url: None,
+        ca_bundle: None,
+        attempt_timeout: Duration::from_secs(20),
+        throttle_patience: THROTTLE_PATIENCE,
+        clock: environment::now,
+        simulated: Some(SimulatedEndpoint { url, access_key_id }),
+    }
+}
+
+/// All of a simulated organization, through its one role.
+pub(crate) fn collect_simulated(role: String) -> CollectOptions {
+    let roles = Roles {
+        role_name: vec![role],
+        inspector_admin_role_name: None,
+        organization_role_arn: None,
+        external_id: None,
+    };
+    collect_options(&roles, Phase::Audit)
+}
+
 /// Everything in scope, through these roles, narrowed to what the command needs.
 pub(crate) fn collect_options(roles: &Roles, phase: Phase) -> CollectOptions {
     CollectOptions {
@@ -39,6 +64,17 @@ pub(crate) fn collect_options(roles: &Roles, phase: Phase) -> CollectOptions {
         tags: Vec::new(),
         keep_images: false,
         max_in_flight: 256,
+    }
+}
+
+/// The roles of an apply. Without a write role it only looks.
+pub(crate) fn apply_roles(given: &Roles, write_role_name: Option<String>) -> scangap_apply::Roles {
+    scangap_apply::Roles {
+        role_names: given.role_name.clone(),
+        inspector_admin_role_name: given.inspector_admin_role_name.clone(),
+        organization_role_arn: given.organization_role_arn.clone(),
+        write_role_name,
+        external_id: given.external_id.clone(),
     }
 }
 

@@ -11,6 +11,7 @@ mod render;
 mod request;
 mod resync;
 mod stages;
+mod staleness;
 mod step;
 
 pub use counted::Counted;
@@ -25,4 +26,5 @@ pub use render::{PlanFile, files};
 pub use request::{LossEstimate, PlanInput, PlanRequest};
 pub use resync::{ResyncStep, ScanningBefore};
 pub use stages::{STAGES, Stage, StageInfo};
+pub use staleness::stale_since;
 pub use step::{Losses, Plan, PolicyStep, Undecided, in_words};

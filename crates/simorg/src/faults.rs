@@ -1,9 +1,12 @@
-//! The fault list: what goes wrong, for which calls, how often.
+//! The fault list: what goes wrong, for which calls, how often, and what such a call comes to.
 
 use scangap_model::AccountId;
+use serde_json::{Value, json};
 
-use crate::scenario::FaultSpec;
+use crate::outcome::Outcome;
+use crate::scenario::{FaultKind, FaultSpec};
 use crate::throttle::covers;
+use crate::wire::{Answer, Incoming, WireError};
 
 #[derive(Debug)]
 pub(crate) struct Faults(Vec<(FaultSpec, u64)>);
@@ -44,4 +47,96 @@ impl Faults {
         }
         hit
     }
+}
+
+/// What a call comes to that a fault hits. `serve` answers a call as if there were none.
+pub(crate) fn outcome(fault: &FaultSpec, incoming: &Incoming, mut serve: impl FnMut(&Incoming) -> Outcome) -> Outcome {
+    match fault.kind {
+        FaultKind::Error => {
+            let message = if fault.message.is_empty() { "a fault of the scenario" } else { &fault.message };
+            Outcome::Failure(WireError::new(fault.http_status, &fault.code, message))
+        }
+        FaultKind::Reset => Outcome::Reset,
+        FaultKind::Hang => Outcome::Hang,
+        FaultKind::FailedAccount => {
+            let ids = incoming.input.get("accountIds").and_then(Value::as_array).cloned().unwrap_or_default();
+            let failed: Vec<Value> = ids
+                .iter()
+                .map(|id| json!({"accountId": id, "errorCode": fault.code, "errorMessage": fault.message}))
+                .collect();
+            Outcome::Answer(Answer::Json(json!({"accounts": [], "failedAccounts": failed})))
+        }
+        FaultKind::ResetAfter => {
+            serve(incoming);
+            Outcome::Reset
+        }
+        FaultKind::HangAfter => {
+            serve(incoming);
+            Outcome::Hang
+        }
+        FaultKind::Html => Outcome::Raw {
+            status: fault.http_status,
+            body: "<!doctype html><html><title>error</title></html>".to_owned(),
+            content_type: "text/html; charset=utf-8",
+        },
+        FaultKind::Malformed => Outcome::Raw {
+            status: 200,
+            body: "{\"repositories\": [{\"oops\": ".to_owned(),
+            content_type: "application/x-amz-json-1.1",
+        },
+        FaultKind::Empty => Outcome::Answer(Answer::Json(json!({}))),
+        FaultKind::Truncate => match serve(incoming) {
+            Outcome::Answer(answer) => Outcome::Truncated(answer),
+            other => other,
+        },
+        FaultKind::Doubled => match serve(incoming) {
+            Outcome::Answer(Answer::Json(mut value)) => {
+                for list in value.as_object_mut().into_iter().flat_map(|members| members.values_mut()) {
+                    if let Some(rows) = list.as_array_mut() {
+                        *rows = rows.iter().flat_map(|row| [row.clone(), row.clone()]).collect();
+                    }
+                }
+                Outcome::Answer(Answer::Json(value))
+            }
+            other => other,
+        },
+        FaultKind::Endless => {
+            let given = incoming.page_token().and_then(|token| token.strip_prefix("endless-")?.parse::<u64>().ok());
+            let next = json!(format!("endless-{}", given.map_or(0_u64, |number| number + 1)));
+            // The service does not know a token that it did not give.
+            let mut first = incoming.clone();
+            if let Some(members) = first.input.as_object_mut() {
+                members.retain(|name, _| !name.eq_ignore_ascii_case("nextToken"));
+            }
+            match serve(&first) {
+                Outcome::Answer(Answer::Json(mut value)) => {
+                    if let Some(members) = value.as_object_mut() {
+                        members.values_mut().filter_map(Value::as_array_mut).for_each(Vec::clear);
+                        members.insert(next_token(incoming.service).to_owned(), next);
+                    }
+                    Outcome::Answer(Answer::Json(value))
+                }
+                other => other,
+            }
+        }
+        FaultKind::RepeatToken => match serve(incoming) {
+            Outcome::Answer(Answer::Json(mut value)) => {
+                if let Some(members) = value.as_object_mut() {
+                    members.insert(
+                        next_token(incoming.service).to_owned(),
+                        json!(incoming.page_token().unwrap_or("page-0")),
+                    );
+                }
+                Outcome::Answer(Answer::Json(value))
+            }
+            other => other,
+        },
+        // What vanishes was taken away before.
+        FaultKind::Vanish => serve(incoming),
+    }
+}
+
+/// How a service spells the token of the next page.
+fn next_token(service: &str) -> &'static str {
+    if matches!(service, "organizations" | "account") { "NextToken" } else { "nextToken" }
 }

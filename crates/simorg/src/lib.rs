@@ -5,8 +5,10 @@
 //! auditor: scenarios state it ([`scenario::PolicySpec`]), and a judge injected by the caller decides texts that they do
 //! not list.
 
+mod exchange;
 mod faults;
 mod log;
+mod outcome;
 pub mod scenario;
 mod server;
 mod services;
@@ -17,5 +19,5 @@ mod world;
 
 pub use log::CallRecord;
 pub use scenario::{Generate, Scenario, ScenarioError};
-pub use server::{Simulator, SimulatorOptions, StartError};
+pub use server::{CALLS_KEPT, Simulator, SimulatorOptions, StartError};
 pub use truth::{Answer, Judge, Question, Standing};

@@ -1,4 +1,6 @@
-//! Every call that reached the simulator, in order.
+//! The calls that reached the simulator, in order: the last of them, so that one that runs for days does not grow.
+
+use std::collections::VecDeque;
 
 use scangap_model::AccountId;
 use serde::Serialize;
@@ -35,4 +37,75 @@ fn as_text<S: serde::Serializer>(account: &Option<AccountId>, serializer: S) -> 
 pub(crate) fn is_mutating(operation: &str) -> bool {
     let name = operation.split_once(':').map_or(operation, |(_, name)| name);
     !["Get", "List", "Describe", "BatchGet", "BatchCheck", "AssumeRole"].iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// The last calls.
+#[derive(Debug)]
+pub(crate) struct CallLog {
+    records: VecDeque<CallRecord>,
+    keep: usize,
+    /// Calls before the first that is kept.
+    dropped: u64,
+}
+
+impl CallLog {
+    pub(crate) fn new(keep: usize) -> Self {
+        Self { records: VecDeque::new(), keep, dropped: 0 }
+    }
+
+    pub(crate) fn push(&mut self, record: CallRecord) {
+        if self.records.len() >= self.keep {
+            self.records.pop_front();
+            self.dropped += 1;
+        }
+        self.records.push_back(record);
+    }
+
+    pub(crate) fn records(&self) -> impl Iterator<Item = &CallRecord> {
+        self.records.iter()
+    }
+
+    /// A JSON object a line; how many calls are missing at the beginning, where any are, comes first.
+    pub(crate) fn lines(&self) -> String {
+        let mut text = String::new();
+        if self.dropped > 0 {
+            let missing = serde_json::json!({ "earlier_calls_not_kept": self.dropped });
+            text.push_str(&missing.to_string());
+            text.push('\n');
+        }
+        for line in self.records.iter().filter_map(|record| serde_json::to_string(record).ok()) {
+            text.push_str(&line);
+            text.push('\n');
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_keeps_the_last_calls_and_says_how_many_it_does_not_have() {
+        let record = |operation: &str| CallRecord {
+            operation: operation.to_owned(),
+            account: None,
+            region: String::new(),
+            principal: String::new(),
+            resource: String::new(),
+            token: String::new(),
+            mutating: false,
+            status: 200,
+            error: String::new(),
+        };
+        let mut log = CallLog::new(2);
+        for operation in ["a", "b"] {
+            log.push(record(operation));
+        }
+        assert_eq!(log.lines().lines().count(), 2);
+        log.push(record("c"));
+        let kept: Vec<&str> = log.records().map(|record| record.operation.as_str()).collect();
+        assert_eq!(kept, ["b", "c"]);
+        assert_eq!(log.lines().lines().next(), Some(r#"{"earlier_calls_not_kept":1}"#));
+    }
 }

@@ -1,6 +1,5 @@
 //! Scenarios: an organization as a file a person can write, and a generator for organizations of any size.
 
-mod copy;
 mod file;
 mod generate;
 

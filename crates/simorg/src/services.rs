@@ -2,29 +2,22 @@
 
 mod account;
 mod ecr;
+mod ecr_place;
 mod ecr_write;
 mod iam;
 mod inspector;
 mod inspector_history;
 mod inspector_reports;
+mod inspector_scope;
 mod organizations;
 mod pages;
 mod session_policy;
 mod sts;
 
-use serde_json::Value;
-
-use crate::wire::{Incoming, WireError};
+use crate::wire::{Answer, Incoming, WireError};
 use crate::world::{Caller, World};
 
 pub(crate) use session_policy::{Allowed, allows, allows_somewhere};
-
-/// A JSON answer, or the finished XML of STS and IAM.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    Json(Value),
-    Xml(String),
-}
 
 pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> Result<Answer, WireError> {
     match request.service {

@@ -65,13 +65,16 @@ fn meaning(text: &str) -> String {
     serde_json::from_str::<Value>(text).map_or_else(|_| text.to_owned(), |value| form(&value).to_string())
 }
 
+/// Texts that nobody could judge, of which so many are kept.
+const UNJUDGED_KEPT: usize = 100;
+
 /// What is true of each text that is known.
 #[derive(Debug, Default)]
 pub(crate) struct PolicyTruth {
     /// By meaning.
     listed: BTreeMap<String, Truth>,
     judge: Option<Judge>,
-    /// Texts that nobody could judge: a test that meets one fails by name.
+    /// The last texts that nobody could judge: a test that meets one fails by name.
     pub(crate) unjudged: Vec<String>,
 }
 
@@ -90,6 +93,9 @@ impl PolicyTruth {
         }
         let judged = self.judge.as_ref().and_then(|judge| (judge.0)(question));
         if judged.is_none() {
+            if self.unjudged.len() >= UNJUDGED_KEPT {
+                self.unjudged.remove(0);
+            }
             self.unjudged.push(question.policy.to_owned());
         }
         judged.map(|inspector| Truth { inspector, auditor: Standing::Allowed, writer: Standing::Allowed })

@@ -175,7 +175,13 @@ fn measure(size: &Size, command: impl FnOnce(&str, &str) -> Command) -> Result<R
 
 fn measure_scenario(scenario: Scenario, command: impl FnOnce(&str, &str) -> Command) -> Result<Run> {
     let key = Simulator::access_key(&scenario.organization.management_account);
-    let simulator = Simulator::start(SimulatorOptions { scenario, judge: None, now: jiff::Timestamp::now(), port: 0 })?;
+    let simulator = Simulator::start(SimulatorOptions {
+        scenario,
+        judge: None,
+        now: jiff::Timestamp::now(),
+        port: 0,
+        calls_kept: usize::MAX,
+    })?;
     let mut command = command(&simulator.url(), &key);
     let started = Instant::now();
     let mut child = command.spawn()?;

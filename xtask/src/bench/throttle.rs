@@ -33,7 +33,13 @@ pub(crate) fn run(registry: &Registry) -> Result<()> {
     let operation = "ecr:GetRepositoryPolicy";
     scenario.limits =
         vec![LimitSpec { operation: operation.to_owned(), per_second: registry.rate, burst: registry.burst }];
-    let simulator = Simulator::start(SimulatorOptions { scenario, judge: None, now: jiff::Timestamp::now(), port: 0 })?;
+    let simulator = Simulator::start(SimulatorOptions {
+        scenario,
+        judge: None,
+        now: jiff::Timestamp::now(),
+        port: 0,
+        calls_kept: usize::MAX,
+    })?;
     let folder = tempfile::tempdir()?;
     let mut command = Command::new(target().join("release").join("scangap"));
     command

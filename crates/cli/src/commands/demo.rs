@@ -1,10 +1,6 @@
 //! `scangap demo`: a simulated organization on loopback, audited end to end through the same code as AWS.
 
-use std::time::Duration;
-
-use scangap_aws::{AssumeOptions, ConnectOptions, SimulatedEndpoint, THROTTLE_PATIENCE};
 use scangap_collect::CollectOptions;
-use scangap_model::{Phase, Scope, session_policy};
 use scangap_simorg::Simulator;
 
 use super::simulate;
@@ -15,7 +11,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::fail_on::FailOn;
 use crate::job::Job;
-use crate::settings::as_of;
+use crate::settings::{as_of, collect_simulated, connect_simulated};
 
 pub(super) fn run(command: &Demo, global: &Global) -> Result<Exit, CliError> {
     let scenario = simulate::scenario(&command.organization)?;
@@ -30,32 +26,12 @@ pub(super) fn run(command: &Demo, global: &Global) -> Result<Exit, CliError> {
             "simulated organization at {}, role {role}, no AWS account, no network; policies that its scenario does not list are judged by scangap itself",
             simulator.url()
         ),
-        connect: ConnectOptions {
-            profile: None,
-            region: None,
-            endpoint_url: None,
-            ca_bundle: None,
-            attempt_timeout: Duration::from_secs(20),
-            throttle_patience: THROTTLE_PATIENCE,
-            clock: environment::now,
-            simulated: Some(SimulatedEndpoint {
-                url: simulator.url(),
-                access_key_id: Simulator::access_key(&management),
-            }),
-        },
+        connect: connect_simulated(simulator.url(), Simulator::access_key(&management)),
         collect: CollectOptions {
-            scope: Scope::default(),
-            role_names: vec![role],
-            inspector_admin_role_name: None,
-            organization_role_arn: None,
-            assume: AssumeOptions {
-                session_name: "scangap".to_owned(),
-                session_policy: session_policy(Phase::Audit),
-                external_id: None,
-            },
             tags: command.run.tags.clone(),
             keep_images: command.run.images,
             max_in_flight: usize::from(command.run.max_in_flight),
+            ..collect_simulated(role)
         },
         as_of: as_of(&command.run, clock)?,
         fail_on: FailOn::parse(&command.run.fail_on)?,

@@ -1,32 +1,26 @@
 //! `scangap plan`: what would be changed, from the snapshot and what was counted for it. It changes nothing, anywhere but in
 //! its own folder; with `--collect` it reads.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
-use std::path::Path;
+mod folder;
+mod request;
+mod screen;
 
-use jiff::Timestamp;
-use scangap_apply::ApplyOptions;
-use scangap_model::{AccountId, Diagnosis, Phase, RegionName, Tone, Verdict};
-use scangap_plan::PlanDocument;
-use scangap_plan::{
-    Candidates, LossEstimate, Plan as Planned, PlanInput, PlanRequest, candidates, files, plan, plan_json,
-};
-use scangap_report::{Batch, Summary, manifest, sanitize};
+use std::collections::BTreeMap;
+
+use scangap_model::{Phase, Tone};
+use scangap_plan::{Candidates, LossEstimate, PlanInput, candidates, plan, plan_json, stale_since};
+use scangap_report::Summary;
 use scangap_snapshot::{RunState, StoredLosses};
 
 use crate::args::{Global, Output, Plan};
 use crate::assessed::AssessedSnapshot;
 use crate::error::{CliError, Unreadable};
 use crate::exit::Exit;
-use crate::settings::{account, collect_options, connect_options, duration, region};
-use crate::{collect_for_plan, environment, open_applies, terminal};
-
-/// How many rows of one kind the screen shows.
-const SHOWN: usize = 20;
+use crate::settings::{collect_options, connect_options};
+use crate::{collect_for_plan, terminal};
 
 pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
-    let request = request(command)?;
+    let request = request::request(command)?;
     let judged = AssessedSnapshot::open_checked(&command.snapshot)?;
     if judged.snapshot.meta.facts_sha256.is_none() {
         return Err(CliError::NeverClosed(command.snapshot.clone()));
@@ -44,9 +38,15 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
         ));
     }
     let previous = command.previous.as_deref().map(AssessedSnapshot::open_checked).transpose()?;
+    let unreadable = |error| CliError::Facts(Unreadable(error));
     let stale_since = match &previous {
-        Some(previous) => stale_since(previous, &judged)?,
         None => BTreeMap::new(),
+        Some(old) => {
+            // That the two are of one organization, in this order, is the comparison's to check.
+            judged.changes_since(old)?;
+            let meta = &old.snapshot.meta;
+            stale_since(&old.assessment, &old.snapshot.repositories, meta.as_of).map_err(unreadable)?
+        }
     };
     let input = judged.input(None);
     let summary = Summary::of(&input);
@@ -65,7 +65,6 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
         stale_since: &stale_since,
         collected: None,
     };
-    let unreadable = |error| CliError::Facts(Unreadable(error));
     if command.collect {
         let candidates = candidates(&source, &request).map_err(unreadable)?;
         if candidates == Candidates::default() {
@@ -85,9 +84,9 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
     source.collected = counted.as_ref();
     let planned = plan(&source, &request).map_err(unreadable)?;
     if let Some(directory) = &command.out {
-        write(&planned, directory)?;
+        folder::write(&planned, directory)?;
         if command.backup {
-            back_up(command, directory, global)?;
+            folder::back_up(command, directory, global)?;
         }
     }
     if global.quiet < 2 {
@@ -101,7 +100,7 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
                     .map(|warning| format!("{}\n", terminal::paint(&warning, Tone::Bad)))
                     .unwrap_or_default()
             )),
-            Output::Text => terminal::out(&text(&planned, command.out.as_deref())),
+            Output::Text => terminal::out(&screen::text(&planned, command.out.as_deref())),
         }
     }
     Ok(match (planned.complete, command.detailed_exitcode && planned.has_steps()) {
@@ -109,32 +108,6 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
         (true, true) => Exit::Reached,
         (true, false) => Exit::Finished,
     })
-}
-
-/// What re-syncs would delete, saved early.
-fn back_up(command: &Plan, directory: &Path, global: &Global) -> Result<(), CliError> {
-    let document = PlanDocument::open(directory).map_err(CliError::Document)?;
-    if document.resyncs.is_empty() {
-        terminal::note("--backup: nothing would be re-synced, so nothing is saved");
-        return Ok(());
-    }
-    let options = ApplyOptions {
-        folder: directory.to_owned(),
-        roles: super::apply::roles(&command.roles, None),
-        judged_role: None,
-        batch: 1,
-        wait: std::time::Duration::ZERO,
-        blocklist: Vec::new(),
-        findings_reports: None,
-        resume: false,
-        dry_run: true,
-        clock: environment::now,
-        remember: |_, _| Ok(()),
-        registry_in_use: |_, _| None,
-        only_reenable: false,
-    };
-    let connect = connect_options(&command.aws)?;
-    super::apply::save(&document, &connect, &options, global)
 }
 
 /// What was read for plans of this snapshot last, if anything was.
@@ -145,179 +118,4 @@ fn counted(judged: &AssessedSnapshot) -> Result<Option<LossEstimate>, CliError> 
         tags: stored.tags,
         losses_sha256: stored.losses_sha256,
     }))
-}
-
-fn request(command: &Plan) -> Result<PlanRequest, CliError> {
-    let accounts = |texts: &[String]| texts.iter().map(|text| account(text)).collect::<Result<Vec<_>, _>>();
-    let diagnosis = |word: &String| {
-        Diagnosis::from_word(word)
-            .filter(|one| {
-                matches!(one, Diagnosis::Blocked | Diagnosis::AtRisk | Diagnosis::Undecided | Diagnosis::Stale)
-            })
-            .ok_or_else(|| CliError::BadValue {
-                value: word.clone(),
-                expected: "a diagnosis that a plan can do something about",
-                hint: "--diagnoses takes blocked, at_risk, undecided, stale".to_owned(),
-            })
-    };
-    // Neither means both.
-    let both = command.fix == command.resync;
-    Ok(PlanRequest {
-        fix: command.fix || both,
-        resync: command.resync || both,
-        accounts: accounts(&command.accounts)?,
-        organizational_units: command.ou.clone(),
-        regions: command.regions.iter().map(|text| region(text)).collect::<Result<_, _>>()?,
-        diagnoses: command.diagnoses.iter().map(diagnosis).collect::<Result<_, _>>()?,
-        blocklist: accounts(&command.blocklist)?,
-        only_scan_type: command.only_scan_type.iter().map(|text| registry(text)).collect::<Result<_, _>>()?,
-        write_role_name: command.write_role_name.clone(),
-        min_age: duration(&command.min_age)?,
-        min_age_text: command.min_age.clone(),
-    })
-}
-
-/// `ACCOUNT:REGION`.
-fn registry(text: &str) -> Result<(AccountId, RegionName), CliError> {
-    let (id, name) = text.split_once(':').ok_or_else(|| CliError::BadValue {
-        value: text.to_owned(),
-        expected: "a registry",
-        hint: "write it as 111122223333:eu-west-1".to_owned(),
-    })?;
-    Ok((account(id)?, region(name)?))
-}
-
-/// Since when a repository that is stale now can be: its policy was last seen to deny at the earlier audit, or it was stale
-/// then already.
-fn stale_since(old: &AssessedSnapshot, new: &AssessedSnapshot) -> Result<BTreeMap<String, Timestamp>, CliError> {
-    // That the two are of one organization, in this order, is the comparison's to check.
-    new.changes_since(old)?;
-    let since = old.snapshot.meta.as_of;
-    let all = 0..old.assessment.repositories.len();
-    let mut known = BTreeMap::new();
-    for joined in old.assessment.join(&old.snapshot.repositories, all) {
-        let (record, assessment) = joined.map_err(|error| CliError::Facts(Unreadable(error)))?;
-        let stale = assessment.policy.verdict == Verdict::Allowed && assessment.diagnosis == Diagnosis::Stale;
-        if stale || assessment.policy.verdict == Verdict::Denied {
-            known.insert(record.facts.arn, since);
-        }
-    }
-    Ok(known)
-}
-
-fn write(planned: &Planned, directory: &Path) -> Result<(), CliError> {
-    // A plan is never changed, and its manifest never takes the place of another's.
-    let in_use = fs_err::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some());
-    if in_use {
-        return Err(CliError::FolderInUse(directory.to_owned()));
-    }
-    let batch = Batch::default();
-    for file in files(planned) {
-        let path = directory.join(&file.path);
-        if let Some(folder) = path.parent() {
-            fs_err::create_dir_all(folder).map_err(|source| CliError::Folder { path: folder.to_owned(), source })?;
-        }
-        batch.write(&path, |out| out.write_all(file.text.as_bytes())).map_err(CliError::Report)?;
-    }
-    manifest(&batch, directory, &[], planned.simulated, &planned.tool_version).map_err(CliError::Report)?;
-    batch.commit().map_err(CliError::Report)?;
-    Ok(())
-}
-
-fn text(planned: &Planned, directory: Option<&Path>) -> String {
-    let mut out = String::new();
-    if planned.simulated {
-        let line = "SIMULATED: a plan of an organization that does not exist; it is refused at AWS.";
-        let _ = writeln!(out, "{}", terminal::paint(line, Tone::Warning));
-    }
-    for step in planned.policies.iter().take(SHOWN) {
-        let _ = writeln!(
-            out,
-            "  {}  {}  {} {}  {}  {}",
-            terminal::paint("change ", Tone::Good),
-            step.id,
-            step.account,
-            step.region,
-            sanitize(step.repository.as_str()),
-            sanitize(&step.responsible_statements.join("; "))
-        );
-        for source in &step.sources {
-            let _ = writeln!(out, "           also written by {}: repair it there too", sanitize(source));
-        }
-        if step.write_access.verdict != Verdict::Allowed {
-            let _ = writeln!(out, "           {}", sanitize(&step.who_gets_through()));
-        }
-    }
-    more(&mut out, planned.policies.len());
-    for step in planned.resyncs.iter().take(SHOWN) {
-        let _ = writeln!(
-            out,
-            "  {}  {}  {} {}  {}: {} findings, {} images, {} of them not scanned again",
-            terminal::paint("re-sync", Tone::Bad),
-            step.id,
-            step.account,
-            step.region,
-            sanitize(&step.repositories.join(", ")),
-            step.losses.findings,
-            step.losses.images,
-            step.losses.not_rescanned.len()
-        );
-    }
-    more(&mut out, planned.resyncs.len());
-    for refused in planned.refused.iter().take(SHOWN) {
-        let _ = writeln!(
-            out,
-            "  {}  {} {} {}  {}: {}",
-            terminal::paint("refused", Tone::Question),
-            if refused.what == "resync" { "re-sync" } else { "repair" },
-            refused.account,
-            refused.region,
-            sanitize(&refused.repositories.join(", ")),
-            sanitize(&refused.refusal.sentence())
-        );
-    }
-    more(&mut out, planned.refused.len());
-    for one in planned.undecided.iter().take(SHOWN) {
-        let _ = writeln!(
-            out,
-            "  {}  {} {}  {}: depends on {}",
-            terminal::paint("decide ", Tone::Question),
-            one.account,
-            one.region,
-            sanitize(one.repository.as_str()),
-            sanitize(&one.depends_on.join(", "))
-        );
-    }
-    more(&mut out, planned.undecided.len());
-    if let Some(nothing) = planned.nothing() {
-        let _ = writeln!(out, "{nothing}");
-    }
-    if !planned.complete {
-        let code = open_applies::ending(Exit::Incomplete).code();
-        let line =
-            format!("Some facts could not be learnt, and what they hide is not in this plan: the exit code is {code}.");
-        let _ = writeln!(out, "{}", terminal::paint(&line, Tone::Warning));
-    }
-    if !planned.resyncs.is_empty() {
-        let line = "A re-sync is the last resort: wait, push a new digest, or where that is possible toggle the repository's scan filter first (plan.md).";
-        let _ = writeln!(out, "{line}");
-    }
-    let _ = writeln!(out, "{}", planned.summary());
-    if let Some(warning) = planned.warning() {
-        let _ = writeln!(out, "{}", terminal::paint(&warning, Tone::Bad));
-    }
-    if let Some(directory) = directory {
-        let _ = writeln!(
-            out,
-            "Written  {}: plan.json  plan.schema.json  plan.md  plan.sh  resync.csv  policies/  manifest.json",
-            directory.display()
-        );
-    }
-    out
-}
-
-fn more(out: &mut String, number: usize) {
-    if number > SHOWN {
-        let _ = writeln!(out, "           and {} more", number - SHOWN);
-    }
 }

@@ -10,14 +10,13 @@ use scangap_policy::{
     verdicts,
 };
 use scangap_simorg::scenario::AccountSpec;
-use scangap_simorg::{Generate, Judge, Question, Scenario, Simulator, SimulatorOptions, Standing};
-use tokio_util::sync::CancellationToken;
+use scangap_simorg::{CALLS_KEPT, Generate, Judge, Question, Scenario, Simulator, SimulatorOptions, Standing};
 
 use crate::args::{Organization, Simulate};
 use crate::environment;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::signals;
+use crate::session;
 use crate::terminal;
 
 pub(super) fn run(command: &Simulate) -> Result<Exit, CliError> {
@@ -38,11 +37,7 @@ pub(super) fn run(command: &Simulate) -> Result<Exit, CliError> {
     ));
     terminal::note(&format!("Simulated organization {name} at {url}, until Ctrl-C; calls so far: {url}/_simorg/calls"));
     terminal::note("Policies that the scenario does not list are judged by scangap's own policy evaluator.");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
-    let stop = CancellationToken::new();
-    let listening = signals::listen(stop.clone(), "");
-    runtime.block_on(stop.cancelled());
-    drop(listening);
+    session::interruptible("", |cancel| async move { cancel.cancelled().await })?;
     drop(simulator);
     Ok(Exit::Finished)
 }
@@ -74,7 +69,8 @@ pub(super) fn start(scenario: Scenario, port: u16, now: Timestamp) -> Result<Sim
 }
 
 pub(super) fn start_with(scenario: Scenario, port: u16, now: Timestamp, judge: Judge) -> Result<Simulator, CliError> {
-    Simulator::start(SimulatorOptions { scenario, judge: Some(judge), now, port }).map_err(CliError::Simulator)
+    Simulator::start(SimulatorOptions { scenario, judge: Some(judge), now, port, calls_kept: CALLS_KEPT })
+        .map_err(CliError::Simulator)
 }
 
 /// An account without the role has no role id to deny: Inspector would scan with a role that it creates.

@@ -1,55 +1,13 @@
 //! Amazon ECR: what reads answer. What changes something is in `ecr_write`.
 
-use scangap_model::{AccountId, RegionName};
+use scangap_model::RegionName;
 use serde_json::{Value, json};
 
+use super::ecr_place::{Place, describe, seconds};
 use super::pages::{page, size};
 use super::{ecr_write, unknown_operation};
-use crate::truth::Standing;
 use crate::wire::{Incoming, WireError};
-use crate::world::{Caller, RegistryState, Repository, World};
-
-/// The registry a call speaks of.
-pub(super) struct Place<'a> {
-    pub(super) account: AccountId,
-    pub(super) region: RegionName,
-    pub(super) caller: &'a Caller,
-    pub(super) request: &'a Incoming,
-}
-
-impl Place<'_> {
-    pub(super) fn repository_arn(&self, name: &str) -> String {
-        format!("arn:aws:ecr:{}:{}:repository/{name}", self.region, self.account)
-    }
-
-    pub(super) fn not_found(&self, name: &str) -> WireError {
-        WireError::new(
-            400,
-            "RepositoryNotFoundException",
-            format!("The repository with name '{name}' does not exist in the registry with id '{}'", self.account),
-        )
-    }
-
-    /// The named repository, if it exists and its policy lets the caller do this.
-    pub(super) fn check(&self, world: &mut World, name: &str) -> Result<(), WireError> {
-        let exists = world
-            .registry_ref(self.account, &self.region)
-            .is_some_and(|registry| registry.repositories.contains_key(name));
-        if !exists {
-            return Err(self.not_found(name));
-        }
-        if world.auditor_standing(self.account, &self.region, name) == Standing::Denied {
-            return Err(self.denied_by_policy(name));
-        }
-        Ok(())
-    }
-
-    pub(super) fn denied_by_policy(&self, name: &str) -> WireError {
-        let tail =
-            format!("on resource: {} with an explicit deny in a resource-based policy", self.repository_arn(name));
-        WireError::access_denied("AccessDeniedException", &self.caller.arn, &self.request.permission(), &tail)
-    }
-}
+use crate::world::{Caller, RegistryState, World};
 
 pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> Result<Value, WireError> {
     let region: RegionName =
@@ -128,23 +86,6 @@ impl RegistryLevel for Option<&RegistryState> {
             pull_date_rescan_mode: registry.pull_date_rescan_mode.clone(),
         })
     }
-}
-
-pub(super) fn seconds(time: jiff::Timestamp) -> Value {
-    json!(time.as_second())
-}
-
-pub(super) fn describe(place: &Place<'_>, name: &str, repository: &Repository) -> Value {
-    json!({
-        "repositoryArn": place.repository_arn(name),
-        "registryId": place.account.to_string(),
-        "repositoryName": name,
-        "repositoryUri": format!("{}.dkr.ecr.{}.amazonaws.com/{name}", place.account, place.region),
-        "createdAt": seconds(repository.created_at),
-        "imageTagMutability": "MUTABLE",
-        "imageScanningConfiguration": {"scanOnPush": false},
-        "encryptionConfiguration": {"encryptionType": "AES256"},
-    })
 }
 
 fn repositories(world: &World, place: &Place<'_>) -> Result<Value, WireError> {

@@ -3,7 +3,7 @@
 use scangap_model::AccountId;
 use serde_json::{Value, json};
 
-use super::ecr::{Place, describe};
+use super::ecr_place::{Place, describe};
 use crate::truth::Standing;
 use crate::wire::WireError;
 use crate::world::{Image, Repository, Rule, Transition, World};

@@ -3,6 +3,7 @@
 use scangap_model::{AccountId, RegionName};
 use serde_json::{Value, json};
 
+use super::inspector_scope::{check_filters, sees, wanted};
 use super::pages::{page, size};
 use super::{inspector_history, inspector_reports, unknown_operation};
 use crate::wire::{Incoming, WireError};
@@ -26,13 +27,6 @@ pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> 
             .or_else(|| inspector_reports::answer(world, caller, request, &region))
             .unwrap_or_else(|| Err(unknown_operation(request))),
     }
-}
-
-/// AWS: the delegated administrator sees itself and its members; everyone else only themselves.
-pub(super) fn sees(world: &World, caller: &Caller, account: AccountId) -> bool {
-    account == caller.account
-        || (world.inspector_admin == Some(caller.account)
-            && world.accounts.get(&account).is_some_and(|a| a.inspector_member))
 }
 
 fn account_ids(request: &Incoming, caller: &Caller) -> Vec<String> {
@@ -82,30 +76,6 @@ fn statuses(world: &World, caller: &Caller, request: &Incoming, region: &RegionN
         }
     }
     Ok(json!({"accounts": accounts, "failedAccounts": failed}))
-}
-
-pub(super) fn wanted<'a>(request: &'a Incoming, filter: &str) -> Option<Vec<&'a str>> {
-    let filters = request.input.get("filterCriteria")?.get(filter)?.as_array()?;
-    Some(filters.iter().filter_map(|filter| filter.get("value")?.as_str()).collect())
-}
-
-/// AWS: one to ten entries a filter. Only the filters and the comparison that are simulated are accepted, so that none
-/// is ever ignored in silence.
-pub(super) fn check_filters(request: &Incoming, simulated: &[&str]) -> Result<(), WireError> {
-    let filters = request.input.get("filterCriteria").and_then(Value::as_object).into_iter().flatten();
-    for (name, entries) in filters {
-        let known = simulated.contains(&name.as_str());
-        let entries = entries.as_array().map(Vec::as_slice).unwrap_or_default();
-        let plain = entries.iter().all(|entry| entry.get("comparison").and_then(Value::as_str) == Some("EQUALS"));
-        if !known || !plain || !(1..=10).contains(&entries.len()) {
-            return Err(WireError::new(
-                400,
-                "ValidationException",
-                format!("filterCriteria.{name} is not simulated so"),
-            ));
-        }
-    }
-    Ok(())
 }
 
 fn coverage(world: &World, caller: &Caller, request: &Incoming, region: &RegionName) -> Result<Value, WireError> {

@@ -3,7 +3,7 @@
 use scangap_model::{AccountId, RegionName};
 use serde_json::{Value, json};
 
-use super::inspector::{check_filters, sees, wanted};
+use super::inspector_scope::{check_filters, sees, wanted};
 use super::pages::{page, size};
 use crate::wire::{Incoming, WireError};
 use crate::world::{Caller, Finding, World};

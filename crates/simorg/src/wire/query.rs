@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::WireError;
+use super::error::WireError;
 
 pub(crate) fn parse_form(body: &str) -> BTreeMap<String, String> {
     body.split('&').filter_map(|pair| pair.split_once('=')).map(|(key, value)| (decode(key), decode(value))).collect()

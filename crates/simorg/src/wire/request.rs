@@ -3,7 +3,8 @@
 use scangap_model::AccountId;
 use serde_json::{Map, Value};
 
-use super::{WireError, parse_form};
+use super::error::WireError;
+use super::query::parse_form;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {

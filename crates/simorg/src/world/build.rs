@@ -6,7 +6,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use scangap_model::{AccountId, Partition, REGIONS, RegionName, inspector_role_arn};
 
-use super::{Account, Coverage, Finding, Image, RegistryState, Repository, Rule, Template, World};
+use super::state::{Account, Coverage, Finding, Image, RegistryState, Repository, Rule, Template, World};
 use crate::scenario::{CoverageSpec, ImageSpec, PolicySpec, RegistrySpec, RepositorySpec, Scenario, ScenarioError};
 use crate::truth::{Judge, PolicyTruth, Standing, Truth};
 

@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use scangap_model::{AccountId, RegionName};
 
-use super::{Coverage, Image, Loss, RegistryState, Transition, World, findings};
+use super::build::findings;
+use super::state::{Coverage, Image, Loss, RegistryState, Transition, World};
 use crate::truth::{Question, Standing, Truth};
 
 /// AWS: on activation, images pushed in the last 14 days are eligible.

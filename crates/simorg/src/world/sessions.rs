@@ -2,24 +2,12 @@
 
 use scangap_model::AccountId;
 
-use super::World;
+use super::state::{Session, World};
 use crate::services::Allowed;
 
 /// `AKIASIMU` and the account id: an administrator's key, for every account of the scenario.
 pub(crate) const LONG_LIVED: &str = "AKIASIMU";
 const TEMPORARY: &str = "ASIASIMU";
-
-/// What AssumeRole handed out.
-#[derive(Debug, Clone)]
-pub(crate) struct Session {
-    pub(crate) account: AccountId,
-    pub(crate) role: String,
-    pub(crate) name: String,
-    pub(crate) token: String,
-    /// What the session policy allows; `None`: no session policy.
-    pub(crate) allowed: Option<Vec<Allowed>>,
-    pub(crate) expires: jiff::Timestamp,
-}
 
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {

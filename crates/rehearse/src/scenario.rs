@@ -10,11 +10,11 @@ use scangap_model::{
     RescanDurations, ResyncFacts, ServiceLinkedRole,
 };
 
-use super::file::{
+use scangap_simorg::Standing;
+use scangap_simorg::scenario::{
     AccountSpec, CoverageSpec, DelaySpec, ImageSpec, LatencySpec, OrganizationSpec, OuSpec, PolicySpec, RegistrySpec,
     RepositorySpec, RoleSpec, RuleSpec, Scenario, TemplateSpec,
 };
-use crate::truth::Standing;
 
 /// Images of one status and reason in one repository, at most: more of them would tell a rehearsal nothing more.
 const COPIES_MAX: u64 = 100;
@@ -22,63 +22,61 @@ const COPIES_MAX: u64 = 100;
 /// The role that reads and writes in every account of a copy.
 const ROLE: &str = "scangap-rehearsal";
 
-impl Scenario {
-    /// The organization of a snapshot. `resyncs`: what was counted for some of its registries.
-    pub fn of_snapshot(
-        facts: &AuditFacts,
-        repositories: &dyn Repositories,
-        resyncs: &[ResyncFacts],
-        as_of: Timestamp,
-    ) -> Result<Self, RecordError> {
-        let mut copy = Copy::new(facts, resyncs);
-        let mut registries: BTreeMap<(AccountId, RegionName), Vec<RepositorySpec>> = BTreeMap::new();
-        for record in repositories.records(0..repositories.count()?) {
-            let record = record?;
-            let key = (record.facts.account, record.facts.region.clone());
-            let spec = copy.repository(&record);
-            registries.entry(key).or_default().push(spec);
-        }
-        let management = facts.organization.management_account.known().copied();
-        let management = management.unwrap_or(facts.organization.caller_account);
-        let administrator = facts.organization.inspector_admin.known().copied();
-        let mut accounts: Vec<AccountSpec> =
-            facts.accounts.values().map(|account| copy.account(account, &mut registries)).collect();
-        // The management account and Inspector's delegated administrator, if they are out of scope.
-        for id in [Some(management), administrator].into_iter().flatten() {
-            if !facts.accounts.contains_key(&id) {
-                accounts.push(out_of_scope(id, facts));
-            }
-        }
-        let (root, organizational_units) = units(facts);
-        Ok(Self {
-            schema: 1,
-            clock: Some(as_of.to_string()),
-            organization: OrganizationSpec {
-                id: facts.organization.id.known().map_or_else(|| "o-rehearsal".to_owned(), ToString::to_string),
-                root,
-                management_account: management.to_string(),
-                inspector_administrator: administrator.map(|id| id.to_string()),
-                audit_role: ROLE.to_owned(),
-                regions: Some(Vec::new()),
-                session_seconds: None,
-                no_session_expiration: false,
-                session_end_told_later_seconds: 0,
-                rules_survive_disable: false,
-                enable_writes_rules: false,
-                report_buckets: None,
-                inspector_regions: None,
-                no_auto_enable: no_auto_enable(facts),
-                not_implemented: Vec::new(),
-            },
-            organizational_units,
-            policies: copy.policies,
-            accounts,
-            limits: Vec::new(),
-            faults: Vec::new(),
-            latency: LatencySpec::default(),
-            delays: DelaySpec::default(),
-        })
+/// The organization of a snapshot. `resyncs`: what was counted for some of its registries.
+pub(crate) fn scenario(
+    facts: &AuditFacts,
+    repositories: &dyn Repositories,
+    resyncs: &[ResyncFacts],
+    as_of: Timestamp,
+) -> Result<Scenario, RecordError> {
+    let mut copy = Copy::new(facts, resyncs);
+    let mut registries: BTreeMap<(AccountId, RegionName), Vec<RepositorySpec>> = BTreeMap::new();
+    for record in repositories.records(0..repositories.count()?) {
+        let record = record?;
+        let key = (record.facts.account, record.facts.region.clone());
+        let spec = copy.repository(&record);
+        registries.entry(key).or_default().push(spec);
     }
+    let management = facts.organization.management_account.known().copied();
+    let management = management.unwrap_or(facts.organization.caller_account);
+    let administrator = facts.organization.inspector_admin.known().copied();
+    let mut accounts: Vec<AccountSpec> =
+        facts.accounts.values().map(|account| copy.account(account, &mut registries)).collect();
+    // The management account and Inspector's delegated administrator, if they are out of scope.
+    for id in [Some(management), administrator].into_iter().flatten() {
+        if !facts.accounts.contains_key(&id) {
+            accounts.push(out_of_scope(id, facts));
+        }
+    }
+    let (root, organizational_units) = units(facts);
+    Ok(Scenario {
+        schema: 1,
+        clock: Some(as_of.to_string()),
+        organization: OrganizationSpec {
+            id: facts.organization.id.known().map_or_else(|| "o-rehearsal".to_owned(), ToString::to_string),
+            root,
+            management_account: management.to_string(),
+            inspector_administrator: administrator.map(|id| id.to_string()),
+            audit_role: ROLE.to_owned(),
+            regions: Some(Vec::new()),
+            session_seconds: None,
+            no_session_expiration: false,
+            session_end_told_later_seconds: 0,
+            rules_survive_disable: false,
+            enable_writes_rules: false,
+            report_buckets: None,
+            inspector_regions: None,
+            no_auto_enable: no_auto_enable(facts),
+            not_implemented: Vec::new(),
+        },
+        organizational_units,
+        policies: copy.policies,
+        accounts,
+        limits: Vec::new(),
+        faults: Vec::new(),
+        latency: LatencySpec::default(),
+        delays: DelaySpec::default(),
+    })
 }
 
 /// What was not asked decides nothing: the role is there, without tags.

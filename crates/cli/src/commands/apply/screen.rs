@@ -1,0 +1,103 @@
+//! What an apply says before it begins, after a look, and at its end.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use scangap_apply::{ApplyError, Outcome};
+use scangap_model::{Tone, sanitize};
+use scangap_plan::PlanDocument;
+
+use crate::args::Global;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::{applying, open_applies, terminal};
+
+pub(super) fn introduce(plan: &PlanDocument, global: &Global) {
+    if global.quiet > 0 {
+        return;
+    }
+    if plan.simulated {
+        terminal::note(&terminal::paint("SIMULATED: a plan of an organization that does not exist.", Tone::Warning));
+    }
+    terminal::note(&format!(
+        "plan {}: {} to change, {} to re-sync",
+        plan.plan_sha256.chars().take(12).collect::<String>(),
+        count(plan.repairs.len(), "policy", "policies"),
+        count(plan.resyncs.len(), "registry", "registries")
+    ));
+    if let Some(warning) = &plan.warning {
+        terminal::note(&terminal::paint(&sanitize(warning), Tone::Bad));
+    }
+}
+
+/// Says what a look at everything that the plan would change came to.
+pub(super) fn dry_run(plan: &PlanDocument, looked: Outcome) -> Result<Exit, CliError> {
+    if let Some(stop) = looked.stopped {
+        return Err(CliError::NotApplicable(Box::new(stop)));
+    }
+    let counted =
+        if plan.resyncs.is_empty() { "" } else { "; what would be lost is counted again before anything is deleted" };
+    let refused = cannot_be_made(&looked.refused);
+    terminal::out(&format!(
+        "Dry run: the policies and registries are as the plan saw them, and nothing was changed{counted}.{refused}\n"
+    ));
+    Ok(if looked.refused.is_empty() { Exit::Finished } else { Exit::Incomplete })
+}
+
+/// Summarizes the steps that cannot be applied, as far as the dry run shows. Each step was already reported by itself.
+fn cannot_be_made(refused: &[ApplyError]) -> String {
+    let kept_out = refused.iter().filter(|stop| stop.step().is_some()).count();
+    let mut text = String::new();
+    if let accounts @ 1.. = refused.len() - kept_out {
+        let them = if accounts == 1 { "it" } else { "them" };
+        let accounts = count(accounts, "account", "accounts");
+        let _ = write!(text, " Steps in {accounts} cannot be made: no role opens {them}.");
+    }
+    if kept_out > 0 {
+        let steps = count(kept_out, "step", "steps");
+        let _ = write!(text, " {steps} cannot be made: the policies as they are keep the write role out.");
+    }
+    text
+}
+
+/// The closing report, and how it ended.
+pub(super) fn close(plan: &PlanDocument, outcome: Outcome, folder: &Path, global: &Global) -> Result<Exit, CliError> {
+    let written = applying::write_report(plan, &outcome, folder);
+    if global.quiet < 2 && written.is_ok() {
+        terminal::out(&format!(
+            "Applied: {} done, {} not done{}\nReport   {}: applied.md  applied.json  journal.jsonl\n",
+            outcome.done(),
+            outcome.left,
+            if plan.simulated { " (SIMULATED)" } else { "" },
+            folder.display()
+        ));
+    }
+    let unfinished = outcome.steps.iter().any(|step| step.finished && !step.not_refreshed.is_empty());
+    open_applies::warn_of_unrecorded(&outcome.left_disabled);
+    // The error that stopped the apply is the one returned: the failed report may have the same cause.
+    let written = match (written, &outcome.stopped) {
+        (Err(error), Some(stop)) if !matches!(stop, ApplyError::OnlyReenabled) => {
+            terminal::note(&terminal::paint(&sanitize(&format!("error: {error}")), Tone::Bad));
+            Ok(())
+        }
+        (written, _) => written,
+    };
+    written?;
+    match outcome.stopped {
+        // Every command, this one included, lists these registries with the commands that re-enable them.
+        Some(stop) if !outcome.left_disabled.is_empty() => Err(CliError::LeftDisabled(Box::new(stop))),
+        Some(ApplyError::Interrupted) => Ok(Exit::Interrupted),
+        Some(ApplyError::OnlyReenabled) => {
+            terminal::out("Nothing is open: every registry of the plan is on, with its scanning configuration.\n");
+            Ok(Exit::Finished)
+        }
+        Some(stop) if !outcome.begun => Err(CliError::NotApplicable(Box::new(stop))),
+        Some(stop) => Err(CliError::Apply(Box::new(stop))),
+        None if unfinished => Ok(Exit::Incomplete),
+        None => Ok(Exit::Finished),
+    }
+}
+
+fn count(number: usize, one: &str, more: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { more })
+}
