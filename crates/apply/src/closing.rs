@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use scangap_model::{code_block, code_span};
+use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Serialize};
 
 use crate::journal::JOURNAL;
@@ -11,9 +12,10 @@ use crate::step_report::StepReport;
 use crate::step_report::Taken;
 use scangap_plan::PlanDocument;
 
-/// The closing report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What an apply did
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "applied.json of a scangap apply")]
 pub struct ClosingReport {
     schema_version: u64,
     pub plan_sha256: String,
@@ -31,7 +33,7 @@ pub struct ClosingReport {
     pub journal: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClosedStep {
     pub id: String,
@@ -52,7 +54,7 @@ pub struct ClosedStep {
     pub taken: Option<Taken>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StillDisabled {
     pub account_id: String,
@@ -100,6 +102,11 @@ impl ClosingReport {
         serde_path_to_error::deserialize(&mut json)
             .map_err(|error| ClosingError::Member { member: error.path().to_string(), why: error.inner().to_string() })
     }
+}
+
+/// The JSON Schema of `applied.json`, made from the types that read and write it.
+pub fn applied_schema() -> Schema {
+    schema_for!(ClosingReport)
 }
 
 impl Outcome {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use scangap_plan::hash::sha256;
 
+pub use self::v1::journal_schema;
 pub(crate) use self::v1::{JournalLine, REENABLED, ReportPlace};
 use crate::progress::Progress;
 

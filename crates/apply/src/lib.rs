@@ -26,11 +26,11 @@ mod report;
 mod run;
 mod step_report;
 
-pub use closing::{ClosedStep, ClosingError, ClosingReport, StillDisabled};
+pub use closing::{ClosedStep, ClosingError, ClosingReport, StillDisabled, applied_schema};
 pub use destination::{FindingsReports, FindingsReportsError};
 pub use error::ApplyError;
 pub use events::{ApplyEvent, Listener};
-pub use journal::{JOURNAL, JournalError, JournalState, StepState, read_journal};
+pub use journal::{JOURNAL, JournalError, JournalState, StepState, journal_schema, read_journal};
 pub use open_registries::{KnownFrom, Open, OpenRegistries, OpenRegistry, registry_name};
 pub use options::{ApplyOptions, BackupOptions, Roles};
 pub use outcome::{LeftDisabled, Outcome};

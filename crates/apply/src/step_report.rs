@@ -1,10 +1,11 @@
 //! What is told of one step that was made, or was not.
 
 use scangap_model::{AccountId, RegionName};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a re-sync really took: findings that are not listed any more, and images that are not scanned any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Taken {
     pub findings: u64,

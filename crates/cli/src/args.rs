@@ -1,10 +1,15 @@
-//! The command line. Types only: what is written is resolved in `commands`.
+//! The command line, as typed values.
 
 #![expect(clippy::doc_markdown, reason = "documentation here is the help, where backticks would be shown")]
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+use scangap_model::{AccountId, Diagnosis, RegionName};
+
+use crate::fail_on::{self, FailWord};
+use crate::values::{self, WrittenDuration};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -127,8 +132,8 @@ pub struct Aws {
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
     /// Region for STS calls; choose audited regions with --regions
-    #[arg(long, value_name = "REGION")]
-    pub region: Option<String>,
+    #[arg(long, value_name = "REGION", value_parser = values::region)]
+    pub region: Option<RegionName>,
     /// Call this URL instead of AWS; everything made from it says SIMULATED
     #[arg(long, value_name = "URL")]
     pub endpoint_url: Option<String>,
@@ -139,25 +144,25 @@ pub struct Aws {
     #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=900))]
     pub timeout: u64,
     /// How long AWS may throttle every call of one API in one account and region until what waits for it becomes a gap
-    #[arg(long, value_name = "DURATION", default_value = "15m")]
-    pub throttle_patience: String,
+    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = values::duration)]
+    pub throttle_patience: WrittenDuration,
 }
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Scope")]
 pub struct ScopeArguments {
     /// Only these accounts
-    #[arg(long, value_name = "ID", value_delimiter = ',')]
-    pub accounts: Vec<String>,
+    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = values::account)]
+    pub accounts: Vec<AccountId>,
     /// Not these accounts
-    #[arg(long, value_name = "ID", value_delimiter = ',')]
-    pub exclude_accounts: Vec<String>,
+    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = values::account)]
+    pub exclude_accounts: Vec<AccountId>,
     /// Only accounts in these OUs and below, by id or by path
     #[arg(long, value_name = "OU", value_delimiter = ',')]
     pub ou: Vec<String>,
     /// Only these regions; default: every region that is enabled in each account
-    #[arg(long, value_name = "REGION", value_delimiter = ',')]
-    pub regions: Vec<String>,
+    #[arg(long, value_name = "REGION", value_delimiter = ',', value_parser = values::region)]
+    pub regions: Vec<RegionName>,
 }
 
 #[derive(Debug, Args)]
@@ -186,11 +191,11 @@ pub struct Run {
     #[command(flatten)]
     pub form: Form,
     /// The time that facts are judged at, as 2026-11-23T00:00:00Z; default: now
-    #[arg(long, value_name = "TIME")]
-    pub as_of: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = values::time)]
+    pub as_of: Option<Timestamp>,
     /// Exit 2 if a repository falls in one of these diagnoses: any, registry, blocked, at_risk, ...
-    #[arg(long, value_name = "DIAGNOSIS", value_delimiter = ',')]
-    pub fail_on: Vec<String>,
+    #[arg(long, value_name = "DIAGNOSIS", value_delimiter = ',', value_parser = fail_on::word)]
+    pub fail_on: Vec<FailWord>,
     /// Read these tags of every repository, so that `report --split-by tag:KEY` can tell owners apart; tags are not read
     /// otherwise, but where a policy needs them
     #[arg(long, value_name = "KEY", value_delimiter = ',')]
@@ -335,24 +340,24 @@ pub struct Plan {
     #[arg(long)]
     pub resync: bool,
     /// Only these accounts
-    #[arg(long, value_name = "ID", value_delimiter = ',')]
-    pub accounts: Vec<String>,
+    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = values::account)]
+    pub accounts: Vec<AccountId>,
     /// Only accounts in these OUs and below, by path or id
     #[arg(long, value_name = "OU", value_delimiter = ',')]
     pub ou: Vec<String>,
     /// Only these regions
-    #[arg(long, value_name = "REGION", value_delimiter = ',')]
-    pub regions: Vec<String>,
+    #[arg(long, value_name = "REGION", value_delimiter = ',', value_parser = values::region)]
+    pub regions: Vec<RegionName>,
     /// Only these diagnoses: blocked, at_risk, undecided, stale; undecided ones are changed only where they are named here
-    #[arg(long, value_name = "DIAGNOSIS", value_delimiter = ',')]
-    pub diagnoses: Vec<String>,
+    #[arg(long, value_name = "DIAGNOSIS", value_delimiter = ',', value_parser = values::plannable)]
+    pub diagnoses: Vec<Diagnosis>,
     /// Never plan anything in these accounts
-    #[arg(long, value_name = "ID", value_delimiter = ',')]
-    pub blocklist: Vec<String>,
+    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = values::account)]
+    pub blocklist: Vec<AccountId>,
     /// Re-sync these registries (ACCOUNT:REGION) even though ECR is their only scan type, so that everything of Inspector there is
     /// deleted
-    #[arg(long, value_name = "REGISTRY", value_delimiter = ',')]
-    pub only_scan_type: Vec<String>,
+    #[arg(long, value_name = "REGISTRY", value_delimiter = ',', value_parser = values::registry)]
+    pub only_scan_type: Vec<(AccountId, RegionName)>,
     /// Count what re-syncs would delete: findings, images and more are read from AWS, and stored beside the snapshot
     #[arg(long)]
     pub collect: bool,
@@ -363,8 +368,8 @@ pub struct Plan {
     #[arg(long, value_name = "NAME")]
     pub write_role_name: Option<String>,
     /// How long a repository must have been stale before a re-sync: it may refresh by itself
-    #[arg(long, value_name = "DURATION", default_value = "24h")]
-    pub min_age: String,
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = values::duration)]
+    pub min_age: WrittenDuration,
     /// An earlier snapshot: since when a repository is stale
     #[arg(long, value_name = "SNAPSHOT")]
     pub previous: Option<PathBuf>,
@@ -393,8 +398,8 @@ pub struct Apply {
     #[arg(long, value_name = "NAME")]
     pub write_role_name: Option<String>,
     /// Never change anything in these accounts, whatever the plan says
-    #[arg(long, value_name = "ID", value_delimiter = ',')]
-    pub blocklist: Vec<String>,
+    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = values::account)]
+    pub blocklist: Vec<AccountId>,
     /// Have Inspector write a report of every registry's findings there too, before anything is changed; `{region}` in it is
     /// replaced
     #[arg(long, value_name = "s3://BUCKET/PREFIX", requires = "findings_report_key")]
@@ -406,8 +411,8 @@ pub struct Apply {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub batch: u16,
     /// How long to wait for coverage to update; at AWS a status has ten minutes at least
-    #[arg(long, value_name = "DURATION", default_value = "10m")]
-    pub wait: String,
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = values::duration)]
+    pub wait: WrittenDuration,
     /// Go on with an apply that was begun: what is disabled is enabled first
     #[arg(long)]
     pub resume: bool,
@@ -453,11 +458,11 @@ pub struct Explain {
     #[arg(long, value_name = "SNAPSHOT", requires = "repository", conflicts_with_all = ["registry_policy", "kind"])]
     pub snapshot: Option<PathBuf>,
     /// The account of the registry
-    #[arg(long, value_name = "ID", required_unless_present = "batch")]
-    pub account: Option<String>,
+    #[arg(long, value_name = "ID", required_unless_present = "batch", value_parser = values::account)]
+    pub account: Option<AccountId>,
     /// The region of the registry; default: the partition's home region
-    #[arg(long, value_name = "REGION")]
-    pub region: Option<String>,
+    #[arg(long, value_name = "REGION", value_parser = values::region)]
+    pub region: Option<RegionName>,
     /// The partition: aws, aws-cn or aws-us-gov; default: the region's
     #[arg(long, value_name = "PARTITION")]
     pub partition: Option<String>,
@@ -481,8 +486,8 @@ pub struct Explain {
     #[arg(long, value_name = "ID")]
     pub role_id: Option<String>,
     /// A tag of Inspector's role: those that are named are all that it has; default: not known
-    #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',', conflicts_with = "no_role_tags")]
-    pub role_tag: Vec<String>,
+    #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',', conflicts_with = "no_role_tags", value_parser = values::pair)]
+    pub role_tag: Vec<(String, String)>,
     /// Inspector's role has no tags
     #[arg(long)]
     pub no_role_tags: bool,
@@ -490,8 +495,8 @@ pub struct Explain {
     #[arg(long, value_name = "FILE")]
     pub registry_policy: Option<PathBuf>,
     /// State a context key's value
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub context: Vec<String>,
+    #[arg(long, value_name = "KEY=VALUE", value_parser = values::pair)]
+    pub context: Vec<(String, String)>,
     /// State that a context key is absent
     #[arg(long, value_name = "KEY")]
     pub absent: Vec<String>,
@@ -499,8 +504,8 @@ pub struct Explain {
     #[arg(long, value_name = "KEY")]
     pub unknown: Vec<String>,
     /// The time that date conditions are judged at; default: now
-    #[arg(long, value_name = "TIME")]
-    pub as_of: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = values::time)]
+    pub as_of: Option<Timestamp>,
     /// Only these actions, of any of ECR's; default: those of Inspector's role
     #[arg(long, value_name = "ACTION", value_delimiter = ',')]
     pub action: Vec<String>,
@@ -550,6 +555,12 @@ pub enum SchemaKind {
     Audit,
     /// The JSON Schema of plan.json
     Plan,
+    /// The JSON Schema of run.json
+    Run,
+    /// The JSON Schema of applied.json
+    Applied,
+    /// The JSON Schema of a line of journal.jsonl
+    Journal,
     /// The mistakes that explain looks for, as JSON
     Lints,
     /// Condition keys and what is known of them in Inspector's request, as JSON

@@ -424,8 +424,7 @@ pub(crate) fn of(error: &CliError) -> ErrorCode {
     match error {
         CliError::Connect(error) => of_connect(error),
         CliError::Collect(error) => of_collect(error),
-        CliError::NotARegion(_) | CliError::NoInspector { .. } => ErrorCode::ScopeUnknown,
-        CliError::BadValue { .. } => ErrorCode::ArgumentValue,
+        CliError::BadValue(_) => ErrorCode::ArgumentValue,
         CliError::AlreadyAudited(_) => ErrorCode::SnapshotExists,
         CliError::FolderInUse(_) => ErrorCode::FolderInUse,
         CliError::NeverClosed(_) => ErrorCode::SnapshotNotClosed,

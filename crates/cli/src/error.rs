@@ -17,6 +17,7 @@ use scangap_simorg::{ScenarioError, StartError};
 use scangap_snapshot::{ReadError, WriteError};
 
 use crate::exit::Exit;
+use crate::values::BadValue;
 
 /// Why facts that were there a moment ago cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -29,12 +30,8 @@ pub(crate) enum CliError {
     Connect(#[source] ConnectError),
     #[error("the audit cannot start")]
     Collect(#[source] CollectError),
-    #[error("`{0}` is not a region")]
-    NotARegion(String),
-    #[error("Amazon Inspector does not exist in partition {partition}, the one of region `{region}`")]
-    NoInspector { region: String, partition: &'static str },
-    #[error("`{value}` is not {expected}")]
-    BadValue { value: String, expected: &'static str, hint: String },
+    #[error(transparent)]
+    BadValue(#[from] BadValue),
     #[error("`{0}` already holds a snapshot")]
     AlreadyAudited(PathBuf),
     #[error("`{0}` is not empty")]
@@ -161,9 +158,7 @@ impl CliError {
                 | CollectError::ListenerGone => Exit::Unexpected,
                 CollectError::Interrupted => Exit::Interrupted,
             },
-            Self::NotARegion(_)
-            | Self::NoInspector { .. }
-            | Self::BadValue { .. }
+            Self::BadValue(_)
             | Self::AlreadyAudited(_)
             | Self::FolderInUse(_)
             | Self::NotConfirmed { .. }
@@ -212,9 +207,7 @@ impl CliError {
         Some(match self {
             Self::Connect(error) => error.hint(),
             Self::Collect(error) => return error.hint(),
-            Self::NotARegion(_) => "name regions like `eu-west-1`".to_owned(),
-            Self::NoInspector { .. } => "scangap audits the partitions aws, aws-cn and aws-us-gov".to_owned(),
-            Self::BadValue { hint, .. } => hint.clone(),
+            Self::BadValue(wrong) => wrong.hint.clone(),
             Self::AlreadyAudited(_) => {
                 "name another folder with --out; a snapshot is evidence and is never overwritten".to_owned()
             }

@@ -3,8 +3,8 @@
 use scangap_assess::Assessment;
 use scangap_model::{DIAGNOSES, Diagnosis, Verdict};
 
-use crate::error::CliError;
 use crate::exit::Exit;
+use crate::values::BadValue;
 
 /// What `--fail-on` names.
 #[derive(Debug, Default)]
@@ -13,35 +13,44 @@ pub(crate) struct FailOn {
     registry: bool,
 }
 
+/// A word of `--fail-on`.
+#[derive(Debug, Clone, Copy)]
+pub enum FailWord {
+    /// Every diagnosis that is a failure, and registry policies.
+    Any,
+    Registry,
+    Diagnosis(Diagnosis),
+}
+
+pub(crate) fn word(text: &str) -> Result<FailWord, BadValue> {
+    match (text, Diagnosis::from_word(text)) {
+        ("any", _) => Ok(FailWord::Any),
+        ("registry", _) => Ok(FailWord::Registry),
+        (_, Some(diagnosis)) => Ok(FailWord::Diagnosis(diagnosis)),
+        (_, None) => {
+            let known: Vec<&str> = DIAGNOSES.iter().map(|info| info.word).chain(["registry", "any"]).collect();
+            let likeness = |word: &str| strsim::jaro_winkler(word, text);
+            let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).unwrap_or(&"any");
+            let hint = format!("did you mean `{nearest}`? --fail-on takes {}", known.join(", "));
+            Err(BadValue::new(text, "a diagnosis", hint))
+        }
+    }
+}
+
 impl FailOn {
-    pub(crate) fn parse(words: &[String]) -> Result<Self, CliError> {
+    pub(crate) fn of(words: &[FailWord]) -> Self {
         let mut fail_on = Self::default();
         for word in words {
-            match (word.as_str(), Diagnosis::from_word(word)) {
-                ("any", _) => {
+            match word {
+                FailWord::Any => {
                     fail_on.registry = true;
                     fail_on.diagnoses.extend(DIAGNOSES.iter().filter(|info| info.fails_any).map(|info| info.diagnosis));
                 }
-                ("registry", _) => fail_on.registry = true,
-                (_, Some(diagnosis)) => fail_on.diagnoses.push(diagnosis),
-                (wrong, None) => {
-                    let known: Vec<&str> = DIAGNOSES.iter().map(|info| info.word).chain(["registry", "any"]).collect();
-                    let nearest = known
-                        .iter()
-                        .max_by(|a, b| strsim::jaro_winkler(a, wrong).total_cmp(&strsim::jaro_winkler(b, wrong)));
-                    return Err(CliError::BadValue {
-                        value: wrong.to_owned(),
-                        expected: "a diagnosis",
-                        hint: format!(
-                            "did you mean `{}`? --fail-on takes {}",
-                            nearest.unwrap_or(&"any"),
-                            known.join(", ")
-                        ),
-                    });
-                }
+                FailWord::Registry => fail_on.registry = true,
+                FailWord::Diagnosis(diagnosis) => fail_on.diagnoses.push(*diagnosis),
             }
         }
-        Ok(fail_on)
+        fail_on
     }
 
     pub(crate) fn reached(&self, assessment: &Assessment) -> Exit {

@@ -21,6 +21,7 @@ mod shown_error;
 mod signals;
 mod store;
 mod terminal;
+mod values;
 
 pub use codes::{CodeInfo, ERROR_CODES, ErrorCode};
 pub use exit::{EXIT_CODES, Exit};

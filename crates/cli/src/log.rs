@@ -13,6 +13,7 @@ use tracing_subscriber::{Layer, Registry, fmt};
 use crate::args::Global;
 use crate::environment;
 use crate::error::CliError;
+use crate::values::BadValue;
 
 /// The version of a log file's lines, which its first line names.
 const VERSION: u64 = 1;
@@ -56,10 +57,9 @@ fn is_ours(event: &tracing::Metadata<'_>) -> bool {
 }
 
 fn parse(filter: &str) -> Result<EnvFilter, CliError> {
-    EnvFilter::try_new(filter).map_err(|error| CliError::BadValue {
-        value: filter.to_owned(),
-        expected: "a filter of log lines",
-        hint: format!("{FILTER} is a level for each part, such as scangap::call=debug: {error}"),
+    EnvFilter::try_new(filter).map_err(|error| {
+        let hint = format!("{FILTER} is a level for each part, such as scangap::call=debug: {error}");
+        BadValue::new(filter, "a filter of log lines", hint).into()
     })
 }
 

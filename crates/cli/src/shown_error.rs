@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use clap::error::ContextKind;
 use scangap_aws::ConnectError;
 use scangap_report::sanitize;
 use serde_json::json;
@@ -12,6 +13,7 @@ use crate::codes::{self, ErrorCode};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::terminal;
+use crate::values::BadValue;
 
 /// Every cause, from the outside in.
 fn causes(error: &CliError) -> Vec<String> {
@@ -153,20 +155,43 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let words: Vec<_> = std::env::args_os().collect();
     let json = words.iter().any(|word| word == "--error-format=json")
         || words.windows(2).any(|pair| pair == ["--error-format", "json"]);
-    if json {
-        let text = error.to_string();
-        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let shown = ShownError {
-            code: ErrorCode::ArgumentUsage,
-            message: lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
-            causes: Vec::new(),
-            hint: Some(lines.collect::<Vec<_>>().join("; ")).filter(|hint| !hint.is_empty()),
-            place: Place::default(),
-            exit: Exit::Usage,
-        };
-        shown.print(ErrorFormat::Json);
-    } else {
-        let _ = error.print();
+    let shown = of_value(error).unwrap_or_else(|| of_usage(error));
+    match (json, shown.code) {
+        (true, _) => shown.print(ErrorFormat::Json),
+        (false, ErrorCode::ArgumentValue) => shown.print(ErrorFormat::Human),
+        (false, _) => {
+            let _ = error.print();
+            terminal::note(&format!("  code: {}", shown.code.word()));
+        }
     }
     Exit::Usage.into()
+}
+
+/// A value that one of our own parsers does not take, with the argument that it was given for.
+fn of_value(error: &clap::Error) -> Option<ShownError> {
+    let wrong: &BadValue = error.source()?.downcast_ref()?;
+    let argument = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
+    let argument = argument.split_whitespace().next().unwrap_or_default();
+    Some(ShownError {
+        code: ErrorCode::ArgumentValue,
+        message: format!("{argument}: {wrong}"),
+        causes: Vec::new(),
+        hint: Some(wrong.hint.clone()),
+        place: Place::default(),
+        exit: Exit::Usage,
+    })
+}
+
+/// What clap says itself.
+fn of_usage(error: &clap::Error) -> ShownError {
+    let text = error.to_string();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    ShownError {
+        code: ErrorCode::ArgumentUsage,
+        message: lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
+        causes: Vec::new(),
+        hint: Some(lines.collect::<Vec<_>>().join("; ")).filter(|hint| !hint.is_empty()),
+        place: Place::default(),
+        exit: Exit::Usage,
+    }
 }

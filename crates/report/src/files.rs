@@ -8,6 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use sha2::{Digest, Sha256};
 use tempfile::TempPath;
 
+use crate::manifest::{ListedFile, MANIFEST_VERSION, Manifest};
+
 #[derive(Debug, thiserror::Error)]
 #[error("failed to write `{path}`")]
 pub struct FileError {
@@ -202,15 +204,17 @@ pub fn manifest(
         files.push(measure(path).map_err(|source| FileError { path: path.clone(), source })?);
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    let manifest = serde_json::json!({
-        "schema_version": 1,
-        "tool_version": tool_version,
-        "simulated": simulated,
-        "files": files
-            .iter()
-            .map(|file| serde_json::json!({"file": name(directory, &file.path), "bytes": file.bytes, "sha256": file.sha256}))
-            .collect::<Vec<_>>(),
-    });
+    let line = |file: &Written| ListedFile {
+        file: name(directory, &file.path),
+        bytes: file.bytes,
+        sha256: file.sha256.clone(),
+    };
+    let manifest = Manifest {
+        schema_version: MANIFEST_VERSION,
+        tool_version: tool_version.to_owned(),
+        simulated,
+        files: files.iter().map(line).collect(),
+    };
     batch.write(&directory.join("manifest.json"), |out| crate::json::write(&manifest, out))
 }
 

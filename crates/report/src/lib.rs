@@ -12,6 +12,7 @@ mod input;
 mod json;
 mod links;
 mod listing;
+mod manifest;
 mod matrix;
 mod ocsf;
 mod owners;
@@ -30,7 +31,7 @@ pub use csv::CsvDialect;
 pub use difference::Line;
 pub use files::{Batch, FileError, Written, manifest, remove_leftovers, write_atomically};
 pub use input::{CallCount, Input, RunEvidence};
-pub use json::{audit_schema, changes_json, run_json, summary_json};
+pub use json::{audit_schema, changes_json, run_schema};
 pub use owners::Split;
 pub use scangap_model::{is_control_like, sanitize};
 pub use summary::{GapGroup, RegistryCounts, Summary};
@@ -103,8 +104,8 @@ pub fn write_all(
         ("report.html", Box::new(|out| html::write(material, options.plan.as_ref(), options.applied.as_ref(), out))),
         ("audit.json", Box::new(|out| json::audit::write(material, out))),
         ("repositories.jsonl", Box::new(|out| json::audit::repositories(input, out))),
-        ("summary.json", Box::new(|out| json::write(&summary_json(input), out))),
-        ("run.json", Box::new(|out| json::write(&run_json(input, run), out))),
+        ("summary.json", Box::new(|out| json::write_summary(input, out))),
+        ("run.json", Box::new(|out| json::write_run(input, run, out))),
     ];
     if let Some(applied) = &options.applied {
         files.push(("applied.json", Box::new(|out| out.write_all(applied.text.as_bytes()))));

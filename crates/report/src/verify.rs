@@ -1,12 +1,12 @@
 //! Compares every file of a report folder with its manifest.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use serde::Deserialize;
-
 use crate::files::measure;
+use crate::manifest::{ListedFile, MANIFEST_VERSION, Manifest, VersionOfManifest};
 
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
@@ -14,8 +14,12 @@ pub enum VerifyError {
     Read { path: PathBuf, source: io::Error },
     #[error("`{path}` is not a manifest")]
     NotAManifest { path: PathBuf, source: serde_json::Error },
-    #[error("`{path}` is of version {found}, which this program does not know")]
+    #[error(
+        "`{path}` is of version {found}, and this program knows up to version {MANIFEST_VERSION}: use a newer scangap"
+    )]
     Newer { path: PathBuf, found: u64 },
+    #[error("`{path}` is of version {found}, which this program does not read any more")]
+    Older { path: PathBuf, found: u64 },
 }
 
 /// How a file stands to its line in the manifest.
@@ -39,26 +43,15 @@ impl FileState {
     }
 }
 
-#[derive(Deserialize)]
-struct Manifest {
-    schema_version: u64,
-    files: Vec<Line>,
-}
-
-#[derive(Deserialize)]
-struct Line {
-    file: String,
-    bytes: u64,
-    sha256: String,
-}
-
 /// Files of a former report that the manifest lists and that are unchanged, except those in `keep`. Files that a user changed
 /// or added are never returned.
 pub(crate) fn left_over(directory: &Path, keep: &BTreeSet<String>) -> Vec<PathBuf> {
     let text = fs_err::read(directory.join("manifest.json")).ok();
     let manifest: Option<Manifest> = text.and_then(|text| serde_json::from_slice(&text).ok());
-    let lines =
-        manifest.filter(|manifest| manifest.schema_version == 1).into_iter().flat_map(|manifest| manifest.files);
+    let lines = manifest
+        .filter(|manifest| manifest.schema_version == MANIFEST_VERSION)
+        .into_iter()
+        .flat_map(|manifest| manifest.files);
     lines
         .filter(|line| !keep.contains(&line.file) && Path::new(&line.file).extension().is_none_or(|kind| kind != "db"))
         .filter(|line| Path::new(&line.file).components().all(|part| matches!(part, Component::Normal(_))))
@@ -72,11 +65,14 @@ pub fn verify(directory: &Path) -> Result<Vec<(String, FileState)>, VerifyError>
     let path = directory.join("manifest.json");
     let read = |path: &Path, source| VerifyError::Read { path: path.to_owned(), source };
     let text = fs_err::read(&path).map_err(|source| read(&path, source))?;
-    let manifest: Manifest =
-        serde_json::from_slice(&text).map_err(|source| VerifyError::NotAManifest { path: path.clone(), source })?;
-    if manifest.schema_version != 1 {
-        return Err(VerifyError::Newer { path, found: manifest.schema_version });
+    let unreadable = |source| VerifyError::NotAManifest { path: path.clone(), source };
+    let VersionOfManifest { schema_version } = serde_json::from_slice(&text).map_err(unreadable)?;
+    match schema_version.cmp(&MANIFEST_VERSION) {
+        Ordering::Greater => return Err(VerifyError::Newer { path, found: schema_version }),
+        Ordering::Less => return Err(VerifyError::Older { path, found: schema_version }),
+        Ordering::Equal => {}
     }
+    let manifest: Manifest = serde_json::from_slice(&text).map_err(unreadable)?;
     let mut states = Vec::new();
     for line in &manifest.files {
         // A manifest names files of its own folder and below; a path that leads elsewhere names none.
@@ -107,7 +103,7 @@ fn files_below(directory: &Path, prefix: &str, found: &mut Vec<String>) -> io::R
     Ok(())
 }
 
-fn compare(path: &Path, line: &Line) -> Result<FileState, VerifyError> {
+fn compare(path: &Path, line: &ListedFile) -> Result<FileState, VerifyError> {
     match measure(path) {
         Ok(found) if found.bytes == line.bytes && found.sha256 == line.sha256 => Ok(FileState::Same),
         Ok(_) => Ok(FileState::Changed),
@@ -143,10 +139,19 @@ mod tests {
     fn a_manifest_cannot_point_elsewhere_or_be_of_another_version() {
         let folder = tempfile::tempdir().unwrap();
         let write = |text: &str| fs_err::write(folder.path().join("manifest.json"), text).unwrap();
-        write(r#"{"schema_version":1,"files":[{"file":"../../etc/passwd","bytes":1,"sha256":"x"}]}"#);
+        write(
+            r#"{"schema_version":1,"tool_version":"0","simulated":true,"files":[{"file":"../../etc/passwd","bytes":1,"sha256":"x"}]}"#,
+        );
         assert_eq!(verify(folder.path()).unwrap()[0].1, FileState::Missing);
         write(r#"{"schema_version":2,"files":[]}"#);
         assert!(matches!(verify(folder.path()), Err(VerifyError::Newer { found: 2, .. })));
+        write(r#"{"schema_version":0,"files":[]}"#);
+        assert!(matches!(verify(folder.path()), Err(VerifyError::Older { found: 0, .. })));
+        write(r#"{"schema_version":1,"tool_version":"0","simulated":true,"files":[],"signature":"x"}"#);
+        assert!(
+            matches!(verify(folder.path()), Err(VerifyError::NotAManifest { .. })),
+            "what is not known is not passed over"
+        );
         write("{}");
         assert!(matches!(verify(folder.path()), Err(VerifyError::NotAManifest { .. })));
         assert!(matches!(verify(&folder.path().join("no")), Err(VerifyError::Read { .. })));

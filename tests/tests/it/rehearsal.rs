@@ -18,6 +18,7 @@ fn json_of(call: &Finished) -> Value {
     serde_json::from_str(&call.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", call.stdout, call.stderr))
 }
 
+// Holds: 13 Typed files: run.json, applied.json and each line of journal.jsonl follow the schema that `schema` prints, and no other member does
 #[test]
 fn a_rehearsal_shows_what_an_apply_then_does_and_asks_nobody() {
     let simulator = stale("", STALE_REGISTRY, "");
@@ -42,6 +43,10 @@ fn a_rehearsal_shows_what_an_apply_then_does_and_asks_nobody() {
     assert_eq!(rehearsed["other_than_in_the_snapshot"], 0, "the copy is faithful");
     let verified = Scangap::new(&["verify", &format!("{out}/after")]).run();
     assert_eq!(verified.code, 0, "the audit of the copy is whole: {}", verified.stdout);
+    let written = Path::new(&out);
+    for (kind, file) in [("run", "after/run.json"), ("applied", "applied.json"), ("journal", "journal.jsonl")] {
+        crate::reports::follows_schema(kind, &written.join(file));
+    }
     // The text says that it is a simulation, and finds the snapshot beside the plan by itself.
     let beside = plan.home.path().join("run");
     fs_err::create_dir(&beside).expect("a folder");

@@ -165,6 +165,26 @@ fn audit_json_holds_every_row_and_fits_its_published_schema() {
     python(VALIDATE, &[&place, &schema.stdout]);
 }
 
+/// Checks a file, or each of its lines, by a published schema that admits no member beside its own.
+pub(crate) fn follows_schema(kind: &str, path: &std::path::Path) {
+    let schema = Scangap::new(&["schema", kind]).run();
+    assert_eq!(schema.code, 0, "{}", schema.stderr);
+    python(FOLLOWS_SCHEMA, &[&path.to_string_lossy(), &schema.stdout]);
+}
+
+const FOLLOWS_SCHEMA: &str = r"
+import json, sys, jsonschema
+path, schema = sys.argv[1], json.loads(sys.argv[2])
+jsonschema.Draft202012Validator.check_schema(schema)
+text = open(path).read()
+instances = [json.loads(line) for line in text.splitlines()] if path.endswith('.jsonl') else [json.loads(text)]
+assert instances, 'nothing to check'
+for instance in instances:
+    jsonschema.validate(instance, schema)
+    instance['a member of tomorrow'] = 1
+    assert not jsonschema.Draft202012Validator(schema).is_valid(instance), 'an unknown member is valid'
+";
+
 const VALIDATE: &str = r"
 import json, sys, jsonschema
 instance, schema = json.load(open(sys.argv[1])), json.loads(sys.argv[2])

@@ -186,7 +186,7 @@ fn a_region_that_is_not_known_is_asked_all_the_same() {
     for (region, partition) in [("eusc-de-east-1", "aws-eusc"), ("us-iso-east-1", "aws-iso")] {
         let refused = Scangap::audit(&simulator).args(&["--regions", region]).run();
         assert_eq!(refused.code, 64, "{}", refused.stderr);
-        assert!(refused.stderr.contains(&format!("does not exist in partition {partition}")), "{}", refused.stderr);
+        assert!(refused.stderr.contains(&format!("{partition} has no Amazon Inspector")), "{}", refused.stderr);
     }
 }
 

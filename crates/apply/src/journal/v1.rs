@@ -1,5 +1,6 @@
 //! A line of `journal.jsonl`, as version 1 has it.
 
+use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Serialize};
 
 pub(super) const VERSION: u64 = 1;
@@ -7,8 +8,9 @@ pub(super) const BEGIN: &str = "begin";
 pub(crate) const REENABLED: &str = "brought_back";
 
 /// One line. What a line is about decides which members it has.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "A line of journal.jsonl of a scangap apply")]
 pub(crate) struct JournalLine {
     pub(crate) line: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,11 +59,16 @@ pub(crate) struct JournalLine {
 }
 
 /// Where Inspector writes its reports, as it was given.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReportPlace {
     pub(crate) to: String,
     pub(crate) key: String,
+}
+
+/// The JSON Schema of a line of `journal.jsonl`, made from the type that reads and writes it.
+pub fn journal_schema() -> Schema {
+    schema_for!(JournalLine)
 }
 
 impl JournalLine {

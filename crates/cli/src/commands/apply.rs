@@ -12,7 +12,7 @@ use crate::args::{Apply, Global};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::session::Session;
-use crate::settings::{account, apply_roles, connect_options, duration};
+use crate::settings::{apply_roles, connect_options};
 use crate::{applying, environment, open_applies, terminal};
 
 /// How long an apply waits for a token bucket that admits no call before it continues without the response.
@@ -31,14 +31,13 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
         terminal::out("The plan has no steps: nothing is applied.\n");
         return Ok(Exit::Finished);
     }
-    let wait = duration(&command.wait)?;
     let mut options = ApplyOptions {
         folder: plan.folder.clone(),
         roles: apply_roles(&command.roles, command.write_role_name.clone()),
         judged_role: command.write_role_name.clone(),
         batch: usize::from(command.batch),
-        wait: Duration::try_from(wait).unwrap_or_default(),
-        blocklist: command.blocklist.iter().map(|text| account(text)).collect::<Result<_, _>>()?,
+        wait: Duration::try_from(command.wait.duration).unwrap_or_default(),
+        blocklist: command.blocklist.clone(),
         findings_reports: findings_reports(command)?,
         resume: command.resume || command.bring_back,
         dry_run: true,
@@ -46,7 +45,7 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
         open_registries: Some(open_applies::known()),
         only_reenable: command.bring_back || broken.is_some(),
     };
-    let mut connect = connect_options(&command.aws)?;
+    let mut connect = connect_options(&command.aws);
     // A throttled status read must not delay an Enable: the executor repeats status reads itself.
     connect.throttle_patience = connect.throttle_patience.min(APPLY_THROTTLE_PATIENCE);
     screen::introduce(&plan, global);

@@ -10,12 +10,12 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::fail_on::FailOn;
 use crate::job::Job;
-use crate::settings::{accounts, as_of, collect_options, connect_options, region};
+use crate::settings::{collect_options, connect_options};
 use crate::store::without_password;
 use crate::terminal;
 
 pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
-    let scope = scope(&command.scope)?;
+    let scope = scope(&command.scope);
     let now = environment::now();
     let role_names = command.roles.role_name.clone();
     let endpoint = command
@@ -39,7 +39,7 @@ pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
     );
     audit::run(&Job {
         introduction,
-        connect: connect_options(&command.aws)?,
+        connect: connect_options(&command.aws),
         collect: CollectOptions {
             scope,
             tags: command.run.tags.clone(),
@@ -47,8 +47,8 @@ pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
             max_in_flight: usize::from(command.run.max_in_flight),
             ..collect_options(&command.roles, Phase::Audit)
         },
-        as_of: as_of(&command.run, now)?,
-        fail_on: FailOn::parse(&command.run.fail_on)?,
+        as_of: command.run.as_of.unwrap_or(now),
+        fail_on: FailOn::of(&command.run.fail_on),
         out: command.run.out.clone(),
         reports: command.run.form.options(),
         clock: environment::now,
@@ -71,38 +71,37 @@ fn profile_variable() -> Option<String> {
 }
 
 fn describe(scope: &ScopeArguments) -> String {
-    let mut parts = Vec::new();
-    for (name, values) in [
-        ("accounts", &scope.accounts),
-        ("OUs", &scope.ou),
-        ("without", &scope.exclude_accounts),
-        ("regions", &scope.regions),
-    ] {
-        if !values.is_empty() {
-            parts.push(format!("{name} {}", values.join(" ")));
-        }
+    fn part<T: ToString>(name: &str, values: &[T]) -> Option<String> {
+        let values: Vec<String> = values.iter().map(T::to_string).collect();
+        (!values.is_empty()).then(|| format!("{name} {}", values.join(" ")))
     }
+    let parts = [
+        part("accounts", &scope.accounts),
+        part("OUs", &scope.ou),
+        part("without", &scope.exclude_accounts),
+        part("regions", &scope.regions),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
     if parts.is_empty() { "all accounts and regions".to_owned() } else { parts.join(", ") }
 }
 
-fn scope(arguments: &ScopeArguments) -> Result<Scope, CliError> {
-    Ok(Scope {
-        accounts: accounts(&arguments.accounts)?,
-        exclude_accounts: accounts(&arguments.exclude_accounts)?,
+fn scope(arguments: &ScopeArguments) -> Scope {
+    arguments.regions.iter().for_each(warn_of_unknown);
+    Scope {
+        accounts: arguments.accounts.clone(),
+        exclude_accounts: arguments.exclude_accounts.clone(),
         organizational_units: arguments.ou.clone(),
-        regions: arguments.regions.iter().map(|text| asked_region(text)).collect::<Result<_, _>>()?,
-    })
+        regions: arguments.regions.clone(),
+    }
 }
 
-/// Accepts a region that is not in the table, with a warning: it may be new.
-fn asked_region(text: &str) -> Result<RegionName, CliError> {
-    let region = region(text)?;
-    if region_info(text).is_none() {
-        let nearest = nearest_region(text, strsim::jaro_winkler);
+/// A region that is not in the table is asked all the same: it may be new.
+fn warn_of_unknown(region: &RegionName) {
+    if region_info(region.as_str()).is_none() {
+        let nearest = nearest_region(region.as_str(), strsim::jaro_winkler);
         let nearest = nearest.map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"));
         terminal::note(&format!(
             "warning: region `{region}` is not known to this release and is asked all the same{nearest}"
         ));
     }
-    Ok(region)
 }

@@ -11,7 +11,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::fail_on::FailOn;
 use crate::job::Job;
-use crate::settings::{as_of, collect_simulated, connect_simulated};
+use crate::settings::{collect_simulated, connect_simulated};
 
 pub(super) fn run(command: &Demo, global: &Global) -> Result<Exit, CliError> {
     let scenario = simulate::scenario(&command.organization)?;
@@ -33,8 +33,8 @@ pub(super) fn run(command: &Demo, global: &Global) -> Result<Exit, CliError> {
             max_in_flight: usize::from(command.run.max_in_flight),
             ..collect_simulated(role)
         },
-        as_of: as_of(&command.run, clock)?,
-        fail_on: FailOn::parse(&command.run.fail_on)?,
+        as_of: command.run.as_of.unwrap_or(clock),
+        fail_on: FailOn::of(&command.run.fail_on),
         out: command.run.out.clone(),
         reports: command.run.form.options(),
         clock: environment::sample_time,

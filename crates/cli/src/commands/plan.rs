@@ -17,20 +17,22 @@ use crate::assessed::AssessedSnapshot;
 use crate::error::{CliError, Unreadable};
 use crate::exit::Exit;
 use crate::settings::{collect_options, connect_options};
+use crate::values::BadValue;
 use crate::{collect_for_plan, terminal};
 
 pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
-    let request = request::request(command)?;
+    let request = request::request(command);
     let judged = AssessedSnapshot::open_checked(&command.snapshot)?;
     if judged.snapshot.meta.facts_sha256.is_none() {
         return Err(CliError::NeverClosed(command.snapshot.clone()));
     }
     if let Some(value) = request.unknown_in(&judged.snapshot.facts) {
-        return Err(CliError::BadValue {
-            value,
-            expected: "an account, OU or region of the snapshot",
-            hint: "see accounts.csv and registries.csv; a plan of nothing would say that all is well".to_owned(),
-        });
+        return Err(BadValue::new(
+            &value,
+            "an account, OU or region of the snapshot",
+            "see accounts.csv and registries.csv; a plan of nothing would say that all is well",
+        )
+        .into());
     }
     for id in request.blocklist.iter().filter(|id| !judged.snapshot.facts.accounts.contains_key(id)) {
         terminal::note(&format!(
@@ -70,7 +72,7 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
         if candidates == Candidates::default() {
             terminal::note("--collect: no registry would be re-synced and no policy repaired, so nothing is read");
         } else {
-            let connect = connect_options(&command.aws)?;
+            let connect = connect_options(&command.aws);
             collect_for_plan::count(
                 &judged,
                 candidates,

@@ -12,6 +12,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::fail_on::FailOn;
 use crate::store;
+use crate::values::BadValue;
 
 pub(super) fn run(command: &Report, global: &Global) -> Result<Exit, CliError> {
     let judged = AssessedSnapshot::open_checked(&command.snapshot)?;
@@ -98,11 +99,7 @@ fn applied(path: &Path, judged: &AssessedSnapshot) -> Result<AppliedView, CliErr
 
 /// `account`, `ou` or `tag:KEY`. A tag key that the audit did not read is an error: no repository would have an owner.
 fn split(text: &str, tag_keys: &[String]) -> Result<Split, CliError> {
-    let wrong = |hint: String| CliError::BadValue {
-        value: text.to_owned(),
-        expected: "what owners can be told apart by here",
-        hint,
-    };
+    let wrong = |hint: String| BadValue::new(text, "what owners can be told apart by here", hint).into();
     match (text, text.strip_prefix("tag:")) {
         ("account", _) => Ok(Split::Account),
         ("ou", _) => Ok(Split::OrganizationalUnit),

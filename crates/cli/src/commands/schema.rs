@@ -2,7 +2,7 @@
 
 use scangap_model::DIAGNOSES;
 use scangap_policy::{CONDITION_KEYS, LINT_RULES};
-use scangap_report::{audit_schema, tables};
+use scangap_report::{audit_schema, run_schema, tables};
 use serde_json::{Value, json};
 
 use crate::args::{Schema, SchemaKind};
@@ -19,6 +19,9 @@ pub(super) fn run(command: &Schema) {
             .collect(),
         SchemaKind::Audit => audit_schema(),
         SchemaKind::Plan => scangap_plan::plan_schema().to_value(),
+        SchemaKind::Run => run_schema().to_value(),
+        SchemaKind::Applied => scangap_apply::applied_schema().to_value(),
+        SchemaKind::Journal => scangap_apply::journal_schema().to_value(),
         SchemaKind::Lints => LINT_RULES.iter().map(|rule| json!({"code": rule.code, "explanation": rule.explanation})).collect(),
         SchemaKind::ConditionKeys => {
             CONDITION_KEYS.iter().map(|row| json!({"key": row.name, "for_inspector": row.for_inspector})).collect()

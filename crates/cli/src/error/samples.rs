@@ -19,6 +19,7 @@ use scangap_snapshot::{ReadError, WriteError};
 use super::{CliError, Unreadable};
 use crate::codes::{self, ERROR_CODES, ErrorCode};
 use crate::shown_error::ShownError;
+use crate::values;
 
 fn path(name: &str) -> PathBuf {
     PathBuf::from(name)
@@ -201,9 +202,9 @@ fn others() -> Vec<CliError> {
     let step = || "resync-0001".to_owned();
     let pending = ApplyError::DisablePending { step: step(), until: Timestamp::UNIX_EPOCH };
     vec![
-        CliError::NotARegion("europe".to_owned()),
-        CliError::NoInspector { region: "us-iso-east-1".to_owned(), partition: "aws-iso" },
-        CliError::BadValue { value: "12".to_owned(), expected: "an account id", hint: "it has 12 digits".to_owned() },
+        CliError::from(values::region("europe").unwrap_err()),
+        CliError::from(values::region("us-iso-east-1").unwrap_err()),
+        CliError::from(values::account("12").unwrap_err()),
         CliError::Simulator(StartError::Listen { port: 80, source: io_error() }),
         CliError::EndpointMismatch { what: "snapshot", simulated: true },
         CliError::EndpointMismatch { what: "snapshot", simulated: false },

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
+use super::head::{Counts, Head};
 use crate::columns::{ACCOUNTS, CHANGES, Column, GAPS, IMAGES, Kind, POLICIES, REGISTRIES, REPOSITORIES, TableName};
 use crate::input::{Input, ReportContext};
 use crate::parallel::write_in_order;
@@ -12,12 +13,12 @@ use crate::value::{Value, utc};
 
 pub(crate) fn write(material: &ReportContext<'_>, out: &mut dyn Write) -> io::Result<()> {
     let input = &material.input;
-    let head = super::head(input);
+    let head = serde_json::to_value(Head::of(input))?;
     out.write_all(b"{\n")?;
     for (name, value) in head.as_object().into_iter().flatten() {
         writeln!(out, "  {}: {value},", json!(name))?;
     }
-    write!(out, "  \"summary\": {}", super::counts(&material.summary))?;
+    write!(out, "  \"summary\": {}", serde_json::to_string(&Counts::of(&material.summary))?)?;
     for table in input.tables() {
         write!(out, ",\n  {}: [", json!(table.name.word()))?;
         match table.name {

@@ -1,31 +1,29 @@
-//! The JSON Schema of `audit.json`, from the column tables.
+//! The JSON Schema of `audit.json`, from the types of its beginning and from the column tables.
 
+use schemars::{JsonSchema, schema_for};
 use serde_json::{Map, Value, json};
 
+use super::head::{AUDIT_SCHEMA_VERSION, Counts, Head};
 use crate::columns::{Table, TableName, Type, tables};
 
+/// What `audit.json` begins with, before its tables.
+#[derive(JsonSchema)]
+#[schemars(title = "scangap audit", description = "every fact and judgement of an audit")]
+#[expect(dead_code, reason = "the two are written one after the other; the schema has them together")]
+struct Beginning {
+    #[schemars(flatten)]
+    head: Head,
+    summary: Counts,
+}
+
 pub fn audit_schema() -> Value {
+    let mut schema = schema_for!(Beginning).to_value();
+    // Tables and columns are added at the end; readers must bear more than they know.
+    let Some(members) = schema.as_object_mut() else { return schema };
+    members.remove("additionalProperties");
+    members.remove("unevaluatedProperties");
+    let mut required = Vec::new();
     let mut properties = Map::new();
-    for (name, schema) in [
-        ("schema_version", json!({"const": super::AUDIT_SCHEMA_VERSION})),
-        (
-            "simulated",
-            json!({"type": "boolean", "description": "whether any answer came from a host that is not AWS's"}),
-        ),
-        ("complete", json!({"type": "boolean", "description": "whether everything in scope was learnt"})),
-        ("interrupted", json!({"type": "boolean", "description": "whether the audit was interrupted"})),
-        ("as_of", json!({"type": "string", "format": "date-time", "description": "the time that facts are judged at"})),
-        (
-            "facts_sha256",
-            json!({"type": "string", "description": "the identity of the snapshot: the hash of its facts"}),
-        ),
-        ("organization", json!({"type": "object"})),
-        ("scope", json!({"type": "object"})),
-        ("summary", json!({"type": "object", "description": "counts"})),
-    ] {
-        properties.insert(name.to_owned(), schema);
-    }
-    let mut required: Vec<String> = properties.keys().cloned().collect();
     for table in tables() {
         // Only where there is an earlier audit to compare with, and where images were kept.
         if !matches!(table.name, TableName::Changes | TableName::Images) {
@@ -33,13 +31,14 @@ pub fn audit_schema() -> Value {
         }
         properties.insert(table.name.word().to_owned(), json!({"type": "array", "items": row_schema(&table)}));
     }
-    json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "scangap audit",
-        "type": "object",
-        "required": required,
-        "properties": properties,
-    })
+    if let Some(all) = members.get_mut("required").and_then(Value::as_array_mut) {
+        all.extend(required.into_iter().map(Value::String));
+    }
+    if let Some(all) = members.get_mut("properties").and_then(Value::as_object_mut) {
+        all.insert("schema_version".to_owned(), json!({"const": AUDIT_SCHEMA_VERSION}));
+        all.extend(properties);
+    }
+    schema
 }
 
 /// A row of a table, as `repositories.jsonl` has it a line.

@@ -3,21 +3,16 @@
 use std::io::Read;
 use std::path::Path;
 
+use scangap_model::RegionName;
 use scangap_policy::{Action, Organization, PolicyKind, Request, Stated, Tags};
 
 use super::question::{Policy, Question};
-use super::request::{self, Wrong};
+use super::request;
 use crate::args::{Explain, PolicyKind as KindArgument};
 use crate::environment;
 use crate::error::CliError;
-use crate::settings::{account, region, time};
 use crate::terminal;
-
-impl From<Wrong> for CliError {
-    fn from(wrong: Wrong) -> Self {
-        Self::BadValue { value: wrong.value, expected: wrong.expected, hint: wrong.hint }
-    }
-}
+use crate::values::{self, BadValue};
 
 pub(super) fn question(command: &Explain) -> Result<Question, CliError> {
     let mut policies = Vec::new();
@@ -91,10 +86,9 @@ pub(super) fn actions(command: &Explain) -> Result<Vec<Action>, CliError> {
 
 /// The request by the place that was named; its context is still to be stated.
 pub(super) fn request(command: &Explain) -> Result<Request, CliError> {
-    command.region.as_deref().map(region).transpose()?;
-    let place = request::place(command.partition.as_deref(), command.region.as_deref())?;
-    let account = account(command.account.as_deref().unwrap_or_default())?;
-    let as_of = time(command.as_of.as_ref(), environment::now())?;
+    let place = request::place(command.partition.as_deref(), command.region.as_ref().map(RegionName::as_str))?;
+    let account = command.account.ok_or_else(|| BadValue::new("", "an account id", "name one with --account"))?;
+    let as_of = command.as_of.unwrap_or_else(environment::now);
     Ok(request::at(place, account, command.repository.as_deref(), command.principal.as_deref(), as_of)?)
 }
 
@@ -112,18 +106,17 @@ pub(super) fn state(command: &Explain, request: &mut Request) -> Result<(), CliE
         [] => {}
         [none] if none == "none" => request.tags = Tags::Known(std::collections::BTreeMap::new()),
         tags => {
-            request.tags = Tags::Known(tags.iter().map(|text| pair(text, "a tag")).collect::<Result<_, _>>()?);
+            request.tags = Tags::Known(tags.iter().map(|text| values::pair(text)).collect::<Result<_, _>>()?);
         }
     }
     let role_tags = match command.role_tag.as_slice() {
         [] if command.no_role_tags => Some(std::collections::BTreeMap::new()),
         [] => None,
-        tags => Some(tags.iter().map(|text| pair(text, "a tag")).collect::<Result<_, _>>()?),
+        tags => Some(tags.iter().cloned().collect()),
     };
     request::inspector_role(request, command.role_id.as_deref(), role_tags)?;
-    for text in &command.context {
-        let (key, value) = pair(text, "a context key with its value")?;
-        request::state(request, &key, Stated::Values(vec![value]))?;
+    for (key, value) in &command.context {
+        request::state(request, key, Stated::Values(vec![value.clone()]))?;
     }
     for (keys, stated) in [(&command.absent, Stated::Absent), (&command.unknown, Stated::Unknown)] {
         for key in keys {
@@ -131,9 +124,4 @@ pub(super) fn state(command: &Explain, request: &mut Request) -> Result<(), CliE
         }
     }
     Ok(())
-}
-
-fn pair(text: &str, expected: &'static str) -> Result<(String, String), Wrong> {
-    let (key, value) = text.split_once('=').ok_or_else(|| Wrong::new(text, expected, "write it as KEY=VALUE"))?;
-    Ok((key.to_owned(), value.to_owned()))
 }

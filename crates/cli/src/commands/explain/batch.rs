@@ -13,11 +13,12 @@ use serde_json::{Value, json};
 
 use super::json;
 use super::question::{Counts, Policy, Question};
-use super::request::{self, Wrong};
+use super::request;
 use crate::environment;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::terminal;
+use crate::values::BadValue;
 
 /// What is read ahead and decided at once: enough for every core, little enough to keep memory flat.
 const READ_AHEAD: usize = 4 << 20;
@@ -180,8 +181,8 @@ fn failed(id: &Value, error: &str) -> Value {
     json!({"id": id, "verdict": null, "actions": {}, "lints": [], "fixed_policy": null, "left_out": [], "still_refused": [], "no_repair": null, "error": error})
 }
 
-impl From<Wrong> for String {
-    fn from(wrong: Wrong) -> Self {
+impl From<BadValue> for String {
+    fn from(wrong: BadValue) -> Self {
         format!("`{}` is not {}: {}", wrong.value, wrong.expected, wrong.hint)
     }
 }

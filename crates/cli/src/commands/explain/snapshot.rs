@@ -12,7 +12,6 @@ use super::question::{Counts, Policy, Question};
 use crate::args::Explain;
 use crate::assessed::file_in;
 use crate::error::CliError;
-use crate::settings::time;
 
 pub(super) fn question(command: &Explain, path: &Path) -> Result<Question, CliError> {
     // What is explained must be what was audited.
@@ -65,7 +64,7 @@ pub(super) fn question(command: &Explain, path: &Path) -> Result<Question, CliEr
         unread = Some("the snapshot does not say whether there is a registry policy");
     }
     // The report's own request, so that what is explained here is what is decided there.
-    let as_of = time(command.as_of.as_ref(), snapshot.meta.as_of)?;
+    let as_of = command.as_of.unwrap_or(snapshot.meta.as_of);
     let mut request = inspector_request(facts, asked.account, &asked.region, Some(&found.name), &found.tags, as_of);
     request.principal = asked.principal;
     ask::state(command, &mut request)?;

@@ -43,6 +43,6 @@ pub(super) fn back_up(command: &Plan, directory: &Path, global: &Global) -> Resu
         roles: apply_roles(&command.roles, None),
         clock: environment::now,
     };
-    let session = Session::open(&connect_options(&command.aws)?)?;
+    let session = Session::open(&connect_options(&command.aws))?;
     applying::save(&document, &session, &options, global)
 }

@@ -1,0 +1,91 @@
+//! `run.json`: how the run went. Evidence, which differs between two runs over the same facts.
+
+use scangap_model::Gap;
+use schemars::{JsonSchema, Schema, schema_for};
+use serde::{Deserialize, Serialize};
+
+use crate::input::{CallCount, Input, RunEvidence};
+
+const VERSION: u64 = 1;
+
+/// How an audit went
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "run.json of a scangap audit")]
+pub(super) struct RunJson {
+    schema_version: u64,
+    tool_version: String,
+    /// with what is secret taken out
+    command_line: String,
+    simulated: bool,
+    /// null: AWS's own
+    endpoint: Option<String>,
+    caller_arn: String,
+    started_at: Option<String>,
+    finished_at: Option<String>,
+    interrupted: bool,
+    facts_sha256: String,
+    calls: Vec<CallsJson>,
+    /// every gap, with AWS's own message
+    gap_evidence: Vec<GapJson>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct CallsJson {
+    api: String,
+    calls: u64,
+    attempts: u64,
+    throttled: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct GapJson {
+    api: String,
+    account_id: Option<String>,
+    region: Option<String>,
+    resource: String,
+    code: String,
+    message: String,
+    attempts: u32,
+}
+
+impl RunJson {
+    pub(super) fn of(input: &Input<'_>, run: &RunEvidence) -> Self {
+        let calls = |count: &CallCount| CallsJson {
+            api: count.api.clone(),
+            calls: count.calls,
+            attempts: count.attempts,
+            throttled: count.throttled,
+        };
+        let gap = |gap: &Gap| GapJson {
+            api: gap.api.to_string(),
+            account_id: gap.account.map(|id| id.to_string()),
+            region: gap.region.as_ref().map(ToString::to_string),
+            resource: gap.resource.clone(),
+            code: gap.code.clone(),
+            message: gap.message.clone(),
+            attempts: gap.attempts,
+        };
+        Self {
+            schema_version: VERSION,
+            tool_version: input.tool_version.to_owned(),
+            command_line: run.command_line.clone(),
+            simulated: input.simulated,
+            endpoint: run.endpoint.clone(),
+            caller_arn: input.caller_arn.to_owned(),
+            started_at: run.started_at.map(|time| time.to_string()),
+            finished_at: run.finished_at.map(|time| time.to_string()),
+            interrupted: input.interrupted,
+            facts_sha256: input.facts_sha256.to_owned(),
+            calls: run.api_counts.iter().map(calls).collect(),
+            gap_evidence: input.assessment.gaps.iter().map(gap).collect(),
+        }
+    }
+}
+
+/// The JSON Schema of `run.json`, made from the types that write it.
+pub fn run_schema() -> Schema {
+    schema_for!(RunJson)
+}
