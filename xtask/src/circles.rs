@@ -12,31 +12,6 @@ use crate::shell::root;
 /// Circles that there are: a crate and the files that need each other. A list to shorten.
 const KNOWN: &[(&str, &[&str])] = &[
     ("policy", &["condition", "condition::wanted", "document", "document::print", "principal"]),
-    (
-        "report",
-        &[
-            "changes",
-            "columns",
-            "columns::accounts",
-            "columns::applied",
-            "columns::registries",
-            "columns::changes",
-            "columns::dictionary",
-            "columns::evidence",
-            "columns::gaps",
-            "columns::images",
-            "columns::planned",
-            "columns::policies",
-            "columns::repositories",
-            "columns::unmatched",
-            "input",
-            "listing",
-            "policies",
-            "summary",
-            "terminal",
-        ],
-    ),
-    ("report", &["html", "html::action", "html::changes", "html::heat", "html::policies"]),
     ("snapshot", &["read", "repositories"]),
 ];
 

@@ -3,6 +3,7 @@
 mod accounts;
 mod applied;
 mod changes;
+mod column;
 mod dictionary;
 mod evidence;
 mod gaps;
@@ -17,6 +18,9 @@ pub(crate) use accounts::ACCOUNTS;
 pub(crate) use applied::APPLIED;
 pub use applied::{AppliedRow, AppliedView};
 pub(crate) use changes::CHANGES;
+use column::infos;
+pub(crate) use column::{Column, Kind};
+pub use column::{ColumnInfo, Type};
 pub(crate) use dictionary::{DICTIONARY, DictionaryRow};
 pub(crate) use evidence::{EVIDENCE, EvidenceRow};
 pub(crate) use gaps::GAPS;
@@ -28,71 +32,7 @@ pub(crate) use registries::{REGISTRIES, scan_rules};
 pub(crate) use repositories::{REPOSITORIES, next_step};
 pub(crate) use unmatched::UNMATCHED;
 
-use crate::value::Value;
-
-/// A kind of row. The rows borrow from the facts, the column tables are constants: so the lifetime is a parameter here.
-pub(crate) trait Kind {
-    type Row<'a>;
-}
-
-/// The type of a column's known values. Any column may contain a word such as `unknown` instead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Type {
-    Text,
-    Integer,
-    Time,
-    List,
-    /// Numbers by name.
-    Counts,
-}
-
-impl Type {
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Integer => "integer",
-            Self::Time => "time",
-            Self::List => "list",
-            Self::Counts => "counts",
-        }
-    }
-}
-
-/// One column of one kind of row.
-pub(crate) struct Column<K: Kind> {
-    pub(crate) name: &'static str,
-    pub(crate) title: &'static str,
-    pub(crate) kind: Type,
-    /// In Excel's characters.
-    pub(crate) width: u16,
-    pub(crate) meaning: &'static str,
-    /// The API it comes from, or `scangap` for what is derived.
-    pub(crate) source: &'static str,
-    pub(crate) value: for<'r, 'a> fn(&'r K::Row<'a>) -> Value<'r>,
-}
-
-pub(crate) const fn column<K: Kind>(
-    name: &'static str,
-    title: &'static str,
-    kind: Type,
-    width: u16,
-    meaning: &'static str,
-    source: &'static str,
-    value: for<'r, 'a> fn(&'r K::Row<'a>) -> Value<'r>,
-) -> Column<K> {
-    Column { name, title, kind, width, meaning, source, value }
-}
-
-/// What the outside may know of a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ColumnInfo {
-    pub name: &'static str,
-    pub title: &'static str,
-    pub kind: Type,
-    pub width: u16,
-    pub meaning: &'static str,
-    pub source: &'static str,
-}
+use crate::input::Input;
 
 /// A kind of row, with its file and its columns.
 #[derive(Debug, Clone)]
@@ -129,20 +69,6 @@ impl TableName {
     }
 }
 
-fn infos<K: Kind>(columns: &[Column<K>]) -> Vec<ColumnInfo> {
-    columns
-        .iter()
-        .map(|column| ColumnInfo {
-            name: column.name,
-            title: column.title,
-            kind: column.kind,
-            width: column.width,
-            meaning: column.meaning,
-            source: column.source,
-        })
-        .collect()
-}
-
 /// Every table that a report may have, in the order of the workbook's sheets.
 pub fn tables() -> Vec<Table> {
     let table = |name, file, sheet, columns| Table { name, file, sheet, columns };
@@ -157,6 +83,16 @@ pub fn tables() -> Vec<Table> {
         // Only where the audit kept them.
         table(TableName::Images, "images.csv", "Images", infos(IMAGES)),
     ]
+}
+
+/// The tables that a report of this input has.
+pub(crate) fn tables_of(input: &Input<'_>) -> Vec<Table> {
+    let has = |table: &Table| match table.name {
+        TableName::Changes => input.changes.is_some(),
+        TableName::Images => input.images.is_some(),
+        _ => true,
+    };
+    tables().into_iter().filter(has).collect()
 }
 
 /// Sheets of the workbook that have no file of their own: their names and columns.

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use crate::columns::{ACCOUNTS, CHANGES, Column, GAPS, IMAGES, Kind, POLICIES, REGISTRIES, REPOSITORIES, TableName};
-use crate::input::{Input, ReportContext};
+use crate::context::ReportContext;
+use crate::input::Input;
 use crate::parallel::write_in_order;
 use crate::value::Value;
 

@@ -6,26 +6,30 @@ mod action;
 mod changes;
 mod data;
 mod heat;
+mod place;
 mod policies;
+mod tone;
 
 use std::io::{self, Write};
 
 use askama::Template;
 use base64::prelude::{BASE64_STANDARD, Engine};
-use scangap_model::{AccountId, DIAGNOSES, Diagnosis, DiagnosisInfo, Observed, Tone, sanitize};
+use scangap_model::{AccountId, DIAGNOSES, Diagnosis, DiagnosisInfo, Observed, sanitize};
 use sha2::{Digest, Sha256};
 
-pub(crate) use self::action::Place;
 use self::action::{ActionRow, Actions};
 use self::changes::ChangesView;
 use self::heat::Heat;
+pub(crate) use self::place::Place;
 use self::policies::PolicyView;
-use crate::changes::Changes;
+use self::tone::tone;
+use crate::change::Changes;
 use crate::columns::{AppliedRow, AppliedView, PlanView};
-use crate::input::{Input, ReportContext};
+use crate::context::ReportContext;
+use crate::input::Input;
 use crate::summary::{GapGroup, Summary, images_in_words};
-use crate::terminal::{count, thousands};
 use crate::value::utc;
+use crate::words::{count, thousands};
 
 const STYLE: &str = include_str!("../templates/report.css");
 const SCRIPT: &str = include_str!("../templates/report.js");
@@ -124,21 +128,6 @@ impl std::fmt::Write for Text<'_> {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
         self.0.write_all(text.as_bytes()).map_err(|_| std::fmt::Error)
     }
-}
-
-fn tone(tone: Tone) -> &'static str {
-    match tone {
-        Tone::Bad => "bad",
-        Tone::Warning => "warning",
-        Tone::Question => "question",
-        Tone::Neutral => "neutral",
-        Tone::Good => "good",
-    }
-}
-
-/// Whether somebody has to look at it.
-fn needs_action(diagnosis: Diagnosis) -> bool {
-    diagnosis.info().fails_any || diagnosis == Diagnosis::Unreadable
 }
 
 fn hash(text: &str) -> String {

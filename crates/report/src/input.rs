@@ -1,6 +1,6 @@
 //! What a report is made of.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::ops::Range;
@@ -14,11 +14,8 @@ use scangap_model::{
     RegistryOutcome, Repositories, RepositoryFacts, RepositoryRecord,
 };
 
-use crate::changes::{Change, Changes};
-use crate::columns::{Table, TableName, tables};
-use crate::policies::{self, PolicyGroup, PolicyKey, PolicyRow};
+use crate::change::{Change, Changes};
 use crate::reading::Reading;
-use crate::summary::Summary;
 
 /// The facts, what they come to, and where they are from.
 #[derive(Clone, Copy)]
@@ -117,51 +114,7 @@ pub(crate) struct GapRow<'a> {
     pub(crate) simulated: bool,
 }
 
-/// The input, with what several reports share.
-#[derive(Debug)]
-pub(crate) struct ReportContext<'a> {
-    pub(crate) input: Input<'a>,
-    pub(crate) summary: Summary,
-    pub(crate) policies: Vec<PolicyGroup>,
-    /// Where each stands among them.
-    policy_places: BTreeMap<PolicyKey, usize>,
-}
-
-impl<'a> ReportContext<'a> {
-    pub(crate) fn gather(input: &Input<'a>) -> io::Result<Self> {
-        let (policies, policy_places) = policies::groups(input)?;
-        Ok(Self { input: *input, summary: Summary::of(input), policies, policy_places })
-    }
-
-    pub(crate) fn policy_place(&self, key: &PolicyKey) -> Option<usize> {
-        self.policy_places.get(key).copied()
-    }
-
-    pub(crate) fn policies(&self) -> impl Iterator<Item = PolicyRow<'_>> {
-        self.policies.iter().map(|group| self.policy(group))
-    }
-
-    pub(crate) fn policy<'m>(&'m self, group: &'m PolicyGroup) -> PolicyRow<'m> {
-        PolicyRow {
-            group,
-            account: self.input.facts.accounts.get(&group.key.account),
-            evidence: group.evidence(&self.input),
-            simulated: self.input.simulated,
-        }
-    }
-}
-
 impl<'a> Input<'a> {
-    /// The tables that this report has.
-    pub(crate) fn tables(&self) -> Vec<Table> {
-        let has = |table: &Table| match table.name {
-            TableName::Changes => self.changes.is_some(),
-            TableName::Images => self.images.is_some(),
-            _ => true,
-        };
-        tables().into_iter().filter(has).collect()
-    }
-
     pub(crate) fn changes(&self) -> impl Iterator<Item = (&'a Changes, &'a Change)> + use<'a> {
         self.changes.into_iter().flat_map(|changes| changes.rows.iter().map(move |change| (changes, change)))
     }

@@ -15,7 +15,7 @@ pub use schema::audit_schema;
 
 use self::head::{Counts, Head, SummaryJson};
 use self::run::RunJson;
-use crate::changes::{CHANGE_KINDS, Change, Changes};
+use crate::change::{CHANGE_KINDS, Change, Changes};
 use crate::input::{Input, RunEvidence};
 use crate::summary::Summary;
 

@@ -2,8 +2,10 @@
 //!
 //! Reads facts and assessments, knows neither AWS nor SQL. The same facts give the same bytes.
 
+mod change;
 mod changes;
 mod columns;
+mod context;
 mod csv;
 mod difference;
 mod files;
@@ -23,9 +25,11 @@ mod summary;
 mod terminal;
 mod value;
 mod verify;
+mod words;
 mod xlsx;
 
-pub use changes::{CHANGE_KINDS, Change, ChangeKind, Changes, CompareError, Difference, compare};
+pub use change::{CHANGE_KINDS, Change, ChangeKind, Changes, Difference};
+pub use changes::{CompareError, compare};
 pub use columns::{AppliedRow, AppliedView, ColumnInfo, PlanRow, PlanView, Table, TableName, Type, tables};
 pub use csv::CsvDialect;
 pub use difference::Line;
@@ -35,15 +39,16 @@ pub use json::{audit_schema, changes_json, run_schema};
 pub use owners::Split;
 pub use scangap_model::{is_control_like, sanitize};
 pub use summary::{GapGroup, RegistryCounts, Summary};
-pub use terminal::{count, final_screen, thousands};
+pub use terminal::final_screen;
 pub use verify::{FileState, VerifyError, verify};
+pub use words::{count, thousands};
 pub use xlsx::{CarriedNotes, CarryOverError};
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::context::ReportContext;
 use crate::files::Fill;
-use crate::input::ReportContext;
 
 /// The files of a comparison alone.
 pub fn write_changes(
@@ -113,7 +118,7 @@ pub fn write_all(
     if options.ocsf {
         files.push(("ocsf.jsonl", Box::new(|out| ocsf::write(input, out))));
     }
-    for table in input.tables() {
+    for table in columns::tables_of(input) {
         files.push((table.file, Box::new(move |out| csv::write(table.name, material, options.csv, out))));
     }
     jobs.extend(files.into_iter().map(|(file, fill)| (directory.join(file), fill)));

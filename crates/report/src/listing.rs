@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use scangap_model::{Diagnosis, GapKind, RegistryFacts, RegistryOutcome};
 
-use crate::terminal::thousands;
+use crate::words::thousands;
 
 /// Registries whose list was not read, and the repositories in them that are known all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

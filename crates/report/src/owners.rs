@@ -14,11 +14,12 @@ use scangap_model::{
 use sha2::{Digest, Sha256};
 
 use crate::columns::next_step;
+use crate::context::ReportContext;
 use crate::difference;
 use crate::files::{Batch, FileError, Fill};
-use crate::input::{Input, ReportContext, RepositoryRow};
+use crate::input::{Input, RepositoryRow};
 use crate::policies::PolicyKey;
-use crate::terminal::count;
+use crate::words::count;
 use crate::xlsx::{self, CarriedNotes};
 
 /// What makes rows belong together.

@@ -11,8 +11,8 @@ use scangap_model::{
 use crate::input::Input;
 use crate::listing::{Unlisted, is_listed, is_missing};
 use crate::reading::Reading;
-use crate::terminal::{count, thousands};
 use crate::value::{NONE, UNKNOWN};
+use crate::words::{count, thousands};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RegistryCounts {

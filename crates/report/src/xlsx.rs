@@ -24,11 +24,12 @@ pub(crate) use self::notes::NOTE_COLUMNS;
 pub use self::notes::{CarriedNotes, CarryOverError};
 use self::sheet::{Link, Noted, Sheet};
 use crate::columns::{
-    ACCOUNTS, APPLIED, AppliedView, CHANGES, GAPS, IMAGES, PLANNED, POLICIES, PlanView, REGISTRIES, REPOSITORIES,
+    self, ACCOUNTS, APPLIED, AppliedView, CHANGES, GAPS, IMAGES, PLANNED, POLICIES, PlanView, REGISTRIES, REPOSITORIES,
     TableName, UNMATCHED,
 };
+use crate::context::ReportContext;
 use crate::files::Fill;
-use crate::input::{Input, ReportContext, RepositoryRow, RunEvidence};
+use crate::input::{Input, RepositoryRow, RunEvidence};
 use crate::links::console_url;
 use crate::policies::PolicyKey;
 use crate::summary::Summary;
@@ -192,7 +193,7 @@ fn workbook(material: &ReportContext<'_>, extras: Extras<'_>, part: Part) -> io:
     }
     repositories(&mut workbook, material, extras, part)?;
     if part.number == 1 {
-        for table in input.tables() {
+        for table in columns::tables_of(input) {
             match table.name {
                 TableName::Repositories => {}
                 TableName::Policies => {

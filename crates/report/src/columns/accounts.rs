@@ -2,7 +2,7 @@
 
 use scangap_model::{AccountOutcome, Asked, ServiceLinkedRole};
 
-use super::{Column, Kind, Type, column};
+use super::column::{Column, Kind, Type, column};
 use crate::input::AccountRow;
 use crate::reading::Reading;
 use crate::value::{NONE, NOT_NEEDED, UNKNOWN, Value, asked, id, observed, plain};

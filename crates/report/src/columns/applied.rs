@@ -1,6 +1,6 @@
 //! Columns of the sheet "Applied": what was changed between two audits, by whom, and what it really destroyed.
 
-use super::{Column, Kind, Type, column};
+use super::column::{Column, Kind, Type, column};
 use crate::value::Value;
 
 pub(crate) enum Applied {}

@@ -1,7 +1,7 @@
 //! Columns of a change's row: one repository at two audits.
 
-use super::{Column, Kind, Type, column};
-use crate::changes::{Change, Changes};
+use super::column::{Column, Kind, Type, column};
+use crate::change::{Change, Changes};
 use crate::value::{Value, id, plain};
 
 pub(crate) enum ChangeRows {}

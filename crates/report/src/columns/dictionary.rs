@@ -1,6 +1,6 @@
 //! Columns of the data dictionary itself.
 
-use super::{Column, Kind, Type, column};
+use super::column::{Column, Kind, Type, column};
 use crate::value::Value;
 
 pub(crate) enum Dictionary {}

@@ -1,6 +1,6 @@
 //! Columns of the sheet Evidence: what differs between two runs over the same facts, and so stands in no other table.
 
-use super::{Column, Kind, Type, column};
+use super::column::{Column, Kind, Type, column};
 use crate::value::{Value, plain};
 
 pub(crate) enum Evidence {}

@@ -1,6 +1,6 @@
 //! Columns of a gap's row: what was asked and could not be learnt.
 
-use super::{Column, Kind, Type, column};
+use super::column::{Column, Kind, Type, column};
 use crate::input::GapRow;
 use crate::value::{Value, observed, plain, text_of};
 

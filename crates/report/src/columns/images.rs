@@ -2,7 +2,7 @@
 
 use scangap_model::{ImageRow, is_scanned};
 
-use super::{Column, Kind, Type, column};
+use super::column::{Column, Kind, Type, column};
 use crate::input::ImageReportRow;
 use crate::value::{NONE, Value, id, observed, plain};
 

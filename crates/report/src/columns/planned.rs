@@ -1,6 +1,6 @@
 //! Columns of the sheet "Re-sync and losses": what a plan would do, what it refuses, and what would be lost.
 
-use super::{Column, Kind, Type, column};
+use super::column::{Column, Kind, Type, column};
 use crate::value::{Value, plain};
 
 pub(crate) enum Planned {}

@@ -1,6 +1,6 @@
 //! Columns of a policy's row: a text that keeps Inspector out, or may, beside its repair.
 
-use super::{Column, Kind, Type, column};
+use super::column::{Column, Kind, Type, column};
 use crate::policies::PolicyRow;
 use crate::value::{UNKNOWN, Value, id, observed, plain};
 

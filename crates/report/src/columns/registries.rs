@@ -2,7 +2,7 @@
 
 use scangap_model::{Asked, NOT_STATED, RegistryOutcome, ScanRule, Verdict};
 
-use super::{Column, Kind, Type, column};
+use super::column::{Column, Kind, Type, column};
 use crate::input::RegistryRow;
 use crate::value::{NOT_NEEDED, UNKNOWN, Value, asked, id, observed, plain};
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use scangap_assess::{Coverage, ImageCoverage, ImagesCovered, LikelyCause};
 use scangap_model::{Asked, Diagnosis, NOT_STATED, Observed, RegistryFacts, RegistryOutcome, sanitize};
 
-use super::{Column, Kind, Type, column};
+use super::column::{Column, Kind, Type, column};
 use crate::input::RepositoryRow;
 use crate::value::{NONE, NOT_NEEDED, UNKNOWN, Value, asked, id, observed, plain};
 

@@ -1,6 +1,6 @@
 //! The column of the sheet that keeps an auditor's notes on repositories that are gone.
 
-use super::{Column, Kind, Type, column};
+use super::column::{Column, Kind, Type, column};
 use crate::value::plain;
 
 pub(crate) enum Unmatched {}

@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use scangap_model::{AccountId, Diagnosis, RegionName, RepositoryFacts, sanitize};
+use scangap_model::{Diagnosis, sanitize};
 
-use super::{needs_action, policies, tone};
+use super::place::Place;
+use super::policies;
+use super::tone::{needs_action, tone};
 use crate::columns::next_step;
-use crate::input::{ReportContext, RepositoryRow};
+use crate::context::ReportContext;
+use crate::input::RepositoryRow;
 use crate::policies::PolicyKey;
-use crate::terminal::{count, thousands};
+use crate::words::{count, thousands};
 
 /// Rows that the page shows without the script; the rest are in the CSV, and the page says so.
 pub(super) const ACTIONS_MAX: usize = 5_000;
@@ -24,39 +27,6 @@ pub(super) struct ActionRow {
     pub(super) why: String,
     pub(super) next_step: String,
     pub(super) anchor: Option<String>,
-}
-
-/// Where a repository is.
-pub(crate) struct Place {
-    pub(crate) account: AccountId,
-    pub(crate) region: RegionName,
-    pub(crate) repository: String,
-    /// The beginning of its policy's hash.
-    text: String,
-}
-
-impl Place {
-    pub(crate) fn of(facts: &RepositoryFacts) -> Self {
-        let hash = facts.policy.known().map(ToString::to_string).unwrap_or_default();
-        Self {
-            account: facts.account,
-            region: facts.region.clone(),
-            repository: facts.name.to_string(),
-            text: hash.chars().take(8).collect(),
-        }
-    }
-
-    /// What a person would type, with the name quoted. Each repository and text has a file of its own: one that is left
-    /// from another can never be stored here.
-    pub(crate) fn commands(&self) -> String {
-        let (account, region) = (self.account, &self.region);
-        let name = format!("'{}'", sanitize(&self.repository).replace('\'', r"'\''"));
-        let file = format!("repaired-{account}-{region}-{}-{}.json", self.repository.replace('/', "+"), self.text);
-        let file = format!("'{}'", sanitize(&file).replace('\'', r"'\''"));
-        format!(
-            "scangap explain --snapshot snapshot.db --account {account} --region {region} --repository {name} --fix --write {file}\naws ecr set-repository-policy --registry-id {account} --region {region} --repository-name {name} --policy-text file://{file}"
-        )
-    }
 }
 
 /// The worst rows, and the repositories among them that carry each policy.

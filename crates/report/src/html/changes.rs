@@ -2,11 +2,11 @@
 
 use scangap_model::sanitize;
 
-use super::tone;
-use crate::changes::{CHANGE_KINDS, Change, Changes};
+use super::tone::tone;
+use crate::change::{CHANGE_KINDS, Change, Changes};
 use crate::difference::Line;
-use crate::terminal::{count, thousands};
 use crate::value::utc;
+use crate::words::{count, thousands};
 
 /// Changes that the page shows; the rest are in changes.csv, and the page says so.
 const CHANGES_MAX: usize = 2_000;

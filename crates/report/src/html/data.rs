@@ -16,9 +16,10 @@ use scangap_model::{DIAGNOSES, Diagnosis, sanitize};
 use serde_json::json;
 
 use super::policies::{lines, repair};
-use super::tone;
+use super::tone::tone;
 use crate::columns::REPOSITORIES;
-use crate::input::{ReportContext, RepositoryRow};
+use crate::context::ReportContext;
+use crate::input::RepositoryRow;
 use crate::value::Value;
 
 /// Repositories that a page holds. Beyond it only those that need action are in the page, and it says so.

@@ -7,11 +7,11 @@ use scangap_model::sanitize;
 use scangap_policy::PolicyDocument;
 use sha2::{Digest, Sha256};
 
-use super::action::Place;
+use super::place::Place;
+use crate::context::ReportContext;
 use crate::difference::{self, Line, readable};
-use crate::input::ReportContext;
 use crate::policies::{PolicyKey, PolicyRow};
-use crate::terminal::count;
+use crate::words::count;
 
 /// Policies that the page shows; the rest are in policies.csv, and the page says so.
 const POLICIES_MAX: usize = 500;

@@ -6,8 +6,11 @@ use std::io::{self, Write};
 use serde_json::json;
 
 use super::head::{Counts, Head};
-use crate::columns::{ACCOUNTS, CHANGES, Column, GAPS, IMAGES, Kind, POLICIES, REGISTRIES, REPOSITORIES, TableName};
-use crate::input::{Input, ReportContext};
+use crate::columns::{
+    ACCOUNTS, CHANGES, Column, GAPS, IMAGES, Kind, POLICIES, REGISTRIES, REPOSITORIES, TableName, tables_of,
+};
+use crate::context::ReportContext;
+use crate::input::Input;
 use crate::parallel::write_in_order;
 use crate::value::{Value, utc};
 
@@ -19,7 +22,7 @@ pub(crate) fn write(material: &ReportContext<'_>, out: &mut dyn Write) -> io::Re
         writeln!(out, "  {}: {value},", json!(name))?;
     }
     write!(out, "  \"summary\": {}", serde_json::to_string(&Counts::of(&material.summary))?)?;
-    for table in input.tables() {
+    for table in tables_of(input) {
         write!(out, ",\n  {}: [", json!(table.name.word()))?;
         match table.name {
             TableName::Repositories => {

@@ -6,8 +6,8 @@ use scangap_model::{AccountId, Observed};
 use super::style::{bold, cell_text, heading, print_setup, subheading, warning, wrapped};
 use crate::input::Input;
 use crate::summary::Summary;
-use crate::terminal::{count, thousands};
 use crate::value::utc;
+use crate::words::{count, thousands};
 
 pub(super) fn observed<T: ToString>(fact: &Observed<T>) -> String {
     match fact {

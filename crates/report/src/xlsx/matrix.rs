@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use scangap_model::{AccountId, Diagnosis, RegionName, RegistryOutcome, Tone};
 
 use super::style::{cell_text, column_title, print_setup, tint};
-use crate::input::{Input, ReportContext};
+use crate::context::ReportContext;
+use crate::input::Input;
 use crate::listing;
 use crate::matrix::{Matrix, matrix};
 

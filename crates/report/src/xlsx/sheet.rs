@@ -10,7 +10,7 @@ use rust_xlsxwriter::{
 use scangap_model::{DIAGNOSES, Tone, Verdict};
 
 use super::style::{cell_text, print_setup, tint, title, title_to_fill};
-use crate::changes::CHANGE_KINDS;
+use crate::change::CHANGE_KINDS;
 use crate::columns::{Column, Kind};
 use crate::input::Input;
 use crate::value::Value;

@@ -9,7 +9,7 @@ use scangap_model::{AccountId, DIAGNOSES, Diagnosis, Observed, Tone};
 use super::style::{
     cell_text, column_title, heading, number, over_numbers, print_setup, sentence, subheading, tint, warning, wrapped,
 };
-use crate::input::ReportContext;
+use crate::context::ReportContext;
 use crate::listing::Unlisted;
 use crate::summary::{Counts, Summary, Unit, WORST_ACCOUNTS, by_ou, worst_accounts};
 
