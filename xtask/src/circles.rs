@@ -10,10 +10,8 @@ use syn::{Item, ItemUse, UseTree};
 use crate::shell::root;
 
 /// Circles that there are: a crate and the files that need each other. A list to shorten.
-const KNOWN: &[(&str, &[&str])] = &[
-    ("policy", &["condition", "condition::wanted", "document", "document::print", "principal"]),
-    ("snapshot", &["read", "repositories"]),
-];
+const KNOWN: &[(&str, &[&str])] =
+    &[("policy", &["condition", "condition::wanted", "document", "document::print", "principal"])];
 
 /// A module, such as `execute::registry`; the root of a crate is empty.
 type Module = Vec<String>;

@@ -6,13 +6,15 @@
 mod codec;
 mod digest;
 mod losses;
+mod open;
 mod read;
 mod repositories;
 mod schema;
 mod write;
 
 pub use losses::{LossesMeta, StoredLosses};
-pub use read::{FactsHash, Meta, ReadError, RunState, Snapshot};
+pub use open::ReadError;
+pub use read::{FactsHash, Meta, RunState, Snapshot};
 pub use repositories::StoredRepositories;
 pub use schema::SCHEMA_VERSION;
 pub use write::{ApiUse, AssessmentRow, Closing, RegistryToStore, RunStart, SnapshotWriter, WriteError};

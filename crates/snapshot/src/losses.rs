@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use crate::codec::{BadValue, Decoder, Encoder, KNOWN, durations, durations_text};
 use crate::digest::sha256_of_tables;
-use crate::read::{GAPS, ReadError, RowError, bad, failed, gap};
+use crate::open::{ReadError, RowError, bad, failed};
+use crate::read::{GAPS, gap};
 use crate::schema::GAP_TABLES;
 use crate::write::{WriteError, write_gaps};
 

@@ -1,41 +1,21 @@
 //! Reading a snapshot. The file is opened read-only: reading never changes it.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags, Row};
+use rusqlite::{Connection, Row};
 use scangap_model::{
     AccountFacts, AccountOutcome, Api, AuditFacts, Cause, CoverageSource, CreationTemplate, Gap, GapKind,
     OrganizationFacts, RegionsSource, RegistryFacts, RegistryOutcome, ScanRule, Scope, ServiceLinkedRole,
 };
 
-use crate::codec::{BadValue, Decoder, durations, from_json_list};
+use crate::codec::{Decoder, durations, from_json_list};
 use crate::digest::facts_sha256;
+use crate::open::{ReadError, RowError, bad, connect, failed};
 use crate::repositories::StoredRepositories;
-use crate::schema::{APPLICATION_ID, OLDEST_VERSION, SCHEMA_VERSION};
 use crate::write::ApiUse;
-
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    #[error("`{path}` cannot be read as a snapshot")]
-    Sqlite { path: PathBuf, source: rusqlite::Error },
-    #[error("`{0}` is not a scangap snapshot")]
-    NotASnapshot(PathBuf),
-    #[error("`{path}` is of snapshot version {found}; this scangap reads up to {SCHEMA_VERSION}")]
-    Newer { path: PathBuf, found: i64 },
-    #[error(
-        "`{path}` is of snapshot version {found}, which holds no rows of images; this scangap reads versions {OLDEST_VERSION} to {SCHEMA_VERSION}"
-    )]
-    Older { path: PathBuf, found: i64 },
-    #[error("`{path}` holds `{value}` in {table}, which no scangap writes")]
-    BadValue { path: PathBuf, table: &'static str, value: String },
-    #[error("`{path}` cannot be read beside other work")]
-    Thread { path: PathBuf, source: std::io::Error },
-    #[error("`{0}` ends before the organization was read")]
-    Empty(PathBuf),
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunState {
@@ -77,62 +57,6 @@ struct Tables<'a> {
     path: &'a Path,
     connection: &'a Connection,
     decode: Decoder,
-}
-
-/// What reading a row can run into.
-pub(crate) enum RowError {
-    Sqlite(rusqlite::Error),
-    Bad(BadValue),
-}
-
-impl From<rusqlite::Error> for RowError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
-}
-
-impl From<BadValue> for RowError {
-    fn from(error: BadValue) -> Self {
-        Self::Bad(error)
-    }
-}
-
-pub(crate) fn bad(value: impl Into<String>) -> RowError {
-    RowError::Bad(BadValue(value.into()))
-}
-
-/// The error with its file and table.
-pub(crate) fn failed(path: &Path, table: &'static str, error: RowError) -> ReadError {
-    match error {
-        RowError::Sqlite(source) => ReadError::Sqlite { path: path.to_owned(), source },
-        RowError::Bad(BadValue(value)) => ReadError::BadValue { path: path.to_owned(), table, value },
-    }
-}
-
-/// The file, if it is a snapshot of a version that is known here.
-pub(crate) fn connect(path: &Path) -> Result<Connection, ReadError> {
-    let sqlite = |source| ReadError::Sqlite { path: path.to_owned(), source };
-    // Every thread has a connection of its own: SQLite's locks would guard nothing.
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
-    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let application = pragma("application_id").map_err(|_| ReadError::NotASnapshot(path.to_owned()))?;
-    if application != APPLICATION_ID {
-        return Err(ReadError::NotASnapshot(path.to_owned()));
-    }
-    let version = pragma("user_version").map_err(sqlite)?;
-    if version > SCHEMA_VERSION {
-        return Err(ReadError::Newer { path: path.to_owned(), found: version });
-    }
-    if version < OLDEST_VERSION {
-        return Err(ReadError::Older { path: path.to_owned(), found: version });
-    }
-    if version < 3 {
-        // The file is not touched: the view is this connection's own.
-        let view = "CREATE TEMP VIEW registries AS SELECT * FROM main.cells";
-        connection.execute_batch(view).map_err(sqlite)?;
-    }
-    Ok(connection)
 }
 
 /// The hash of a snapshot's facts, as it says and as it is.
@@ -212,8 +136,10 @@ impl Tables<'_> {
     }
 
     fn meta(&self) -> Result<Meta, ReadError> {
-        let pairs: BTreeMap<String, String> =
-            self.rows("meta", "SELECT * FROM meta", |_, row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect();
+        let pairs: BTreeMap<String, String> = self
+            .rows("meta", "SELECT * FROM meta", |_, row| Ok((row.get("key")?, row.get("value")?)))?
+            .into_iter()
+            .collect();
         let api_use = self.rows("api_use", "SELECT * FROM api_use ORDER BY api", |_, row| {
             let number = |name: &str| row.get::<_, i64>(name).map(|n| u64::try_from(n).unwrap_or(0));
             Ok(ApiUse {

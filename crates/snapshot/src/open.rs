@@ -1,0 +1,84 @@
+//! A snapshot's file is opened, and what can be wrong with it.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::codec::BadValue;
+use crate::schema::{APPLICATION_ID, OLDEST_VERSION, SCHEMA_VERSION};
+
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error("`{path}` cannot be read as a snapshot")]
+    Sqlite { path: PathBuf, source: rusqlite::Error },
+    #[error("`{0}` is not a scangap snapshot")]
+    NotASnapshot(PathBuf),
+    #[error("`{path}` is of snapshot version {found}; this scangap reads up to {SCHEMA_VERSION}")]
+    Newer { path: PathBuf, found: i64 },
+    #[error(
+        "`{path}` is of snapshot version {found}, which holds no rows of images; this scangap reads versions {OLDEST_VERSION} to {SCHEMA_VERSION}"
+    )]
+    Older { path: PathBuf, found: i64 },
+    #[error("`{path}` holds `{value}` in {table}, which no scangap writes")]
+    BadValue { path: PathBuf, table: &'static str, value: String },
+    #[error("`{path}` cannot be read beside other work")]
+    Thread { path: PathBuf, source: std::io::Error },
+    #[error("`{0}` ends before the organization was read")]
+    Empty(PathBuf),
+}
+
+/// What reading a row can run into.
+pub(crate) enum RowError {
+    Sqlite(rusqlite::Error),
+    Bad(BadValue),
+}
+
+impl From<rusqlite::Error> for RowError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<BadValue> for RowError {
+    fn from(error: BadValue) -> Self {
+        Self::Bad(error)
+    }
+}
+
+pub(crate) fn bad(value: impl Into<String>) -> RowError {
+    RowError::Bad(BadValue(value.into()))
+}
+
+/// The error with its file and table.
+pub(crate) fn failed(path: &Path, table: &'static str, error: RowError) -> ReadError {
+    match error {
+        RowError::Sqlite(source) => ReadError::Sqlite { path: path.to_owned(), source },
+        RowError::Bad(BadValue(value)) => ReadError::BadValue { path: path.to_owned(), table, value },
+    }
+}
+
+/// The file, if it is a snapshot of a version that is known here.
+pub(crate) fn connect(path: &Path) -> Result<Connection, ReadError> {
+    let sqlite = |source| ReadError::Sqlite { path: path.to_owned(), source };
+    // Every thread has a connection of its own: SQLite's locks would guard nothing.
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
+    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let application = pragma("application_id").map_err(|_| ReadError::NotASnapshot(path.to_owned()))?;
+    if application != APPLICATION_ID {
+        return Err(ReadError::NotASnapshot(path.to_owned()));
+    }
+    let version = pragma("user_version").map_err(sqlite)?;
+    if version > SCHEMA_VERSION {
+        return Err(ReadError::Newer { path: path.to_owned(), found: version });
+    }
+    if version < OLDEST_VERSION {
+        return Err(ReadError::Older { path: path.to_owned(), found: version });
+    }
+    if version < 3 {
+        // The file is not touched: the view is this connection's own.
+        let view = "CREATE TEMP VIEW registries AS SELECT * FROM main.cells";
+        connection.execute_batch(view).map_err(sqlite)?;
+    }
+    Ok(connection)
+}
