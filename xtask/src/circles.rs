@@ -9,17 +9,13 @@ use syn::{Item, ItemUse, UseTree};
 
 use crate::shell::root;
 
-/// Circles that there are: a crate and the files that need each other. A list to shorten.
-const KNOWN: &[(&str, &[&str])] =
-    &[("policy", &["condition", "condition::wanted", "document", "document::print", "principal"])];
-
 /// A module, such as `execute::registry`; the root of a crate is empty.
 type Module = Vec<String>;
 
 /// What a module names by `use`, by the name that it has there, with the full path.
 type Uses = Vec<(String, Module)>;
 
-/// Reports every circle that is not known, and every known one that is none any more.
+/// Reports every circle.
 pub(crate) fn look(problems: &mut Vec<String>) -> Result<()> {
     let mut folders: Vec<_> = fs_err::read_dir(root().join("crates"))?.collect::<Result<_, _>>()?;
     folders.sort_by_key(fs_err::DirEntry::path);
@@ -27,17 +23,8 @@ pub(crate) fn look(problems: &mut Vec<String>) -> Result<()> {
         let name = folder.file_name().to_string_lossy().into_owned();
         let mut modules = BTreeMap::new();
         read(&folder.path().join("src"), &Vec::new(), &mut modules)?;
-        let found: Vec<BTreeSet<String>> = circles(&modules);
-        let known: Vec<BTreeSet<String>> = KNOWN
-            .iter()
-            .filter(|(of, _)| *of == name)
-            .map(|(_, files)| files.iter().map(|file| (*file).to_owned()).collect())
-            .collect();
-        for circle in found.iter().filter(|circle| !known.contains(circle)) {
-            problems.push(format!("{name}: these files need each other: {}", listed(circle)));
-        }
-        for circle in known.iter().filter(|circle| !found.contains(circle)) {
-            problems.push(format!("{name}: these are no circle any more, shorten the list: {}", listed(circle)));
+        for circle in circles(&modules) {
+            problems.push(format!("{name}: these files need each other: {}", listed(&circle)));
         }
     }
     Ok(())

@@ -11,7 +11,7 @@ pub(crate) use wanted::{Filled, Wanted, filled, known_value, value};
 
 use crate::action::Class;
 use crate::context::{Context, Family, State, Value};
-use crate::document::Version;
+use crate::element::Version;
 use crate::key::{Key, Kind};
 use crate::outcome::{Kleene, Outcome};
 use crate::template::Variable;

@@ -7,10 +7,12 @@ use scangap_model::Verdict;
 use crate::action::{Action, Class};
 use crate::condition::Condition;
 use crate::context::Context;
-use crate::document::{Effect, PolicyDocument, Statement, write_conditions};
+use crate::document::write_conditions;
+use crate::element::Effect;
 use crate::evaluate::{action_matches, applies, verdict_of};
 use crate::key::Kind;
 use crate::outcome::{Kleene, Outcome};
+use crate::tree::{PolicyDocument, Statement};
 use crate::{principal, resource};
 
 /// A statement that decides, or may decide, with what in it does.

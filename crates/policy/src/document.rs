@@ -5,77 +5,11 @@ mod read;
 
 pub(crate) use print::write_conditions;
 
-use crate::action::ActionSet;
-use crate::condition::Condition;
 use crate::json::{self, Position, SyntaxError};
-use crate::principal::Principal;
-use crate::template::Template;
+use crate::tree::PolicyDocument;
 
 /// AWS: repository and registry policies have 10,240 characters at most.
 pub(crate) const MAX_CHARS: usize = 10_240;
-
-/// AWS: variables are replaced only in documents of version 2012-10-17; absent means 2008-10-17.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Version {
-    V2008,
-    V2012,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
-    Allow,
-    Deny,
-}
-
-/// A list that a statement names either positively or by exclusion.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Selection<T> {
-    pub(crate) items: Vec<T>,
-    /// `NotAction`, `NotPrincipal`, `NotResource`.
-    pub(crate) negated: bool,
-    /// From the element's name to the end of its value, in the text.
-    pub(crate) span: (usize, usize),
-}
-
-/// A value in the author's words, and read as what it is compared as.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Resource {
-    pub(crate) text: Box<str>,
-    pub(crate) template: Template,
-}
-
-impl Resource {
-    /// Whether a variable stands before the fifth colon.
-    pub(crate) fn has_early_variable(&self) -> bool {
-        let early: usize = self.text.match_indices(':').nth(4).map_or(self.text.len(), |(at, _)| at);
-        self.template.variables().next().is_some() && self.text.find("${").is_some_and(|at| at < early)
-    }
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct Statement {
-    /// Its place in the document, from 0.
-    pub index: usize,
-    pub sid: Option<String>,
-    pub effect: Effect,
-    /// The statement's own bytes in the text.
-    pub span: (usize, usize),
-    pub(crate) principals: Selection<Principal>,
-    pub(crate) actions: Selection<Box<str>>,
-    /// Which of the ten actions it names, decided once.
-    pub(crate) named_actions: ActionSet,
-    pub(crate) resources: Option<Selection<Resource>>,
-    pub(crate) conditions: Vec<Condition>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct PolicyDocument {
-    pub(crate) version: Version,
-    /// Whether the author wrote a version at all.
-    pub(crate) version_stated: bool,
-    pub(crate) id: Option<String>,
-    pub(crate) statements: Vec<Statement>,
-}
 
 impl PolicyDocument {
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
@@ -85,10 +19,6 @@ impl PolicyDocument {
             return Err(SyntaxError { message, position: Position::at(text, offset), path: String::new() });
         }
         read::document(text, &json::parse(text)?)
-    }
-
-    pub fn statements(&self) -> &[Statement] {
-        &self.statements
     }
 }
 

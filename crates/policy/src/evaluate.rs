@@ -8,8 +8,9 @@ use scangap_model::Verdict;
 
 use crate::action::{Action, ActionSet, Class, INSPECTOR_ACTIONS};
 use crate::context::Context;
-use crate::document::{Effect, PolicyDocument, Statement};
+use crate::element::Effect;
 use crate::outcome::{Cases, Kleene, Outcome};
+use crate::tree::{PolicyDocument, Statement};
 use crate::{principal, resource};
 
 /// What the policies decide for each of the ten actions.

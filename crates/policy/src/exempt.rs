@@ -10,12 +10,14 @@ use scangap_model::inspector_role_arn;
 
 use crate::action::Action;
 use crate::context::Context;
-use crate::document::{Effect, MAX_CHARS, PolicyDocument, Statement};
+use crate::document::MAX_CHARS;
+use crate::element::Effect;
 use crate::evaluate::{action_matches, applies};
 use crate::json::{self, Node, SyntaxError, Value};
 use crate::outcome::Kleene;
 use crate::request::{Caller, Request};
 use crate::storable::without_deleted_principals;
+use crate::tree::{PolicyDocument, Statement};
 
 /// Operators under which a list of principals is a list of exemptions.
 const EXEMPTING: &[&str] = &["ArnNotEquals", "ArnNotLike", "StringNotEquals", "StringNotLike"];

@@ -13,10 +13,10 @@ use scangap_model::AccountId;
 
 use crate::action::{Action, INSPECTOR_ACTIONS, REPOSITORY_ACTIONS};
 use crate::context::Context;
-use crate::document::{PolicyDocument, Statement};
 use crate::evaluate::{action_matches, applies};
 use crate::json::Position;
 use crate::outcome::Kleene;
+use crate::tree::{PolicyDocument, Statement};
 
 /// Where a policy is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Evaluates `Principal` and `NotPrincipal`: whether the statement covers the request's principal.
 
 use crate::context::Context;
-use crate::document::Selection;
+use crate::element::Selection;
 use crate::outcome::Kleene;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

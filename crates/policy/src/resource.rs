@@ -3,8 +3,9 @@
 use crate::action::Class;
 use crate::condition::{Filled, filled, known_value, value};
 use crate::context::Context;
-use crate::document::{Resource, Selection};
+use crate::element::Selection;
 use crate::outcome::Kleene;
+use crate::tree::Resource;
 
 /// AWS: actions without a resource type match `*` only.
 const NO_RESOURCE: &str = "*";

@@ -3,10 +3,10 @@
 //! repository as their resource, make a policy invalid.
 
 use crate::action::{Action, ActionSet};
-use crate::document::PolicyDocument;
 use crate::json::{self, Node, Value};
 use crate::lint::PolicyKind;
 use crate::template::Template;
+use crate::tree::PolicyDocument;
 
 /// A part of a policy for which ECR would refuse to store it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::action::Action;
 use crate::context::{Context, State, Value};
-use crate::document::{PolicyDocument, Selection};
+use crate::element::Selection;
 use crate::evaluate::action_matches;
 use crate::outcome::Kleene;
 use crate::resource::Requested;
+use crate::tree::PolicyDocument;
 use crate::{principal, resource};
 
 /// Whether an element matches; `Unknown` names the keys or elements that the answer depends on.

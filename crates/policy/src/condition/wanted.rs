@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::operator::{Comparison, Operator, Order};
 use crate::action::Class;
 use crate::context::{Context, Family, State, Value};
-use crate::document::Version;
+use crate::element::Version;
 use crate::network::Range;
 use crate::outcome::Kleene;
 use crate::template::{Template, Variable};

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::{Effect, PolicyDocument, Selection, Statement, Version};
 use crate::condition::Condition;
+use crate::element::{Effect, Selection, Version};
+use crate::tree::{PolicyDocument, Statement};
 
 impl fmt::Display for PolicyDocument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

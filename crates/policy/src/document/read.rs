@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use super::{Effect, PolicyDocument, Resource, Selection, Statement, Version};
 use crate::action::ActionSet;
 use crate::condition::{Condition, Operator};
+use crate::element::{Effect, Selection, Version};
 use crate::json::{Key, Node, Position, SyntaxError, Value};
 use crate::principal::{Principal, PrincipalType};
 use crate::template::Template;
+use crate::tree::{PolicyDocument, Resource, Statement};
 
 pub(super) fn document(text: &str, root: &Node<'_>) -> Result<PolicyDocument, SyntaxError> {
     let members = Reader { text, version: Version::V2008 }.members(root, Path::Root)?;

@@ -4,9 +4,10 @@ use super::{Finding, LintContext};
 use crate::action::Class;
 use crate::condition::{Comparison, Condition, Order, Quantifier, Wanted};
 use crate::context::Value;
-use crate::document::{Effect, Statement};
+use crate::element::Effect;
 use crate::key::Kind;
 use crate::outcome::Kleene;
+use crate::tree::Statement;
 
 fn each(scene: &LintContext<'_>, wrong: impl Fn(&Statement, &Condition) -> Option<String>) -> Vec<Finding> {
     let mut findings = Vec::new();

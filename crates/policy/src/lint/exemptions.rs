@@ -3,9 +3,10 @@
 use super::principals::{arn, named};
 use super::{Finding, LintContext};
 use crate::action::Class;
-use crate::document::{Effect, Statement};
+use crate::element::Effect;
 use crate::key::Kind;
 use crate::outcome::Kleene;
+use crate::tree::Statement;
 
 pub(super) fn allow_for_inspector(scene: &LintContext<'_>) -> Vec<Finding> {
     let is_inspector = |text: &str| {

@@ -5,9 +5,10 @@ use scangap_model::AccountId;
 use super::principals::arn;
 use super::{Finding, LintContext};
 use crate::condition::Comparison;
-use crate::document::{Effect, Statement};
+use crate::element::Effect;
 use crate::key::Kind;
 use crate::principal::{Principal, PrincipalType};
+use crate::tree::Statement;
 
 fn allowing<'s>(scene: &'s LintContext<'_>) -> impl Iterator<Item = &'s Statement> {
     scene.document.statements.iter().filter(|statement| statement.effect == Effect::Allow)

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{Finding, LintContext, PolicyKind};
-use crate::document::{Resource, Statement, Version};
+use crate::element::Version;
 use crate::storable::{FOREIGN, NOT_ON_A_REPOSITORY, UNKNOWN, refused_action};
+use crate::tree::{Resource, Statement};
 
 pub(super) fn variable_as_text(scene: &LintContext<'_>) -> Vec<Finding> {
     if scene.document.version == Version::V2012 {

@@ -3,10 +3,11 @@
 use scangap_model::INSPECTOR_ROLE_NAME;
 
 use super::{Finding, LintContext};
-use crate::document::{Effect, Statement};
+use crate::element::Effect;
 use crate::key::Kind;
 use crate::principal::PrincipalType;
 use crate::storable::is_unique_id;
+use crate::tree::Statement;
 
 const CLASSIC: &str = "AWSServiceRoleForAmazonInspector";
 const RESOURCE: &str = "role/aws-service-role/inspector2.amazonaws.com/AWSServiceRoleForAmazonInspector2";
