@@ -10,7 +10,9 @@ use super::commands::{IS_ACCOUNT, as_account, quoted};
 use crate::resync::ResyncStep;
 use crate::stages::{STAGES, Stage};
 
-pub(crate) fn chapter(step: &ResyncStep, text: &mut String) {
+pub(crate) fn chapter(step: &ResyncStep) -> String {
+    let mut chapter = String::new();
+    let text = &mut chapter;
     let commands = step.commands();
     let (account, from) = (step.account, step.toggled_from);
     block(
@@ -49,6 +51,7 @@ pub(crate) fn chapter(step: &ResyncStep, text: &mut String) {
     for (whose, policy) in registry.into_iter().chain(own) {
         let _ = writeln!(text, "{whose}, as it was judged:\n\n{}", code_block("json", policy));
     }
+    chapter
 }
 
 fn block(text: &mut String, heading: &str, lines: &str) {
