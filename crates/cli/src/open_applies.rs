@@ -1,5 +1,6 @@
 //! Registries that an apply left without scanning: every later command reports them until they are re-enabled.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use scangap_apply::{KnownFrom, LeftDisabled, Open, OpenRegistries, OpenRegistry, registry_name};
@@ -95,8 +96,7 @@ fn shell_path(path: &Path) -> String {
     shell_word(&path.to_string_lossy())
 }
 
-/// How a path is pasted into a shell.
+/// How a path is pasted into a shell. No path has a NUL.
 fn shell_word(path: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@:,=".contains(c);
-    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+    shlex::try_quote(path).map_or_else(|_| path.to_owned(), Cow::into_owned)
 }

@@ -9,6 +9,7 @@ use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::exchange::{Shared, State, respond};
 use crate::faults::Faults;
@@ -167,7 +168,8 @@ impl Drop for Simulator {
 }
 
 async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>, stop: CancellationToken) {
-    let mut connections = tokio::task::JoinSet::new();
+    // Connections end with their clients, or with the runtime.
+    let connections = TaskTracker::new();
     loop {
         let stream = tokio::select! {
             () = stop.cancelled() => return,
@@ -185,6 +187,5 @@ async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>, stop: Ca
             // A client that goes away is its own business.
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
-        while connections.try_join_next().is_some() {}
     }
 }

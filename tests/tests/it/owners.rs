@@ -52,7 +52,7 @@ fn each_account_gets_its_own_rows_and_the_exact_change() {
         "### `journey/1-blocked`",
         "- responsible: `repository policy: OfficeOnly (NotIpAddress aws:SourceIp)`",
         "+         \"ArnNotEquals\": {",
-        "aws ecr set-repository-policy --registry-id 333333333333 --region eu-west-1 --repository-name 'journey/1-blocked'",
+        "aws ecr set-repository-policy --registry-id 333333333333 --region eu-west-1 --repository-name journey/1-blocked",
     ] {
         assert!(page.contains(part), "`{part}` is missing:\n{page}");
     }

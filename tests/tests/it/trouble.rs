@@ -146,9 +146,9 @@ fn a_scanning_configuration_that_cannot_be_put_back_is_named_too() {
     assert_eq!(other.code, 5);
     assert!(other.stderr.contains("without its scanning configuration"), "{}", other.stderr);
     assert!(
-        other.stderr.contains(
-            "aws ecr put-registry-scanning-configuration --region eu-west-1 --scan-type 'ENHANCED' --rules '["
-        ),
+        other
+            .stderr
+            .contains("aws ecr put-registry-scanning-configuration --region eu-west-1 --scan-type ENHANCED --rules '["),
         "{}",
         other.stderr
     );

@@ -26,11 +26,17 @@ impl Place {
     /// from another can never be stored here.
     pub(crate) fn commands(&self) -> String {
         let (account, region) = (self.account, &self.region);
-        let name = format!("'{}'", sanitize(&self.repository).replace('\'', r"'\''"));
+        let name = quoted(&sanitize(&self.repository));
         let file = format!("repaired-{account}-{region}-{}-{}.json", self.repository.replace('/', "+"), self.text);
-        let file = format!("'{}'", sanitize(&file).replace('\'', r"'\''"));
+        let file = quoted(&sanitize(&file));
         format!(
             "scangap explain --snapshot snapshot.db --account {account} --region {region} --repository {name} --fix --write {file}\naws ecr set-repository-policy --registry-id {account} --region {region} --repository-name {name} --policy-text file://{file}"
         )
     }
+}
+
+/// A word of the shell in which nothing acts.
+fn quoted(text: &str) -> String {
+    // INVARIANT: with NUL allowed, every text has a quoted form.
+    shlex::Quoter::new().allow_nul(true).quote(text).unwrap_or_default().into_owned()
 }
