@@ -5,9 +5,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// How much is tested, where somebody says so.
+/// How much is tested, where a variable says so.
 pub fn knob(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
@@ -34,6 +35,44 @@ pub fn venv_program(name: &str) -> PathBuf {
     let path = venv().join("bin").join(name);
     assert!(path.exists(), "{} is missing: `cargo xtask test-tools` installs it", path.display());
     path
+}
+
+/// The aws CLI, served by one Python process for all calls of this program: each is a fork of it, with the caller's arguments,
+/// environment, folder and streams. The path is of a small client that is called as `aws`.
+pub fn aws_program() -> &'static Path {
+    static AWS: OnceLock<AwsServer> = OnceLock::new();
+    &AWS.get_or_init(AwsServer::start).client
+}
+
+/// Ends with this process: its standard input is then closed.
+struct AwsServer {
+    client: PathBuf,
+    /// Held, not read.
+    _folder: tempfile::TempDir,
+    _child: Child,
+}
+
+impl AwsServer {
+    fn start() -> Self {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let (socket, client) = (folder.path().join("socket"), folder.path().join("aws"));
+        let mut child = Command::new(venv_program("python"))
+            .args(["-c", include_str!("../tools/aws_server.py")])
+            .arg(&socket)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python runs");
+        let mut ready = String::new();
+        BufReader::new(child.stdout.take().expect("standard output")).read_line(&mut ready).expect("a line");
+        assert_eq!(ready, "ready\n", "the aws CLI is served");
+        let python = fs_err::canonicalize(venv_program("python")).expect("the interpreter");
+        let text = include_str!("../tools/aws_client.py").replace("@SOCKET@", &socket.to_string_lossy());
+        fs_err::write(&client, format!("#!{} -SE\n{text}", python.display())).expect("a file");
+        fs_err::set_permissions(&client, PermissionsExt::from_mode(0o755)).expect("a mode");
+        Self { client, _folder: folder, _child: child }
+    }
 }
 
 /// Runs a program of `tests/tools/iam-simulate` with lines on its standard input; its output.

@@ -19,7 +19,7 @@ pub(crate) fn run() -> Result<()> {
         tests
             .args(["test", "--workspace", "--no-fail-fast"])
             // Most of the time tests wait: for servers, for sessions to end, for statuses.
-            .env("RUST_TEST_THREADS", "4")
+            .env("RUST_TEST_THREADS", "8")
             .env("SCANGAP_BIN", target().join("debug").join("scangap"))
             .env("SCANGAP_TEST_VENV", &tools.venv)
             .env("SCANGAP_TEST_NODE", &tools.node)

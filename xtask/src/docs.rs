@@ -46,7 +46,7 @@ fn page() -> Result<String> {
     )?;
     writeln!(
         page,
-        "\n## Condition keys\n\nWhat is known of each in a request by Inspector's role. A name that ends in `/` stands for all that begin with it. A key that is not listed may be there or not, with any value.\n\n| key | in Inspector's request |\n|---|---|"
+        "\n## Condition keys\n\nWhat is known of each in a request by Inspector's role. A name that ends in `/` is all names that begin with it. A key that is not listed may be there or not, with any value.\n\n| key | in Inspector's request |\n|---|---|"
     )?;
     for row in CONDITION_KEYS {
         writeln!(page, "| `{}` | {} |", row.name, row.for_inspector)?;

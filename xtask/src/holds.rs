@@ -77,9 +77,9 @@ fn held(path: &Path) -> Result<Vec<(String, String, String)>> {
             found.extend(waiting.drain(..).map(|(chapter, promise)| (chapter, promise, name.clone())));
         } else {
             let between = line.is_empty() || line.starts_with("#[") || line.starts_with("//");
-            ensure!(waiting.is_empty() || between, "{shown}: `{MARK}` stands above no test: {line}");
+            ensure!(waiting.is_empty() || between, "{shown}: `{MARK}` is above no test: {line}");
         }
     }
-    ensure!(waiting.is_empty(), "{shown}: `{MARK}` stands above no test");
+    ensure!(waiting.is_empty(), "{shown}: `{MARK}` is above no test");
     Ok(found)
 }

@@ -172,7 +172,7 @@ impl Access {
     }
 
     pub(crate) fn reader(&self, account: AccountId, region: &RegionName) -> RegionReader {
-        // INVARIANT: `open` has a reader for every account of the plan; the caller's own stands in for none.
+        // INVARIANT: `open` has a reader for every account of the plan; the caller's own replaces none.
         self.readers
             .get(&account)
             .map_or_else(|| self.connection.account(account, None).region(region), |reader| reader.region(region))

@@ -23,7 +23,7 @@ use crate::access::Access;
 use crate::error::ApplyError;
 use crate::pages::whole;
 use crate::report::resync::describe;
-use crate::step_report::Taken;
+use crate::step_report::Lost;
 use scangap_plan::Resync;
 use scangap_plan::hash::scanning_sha256;
 
@@ -361,7 +361,7 @@ pub(crate) struct Kept {
 }
 
 /// Compares what was saved with what is there now.
-pub(crate) async fn compare(access: &Access, step: &Resync, folder: &Path) -> Result<(Taken, Kept), String> {
+pub(crate) async fn compare(access: &Access, step: &Resync, folder: &Path) -> Result<(Lost, Kept), String> {
     let from = access.reader(step.toggled_from, &step.region);
     let mut here: BTreeSet<String> = BTreeSet::new();
     let call = || access.call(Api::ListFindings);
@@ -397,11 +397,11 @@ pub(crate) async fn compare(access: &Access, step: &Resync, folder: &Path) -> Re
     .await?;
     let text = |error: io::Error| error.to_string();
     let packed = GzDecoder::new(fs_err::File::open(folder.join(FINDINGS)).map_err(text)?);
-    let (mut taken, mut kept) = (Taken { findings: 0, images_not_rescanned: 0 }, Kept { findings: 0, images: 0 });
+    let (mut lost, mut kept) = (Lost { findings: 0, images_not_rescanned: 0 }, Kept { findings: 0, images: 0 });
     for line in BufReader::new(packed).lines() {
         let finding: SavedFinding =
             serde_json::from_str(&line.map_err(text)?).map_err(|error| format!("{FINDINGS}: {error}"))?;
-        let of = if here.contains(&finding.finding_arn) { &mut kept.findings } else { &mut taken.findings };
+        let of = if here.contains(&finding.finding_arn) { &mut kept.findings } else { &mut lost.findings };
         *of += 1;
     }
     let mut rows = csv::Reader::from_path(folder.join(COVERAGE)).map_err(|error| error.to_string())?;
@@ -411,10 +411,10 @@ pub(crate) async fn compare(access: &Access, step: &Resync, folder: &Path) -> Re
             continue;
         }
         let image = (row.get(0).unwrap_or_default().to_owned(), row.get(1).unwrap_or_default().to_owned());
-        let of = if scanned.contains(&image) { &mut kept.images } else { &mut taken.images_not_rescanned };
+        let of = if scanned.contains(&image) { &mut kept.images } else { &mut lost.images_not_rescanned };
         *of += 1;
     }
-    Ok((taken, kept))
+    Ok((lost, kept))
 }
 
 /// A folder for a registry's backup that no earlier one has, below the journal's folder.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::journal::JOURNAL;
 use crate::outcome::{LeftDisabled, Outcome};
+use crate::step_report::Lost;
 use crate::step_report::StepReport;
-use crate::step_report::Taken;
 use scangap_plan::PlanDocument;
 
 /// What an apply did
@@ -49,9 +49,10 @@ pub struct ClosedStep {
     pub before_sha256: String,
     pub after_sha256: String,
     /// Null: nothing can be lost by it.
-    pub predicted: Option<Taken>,
+    pub predicted: Option<Lost>,
     /// Null: it was not counted.
-    pub taken: Option<Taken>,
+    #[serde(alias = "taken")]
+    pub lost: Option<Lost>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -75,7 +76,7 @@ pub enum ClosingError {
     Older { found: u64 },
 }
 
-/// 2: the kind of a re-sync is `resync_registry`; it was `resync_cell`. Nothing here reads the kind.
+/// 2: the kind of a re-sync is `resync_registry`, it was `resync_cell`, and nothing here reads it; `lost` was `taken`.
 const VERSION: u64 = 2;
 const OLDEST_VERSION: u64 = 1;
 
@@ -125,12 +126,12 @@ impl Outcome {
             before_sha256: step.before_sha256.clone(),
             after_sha256: step.after_sha256.clone(),
             predicted: step.predicted,
-            taken: step.taken,
+            lost: step.lost,
         };
         let disabled = |registry: &LeftDisabled| StillDisabled {
             account_id: registry.account.to_string(),
             region: registry.region.to_string(),
-            command: registry.way_back.clone(),
+            command: registry.reenable.clone(),
         };
         ClosingReport {
             schema_version: VERSION,
@@ -169,14 +170,14 @@ impl Outcome {
                 "**ECR scanning of account {} in {} may be off, or its configuration another. To re-enable it:**\n\n{}",
                 registry.account,
                 registry.region,
-                code_block("sh", &registry.way_back)
+                code_block("sh", &registry.reenable)
             );
         }
         text.push_str("| step | account | region | what | result | findings lost (predicted) | images that lost coverage (predicted) |\n|---|---|---|---|---|---|---|\n");
         for step in &self.steps {
-            let lost = |of: fn(Taken) -> u64| match (step.taken, step.predicted) {
+            let lost = |of: fn(Lost) -> u64| match (step.lost, step.predicted) {
                 (_, None) => "none".to_owned(),
-                (Some(taken), Some(predicted)) => format!("{} ({})", of(taken), of(predicted)),
+                (Some(lost), Some(predicted)) => format!("{} ({})", of(lost), of(predicted)),
                 (None, Some(predicted)) => format!("not counted ({})", of(predicted)),
             };
             let _ = writeln!(
@@ -187,8 +188,8 @@ impl Outcome {
                 step.region,
                 code_span(&step.what),
                 code_span(&step.result),
-                lost(|taken| taken.findings),
-                lost(|taken| taken.images_not_rescanned)
+                lost(|lost| lost.findings),
+                lost(|lost| lost.images_not_rescanned)
             );
         }
         let _ = writeln!(text, "\nSteps not done: {}", self.left);

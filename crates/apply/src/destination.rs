@@ -10,10 +10,10 @@ use crate::journal::ReportPlace;
 
 const REGION: &str = "{region}";
 
-/// Where reports go. AWS: bucket and key must be in the region of the findings, so that `{region}` in either stands for it.
+/// Where reports go. AWS: bucket and key must be in the region of the findings, so `{region}` in either is replaced by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FindingsReports {
-    /// As it was given, for whoever resumes.
+    /// As it was given, for a resume.
     place: String,
     bucket: String,
     prefix: Option<String>,
@@ -36,7 +36,7 @@ impl FindingsReports {
         let not_s3 = || FindingsReportsError::NotS3(place.to_owned());
         let rest = place.strip_prefix("s3://").ok_or_else(not_s3)?;
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        // AWS: 3 to 63 of these. What stands for the region is as long as the shortest name of one.
+        // AWS: 3 to 63 of these. The placeholder counts as long as the shortest name of one.
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
         let shown = bucket.replace(REGION, "region-1");
         if !(3..=63).contains(&shown.len()) || !shown.bytes().all(plain) {
@@ -74,7 +74,7 @@ impl FindingsReports {
         Ok(ReportDestination { bucket: filled(&self.bucket), prefix: self.prefix.as_deref().map(filled), kms_key_arn })
     }
 
-    /// What it takes. AWS names the rights to the bucket for whoever exports, and does not say whether they are tried.
+    /// What it takes. AWS names the rights to the bucket that an export needs, and does not say whether they are tried.
     pub(crate) fn allowances<'a>(
         &self,
         partition: Partition,

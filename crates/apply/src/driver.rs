@@ -19,7 +19,7 @@ use crate::progress::Progress;
 use crate::protocol::resync::{Purpose, Resync as Protocol};
 use crate::protocol::{Action, Answer, Because, Configuration, End, Failure, Line, Notice, Seen, Status};
 use crate::report::resync::describe;
-use crate::step_report::{StepReport, Taken};
+use crate::step_report::{Lost, StepReport};
 use crate::{findings_report, report};
 
 const DISABLED: &str = "DISABLED";
@@ -87,7 +87,7 @@ struct Driver<'e> {
     not_done: String,
     status: String,
     refreshed: Vec<String>,
-    lost: Option<Taken>,
+    lost: Option<Lost>,
     /// A backup that is not in the journal yet.
     saved: Option<(Saved, Backup)>,
     progress: Progress,
@@ -449,7 +449,7 @@ impl<'e> Driver<'e> {
 
     fn of_loss(&self) -> JournalLine {
         JournalLine {
-            findings_taken: self.lost.map(|lost| lost.findings),
+            findings_lost: self.lost.map(|lost| lost.findings),
             images_not_rescanned: self.lost.map(|lost| lost.images_not_rescanned),
             ..JournalLine::default()
         }

@@ -1,4 +1,4 @@
-//! Inspector's own copy of the findings in S3, where somebody asks for it: besides the backup, never instead of it.
+//! Inspector's own copy of the findings in S3, where it is asked for: besides the backup, never instead of it.
 
 use scangap_aws::CallError;
 use scangap_model::{Api, GapKind};

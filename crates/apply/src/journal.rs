@@ -104,7 +104,7 @@ impl JournalState {
         replace(&mut step.findings_report, line.findings_report);
         // Each of these lines is written after a comparison with the backup: without a number, it could not be counted.
         if progress == Some(Progress::Done) || line.event == REENABLED {
-            (step.findings_lost, step.images_not_rescanned) = (line.findings_taken, line.images_not_rescanned);
+            (step.findings_lost, step.images_not_rescanned) = (line.findings_lost, line.images_not_rescanned);
         }
         step.unanswered |= line.unanswered.unwrap_or_default();
         step.not_refreshed = line.not_refreshed.unwrap_or(std::mem::take(&mut step.not_refreshed));

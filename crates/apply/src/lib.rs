@@ -37,4 +37,4 @@ pub use outcome::{LeftDisabled, Outcome};
 pub use progress::{Progress, STATES, State};
 pub use protocol::position::positions;
 pub use run::{apply, back_up};
-pub use step_report::{StepReport, Taken};
+pub use step_report::{Lost, StepReport};

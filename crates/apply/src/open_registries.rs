@@ -70,7 +70,7 @@ impl OpenRegistries {
         let registry = |step: &Resync| MarkedRegistry {
             step: step.id.clone(),
             registry: registry_of(step),
-            way_back: step.way_back(),
+            reenable: step.reenable_commands(),
         };
         let marker = MarkerFile {
             version: Some(MARKER_VERSION),
@@ -156,7 +156,7 @@ fn look_at(path: &Path, now: Timestamp) -> Vec<Open> {
     let open = open.into_iter().map(|registry| {
         Open::Registry(OpenRegistry {
             name: registry.registry.clone(),
-            reenable: registry.way_back.clone(),
+            reenable: registry.reenable.clone(),
             known_from,
             simulated: marker.file.simulated,
             plan: marker.file.plan.clone(),
@@ -212,7 +212,8 @@ struct MarkedRegistry {
     #[serde(alias = "cell")]
     registry: String,
     /// Commands that re-enable it, a line each.
-    way_back: String,
+    #[serde(alias = "way_back")]
+    reenable: String,
 }
 
 /// What is recorded of one apply.

@@ -35,12 +35,17 @@ pub struct LeftDisabled {
     pub account: AccountId,
     pub region: RegionName,
     /// Commands that bring it back, a line each.
-    pub way_back: String,
+    pub reenable: String,
 }
 
 impl LeftDisabled {
     fn of(step: &Resync) -> Self {
-        Self { step: step.id.clone(), account: step.account, region: step.region.clone(), way_back: step.way_back() }
+        Self {
+            step: step.id.clone(),
+            account: step.account,
+            region: step.region.clone(),
+            reenable: step.reenable_commands(),
+        }
     }
 }
 

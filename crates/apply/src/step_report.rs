@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// What a re-sync really took: findings that are not listed any more, and images that are not scanned any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Taken {
+pub struct Lost {
     pub findings: u64,
     pub images_not_rescanned: u64,
 }
@@ -30,6 +30,6 @@ pub struct StepReport {
     pub before_sha256: String,
     pub after_sha256: String,
     /// What the plan said would be lost, and what was.
-    pub predicted: Option<Taken>,
-    pub taken: Option<Taken>,
+    pub predicted: Option<Lost>,
+    pub lost: Option<Lost>,
 }

@@ -127,8 +127,8 @@ pub(crate) fn selection(frequency: &Observed<String>, rules: &Asked<Vec<ScanRule
     }
 }
 
-/// AWS: "Filters for image scanning": without `*` a filter matches any name that contains it; with `*`, which stands
-/// for any run, it is anchored at both ends.
+/// AWS: "Filters for image scanning": without `*` a filter matches any name that contains it; with `*`, which matches
+/// any run, it is anchored at both ends.
 pub fn selects(filter: &str, name: &str) -> bool {
     if !filter.contains('*') {
         return name.contains(filter);

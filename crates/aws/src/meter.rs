@@ -94,7 +94,7 @@ impl Meter {
     fn see_host(&self, uri: &str) {
         let (scheme, rest) = uri.split_once("://").unwrap_or(("", uri));
         let authority = rest.split(['/', '?']).next().unwrap_or_default();
-        // Whatever stands before an `@` may be a secret.
+        // Anything before an `@` may be a secret.
         let host = authority.rsplit('@').next().unwrap_or_default();
         let genuine = scheme == "https" && is_aws_host(host);
         if !genuine && !self.not_aws.swap(true, Ordering::Relaxed) {

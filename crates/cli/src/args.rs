@@ -76,7 +76,7 @@ pub enum Command {
         after_help = "Example:\n  scangap diff runs/2026-08-20/snapshot.db runs/2026-11-23/snapshot.db --out changes"
     )]
     Diff(Diff),
-    /// Plan repairs of policies from a snapshot: what would change, how, and the way back. Changes nothing
+    /// Plan repairs of policies from a snapshot: what would change, how, and how it is undone. Changes nothing
     #[command(
         after_help = "Examples:\n  scangap plan runs/2026-11-23/snapshot.db --out plan\n  scangap plan runs/2026-11-23/snapshot.db --fix --accounts 111122223333 --out plan\n  scangap plan runs/2026-11-23/snapshot.db --resync --previous runs/2026-11-20/snapshot.db"
     )]
@@ -216,17 +216,17 @@ pub struct Report {
     /// Folder for the reports; default: the snapshot's own
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// An earlier snapshot: what changed since stands in a sheet, a CSV file and in audit.json
+    /// An earlier snapshot: what changed since goes into a sheet, a CSV file and audit.json
     #[arg(long, value_name = "SNAPSHOT")]
     pub previous: Option<PathBuf>,
     /// Earlier workbooks: what was written into their columns Owner, Decision, Justification, Due and Reviewed by comes
     /// into the new one
     #[arg(long, value_name = "XLSX", value_delimiter = ',')]
     pub carry_over: Vec<PathBuf>,
-    /// A plan of this snapshot: what it would do and destroy stands in a sheet of the workbook
+    /// A plan of this snapshot: what it would do and destroy goes into a sheet of the workbook
     #[arg(long, value_name = "PLAN_JSON")]
     pub plan: Option<PathBuf>,
-    /// The applied.json of an apply: what was changed and what it destroyed stands in a sheet and on the page, and the file
+    /// The applied.json of an apply: what was changed and what it destroyed goes into a sheet and onto the page, and the file
     /// comes along
     #[arg(long, value_name = "APPLIED_JSON")]
     pub applied: Option<PathBuf>,

@@ -258,7 +258,7 @@ impl CliError {
             Self::SnapshotNotFound(_) | Self::OtherSnapshot { .. } => {
                 "name the snapshot that the plan was made from with --snapshot".to_owned()
             }
-            Self::LossesNotFound(_) => "name the snapshot that lies beside its snapshot-losses-*.db".to_owned(),
+            Self::LossesNotFound(_) => "name the snapshot next to its snapshot-losses-*.db".to_owned(),
             Self::RehearsalInterrupted => "rehearse again".to_owned(),
             Self::RehearsalLost => "do not apply this plan: count again with scangap plan --collect".to_owned(),
             Self::NoWriteRole => "name one with --write-role-name: it is narrowed to the calls of the plan".to_owned(),

@@ -37,7 +37,7 @@ pub(crate) fn warn_of_unrecorded(registries: &[LeftDisabled]) {
         let name = registry_name(registry.account, &registry.region);
         let text = format!(
             "error: {name} may be without ECR scanning, or without its scanning configuration\n  by hand:\n{}",
-            indented(&registry.way_back)
+            indented(&registry.reenable)
         );
         note(&text, Tone::Bad);
     }

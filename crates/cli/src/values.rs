@@ -1,5 +1,5 @@
-//! What is written on the command line, as values: one parser for each kind, for clap and for whoever reads the same values
-//! elsewhere. An error says what is expected and how it is written.
+//! What is written on the command line, as values: one parser for each kind, for clap and for other inputs with the
+//! same values. An error says what is expected and how it is written.
 
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use scangap_model::{AccountId, Diagnosis, RegionName, partition_without_inspector};

@@ -160,14 +160,14 @@ apis! {
 }
 
 impl Api {
-    pub fn info(self) -> &'static ApiInfo {
+    pub const fn info(self) -> &'static ApiInfo {
         // INVARIANT: APIS is in the order of the enum and complete (tested below).
         #[expect(clippy::indexing_slicing, reason = "the table has one row per variant, in order; a test holds it so")]
         &APIS[self as usize]
     }
 
     /// The IAM action to allow.
-    pub fn permission(self) -> &'static str {
+    pub const fn permission(self) -> &'static str {
         self.info().permission
     }
 

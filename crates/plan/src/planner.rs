@@ -16,11 +16,11 @@ use crate::request::{PlanInput, PlanRequest};
 use crate::resync::{NotLetIn, Stale, resync};
 use crate::step::{Losses, Plan, PolicyStep, Undecided};
 
-/// The same plan for the same source and wishes.
-pub fn plan(source: &PlanInput<'_>, wishes: &PlanRequest) -> Result<Plan, RecordError> {
+/// The same plan for the same source and request.
+pub fn plan(source: &PlanInput<'_>, request: &PlanRequest) -> Result<Plan, RecordError> {
     let mut plan = Plan {
         organization_id: source.facts.organization.id.clone().map(|id| id.to_string()),
-        wishes: wishes.json(),
+        request: request.json(),
         planned_by: source.planned_by.to_owned(),
         previous_facts_sha256: source.previous_facts_sha256.map(str::to_owned),
         partition: source.facts.organization.partition,
@@ -45,7 +45,7 @@ pub fn plan(source: &PlanInput<'_>, wishes: &PlanRequest) -> Result<Plan, Record
     for joined in source.assessment.join(source.repositories, all) {
         let (record, assessment) = joined?;
         let facts = record.facts;
-        if !wishes.include(&facts, source.facts.accounts.get(&facts.account)) {
+        if !request.include(&facts, source.facts.accounts.get(&facts.account)) {
             continue;
         }
         plan.repositories += 1;
@@ -55,24 +55,24 @@ pub fn plan(source: &PlanInput<'_>, wishes: &PlanRequest) -> Result<Plan, Record
             let one = NotLetIn { name: facts.name.to_string(), denied: verdict == Verdict::Denied };
             not_let_in.entry((facts.account, facts.region.clone())).or_default().push(one);
         }
-        if wishes.resyncs() {
+        if request.resyncs() {
             count_selected(source, &facts, &mut selected);
         }
-        if wishes.repairs(diagnosis) {
-            match repair(source, wishes, &facts, assessment, plan.policies.len() + 1) {
+        if request.repairs(diagnosis) {
+            match repair(source, request, &facts, assessment, plan.policies.len() + 1) {
                 Ok(step) => plan.policies.push(step),
                 Err(refusal) => plan.refused.push(refused("repair", &facts, diagnosis, refusal)),
             }
-        } else if wishes.fix && wishes.names(diagnosis) && diagnosis == Diagnosis::Undecided {
+        } else if request.fix && request.names(diagnosis) && diagnosis == Diagnosis::Undecided {
             plan.undecided.push(Undecided {
                 account: facts.account,
                 region: facts.region,
                 repository: facts.name,
                 depends_on: assessment.policy.depends_on.clone(),
             });
-        } else if wishes.fix && wishes.diagnoses.is_empty() && facts.policy.gap().is_some() {
+        } else if request.fix && request.diagnoses.is_empty() && facts.policy.gap().is_some() {
             plan.refused.push(refused("repair", &facts, diagnosis, Refusal::PolicyUnread));
-        } else if wishes.resyncs() && diagnosis == Diagnosis::Stale {
+        } else if request.resyncs() && diagnosis == Diagnosis::Stale {
             stale.entry((facts.account, facts.region.clone())).or_default().push(facts);
         } else if diagnosis.info().fails_any && can_help(diagnosis) {
             plan.not_asked += 1;
@@ -96,7 +96,7 @@ pub fn plan(source: &PlanInput<'_>, wishes: &PlanRequest) -> Result<Plan, Record
             region: key.1,
             repositories,
         };
-        match resync(source, wishes, &registry, plan.resyncs.len() + 1) {
+        match resync(source, request, &registry, plan.resyncs.len() + 1) {
             Ok(step) => plan.resyncs.push(step),
             Err(refused) => plan.refused.push(*refused),
         }
@@ -131,8 +131,8 @@ pub struct Candidates {
     pub tags_of: BTreeMap<String, (AccountId, RegionName)>,
 }
 
-pub fn candidates(source: &PlanInput<'_>, wishes: &PlanRequest) -> Result<Candidates, RecordError> {
-    let plan = plan(&PlanInput { collected: None, ..*source }, wishes)?;
+pub fn candidates(source: &PlanInput<'_>, request: &PlanRequest) -> Result<Candidates, RecordError> {
+    let plan = plan(&PlanInput { collected: None, ..*source }, request)?;
     let untold =
         plan.policies.iter().filter(|step| step.sources_not_looked_for.iter().any(|what| what.starts_with("tags")));
     let tags_of = untold.map(|step| (step.repository_arn.clone(), (step.account, step.region.clone()))).collect();
@@ -160,12 +160,12 @@ fn refused(what: &'static str, facts: &RepositoryFacts, diagnosis: Diagnosis, re
 
 fn repair(
     source: &PlanInput<'_>,
-    wishes: &PlanRequest,
+    request: &PlanRequest,
     facts: &RepositoryFacts,
     assessment: &RepositoryAssessment,
     number: usize,
 ) -> Result<PolicyStep, Refusal> {
-    if wishes.blocklist.contains(&facts.account) {
+    if request.blocklist.contains(&facts.account) {
         return Err(Refusal::Blocklisted);
     }
     if facts.policy.gap().is_some() {
@@ -186,14 +186,14 @@ fn repair(
     }
     let account = source.facts.accounts.get(&facts.account);
     let registry = source.facts.registries.get(&(facts.account, facts.region.clone()));
-    let writer = write_role(source.facts.organization.partition, facts.account, wishes.write_role_name.as_deref());
+    let writer = write_role(source.facts.organization.partition, facts.account, request.write_role_name.as_deref());
     let name = Some(&facts.name);
     let asked = inspector_request(source.facts, facts.account, &facts.region, name, &facts.tags, source.as_of);
     let unread = RegistryFacts::unasked(facts.account, facts.region.clone(), RegistryOutcome::NotReached);
     let by_writer = Request { principal: writer, ..asked };
     Ok(PolicyStep {
         write_access: write_access(&by_writer, &evidence.text, registry.unwrap_or(&unread), &source.facts.policies),
-        write_role_name: wishes.write_role_name.clone(),
+        write_role_name: request.write_role_name.clone(),
         id: format!("policy-{number:04}"),
         account: facts.account,
         account_name: account.and_then(|account| account.name.known().cloned()),
@@ -223,7 +223,7 @@ fn tags<'a>(source: &PlanInput<'a>, facts: &'a RepositoryFacts) -> Option<&'a BT
 }
 
 /// Who else writes the policy, as far as it is known: a creation template with the same text, a stack that owns the
-/// repository (AWS sets the tag on what `CloudFormation` creates), or Terraform, where a tag of somebody's names it.
+/// repository (AWS sets the tag on what `CloudFormation` creates), or Terraform, where a tag names it.
 fn sources(
     facts: &RepositoryFacts,
     tags: Option<&BTreeMap<String, String>>,

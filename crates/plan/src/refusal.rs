@@ -34,7 +34,7 @@ pub enum Refusal {
     RegistryPolicyUnknown,
     /// What must be put back afterwards is not known.
     ScanningConfigurationUnknown,
-    /// A fact that the losses or the way back hang on could not be read.
+    /// A fact that the losses or the undo depend on could not be read.
     LossesUnread {
         api: String,
         code: String,

@@ -9,7 +9,7 @@ use scangap_model::{
     ResyncFacts,
 };
 
-use crate::file::v2::WishesJson;
+use crate::file::v2::RequestedJson;
 
 /// What was read for plans, later than the snapshot.
 #[derive(Debug, Clone)]
@@ -70,7 +70,7 @@ impl PlanRequest {
             && (self.organizational_units.is_empty() || account.is_some_and(|account| self.covers(account)))
     }
 
-    /// Whether an account stands in one of the units or below, by path or by id.
+    /// Whether an account is in one of the units or below, by path or by id.
     fn covers(&self, account: &AccountFacts) -> bool {
         let ids = account.organization_path.known().map_or("", String::as_str);
         self.organizational_units.iter().map(|unit| unit.trim_matches('/')).any(|unit| {
@@ -100,9 +100,9 @@ impl PlanRequest {
     }
 
     /// What was asked for, as the plan keeps it.
-    pub(crate) fn json(&self) -> WishesJson {
+    pub(crate) fn json(&self) -> RequestedJson {
         let registry = |(account, region): &(AccountId, RegionName)| format!("{account}:{region}");
-        WishesJson {
+        RequestedJson {
             fix: self.fix,
             resync: self.resync,
             accounts: self.accounts.iter().map(ToString::to_string).collect(),

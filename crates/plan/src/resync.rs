@@ -1,4 +1,4 @@
-//! Re-syncs: turning ECR scanning off and on for a registry, only where it can help, where nothing stands against it, and where
+//! Re-syncs: turning ECR scanning off and on for a registry, only where it can help, where nothing speaks against it, and where
 //! what it destroys was counted.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -110,10 +110,10 @@ impl Stale<'_> {
     }
 }
 
-/// A step, or what stands against it.
+/// A step, or the reason against it.
 pub(crate) fn resync(
     source: &PlanInput<'_>,
-    wishes: &PlanRequest,
+    request: &PlanRequest,
     stale: &Stale<'_>,
     number: usize,
 ) -> Result<ResyncStep, Box<Refused>> {
@@ -133,13 +133,13 @@ pub(crate) fn resync(
             losses: losses.clone().and_then(Result::ok),
         })
     };
-    let stale_since = before_counting(source, wishes, stale).map_err(&refuse)?;
+    let stale_since = before_counting(source, request, stale).map_err(&refuse)?;
     let before = scanning_before(stale).ok_or_else(|| refuse(Refusal::ScanningConfigurationUnknown))?;
     let (Some(facts), Some(counted)) = (counted, losses.clone()) else {
         return Err(refuse(Refusal::LossesNotCounted));
     };
     let losses = counted.map_err(&refuse)?;
-    let toggled_from = preconditions(facts, wishes, &losses).map_err(&refuse)?;
+    let toggled_from = preconditions(facts, request, &losses).map_err(&refuse)?;
     let needs_first = would_help(stale, facts, &losses).map_err(&refuse)?;
     let account = source.facts.accounts.get(&stale.account);
     Ok(ResyncStep {
@@ -178,8 +178,8 @@ fn selecting(stale: &Stale<'_>, name: String) -> (String, Vec<(String, usize)>) 
 }
 
 /// What the snapshot alone can say. Gives back since when the registry is known to be stale.
-fn before_counting(source: &PlanInput<'_>, wishes: &PlanRequest, stale: &Stale<'_>) -> Result<Timestamp, Refusal> {
-    if wishes.blocklist.contains(&stale.account) {
+fn before_counting(source: &PlanInput<'_>, request: &PlanRequest, stale: &Stale<'_>) -> Result<Timestamp, Refusal> {
+    if request.blocklist.contains(&stale.account) {
         return Err(Refusal::Blocklisted);
     }
     if source.facts.organization.inspector_admin.known() == Some(&stale.account) {
@@ -197,8 +197,8 @@ fn before_counting(source: &PlanInput<'_>, wishes: &PlanRequest, stale: &Stale<'
     // The one that is known longest speaks for the registry: a re-sync helps all of them.
     let since = |facts: &RepositoryFacts| source.stale_since.get(&facts.arn).copied().unwrap_or(source.as_of);
     let stale_since = stale.repositories.iter().map(since).min().unwrap_or(source.as_of);
-    if source.as_of.duration_since(stale_since) < wishes.min_age {
-        return Err(Refusal::TooYoung { stale_since, min_age: wishes.min_age_text.clone() });
+    if source.as_of.duration_since(stale_since) < request.min_age {
+        return Err(Refusal::TooYoung { stale_since, min_age: request.min_age_text.clone() });
     }
     Ok(stale_since)
 }
@@ -254,7 +254,7 @@ fn would_help(stale: &Stale<'_>, facts: &ResyncFacts, losses: &RegistryLosses) -
 }
 
 /// What was read for the plan, and must be so for a re-sync to end well.
-fn preconditions(facts: &ResyncFacts, wishes: &PlanRequest, losses: &RegistryLosses) -> Result<AccountId, Refusal> {
+fn preconditions(facts: &ResyncFacts, request: &PlanRequest, losses: &RegistryLosses) -> Result<AccountId, Refusal> {
     let unread = |gap: &scangap_model::Gap| Refusal::LossesUnread { api: gap.api.to_string(), code: gap.code.clone() };
     match &facts.organization_policy {
         Observed::Absent => {}
@@ -293,7 +293,7 @@ fn preconditions(facts: &ResyncFacts, wishes: &PlanRequest, losses: &RegistryLos
         return Err(Refusal::NotPermitted { account: toggled_from, missing });
     }
     let named =
-        wishes.only_scan_type.iter().any(|(account, region)| *account == facts.account && *region == facts.region);
+        request.only_scan_type.iter().any(|(account, region)| *account == facts.account && *region == facts.region);
     if losses.only_scan_type && !named {
         return Err(Refusal::OnlyScanType);
     }

@@ -8,7 +8,7 @@ use scangap_model::{AccountId, Diagnosis, Observed, Partition, RegionName, Repos
 use similar::TextDiff;
 
 use crate::counted::Counted;
-use crate::file::v2::WishesJson;
+use crate::file::v2::RequestedJson;
 use crate::refusal::Refused;
 use crate::resync::ResyncStep;
 
@@ -129,7 +129,7 @@ pub struct Plan {
     /// `Absent`: the account is in none.
     pub organization_id: Observed<String>,
     /// What was asked for.
-    pub wishes: WishesJson,
+    pub request: RequestedJson,
     /// The program that made the plan; `tool_version` is the one that audited.
     pub planned_by: String,
     pub previous_facts_sha256: Option<String>,

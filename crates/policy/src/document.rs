@@ -39,7 +39,7 @@ mod tests {
             (r#"{"Statement":{"Effect":"Deny","Action":"*"}}"#, "there is no `Principal`"),
             (r#"{"Statement":{"Effect":"Deny","Principal":"*"}}"#, "there is no `Action`"),
             (r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"*","NotAction":"*"}}"#, "beside its opposite"),
-            (r#"{"Statement":{"Effect":"Deny","Effect":"Deny","Principal":"*","Action":"*"}}"#, "stands twice"),
+            (r#"{"Statement":{"Effect":"Deny","Effect":"Deny","Principal":"*","Action":"*"}}"#, "appears twice"),
             (r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"ecr"}}"#, "not an action"),
             (r#"{"Statement":{"Effect":"Deny","Principal":"x","Action":"*"}}"#, "a principal is"),
             (
@@ -53,7 +53,7 @@ mod tests {
             ),
             (
                 r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"*","Condition":{"StringEquals":{"aws:A":"c","AWS:a":"d"}}}}"#,
-                "stands twice",
+                "appears twice",
             ),
         ] {
             assert!(refused(text).contains(part), "{text}: {}", refused(text));

@@ -206,7 +206,7 @@ fn one_more(text: &str, values: &Node<'_>, role: &str) -> Option<Edit> {
 
 /// How the author lays out the members of an object.
 struct Layout {
-    /// What stands before a key: nothing, a space, or a line break and an indentation.
+    /// The text before a key: nothing, a space, or a line break and an indentation.
     before_key: String,
     /// One level of indentation; empty where objects stand on one line.
     unit: String,
@@ -227,7 +227,7 @@ impl Layout {
         let unit = match before_key.rsplit_once('\n') {
             None => String::new(),
             Some((_, inner)) => {
-                // The closing brace stands one level out.
+                // The closing brace is one level out.
                 let outer = text.get(..object.end - 1)?.rsplit('\n').next()?;
                 inner.strip_prefix(outer).filter(|unit| !unit.is_empty()).unwrap_or("  ").to_owned()
             }

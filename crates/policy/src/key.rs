@@ -1,4 +1,4 @@
-//! The condition keys that are known, and what stands behind each in a request to ECR.
+//! The condition keys that are known, and what is known of each in a request to ECR.
 
 /// A condition key as a policy names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub(crate) enum Kind {
     Unlisted,
 }
 
-/// A row of AWS's table of condition keys. A name that ends in `/` stands for a family, such as tags.
+/// A row of AWS's table of condition keys. A name that ends in `/` is a family, such as tags.
 #[derive(Debug, Clone, Copy)]
 pub struct ConditionKey {
     pub name: &'static str,

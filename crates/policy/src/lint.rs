@@ -85,7 +85,7 @@ pub const LINT_RULES: &[LintRule] = &[
     rule("root-principal", principals::root,
         "An account's root ARN as principal means every principal of the account, Inspector's role included, and not its root user alone."),
     rule("deleted-principal", principals::deleted,
-        "A unique id stands for a role or user that was deleted: a new one of the same name has another id and is not meant. ECR refuses to store the text again."),
+        "A unique id is that of a role or user that was deleted: a new one of the same name has another id and is not meant. ECR refuses to store the text again."),
     rule("malformed-principal", principals::malformed,
         "A principal is \"*\", an account of 12 digits, an ARN of iam or sts, or a unique id: this names nobody, and AWS may refuse it."),
     rule("partial-wildcard-principal", principals::partial_wildcard,

@@ -43,7 +43,7 @@ enum Colons {
     BySegment,
 }
 
-/// Where a `*` stands that can take in more: what comes after it, and the text that it leaves.
+/// A `*` that can match more: what comes after it, and the text that it leaves.
 type Retry = Option<(usize, usize)>;
 
 impl Template {
@@ -156,7 +156,7 @@ impl Template {
         beyond
     }
 
-    /// A variable without a value stands for any run.
+    /// A variable without a value matches any run of characters.
     fn glob<'v>(&'v self, text: &str, colons: Colons, value: impl Fn(&'v Variable) -> Option<&'v str>) -> bool {
         let char_at = |at: usize| text.get(at..).and_then(|rest| rest.chars().next());
         let wanted_at = |piece: usize| {

@@ -14,7 +14,7 @@ pub(crate) struct Resource {
 }
 
 impl Resource {
-    /// Whether a variable stands before the fifth colon.
+    /// Whether a variable comes before the fifth colon.
     pub(crate) fn has_early_variable(&self) -> bool {
         let early: usize = self.text.match_indices(':').nth(4).map_or(self.text.len(), |(at, _)| at);
         self.template.variables().next().is_some() && self.text.find("${").is_some_and(|at| at < early)

@@ -128,7 +128,7 @@ fn statements_name_callers_by_arn_account_root_or_service() {
 }
 
 #[test]
-fn whoever_is_not_of_the_account_needs_an_allow() {
+fn a_principal_of_another_account_needs_an_allow() {
     let allow = |rest: &str| format!(r#"{{"Statement":[{{"Effect":"Allow",{rest}}}]}}"#);
     let everything = allow(r#""Principal":"*","Action":"ecr:*""#);
     let nothing = allow(r#""Principal":{"AWS":"777788889999"},"Action":"ecr:*""#);

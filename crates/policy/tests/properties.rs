@@ -150,7 +150,7 @@ proptest! {
             })
             .collect();
         let elements = decision.statements.iter().flat_map(|statement| statement.residual.iter().flat_map(|one| &one.elements));
-        // A Resource that hangs on a tag stands in no Condition block.
+        // A Resource that depends on a tag is in no Condition block.
         if elements.count() > 0 {
             return Ok(());
         }

@@ -81,7 +81,7 @@ impl Rehearsal {
         let is_worse = |change: &Change| {
             loses_coverage(change) || matches!(change.kind, ChangeKind::Regressed | ChangeKind::NoLongerReadable)
         };
-        let taken = outcome.steps.iter().filter_map(|step| step.taken);
+        let counted = outcome.steps.iter().filter_map(|step| step.lost);
         Ok(Self {
             simulated: true,
             plan_sha256: plan.plan_sha256.clone(),
@@ -95,7 +95,7 @@ impl Rehearsal {
             lost: LostInCopy {
                 findings: lost.0,
                 images: lost.1,
-                images_not_rescanned: taken.map(|taken| taken.images_not_rescanned).sum(),
+                images_not_rescanned: counted.map(|lost| lost.images_not_rescanned).sum(),
             },
             predicted: Predicted { findings: plan.findings_lost, images_not_rescanned: plan.images_lost() },
             assumed: ASSUMED,

@@ -13,7 +13,7 @@ pub(crate) struct ReportContext<'a> {
     pub(crate) input: Input<'a>,
     pub(crate) summary: Summary,
     pub(crate) policies: Vec<PolicyGroup>,
-    /// Where each stands among them.
+    /// The place of each among them.
     policy_places: BTreeMap<PolicyKey, usize>,
 }
 

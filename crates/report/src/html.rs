@@ -74,7 +74,7 @@ struct Figure {
     meaning: String,
 }
 
-/// A part of the bar that stands for all repositories, in thousandths of its length.
+/// A part of the bar of all repositories, in thousandths of its length.
 struct Segment {
     tone: &'static str,
     start: usize,

@@ -48,7 +48,7 @@ pub(crate) fn why(registry: Option<&RegistryFacts>) -> &'static str {
     }
 }
 
-/// `list refused; Inspector shows 32`: what stands where a share would.
+/// `list refused; Inspector shows 32`: in place of a share.
 pub(crate) fn in_words(registry: Option<&RegistryFacts>, repositories: usize) -> String {
     format!("{}; {}", why(registry), shown(registry, repositories))
 }

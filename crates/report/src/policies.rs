@@ -1,5 +1,5 @@
 //! Policies that keep Inspector out, or may: each text once where it is repaired, however many repositories it hits. A
-//! repository's own text is repaired with the role of one account; a registry's text stands in one account and region.
+//! repository's own text is repaired with the role of one account; a registry's text is in one account and region.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -67,17 +67,17 @@ pub(crate) struct PolicyRow<'a> {
 }
 
 /// Whether the policies of a repository keep Inspector out, or may, or its own cannot be read as one.
-fn stands_in_the_way(assessment: &RepositoryAssessment) -> bool {
+fn blocks_inspector(assessment: &RepositoryAssessment) -> bool {
     assessment.malformed || matches!(assessment.policy.verdict, Verdict::Denied | Verdict::Depends)
 }
 
 /// In the order of the first repository that each hits; registries that hit none come last.
 pub(crate) fn groups(input: &Input<'_>) -> io::Result<(Vec<PolicyGroup>, BTreeMap<PolicyKey, usize>)> {
     let mut groups = Groups::default();
-    if input.assessment.repositories.iter().any(stands_in_the_way) {
+    if input.assessment.repositories.iter().any(blocks_inspector) {
         for (at, row) in input.repositories().enumerate() {
             let row = row?;
-            if stands_in_the_way(row.assessment) {
+            if blocks_inspector(row.assessment) {
                 groups.add(PolicyKey::own(&row), at, &row, "repository policy: ");
                 groups.add(PolicyKey::registry(&row), at, &row, "registry policy: ");
             }

@@ -98,12 +98,12 @@ pub(crate) fn text_of<'a, T: ToString>(value: &T) -> Value<'a> {
     Value::text(value.to_string())
 }
 
-/// An id as it stands.
+/// An id, unchanged.
 pub(crate) fn id<T: AsRef<str>>(value: &T) -> Value<'_> {
     Value::text(value.as_ref())
 }
 
-/// A text as it stands. What is asked of a fact is asked of the type that it has.
+/// A text, unchanged. What is asked of a fact is asked of the type that it has.
 #[expect(clippy::ptr_arg, reason = "it is given to functions that hand on a `&String`")]
 pub(crate) fn plain(text: &String) -> Value<'_> {
     Value::text(text.as_str())

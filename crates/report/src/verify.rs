@@ -22,7 +22,7 @@ pub enum VerifyError {
     Older { path: PathBuf, found: u64 },
 }
 
-/// How a file stands to its line in the manifest.
+/// How a file compares with its line in the manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileState {
     Same,

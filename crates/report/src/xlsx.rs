@@ -247,7 +247,7 @@ fn workbook(material: &ReportContext<'_>, extras: Extras<'_>, part: Part) -> io:
     workbook.save_to_buffer().map_err(io::Error::other)
 }
 
-/// Where a repository's row stands: its sheet's row, where this workbook has it.
+/// A repository's row in its sheet, where this workbook has it.
 fn row_of(part: Part, place: usize) -> Option<usize> {
     (part.first..part.first + part.n_rows).contains(&place).then(|| place - part.first + 2)
 }

@@ -27,7 +27,7 @@
   const value = (name, row) => { const column = columns.get(name); return column.values[column.rows[row]]; };
   const listed = (value) => (Array.isArray(value) ? value : Object.entries(value).map(([name, n]) => `${name} ${n}`)).join('; ');
   const text = (value) => (value === null ? '' : typeof value === 'object' ? listed(value) : String(value));
-  // A repository is covered where one image is: how many are stands beside it.
+  // A repository is covered where one image is: the number of images is beside it.
   const images = (word, row) => {
     const [scanned, not] = [value('images_scanned', row), value('images_not_scanned', row)];
     return word === 'covered' && not > 0 ? `, ${scanned} of ${scanned + not} images` : '';
@@ -408,7 +408,7 @@
   };
   addEventListener('hashchange', () => { if (location.hash.startsWith(PREFIX)) follow(true); });
 
-  // On paper every row that is selected stands in full, as many as a printer bears.
+  // On paper every selected row is printed in full, up to a limit.
   addEventListener('beforeprint', () => {
     const lines = [];
     for (let place = 0; place < Math.min(matches.length, PRINTED); place++) lines.push(drawRow(place));

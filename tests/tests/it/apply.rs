@@ -105,7 +105,7 @@ fn a_registry_is_re_synced_and_everything_is_as_it_was_but_what_was_announced() 
     let applied = plan.applied();
     assert_eq!(applied["outcome"], "finished");
     assert_eq!(applied["steps"][0]["predicted"], json!({"findings": 128, "images_not_rescanned": 1}));
-    assert_eq!(applied["steps"][0]["taken"], json!({"findings": 128, "images_not_rescanned": 1}));
+    assert_eq!(applied["steps"][0]["lost"], json!({"findings": 128, "images_not_rescanned": 1}));
     let after = audit(&simulator).expect_code(0);
     assert_eq!((after.diagnosis("app"), after.diagnosis("fine")), ("covered".to_owned(), "covered".to_owned()));
     // What was deleted is in the backup, of every status, as AWS wrote it.
@@ -116,7 +116,7 @@ fn a_registry_is_re_synced_and_everything_is_as_it_was_but_what_was_announced() 
     let again = plan.apply(&simulator, &["--resume"]);
     assert_eq!(again.code, 0, "{}{}", again.stdout, again.stderr);
     assert_eq!(mutations(&simulator).len(), 3, "nothing is done twice");
-    assert_eq!(plan.applied()["steps"][0]["taken"]["findings"], 128, "and the report still says what was lost");
+    assert_eq!(plan.applied()["steps"][0]["lost"]["findings"], 128, "and the report still says what was lost");
 }
 
 const BACKUP: &str = r#"
@@ -496,7 +496,7 @@ fn repairs_are_written_by_a_session_that_may_do_nothing_else() {
 }
 
 #[test]
-fn a_policy_that_somebody_changed_stops_the_plan_and_one_that_somebody_repaired_does_not() {
+fn a_policy_that_was_changed_stops_the_plan_and_one_that_was_repaired_does_not() {
     let simulator = blocked();
     let plan = plan_of(&simulator, &audit(&simulator).expect_code(0), &["--fix"]);
     let own = Operator::of(&simulator, "333333333333", "eu-west-1");

@@ -1,4 +1,4 @@
-//! Every `console` block of the documentation is run as it stands, in an organization that has what they name.
+//! Every `console` block of the documentation is run unchanged, in an organization that has what they name.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
@@ -97,7 +97,7 @@ impl Shell {
     }
 }
 
-/// A query of a `sqlite3` line, asked as it stands: the program itself need not be installed.
+/// A query of a `sqlite3` line, asked unchanged: the program itself need not be installed.
 fn query(snapshot: &Path, line: &str) {
     let sql = line.split('"').nth(1).expect("a query in quotes");
     let database = rusqlite::Connection::open(snapshot).expect("a snapshot");

@@ -148,7 +148,7 @@ fn a_folder_that_already_holds_a_snapshot() {
 #[test]
 fn a_folder_that_cannot_be_written() {
     let simulator = workloads();
-    // A file stands where the folder should be: this fails for every user, root among them.
+    // A file is where the folder should be: this fails for every user, root among them.
     let call = Scangap::audit(&simulator);
     let blocked = call.home().join("file");
     fs_err::write(&blocked, b"in the way").expect("a file");
@@ -228,7 +228,7 @@ fn a_scenario_with_a_mistake_says_where() {
     assert!(finished.stderr.contains("line 3") && finished.stderr.contains("acounts"), "{}", finished.stderr);
 }
 
-// Holds: 6 Operating it: causes of several lines keep them, so that a marker stands under its place
+// Holds: 6 Operating it: causes of several lines keep them, so that a marker is under its place
 #[test]
 fn a_cause_keeps_its_lines() {
     let folder = tempfile::tempdir().expect("a folder");

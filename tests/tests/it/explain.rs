@@ -287,7 +287,7 @@ fn a_policy_in_a_batch_is_read_as_it_was_written() {
         .collect();
     let expected = [
         "denied",
-        "the key `Effect` stands twice",
+        "the key `Effect` appears twice",
         "is not a list of actions",
         "allowed",
         "denied",

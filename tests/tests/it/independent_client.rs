@@ -1,10 +1,10 @@
 //! The aws CLI as a client of the simulated organization: every operation that scangap uses, through the CLI's own
-//! paginators, parsed by somebody else's models.
+//! paginators, parsed by another party's models.
 
 use std::process::Command;
 
 use scangap_simorg::Simulator;
-use scangap_tests::{Simulated, organization, simulate, venv_program};
+use scangap_tests::{Simulated, aws_program, organization, simulate};
 use serde_json::Value;
 
 struct AwsCli<'a> {
@@ -20,7 +20,7 @@ impl<'a> AwsCli<'a> {
     }
 
     fn output(&self, region: &str, arguments: &str) -> std::process::Output {
-        let mut command = Command::new(venv_program("aws"));
+        let mut command = Command::new(aws_program());
         command
             .args(["--endpoint-url", &self.simulator.url(), "--region", region, "--output", "json"])
             .args(arguments.split(' '))
@@ -206,7 +206,7 @@ fn the_aws_cli_completes_every_operation_that_scangap_uses() {
         format!("inspector2 get-findings-report-status --report-id {}", report["reportId"].as_str().expect("an id"));
     assert_eq!(admin.run(eu, &ask)["status"], "IN_PROGRESS");
     assert_eq!(admin.run(eu, &ask)["status"], "SUCCEEDED");
-    assert!(alpha.fails(eu, &ask).contains("ResourceNotFoundException"), "whoever asked for it is told of it");
+    assert!(alpha.fails(eu, &ask).contains("ResourceNotFoundException"), "only its requester can see it");
     let toggled = admin.run(eu, "inspector2 disable --account-ids 333333333333 --resource-types ECR");
     assert_eq!(toggled["failedAccounts"], serde_json::json!([]));
     let off = admin.run(eu, "inspector2 batch-get-account-status --account-ids 333333333333");

@@ -67,7 +67,7 @@ fn units_are_told_apart_by_their_path() {
     for row in audited.csv("repositories.csv") {
         *by_unit.entry(row["ou_path"].clone()).or_default() += 1;
     }
-    // The management account stands in no unit, and has no repositories: its pack says so.
+    // The management account is in no unit, and has no repositories: its pack says so.
     assert!(packs.contains_key("organization-root"), "{:?}", packs.keys());
     let mut sizes: Vec<usize> = packs.values().map(Vec::len).filter(|n_rows| *n_rows > 0).collect();
     let mut expected: Vec<usize> = by_unit.into_values().collect();

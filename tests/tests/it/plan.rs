@@ -5,7 +5,9 @@ use std::process::{Command, Output};
 
 use scangap_simorg::Simulator;
 use scangap_simorg::scenario::FaultSpec;
-use scangap_tests::{Audited, Finished, Operator, Scangap, Simulated, organization, python, simulate, venv_program};
+use scangap_tests::{
+    Audited, Finished, Operator, Scangap, Simulated, aws_program, organization, python, simulate, venv_program,
+};
 use serde_json::{Value, json};
 
 use crate::demo::demo;
@@ -147,7 +149,7 @@ fn what_is_wished_narrows_the_plan_and_the_blocklist_always_wins() {
     assert_eq!(steps(&["--ou", "Workloads"]), 2, "and what is below");
     assert_eq!(steps(&["--regions", "us-east-1"]), 0);
     assert_eq!(steps(&["--diagnoses", "at_risk"]), 1);
-    assert_eq!(steps(&["--diagnoses", "undecided"]), 1, "where somebody names it");
+    assert_eq!(steps(&["--diagnoses", "undecided"]), 1, "where it is named");
     let blocked = plan_json(&audited, &["--blocklist", "333333333333", "--accounts", "333333333333"]);
     assert_eq!(blocked["steps"], json!([]));
     let codes: Vec<&str> =
@@ -297,8 +299,7 @@ pub(crate) fn run_script_with(
     simulator: &Simulator,
     more: &[(&str, &str)],
 ) -> Output {
-    let tools = venv_program("aws");
-    run_with(tools.parent().expect("a folder"), folder, arguments, simulator, more)
+    run_with(aws_program().parent().expect("a folder"), folder, arguments, simulator, more)
 }
 
 fn run_with(tools: &Path, folder: &Path, arguments: &[&str], simulator: &Simulator, more: &[(&str, &str)]) -> Output {
@@ -369,7 +370,7 @@ fn the_script_asks_looks_and_does_what_the_plan_says() {
 }
 
 #[test]
-fn the_script_stops_at_a_policy_that_somebody_changed_meanwhile() {
+fn the_script_stops_at_a_policy_that_was_changed_meanwhile() {
     let simulator = alpha(&in_region(&format!("{{ name = \"app\", {BLOCKED} }}")));
     let audited = Scangap::audit(&simulator).into_folder().expect_code(0);
     let call = plan(&audited, &["--out", "plan"]);
@@ -393,7 +394,7 @@ fn the_script_knows_a_policy_that_ecr_wrote_anew_and_takes_its_change_back() {
     let tools = call.home.path().join("bin");
     fs_err::create_dir(&tools).expect("a folder");
     let aws = tools.join("aws");
-    let text = REFORMATS.replace("@AWS@", &venv_program("aws").to_string_lossy());
+    let text = REFORMATS.replace("@AWS@", &aws_program().to_string_lossy());
     fs_err::write(&aws, text.replace("@PYTHON@", &venv_program("python").to_string_lossy())).expect("a file");
     let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     fs_err::set_permissions(&aws, executable).expect("a mode");

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use scangap_simorg::Simulator;
-use scangap_tests::{Finished, Scangap, venv_program};
+use scangap_tests::{Finished, Scangap, aws_program};
 use serde_json::{Value, json};
 
 use crate::apply::stale_plan;
@@ -39,7 +39,7 @@ fn a_rehearsal_shows_what_an_apply_then_does_and_asks_nobody() {
     assert_eq!((&rehearsed["becomes_worse"], &rehearsed["stays_broken"]), (&json!([]), &json!([])));
     assert_eq!(rehearsed["lost"], json!({"findings": 128, "images": 2, "images_not_rescanned": 1}), "as the plan says");
     assert_eq!(rehearsed["predicted"], json!({"findings": 128, "images_not_rescanned": 1}));
-    assert_eq!(rehearsed["outcome"]["steps"][0]["taken"], json!({"findings": 128, "images_not_rescanned": 1}));
+    assert_eq!(rehearsed["outcome"]["steps"][0]["lost"], json!({"findings": 128, "images_not_rescanned": 1}));
     assert_eq!(rehearsed["other_than_in_the_snapshot"], 0, "the copy is faithful");
     let verified = Scangap::new(&["verify", &format!("{out}/after")]).run();
     assert_eq!(verified.code, 0, "the audit of the copy is whole: {}", verified.stdout);
@@ -210,8 +210,7 @@ images = [{{ pushed_days_ago = 2, findings = 31, suppressed = 1 }}, {{ pushed_da
         row.expect("a row")["diagnosis"].clone()
     };
     let rules = || {
-        let tools = venv_program("aws");
-        let output = Command::new(tools)
+        let output = Command::new(aws_program())
             .args(["ecr", "get-registry-scanning-configuration", "--region", "eu-west-1", "--output", "json"])
             .env_clear()
             .env("PATH", "/usr/bin:/bin")

@@ -76,7 +76,7 @@ fn planned(simulator: &Simulated, audited: &Audited, more: &[&str]) -> Value {
     serde_json::from_str(&call.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", call.stdout, call.stderr))
 }
 
-// Holds: 8 The executor: ListAccountPermissions is read to its last page, where what a re-sync needs stands
+// Holds: 8 The executor: ListAccountPermissions is read to its last page, where the permissions of a re-sync are
 #[test]
 fn losses_are_counted_and_the_snapshot_is_not_touched() {
     let simulator = stale("", STALE_REGISTRY, "");
@@ -217,7 +217,7 @@ fn what_aws_would_refuse_or_what_goes_too_far_is_refused_in_a_sentence() {
 }
 
 #[test]
-fn a_registry_that_somebody_is_changing_is_left_alone() {
+fn a_registry_that_is_being_changed_is_left_alone() {
     let mut scenario = stale_scenario("", STALE_REGISTRY);
     scenario.delays.toggle_ms = 60_000;
     let simulator = simulate(scenario);

@@ -1,4 +1,4 @@
-//! Scoping words, and what stands in no scope.
+//! Scoping words, and what is in no scope.
 
 use scangap_tests::{Audited, Scangap, organization, simulate};
 

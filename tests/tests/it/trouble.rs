@@ -382,7 +382,7 @@ fn a_backup_that_is_not_whole_any_more_is_no_backup() {
 }
 
 #[test]
-fn credentials_that_expire_in_the_middle_are_renewed_by_whoever_resumes() {
+fn credentials_that_expire_in_the_middle_are_renewed_by_a_resume() {
     let simulator = stale("", STALE_REGISTRY, "");
     let plan = stale_plan(&simulator);
     // From the first enable on every credential is expired.
@@ -422,7 +422,7 @@ fn a_network_that_is_cut_in_the_middle_ends_named_and_resumes() {
 }
 
 #[test]
-fn a_member_that_somebody_disables_meanwhile_is_enabled_again() {
+fn a_member_that_is_disabled_meanwhile_is_enabled_again() {
     let mut scenario = crate::resync::stale_scenario("", STALE_REGISTRY);
     scenario.delays.toggle_ms = 1000;
     let simulator = scangap_tests::simulate(scenario);
@@ -436,7 +436,7 @@ fn a_member_that_somebody_disables_meanwhile_is_enabled_again() {
             std::thread::sleep(Duration::from_millis(10));
         }
     };
-    // The look after the re-sync hangs, and meanwhile somebody turns it off.
+    // The look after the re-sync hangs, and meanwhile it is turned off.
     until_journal_says("accepted");
     simulator.add_fault(fault("inspector2:ListCoverage", FaultKind::Hang, Some(1)));
     until_journal_says("restored");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use scangap_simorg::Simulator;
 use scangap_simorg::scenario::{FaultKind, FaultSpec};
-use scangap_tests::{Finished, Operator, Scangap, Simulated, venv_program};
+use scangap_tests::{Finished, Operator, Scangap, Simulated, aws_program, venv_program};
 use serde_json::{Value, json};
 
 use crate::apply::{LOST, Planned, ROLE, ecr_status, mutations, plan_of, scanning, stale_plan};
@@ -79,9 +79,9 @@ fn dies_at_the_disable(simulator: &Simulated, plan: &Planned, kind: FaultKind) {
     simulator.clear_faults();
 }
 
-/// Shell commands with somebody's credentials. Whether they came to their end.
+/// Shell commands with an account's credentials. Whether they succeeded.
 fn run_as(simulator: &Simulated, account: &str, lines: &str, folder: &Path) -> bool {
-    let path = venv_program("aws").parent().expect("a folder").to_string_lossy().into_owned();
+    let path = aws_program().parent().expect("a folder").to_string_lossy().into_owned();
     Command::new("bash")
         .args(["-ec", lines])
         .current_dir(folder)
@@ -275,7 +275,7 @@ fn to_bring_back_alone_does_nothing_else_of_the_plan() {
     let applied = plan.applied();
     assert_eq!(applied["steps_not_done"], 2);
     assert_eq!(applied["steps"][0]["finished"], false);
-    assert_eq!(applied["steps"][0]["taken"], json!({"findings": 128, "images_not_rescanned": 1}));
+    assert_eq!(applied["steps"][0]["lost"], json!({"findings": 128, "images_not_rescanned": 1}));
     assert!(applied["steps"][0]["saved"][0].as_str().expect("a place").contains("manifest.json: sha256"));
     let call = plan.apply(&simulator, &["--resume", "--wait", "20s"]);
     assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);

@@ -226,7 +226,7 @@ for row in rows[at + 1:]:
 assert table["Dark"] == (0, 1, 1), table
 assert table["Lit"] == (1, 1, 0), table
 assert sum(accounts for _, accounts, _ in table.values()) == 4, table
-assert list(table)[0] == "Dark", "what is not known stands before what is well"
+assert list(table)[0] == "Dark", "what is not known comes before what is well"
 "#;
 
 #[test]

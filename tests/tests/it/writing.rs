@@ -22,7 +22,7 @@ fn copy(audited: &Audited, to: &Path) {
     }
 }
 
-/// A limit on the size of files stands for a full disk: writing fails in the middle.
+/// A limit on the size of files simulates a full disk: writing fails in the middle.
 #[test]
 fn a_disk_that_is_full_leaves_the_previous_reports() {
     let audited = demo();
@@ -144,7 +144,7 @@ fn what_a_former_report_had_and_this_one_has_not_goes_with_it() {
     let pack = || fs_err::read_dir(home.path().join("owners")).expect("a folder").count();
     let n_files = pack();
     assert!(n_files > 5 && home.path().join("ocsf.jsonl").exists());
-    // What somebody wrote into, or put there, is theirs.
+    // What a user wrote into, or put there, is theirs.
     let theirs =
         fs_err::read_dir(home.path().join("owners")).expect("a folder").next().expect("a pack").expect("a file").path();
     fs_err::write(&theirs, "notes").expect("a file");
@@ -159,7 +159,7 @@ fn what_a_former_report_had_and_this_one_has_not_goes_with_it() {
 }
 
 #[test]
-fn a_snapshot_that_somebody_changed_is_no_evidence() {
+fn a_snapshot_that_was_changed_is_no_evidence() {
     let audited = demo();
     for command in ["report", "plan"] {
         let call = Scangap::new(&[command, "snapshot.db"]);

@@ -20,7 +20,7 @@ const ROUNDS: usize = 7;
 const ROUND: Duration = Duration::from_millis(300);
 const BATCH_LINES: usize = 200_000;
 
-/// What stands in registries: the shapes of policies that documentation, data perimeters and the wild hold.
+/// What registries hold: the shapes of policies that documentation, data perimeters and the wild hold.
 const ORDINARY: &[(&str, &str)] = &[
     ("office only", include_str!("../../../tests/fixtures/article-before.json")),
     ("office only, repaired", include_str!("../../../tests/fixtures/article-after.json")),

@@ -48,8 +48,8 @@ pub(crate) struct JournalLine {
     pub(crate) refreshed: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) not_refreshed: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) findings_taken: Option<u64>,
+    #[serde(alias = "findings_taken", skip_serializing_if = "Option::is_none")]
+    pub(crate) findings_lost: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) images_not_rescanned: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]

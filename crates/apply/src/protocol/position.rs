@@ -80,7 +80,7 @@ const fn must(at: At, stage: Stage, progress: Progress, because: Option<Because>
     act(at, stage, Action::Journal(Line::Reached { progress, because, required: true }), what_for)
 }
 
-/// A line on the way back to scanning: that it cannot be written stops nothing.
+/// A line written while re-enabling: that it cannot be written stops nothing.
 const fn may(at: At, stage: Stage, progress: Progress, because: Option<Because>, what_for: &'static str) -> Position {
     act(at, stage, Action::Journal(Line::Reached { progress, because, required: false }), what_for)
 }

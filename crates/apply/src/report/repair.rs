@@ -18,7 +18,7 @@ pub(crate) fn report(step: &Repair, result: &str) -> StepReport {
         before_sha256: step.before_sha256.clone(),
         after_sha256: step.after_sha256.clone(),
         predicted: None,
-        taken: None,
+        lost: None,
     }
 }
 

@@ -4,14 +4,14 @@ use scangap_plan::Resync;
 
 use crate::journal::StepState;
 use crate::progress::Progress;
-use crate::step_report::{StepReport, Taken};
+use crate::step_report::{Lost, StepReport};
 
 pub(crate) fn report(
     step: &Resync,
     state: &StepState,
     result: String,
     not_refreshed: Vec<String>,
-    taken: Option<Taken>,
+    lost: Option<Lost>,
 ) -> StepReport {
     let backup = state.backup.as_ref().zip(state.manifest_sha256.as_ref());
     let backup = backup.map(|(folder, manifest)| format!("{folder} (manifest.json: sha256 {manifest})"));
@@ -27,13 +27,13 @@ pub(crate) fn report(
         saved: backup.into_iter().chain(state.findings_report.clone()).collect(),
         before_sha256: step.scanning_sha256.clone(),
         after_sha256: step.scanning_sha256.clone(),
-        predicted: Some(Taken { findings: step.findings, images_not_rescanned: step.images_not_rescanned }),
-        taken,
+        predicted: Some(Lost { findings: step.findings, images_not_rescanned: step.images_not_rescanned }),
+        lost,
     }
 }
 
 /// Of a registry that is done.
-pub(crate) fn done(step: &Resync, state: &StepState, not_refreshed: Vec<String>, taken: Option<Taken>) -> StepReport {
+pub(crate) fn done(step: &Resync, state: &StepState, not_refreshed: Vec<String>, lost: Option<Lost>) -> StepReport {
     let how = if state.unanswered {
         "on, with its configuration; it is not known whether it was off: its Disable had no answer"
     } else {
@@ -43,12 +43,12 @@ pub(crate) fn done(step: &Resync, state: &StepState, not_refreshed: Vec<String>,
         [] => format!("{how}: no repository says ACCESS_DENIED any more"),
         names => format!("{how}; not refreshed yet: {}", names.join(", ")),
     };
-    report(step, state, result, not_refreshed, taken)
+    report(step, state, result, not_refreshed, lost)
 }
 
-fn lost_before(state: &StepState) -> Option<Taken> {
+fn lost_before(state: &StepState) -> Option<Lost> {
     let lost = state.findings_lost.zip(state.images_not_rescanned);
-    lost.map(|(findings, images_not_rescanned)| Taken { findings, images_not_rescanned })
+    lost.map(|(findings, images_not_rescanned)| Lost { findings, images_not_rescanned })
 }
 
 /// Of a registry that an earlier run has done.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use scangap_apply::{ClosedStep, ClosingReport, Taken};
+use scangap_apply::{ClosedStep, ClosingReport, Lost};
 use scangap_plan::{PlanReadError, PlanSummary, PlanSummaryRow, plan_summary};
 use scangap_report::{AppliedRow, AppliedView, CarriedNotes, PlanRow, PlanView, ReportOptions, Split};
 
@@ -70,16 +70,16 @@ fn applied(path: &Path, judged: &AssessedSnapshot) -> Result<AppliedView, CliErr
         return Err(CliError::OtherApplied(path.to_owned()));
     }
     let row = |step: ClosedStep| {
-        let number = |of: Option<Taken>, pick: fn(Taken) -> u64| match (step.predicted, of) {
+        let number = |of: Option<Lost>, pick: fn(Lost) -> u64| match (step.predicted, of) {
             (None, _) => String::new(),
-            (Some(_), Some(taken)) => pick(taken).to_string(),
+            (Some(_), Some(lost)) => pick(lost).to_string(),
             (Some(_), None) => "not counted".to_owned(),
         };
         AppliedRow {
-            findings_predicted: number(step.predicted, |taken| taken.findings),
-            findings_lost: number(step.taken, |taken| taken.findings),
-            images_predicted: number(step.predicted, |taken| taken.images_not_rescanned),
-            images_lost: number(step.taken, |taken| taken.images_not_rescanned),
+            findings_predicted: number(step.predicted, |lost| lost.findings),
+            findings_lost: number(step.lost, |lost| lost.findings),
+            images_predicted: number(step.predicted, |lost| lost.images_not_rescanned),
+            images_lost: number(step.lost, |lost| lost.images_not_rescanned),
             step: step.id,
             what: if step.kind.starts_with("resync") { "re-sync" } else { "repair" }.to_owned(),
             account_id: step.account_id,

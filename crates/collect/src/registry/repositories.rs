@@ -127,7 +127,7 @@ async fn policies_of(
 
 type Frequencies = BTreeMap<RepositoryName, Result<Option<String>, Gap>>;
 
-/// In batches; one that is refused is cut in two until the repository that refuses stands alone.
+/// In batches; one that is refused is cut in two until the repository that refuses is alone.
 async fn frequencies_of(registry: &Registry<'_>, names: &[RepositoryName]) -> Frequencies {
     let api = Api::BatchGetRepositoryScanningConfiguration;
     let mut frequencies = Frequencies::new();

@@ -87,7 +87,7 @@ pub struct Resync {
 
 impl Resync {
     /// What brings the registry back by hand: commands, a line each, that are pasted as they are.
-    pub fn way_back(&self) -> String {
+    pub fn reenable_commands(&self) -> String {
         let commands = RegistryCommands {
             account: self.account,
             region: &self.region,
@@ -95,7 +95,7 @@ impl Resync {
             scan_type: &self.scan_type,
             rules: &self.rules,
         };
-        commands.way_back()
+        commands.reenable_commands()
     }
 }
 
@@ -210,7 +210,7 @@ fn document(plan: &PlanJson, folder: &Path, plan_sha256: String) -> Result<PlanD
             StepJson::Resync(step) => resyncs.push(resync(step)?),
         }
     }
-    let blocklist = plan.wishes.blocklist.iter().map(|id| parsed("wishes.blocklist", id));
+    let blocklist = plan.requested.blocklist.iter().map(|id| parsed("requested.blocklist", id));
     Ok(PlanDocument {
         folder: folder.to_owned(),
         plan_sha256,
@@ -219,7 +219,7 @@ fn document(plan: &PlanJson, folder: &Path, plan_sha256: String) -> Result<PlanD
         organization_id: plan.organization_id.clone().filter(|id| id != "unknown"),
         organization_unknown: plan.organization_id.as_deref() == Some("unknown"),
         partition: parsed("partition", &plan.partition)?,
-        write_role_name: plan.wishes.write_role_name.clone(),
+        write_role_name: plan.requested.write_role_name.clone(),
         simulated: plan.simulated,
         blocklist: blocklist.collect::<Result<_, _>>()?,
         findings_lost: match plan.losses.findings {

@@ -13,8 +13,12 @@ use crate::refusal::Refused;
 use crate::resync::ResyncStep;
 use crate::step::{Plan, PolicyStep, Undecided};
 
-/// Raised when a reader of the old form would misunderstand the new one. 2: the kind `resync_registry`.
+/// Raised when a reader of the old form would misunderstand the new one. 2: the kind `resync_registry`; `undo` and `requested`
+/// instead of `way_back` and `wishes`.
 pub const PLAN_SCHEMA_VERSION: u64 = 2;
+
+/// Members as they are called now, and as version 1 calls them.
+const RENAMED_SINCE_1: &[(&str, &str)] = &[("undo", "way_back"), ("requested", "wishes")];
 
 const WRITE_ROLE: &str = "the write role";
 
@@ -29,7 +33,11 @@ pub fn plan_json(plan: &Plan) -> PlanJson {
 pub(super) fn hash_of(plan: &PlanJson) -> String {
     let without = PlanJson { plan_sha256: None, ..plan.clone() };
     // INVARIANT: a struct of texts, numbers and lists is always written.
-    sha256(&serde_json::to_string(&without).unwrap_or_default())
+    let text = serde_json::to_string(&without).unwrap_or_default();
+    // In a text of JSON, only a member's name is followed by a bare quote and a colon.
+    let renamed =
+        |text: String, (now, then): &(&str, &str)| text.replace(&format!("\"{now}\":"), &format!("\"{then}\":"));
+    sha256(&if plan.schema_version == 1 { RENAMED_SINCE_1.iter().fold(text, renamed) } else { text })
 }
 
 fn body(plan: &Plan) -> PlanJson {
@@ -48,7 +56,7 @@ fn body(plan: &Plan) -> PlanJson {
         losses_sha256: plan.losses_sha256.clone(),
         warning: plan.warning(),
         previous_facts_sha256: plan.previous_facts_sha256.clone(),
-        wishes: plan.wishes.clone(),
+        requested: plan.request.clone(),
         simulated: plan.simulated,
         complete: plan.complete,
         losses: TotalsJson {
@@ -127,7 +135,7 @@ fn repair(step: &PolicyStep) -> StepJson {
         also_written_by: step.sources.clone(),
         sources_not_looked_for: step.sources_not_looked_for.iter().map(|what| (*what).to_owned()).collect(),
         made_by: made_by.to_owned(),
-        way_back: format!("{} with {folder}/before.json", Api::SetRepositoryPolicy),
+        undo: format!("{} with {folder}/before.json", Api::SetRepositoryPolicy),
     }))
 }
 
@@ -182,7 +190,7 @@ fn resync(step: &ResyncStep) -> StepJson {
         before_sha256: crate::hash::scanning_sha256(&step.before.scan_type, &step.before.rules),
         before,
         registry_policy_sha256: step.registry_policy.as_deref().map(canonical_sha256),
-        way_back: "none for what is deleted; scanning is turned on again with inspector2:Enable, and the registry's scanning configuration is put back".to_owned(),
+        undo: "none for what is deleted; scanning is turned on again with inspector2:Enable, and the registry's scanning configuration is put back".to_owned(),
     }))
 }
 

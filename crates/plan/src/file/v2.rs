@@ -30,7 +30,8 @@ pub struct PlanJson {
     pub warning: Option<String>,
     /// The earlier snapshot that was named.
     pub previous_facts_sha256: Option<String>,
-    pub wishes: WishesJson,
+    #[serde(alias = "wishes")]
+    pub requested: RequestedJson,
     /// Whether any answer came from a host that is not AWS's; such a plan is refused at AWS.
     pub simulated: bool,
     /// Whether everything in scope was learnt.
@@ -49,7 +50,7 @@ pub struct PlanJson {
 /// What was asked for; empty lists mean all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct WishesJson {
+pub struct RequestedJson {
     pub fix: bool,
     pub resync: bool,
     pub accounts: Vec<String>,
@@ -186,7 +187,8 @@ pub struct RepairJson {
     pub also_written_by: Vec<String>,
     pub sources_not_looked_for: Vec<String>,
     pub made_by: String,
-    pub way_back: String,
+    #[serde(alias = "way_back")]
+    pub undo: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -241,7 +243,8 @@ pub struct ResyncJson {
     pub before: ScanningJson,
     /// Of the registry policy in canonical form; null: there is none.
     pub registry_policy_sha256: Option<String>,
-    pub way_back: String,
+    #[serde(alias = "way_back")]
+    pub undo: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -23,7 +23,7 @@ pub(crate) fn chapter(step: &ResyncStep) -> String {
     block(
         text,
         "**If you stop anywhere after the disable**, the account is not scanned there. To re-enable it, as often as needed, one line for each of two accounts:",
-        &commands.way_back(),
+        &commands.reenable_commands(),
     );
     for (at, info) in STAGES.iter().enumerate() {
         let number = at + 1;

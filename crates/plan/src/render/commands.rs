@@ -54,7 +54,7 @@ impl RegistryCommands<'_> {
     }
 
     /// From without scanning to as it was: what is pasted as the account that toggles, then as the account itself.
-    pub(crate) fn way_back(&self) -> String {
+    pub(crate) fn reenable_commands(&self) -> String {
         format!(
             "# as account {}; after a disable that had no answer, a quarter of an hour later once more\n{IS_ACCOUNT}\n{}\n# as account {}\n{IS_ACCOUNT}\n{}",
             self.toggled_from,

@@ -1,4 +1,4 @@
-//! The repair as Terraform, for whoever manages the policy there: an import, and the policy from its file.
+//! The repair as Terraform, where the policy is managed there: an import, and the policy from its file.
 
 use std::fmt::Write;
 

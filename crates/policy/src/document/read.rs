@@ -1,4 +1,4 @@
-//! From JSON with places to a document: every element checked where it stands.
+//! From JSON with places to a document: every element checked at its place.
 
 use std::fmt;
 
@@ -87,7 +87,7 @@ impl Reader<'_> {
         };
         for (i, (key, _)) in members.iter().enumerate() {
             if members.iter().take(i).any(|(earlier, _)| earlier.text == key.text) {
-                return Err(self.error(key.start, path, format!("the key `{}` stands twice", key.text)));
+                return Err(self.error(key.start, path, format!("the key `{}` appears twice", key.text)));
             }
         }
         Ok(members)
@@ -210,7 +210,7 @@ impl Reader<'_> {
             for (i, (key, value)) in members.iter().enumerate() {
                 // AWS: condition key names are case-insensitive, so two spellings are one key given twice.
                 if members.iter().take(i).any(|(earlier, _)| earlier.text.eq_ignore_ascii_case(&key.text)) {
-                    return Err(self.error(key.start, here, format!("the key `{}` stands twice", key.text)));
+                    return Err(self.error(key.start, here, format!("the key `{}` appears twice", key.text)));
                 }
                 let values = self.scalars(value, here.member(&key.text))?;
                 let span = (key.start, value.end);

@@ -31,7 +31,7 @@ pub(super) fn duplicate_sid(scene: &LintContext<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for statement in &scene.document.statements {
         if let Some(sid) = statement.sid.as_ref().filter(|sid| !sid.is_empty() && !seen.insert(sid.as_str())) {
-            findings.push(Finding::of_statement(statement, format!("the Sid `{sid}` stands twice")));
+            findings.push(Finding::of_statement(statement, format!("the Sid `{sid}` appears twice")));
         }
     }
     findings

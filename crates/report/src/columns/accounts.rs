@@ -1,6 +1,6 @@
 //! Columns of an account's row.
 
-use scangap_model::{AccountOutcome, Asked, ServiceLinkedRole};
+use scangap_model::{AccountOutcome, Api, Asked, ServiceLinkedRole};
 
 use super::column::{Column, Kind, Type, column};
 use crate::input::AccountRow;
@@ -15,13 +15,13 @@ impl Kind for Accounts {
 
 #[rustfmt::skip]
 pub(crate) const ACCOUNTS: &[Column<Accounts>] = &[
-    column("account_id", "Account", Type::Text, 14, "12-digit account id; text, leading zeros count", "organizations:ListAccounts",
+    column("account_id", "Account", Type::Text, 14, "12-digit account id; text, leading zeros count", Api::ListAccounts.permission(),
         |row| id(&row.account.id)),
-    column("account_name", "Account name", Type::Text, 24, "the account's name in the organization", "organizations:ListAccounts",
+    column("account_name", "Account name", Type::Text, 24, "the account's name in the organization", Api::ListAccounts.permission(),
         |row| observed(&row.account.name, plain)),
-    column("ou_path", "OU", Type::Text, 28, "organizational units from the root down, joined with /", "organizations:ListAccounts",
+    column("ou_path", "OU", Type::Text, 28, "organizational units from the root down, joined with /", Api::ListAccounts.permission(),
         |row| observed(&row.account.ou_path, plain)),
-    column("state", "State", Type::Text, 18, "the account's state in the organization, in AWS's word", "organizations:ListAccounts",
+    column("state", "State", Type::Text, 18, "the account's state in the organization, in AWS's word", Api::ListAccounts.permission(),
         |row| observed(&row.account.state, plain)),
     column("outcome", "Outcome", Type::Text, 14, "read, partly (some regions, or their lists of repositories, were not), skipped, unreadable, or not_reached", "scangap",
         |row| Value::text(row.reading.word())),
@@ -32,24 +32,24 @@ pub(crate) const ACCOUNTS: &[Column<Accounts>] = &[
             (_, Reading::NotReached) => Value::text("the audit was interrupted"),
             (_, reading) => reading.in_words().map_or(Value::Empty, Value::text),
         }),
-    column("role_name", "Role", Type::Text, 32, "the role that was assumed; `own credentials` in the caller's account", "sts:AssumeRole",
+    column("role_name", "Role", Type::Text, 32, "the role that was assumed; `own credentials` in the caller's account", Api::AssumeRole.permission(),
         |row| match &row.account.outcome {
             AccountOutcome::Read { role_name: Some(name) } => plain(name),
             AccountOutcome::Read { role_name: None } => Value::text("own credentials"),
             AccountOutcome::Skipped { .. } | AccountOutcome::Unreadable(_) | AccountOutcome::NotReached => Value::Empty,
         }),
-    column("management", "Management", Type::Text, 12, "whether it is the organization's management account", "organizations:DescribeOrganization",
+    column("management", "Management", Type::Text, 12, "whether it is the organization's management account", Api::DescribeOrganization.permission(),
         |row| observed(&row.is_management, |yes| Value::yes_no(*yes))),
-    column("inspector_administrator", "Inspector administrator", Type::Text, 22, "whether it is Inspector's delegated administrator", "organizations:ListDelegatedAdministrators",
+    column("inspector_administrator", "Inspector administrator", Type::Text, 22, "whether it is Inspector's delegated administrator", Api::ListDelegatedAdministrators.permission(),
         |row| observed(&row.is_inspector_admin, |yes| Value::yes_no(*yes))),
-    column("regions_source", "Regions from", Type::Text, 18, "what told which regions are enabled", "account:ListRegions",
+    column("regions_source", "Regions from", Type::Text, 18, "what told which regions are enabled", Api::ListRegions.permission(),
         |row| where_it_was_looked(&row.account.regions_source, matches!(row.reading, Reading::Skipped), |source| Value::text(source.word()))),
     column("registries_read", "Regions read", Type::Integer, 12, "how many regions of the account were read", "scangap",
         |row| match row.reading {
             Reading::Skipped => Value::text(NOT_NEEDED),
             Reading::Read | Reading::Partly { .. } | Reading::Unreadable | Reading::NotReached => Value::Integer(row.registries_read),
         }),
-    column("repositories", "Repositories", Type::Integer, 12, "how many repositories the account has; unknown where a list of them was not read to its end", "ecr:DescribeRepositories",
+    column("repositories", "Repositories", Type::Integer, 12, "how many repositories the account has; unknown where a list of them was not read to its end", Api::DescribeRepositories.permission(),
         |row| match row.reading {
             Reading::Read => Value::Integer(row.rows),
             Reading::Skipped => Value::text(NOT_NEEDED),
@@ -64,11 +64,11 @@ pub(crate) const ACCOUNTS: &[Column<Accounts>] = &[
             Reading::Partly { not_read, .. } => Value::List(not_read.iter().map(ToString::to_string).collect::<Vec<_>>().into()),
             Reading::Read | Reading::Skipped | Reading::Unreadable | Reading::NotReached => Value::Empty,
         }),
-    column("inspector_role_id", "Inspector's role", Type::Text, 24, "the id of Inspector's service-linked role, asked where a policy of the account names it or the role's tags; `none` where the account has no such role", "iam:GetRole",
+    column("inspector_role_id", "Inspector's role", Type::Text, 24, "the id of Inspector's service-linked role, asked where a policy of the account names it or the role's tags; `none` where the account has no such role", Api::GetRole.permission(),
         |row| of_role(row, |role| plain(&role.id))),
-    column("inspector_role_tags", "Tags of Inspector's role", Type::List, 28, "the role's tags as KEY=VALUE; a JSON array", "iam:GetRole",
+    column("inspector_role_tags", "Tags of Inspector's role", Type::List, 28, "the role's tags as KEY=VALUE; a JSON array", Api::GetRole.permission(),
         |row| of_role(row, |role| Value::List(role.tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().into()))),
-    column("inspector_role_last_used_at", "Inspector's role last used", Type::Time, 22, "when the role was last used; `none` where IAM remembers no use", "iam:GetRole",
+    column("inspector_role_last_used_at", "Inspector's role last used", Type::Time, 22, "when the role was last used; `none` where IAM remembers no use", Api::GetRole.permission(),
         |row| of_role(row, |role| role.last_used_at.map_or(Value::text(NONE), Value::Time))),
 ];
 

@@ -1,5 +1,7 @@
 //! Columns of the sheet "Applied": what was changed between two audits, by whom, and what it really destroyed.
 
+use scangap_model::Api;
+
 use super::column::{Column, Kind, Type, column};
 use crate::value::Value;
 
@@ -50,16 +52,16 @@ fn word(text: &String) -> Value<'_> {
 pub(crate) const APPLIED: &[Column<Applied>] = &[
     column("step", "Step", Type::Text, 14, "the step of the plan", "scangap", |row| word(&row.step)),
     column("what", "What", Type::Text, 10, "repair: a policy was changed; re-sync: ECR scanning was turned off and on", "scangap", |row| word(&row.what)),
-    column("account_id", "Account", Type::Text, 14, "12-digit account id; text, leading zeros count", "organizations:ListAccounts", |row| word(&row.account_id)),
-    column("region", "Region", Type::Text, 15, "the region of the registry", "account:ListRegions", |row| word(&row.region)),
-    column("repositories", "Repositories", Type::Text, 44, "the repositories it was for", "ecr:DescribeRepositories", |row| word(&row.repositories)),
+    column("account_id", "Account", Type::Text, 14, "12-digit account id; text, leading zeros count", Api::ListAccounts.permission(), |row| word(&row.account_id)),
+    column("region", "Region", Type::Text, 15, "the region of the registry", Api::ListRegions.permission(), |row| word(&row.region)),
+    column("repositories", "Repositories", Type::Text, 44, "the repositories it was for", Api::DescribeRepositories.permission(), |row| word(&row.repositories)),
     column("result", "Result", Type::Text, 44, "what came of it", "scangap", |row| word(&row.result)),
-    column("by", "By", Type::Text, 50, "the ARN of the caller who applied the plan", "sts:GetCallerIdentity", |row| word(&row.by)),
+    column("by", "By", Type::Text, 50, "the ARN of the caller who applied the plan", Api::GetCallerIdentity.permission(), |row| word(&row.by)),
     column("ended_at", "Ended (UTC)", Type::Text, 22, "when the apply ended, in UTC", "scangap", |row| word(&row.ended_at)),
-    column("findings_predicted", "Findings predicted", Type::Integer, 18, "findings that the plan said would be deleted", "inspector2:ListFindings", |row| super::planned::counted(&row.findings_predicted)),
-    column("findings_lost", "Findings lost", Type::Integer, 16, "findings that were saved before and are not listed any more", "inspector2:ListFindings", |row| super::planned::counted(&row.findings_lost)),
-    column("images_predicted", "Images predicted", Type::Integer, 18, "images that the plan said would lose coverage", "inspector2:ListCoverage", |row| super::planned::counted(&row.images_predicted)),
-    column("images_lost", "Images that lost coverage", Type::Integer, 24, "images that were scanned before and are not now", "inspector2:ListCoverage", |row| super::planned::counted(&row.images_lost)),
+    column("findings_predicted", "Findings predicted", Type::Integer, 18, "findings that the plan said would be deleted", Api::ListFindings.permission(), |row| super::planned::counted(&row.findings_predicted)),
+    column("findings_lost", "Findings lost", Type::Integer, 16, "findings that were saved before and are not listed any more", Api::ListFindings.permission(), |row| super::planned::counted(&row.findings_lost)),
+    column("images_predicted", "Images predicted", Type::Integer, 18, "images that the plan said would lose coverage", Api::ListCoverage.permission(), |row| super::planned::counted(&row.images_predicted)),
+    column("images_lost", "Images that lost coverage", Type::Integer, 24, "images that were scanned before and are not now", Api::ListCoverage.permission(), |row| super::planned::counted(&row.images_lost)),
     column("saved", "Saved in", Type::Text, 50, "where what was deleted is saved: the backup below the plan's folder, with its manifest's hash, and Inspector's own report", "scangap", |row| word(&row.saved)),
     column("before_sha256", "Before", Type::Text, 20, "SHA-256 of what was there: the policy in canonical form, or the scanning configuration", "scangap", |row| word(&row.before_sha256)),
     column("after_sha256", "After", Type::Text, 20, "SHA-256 of what is there now, in the same form", "scangap", |row| word(&row.after_sha256)),

@@ -1,4 +1,4 @@
-//! Columns of the sheet Evidence: what differs between two runs over the same facts, and so stands in no other table.
+//! Columns of the sheet Evidence: what differs between two runs over the same facts, and so is in no other table.
 
 use super::column::{Column, Kind, Type, column};
 use crate::value::{Value, plain};

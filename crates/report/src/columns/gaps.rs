@@ -1,5 +1,7 @@
 //! Columns of a gap's row: what was asked and could not be learnt.
 
+use scangap_model::Api;
+
 use super::column::{Column, Kind, Type, column};
 use crate::input::GapRow;
 use crate::value::{Value, observed, plain, text_of};
@@ -14,7 +16,7 @@ impl Kind for Gaps {
 pub(crate) const GAPS: &[Column<Gaps>] = &[
     column("account_id", "Account", Type::Text, 14, "the account whose facts are missing; empty for the organization", "scangap",
         |row| row.gap.account.as_ref().map_or(Value::Empty, text_of)),
-    column("account_name", "Account name", Type::Text, 24, "the account's name in the organization", "organizations:ListAccounts",
+    column("account_name", "Account name", Type::Text, 24, "the account's name in the organization", Api::ListAccounts.permission(),
         |row| row.account.map_or(Value::Empty, |account| observed(&account.name, plain))),
     column("region", "Region", Type::Text, 15, "the region; empty for global APIs", "scangap",
         |row| row.gap.region.as_ref().map_or(Value::Empty, text_of)),

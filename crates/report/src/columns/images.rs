@@ -1,6 +1,6 @@
 //! Columns of an image's row: what Inspector's coverage says of it. Only with `audit --images`.
 
-use scangap_model::{ImageRow, is_scanned};
+use scangap_model::{Api, ImageRow, is_scanned};
 
 use super::column::{Column, Kind, Type, column};
 use crate::input::ImageReportRow;
@@ -27,22 +27,22 @@ fn scanned(image: &ImageRow) -> &'static str {
 
 #[rustfmt::skip]
 pub(crate) const IMAGES: &[Column<Images>] = &[
-    column("account_id", "Account", Type::Text, 14, "12-digit account id; text, leading zeros count", "organizations:ListAccounts",
+    column("account_id", "Account", Type::Text, 14, "12-digit account id; text, leading zeros count", Api::ListAccounts.permission(),
         |row| id(&row.image.account)),
-    column("account_name", "Account name", Type::Text, 24, "the account's name in the organization", "organizations:ListAccounts",
+    column("account_name", "Account name", Type::Text, 24, "the account's name in the organization", Api::ListAccounts.permission(),
         |row| row.account.map_or(Value::Empty, |account| observed(&account.name, plain))),
-    column("region", "Region", Type::Text, 15, "the region of the registry", "account:ListRegions", |row| id(&row.image.region)),
-    column("repository", "Repository", Type::Text, 36, "the repository's name", "inspector2:ListCoverage", |row| id(&row.image.repository)),
-    column("image_digest", "Image digest", Type::Text, 30, "the image's digest", "inspector2:ListCoverage", |row| plain(&row.image.digest)),
+    column("region", "Region", Type::Text, 15, "the region of the registry", Api::ListRegions.permission(), |row| id(&row.image.region)),
+    column("repository", "Repository", Type::Text, 36, "the repository's name", Api::ListCoverage.permission(), |row| id(&row.image.repository)),
+    column("image_digest", "Image digest", Type::Text, 30, "the image's digest", Api::ListCoverage.permission(), |row| plain(&row.image.digest)),
     column("scanned", "Scanned", Type::Text, 15, "whether Inspector scans it; `by its children` for a multi-architecture index", "scangap",
         |row| Value::text(scanned(&row.image))),
-    column("coverage_status", "Coverage", Type::Text, 12, "Inspector's coverage status of the image", "inspector2:ListCoverage", |row| plain(&row.image.status)),
-    column("coverage_reason", "Coverage reason", Type::Text, 28, "why the coverage status is what it is, in Inspector's word", "inspector2:ListCoverage", |row| plain(&row.image.reason)),
-    column("last_scanned_at", "Last scanned", Type::Time, 18, "when Inspector last scanned it, in UTC; `none` where it says no time", "inspector2:ListCoverage",
+    column("coverage_status", "Coverage", Type::Text, 12, "Inspector's coverage status of the image", Api::ListCoverage.permission(), |row| plain(&row.image.status)),
+    column("coverage_reason", "Coverage reason", Type::Text, 28, "why the coverage status is what it is, in Inspector's word", Api::ListCoverage.permission(), |row| plain(&row.image.reason)),
+    column("last_scanned_at", "Last scanned", Type::Time, 18, "when Inspector last scanned it, in UTC; `none` where it says no time", Api::ListCoverage.permission(),
         |row| stated(row.image.last_scanned_at, Value::Time)),
-    column("in_use_count", "In use", Type::Integer, 10, "tasks and pods that run the image; `none` where AWS does not say", "inspector2:ListCoverage",
+    column("in_use_count", "In use", Type::Integer, 10, "tasks and pods that run the image; `none` where AWS does not say", Api::ListCoverage.permission(),
         |row| stated(row.image.in_use_count, Value::Integer)),
-    column("last_in_use_at", "Last in use", Type::Time, 18, "when it last ran, in UTC; `none` where AWS does not say", "inspector2:ListCoverage",
+    column("last_in_use_at", "Last in use", Type::Time, 18, "when it last ran, in UTC; `none` where AWS does not say", Api::ListCoverage.permission(),
         |row| stated(row.image.last_in_use_at, Value::Time)),
     column("simulated", "Simulated", Type::Text, 10, "yes where any answer came from a host that is not AWS's", "scangap",
         |row| Value::yes_no(row.simulated)),

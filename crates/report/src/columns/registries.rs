@@ -1,6 +1,6 @@
 //! Columns of a registry's row: one account in one region, read or not, and why.
 
-use scangap_model::{Asked, NOT_STATED, RegistryOutcome, ScanRule, Verdict};
+use scangap_model::{Api, Asked, NOT_STATED, RegistryOutcome, ScanRule, Verdict};
 
 use super::column::{Column, Kind, Type, column};
 use crate::input::RegistryRow;
@@ -14,11 +14,11 @@ impl Kind for Registries {
 
 #[rustfmt::skip]
 pub(crate) const REGISTRIES: &[Column<Registries>] = &[
-    column("account_id", "Account", Type::Text, 14, "12-digit account id; text, leading zeros count", "organizations:ListAccounts",
+    column("account_id", "Account", Type::Text, 14, "12-digit account id; text, leading zeros count", Api::ListAccounts.permission(),
         |row| id(&row.registry.account)),
-    column("account_name", "Account name", Type::Text, 24, "the account's name in the organization", "organizations:ListAccounts",
+    column("account_name", "Account name", Type::Text, 24, "the account's name in the organization", Api::ListAccounts.permission(),
         |row| row.account.map_or(Value::text(UNKNOWN), |account| observed(&account.name, plain))),
-    column("region", "Region", Type::Text, 15, "the region of the registry", "account:ListRegions", |row| id(&row.registry.region)),
+    column("region", "Region", Type::Text, 15, "the region of the registry", Api::ListRegions.permission(), |row| id(&row.registry.region)),
     column("outcome", "Outcome", Type::Text, 14, "read, not_enabled, skipped, unreadable, or not_reached", "scangap",
         |row| Value::text(match &row.registry.outcome {
             RegistryOutcome::Read => "read",
@@ -35,19 +35,19 @@ pub(crate) const REGISTRIES: &[Column<Registries>] = &[
             RegistryOutcome::Unreadable(gap) => Value::text(format!("{} {}", gap.api, gap.code)),
             RegistryOutcome::NotReached => Value::text("the audit was interrupted"),
         }),
-    column("repositories", "Repositories", Type::Integer, 12, "how many repositories ECR listed", "ecr:DescribeRepositories",
+    column("repositories", "Repositories", Type::Integer, 12, "how many repositories ECR listed", Api::DescribeRepositories.permission(),
         |row| looked(row, &row.registry.repositories, |count| Value::Integer(*count))),
-    column("inspector_status", "Inspector status", Type::Text, 17, "Inspector's status for the account as a whole; `none` where Inspector does not exist in the region", "inspector2:BatchGetAccountStatus",
+    column("inspector_status", "Inspector status", Type::Text, 17, "Inspector's status for the account as a whole; `none` where Inspector does not exist in the region", Api::BatchGetAccountStatus.permission(),
         |row| looked(row, &row.registry.inspector_status, plain)),
-    column("inspector_ecr_status", "Inspector ECR status", Type::Text, 20, "whether ECR scanning is enabled", "inspector2:BatchGetAccountStatus",
+    column("inspector_ecr_status", "Inspector ECR status", Type::Text, 20, "whether ECR scanning is enabled", Api::BatchGetAccountStatus.permission(),
         |row| looked(row, &row.registry.inspector_ecr_status, plain)),
-    column("registry_scan_type", "Registry scan type", Type::Text, 18, "BASIC or ENHANCED", "ecr:GetRegistryScanningConfiguration",
+    column("registry_scan_type", "Registry scan type", Type::Text, 18, "BASIC or ENHANCED", Api::GetRegistryScanningConfiguration.permission(),
         |row| looked(row, &row.registry.registry_scan_type, plain)),
-    column("scan_rules", "Scan rules", Type::List, 36, "frequency and filters of each scan rule, as a JSON array", "ecr:GetRegistryScanningConfiguration",
+    column("scan_rules", "Scan rules", Type::List, 36, "frequency and filters of each scan rule, as a JSON array", Api::GetRegistryScanningConfiguration.permission(),
         |row| looked(row, &row.registry.scan_rules, |rules| scan_rules(rules))),
-    column("registry_policy_sha256", "Registry policy SHA-256", Type::Text, 20, "SHA-256 of the registry policy's text", "ecr:GetRegistryPolicy",
+    column("registry_policy_sha256", "Registry policy SHA-256", Type::Text, 20, "SHA-256 of the registry policy's text", Api::GetRegistryPolicy.permission(),
         |row| looked(row, &row.registry.registry_policy, id)),
-    column("registry_policy_scope", "Registry policy scope", Type::Text, 20, "V1: inert for Inspector; V2: enforced for every request", "ecr:GetAccountSetting",
+    column("registry_policy_scope", "Registry policy scope", Type::Text, 20, "V1: inert for Inspector; V2: enforced for every request", Api::GetAccountSetting.permission(),
         |row| looked(row, &row.registry.registry_policy_scope, plain)),
     column("registry_verdict", "Registry verdict", Type::Text, 16, "what the registry policy decides for the four registry-level actions of Inspector's role", "scangap",
         |row| Value::text(row.assessment.registry_verdict.map_or(not_looked(row), Verdict::word))),
@@ -55,27 +55,27 @@ pub(crate) const REGISTRIES: &[Column<Registries>] = &[
         |row| judged(row, || Value::List(row.assessment.registry_denied_actions.iter().map(ToString::to_string).collect::<Vec<_>>().into()))),
     column("registry_depends_on", "Registry depends on", Type::List, 26, "the keys that a registry-level `depends` hangs on, as a JSON array", "scangap",
         |row| judged(row, || Value::list(&row.assessment.registry_depends_on))),
-    column("templates", "Creation templates", Type::Integer, 18, "how many repository creation templates there are", "ecr:DescribeRepositoryCreationTemplates",
+    column("templates", "Creation templates", Type::Integer, 18, "how many repository creation templates there are", Api::DescribeRepositoryCreationTemplates.permission(),
         |row| looked(row, &row.registry.templates, |templates| Value::Integer(u64::try_from(templates.len()).unwrap_or(u64::MAX)))),
     column("templates_denying", "Templates denying", Type::List, 24, "prefixes of templates whose policy denies Inspector or may: new repositories will be blocked; a JSON array", "scangap",
         |row| looked(row, &row.registry.templates, |_| Value::list(&row.assessment.template_prefixes_denying))),
-    column("coverage_source", "Coverage source", Type::Text, 24, "who told about coverage: the delegated administrator or the account itself", "inspector2:ListCoverage",
+    column("coverage_source", "Coverage source", Type::Text, 24, "who told about coverage: the delegated administrator or the account itself", Api::ListCoverage.permission(),
         |row| looked(row, &row.registry.coverage, |source| Value::text(source.word()))),
-    column("coverage_without_repository", "Coverage without repository", Type::Integer, 16, "coverage rows whose repository ECR does not know", "inspector2:ListCoverage",
+    column("coverage_without_repository", "Coverage without repository", Type::Integer, 16, "coverage rows whose repository ECR does not know", Api::ListCoverage.permission(),
         |row| counted(row, row.registry.coverage_without_repository)),
-    column("vanished", "Vanished", Type::Integer, 10, "repositories that vanished between list and read", "ecr:GetRepositoryPolicy",
+    column("vanished", "Vanished", Type::Integer, 10, "repositories that vanished between list and read", Api::GetRepositoryPolicy.permission(),
         |row| counted(row, row.registry.vanished)),
     column("simulated", "Simulated", Type::Text, 10, "yes where any answer came from a host that is not AWS's", "scangap",
         |row| Value::yes_no(row.simulated)),
-    column("image_coverage_source", "Image coverage source", Type::Text, 24, "who listed the images' rows of coverage: the delegated administrator or the account itself", "inspector2:ListCoverage",
+    column("image_coverage_source", "Image coverage source", Type::Text, 24, "who listed the images' rows of coverage: the delegated administrator or the account itself", Api::ListCoverage.permission(),
         |row| looked(row, &row.registry.image_coverage, |source| Value::text(source.word()))),
-    column("rescan_duration", "Re-scan after push", Type::Text, 18, "how long after a push Inspector scans an image again", "inspector2:GetConfiguration",
+    column("rescan_duration", "Re-scan after push", Type::Text, 18, "how long after a push Inspector scans an image again", Api::GetConfiguration.permission(),
         |row| looked(row, &row.registry.rescan_durations, |durations| plain(&durations.push))),
-    column("pull_date_rescan_duration", "Re-scan after pull", Type::Text, 18, "how long after a pull, or after it last ran, Inspector scans an image again", "inspector2:GetConfiguration",
+    column("pull_date_rescan_duration", "Re-scan after pull", Type::Text, 18, "how long after a pull, or after it last ran, Inspector scans an image again", Api::GetConfiguration.permission(),
         |row| looked(row, &row.registry.rescan_durations, |durations| stated(&durations.pull))),
-    column("pull_date_rescan_mode", "Re-scan counts from", Type::Text, 18, "LAST_PULL_DATE or LAST_IN_USE_AT: what the former counts from", "inspector2:GetConfiguration",
+    column("pull_date_rescan_mode", "Re-scan counts from", Type::Text, 18, "LAST_PULL_DATE or LAST_IN_USE_AT: what the former counts from", Api::GetConfiguration.permission(),
         |row| looked(row, &row.registry.rescan_durations, |durations| stated(&durations.pull_mode))),
-    column("auto_enable_ecr", "Auto-enable ECR", Type::Text, 16, "whether Inspector's delegated administrator has ECR scanning turned on for accounts that join; `none` where Inspector is off for the administrator itself, and does not say", "inspector2:DescribeOrganizationConfiguration",
+    column("auto_enable_ecr", "Auto-enable ECR", Type::Text, 16, "whether Inspector's delegated administrator has ECR scanning turned on for accounts that join; `none` where Inspector is off for the administrator itself, and does not say", Api::DescribeOrganizationConfiguration.permission(),
         |row| looked(row, &row.registry.auto_enable, |on| Value::yes_no(*on))),
 ];
 

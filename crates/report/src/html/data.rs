@@ -1,7 +1,7 @@
 //! The data that the page's script draws from: every repository with every column, packed.
 //!
 //! A column holds each of its values once, and a row says which; the whole is JSON, compressed, in base64. None of those
-//! characters can end the element that it stands in.
+//! characters can end the element around it.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};

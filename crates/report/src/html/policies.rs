@@ -33,7 +33,7 @@ pub(super) struct LineView {
     pub(super) marked: bool,
 }
 
-/// Where a policy stands on the page.
+/// The anchor of a policy on the page.
 pub(super) fn anchor(key: &PolicyKey) -> String {
     let digest = Sha256::digest(format!("{} {} {:?}", key.account, key.hash, key.registry));
     digest.iter().take(8).fold("policy-".to_owned(), |text, byte| text + &format!("{byte:02x}"))

@@ -1,4 +1,4 @@
-//! How a diagnosis looks on the page, and whether somebody has to act on it.
+//! How a diagnosis looks on the page, and whether it asks for action.
 
 use scangap_model::{Diagnosis, Tone};
 
@@ -12,7 +12,7 @@ pub(super) fn tone(tone: Tone) -> &'static str {
     }
 }
 
-/// Whether somebody has to look at it.
+/// Whether it asks for action.
 pub(super) fn needs_action(diagnosis: Diagnosis) -> bool {
     diagnosis.info().fails_any || diagnosis == Diagnosis::Unreadable
 }

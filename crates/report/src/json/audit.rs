@@ -26,7 +26,7 @@ pub(crate) fn write(material: &ReportContext<'_>, out: &mut dyn Write) -> io::Re
         write!(out, ",\n  {}: [", json!(table.name.word()))?;
         match table.name {
             TableName::Repositories => {
-                // Every row but the first stands after a comma.
+                // A comma before every row but the first.
                 let before = |place| if place == 0 { "\n    " } else { ",\n    " };
                 in_order(input, before, "", out)?;
                 out.write_all(if input.assessment.repositories.is_empty() { b"" } else { b"\n  " })?;

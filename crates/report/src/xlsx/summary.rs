@@ -103,7 +103,7 @@ fn bars(title: &str) -> Chart {
     let mut chart = Chart::new(ChartType::Bar);
     chart.title().set_name(title);
     chart.legend().set_hidden();
-    // The first row of the table stands at the top.
+    // The first row of the table is at the top.
     chart.y_axis().set_reverse();
     chart.x_axis().set_major_gridlines(false);
     chart
@@ -248,7 +248,7 @@ fn counted(
     let height = 130 + 26 * u32::try_from(rows.len()).unwrap_or(40);
     chart.set_width(760).set_height(height.max(260));
     worksheet.insert_chart(at, CHARTS, &chart)?;
-    // The chart stands beside its table and may be longer than it.
+    // The chart is beside its table and may be longer than it.
     Ok((last + 1).max(at + height.max(260) / 20 + 1))
 }
 

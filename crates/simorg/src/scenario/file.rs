@@ -11,7 +11,7 @@ use crate::truth::Standing;
 pub enum ScenarioError {
     #[error("{0}")]
     Syntax(String),
-    #[error("account `{0}` stands twice")]
+    #[error("account `{0}` appears twice")]
     AccountTwice(String),
     #[error("`{0}` is not an account id: 12 digits are needed")]
     AccountId(String),
@@ -108,7 +108,7 @@ pub struct OuSpec {
     pub parent: Option<String>,
 }
 
-/// A policy's text with the truth about it, stated by whoever wrote the scenario.
+/// A policy's text with the truth about it, as the scenario states it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PolicySpec {
@@ -375,7 +375,7 @@ pub enum FaultKind {
     Empty,
     /// An HTML page instead of an AWS answer.
     Html,
-    /// Every row of the lists in the answer stands twice.
+    /// Every row of the lists in the answer appears twice.
     Doubled,
     /// An empty page with a token that was never given before: the list never ends.
     Endless,

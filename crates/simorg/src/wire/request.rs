@@ -82,8 +82,8 @@ pub(crate) fn parse(path: &str, header: impl Fn(&str) -> Option<String>, body: &
     Ok(Incoming { protocol, service, operation, input, access_key, region, token })
 }
 
-/// AWS: SigV4 `Credential=<key>/<date>/<region>/<service>/aws4_request`. The signature itself is not checked: whoever
-/// reaches loopback may call.
+/// AWS: SigV4 `Credential=<key>/<date>/<region>/<service>/aws4_request`. The signature itself is not checked: every
+/// process on this machine may call.
 fn credential(authorization: &str) -> Option<(String, String, String)> {
     let (_, rest) = authorization.split_once("Credential=")?;
     let scope = rest.split([',', ' ']).next()?;

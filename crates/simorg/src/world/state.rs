@@ -164,7 +164,7 @@ pub(crate) struct FindingsReport {
     pub(crate) findings: u64,
     /// Why it could not be written.
     pub(crate) error: Option<&'static str>,
-    /// Whether somebody asked about it before.
+    /// Whether its status was asked for before.
     pub(crate) asked: bool,
 }
 

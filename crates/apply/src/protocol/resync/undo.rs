@@ -32,7 +32,7 @@ impl Resync {
             }
             (At::EvidenceStatusAgain, Seen::Status(Status::Enabled)) => self.enter(At::EvidenceConfiguration),
             (At::EvidenceStatus | At::EvidenceStatusAgain, Seen::Status(_)) => self.shown(Evidence::Done, now),
-            // It must be put back, whoever changed it: an Enable of ours may have, so that it proves nothing where all is still
+            // It must be put back in every case: an Enable of ours may have, so that it proves nothing where all is still
             // there.
             (At::EvidenceConfiguration, Seen::Configuration(Configuration::Other)) => {
                 self.says_unanswered |= !self.gone && (self.kept || self.denied);
@@ -64,7 +64,7 @@ impl Resync {
             }
             (Asker::Disable, Evidence::NotDone | Evidence::NotKnown, _) => self.fail(Failure::Unanswered, now),
             (Asker::Undo, Evidence::NotDone, true) => self.enter(At::JournalNotComeThrough),
-            // It stays open: the Disable may still take effect, and is called again by whoever goes on.
+            // It stays open: the Disable may still take effect, and a resume calls it again.
             (Asker::Undo, Evidence::NotDone, false) => self.finish(),
             // It is not disabled a second time on the chance that it never was.
             (Asker::Undo, Evidence::NotKnown, true) => self.enter(At::JournalUnanswered),
