@@ -16,10 +16,14 @@ pub(crate) fn run() -> Result<()> {
     step("binary", || run_cargo(&["build", "--package", "scangap"]))?;
     step("tests", || {
         let mut tests = cargo();
-        tests
-            .args(["test", "--workspace", "--no-fail-fast"])
+        if has_nextest() {
+            // Its limits, and how many tests run at once, are in .config/nextest.toml.
+            tests.args(["nextest", "run", "--workspace"]);
+        } else {
             // Most of the time tests wait: for servers, for sessions to end, for statuses.
-            .env("RUST_TEST_THREADS", "8")
+            tests.args(["test", "--workspace", "--no-fail-fast"]).env("RUST_TEST_THREADS", "8");
+        }
+        tests
             .env("SCANGAP_BIN", target().join("debug").join("scangap"))
             .env("SCANGAP_TEST_VENV", &tools.venv)
             .env("SCANGAP_TEST_NODE", &tools.node)
@@ -31,6 +35,10 @@ pub(crate) fn run() -> Result<()> {
     step("sample reports", || samples::run(true))?;
     eprintln!("ci: everything is green after {} s", started.elapsed().as_secs());
     Ok(())
+}
+
+fn has_nextest() -> bool {
+    cargo().args(["nextest", "--version"]).output().is_ok_and(|output| output.status.success())
 }
 
 fn run_cargo(arguments: &[&str]) -> Result<()> {

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use scangap_model::{code_block, code_span};
-use schemars::{JsonSchema, Schema, schema_for};
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
 use crate::journal::JOURNAL;
@@ -107,7 +108,7 @@ impl ClosingReport {
 
 /// The JSON Schema of `applied.json`, made from the types that read and write it.
 pub fn applied_schema() -> Schema {
-    schema_for!(ClosingReport)
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<ClosingReport>()
 }
 
 impl Outcome {

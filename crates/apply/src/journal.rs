@@ -1,7 +1,7 @@
 //! The journal: what is about to be done and what came of it, a line each, on the disk before the next call is made. After
 //! a crash it says how far each step is; a line that a crash cut off is as if it had not been written.
 
-mod v1;
+mod line;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -11,8 +11,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use scangap_plan::hash::sha256;
 
-pub use self::v1::journal_schema;
-pub(crate) use self::v1::{JournalLine, REENABLED, ReportPlace};
+pub use self::line::journal_schema;
+pub(crate) use self::line::{JournalLine, REENABLED, ReportPlace};
 use crate::progress::Progress;
 
 pub const JOURNAL: &str = "journal.jsonl";
@@ -27,7 +27,7 @@ pub enum JournalError {
     OtherPlan(PathBuf),
     #[error("`{path}` is not a journal: line {line} cannot be read")]
     Damaged { path: PathBuf, line: usize, source: serde_json::Error },
-    #[error("the journal `{path}` is of version {version}, and this program knows version {}", v1::VERSION)]
+    #[error("the journal `{path}` is of version {version}, and this program knows up to version {}", line::VERSION)]
     Version { path: PathBuf, version: u64 },
     #[error("another apply of this plan is running: it holds `{0}`")]
     Locked(PathBuf),
@@ -88,7 +88,7 @@ impl JournalState {
         self.lines += 1;
         let at: Option<Timestamp> = line.at.as_deref().and_then(|at| at.parse().ok());
         self.last_at = at.or(self.last_at);
-        if line.event == v1::BEGIN {
+        if line.event == line::BEGIN {
             self.plan_sha256 = line.plan_sha256;
         }
         self.findings_reports = line.findings_reports.or(self.findings_reports.take());
@@ -128,7 +128,7 @@ fn parse(bytes: &[u8], path: &Path) -> Result<(JournalState, usize), JournalErro
         }
         let damaged = |source| JournalError::Damaged { path: path.to_owned(), line: state.lines + 1, source };
         let line_read: JournalLine = serde_json::from_slice(line).map_err(damaged)?;
-        if let Some(version) = line_read.version.filter(|version| *version != v1::VERSION) {
+        if let Some(version) = line_read.version.filter(|version| *version > line::VERSION) {
             return Err(JournalError::Version { path: path.to_owned(), version });
         }
         state.take(line_read);
@@ -295,8 +295,8 @@ mod tests {
     fn a_journal_of_another_version_and_an_unknown_member_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(JOURNAL);
-        fs_err::write(&path, "{\"line\":1,\"event\":\"begin\",\"version\":2}\n").unwrap();
-        assert!(matches!(read_journal(&path), Err(JournalError::Version { version: 2, .. })));
+        fs_err::write(&path, "{\"line\":1,\"event\":\"begin\",\"version\":3}\n").unwrap();
+        assert!(matches!(read_journal(&path), Err(JournalError::Version { version: 3, .. })));
         fs_err::write(&path, "{\"line\":1,\"event\":\"begin\",\"colour\":2}\n").unwrap();
         let Err(JournalError::Damaged { line: 1, source, .. }) = read_journal(&path) else { panic!("it was read") };
         assert!(source.to_string().contains("unknown field `colour`"), "{source}");

@@ -1,6 +1,7 @@
 //! Which applies may have left registries without scanning, so that every later command can say so. A folder has a file for
 //! each such apply, with the path of its journal; the journal says which registries are open.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -82,7 +83,9 @@ impl OpenRegistries {
         };
         let text = serde_json::to_string_pretty(&marker).map_err(|error| error.to_string())? + "\n";
         fs_err::create_dir_all(folder).map_err(|error| error.to_string())?;
-        write_atomically(folder, &journal_name(&journal, &plan.plan_sha256), &text).map_err(|error| error.to_string())
+        let name = journal_name(&journal, &plan.plan_sha256);
+        let failed = |error| format!("{}: {error}", folder.join(&name).display());
+        write_atomically(folder, &name, &text).map_err(failed)
     }
 
     /// Finds a registry of the plan that another apply is changing or may have left without scanning; it must not be touched.
@@ -117,11 +120,11 @@ impl OpenRegistries {
         self.markers().flat_map(|path| look_at(&path, now)).collect()
     }
 
-    /// Whether this registry is among those that are open.
-    pub fn names(&self, account: AccountId, region: &RegionName) -> bool {
-        let name = registry_name(account, region);
+    /// The names of the registries that are open, as far as they are recorded.
+    pub fn names(&self) -> BTreeSet<String> {
         let markers = self.markers().filter_map(|path| Marker::read(&path));
-        markers.into_iter().any(|marker| marker.open().0.iter().any(|registry| registry.registry == name))
+        let open = |marker: Marker| marker.open().0.into_iter().map(|registry| registry.registry.clone()).collect();
+        markers.flat_map(|marker| -> Vec<String> { open(marker) }).collect()
     }
 
     /// The files that there are. One that is being written has another name.
@@ -187,7 +190,8 @@ fn write_atomically(folder: &Path, name: &str, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-const MARKER_VERSION: u64 = 1;
+/// 2: `reenable`; it was `way_back`.
+const MARKER_VERSION: u64 = 2;
 
 /// The file that records one apply.
 #[derive(Debug, Serialize, Deserialize)]
@@ -226,7 +230,7 @@ impl Marker {
     /// `None`: it cannot be read, or is of a newer version.
     fn read(path: &Path) -> Option<Self> {
         let file: MarkerFile = serde_json::from_str(&fs_err::read_to_string(path).ok()?).ok()?;
-        let known = file.version.unwrap_or(MARKER_VERSION) == MARKER_VERSION;
+        let known = file.version.unwrap_or(1) <= MARKER_VERSION;
         known.then(|| Self { journal: PathBuf::from(&file.journal), file })
     }
 

@@ -1,6 +1,7 @@
 //! The one pagination: a list is read page by page, and what came before a failure is kept.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
@@ -39,12 +40,13 @@ where
     let mut items = Vec::new();
     let ended = pages(api, page, |more| {
         items.extend(more);
-        ControlFlow::<()>::Continue(())
+        ControlFlow::<Infallible>::Continue(())
     })
     .await;
     let error = match ended {
         Ended::Broken(error) => Some(error),
-        Ended::Whole | Ended::Stopped(()) => None,
+        Ended::Whole => None,
+        Ended::Stopped(never) => match never {},
     };
     Listed { items, error }
 }

@@ -23,7 +23,8 @@ pub(crate) fn apply_plan(
     let Session { connection, identity } = session.clone();
     let listener = |event: ApplyEvent| show(&event, global.quiet);
     let words = "interrupted: what is in hand comes to its end first; nothing more is begun";
-    let ended = session::interruptible(words, |cancel| apply(plan, connection, identity, options, &listener, cancel))?;
+    let ended =
+        session::interruptible(Some(words), |cancel| apply(plan, connection, identity, options, &listener, cancel))?;
     ended.map_err(|stop| CliError::NotApplicable(Box::new(stop)))
 }
 

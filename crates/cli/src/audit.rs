@@ -28,7 +28,7 @@ pub(crate) fn run(job: &Job) -> Result<Exit, CliError> {
         terminal::note(&sanitize(&format!("as {} in account {}, by {from}", identity.arn, identity.account)));
     }
     let words = "interrupted: closing the snapshot; press Ctrl-C again to stop at once";
-    let (store, outcome) = session::interruptible(words, |cancel| gather(job, session, folder, cancel))??;
+    let (store, outcome) = session::interruptible(Some(words), |cancel| gather(job, session, folder, cancel))??;
     let folder = store.folder().to_owned();
     let judged = store.close()?;
     let interrupted = outcome == Collected::Interrupted;

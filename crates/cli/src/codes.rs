@@ -362,7 +362,7 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         "the filters leave no account",
         "widen --accounts, --exclude-accounts and --ou",
     ),
-    row(ErrorCode::ScopeUnknown, "scope.unknown", "an account, OU or region does not exist", "see the hint"),
+    row(ErrorCode::ScopeUnknown, "scope.unknown", "an account or OU does not exist", "see the hint"),
     row(
         ErrorCode::SessionPolicy,
         "session_policy",

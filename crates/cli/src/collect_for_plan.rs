@@ -31,7 +31,7 @@ pub(crate) fn count(
     let Session { connection, identity } = same_place(connect, &options, judged)?;
     let admin = judged.snapshot.facts.organization.inspector_admin.clone();
     let questions = PlanQuestions { registries: candidates.registries, tags_of: candidates.tags_of };
-    let answers = session::interruptible("interrupted: nothing of this count is kept", |cancel| {
+    let answers = session::interruptible(Some("interrupted: nothing of this count is kept"), |cancel| {
         collect_for_plan(connection, identity, options, questions, admin, counted_at, cancel)
     })?;
     let PlanAnswers { registries: facts, tags } = answers.map_err(CliError::Collect)?;

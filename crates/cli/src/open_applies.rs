@@ -1,10 +1,10 @@
 //! Registries that an apply left without scanning: every later command reports them until they are re-enabled.
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use scangap_apply::{KnownFrom, LeftDisabled, Open, OpenRegistries, OpenRegistry, registry_name};
 use scangap_model::{Tone, sanitize};
+use scangap_plan::shell_word;
 
 use crate::exit::Exit;
 use crate::{environment, terminal};
@@ -32,9 +32,12 @@ pub(crate) fn ending(exit: Exit) -> Exit {
 
 /// Prints the same warning for registries that are recorded nowhere, because the record could not be written.
 pub(crate) fn warn_of_unrecorded(registries: &[LeftDisabled]) {
-    let known = known();
-    for registry in registries.iter().filter(|registry| !known.names(registry.account, &registry.region)) {
+    let recorded = known().names();
+    for registry in registries {
         let name = registry_name(registry.account, &registry.region);
+        if recorded.contains(&name) {
+            continue;
+        }
         let text = format!(
             "error: {name} may be without ECR scanning, or without its scanning configuration\n  by hand:\n{}",
             indented(&registry.reenable)
@@ -94,9 +97,4 @@ fn note(text: &str, tone: Tone) {
 
 fn shell_path(path: &Path) -> String {
     shell_word(&path.to_string_lossy())
-}
-
-/// How a path is pasted into a shell. No path has a NUL.
-fn shell_word(path: &str) -> String {
-    shlex::try_quote(path).map_or_else(|_| path.to_owned(), Cow::into_owned)
 }

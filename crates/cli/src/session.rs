@@ -27,8 +27,12 @@ pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, CliError> 
     Ok(runtime()?.block_on(work))
 }
 
-/// Runs work to its end. The first signal meanwhile cancels the token and prints `words`; the next one ends the process.
-pub(crate) fn interruptible<T, W>(words: &'static str, work: impl FnOnce(CancellationToken) -> W) -> Result<T, CliError>
+/// Runs work to its end. The first signal meanwhile cancels the token and prints `words`, if there are any; the next one ends
+/// the process.
+pub(crate) fn interruptible<T, W>(
+    words: Option<&'static str>,
+    work: impl FnOnce(CancellationToken) -> W,
+) -> Result<T, CliError>
 where
     W: Future<Output = T>,
 {
@@ -36,7 +40,7 @@ where
     let cancel = CancellationToken::new();
     // Signals are listened for before the work begins.
     let listening = signals::listen(cancel.clone(), words);
-    let ended = runtime.block_on(work(cancel));
+    let ended = runtime.block_on(async { work(cancel).await });
     drop(listening);
     Ok(ended)
 }

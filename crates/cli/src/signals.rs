@@ -10,11 +10,11 @@ use crate::exit::Exit;
 use crate::terminal;
 
 /// The token of the running operation, and the message that is printed when a signal cancels it.
-static IN_HAND: Mutex<Option<(CancellationToken, &'static str)>> = Mutex::new(None);
+static IN_HAND: Mutex<Option<(CancellationToken, Option<&'static str>)>> = Mutex::new(None);
 
 static STARTED: Once = Once::new();
 
-fn in_hand() -> MutexGuard<'static, Option<(CancellationToken, &'static str)>> {
+fn in_hand() -> MutexGuard<'static, Option<(CancellationToken, Option<&'static str>)>> {
     IN_HAND.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -30,7 +30,7 @@ impl Drop for Listening {
 
 /// The first Ctrl-C, SIGTERM (from schedulers) or SIGHUP (terminal closed) cancels and prints this message; the next one
 /// ends the process.
-pub(crate) fn listen(cancel: CancellationToken, words: &'static str) -> Listening {
+pub(crate) fn listen(cancel: CancellationToken, words: Option<&'static str>) -> Listening {
     *in_hand() = Some((cancel, words));
     STARTED.call_once(|| {
         let (ready, waiting) = mpsc::channel();
@@ -59,7 +59,7 @@ fn answer() {
     let asked = in_hand().clone();
     match asked {
         Some((cancel, words)) if !cancel.is_cancelled() => {
-            if !words.is_empty() {
+            if let Some(words) = words {
                 terminal::note(words);
             }
             cancel.cancel();

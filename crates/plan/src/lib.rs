@@ -22,7 +22,7 @@ pub use file::{
 pub use governs::inspector_policy_governs;
 pub use planner::{Candidates, candidates, plan};
 pub use refusal::{Refusal, Refused};
-pub use render::{PlanFile, files};
+pub use render::{PlanFile, files, shell_word};
 pub use request::{LossEstimate, PlanInput, PlanRequest};
 pub use resync::{ResyncStep, ScanningBefore};
 pub use stages::{STAGES, Stage, StageInfo};

@@ -6,6 +6,7 @@ mod runbook;
 mod script;
 mod terraform;
 
+pub use commands::quoted as shell_word;
 use scangap_assess::RegistryLosses;
 
 use crate::file::{plan_json, plan_schema};

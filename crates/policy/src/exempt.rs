@@ -88,13 +88,13 @@ pub fn exempt(text: &str, actions: &[Action], request: &Request) -> Result<Strin
     }
     let context = Context::new(request);
     let document = PolicyDocument::parse(text).map_err(ExemptError::NotAPolicy)?;
-    let denying = registry_in_use(&document, actions, &context);
+    let denying = denying_statements(&document, actions, &context);
     if denying.is_empty() {
         return Err(ExemptError::NothingDenied);
     }
     let storable = without_deleted_principals(text, request.inspector_role.id.as_deref());
     let (text, denying) = match PolicyDocument::parse(&storable) {
-        Ok(document) => (storable.as_str(), registry_in_use(&document, actions, &context)),
+        Ok(document) => (storable.as_str(), denying_statements(&document, actions, &context)),
         Err(_) => (text, denying),
     };
     let root = json::parse(text).map_err(ExemptError::NotAPolicy)?;
@@ -113,12 +113,12 @@ pub fn exempt(text: &str, actions: &[Action], request: &Request) -> Result<Strin
     }
     // Proved, not assumed: the new text is decided again.
     let again = PolicyDocument::parse(&repaired).map_err(ExemptError::NotAPolicy)?;
-    let still = registry_in_use(&again, actions, &context);
+    let still = denying_statements(&again, actions, &context);
     if still.is_empty() { Ok(repaired) } else { Err(ExemptError::StillDenied(still)) }
 }
 
 /// The statements that deny, or may deny, by index.
-fn registry_in_use(document: &PolicyDocument, actions: &[Action], context: &Context<'_>) -> Vec<usize> {
+fn denying_statements(document: &PolicyDocument, actions: &[Action], context: &Context<'_>) -> Vec<usize> {
     let hits = |statement: &&Statement| {
         let may_apply = |action: &Action| {
             action_matches(statement, *action) != Kleene::No

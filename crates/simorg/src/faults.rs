@@ -49,7 +49,8 @@ impl Faults {
     }
 }
 
-/// What a call comes to that a fault hits. `serve` answers a call as if there were none.
+/// What a call comes to that a fault hits. `serve` answers a call as if there were none; what a fault takes out of the world is
+/// gone before that (`FaultKind::Vanish`).
 pub(crate) fn outcome(fault: &FaultSpec, incoming: &Incoming, mut serve: impl FnMut(&Incoming) -> Outcome) -> Outcome {
     match fault.kind {
         FaultKind::Error => {

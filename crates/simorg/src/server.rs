@@ -168,11 +168,13 @@ impl Drop for Simulator {
 }
 
 async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>, stop: CancellationToken) {
-    // Connections end with their clients, or with the runtime.
     let connections = TaskTracker::new();
     loop {
         let stream = tokio::select! {
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => {
+                connections.close();
+                return connections.wait().await;
+            }
             accepted = listener.accept() => accepted,
         };
         let Ok((stream, _)) = stream else {
@@ -181,11 +183,15 @@ async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>, stop: Ca
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let shared = Arc::clone(&shared);
+        let (shared, stop) = (Arc::clone(&shared), stop.clone());
         connections.spawn(async move {
             let service = service_fn(move |request| respond(Arc::clone(&shared), request));
-            // A client that goes away is its own business.
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            let served = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            tokio::select! {
+                () = stop.cancelled() => {}
+                // A client that goes away is no error here.
+                _ = served => {}
+            }
         });
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ToSql, params};
 use scangap_model::{
     AccountFacts, AccountId, AccountOutcome, CoverageRow, Gap, ImageCounts, ImageRow, Observed, OrganizationFacts,
     RecordError, RegionFact, RegionStatus, RegistryFacts, RegistryOutcome, RepositoryFacts, RepositoryName,
@@ -13,6 +13,23 @@ use scangap_model::{
 use crate::codec::{Encoder, durations_text, gap_id, json_list};
 use crate::digest::facts_sha256;
 use crate::schema::{APPLICATION_ID, GAP_TABLES, SCHEMA_VERSION, TABLES};
+
+/// Adds a row, column by column: `insert!(connection, "INSERT", table, { column: value, })`.
+macro_rules! insert {
+    ($connection:expr, $verb:literal, $table:ident, { $first:ident: $value:expr, $($column:ident: $more:expr,)* }) => {
+        $connection
+            .prepare_cached(concat!(
+                $verb, " INTO ", stringify!($table), " (", stringify!($first) $(, ", ", stringify!($column))*,
+                ") VALUES (:", stringify!($first) $(, ", :", stringify!($column))*, ")"
+            ))
+            .and_then(|mut statement| {
+                statement.execute(&[
+                    (concat!(":", stringify!($first)), &$value as &dyn ToSql),
+                    $((concat!(":", stringify!($column)), &$more as &dyn ToSql),)*
+                ][..])
+            })
+    };
+}
 
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
@@ -141,25 +158,23 @@ impl SnapshotWriter {
         let n_accounts = encode.observed(&facts.n_accounts);
         let scope = &facts.scope;
         let transaction = self.connection.transaction()?;
-        transaction.execute(
-            "INSERT INTO organization VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-            params![
-                facts.partition.as_str(),
-                facts.caller_account.to_string(),
-                id.0,
-                id.1,
-                management.0,
-                management.1,
-                admin.0,
-                admin.1,
-                n_accounts.0,
-                n_accounts.1,
-                json_list(&scope.accounts),
-                json_list(&scope.exclude_accounts),
-                json_list(&scope.organizational_units),
-                json_list(&scope.regions),
-            ],
-        )?;
+        insert!(transaction, "INSERT", organization, {
+            one: 1,
+            partition: facts.partition.as_str(),
+            caller_account: facts.caller_account.to_string(),
+            organization_id: id.0,
+            organization_id_state: id.1,
+            management_account: management.0,
+            management_account_state: management.1,
+            inspector_admin: admin.0,
+            inspector_admin_state: admin.1,
+            n_accounts: n_accounts.0,
+            n_accounts_state: n_accounts.1,
+            scope_accounts: json_list(&scope.accounts),
+            scope_exclude_accounts: json_list(&scope.exclude_accounts),
+            scope_organizational_units: json_list(&scope.organizational_units),
+            scope_regions: json_list(&scope.regions),
+        })?;
         // Who called is evidence: a session's name differs between runs.
         transaction.execute("INSERT OR REPLACE INTO meta VALUES ('caller_arn', ?1)", [&facts.caller_arn])?;
         write_gaps(&transaction, encode.gaps.values())?;
@@ -186,36 +201,34 @@ impl SnapshotWriter {
             AccountOutcome::NotReached => ("not_reached", None),
         };
         let transaction = self.connection.transaction()?;
-        transaction
-            .prepare_cached(
-                "INSERT OR REPLACE INTO accounts VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)",
-            )?
-            .execute(params![
-                facts.id.to_string(),
-                name.0,
-                name.1,
-                state.0,
-                state.1,
-                ou_path.0,
-                ou_path.1,
-                organization_path.0,
-                organization_path.1,
-                outcome,
-                detail,
-                source.0,
-                source.1,
-                role.0,
-                role.1,
-            ])?;
+        insert!(transaction, "INSERT OR REPLACE", accounts, {
+            account_id: facts.id.to_string(),
+            name: name.0,
+            name_state: name.1,
+            state: state.0,
+            state_state: state.1,
+            ou_path: ou_path.0,
+            ou_path_state: ou_path.1,
+            organization_path: organization_path.0,
+            organization_path_state: organization_path.1,
+            outcome: outcome,
+            outcome_detail: detail,
+            regions_source: source.0,
+            regions_source_state: source.1,
+            inspector_role: role.0,
+            inspector_role_state: role.1,
+        })?;
         for fact in regions {
             let status = match &fact.status {
                 RegionStatus::Enabled => "enabled",
                 RegionStatus::NotEnabled => "not enabled",
                 RegionStatus::Other(word) => word,
             };
-            transaction
-                .prepare_cached("INSERT OR REPLACE INTO account_regions VALUES (?1, ?2, ?3)")?
-                .execute(params![facts.id.to_string(), fact.region.as_str(), status])?;
+            insert!(transaction, "INSERT OR REPLACE", account_regions, {
+                account_id: facts.id.to_string(),
+                region: fact.region.as_str(),
+                status: status,
+            })?;
         }
         write_gaps(&transaction, encode.gaps.values())?;
         transaction.commit()?;
@@ -272,21 +285,19 @@ impl SnapshotWriter {
         transaction.execute("DELETE FROM assessments", [])?;
         for row in rows {
             let row = row.map_err(WriteError::ReadBack)?;
-            transaction
-                .prepare_cached("INSERT INTO assessments VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)")?
-                .execute(params![
-                    row.account_id,
-                    row.region,
-                    row.repository,
-                    row.diagnosis,
-                    row.policy_verdict,
-                    json_list(&row.denied_actions),
-                    json_list(&row.responsible_statements),
-                    json_list(&row.depends_on),
-                    row.coverage_status,
-                    row.coverage_reason,
-                    row.next_step,
-                ])?;
+            insert!(transaction, "INSERT", assessments, {
+                account_id: row.account_id,
+                region: row.region,
+                repository: row.repository,
+                diagnosis: row.diagnosis,
+                policy_verdict: row.policy_verdict,
+                denied_actions: json_list(&row.denied_actions),
+                responsible_statements: json_list(&row.responsible_statements),
+                depends_on: json_list(&row.depends_on),
+                coverage_status: row.coverage_status,
+                coverage_reason: row.coverage_reason,
+                next_step: row.next_step,
+            })?;
         }
         transaction.commit()?;
         Ok(())
@@ -295,10 +306,12 @@ impl SnapshotWriter {
     /// Ends the run: the facts get their hash.
     pub fn finish(&mut self, closing: &Closing) -> Result<(), WriteError> {
         for used in &closing.api_use {
-            self.connection.execute(
-                "INSERT OR REPLACE INTO api_use VALUES (?1, ?2, ?3, ?4)",
-                params![used.api, number(used.calls), number(used.attempts), number(used.throttled)],
-            )?;
+            insert!(self.connection, "INSERT OR REPLACE", api_use, {
+                api: used.api,
+                calls: number(used.calls),
+                attempts: number(used.attempts),
+                throttled: number(used.throttled),
+            })?;
         }
         self.meta("simulated", if closing.simulated { "yes" } else { "no" })?;
         self.meta("endpoint", closing.endpoint.as_deref().unwrap_or(""))?;
@@ -355,24 +368,22 @@ pub(crate) fn create_private(path: &Path) -> Result<(), WriteError> {
 pub(crate) fn write_gaps<'a>(connection: &Connection, gaps: impl Iterator<Item = &'a Gap>) -> Result<(), WriteError> {
     for gap in gaps {
         let id = gap_id(gap);
-        connection.prepare_cached("INSERT OR IGNORE INTO gaps VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)")?.execute(
-            params![
-                id,
-                gap.account.map(|account| account.to_string()),
-                gap.region.as_ref().map(ToString::to_string),
-                gap.api.to_string(),
-                gap.resource,
-                gap.kind.word(),
-                gap.code,
-                gap.cause.word(),
-                gap.policy_arn,
-            ],
-        )?;
-        connection.prepare_cached("INSERT OR IGNORE INTO gap_evidence VALUES (?1, ?2, ?3)")?.execute(params![
-            id,
-            gap.message,
-            gap.attempts
-        ])?;
+        insert!(connection, "INSERT OR IGNORE", gaps, {
+            gap_id: id,
+            account_id: gap.account.map(|account| account.to_string()),
+            region: gap.region.as_ref().map(ToString::to_string),
+            api: gap.api.to_string(),
+            resource: gap.resource,
+            kind: gap.kind.word(),
+            code: gap.code,
+            cause: gap.cause.word(),
+            policy_arn: gap.policy_arn,
+        })?;
+        insert!(connection, "INSERT OR IGNORE", gap_evidence, {
+            gap_id: id,
+            message: gap.message,
+            attempts: gap.attempts,
+        })?;
     }
     Ok(())
 }
@@ -414,42 +425,38 @@ fn write_registry(connection: &Connection, facts: &RegistryFacts, encode: &mut E
     let image_coverage = encode.asked_as(&facts.image_coverage, |source| source.word().to_owned());
     let rescan = encode.asked_as(&facts.rescan_durations, durations_text);
     let auto_enable = encode.asked(&facts.auto_enable);
-    connection
-        .prepare_cached(
-            "INSERT OR REPLACE INTO registries VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30)",
-        )?
-        .execute(params![
-            facts.account.to_string(),
-            facts.region.as_str(),
-            outcome,
-            detail,
-            repositories.0,
-            repositories.1,
-            inspector.0,
-            inspector.1,
-            inspector_ecr.0,
-            inspector_ecr.1,
-            scan_type.0,
-            scan_type.1,
-            rules.0,
-            rules.1,
-            policy.0,
-            policy.1,
-            scope.0,
-            scope.1,
-            templates.0,
-            templates.1,
-            coverage.0,
-            coverage.1,
-            image_coverage.0,
-            image_coverage.1,
-            rescan.0,
-            rescan.1,
-            auto_enable.0,
-            auto_enable.1,
-            number(facts.coverage_without_repository),
-            number(facts.vanished),
-        ])?;
+    insert!(connection, "INSERT OR REPLACE", registries, {
+        account_id: facts.account.to_string(),
+        region: facts.region.as_str(),
+        outcome: outcome,
+        outcome_detail: detail,
+        repositories: repositories.0,
+        repositories_state: repositories.1,
+        inspector_status: inspector.0,
+        inspector_status_state: inspector.1,
+        inspector_ecr_status: inspector_ecr.0,
+        inspector_ecr_status_state: inspector_ecr.1,
+        registry_scan_type: scan_type.0,
+        registry_scan_type_state: scan_type.1,
+        scan_rules: rules.0,
+        scan_rules_state: rules.1,
+        registry_policy: policy.0,
+        registry_policy_state: policy.1,
+        registry_policy_scope: scope.0,
+        registry_policy_scope_state: scope.1,
+        templates: templates.0,
+        templates_state: templates.1,
+        coverage: coverage.0,
+        coverage_state: coverage.1,
+        image_coverage: image_coverage.0,
+        image_coverage_state: image_coverage.1,
+        rescan_durations: rescan.0,
+        rescan_durations_state: rescan.1,
+        auto_enable: auto_enable.0,
+        auto_enable_state: auto_enable.1,
+        coverage_without_repository: number(facts.coverage_without_repository),
+        vanished: number(facts.vanished),
+    })?;
     Ok(())
 }
 
@@ -459,27 +466,23 @@ fn write_repository(connection: &Connection, facts: &RepositoryFacts, encode: &m
     let frequency = encode.observed(&facts.scan_frequency);
     let active = encode.asked(&facts.has_active_image);
     let tags = encode.asked_as(&facts.tags, |tags| serde_json::json!(tags).to_string());
-    connection
-        .prepare_cached(
-            "INSERT OR REPLACE INTO repositories VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)",
-        )?
-        .execute(params![
-            facts.account.to_string(),
-            facts.region.as_str(),
-            facts.name.as_str(),
-            facts.arn,
-            facts.listed,
-            created.0,
-            created.1,
-            policy.0,
-            policy.1,
-            frequency.0,
-            frequency.1,
-            active.0,
-            active.1,
-            tags.0,
-            tags.1,
-        ])?;
+    insert!(connection, "INSERT OR REPLACE", repositories, {
+        account_id: facts.account.to_string(),
+        region: facts.region.as_str(),
+        repository: facts.name.as_str(),
+        arn: facts.arn,
+        listed: facts.listed,
+        created_at: created.0,
+        created_at_state: created.1,
+        policy: policy.0,
+        policy_state: policy.1,
+        scan_frequency: frequency.0,
+        scan_frequency_state: frequency.1,
+        has_active_image: active.0,
+        has_active_image_state: active.1,
+        tags: tags.0,
+        tags_state: tags.1,
+    })?;
     Ok(())
 }
 
@@ -487,20 +490,18 @@ fn write_coverage(connection: &Connection, row: &CoverageRow, encode: &mut Encod
     let status = encode.observed(&row.status);
     let reason = encode.observed(&row.reason);
     let scanned = encode.observed(&row.last_scanned_at);
-    connection.prepare_cached("INSERT OR REPLACE INTO coverage VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)")?.execute(
-        params![
-            row.account.to_string(),
-            row.region.as_str(),
-            row.repository.as_str(),
-            row.resource_id,
-            status.0,
-            status.1,
-            reason.0,
-            reason.1,
-            scanned.0,
-            scanned.1,
-        ],
-    )?;
+    insert!(connection, "INSERT OR REPLACE", coverage, {
+        account_id: row.account.to_string(),
+        region: row.region.as_str(),
+        repository: row.repository.as_str(),
+        resource_id: row.resource_id,
+        status: status.0,
+        status_state: status.1,
+        reason: reason.0,
+        reason_state: reason.1,
+        last_scanned_at: scanned.0,
+        last_scanned_at_state: scanned.1,
+    })?;
     Ok(())
 }
 
@@ -516,38 +517,34 @@ fn write_image_counts(
     counts: &ImageCounts,
 ) -> Result<(), WriteError> {
     for ((status, reason), count) in &counts.0 {
-        connection
-            .prepare_cached("INSERT OR REPLACE INTO image_counts VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)")?
-            .execute(params![
-                registry.account.to_string(),
-                registry.region.as_str(),
-                repository.as_str(),
-                status,
-                reason,
-                number(count.images),
-                number(count.in_use),
-                number(count.use_not_stated),
-                count.newest_scan.map(|time| time.to_string()),
-                count.last_in_use.map(|time| time.to_string()),
-            ])?;
+        insert!(connection, "INSERT OR REPLACE", image_counts, {
+            account_id: registry.account.to_string(),
+            region: registry.region.as_str(),
+            repository: repository.as_str(),
+            status: status,
+            reason: reason,
+            images: number(count.images),
+            in_use: number(count.in_use),
+            use_not_stated: number(count.use_not_stated),
+            newest_scan: count.newest_scan.map(|time| time.to_string()),
+            last_in_use: count.last_in_use.map(|time| time.to_string()),
+        })?;
     }
     Ok(())
 }
 
 fn write_image(connection: &Connection, image: &ImageRow) -> Result<(), WriteError> {
-    connection.prepare_cached("INSERT OR REPLACE INTO images VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)")?.execute(
-        params![
-            image.account.to_string(),
-            image.region.as_str(),
-            image.repository.as_str(),
-            image.digest,
-            image.status,
-            image.reason,
-            image.last_scanned_at.map(|time| time.to_string()),
-            image.in_use_count.map(number),
-            image.last_in_use_at.map(|time| time.to_string()),
-            image.is_index,
-        ],
-    )?;
+    insert!(connection, "INSERT OR REPLACE", images, {
+        account_id: image.account.to_string(),
+        region: image.region.as_str(),
+        repository: image.repository.as_str(),
+        digest: image.digest,
+        status: image.status,
+        reason: image.reason,
+        last_scanned_at: image.last_scanned_at.map(|time| time.to_string()),
+        in_use_count: image.in_use_count.map(number),
+        last_in_use_at: image.last_in_use_at.map(|time| time.to_string()),
+        is_index: image.is_index,
+    })?;
     Ok(())
 }

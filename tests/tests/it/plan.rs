@@ -476,14 +476,14 @@ const SHEET: &str = r#"
 import sys, openpyxl
 book = openpyxl.load_workbook(sys.argv[1])
 sheet = book["Re-sync and losses"]
-rows = [[registry.value for registry in row] for row in sheet.iter_rows(min_row=2)]
-header = [registry.value for registry in sheet[1]]
+rows = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=2)]
+header = [cell.value for cell in sheet[1]]
 decisions = sorted((row[0], row[4]) for row in rows)
 assert decisions == [("re-sync", "refused")] + 2 * [("repair", "planned")] + 3 * [("repair", "refused")], decisions
 (resync,) = [dict(zip(header, row)) for row in rows if row[0] == "re-sync"]
 assert resync["Findings lost"] == "not counted" and "may refresh by itself for 24h: audit again then" in resync["Why"], resync
 assert all(row[header.index("Findings lost")] is None for row in rows if row[0] == "repair")
-assert any(registry.value == "Re-sync and losses" and registry.hyperlink for row in book["Cover"].iter_rows() for registry in row)
+assert any(cell.value == "Re-sync and losses" and cell.hyperlink for row in book["Cover"].iter_rows() for cell in row)
 "#;
 
 // Holds: 5 Advice that harms: `plan` says what a repair leaves out, and names a `before.json` that cannot be restored

@@ -36,7 +36,7 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
         roles: apply_roles(&command.roles, command.write_role_name.clone()),
         judged_role: command.write_role_name.clone(),
         batch: usize::from(command.batch),
-        wait: Duration::try_from(command.wait.duration).unwrap_or_default(),
+        wait: command.wait.duration.unsigned_abs(),
         blocklist: command.blocklist.clone(),
         findings_reports: findings_reports(command)?,
         resume: command.resume || command.bring_back,
@@ -59,7 +59,7 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
     if consented && !may_write {
         return Err(CliError::NoWriteRole);
     }
-    let session = Session::open(&connect)?;
+    let mut session = Session::open(&connect)?;
     if !consented {
         let exit = screen::dry_run(&plan, applying::apply_plan(&plan, &session, &options, global)?)?;
         if command.dry_run {
@@ -69,6 +69,8 @@ pub(super) fn run(command: &Apply, global: &Global) -> Result<Exit, CliError> {
         if !may_write {
             return Err(CliError::NoWriteRole);
         }
+        // However long the answer took: who applies it is asked now.
+        session = Session::open(&connect)?;
     }
     options.dry_run = false;
     let outcome = applying::apply_plan(&plan, &session, &options, global)?;

@@ -37,7 +37,7 @@ pub(super) fn run(command: &Simulate) -> Result<Exit, CliError> {
     ));
     terminal::note(&format!("Simulated organization {name} at {url}, until Ctrl-C; calls so far: {url}/_simorg/calls"));
     terminal::note("Policies that the scenario does not list are judged by scangap's own policy evaluator.");
-    session::interruptible("", |cancel| async move { cancel.cancelled().await })?;
+    session::interruptible(None, |cancel| async move { cancel.cancelled().await })?;
     drop(simulator);
     Ok(Exit::Finished)
 }

@@ -13,12 +13,12 @@ use crate::refusal::Refused;
 use crate::resync::ResyncStep;
 use crate::step::{Plan, PolicyStep, Undecided};
 
-/// Raised when a reader of the old form would misunderstand the new one. 2: the kind `resync_registry`; `undo` and `requested`
-/// instead of `way_back` and `wishes`.
-pub const PLAN_SCHEMA_VERSION: u64 = 2;
+/// Raised when a reader of the old form would misunderstand the new one. 2: the kind `resync_registry`. 3: `undo` and
+/// `requested` instead of `way_back` and `wishes`.
+pub const PLAN_SCHEMA_VERSION: u64 = 3;
 
-/// Members as they are called now, and as version 1 calls them.
-const RENAMED_SINCE_1: &[(&str, &str)] = &[("undo", "way_back"), ("requested", "wishes")];
+/// Members as they are called now, and as versions 1 and 2 call them.
+const RENAMED_IN_3: &[(&str, &str)] = &[("undo", "way_back"), ("requested", "wishes")];
 
 const WRITE_ROLE: &str = "the write role";
 
@@ -37,7 +37,7 @@ pub(super) fn hash_of(plan: &PlanJson) -> String {
     // In a text of JSON, only a member's name is followed by a bare quote and a colon.
     let renamed =
         |text: String, (now, then): &(&str, &str)| text.replace(&format!("\"{now}\":"), &format!("\"{then}\":"));
-    sha256(&if plan.schema_version == 1 { RENAMED_SINCE_1.iter().fold(text, renamed) } else { text })
+    sha256(&if plan.schema_version < 3 { RENAMED_IN_3.iter().fold(text, renamed) } else { text })
 }
 
 fn body(plan: &Plan) -> PlanJson {

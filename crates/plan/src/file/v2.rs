@@ -1,4 +1,5 @@
-//! `plan.json`, member by member. Version 1 has the same members; its re-syncs are of the kind `resync_cell`.
+//! `plan.json`, member by member. Versions 1 and 2 have `wishes` and `way_back`, which are
+//! `requested` and `undo` now; the re-syncs of version 1 are of the kind `resync_cell`.
 
 use schemars::JsonSchema;
 use serde::de::{self, Deserializer, Visitor};

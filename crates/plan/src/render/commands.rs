@@ -98,7 +98,7 @@ pub(crate) fn scan_rules(rules: &[ScanRule]) -> Value {
 }
 
 /// A word of the shell in which nothing acts.
-pub(crate) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     // INVARIANT: with NUL allowed, every text has a quoted form.
     shlex::Quoter::new().allow_nul(true).quote(text).unwrap_or_default().into_owned()
 }

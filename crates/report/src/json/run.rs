@@ -1,7 +1,8 @@
 //! `run.json`: how the run went. Evidence, which differs between two runs over the same facts.
 
 use scangap_model::Gap;
-use schemars::{JsonSchema, Schema, schema_for};
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
 use crate::input::{CallCount, Input, RunEvidence};
@@ -87,5 +88,5 @@ impl RunJson {
 
 /// The JSON Schema of `run.json`, made from the types that write it.
 pub fn run_schema() -> Schema {
-    schema_for!(RunJson)
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<RunJson>()
 }

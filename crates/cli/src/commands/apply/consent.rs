@@ -57,7 +57,7 @@ pub(super) fn ask_for(command: &Apply, plan: &PlanDocument) -> Result<(), CliErr
 /// Ctrl-C is an answer too.
 fn ask(question: &str) -> Result<String, CliError> {
     // It is listened for before anything is asked.
-    let answer = session::interruptible("", |cancel| async move {
+    let answer = session::interruptible(None, |cancel| async move {
         let _ = anstream::stderr().write_all(question.as_bytes());
         let line = tokio::task::spawn_blocking(|| {
             let mut answer = String::new();

@@ -6,6 +6,7 @@ use std::path::Path;
 use scangap_apply::{ApplyError, Outcome};
 use scangap_model::{Tone, sanitize};
 use scangap_plan::PlanDocument;
+use scangap_report::count;
 
 use crate::args::Global;
 use crate::error::CliError;
@@ -22,8 +23,8 @@ pub(super) fn introduce(plan: &PlanDocument, global: &Global) {
     terminal::note(&format!(
         "plan {}: {} to change, {} to re-sync",
         plan.plan_sha256.chars().take(12).collect::<String>(),
-        count(plan.repairs.len(), "policy", "policies"),
-        count(plan.resyncs.len(), "registry", "registries")
+        count(plan.repairs.len(), "policy"),
+        count(plan.resyncs.len(), "registry")
     ));
     if let Some(warning) = &plan.warning {
         terminal::note(&terminal::paint(&sanitize(warning), Tone::Bad));
@@ -50,11 +51,11 @@ fn cannot_be_made(refused: &[ApplyError]) -> String {
     let mut text = String::new();
     if let accounts @ 1.. = refused.len() - kept_out {
         let them = if accounts == 1 { "it" } else { "them" };
-        let accounts = count(accounts, "account", "accounts");
+        let accounts = count(accounts, "account");
         let _ = write!(text, " Steps in {accounts} cannot be made: no role opens {them}.");
     }
     if kept_out > 0 {
-        let steps = count(kept_out, "step", "steps");
+        let steps = count(kept_out, "step");
         let _ = write!(text, " {steps} cannot be made: the policies as they are keep the write role out.");
     }
     text
@@ -96,8 +97,4 @@ pub(super) fn close(plan: &PlanDocument, outcome: Outcome, folder: &Path, global
         None if unfinished => Ok(Exit::Incomplete),
         None => Ok(Exit::Finished),
     }
-}
-
-fn count(number: usize, one: &str, more: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { more })
 }

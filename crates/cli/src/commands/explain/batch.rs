@@ -18,7 +18,7 @@ use crate::environment;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::terminal;
-use crate::values::BadValue;
+use crate::values::{self, BadValue};
 
 /// What is read ahead and decided at once: enough for every core, little enough to keep memory flat.
 const READ_AHEAD: usize = 4 << 20;
@@ -226,11 +226,8 @@ fn judge(line: &Line<'_>, now: Timestamp) -> Result<Value, String> {
 
 fn request(line: &Line<'_>, now: Timestamp) -> Result<Request, String> {
     let place = request::place(line.partition.as_deref(), line.region.as_deref())?;
-    let account = line.account.parse().map_err(|error: scangap_model::IdError| error.to_string())?;
-    let as_of = match &line.as_of {
-        Some(text) => text.parse().map_err(|_| format!("`{text}` is not a time"))?,
-        None => now,
-    };
+    let account = values::account(&line.account)?;
+    let as_of = line.as_of.as_deref().map_or(Ok(now), values::time)?;
     let mut request = request::at(place, account, line.repository.as_deref(), line.principal.as_deref(), as_of)?;
     request.organization = match &line.organization {
         Membership::NotSaid => Organization::Unknown,

@@ -176,13 +176,13 @@ impl Question {
         // ECR accepts a text that it has stored before, except for deleted principals.
         let base = if own.stored { own.text.clone() } else { storable(&own.text, own.kind, living) };
         let text = exempt(&base, &self.actions, &self.request).map_err(|error| match error {
-            ExemptError::NothingDenied => match self.registry_in_use(None) {
+            ExemptError::NothingDenied => match self.policies_that_deny(None) {
                 Some(others) => format!("the {} denies nothing; {others} does", own.label()),
                 None => error.to_string(),
             },
             _ => error.to_string(),
         })?;
-        let remains = PolicyDocument::parse(&text).ok().and_then(|document| self.registry_in_use(Some(document)));
+        let remains = PolicyDocument::parse(&text).ok().and_then(|document| self.policies_that_deny(Some(document)));
         let refused =
             |text: &str| if own.stored { deleted_principals(text, living) } else { unstorable(text, own.kind, living) };
         let kept = refused(&text);
@@ -196,7 +196,7 @@ impl Question {
     }
 
     /// Names the policies that deny, or may: all other policies, and the repaired policy if one is given.
-    fn registry_in_use(&self, repaired: Option<PolicyDocument>) -> Option<String> {
+    fn policies_that_deny(&self, repaired: Option<PolicyDocument>) -> Option<String> {
         let context = Context::new(&self.request);
         let denies = |policy: &&Policy| {
             let verdict = self.verdict_of(&policy.document, &context);

@@ -9,7 +9,7 @@ use scangap_policy::{
     RoleIdentity, Stated, Tags,
 };
 
-use crate::values::BadValue;
+use crate::values::{self, BadValue};
 
 /// The partition and region of the request. A given partition must be that of the region.
 pub(super) fn place(partition: Option<&str>, region: Option<&str>) -> Result<(Partition, String), BadValue> {
@@ -43,7 +43,7 @@ pub(super) fn at(
     Ok(Request {
         partition,
         account,
-        region: region.parse().map_err(|_| BadValue::new(&region, "a region", "such as eu-west-1"))?,
+        region: values::region(&region)?,
         repository: match repository {
             Some(name) => Some(name.parse().map_err(|_| {
                 BadValue::new(name, "a repository name", "repository names have no colon and no space")

@@ -1,9 +1,10 @@
-//! A line of `journal.jsonl`, as version 1 has it.
+//! A line of `journal.jsonl`.
 
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Serialize};
 
-pub(super) const VERSION: u64 = 1;
+/// 2: `findings_lost`; it was `findings_taken`.
+pub(super) const VERSION: u64 = 2;
 pub(super) const BEGIN: &str = "begin";
 pub(crate) const REENABLED: &str = "brought_back";
 
