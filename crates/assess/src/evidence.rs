@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use scangap_model::{
     AccountId, Asked, AuditFacts, RegionName, RegistryFacts, RegistryOutcome, RepositoryFacts, Verdict,
 };
-use scangap_policy::{Action, Context, INSPECTOR_ACTIONS, PolicyDocument, REPOSITORY_ACTIONS, Request, decide, exempt};
+use scangap_policy::{
+    Action, Context, INSPECTOR_ACTIONS, PolicyDocument, REPOSITORY_ACTIONS, Request, decide, exempt, verdicts,
+};
 
 use crate::policies::{self, Found};
 use crate::repository;
@@ -72,6 +74,12 @@ pub fn registry_policy_evidence(
     let tags = example.map_or(&Asked::NotNeeded, |repository| &repository.tags);
     let name = example.map(|repository| &repository.name);
     evidence(text, INSPECTOR_ACTIONS, &policies::request(facts, account, region, name, tags, as_of))
+}
+
+/// What a repository policy of this text decides alone. `None`: it is no policy.
+pub fn verdict_of_text(text: &str, request: &Request) -> Option<Verdict> {
+    let document = PolicyDocument::parse(text).ok()?;
+    Some(verdicts(&[&document], &Context::new(request)).fold(REPOSITORY_ACTIONS))
 }
 
 /// What the policies together would decide about a repository if its own had this text.

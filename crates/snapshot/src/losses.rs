@@ -109,14 +109,17 @@ impl StoredLosses {
         for facts in registries {
             for (fact, (value, state)) in columns(facts, &mut encode) {
                 connection.execute(
-                    "INSERT INTO resync_facts VALUES (?1, ?2, ?3, ?4, ?5)",
+                    "INSERT INTO resync_facts (account_id, region, fact, value, state) VALUES (?1, ?2, ?3, ?4, ?5)",
                     params![facts.account.to_string(), facts.region.as_str(), fact, value, state],
                 )?;
             }
         }
         for (arn, tags) in tags {
             let (value, state) = encode.observed_as(tags, |tags| json!(tags).to_string());
-            connection.execute("INSERT INTO repository_tags VALUES (?1, ?2, ?3)", params![arn, value, state])?;
+            connection.execute(
+                "INSERT INTO repository_tags (arn, value, state) VALUES (?1, ?2, ?3)",
+                params![arn, value, state],
+            )?;
         }
         write_gaps(&connection, encode.gaps.values())?;
         let hash = sha256_of_tables(&connection, HASHED)?;

@@ -4,17 +4,16 @@ mod ask;
 mod batch;
 mod excerpt;
 mod json;
-mod question;
 mod request;
 mod snapshot;
 mod text;
 
 use std::path::Path;
 
+use scangap_assess::{PolicyAnswer, PolicyRepair};
 use scangap_model::Verdict;
 use scangap_report::{sanitize, write_atomically};
 
-use self::question::{Answer, Repair};
 use crate::args::{Explain, Output};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -82,7 +81,7 @@ fn explained(command: &Explain, written: &mut bool) -> Result<Exit, CliError> {
     }
     match &repair {
         Some(Err(why)) => terminal::note(&format!("no repair: {why}")),
-        Some(Ok(Repair { remains: Some(remains), .. })) => terminal::note(&format!("with this repair {remains}")),
+        Some(Ok(PolicyRepair { remains: Some(remains), .. })) => terminal::note(&format!("with this repair {remains}")),
         Some(Ok(_)) | None => {}
     }
     if let Some(path) = &command.write {
@@ -102,7 +101,7 @@ fn explained(command: &Explain, written: &mut bool) -> Result<Exit, CliError> {
     Ok(exit(&answer))
 }
 
-fn exit(answer: &Answer) -> Exit {
+fn exit(answer: &PolicyAnswer) -> Exit {
     match answer.verdict {
         Verdict::Allowed => Exit::Finished,
         Verdict::Denied => Exit::Reached,

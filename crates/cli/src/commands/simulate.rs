@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use scangap_assess::verdict_of_text;
 use scangap_model::{Partition, Verdict};
-use scangap_policy::{
-    Caller, Context, Organization as InOrganization, PolicyDocument, REPOSITORY_ACTIONS, Request, RoleIdentity, Tags,
-    verdicts,
-};
+use scangap_policy::{Caller, Organization as InOrganization, Request, RoleIdentity, Tags};
 use scangap_simorg::scenario::AccountSpec;
 use scangap_simorg::{CALLS_KEPT, Generate, Judge, Question, Scenario, Simulator, SimulatorOptions, Standing};
 
@@ -31,13 +29,19 @@ pub(super) fn run(command: &Simulate) -> Result<Exit, CliError> {
     let name = scenario.organization.id.clone();
     let simulator = start(scenario, command.port, environment::now())?;
     let url = simulator.url();
-    terminal::out(&format!(
+    let words = format!(
         "export AWS_ENDPOINT_URL={url} AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY=simulated AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1\n",
         Simulator::access_key(&management)
-    ));
-    terminal::note(&format!("Simulated organization {name} at {url}, until Ctrl-C; calls so far: {url}/_simorg/calls"));
-    terminal::note("Policies that the scenario does not list are judged by scangap's own policy evaluator.");
-    session::interruptible(None, |cancel| async move { cancel.cancelled().await })?;
+    );
+    // A reader of these words may send a signal at once: it is listened for by then.
+    session::interruptible(None, |cancel| async move {
+        terminal::out(&words);
+        terminal::note(&format!(
+            "Simulated organization {name} at {url}, until Ctrl-C; calls so far: {url}/_simorg/calls"
+        ));
+        terminal::note("Policies that the scenario does not list are judged by scangap's own policy evaluator.");
+        cancel.cancelled().await;
+    })?;
     drop(simulator);
     Ok(Exit::Finished)
 }
@@ -86,7 +90,6 @@ fn judge(
     roles: &BTreeMap<String, RoleIdentity>,
     as_of: Timestamp,
 ) -> Option<Standing> {
-    let document = PolicyDocument::parse(question.policy).ok()?;
     let request = Request {
         partition: Partition::of_region(question.region.as_str()),
         account: question.account,
@@ -99,7 +102,7 @@ fn judge(
         as_of,
         stated: BTreeMap::new(),
     };
-    match verdicts(&[&document], &Context::new(&request)).fold(REPOSITORY_ACTIONS) {
+    match verdict_of_text(question.policy, &request)? {
         Verdict::Allowed => Some(Standing::Allowed),
         Verdict::Denied => Some(Standing::Denied),
         Verdict::Depends | Verdict::Unknown => None,

@@ -3,10 +3,10 @@
 use std::io::Read;
 use std::path::Path;
 
+use scangap_assess::{AskedPolicy, PolicyQuestion};
 use scangap_model::RegionName;
 use scangap_policy::{Action, Organization, PolicyKind, Request, Stated, Tags};
 
-use super::question::{Policy, Question};
 use super::request;
 use crate::args::{Explain, PolicyKind as KindArgument};
 use crate::environment;
@@ -14,7 +14,7 @@ use crate::error::CliError;
 use crate::terminal;
 use crate::values::{self, BadValue};
 
-pub(super) fn question(command: &Explain) -> Result<Question, CliError> {
+pub(super) fn question(command: &Explain) -> Result<PolicyQuestion, CliError> {
     let mut policies = Vec::new();
     if let Some(path) = &command.policy {
         policies.push(policy(kind(command), path, read(path)?)?);
@@ -24,7 +24,7 @@ pub(super) fn question(command: &Explain) -> Result<Question, CliError> {
     }
     let mut request = request(command)?;
     state(command, &mut request)?;
-    Ok(Question { request, policies, actions: actions(command)?, unread: None, members: None })
+    Ok(PolicyQuestion { request, policies, actions: actions(command)?, unread: None, members: None })
 }
 
 fn read(path: &Path) -> Result<String, CliError> {
@@ -67,8 +67,8 @@ fn policy_text(text: &str) -> Option<String> {
     answer.get("policyText")?.as_str().map(str::to_owned)
 }
 
-pub(super) fn policy(kind: PolicyKind, path: &Path, text: String) -> Result<Policy, CliError> {
-    Policy::new(kind, path.display().to_string(), text)
+pub(super) fn policy(kind: PolicyKind, path: &Path, text: String) -> Result<AskedPolicy, CliError> {
+    AskedPolicy::new(kind, path.display().to_string(), text)
         .map_err(|source| CliError::NotAPolicy { path: path.to_owned(), source })
 }
 

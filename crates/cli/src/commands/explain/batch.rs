@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 
 use jiff::Timestamp;
 use rayon::prelude::*;
+use scangap_assess::{AskedPolicy, Participation, PolicyQuestion};
 use scangap_model::Verdict;
 use scangap_policy::{Organization, PolicyKind, Request, Stated, Tags};
 use serde::Deserialize;
@@ -12,7 +13,6 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::json;
-use super::question::{Counts, Policy, Question};
 use super::request;
 use crate::environment;
 use crate::error::CliError;
@@ -204,20 +204,21 @@ fn judge(line: &Line<'_>, now: Timestamp) -> Result<Value, String> {
         Some(other) => return Err(format!("`{other}` is neither `repository` nor `registry`")),
     };
     let of_registry = match line.registry_policy_scope.as_deref() {
-        None | Some("V2") => Counts::Yes,
-        Some("V1") => Counts::No,
+        None | Some("V2") => Participation::Yes,
+        Some("V1") => Participation::No,
         Some(other) => return Err(format!("`{other}` is not a registry policy scope")),
     };
-    let mut policies = vec![Policy::new(kind, "policy", text_of(line.policy)?).map_err(|error| error.to_string())?];
+    let mut policies =
+        vec![AskedPolicy::new(kind, "policy", text_of(line.policy)?).map_err(|error| error.to_string())?];
     if let Some(policy) = line.registry_policy.filter(|policy| policy.get() != "null") {
-        let policy = Policy::new(PolicyKind::Registry, "registry_policy", text_of(policy)?);
+        let policy = AskedPolicy::new(PolicyKind::Registry, "registry_policy", text_of(policy)?);
         policies.push(policy.map_err(|error| format!("registry_policy: {error}"))?);
     }
     for policy in policies.iter_mut().filter(|policy| policy.kind == PolicyKind::Registry) {
         policy.counts = of_registry;
     }
     let actions = request::actions(line.actions.as_deref(), kind, line.principal.as_deref())?;
-    let question = Question { request: request(line, now)?, policies, actions, unread: None, members: None };
+    let question = PolicyQuestion { request: request(line, now)?, policies, actions, unread: None, members: None };
     let answer = question.answer();
     let needed = matches!(answer.verdict, Verdict::Denied | Verdict::Depends);
     let repair = needed.then(|| question.repair());

@@ -1,12 +1,15 @@
 //! An answer for machines.
 
+use scangap_assess::{PolicyAnswer, PolicyQuestion, PolicyRepair};
 use scangap_policy::{Action, Context, Decision, Element, Lint, Responsible, Truth, Unstorable, why};
 use serde_json::{Map, Value, json};
 
-use super::question::{Answer, Question, Repair};
-
 /// The whole answer, with every element of the responsible statements.
-pub(super) fn explained(question: &Question, answer: &Answer, repair: Option<&Result<Repair, String>>) -> Value {
+pub(super) fn explained(
+    question: &PolicyQuestion,
+    answer: &PolicyAnswer,
+    repair: Option<&Result<PolicyRepair, String>>,
+) -> Value {
     let context = Context::new(&question.request);
     let elements = |action: Action, statement: &Responsible| {
         let document = question.policies.get(statement.document).map(|policy| &policy.document);
@@ -17,17 +20,21 @@ pub(super) fn explained(question: &Question, answer: &Answer, repair: Option<&Re
 }
 
 /// The answer to one line of a batch.
-pub(super) fn answered(question: &Question, answer: &Answer, repair: Option<&Result<Repair, String>>) -> Value {
+pub(super) fn answered(
+    question: &PolicyQuestion,
+    answer: &PolicyAnswer,
+    repair: Option<&Result<PolicyRepair, String>>,
+) -> Value {
     form(question, answer, repair, |_, _| None)
 }
 
 fn form(
-    question: &Question,
-    answer: &Answer,
-    repair: Option<&Result<Repair, String>>,
+    question: &PolicyQuestion,
+    answer: &PolicyAnswer,
+    repair: Option<&Result<PolicyRepair, String>>,
     elements: impl Fn(Action, &Responsible) -> Option<Value>,
 ) -> Value {
-    let label = |document: usize| question.policies.get(document).map(super::question::Policy::label);
+    let label = |document: usize| question.policies.get(document).map(scangap_assess::AskedPolicy::label);
     let statement = |action: Action, statement: &Responsible| {
         let mut members = Map::new();
         members.insert("policy".to_owned(), json!(label(statement.document)));
@@ -54,7 +61,7 @@ fn form(
         (action.name().to_owned(), members)
     };
     let repaired = repair.and_then(|repair| repair.as_ref().ok());
-    let refused = |of: fn(&Repair) -> &[Unstorable]| -> Vec<Value> {
+    let refused = |of: fn(&PolicyRepair) -> &[Unstorable]| -> Vec<Value> {
         let parts = repaired.map(of).unwrap_or_default();
         parts.iter().map(|one| json!({"what": one.what, "why": one.why})).collect()
     };

@@ -2,18 +2,17 @@
 
 use std::path::Path;
 
-use scangap_assess::inspector_request;
+use scangap_assess::{AskedPolicy, Participation, PolicyQuestion, inspector_request};
 use scangap_model::{Asked, Observed};
 use scangap_policy::PolicyKind;
 use scangap_snapshot::Snapshot;
 
 use super::ask;
-use super::question::{Counts, Policy, Question};
 use crate::args::Explain;
 use crate::assessed::file_in;
 use crate::error::CliError;
 
-pub(super) fn question(command: &Explain, path: &Path) -> Result<Question, CliError> {
+pub(super) fn question(command: &Explain, path: &Path) -> Result<PolicyQuestion, CliError> {
     // What is explained must be what was audited.
     let path = &file_in(path, "snapshot.db");
     let hash = Snapshot::hash_facts(path).map_err(CliError::Snapshot)?;
@@ -34,7 +33,7 @@ pub(super) fn question(command: &Explain, path: &Path) -> Result<Question, CliEr
     match &found.policy {
         Observed::Known(hash) => {
             let policy = ask::policy(PolicyKind::Repository, path, text_of(hash).ok_or_else(missing)?)?;
-            policies.push(Policy { stored: true, ..policy });
+            policies.push(AskedPolicy { stored: true, ..policy });
         }
         // No policy is normal: what counts then is the registry's.
         Observed::Absent => {}
@@ -47,11 +46,7 @@ pub(super) fn question(command: &Explain, path: &Path) -> Result<Question, CliEr
             (_, Asked::Answered(Observed::Known(hash))) => {
                 let mut policy = ask::policy(PolicyKind::Registry, path, text_of(hash).ok_or_else(missing)?)?;
                 policy.stored = true;
-                policy.counts = match scope {
-                    Some("V2") => Counts::Yes,
-                    Some("V1") => Counts::No,
-                    _ => Counts::IfV2,
-                };
+                policy.counts = Participation::in_scope(scope);
                 policies.push(policy);
             }
             // AWS: under V1 a registry policy does nothing to Inspector.
@@ -71,5 +66,5 @@ pub(super) fn question(command: &Explain, path: &Path) -> Result<Question, CliEr
     // Accounts that the organization listed have a state.
     let listed = facts.accounts.iter().filter(|(_, account)| account.state.known().is_some());
     let members = listed.map(|(id, _)| *id).collect::<std::collections::BTreeSet<_>>();
-    Ok(Question { request, policies, actions, unread, members: (!members.is_empty()).then_some(members) })
+    Ok(PolicyQuestion { request, policies, actions, unread, members: (!members.is_empty()).then_some(members) })
 }

@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use scangap_assess::{AskedPolicy, PolicyAnswer, PolicyQuestion};
 use scangap_model::{Tone, Verdict};
 use scangap_policy::{Action, Caller, Context, Decision, Note, Responsible, why};
 use scangap_report::sanitize;
 use similar::TextDiff;
 
 use super::excerpt;
-use super::question::{Answer, Policy, Question};
 use crate::terminal::paint;
 
-pub(super) fn explained(question: &Question, answer: &Answer) -> String {
+pub(super) fn explained(question: &PolicyQuestion, answer: &PolicyAnswer) -> String {
     let mut out = String::new();
     let request = &question.request;
     let who = match &request.principal {
@@ -63,7 +63,7 @@ fn in_a_word(decision: &Decision) -> String {
 }
 
 /// Every responsible statement once, as it meets the first action that it decides.
-fn statements(out: &mut String, question: &Question, answer: &Answer) {
+fn statements(out: &mut String, question: &PolicyQuestion, answer: &PolicyAnswer) {
     let context = Context::new(&question.request);
     let mut shown = BTreeSet::new();
     for (at, policy) in question.policies.iter().enumerate() {
@@ -79,7 +79,7 @@ fn statements(out: &mut String, question: &Question, answer: &Answer) {
 
 fn one_statement(
     out: &mut String,
-    policy: &Policy,
+    policy: &AskedPolicy,
     action: Action,
     verdict: Verdict,
     statement: &Responsible,
@@ -92,7 +92,7 @@ fn one_statement(
     excerpt::write(out, &policy.text, span, &why(&policy.document, statement.index, action, context));
 }
 
-fn lints(out: &mut String, question: &Question, answer: &Answer) {
+fn lints(out: &mut String, question: &PolicyQuestion, answer: &PolicyAnswer) {
     for (at, lint) in &answer.lints {
         let Some(policy) = question.policies.get(*at) else { continue };
         let _ = writeln!(

@@ -1,4 +1,4 @@
-//! A question (one request, and the policies that are evaluated together for it) and its answer.
+//! One request, the policies that are evaluated together for it, and the answer: what explains a policy judges it here.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use scangap_policy::{
 
 /// Whether a policy takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Counts {
+pub enum Participation {
     Yes,
     /// A registry policy whose scope was not read: only under V2.
     IfV2,
@@ -19,60 +19,75 @@ pub(super) enum Counts {
 }
 
 /// A policy to be explained, or one that counts beside it.
-pub(super) struct Policy {
-    pub(super) kind: PolicyKind,
+#[derive(Debug)]
+pub struct AskedPolicy {
+    pub kind: PolicyKind,
     /// The file or snapshot that it came from; `-` for standard input.
-    pub(super) origin: String,
-    pub(super) text: String,
-    pub(super) document: PolicyDocument,
+    pub origin: String,
+    pub text: String,
+    pub document: PolicyDocument,
     /// ECR's own text.
-    pub(super) stored: bool,
-    pub(super) counts: Counts,
+    pub stored: bool,
+    pub counts: Participation,
 }
 
-pub(super) struct Question {
-    pub(super) request: Request,
+#[derive(Debug)]
+pub struct PolicyQuestion {
+    pub request: Request,
     /// The one that was asked about, then those that count beside it.
-    pub(super) policies: Vec<Policy>,
-    pub(super) actions: Vec<Action>,
+    pub policies: Vec<AskedPolicy>,
+    pub actions: Vec<Action>,
     /// A policy that may count was not read.
-    pub(super) unread: Option<&'static str>,
+    pub unread: Option<&'static str>,
     /// The accounts of the organization, where they are known.
-    pub(super) members: Option<BTreeSet<AccountId>>,
+    pub members: Option<BTreeSet<AccountId>>,
 }
 
-pub(super) struct Answer {
-    pub(super) verdict: Verdict,
-    pub(super) decisions: Vec<(Action, Decision)>,
+#[derive(Debug)]
+pub struct PolicyAnswer {
+    pub verdict: Verdict,
+    pub decisions: Vec<(Action, Decision)>,
     /// With the policy that each is about, by its place in the question.
-    pub(super) lints: Vec<(usize, Lint)>,
+    pub lints: Vec<(usize, Lint)>,
 }
 
 /// The policy that was asked about, repaired.
-pub(super) struct Repair {
-    pub(super) text: String,
+#[derive(Debug)]
+pub struct PolicyRepair {
+    pub text: String,
     /// What is still in the way.
-    pub(super) remains: Option<String>,
+    pub remains: Option<String>,
     /// What ECR would refuse to store, and the repair does not hold any more.
-    pub(super) left_out: Vec<Unstorable>,
+    pub left_out: Vec<Unstorable>,
     /// What it would refuse still.
-    pub(super) kept: Vec<Unstorable>,
+    pub kept: Vec<Unstorable>,
 }
 
-impl Policy {
-    pub(super) fn new(kind: PolicyKind, origin: impl Into<String>, text: String) -> Result<Self, SyntaxError> {
+impl Participation {
+    /// Of a registry policy, by the scope in which AWS enforces it; `None`: it was not read.
+    pub fn in_scope(scope: Option<&str>) -> Self {
+        match scope {
+            Some("V2") => Self::Yes,
+            Some("V1") => Self::No,
+            _ => Self::IfV2,
+        }
+    }
+}
+
+impl AskedPolicy {
+    pub fn new(kind: PolicyKind, origin: impl Into<String>, text: String) -> Result<Self, SyntaxError> {
         let document = PolicyDocument::parse(&text)?;
-        Ok(Self { kind, origin: origin.into(), text, document, stored: false, counts: Counts::Yes })
+        Ok(Self { kind, origin: origin.into(), text, document, stored: false, counts: Participation::Yes })
     }
 
     /// Whether it takes part in the decision about an action.
-    fn counts_for(&self, action: Action) -> Counts {
+    fn counts_for(&self, action: Action) -> Participation {
         // AWS: whatever the scope, a registry policy is enforced for replication, pull-through and creation.
         let always = self.kind == PolicyKind::Registry && action.is_enforced_under_v1();
-        if always { Counts::Yes } else { self.counts }
+        if always { Participation::Yes } else { self.counts }
     }
 
-    pub(super) fn label(&self) -> &'static str {
+    pub fn label(&self) -> &'static str {
         match self.kind {
             PolicyKind::Repository => "repository policy",
             PolicyKind::Registry => "registry policy",
@@ -80,8 +95,8 @@ impl Policy {
     }
 }
 
-impl Question {
-    pub(super) fn answer(&self) -> Answer {
+impl PolicyQuestion {
+    pub fn answer(&self) -> PolicyAnswer {
         let decisions = self.decisions();
         let context = Context::new(&self.request);
         // For every principal, lints find the mistakes that keep Inspector out.
@@ -91,7 +106,7 @@ impl Question {
             let found = lint(&policy.text, &policy.document, policy.kind, &inspector, self.members.as_ref());
             found.into_iter().map(move |lint| (at, lint))
         });
-        Answer { verdict: verdict(&decisions), lints: lints.collect(), decisions }
+        PolicyAnswer { verdict: verdict(&decisions), lints: lints.collect(), decisions }
     }
 
     fn decisions(&self) -> Vec<(Action, Decision)> {
@@ -99,7 +114,7 @@ impl Question {
         if self.request.principal == Caller::Inspector {
             return self.actions.iter().map(|&action| (action, self.for_inspector(action, &context))).collect();
         }
-        let judged = |counting: &[Counts], action: Action| -> Vec<usize> {
+        let judged = |counting: &[Participation], action: Action| -> Vec<usize> {
             let counts =
                 |at: &usize| self.policies.get(*at).is_some_and(|policy| counting.contains(&policy.counts_for(action)));
             (0..self.policies.len()).filter(counts).collect()
@@ -114,7 +129,8 @@ impl Question {
             decision
         };
         let one = |action: Action| {
-            let (certain, possible) = (judged(&[Counts::Yes], action), judged(&[Counts::Yes, Counts::IfV2], action));
+            let (certain, possible) =
+                (judged(&[Participation::Yes], action), judged(&[Participation::Yes, Participation::IfV2], action));
             let mut decision = decided(&certain, action);
             if certain != possible && decision.verdict != Verdict::Denied {
                 let under_v2 = decided(&possible, action);
@@ -134,8 +150,9 @@ impl Question {
     /// Inspector's role needs no Allow: each policy decides by itself, and they count together as in a report. Denied if any
     /// denies, else unknown if one is unread, else depends if any does.
     fn for_inspector(&self, action: Action, context: &Context<'_>) -> Decision {
-        let counting = self.policies.iter().enumerate().filter(|(_, policy)| policy.counts_for(action) != Counts::No);
-        let each: Vec<(Decision, Counts)> = counting
+        let counting =
+            self.policies.iter().enumerate().filter(|(_, policy)| policy.counts_for(action) != Participation::No);
+        let each: Vec<(Decision, Participation)> = counting
             .map(|(at, policy)| {
                 let mut decision = decide(&[&policy.document], action, context);
                 decision.statements.iter_mut().for_each(|statement| statement.document = at);
@@ -143,13 +160,13 @@ impl Question {
             })
             .collect();
         let denied = |decision: &Decision| decision.verdict == Verdict::Denied;
-        let surely = each.iter().any(|(decision, counts)| *counts == Counts::Yes && denied(decision));
+        let surely = each.iter().any(|(decision, counts)| *counts == Participation::Yes && denied(decision));
         let mut together = Decision::nothing();
         let mut verdicts = Vec::new();
         for (decision, counts) in each {
             let open = matches!(decision.verdict, Verdict::Denied | Verdict::Depends);
             // Only under V2, and whether it is V2 is not known.
-            let only_under_v2 = counts == Counts::IfV2 && open && !surely;
+            let only_under_v2 = counts == Participation::IfV2 && open && !surely;
             if only_under_v2 {
                 together.depends_on.insert("REGISTRY_POLICY_SCOPE".to_owned());
             }
@@ -170,7 +187,7 @@ impl Question {
     }
 
     /// The policy that was asked about, with Inspector's role exempted.
-    pub(super) fn repair(&self) -> Result<Repair, String> {
+    pub fn repair(&self) -> Result<PolicyRepair, String> {
         let own = self.policies.first().ok_or("there is no policy to repair")?;
         let living = self.request.inspector_role.id.as_deref();
         // ECR accepts a text that it has stored before, except for deleted principals.
@@ -187,7 +204,7 @@ impl Question {
             |text: &str| if own.stored { deleted_principals(text, living) } else { unstorable(text, own.kind, living) };
         let kept = refused(&text);
         let left_out = refused(&own.text).into_iter().filter(|one| !kept.contains(one)).collect();
-        Ok(Repair {
+        Ok(PolicyRepair {
             left_out,
             kept,
             text,
@@ -198,13 +215,13 @@ impl Question {
     /// Names the policies that deny, or may: all other policies, and the repaired policy if one is given.
     fn policies_that_deny(&self, repaired: Option<PolicyDocument>) -> Option<String> {
         let context = Context::new(&self.request);
-        let denies = |policy: &&Policy| {
+        let denies = |policy: &&AskedPolicy| {
             let verdict = self.verdict_of(&policy.document, &context);
-            policy.counts != Counts::No && verdict != Verdict::Allowed
+            policy.counts != Participation::No && verdict != Verdict::Allowed
         };
         let own = repaired.map(|document| self.verdict_of(&document, &context));
-        let others: Vec<&str> = self.policies.iter().skip(1).filter(denies).map(Policy::label).collect();
-        let own = own.filter(|verdict| *verdict != Verdict::Allowed).and(self.policies.first()).map(Policy::label);
+        let others: Vec<&str> = self.policies.iter().skip(1).filter(denies).map(AskedPolicy::label).collect();
+        let own = own.filter(|verdict| *verdict != Verdict::Allowed).and(self.policies.first()).map(AskedPolicy::label);
         let all: Vec<&str> = own.into_iter().chain(others).collect();
         (!all.is_empty()).then(|| all.join(" and the "))
     }
@@ -213,7 +230,7 @@ impl Question {
         Verdict::fold(self.actions.iter().map(|&action| decide(&[document], action, context).verdict))
     }
 
-    pub(super) fn own_text(&self) -> &str {
+    pub fn own_text(&self) -> &str {
         self.policies.first().map_or("", |policy| &policy.text)
     }
 }
