@@ -141,6 +141,13 @@ impl Simulator {
         state.world.sessions.values().any(|session| allows(session.allowed.as_ref(), action, resource))
     }
 
+    /// Whether every change that was started shows.
+    pub fn is_settled(&self) -> bool {
+        let mut state = self.shared.lock();
+        state.world.catch_up();
+        !state.world.is_changing()
+    }
+
     pub fn add_fault(&self, fault: FaultSpec) {
         self.shared.lock().faults.add(fault);
     }

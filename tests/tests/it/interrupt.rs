@@ -1,6 +1,7 @@
 //! Ctrl-C: the snapshot is closed, what was not reached says so, and the exit code is 130.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use scangap_simorg::scenario::{FaultKind, FaultSpec};
 use scangap_tests::{Audited, Finished, Scangap, Simulated, simulate};
 
 use crate::resync;
+use crate::way_back::until;
 
 // Holds: 3 What was not read: an interrupted audit says of every account how far it was read, and names its exit code
 #[test]
@@ -89,13 +91,17 @@ fn an_ignored_hangup_stays_ignored_and_a_second_interrupt_ends_at_once() {
     let mut child =
         Command::new("sh").args(["-c", &nohup]).stdout(std::process::Stdio::piped()).spawn().expect("a shell");
     let pid = child.id().to_string();
-    // It says where it listens once it is there, and by then it listens for signals too, or soon.
-    let mut first = [0; 6];
-    child.stdout.take().expect("stdout").read_exact(&mut first).expect("its first words");
-    std::thread::sleep(Duration::from_millis(500));
+    // It says where it listens once it is there, and by then it listens for signals too.
+    let mut exports = String::new();
+    let mut stdout = BufReader::new(child.stdout.take().expect("stdout"));
+    stdout.read_line(&mut exports).expect("its first words");
     let send = |signal: &str| assert!(Command::new("kill").args([signal, &pid]).status().expect("kill").success());
     send("-HUP");
-    std::thread::sleep(Duration::from_millis(300));
+    // A process that is ended by a signal answers nothing after it.
+    let place = exports.split("http://").nth(1).and_then(|rest| rest.split(' ').next()).expect("an address");
+    let mut connection = TcpStream::connect(place).expect("it listens");
+    connection.write_all(b"GET /_simorg/calls HTTP/1.0\r\n\r\n").expect("it reads");
+    assert!(connection.read(&mut [0; 12]).expect("it answers") > 0);
     assert!(child.try_wait().expect("its state").is_none(), "it goes on");
     send("-TERM");
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
@@ -108,13 +114,12 @@ fn an_ignored_hangup_stays_ignored_and_a_second_interrupt_ends_at_once() {
     while hanging.calls().len() < 2 && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(20));
     }
-    std::thread::sleep(Duration::from_millis(300));
     let pid = child.id().to_string();
     let asked = Instant::now();
-    for _ in 0..2 {
+    until("the end", || {
         assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill").success());
-        std::thread::sleep(Duration::from_millis(300));
-    }
+        child.try_wait().expect("its state").is_some()
+    });
     let ended = child.wait().expect("it ends");
     assert!(asked.elapsed() < Duration::from_secs(30), "it took {:?}", asked.elapsed());
     assert_eq!(ended.code(), Some(130));
@@ -185,7 +190,11 @@ fn a_termination_is_answered_in_every_phase() {
             assert!(Instant::now() < deadline, "no file is begun");
             std::thread::sleep(Duration::from_millis(1));
         }
-        std::thread::sleep(Duration::from_millis(if arguments[0] == "report" { 0 } else { 300 }));
+        if arguments[0] == "explain" {
+            // It has answered a line, and waits for the next.
+            child.stdin.as_mut().expect("stdin").write_all(b"{}\n").expect("it reads");
+            child.stdout.as_mut().expect("stdout").read_exact(&mut [0; 1]).expect("it answers");
+        }
         let asked = Instant::now();
         assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill").success());
         let status = child.wait().expect("it ends");

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::apply::{LOST, Planned, ROLE, ecr_status, mutations, plan_of, scanning, stale_plan};
 use crate::resync::{OPEN, STALE_REGISTRY, at, audit, stale};
+use crate::way_back::until;
 
 pub(crate) fn fault(operation: &str, kind: FaultKind, count: Option<u64>) -> FaultSpec {
     FaultSpec { kind, count, ..FaultSpec::of(operation, "InternalServerException", 500) }
@@ -127,7 +128,7 @@ fn a_disable_that_shows_late_is_not_repeated_and_not_forgotten() {
             plan.journal()
         );
         assert_eq!(simulator.losses(), (128, 2), "{:#?}", plan.journal());
-        std::thread::sleep(Duration::from_secs(3));
+        until("every change shows", || simulator.is_settled());
         assert_eq!(ecr_status(&simulator), "ENABLED", "nothing comes through later");
         // Inspector answers a second Disable by saying that one is in progress: nothing is turned off twice.
         assert_eq!(simulator.losses_one_by_one().len(), 1, "{:#?}", plan.journal());

@@ -38,7 +38,7 @@ fn said_by_others(plan: &Planned) -> Finished {
     Scangap::new(&["schema", "exit-codes"]).env("HOME", &plan.home.path().to_string_lossy()).run()
 }
 
-fn until(what: &str, comes_true: impl Fn() -> bool) {
+pub(crate) fn until(what: &str, mut comes_true: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(40);
     while !comes_true() {
         assert!(Instant::now() < deadline, "{what} never came");
@@ -321,7 +321,7 @@ fn an_enabled_that_was_never_off_is_not_the_end_of_it() {
     assert_eq!(ecr_status(&simulator), "ENABLED");
     let call = plan.apply(&simulator, &["--bring-back", "--wait", "20s"]);
     assert_eq!(call.code, 0, "{}{}\n{:#?}", call.stdout, call.stderr, plan.journal());
-    std::thread::sleep(Duration::from_secs(5));
+    until("every change shows", || simulator.is_settled());
     assert_eq!((ecr_status(&simulator).as_str(), scanning(&simulator)), ("ENABLED", before), "{:#?}", plan.journal());
     assert_eq!(simulator.losses_one_by_one().len(), 1);
 }
@@ -424,9 +424,11 @@ fn a_second_ctrl_c_ends_it_and_the_next_command_names_the_registry() {
     let plan = stale_plan(&simulator);
     let (mut child, _home) = plan.command(&simulator, &[&CONSENT[..], &["--wait", "60s"]].concat()).spawn();
     until("the disable", || journal_says(&plan, "accepted"));
-    signal("-INT", child.id());
-    std::thread::sleep(Duration::from_millis(500));
-    signal("-INT", child.id());
+    // The first is answered by words, the next by the end, whenever it is heard.
+    until("the end", || {
+        signal("-INT", child.id());
+        child.try_wait().expect("its state").is_some()
+    });
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
     let others = said_by_others(&plan);
     assert_eq!(others.code, 5);

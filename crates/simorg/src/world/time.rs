@@ -38,6 +38,11 @@ impl World {
         }
     }
 
+    /// Whether a change that was started does not show yet.
+    pub(crate) fn is_changing(&self) -> bool {
+        !self.due.is_empty()
+    }
+
     /// Whether Inspector exists in a region.
     pub(crate) fn inspects(&self, region: &str) -> bool {
         match &self.organization.inspector_regions {
