@@ -9,6 +9,7 @@ mod heat;
 mod place;
 mod policies;
 mod tone;
+mod view;
 
 use std::io::{self, Write};
 
@@ -17,12 +18,10 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use scangap_model::{AccountId, DIAGNOSES, Diagnosis, DiagnosisInfo, Observed, sanitize};
 use sha2::{Digest, Sha256};
 
-use self::action::{ActionRow, Actions};
-use self::changes::ChangesView;
-use self::heat::Heat;
+use self::action::Actions;
 pub(crate) use self::place::Place;
-use self::policies::PolicyView;
 use self::tone::tone;
+use self::view::{ChangesPage, Figure, GapView, Page, Segment};
 use crate::change::Changes;
 use crate::columns::{AppliedRow, AppliedView, PlanView};
 use crate::context::ReportContext;
@@ -34,62 +33,6 @@ use crate::words::{count, thousands};
 const STYLE: &str = include_str!("../templates/report.css");
 const SCRIPT: &str = include_str!("../templates/report.js");
 
-#[derive(Template)]
-#[template(path = "report.html")]
-struct Page {
-    style: &'static str,
-    style_hash: String,
-    script: &'static str,
-    script_hash: String,
-    simulated: bool,
-    interrupted: bool,
-    organization: String,
-    as_of: String,
-    completeness: String,
-    share: String,
-    /// What the share leaves out.
-    apart: Option<String>,
-    bar: Vec<Segment>,
-    figures: Vec<Figure>,
-    reading: Vec<(&'static str, String)>,
-    gaps: Vec<GapView>,
-    heat: Heat,
-    data: String,
-    held_note: String,
-    actions: Vec<ActionRow>,
-    action_note: String,
-    changes: Option<ChangesView>,
-    plan: Option<PlanView>,
-    applied: Option<Vec<AppliedRow>>,
-    policies: Vec<PolicyView>,
-    policies_note: String,
-    about: Vec<(&'static str, String)>,
-}
-
-struct Figure {
-    tone: &'static str,
-    word: &'static str,
-    count: String,
-    title: &'static str,
-    meaning: String,
-}
-
-/// A part of the bar of all repositories, in thousandths of its length.
-struct Segment {
-    tone: &'static str,
-    start: usize,
-    length: usize,
-    title: String,
-}
-
-struct GapView {
-    api: String,
-    kind: String,
-    gaps: String,
-    place: String,
-    hint: String,
-}
-
 pub(crate) fn write(
     material: &ReportContext<'_>,
     plan: Option<&PlanView>,
@@ -97,16 +40,6 @@ pub(crate) fn write(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     page(material, plan, applied)?.render_into(&mut Text(out)).map_err(io::Error::other)
-}
-
-#[derive(Template)]
-#[template(path = "changes.html")]
-struct ChangesPage {
-    style: &'static str,
-    style_hash: String,
-    simulated: bool,
-    organization: String,
-    changes: ChangesView,
 }
 
 /// The page of a comparison alone.
