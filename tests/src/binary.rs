@@ -180,6 +180,12 @@ impl Scangap {
         self.spawn()
     }
 
+    /// Starts the binary without waiting for it; what it says goes nowhere, so that no pipe can fill.
+    pub fn spawn_silent(mut self) -> (std::process::Child, TempDir) {
+        let child = self.command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs");
+        (child, self.home)
+    }
+
     pub fn spawn(mut self) -> (std::process::Child, TempDir) {
         let child = self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
         (child, self.home)

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
-use scangap_model::{AccountId, Diagnosis, RegionName};
+use scangap_model::{AccountId, Diagnosis, RegionName, Shard};
 
 use crate::fail_on::{self, FailWord};
 use crate::values::{self, WrittenDuration};
@@ -65,12 +65,17 @@ pub enum ColorChoice {
 pub enum Command {
     /// Audit an organization: discover accounts, read ECR and Inspector everywhere, diagnose, report
     #[command(
-        after_help = "Examples:\n  scangap audit\n  scangap audit --profile security --ou Workloads/Payments --regions eu-west-1,eu-central-1\n  scangap audit --accounts 111122223333 --role-name audit/ReadOnly --fail-on any --out runs/today"
+        after_help = "Examples:\n  scangap audit\n  scangap audit --profile security --ou Workloads/Payments --regions eu-west-1,eu-central-1\n  scangap audit --accounts 111122223333 --role-name audit/ReadOnly --fail-on any --out runs/today\n  scangap audit --resume runs/today"
     )]
     Audit(Box<Audit>),
     /// Write the reports again, from a snapshot alone
     #[command(after_help = "Example:\n  scangap report runs/2026-11-23-o-exampleorg/snapshot.db --out reports")]
     Report(Report),
+    /// Join the shards of one audit into one snapshot, with its reports
+    #[command(
+        after_help = "Examples:\n  scangap merge shards/1 shards/2 shards/3 --out runs/today\n  scangap merge shards --out runs/today"
+    )]
+    Merge(Merge),
     /// Show what changed between two audits: new, fixed, regressed, no longer visible
     #[command(
         after_help = "Example:\n  scangap diff runs/2026-08-20/snapshot.db runs/2026-11-23/snapshot.db --out changes"
@@ -123,6 +128,14 @@ pub struct Audit {
     pub roles: Roles,
     #[command(flatten)]
     pub run: Run,
+    /// Read only this slice of the accounts, as 3/8: the shards of one audit are joined by `scangap merge`, and all have the same
+    /// --as-of. A child of an AWS Batch array job takes its own slice without being told
+    #[arg(long, value_name = "K/N", value_parser = values::shard, help_heading = "Run")]
+    pub shard: Option<Shard>,
+    /// Go on with an audit that was interrupted, or that has gaps which may have passed: only what is missing is asked for, at the
+    /// same time and scope, and the reports in its folder are written again
+    #[arg(long, value_name = "SNAPSHOT", conflicts_with = "out", help_heading = "Run")]
+    pub resume: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -233,6 +246,21 @@ pub struct Report {
     /// Also write a workbook and a page for each owner, into owners: account, ou, or `tag:KEY`
     #[arg(long, value_name = "WHAT")]
     pub split_by: Option<String>,
+    #[command(flatten)]
+    pub form: Form,
+}
+
+#[derive(Debug, Args)]
+pub struct Merge {
+    /// Snapshots or folders of shards, or a folder of such folders
+    #[arg(required = true)]
+    pub parts: Vec<PathBuf>,
+    /// Folder for the joined snapshot and the reports
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Exit 2 if a repository falls in one of these diagnoses: any, registry, blocked, at_risk, ...
+    #[arg(long, value_name = "DIAGNOSIS", value_delimiter = ',', value_parser = fail_on::word)]
+    pub fail_on: Vec<FailWord>,
     #[command(flatten)]
     pub form: Form,
 }

@@ -20,15 +20,28 @@ pub(crate) fn run(job: &Job) -> Result<Exit, CliError> {
     if job.quiet == 0 {
         terminal::note(&sanitize(&format!("scangap {}: {}", environment::VERSION, job.introduction)));
     }
-    let folder = Folder::prepare(job.out.clone())?;
+    let folder = match &job.resume {
+        Some(_) => None,
+        None => Some(Folder::prepare(job.out.clone())?),
+    };
     let session = Session::open(&job.connect)?;
     if job.quiet == 0 {
         let Session { connection, identity } = &session;
         let from = connection.credentials_from();
         terminal::note(&sanitize(&format!("as {} in account {}, by {from}", identity.arn, identity.account)));
     }
+    let begun = match &job.resume {
+        Some(resume) => {
+            resume.check(&session, &job.collect)?;
+            if job.quiet == 0 {
+                terminal::note(&sanitize(&resume.introduction()));
+            }
+            Some(Store::resume(resume, job, &session.identity.arn)?)
+        }
+        None => None,
+    };
     let words = "interrupted: closing the snapshot; press Ctrl-C again to stop at once";
-    let (store, outcome) = session::interruptible(Some(words), |cancel| gather(job, session, folder, cancel))??;
+    let (store, outcome) = session::interruptible(Some(words), |cancel| gather(job, session, folder, begun, cancel))??;
     let folder = store.folder().to_owned();
     let judged = store.close()?;
     let interrupted = outcome == Collected::Interrupted;
@@ -39,25 +52,28 @@ pub(crate) fn run(job: &Job) -> Result<Exit, CliError> {
 async fn gather(
     job: &Job,
     session: Session,
-    folder: Folder,
+    mut folder: Option<Folder>,
+    mut store: Option<Store>,
     cancel: CancellationToken,
 ) -> Result<(Store, Collected), CliError> {
     let Session { connection, identity } = session;
     let stop = cancel.clone();
+    let prior = job.resume.as_ref().map(|resume| resume.prior.clone()).unwrap_or_default();
     let meter = std::sync::Arc::clone(connection.meter());
     let (sender, mut events) = mpsc::channel(EVENTS_WAITING);
     let mut collection = tokio::task::JoinSet::new();
-    collection.spawn(collect(connection, identity, job.collect.clone(), sender, cancel));
+    collection.spawn(collect(connection, identity, job.collect.clone(), prior, sender, cancel));
 
     let mut progress = Progress::new(job.quiet, job.progress);
-    let mut store: Option<Store> = None;
-    let mut folder = Some(folder);
+    if let Some(organization) = job.resume.as_ref().and_then(|resume| resume.prior.organization.as_ref()) {
+        progress.of_accounts(organization.accounts.len());
+    }
     let mut failure: Option<CliError> = None;
     while let Some(event) = events.recv().await {
         progress.on(&event, &meter);
-        if let Event::Organization { facts, accounts } = &event {
+        if let Event::Organization { facts, accounts, .. } = &event {
             if job.quiet == 0 {
-                store::introduce(facts, accounts.len());
+                store::introduce(facts, accounts.len(), job.collect.shard);
             }
             if let Some(folder) = folder.take() {
                 match Store::create(folder, facts, job, &meter) {
@@ -97,8 +113,8 @@ async fn gather(
             Err(failure)
         }
         (None, Err(error), store) => {
-            // The run had no facts worth keeping: nothing is left behind.
-            store.map(Store::discard).transpose()?;
+            // A run without facts worth keeping leaves nothing behind, and one that was resumed what it found.
+            store.map(|store| store.give_up(&meter, job)).transpose()?;
             drop(folder);
             Err(CliError::Collect(error))
         }

@@ -5,6 +5,7 @@ mod audit;
 mod demo;
 mod diff;
 mod explain;
+mod merge;
 mod plan;
 mod rehearse;
 mod report;
@@ -19,6 +20,7 @@ use crate::exit::Exit;
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CliError> {
     match &arguments.command {
         Command::Audit(command) => audit::run(command, &arguments.global),
+        Command::Merge(command) => merge::run(command, &arguments.global),
         Command::Rehearse(command) => rehearse::run(command, &arguments.global),
         Command::Report(command) => report::run(command, &arguments.global),
         Command::Demo(command) => demo::run(command, &arguments.global),

@@ -9,12 +9,11 @@ use scangap_apply::{ApplyError, ClosingError, JournalError};
 use scangap_aws::ConnectError;
 use scangap_collect::CollectError;
 use scangap_model::{Gap, GapKind};
-use scangap_plan::DocumentError;
-use scangap_plan::PlanReadError;
+use scangap_plan::{DocumentError, PlanReadError, shell_word};
 use scangap_policy::SyntaxError;
 use scangap_report::{CarryOverError, CompareError, FileError, VerifyError};
 use scangap_simorg::{ScenarioError, StartError};
-use scangap_snapshot::{ReadError, WriteError};
+use scangap_snapshot::{MergeError, ReadError, WriteError};
 
 use crate::exit::Exit;
 use crate::values::BadValue;
@@ -34,6 +33,12 @@ pub(crate) enum CliError {
     BadValue(#[from] BadValue),
     #[error("`{0}` already holds a snapshot")]
     AlreadyAudited(PathBuf),
+    #[error("the snapshot is of another {what}: `{stored}`, and not `{given}`")]
+    OtherAudit { what: &'static str, stored: String, given: String },
+    #[error("the shards cannot be merged")]
+    Merge(#[source] MergeError),
+    #[error("another scangap is writing into `{0}`")]
+    BeingWritten(PathBuf),
     #[error("`{0}` is not empty")]
     FolderInUse(PathBuf),
     #[error("the audit of `{0}` was never closed, so its facts have no hash that a plan could name")]
@@ -169,6 +174,12 @@ impl CliError {
             Self::LeftDisabled(_) => Exit::ScanningOff,
             Self::Apply(stop) | Self::NotApplicable(stop) | Self::NotSaved(stop) => exit_of_apply(stop),
             Self::Snapshot(_)
+            | Self::Merge(
+                MergeError::Read(_)
+                | MergeError::OtherVersion { .. }
+                | MergeError::OtherAudit { .. }
+                | MergeError::Differs { .. },
+            )
             | Self::Facts(_)
             | Self::Tampered(_)
             | Self::NeverClosed(_)
@@ -188,13 +199,16 @@ impl CliError {
             | Self::LossesNotFound(_)
             | Self::OtherSnapshot { .. }
             | Self::OtherOrganization { .. }
+            | Self::OtherAudit { .. }
             | Self::Scenario { .. }
             | Self::ScenarioFile { .. }
             | Self::Simulator(StartError::Scenario(_)) => Exit::Data,
             Self::Folder { .. }
+            | Self::Merge(MergeError::Write(_) | MergeError::Sqlite { .. })
             | Self::Store(_)
             | Self::Report(_)
             | Self::Organization(_)
+            | Self::BeingWritten(_)
             | Self::RehearsalLost
             | Self::Simulator(StartError::Listen { .. })
             | Self::LogFile { .. }
@@ -209,10 +223,22 @@ impl CliError {
             Self::Collect(error) => return error.hint(),
             Self::BadValue(wrong) => wrong.hint.clone(),
             Self::AlreadyAudited(_) => {
-                "name another folder with --out; a snapshot is evidence and is never overwritten".to_owned()
+                "go on with it with --resume, or name another folder with --out; a snapshot is never overwritten"
+                    .to_owned()
             }
+            Self::OtherAudit { .. } => {
+                "resume it with what it was begun with, or leave that out: it is in the snapshot".to_owned()
+            }
+            Self::Merge(_) => {
+                "merge the shards of one audit: one organization, scope, --as-of and release, each shard once"
+                    .to_owned()
+            }
+            Self::BeingWritten(_) => "wait until it has ended".to_owned(),
             Self::FolderInUse(_) => "name a new folder with --out: a plan has its own, and is never changed".to_owned(),
-            Self::NeverClosed(_) => "audit again".to_owned(),
+            Self::NeverClosed(path) => {
+                let path = path.parent().unwrap_or(path);
+                format!("go on with it: scangap audit --resume {}", shell_word(&path.to_string_lossy()))
+            }
             Self::Folder { .. } => "name a folder that you may write to with --out".to_owned(),
             Self::Compare(error) => error.hint().to_owned(),
             Self::Tampered(_) => {

@@ -8,6 +8,7 @@ use scangap_collect::CollectOptions;
 use scangap_report::ReportOptions;
 
 use crate::fail_on::FailOn;
+use crate::resumption::Resumption;
 
 /// Everything that an audit was asked for.
 pub(crate) struct Job {
@@ -18,6 +19,8 @@ pub(crate) struct Job {
     pub(crate) as_of: Timestamp,
     pub(crate) fail_on: FailOn,
     pub(crate) out: Option<PathBuf>,
+    /// An audit to go on with, in place of a new one.
+    pub(crate) resume: Option<Resumption>,
     pub(crate) reports: ReportOptions,
     /// When things happened, for the evidence.
     pub(crate) clock: fn() -> Timestamp,

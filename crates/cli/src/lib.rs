@@ -15,6 +15,7 @@ mod job;
 mod log;
 mod open_applies;
 mod progress;
+mod resumption;
 mod session;
 mod settings;
 mod shown_error;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use scangap_aws::Meter;
-use scangap_collect::Event;
-use scangap_model::{AccountId, Api, Gap, RegionName, RepositoryFacts};
+use scangap_collect::{Event, RegistryRecord};
+use scangap_model::{AccountId, AccountOutcome, Api, Gap, RegionName, RegistryOutcome, RepositoryFacts};
 use scangap_report::thousands;
 
 use crate::terminal;
@@ -63,24 +63,39 @@ impl Progress {
         }
     }
 
+    /// Of a resumed audit whose accounts are known.
+    pub(crate) fn of_accounts(&mut self, accounts: usize) {
+        self.accounts = accounts;
+    }
+
+    fn see(&mut self, record: &RegistryRecord) {
+        if record.facts.outcome == RegistryOutcome::Read {
+            self.registries_done += 1;
+        }
+        self.repositories += record.repositories.len();
+        let gaps = record.facts.gaps().chain(record.repositories.iter().flat_map(RepositoryFacts::gaps));
+        self.gaps.extend(gaps.map(key));
+    }
+
     pub(crate) fn on(&mut self, event: &Event, meter: &Meter) {
         match event {
-            Event::Organization { accounts, .. } => self.accounts = accounts.len(),
+            Event::Organization { accounts, gaps, .. } => {
+                self.accounts = accounts.len();
+                self.gaps.extend(gaps.iter().map(key));
+            }
             Event::RegistriesExpected(more) => self.registries += more,
             Event::AccountDone(_) => self.accounts_done += 1,
-            Event::Registry(harvest) => {
-                if harvest.facts.outcome == scangap_model::RegistryOutcome::Read {
-                    self.registries_done += 1;
-                }
-                self.repositories += harvest.repositories.len();
-                let gaps = harvest.facts.gaps().chain(harvest.repositories.iter().flat_map(RepositoryFacts::gaps));
-                self.gaps.extend(gaps.map(key));
-            }
-            Event::Gap(gap) => {
-                self.gaps.insert(key(gap));
-            }
+            Event::Registry(harvest) => self.see(harvest),
             Event::InspectorRole { role, .. } => self.gaps.extend(role.gap().map(key)),
-            Event::Account { .. } => {}
+            Event::Account { facts, gaps, registries, .. } => {
+                self.gaps.extend(gaps.iter().map(key));
+                if let AccountOutcome::Unreadable(gap) = &facts.outcome {
+                    self.gaps.insert(key(gap));
+                }
+                for harvest in registries {
+                    self.see(harvest);
+                }
+            }
         }
         let line = self.line(meter);
         match &mut self.shown {

@@ -62,6 +62,7 @@ pub(crate) fn collect_options(roles: &Roles, phase: Phase) -> CollectOptions {
         tags: Vec::new(),
         keep_images: false,
         max_in_flight: 256,
+        shard: None,
     }
 }
 

@@ -1,28 +1,34 @@
 //! Where a run's facts go: the folder, the snapshot, and the reports made from it.
 
 use std::fmt::Write;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use scangap_assess::{Coverage, coverage_of};
 use scangap_aws::Meter;
-use scangap_collect::Event;
-use scangap_model::{Observed, OrganizationFacts, RecordError, RegistryOutcome};
+use scangap_collect::{Event, RegistryRecord};
+use scangap_model::{Observed, OrganizationFacts, RecordError, RegistryOutcome, Shard};
 use scangap_report::{
-    CallCount, Changes, Input, ReportOptions, RunEvidence, Summary, count, final_screen, manifest, remove_leftovers,
-    write_all,
+    CallCount, Changes, Input, OneRun, ReportOptions, RunEvidence, Summary, count, final_screen, manifest,
+    remove_leftovers, write_all,
 };
-use scangap_snapshot::{ApiUse, AssessmentRow, Closing, RegistryToStore, RunStart, SnapshotWriter};
+use scangap_snapshot::{
+    AccountToStore, ApiUse, AssessmentRow, Closing, RegistryToStore, ResumedRun, RunStart, SnapshotWriter,
+    holds_nothing,
+};
 
 use crate::assessed::AssessedSnapshot;
 use crate::error::{CliError, Unreadable};
 use crate::exit::Exit;
 use crate::fail_on::FailOn;
 use crate::job::Job;
+use crate::resumption::Resumption;
 use crate::terminal;
 use crate::{environment, open_applies};
 
-const SNAPSHOT: &str = "snapshot.db";
+pub(crate) const SNAPSHOT: &str = "snapshot.db";
 
 /// The folder of a run. Dropping it while the folder is empty removes a folder that it created.
 pub(crate) struct Folder {
@@ -40,8 +46,15 @@ impl Folder {
             drop(Self::prepare(Some(runs.to_owned()))?);
             return Ok(Self { path: None, created: false });
         };
-        if path.join(SNAPSHOT).exists() {
-            return Err(CliError::AlreadyAudited(path));
+        let snapshot = path.join(SNAPSHOT);
+        if snapshot.exists() {
+            if !holds_nothing(&snapshot) {
+                return Err(CliError::AlreadyAudited(path));
+            }
+            // A run was killed in its first moment.
+            for file in [SNAPSHOT, "snapshot.db-wal", "snapshot.db-shm"] {
+                let _ = fs_err::remove_file(path.join(file));
+            }
         }
         let created = create(&path)?;
         // Whether it can be written to is known only by writing.
@@ -52,13 +65,24 @@ impl Folder {
         Ok(folder)
     }
 
+    /// What was written into it stays.
+    pub(crate) fn keep(&mut self) {
+        self.created = false;
+    }
+
     /// `runs/<date>-<organization>`, numbered where there is one of that name.
-    fn settle(&mut self, facts: &OrganizationFacts, started_at: Timestamp) -> Result<PathBuf, CliError> {
+    fn settle(
+        &mut self,
+        facts: &OrganizationFacts,
+        shard: Option<Shard>,
+        started_at: Timestamp,
+    ) -> Result<PathBuf, CliError> {
         if let Some(path) = &self.path {
             return Ok(path.clone());
         }
         let name = facts.id.known().map_or_else(|| facts.caller_account.to_string(), ToString::to_string);
-        let base = format!("{}-{name}", started_at.strftime("%Y-%m-%d"));
+        let slice = shard.map_or_else(String::new, |shard| format!("-shard-{}-of-{}", shard.index(), shard.of()));
+        let base = format!("{}-{name}{slice}", started_at.strftime("%Y-%m-%d"));
         let runs = Path::new("runs");
         let mut free = runs.join(&base);
         let mut number = 1;
@@ -79,6 +103,16 @@ fn create(path: &Path) -> Result<bool, CliError> {
     Ok(!existed)
 }
 
+/// Keeps a second process from writing into the folder. A file system that knows no locks is trusted.
+fn lock(directory: &Path) -> Result<Option<File>, CliError> {
+    let Ok(folder) = fs_err::File::open(directory).map(|folder| folder.into_parts().0) else { return Ok(None) };
+    match folder.try_lock() {
+        Ok(()) => Ok(Some(folder)),
+        Err(TryLockError::WouldBlock) => Err(CliError::BeingWritten(directory.to_owned())),
+        Err(TryLockError::Error(_)) => Ok(None),
+    }
+}
+
 impl Drop for Folder {
     fn drop(&mut self) {
         if let Some(path) = self.path.as_ref().filter(|_| self.created) {
@@ -96,7 +130,15 @@ pub(crate) struct Store {
     directory: PathBuf,
     /// Whether the snapshot says that it is simulated.
     marked: bool,
+    /// Whether an earlier run was interrupted that this one goes on with.
+    resumed: Option<bool>,
+    /// When the snapshot was last told what the run used.
+    told: Instant,
+    _lock: Option<File>,
 }
+
+/// How often a snapshot is told what the run used so far.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
 
 impl Store {
     pub(crate) fn create(
@@ -106,7 +148,8 @@ impl Store {
         meter: &Meter,
     ) -> Result<Self, CliError> {
         let started_at = (job.clock)();
-        let directory = folder.settle(facts, started_at)?;
+        let directory = folder.settle(facts, job.collect.shard, started_at)?;
+        let lock = lock(&directory)?;
         let path = directory.join(SNAPSHOT);
         let start = RunStart {
             tool_version: environment::VERSION.to_owned(),
@@ -115,11 +158,29 @@ impl Store {
             tag_keys: job.collect.tags.clone(),
             keeps_images: job.collect.keep_images,
             command_line: command_line(),
+            caller_arn: facts.caller_arn.clone(),
+            shard: job.collect.shard,
             // Known after the first responses: the snapshot of a killed run is marked too.
             simulated: meter.met_foreign_host(),
         };
         let writer = SnapshotWriter::create(&path, &start).map_err(CliError::Store)?;
-        Ok(Self { writer, path, folder, directory, marked: start.simulated })
+        let (marked, told) = (start.simulated, Instant::now());
+        Ok(Self { writer, path, folder, directory, marked, resumed: None, told, _lock: lock })
+    }
+
+    /// Goes on with a snapshot in its folder.
+    pub(crate) fn resume(resume: &Resumption, job: &Job, caller_arn: &str) -> Result<Self, CliError> {
+        let directory = match resume.path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let lock = lock(&directory)?;
+        let start =
+            ResumedRun { started_at: (job.clock)(), command_line: command_line(), caller_arn: caller_arn.to_owned() };
+        let writer = SnapshotWriter::resume(&resume.path, &start, &resume.api_use).map_err(CliError::Store)?;
+        let folder = Folder { path: Some(directory.clone()), created: false };
+        let (path, resumed, told) = (resume.path.clone(), Some(resume.was_interrupted), Instant::now());
+        Ok(Self { writer, path, folder, directory, marked: resume.simulated, resumed, told, _lock: lock })
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -133,43 +194,32 @@ impl Store {
             self.marked = true;
         }
         let stored = match event {
-            Event::Organization { facts, accounts } => self
-                .writer
-                .organization(facts)
-                .and_then(|()| accounts.iter().try_for_each(|account| self.writer.account(account, &[]))),
-            Event::Account { facts, regions } => self.writer.account(facts, regions),
+            Event::Organization { facts, accounts, gaps, asked } => {
+                self.writer.organization(facts, accounts, gaps, *asked)
+            }
+            Event::Account { facts, regions, gaps, registries } => {
+                let registries: Vec<RegistryToStore<'_>> = registries.iter().map(to_store).collect();
+                self.writer.account(&AccountToStore { facts, regions, gaps, registries: &registries })
+            }
             Event::InspectorRole { account, role } => self.writer.inspector_role(*account, role),
-            Event::Registry(harvest) => self.writer.registry(&RegistryToStore {
-                facts: &harvest.facts,
-                repositories: &harvest.repositories,
-                coverage: &harvest.coverage,
-                images: &harvest.images,
-                image_rows: &harvest.image_rows,
-                policies: &harvest.policies,
-            }),
-            Event::Gap(gap) => self.writer.gap(gap),
+            Event::Registry(harvest) => self.writer.registry(&to_store(harvest)),
             Event::RegistriesExpected(_) | Event::AccountDone(_) => Ok(()),
         };
-        stored.map_err(CliError::Store)
+        stored.map_err(CliError::Store)?;
+        if self.told.elapsed() >= TOLD_EVERY {
+            self.told = Instant::now();
+            self.writer.used(&used(meter)).map_err(CliError::Store)?;
+        }
+        Ok(())
     }
 
     pub(crate) fn finish(&mut self, meter: &Meter, interrupted: bool, job: &Job) -> Result<(), CliError> {
-        let api_use = meter
-            .counts()
-            .into_iter()
-            .map(|(api, count)| ApiUse {
-                api: api.to_string(),
-                calls: count.calls,
-                attempts: count.attempts,
-                throttled: count.throttled,
-            })
-            .collect();
         let closing = Closing {
             interrupted,
             simulated: meter.met_foreign_host(),
             endpoint: job.endpoint_name.map(str::to_owned).or_else(|| meter.foreign_host()),
             finished_at: (job.clock)(),
-            api_use,
+            api_use: used(meter),
         };
         self.writer.finish(&closing).map_err(CliError::Store)
     }
@@ -190,13 +240,44 @@ impl Store {
         let _ = self.writer.close();
     }
 
-    pub(crate) fn discard(self) -> Result<(), CliError> {
-        self.writer.discard().map_err(CliError::Store)
+    /// Ends a run that failed before it had facts: a new file goes, and one that was resumed is closed as it was.
+    pub(crate) fn give_up(mut self, meter: &Meter, job: &Job) -> Result<(), CliError> {
+        match self.resumed {
+            Some(was_interrupted) => {
+                self.finish(meter, was_interrupted, job)?;
+                self.keep();
+                Ok(())
+            }
+            None => self.writer.discard().map_err(CliError::Store),
+        }
     }
 }
 
+fn to_store(record: &RegistryRecord) -> RegistryToStore<'_> {
+    RegistryToStore {
+        facts: &record.facts,
+        repositories: &record.repositories,
+        coverage: &record.coverage,
+        images: &record.images,
+        image_rows: &record.image_rows,
+        policies: &record.policies,
+    }
+}
+
+fn used(meter: &Meter) -> Vec<ApiUse> {
+    let counts = meter.counts().into_iter();
+    counts
+        .map(|(api, count)| ApiUse {
+            api: api.to_string(),
+            calls: count.calls,
+            attempts: count.attempts,
+            throttled: count.throttled,
+        })
+        .collect()
+}
+
 /// The command line as it may be stored: the external id is a shared secret.
-fn command_line() -> String {
+pub(crate) fn command_line() -> String {
     let mut hide_next = false;
     // The program is recorded by name only: its path is private.
     let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).map(|word| {
@@ -225,6 +306,15 @@ pub(crate) fn without_password(text: &str) -> String {
         }
         None => text.to_owned(),
     }
+}
+
+/// Judges a snapshot that is closed already, and stores the judgement for its views.
+pub(crate) fn judge_stored(path: &Path) -> Result<AssessedSnapshot, CliError> {
+    let judged = AssessedSnapshot::open(path)?;
+    let mut writer = SnapshotWriter::reopen(path).map_err(CliError::Store)?;
+    writer.assessments(rows(&judged)).map_err(CliError::Store)?;
+    writer.close().map_err(CliError::Store)?;
+    Ok(judged)
 }
 
 /// What was made of each repository, for the snapshot's views.
@@ -262,7 +352,7 @@ fn rows(judged: &AssessedSnapshot) -> impl Iterator<Item = Result<AssessmentRow,
     })
 }
 
-pub(crate) fn introduce(facts: &OrganizationFacts, accounts_in_scope: usize) {
+pub(crate) fn introduce(facts: &OrganizationFacts, accounts_in_scope: usize, shard: Option<Shard>) {
     let organization = match &facts.id {
         Observed::Known(id) => format!("organization {id}"),
         Observed::Absent => "no organization".to_owned(),
@@ -279,7 +369,8 @@ pub(crate) fn introduce(facts: &OrganizationFacts, accounts_in_scope: usize) {
     } else {
         format!("{accounts_in_scope}{whole} accounts")
     };
-    terminal::note(&format!("{organization}: {accounts} in scope; {admin}"));
+    let slice = shard.map_or_else(String::new, |shard| format!(" and in shard {shard}"));
+    terminal::note(&format!("{organization}: {accounts} in scope{slice}; {admin}"));
 }
 
 /// Writes every report, prints the final screen, and returns the exit code. `interrupted`: this run was interrupted, not
@@ -312,6 +403,16 @@ pub(crate) fn hand_over(
                 throttled: used.throttled,
             })
             .collect(),
+        runs: meta
+            .runs
+            .iter()
+            .map(|run| OneRun {
+                started_at: run.started_at,
+                finished_at: run.finished_at,
+                command_line: run.command_line.clone(),
+                caller_arn: run.caller_arn.clone(),
+            })
+            .collect(),
     };
     let batch = write_all(&input, &run, options, directory).map_err(CliError::Report)?;
     let real = |path: &Path| fs_err::canonicalize(path).ok();
@@ -324,9 +425,10 @@ pub(crate) fn hand_over(
             .map_err(|error| CliError::Facts(Unreadable(Box::new(error))))?;
         let calls: u64 = meta.api_use.iter().map(|used| used.calls).sum();
         let throttled: u64 = meta.api_use.iter().map(|used| used.throttled).sum();
-        let took = match (meta.started_at, meta.finished_at) {
-            (Some(from), Some(to)) => format!("   {}", duration(from, to)),
-            _ => String::new(),
+        let took = match (&*meta.runs, meta.started_at, meta.finished_at) {
+            ([_], Some(from), Some(to)) => format!("   {}", duration(from, to)),
+            ([_] | [], _, _) => String::new(),
+            (runs, _, _) => format!("   {} runs", runs.len()),
         };
         let hash: String = judged.facts_sha256().chars().take(12).collect();
         let _ = writeln!(

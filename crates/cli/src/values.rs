@@ -2,7 +2,7 @@
 //! same values. An error says what is expected and how it is written.
 
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
-use scangap_model::{AccountId, Diagnosis, RegionName, partition_without_inspector};
+use scangap_model::{AccountId, Diagnosis, RegionName, Shard, partition_without_inspector};
 
 /// A value that is not what it should be.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +44,12 @@ pub(crate) fn registry(text: &str) -> Result<(AccountId, RegionName), BadValue> 
     let hint = "write it as 111122223333:eu-west-1";
     let (id, name) = text.split_once(':').ok_or_else(|| BadValue::new(text, "a registry", hint))?;
     Ok((account(id)?, region(name)?))
+}
+
+/// `3/8`.
+pub(crate) fn shard(text: &str) -> Result<Shard, BadValue> {
+    let hint = "write it as K/N, with K from 1 to N, and N 10000 at most";
+    text.parse().map_err(|_| BadValue::new(text, "a shard", hint))
 }
 
 pub(crate) fn time(text: &str) -> Result<Timestamp, BadValue> {

@@ -15,6 +15,7 @@ use tokio::sync::OnceCell;
 use crate::context::Context;
 use crate::event::Event;
 use crate::gate::Calls;
+use crate::prior::PriorRole;
 
 /// An account whose role was assumed, or the caller's own.
 #[derive(Debug)]
@@ -47,14 +48,18 @@ pub(crate) async fn open_admin(context: &Context, id: AccountId) -> Opening {
 
 /// The roles are tried in order; the first refusal is what is reported, since it is of the role meant first.
 pub(crate) async fn open(context: &Context, id: AccountId, role_names: &[String]) -> Opening {
+    let begun = context.prior.begun(id);
+    let prior = begun.and_then(|begun| begun.opened.as_ref());
     let opened = |reader, role_name| {
+        let regions = prior.map(|prior| Regions::known(prior.regions.clone()));
+        let role_asked = begun.is_some_and(|begun| begun.inspector_role == PriorRole::Asked).then_some(());
         Opening::Opened(Arc::new(OpenedAccount {
             id,
             reader,
             role_name,
             calls: context.calls.clone(),
-            regions: OnceCell::new(),
-            inspector_role: OnceCell::new(),
+            regions: OnceCell::new_with(regions),
+            inspector_role: OnceCell::new_with(role_asked),
         }))
     };
     if id == context.identity.account {
@@ -100,6 +105,11 @@ impl Regions {
     /// For an account that was not opened.
     pub(crate) fn none() -> Self {
         Self { source: Observed::Absent, facts: Vec::new(), gaps: Vec::new() }
+    }
+
+    /// Of an account whose facts are stored already.
+    fn known(facts: Vec<RegionFact>) -> Self {
+        Self { facts, ..Self::none() }
     }
 }
 

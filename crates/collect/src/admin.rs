@@ -122,22 +122,27 @@ pub(crate) fn watch(
     context: &Arc<Context>,
     admin: &Arc<OpenedAccount>,
     accounts: &[AccountId],
+    over_all_shards: usize,
     tasks: &mut JoinSet<()>,
 ) -> AdminView {
     let (known, regions) = watch::channel(None);
-    let (context, admin, accounts) = (Arc::clone(context), Arc::clone(admin), accounts.to_vec());
+    let (context, admin) = (Arc::clone(context), Arc::clone(admin));
+    let left = |id: &AccountId| context.prior.is_left(*id);
+    let wanted: BTreeSet<AccountId> = accounts.iter().copied().filter(left).collect();
     tasks.spawn(async move {
         let mut receivers = BTreeMap::new();
         let mut streams = JoinSet::new();
+        let left = context.prior.regions_left(wanted.iter().copied());
         for fact in account::regions(&context, &admin).await.facts.clone() {
-            if fact.status != RegionStatus::Enabled || !inspects(&context, &admin, &fact.region).await {
+            let is_left = left.as_ref().is_none_or(|left| left.contains(&fact.region));
+            if fact.status != RegionStatus::Enabled || !is_left || !inspects(&context, &admin, &fact.region).await {
                 continue;
             }
             let (done, receiver) = watch::channel(None);
             receivers.insert(fact.region.clone(), receiver);
-            let (context, admin, accounts) = (Arc::clone(&context), Arc::clone(&admin), accounts.clone());
+            let (context, admin, wanted) = (Arc::clone(&context), Arc::clone(&admin), wanted.clone());
             streams.spawn(async move {
-                let view = read(&context, &admin, &fact.region, &accounts).await;
+                let view = read(&context, &admin, &fact.region, &wanted, over_all_shards).await;
                 let _ = done.send(Some(Arc::new(view)));
             });
         }
@@ -170,7 +175,15 @@ fn is_off(view: &RegionView, administrator: AccountId) -> bool {
     status.is_some_and(|word| word == "DISABLED")
 }
 
-async fn read(context: &Context, admin: &OpenedAccount, region: &RegionName, accounts: &[AccountId]) -> RegionView {
+/// `over_all_shards`: how many accounts the audit is of, wherever and whenever they are read. How far the images' stream is followed
+/// hangs on it, so that every run and every shard follows it as far.
+async fn read(
+    context: &Context,
+    admin: &OpenedAccount,
+    region: &RegionName,
+    accounts: &BTreeSet<AccountId>,
+    over_all_shards: usize,
+) -> RegionView {
     let mut view = RegionView {
         administrator: admin.id,
         statuses: BTreeMap::new(),
@@ -183,7 +196,10 @@ async fn read(context: &Context, admin: &OpenedAccount, region: &RegionName, acc
         reader: admin.reader.region(region),
         region: region.clone(),
     };
-    for batch in accounts.chunks(ACCOUNTS_PER_BATCH) {
+    // The administrator's own status decides what its other answers mean.
+    let asked: Vec<AccountId> =
+        accounts.iter().copied().chain([admin.id]).collect::<BTreeSet<_>>().into_iter().collect();
+    for batch in asked.chunks(ACCOUNTS_PER_BATCH) {
         let reader = &view.reader;
         let asked = view
             .calls
@@ -193,13 +209,20 @@ async fn read(context: &Context, admin: &OpenedAccount, region: &RegionName, acc
             view.statuses.extend(answer.accounts);
         }
     }
-    let max_pages = IMAGE_PAGES_MIN.max(view.statuses.len() / ACCOUNTS_PER_IMAGE_PAGE);
+    let max_pages = IMAGE_PAGES_MIN.max(over_all_shards / ACCOUNTS_PER_IMAGE_PAGE);
     let (own, images, auto_enable) = {
         let asking = view.asking();
         let (api, reader) = (Api::DescribeOrganizationConfiguration, &view.reader);
         let auto_enable = view.calls.call(api, |call| async move { reader.auto_enable(&call).await });
-        let images = asking.images(CoverageFilter::Images, Some(max_pages), context.options.keep_images);
-        tokio::join!(asking.repositories(CoverageFilter::Repositories), images, auto_enable)
+        let images =
+            asking.images(CoverageFilter::Images, Some(max_pages), context.options.keep_images, Some(accounts));
+        let own = async {
+            match context.options.shard {
+                Some(_) => asking.repositories_of(accounts).await,
+                None => asking.repositories(CoverageFilter::Repositories).await,
+            }
+        };
+        tokio::join!(own, images, auto_enable)
     };
     view.auto_enable = match auto_enable {
         Ok(on) => Observed::Known(on).into(),
@@ -211,7 +234,7 @@ async fn read(context: &Context, admin: &OpenedAccount, region: &RegionName, acc
     view.coverage_gap = own.gap;
     view.malformed = own.malformed;
     view.images = images;
-    for row in own.rows {
+    for row in own.rows.into_iter().filter(|row| accounts.contains(&row.account)) {
         view.coverage.entry(row.account).or_default().push(row);
     }
     view

@@ -11,6 +11,7 @@ use crate::event::Event;
 use crate::exists::InspectorRegions;
 use crate::gate::Calls;
 use crate::options::CollectOptions;
+use crate::prior::Prior;
 
 /// Everything the parts of a collection share. Read only; tasks hold no mutable state in common.
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub(crate) struct Context {
     pub(crate) connection: Connection,
     pub(crate) identity: Identity,
     pub(crate) options: CollectOptions,
+    pub(crate) prior: Prior,
     pub(crate) calls: Calls,
     pub(crate) inspector: InspectorRegions,
     pub(crate) events: mpsc::Sender<Event>,

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 
+use futures::stream::{self, StreamExt};
 use scangap_aws::CallError;
 use scangap_aws::pages::{Ended, Listed, list, pages};
 use scangap_aws::read::{CoverageFilter, CoveredResource, RegionReader};
@@ -23,6 +24,9 @@ const INDEXES_MAX: usize = 1000;
 
 /// AWS: Inspector does not scan a manifest list itself; it scans the images that the list names.
 const UNSUPPORTED_MEDIA_TYPE: &str = "UNSUPPORTED_MEDIA_TYPE";
+
+/// Filtered lists of one region that are read at once.
+const LISTS_AT_ONCE: usize = 8;
 
 /// Image rows of one account, by repository.
 pub(crate) type Tallies = BTreeMap<RepositoryName, ImageTally>;
@@ -138,13 +142,31 @@ impl Asking<'_> {
 
     async fn page(
         &self,
-        filter: CoverageFilter,
+        filter: CoverageFilter<'_>,
         token: Option<String>,
     ) -> Result<scangap_aws::read::Page<CoveredResource>, CallError> {
         self.calls.call(Api::ListCoverage, |call| async move { self.reader.coverage(&call, filter, token).await }).await
     }
 
-    pub(crate) async fn repositories(&self, filter: CoverageFilter) -> RepositoryAnswers {
+    /// Of a shard's accounts alone: the other shards ask for theirs.
+    pub(crate) async fn repositories_of(&self, accounts: &BTreeSet<AccountId>) -> RepositoryAnswers {
+        let accounts: Vec<AccountId> = accounts.iter().copied().collect();
+        let filters: Vec<Vec<AccountId>> =
+            accounts.chunks(CoverageFilter::ACCOUNTS_MAX).map(<[AccountId]>::to_vec).collect();
+        let answers: Vec<RepositoryAnswers> = stream::iter(filters)
+            .map(|some| async move { self.repositories(CoverageFilter::RepositoriesOfAny(&some)).await })
+            .buffered(LISTS_AT_ONCE)
+            .collect()
+            .await;
+        answers.into_iter().fold(RepositoryAnswers::default(), |mut all, mut one| {
+            all.rows.append(&mut one.rows);
+            all.malformed.append(&mut one.malformed);
+            all.gap = all.gap.or(one.gap);
+            all
+        })
+    }
+
+    pub(crate) async fn repositories(&self, filter: CoverageFilter<'_>) -> RepositoryAnswers {
         let Listed { items, error } = list(Api::ListCoverage, |token| self.page(filter, token)).await;
         let mut answers = RepositoryAnswers::default();
         for resource in items {
@@ -189,7 +211,14 @@ impl Asking<'_> {
     }
 
     /// Image rows, counted as they arrive. No more than so many pages, where there is a better way to read more.
-    pub(crate) async fn images(&self, filter: CoverageFilter, max_pages: Option<usize>, keep: bool) -> ImageAnswers {
+    /// Rows of accounts that are not among `accounts` are passed over.
+    pub(crate) async fn images(
+        &self,
+        filter: CoverageFilter<'_>,
+        max_pages: Option<usize>,
+        keep: bool,
+        accounts: Option<&BTreeSet<AccountId>>,
+    ) -> ImageAnswers {
         let mut answers = ImageAnswers::default();
         let mut recent = Recent::default();
         let mut n_pages = 0;
@@ -201,6 +230,7 @@ impl Asking<'_> {
                 recent.page();
                 for resource in items.into_iter().filter(|resource| recent.is_new(&resource.resource_id)) {
                     match self.image(resource) {
+                        Ok((_, account)) if accounts.is_some_and(|accounts| !accounts.contains(&account)) => {}
                         Ok((image, account)) => {
                             let tally =
                                 answers.of.entry(account).or_default().entry(image.repository.clone()).or_default();
@@ -230,7 +260,7 @@ impl Asking<'_> {
 
     /// The image rows of one account, from the administrator or from the account itself.
     pub(crate) async fn images_of(&self, account: AccountId, keep: bool) -> (Tallies, Option<Gap>) {
-        let mut answers = self.images(CoverageFilter::ImagesOf(account), None, keep).await;
+        let mut answers = self.images(CoverageFilter::ImagesOf(account), None, keep, None).await;
         let malformed = answers.malformed.contains(&account).then(|| self.malformed("an image's row cannot be read"));
         let gap = match answers.end {
             ImageEnd::Gap(gap) => Some(gap),

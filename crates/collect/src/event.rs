@@ -36,15 +36,24 @@ impl RegistryRecord {
 
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// Sent once, first, with every account in scope as not reached: a run that ends early knows what it did not do.
+    /// Sent once, first, with every account of the shard as not reached: a run that ends early knows what it did not do. A resumed
+    /// run sends it only if it lists the organization again.
     Organization {
         facts: OrganizationFacts,
         accounts: Vec<AccountFacts>,
+        /// Gaps that no fact refers to.
+        gaps: Vec<Gap>,
+        /// How many accounts are asked over all shards.
+        asked: usize,
     },
     /// An account was opened, skipped or refused; its regions are known as far as they will be.
     Account {
         facts: AccountFacts,
         regions: Vec<RegionFact>,
+        /// Gaps that no fact of the account refers to.
+        gaps: Vec<Gap>,
+        /// Its registries that need no call of their own.
+        registries: Vec<RegistryRecord>,
     },
     /// Inspector's service-linked role of an account with a policy that depends on it. Sent before the first such registry.
     InspectorRole {
@@ -54,8 +63,6 @@ pub enum Event {
     /// How many registries are known to be ahead; sent as accounts open.
     RegistriesExpected(usize),
     Registry(Box<RegistryRecord>),
-    /// A gap that belongs to no fact of an account or a registry.
-    Gap(Gap),
     /// An account has no registry left to read, and none was left out.
     AccountDone(AccountId),
 }

@@ -1,7 +1,7 @@
 //! What is asked of a collection.
 
 use scangap_aws::AssumeOptions;
-use scangap_model::Scope;
+use scangap_model::{Scope, Shard};
 
 #[derive(Debug, Clone)]
 pub struct CollectOptions {
@@ -18,4 +18,6 @@ pub struct CollectOptions {
     /// Whether to keep the images' rows one by one, and not only their counts.
     pub keep_images: bool,
     pub max_in_flight: usize,
+    /// The slice of the accounts to read; `None`: all in scope.
+    pub shard: Option<Shard>,
 }

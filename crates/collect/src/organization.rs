@@ -53,6 +53,20 @@ pub(crate) struct Discovered {
     pub(crate) gaps: Vec<Gap>,
 }
 
+impl Discovered {
+    /// As an earlier run found it.
+    pub(crate) fn before(facts: &OrganizationFacts, accounts: &[AccountFacts]) -> Self {
+        let target = |account: &AccountFacts| Target {
+            id: account.id,
+            name: account.name.clone(),
+            state: account.state.clone(),
+            ou_path: account.ou_path.clone(),
+            organization_path: account.organization_path.clone(),
+        };
+        Self { facts: facts.clone(), targets: accounts.iter().map(target).collect(), gaps: Vec::new() }
+    }
+}
+
 #[expect(clippy::too_many_lines, reason = "one pass over the organization, a gap at each answer")]
 pub(crate) async fn discover(context: &Context) -> Result<Discovered, CollectError> {
     let scope = &context.options.scope;

@@ -22,6 +22,7 @@ use crate::error::CollectError;
 use crate::exists::InspectorRegions;
 use crate::gate::Calls;
 use crate::options::CollectOptions;
+use crate::prior::Prior;
 
 /// Registries read at once. Each may list many findings.
 const REGISTRIES_AT_ONCE: usize = 16;
@@ -59,7 +60,8 @@ pub async fn collect_for_plan(
 ) -> Result<PlanAnswers, CollectError> {
     let (events, _unheard) = mpsc::channel(1);
     let calls = calls(&connection, &options, &cancel);
-    let context = Context { connection, identity, options, calls, inspector: InspectorRegions::default(), events };
+    let (inspector, prior) = (InspectorRegions::default(), Prior::default());
+    let context = Context { connection, identity, options, prior, calls, inspector, events };
     let organization = organization_reader(&context).await?;
     let mut opened: BTreeMap<AccountId, Opening> = BTreeMap::new();
     let PlanQuestions { registries, tags_of } = questions;

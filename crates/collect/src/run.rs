@@ -6,7 +6,8 @@ use std::sync::Arc;
 use futures::stream::{self, StreamExt};
 use scangap_aws::{Connection, Identity};
 use scangap_model::{
-    AccountId, AccountOutcome, Asked, Gap, GapKind, RegionName, RegionStatus, RegistryFacts, RegistryOutcome,
+    AccountId, AccountOutcome, Asked, Gap, GapKind, RegionFact, RegionName, RegionStatus, RegistryFacts,
+    RegistryOutcome,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -20,6 +21,7 @@ use crate::event::{Event, RegistryRecord};
 use crate::exists::InspectorRegions;
 use crate::options::CollectOptions;
 use crate::organization::{Discovered, Target};
+use crate::prior::{Prior, PriorRole};
 use crate::{account, admin, organization, registry};
 
 /// How a collection ended.
@@ -36,33 +38,46 @@ pub async fn collect(
     connection: Connection,
     identity: Identity,
     options: CollectOptions,
+    prior: Prior,
     events: mpsc::Sender<Event>,
     cancel: CancellationToken,
 ) -> Result<Collected, CollectError> {
     let calls = calls(&connection, &options, &cancel);
-    let context =
-        Arc::new(Context { connection, identity, options, calls, inspector: InspectorRegions::default(), events });
+    let inspector = InspectorRegions::default();
+    let context = Arc::new(Context { connection, identity, options, prior, calls, inspector, events });
 
-    let Discovered { facts, targets, gaps } = organization::discover(&context).await?;
+    let Discovered { facts, mut targets, gaps } = match &context.prior.organization {
+        Some(prior) => Discovered::before(&prior.facts, &prior.accounts),
+        None => organization::discover(&context).await?,
+    };
+    let is_asked = |target: &&Target| target.skip_reason().is_none();
+    let asked = match &context.prior.organization {
+        Some(prior) => prior.asked,
+        None => targets.iter().filter(is_asked).count(),
+    };
+    if let Some(shard) = context.options.shard {
+        targets.retain(|target| shard.holds(target.id));
+    }
     let inspector_admin = facts.inspector_admin.known().copied();
     let unknown_admin = facts.inspector_admin.gap().cloned();
-    let accounts =
-        targets.iter().map(|target| target.clone().facts(AccountOutcome::NotReached, Asked::NotNeeded)).collect();
-    context.send(Event::Organization { facts, accounts }).await;
-    for gap in gaps {
-        context.send(Event::Gap(gap)).await;
+    if context.prior.organization.is_none() {
+        let not_reached = |target: &Target| target.clone().facts(AccountOutcome::NotReached, Asked::NotNeeded);
+        let accounts = targets.iter().map(not_reached).collect();
+        context.send(Event::Organization { facts, accounts, gaps, asked }).await;
     }
 
     // The administrator first: its view is what the registries wait for.
-    let askable: Vec<AccountId> =
-        targets.iter().filter(|target| target.skip_reason().is_none()).map(|target| target.id).collect();
-    let admin_account = match inspector_admin {
+    let askable: Vec<AccountId> = targets.iter().filter(is_asked).map(|target| target.id).collect();
+    let something_is_left = targets.iter().any(|target| context.prior.is_left(target.id));
+    let admin_account = match inspector_admin.filter(|_| something_is_left) {
         Some(id) => Some((id, account::open_admin(&context, id).await)),
         None => None,
     };
     let mut view_tasks = JoinSet::new();
     let view = match &admin_account {
-        Some((_, Opening::Opened(opened))) => Arc::new(admin::watch(&context, opened, &askable, &mut view_tasks)),
+        Some((_, Opening::Opened(opened))) => {
+            Arc::new(admin::watch(&context, opened, &askable, asked, &mut view_tasks))
+        }
         Some((_, Opening::Refused(gap))) => Arc::new(AdminView::none(Some(gap.clone()))),
         _ => Arc::new(AdminView::none(unknown_admin)),
     };
@@ -98,6 +113,8 @@ impl Tally {
             Some(example)
                 if self.opened_by_role == 0
                     && self.refused >= 2
+                    // What an earlier run could read is no wrong name.
+                    && context.prior.accounts.is_empty()
                     && (!self.seen_from_outside || context.options.scope.accounts.is_empty())
                     && !context.calls.is_cancelled() =>
             {
@@ -148,7 +165,12 @@ async fn read_accounts(
     let registries_at_once = context.options.max_in_flight.max(1);
 
     let known_admin = admin_account.as_ref().map(|(id, opening)| (*id, opening.clone()));
-    let opening = stream::iter(targets.iter().cloned()).map(|target| {
+    let (left_over, settled): (Vec<&Target>, Vec<&Target>) =
+        targets.iter().partition(|target| context.prior.is_left(target.id));
+    for target in settled {
+        context.send(Event::AccountDone(target.id)).await;
+    }
+    let opening = stream::iter(left_over.into_iter().cloned()).map(|target| {
         let (context, view) = (Arc::clone(context), Arc::clone(view));
         let reuse = known_admin.as_ref().filter(|(id, _)| *id == target.id).map(|(_, opening)| opening.clone());
         async move { open_account(&context, target, reuse, &view).await }
@@ -212,11 +234,21 @@ async fn open_account(context: &Arc<Context>, target: Target, reuse: Option<Open
     let opening = match (target.skip_reason(), reuse) {
         (Some(reason), _) => Opening::Skipped { reason },
         (None, Some(opening)) => opening,
-        (None, None) => account::open(context, target.id, &context.options.role_names).await,
+        (None, None) => {
+            let begun = context.prior.begun(target.id);
+            let before = begun.and_then(|begun| begun.opened.as_ref()).and_then(|opened| opened.role_name.as_ref());
+            let names = before.map_or(context.options.role_names.as_slice(), std::slice::from_ref);
+            account::open(context, target.id, names).await
+        }
     };
     let (mut regions, mut from_outside) = (None, Vec::new());
     match &opening {
-        Opening::Opened(opened) => regions = Some(account::regions(context, opened).await.clone()),
+        Opening::Opened(opened) => {
+            regions = Some(account::regions(context, opened).await.clone());
+            if context.prior.begun(target.id).is_some_and(|begun| begun.inspector_role == PriorRole::InVain) {
+                account::ask_inspector_role(context, opened).await;
+            }
+        }
         Opening::Refused(gap) => from_outside = registry::seen_from_outside(context, target.id, gap, view).await,
         Opening::Skipped { .. } => {}
     }
@@ -228,14 +260,19 @@ async fn announce(context: &Arc<Context>, account: Approached, tally: &mut Tally
     let Approached { target, opening, regions, from_outside } = account;
     let id = target.id;
     let facts = |outcome, regions_source| target.facts(outcome, regions_source);
+    let begun = context.prior.begun(id);
+    let is_whole = |region: &RegionName| begun.is_some_and(|begun| begun.whole.contains(region));
+    // What is stored of the account itself stays: it was opened before, and only registries of it are left.
+    let stored = begun.is_some_and(|begun| begun.opened.is_some());
     match opening {
         Opening::Skipped { reason } => {
-            let outcome = AccountOutcome::Skipped { reason: reason.clone() };
-            context.send(Event::Account { facts: facts(outcome, Asked::NotNeeded), regions: Vec::new() }).await;
-            for region in context.regions() {
-                let skipped = RegistryOutcome::Skipped { reason: reason.clone() };
-                send_empty(context, RegistryFacts::unasked(id, region, skipped)).await;
-            }
+            let skipped = |region| {
+                let outcome = RegistryOutcome::Skipped { reason: reason.clone() };
+                RegistryRecord::of(RegistryFacts::unasked(id, region, outcome))
+            };
+            let registries = context.regions().into_iter().map(skipped).collect();
+            let facts = facts(AccountOutcome::Skipped { reason: reason.clone() }, Asked::NotNeeded);
+            context.send(Event::Account { facts, regions: Vec::new(), gaps: Vec::new(), registries }).await;
             Ok(Vec::new())
         }
         Opening::Refused(gap) => {
@@ -251,10 +288,15 @@ async fn announce(context: &Arc<Context>, account: Approached, tally: &mut Tally
             } else {
                 AccountOutcome::Unreadable(gap)
             };
-            context.send(Event::Account { facts: facts(outcome, Asked::NotNeeded), regions: Vec::new() }).await;
             tally.seen_from_outside |= from_outside.iter().any(|harvest| !harvest.repositories.is_empty());
-            for harvest in from_outside {
-                context.send(Event::Registry(Box::new(harvest))).await;
+            if stored {
+                for harvest in from_outside.into_iter().filter(|harvest| !is_whole(&harvest.facts.region)) {
+                    context.send(Event::Registry(Box::new(harvest))).await;
+                }
+            } else {
+                let facts = facts(outcome, Asked::NotNeeded);
+                let (regions, gaps) = (Vec::new(), Vec::new());
+                context.send(Event::Account { facts, regions, gaps, registries: from_outside }).await;
             }
             Ok(Vec::new())
         }
@@ -264,32 +306,26 @@ async fn announce(context: &Arc<Context>, account: Approached, tally: &mut Tally
             }
             let outcome = AccountOutcome::Read { role_name: opened.role_name.clone() };
             let Regions { source, facts: regions, gaps } = regions.unwrap_or_else(Regions::none);
-            context.send(Event::Account { facts: facts(outcome, source.into()), regions: regions.clone() }).await;
-            for gap in gaps {
-                context.send(Event::Gap(gap)).await;
-            }
-            let mut jobs = Vec::new();
-            for fact in regions {
-                match fact.status {
+            let (mut jobs, mut registries) = (Vec::new(), Vec::new());
+            for RegionFact { region, status } in regions.iter().filter(|fact| !is_whole(&fact.region)).cloned() {
+                let account = Arc::clone(&opened);
+                match status {
                     RegionStatus::NotEnabled => {
-                        send_empty(context, RegistryFacts::unasked(id, fact.region, RegistryOutcome::NotEnabled)).await;
+                        let facts = RegistryFacts::unasked(id, region, RegistryOutcome::NotEnabled);
+                        registries.push(RegistryRecord::of(facts));
                     }
-                    RegionStatus::Enabled => {
-                        jobs.push(Job { account: Arc::clone(&opened), region: fact.region, probing: false });
-                    }
+                    RegionStatus::Enabled => jobs.push(Job { account, region, probing: false }),
                     // The status is unknown or missing, so only a call shows whether the region is enabled.
-                    RegionStatus::Other(_) => {
-                        jobs.push(Job { account: Arc::clone(&opened), region: fact.region, probing: true });
-                    }
+                    RegionStatus::Other(_) => jobs.push(Job { account, region, probing: true }),
                 }
+            }
+            if !stored {
+                let facts = facts(outcome, source.into());
+                context.send(Event::Account { facts, regions, gaps, registries }).await;
             }
             Ok(jobs)
         }
     }
-}
-
-async fn send_empty(context: &Context, facts: RegistryFacts) {
-    context.send(Event::Registry(Box::new(RegistryRecord::of(facts)))).await;
 }
 
 #[cfg(test)]

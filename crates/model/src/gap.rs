@@ -67,6 +67,23 @@ impl GapKind {
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.word() == word)
     }
+
+    /// Whether asking again later may bring an answer, with nothing changed at AWS. The others are AWS's word.
+    pub const fn may_pass(self) -> bool {
+        match self {
+            Self::Throttled
+            | Self::Timeout
+            | Self::Connection
+            | Self::ServerError
+            | Self::MalformedAnswer
+            | Self::ExpiredCredentials
+            | Self::ClockSkew
+            | Self::NotReached => true,
+            Self::AccessDenied | Self::RegionDisabled | Self::NotImplemented | Self::Refused | Self::NotForMembers => {
+                false
+            }
+        }
+    }
 }
 
 /// Which policy AWS named in an access-denied message.

@@ -11,6 +11,7 @@ mod ids;
 mod observed;
 mod partition;
 mod resync;
+mod shard;
 mod text;
 mod verdict;
 
@@ -33,5 +34,6 @@ pub use partition::{Partition, REGIONS, RegionInfo, nearest_region, partition_wi
 pub use resync::{
     CoveredImage, FindingCount, FindingTally, NOT_STATED, RepositoryTags, RescanDurations, ResyncFacts, UnitPrice,
 };
+pub use shard::{NoShard, Shard};
 pub use text::{code_block, code_span, is_control_like, plain_name, sanitize};
 pub use verdict::Verdict;

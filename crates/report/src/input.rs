@@ -60,6 +60,18 @@ pub struct RunEvidence {
     pub command_line: String,
     pub endpoint: Option<String>,
     pub api_counts: Vec<CallCount>,
+    /// The runs that gathered the facts, in order.
+    pub runs: Vec<OneRun>,
+}
+
+/// One run of the audit: the first, or one that resumed it.
+#[derive(Debug, Clone)]
+pub struct OneRun {
+    pub started_at: Option<Timestamp>,
+    /// `None`: it was killed.
+    pub finished_at: Option<Timestamp>,
+    pub command_line: String,
+    pub caller_arn: String,
 }
 
 /// A repository with everything that its row speaks of.

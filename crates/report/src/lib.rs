@@ -34,7 +34,7 @@ pub use columns::{AppliedRow, AppliedView, ColumnInfo, PlanRow, PlanView, Table,
 pub use csv::CsvDialect;
 pub use difference::Line;
 pub use files::{Batch, FileError, Written, manifest, remove_leftovers, write_atomically};
-pub use input::{CallCount, Input, RunEvidence};
+pub use input::{CallCount, Input, OneRun, RunEvidence};
 pub use json::{audit_schema, changes_json, run_schema};
 pub use owners::Split;
 pub use scangap_model::{is_control_like, sanitize};

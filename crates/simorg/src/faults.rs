@@ -4,6 +4,7 @@ use scangap_model::AccountId;
 use serde_json::{Value, json};
 
 use crate::outcome::Outcome;
+use crate::scenario::Random;
 use crate::scenario::{FaultKind, FaultSpec};
 use crate::throttle::covers;
 use crate::wire::{Answer, Incoming, WireError};
@@ -41,7 +42,9 @@ impl Faults {
             }
             let ordinal = *seen;
             *seen += 1;
-            if hit.is_none() && ordinal >= spec.skip && spec.count.is_none_or(|count| ordinal < spec.skip + count) {
+            let scattered = || spec.one_in.is_none_or(|n| Random(ordinal).below(n) == 0);
+            let counted = ordinal >= spec.skip && spec.count.is_none_or(|count| ordinal < spec.skip + count);
+            if hit.is_none() && counted && scattered() {
                 hit = Some(spec.clone());
             }
         }

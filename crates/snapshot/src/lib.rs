@@ -6,15 +6,22 @@
 mod codec;
 mod digest;
 mod losses;
+mod merge;
 mod open;
+mod orphans;
 mod read;
 mod repositories;
+mod resume;
 mod schema;
 mod write;
 
 pub use losses::{LossesMeta, StoredLosses};
-pub use open::ReadError;
-pub use read::{FactsHash, Meta, RunState, Snapshot};
+pub use merge::{MergeError, Merged, merge};
+pub use open::{ReadError, holds_nothing};
+pub use read::{FactsHash, Meta, RunState, Snapshot, StoredCall};
 pub use repositories::StoredRepositories;
+pub use resume::{StoredAccount, StoredRun};
 pub use schema::SCHEMA_VERSION;
-pub use write::{ApiUse, AssessmentRow, Closing, RegistryToStore, RunStart, SnapshotWriter, WriteError};
+pub use write::{
+    AccountToStore, ApiUse, AssessmentRow, Closing, RegistryToStore, ResumedRun, RunStart, SnapshotWriter, WriteError,
+};

@@ -23,6 +23,8 @@ pub enum ReadError {
     BadValue { path: PathBuf, table: &'static str, value: String },
     #[error("`{path}` cannot be read beside other work")]
     Thread { path: PathBuf, source: std::io::Error },
+    #[error("`{path}` was written by an earlier release, and cannot be resumed by this one")]
+    CannotResume { path: PathBuf },
     #[error("`{0}` ends before the organization was read")]
     Empty(PathBuf),
 }
@@ -55,6 +57,15 @@ pub(crate) fn failed(path: &Path, table: &'static str, error: RowError) -> ReadE
         RowError::Sqlite(source) => ReadError::Sqlite { path: path.to_owned(), source },
         RowError::Bad(BadValue(value)) => ReadError::BadValue { path: path.to_owned(), table, value },
     }
+}
+
+/// Whether a run ended before it stored anything: the file is empty, or has tables and no organization. It is no evidence.
+pub fn holds_nothing(path: &Path) -> bool {
+    let Ok(connection) = connect(path) else {
+        return std::fs::metadata(path).is_ok_and(|file| file.len() == 0);
+    };
+    let organization = "SELECT EXISTS (SELECT 1 FROM organization)";
+    connection.query_row(organization, [], |row| row.get::<_, bool>(0)).is_ok_and(|known| !known)
 }
 
 /// The file, if it is a snapshot of a version that is known here.

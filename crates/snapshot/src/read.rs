@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row};
 use scangap_model::{
     AccountFacts, AccountOutcome, Api, AuditFacts, Cause, CoverageSource, CreationTemplate, Gap, GapKind,
-    OrganizationFacts, RegionsSource, RegistryFacts, RegistryOutcome, ScanRule, Scope, ServiceLinkedRole,
+    OrganizationFacts, RegionsSource, RegistryFacts, RegistryOutcome, ScanRule, Scope, ServiceLinkedRole, Shard,
 };
 
 use crate::codec::{Decoder, durations, from_json_list};
@@ -39,9 +39,27 @@ pub struct Meta {
     pub tag_keys: Vec<String>,
     /// Whether the images' rows are in it one by one.
     pub keeps_images: bool,
+    /// The slice of the accounts that was read; `None`: all.
+    pub shard: Option<Shard>,
+    /// How many accounts are asked over all shards.
+    pub accounts_asked: usize,
+    /// Shards that were not there when the others were merged.
+    pub missing_shards: Vec<Shard>,
     /// `None` in a run that was never closed.
     pub facts_sha256: Option<String>,
     pub api_use: Vec<ApiUse>,
+    /// The runs that wrote the snapshot, in order: the first, and those that resumed it.
+    pub runs: Vec<StoredCall>,
+}
+
+/// One run of `scangap audit`, as the snapshot remembers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredCall {
+    pub started_at: Option<Timestamp>,
+    /// `None`: it was killed.
+    pub finished_at: Option<Timestamp>,
+    pub command_line: String,
+    pub caller_arn: String,
 }
 
 /// A snapshot: what is few in memory, the repositories where they are.
@@ -135,6 +153,23 @@ impl Tables<'_> {
         all().map_err(|error| failed(self.path, table, error))
     }
 
+    fn runs(&self) -> Result<Vec<StoredCall>, ReadError> {
+        let tables = "SELECT count(*) FROM sqlite_master WHERE name = 'runs'";
+        let has_them = self.rows("meta", tables, |_, row| Ok(row.get::<_, i64>(0)? > 0))?;
+        if has_them != [true] {
+            return Ok(Vec::new());
+        }
+        self.rows("runs", "SELECT * FROM runs ORDER BY number", |_, row| {
+            let time = |text: Option<String>| text.and_then(|text| text.parse().ok());
+            Ok(StoredCall {
+                started_at: time(row.get("started_at")?),
+                finished_at: time(row.get("finished_at")?),
+                command_line: row.get("command_line")?,
+                caller_arn: row.get("caller_arn")?,
+            })
+        })
+    }
+
     fn meta(&self) -> Result<Meta, ReadError> {
         let pairs: BTreeMap<String, String> = self
             .rows("meta", "SELECT * FROM meta", |_, row| Ok((row.get("key")?, row.get("value")?)))?
@@ -149,6 +184,7 @@ impl Tables<'_> {
                 throttled: number("throttled")?,
             })
         })?;
+        let mut runs = self.runs()?;
         let text = |key: &str| pairs.get(key).cloned().unwrap_or_default();
         let time = |key: &str| pairs.get(key).and_then(|value| value.parse().ok());
         let wrong = |key: &'static str| ReadError::BadValue {
@@ -156,7 +192,17 @@ impl Tables<'_> {
             table: "meta",
             value: format!("{key} {}", text(key)),
         };
+        if runs.is_empty() {
+            // Older files hold one run, and no table of them.
+            runs.push(StoredCall {
+                started_at: time("started_at"),
+                finished_at: time("finished_at"),
+                command_line: text("command_line"),
+                caller_arn: text("caller_arn"),
+            });
+        }
         Ok(Meta {
+            runs,
             state: if text("state") == "complete" { RunState::Complete } else { RunState::Interrupted },
             simulated: text("simulated") != "no",
             endpoint: pairs.get("endpoint").filter(|endpoint| !endpoint.is_empty()).cloned(),
@@ -169,6 +215,12 @@ impl Tables<'_> {
             // Older files have no such list, because older releases had no option to request tags.
             tag_keys: pairs.get("tag_keys").and_then(|text| from_json_list(text)).unwrap_or_default(),
             keeps_images: text("keeps_images") == "yes",
+            shard: pairs.get("shard").filter(|text| !text.is_empty()).and_then(|text| text.parse().ok()),
+            accounts_asked: text("accounts_asked").parse().unwrap_or_default(),
+            missing_shards: pairs
+                .get("missing_shards")
+                .map(|text| text.split(' ').filter_map(|shard| shard.parse().ok()).collect())
+                .unwrap_or_default(),
             facts_sha256: pairs.get("facts_sha256").cloned(),
             api_use,
         })
@@ -180,7 +232,7 @@ const REGISTRIES_AHEAD: &str = "SELECT account_id, region FROM account_regions r
 
 pub(crate) const GAPS: &str = "SELECT g.*, e.message, e.attempts FROM gaps g LEFT JOIN gap_evidence e USING (gap_id)";
 
-fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: &str) -> Result<T, RowError> {
+pub(crate) fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: &str) -> Result<T, RowError> {
     let text: String = row.get(column)?;
     text.parse().map_err(|_| bad(format!("{column} {text}")))
 }

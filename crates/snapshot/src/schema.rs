@@ -1,8 +1,9 @@
 //! Tables and views. A fact that may be unknown has two columns: the value, and how it is known.
 
 /// Raised with every change of the tables. Files of version 1 are refused: they hold no rows of images, so that nothing
-/// could be called covered that they call so. Files of version 2 call the table of registries `cells`.
-pub const SCHEMA_VERSION: i64 = 3;
+/// could be called covered that they call so. Files of version 2 call the table of registries `cells`; up to version 3 they do
+/// not say which gaps stand alone, so that no run could be resumed.
+pub const SCHEMA_VERSION: i64 = 4;
 
 /// The oldest version that is read.
 pub(crate) const OLDEST_VERSION: i64 = 2;
@@ -110,7 +111,19 @@ CREATE TABLE images (
 
 CREATE TABLE policies (sha256 TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
--- Evidence: how it went. Not part of the facts' hash.
+-- Gaps that no fact refers to, by what they are of: an account, or the organization ('').
+CREATE TABLE lone_gaps (
+    account_id TEXT NOT NULL, gap_id TEXT NOT NULL,
+    PRIMARY KEY (account_id, gap_id)
+) STRICT, WITHOUT ROWID;
+
+-- Evidence: the runs that wrote into this file, the first one and those that resumed it. Without an end: it was killed.
+CREATE TABLE runs (
+    number INTEGER PRIMARY KEY, started_at TEXT NOT NULL, finished_at TEXT,
+    command_line TEXT NOT NULL, caller_arn TEXT NOT NULL
+) STRICT;
+
+-- Evidence: how it went, over all runs. Not part of the facts' hash.
 CREATE TABLE api_use (
     api TEXT PRIMARY KEY, calls INTEGER NOT NULL, attempts INTEGER NOT NULL, throttled INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

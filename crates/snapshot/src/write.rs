@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, ToSql, params};
+use jiff::Timestamp;
+
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
 use scangap_model::{
     AccountFacts, AccountId, AccountOutcome, CoverageRow, Gap, ImageCounts, ImageRow, Observed, OrganizationFacts,
     RecordError, RegionFact, RegionStatus, RegistryFacts, RegistryOutcome, RepositoryFacts, RepositoryName,
-    ServiceLinkedRole, StoredPolicy,
+    ServiceLinkedRole, Shard, StoredPolicy,
 };
 
 use crate::codec::{Encoder, durations_text, gap_id, json_list};
 use crate::digest::facts_sha256;
+use crate::orphans::sweep;
 use crate::schema::{APPLICATION_ID, GAP_TABLES, SCHEMA_VERSION, TABLES};
 
 /// Adds a row, column by column: `insert!(connection, "INSERT", table, { column: value, })`.
@@ -47,16 +50,27 @@ pub enum WriteError {
 #[derive(Debug, Clone)]
 pub struct RunStart {
     pub tool_version: String,
-    pub started_at: jiff::Timestamp,
-    pub as_of: jiff::Timestamp,
+    pub started_at: Timestamp,
+    pub as_of: Timestamp,
     /// Keys of tags that are read of every repository.
     pub tag_keys: Vec<String>,
     /// Whether the images' rows are kept one by one.
     pub keeps_images: bool,
     /// The command line, without secrets.
     pub command_line: String,
+    pub caller_arn: String,
+    /// The slice of the accounts that is read; `None`: all.
+    pub shard: Option<Shard>,
     /// Whether any answer so far came from a host that is not AWS's.
     pub simulated: bool,
+}
+
+/// What is known when a run is resumed; what is judged, and with which options, is in the file.
+#[derive(Debug, Clone)]
+pub struct ResumedRun {
+    pub started_at: Timestamp,
+    pub command_line: String,
+    pub caller_arn: String,
 }
 
 /// What one API cost in a run.
@@ -75,7 +89,7 @@ pub struct Closing {
     pub simulated: bool,
     /// The first host that was not AWS's.
     pub endpoint: Option<String>,
-    pub finished_at: jiff::Timestamp,
+    pub finished_at: Timestamp,
     pub api_use: Vec<ApiUse>,
 }
 
@@ -95,6 +109,17 @@ pub struct AssessmentRow {
     pub next_step: String,
 }
 
+/// An account with all that is known of it before its registries are read.
+#[derive(Debug, Clone, Copy)]
+pub struct AccountToStore<'a> {
+    pub facts: &'a AccountFacts,
+    pub regions: &'a [RegionFact],
+    /// Gaps that no fact of the account refers to.
+    pub gaps: &'a [Gap],
+    /// Its registries that need no call of their own.
+    pub registries: &'a [RegistryToStore<'a>],
+}
+
 /// Everything that was read in one registry.
 #[derive(Debug, Clone, Copy)]
 pub struct RegistryToStore<'a> {
@@ -110,6 +135,10 @@ pub struct RegistryToStore<'a> {
 pub struct SnapshotWriter {
     connection: Connection,
     path: PathBuf,
+    /// The number of this run among those that wrote into the file.
+    run: i64,
+    /// What earlier runs used of each API.
+    used_before: Vec<ApiUse>,
 }
 
 impl SnapshotWriter {
@@ -119,11 +148,24 @@ impl SnapshotWriter {
         let connection = Connection::open(path)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
-        connection.pragma_update(None, "application_id", APPLICATION_ID)?;
-        connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-        connection.execute_batch(TABLES)?;
-        connection.execute_batch(GAP_TABLES)?;
-        let writer = Self { connection, path: path.to_owned() };
+        let mut writer = Self { connection, path: path.to_owned(), run: 1, used_before: Vec::new() };
+        match writer.begin(start) {
+            Ok(()) => Ok(writer),
+            Err(error) => {
+                // What is not begun is no snapshot.
+                writer.discard()?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Tables and the run's own facts, all or nothing.
+    fn begin(&mut self, start: &RunStart) -> Result<(), WriteError> {
+        self.connection.execute_batch("BEGIN")?;
+        self.connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+        self.connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        self.connection.execute_batch(TABLES)?;
+        self.connection.execute_batch(GAP_TABLES)?;
         for (key, value) in [
             ("tool_version", start.tool_version.clone()),
             ("started_at", start.started_at.to_string()),
@@ -131,16 +173,60 @@ impl SnapshotWriter {
             ("tag_keys", json_list(&start.tag_keys)),
             ("keeps_images", if start.keeps_images { "yes" } else { "no" }.to_owned()),
             ("command_line", start.command_line.clone()),
+            ("caller_arn", start.caller_arn.clone()),
+            ("shard", start.shard.map_or_else(String::new, |shard| shard.to_string())),
             ("simulated", if start.simulated { "yes" } else { "no" }.to_owned()),
             // Until it is closed, whatever is in the file is an interrupted run.
             ("state", "interrupted".to_owned()),
         ] {
-            writer.meta(key, &value)?;
+            self.meta(key, &value)?;
         }
+        self.begin_run(start.started_at, &start.command_line, &start.caller_arn)?;
+        self.connection.execute_batch("COMMIT")?;
+        Ok(())
+    }
+
+    /// For what is derived from the facts, which stay as they are.
+    pub fn reopen(path: &Path) -> Result<Self, WriteError> {
+        Ok(Self { connection: Connection::open(path)?, path: path.to_owned(), run: 1, used_before: Vec::new() })
+    }
+
+    /// Goes on with a file that earlier runs left behind. From here on it is the file of an interrupted run again, until it is
+    /// finished; what is in it stays until something better takes its place.
+    pub fn resume(path: &Path, start: &ResumedRun, used_before: &[ApiUse]) -> Result<Self, WriteError> {
+        let connection = Connection::open(path)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        let mut writer = Self { connection, path: path.to_owned(), run: 1, used_before: used_before.to_vec() };
+        writer.connection.execute_batch(
+            "BEGIN; DELETE FROM meta WHERE key = 'facts_sha256';
+             INSERT OR REPLACE INTO meta VALUES ('state', 'interrupted'); COMMIT;",
+        )?;
+        writer.begin_run(start.started_at, &start.command_line, &start.caller_arn)?;
         Ok(writer)
     }
 
-    fn meta(&self, key: &str, value: &str) -> Result<(), WriteError> {
+    fn begin_run(&mut self, started_at: Timestamp, command_line: &str, caller_arn: &str) -> Result<(), WriteError> {
+        self.run = self.connection.query_row("SELECT 1 + ifnull(max(number), 0) FROM runs", [], |row| row.get(0))?;
+        insert!(self.connection, "INSERT", runs, {
+            number: self.run,
+            started_at: started_at.to_string(),
+            command_line: command_line,
+            caller_arn: caller_arn,
+        })?;
+        Ok(())
+    }
+
+    /// Whether an earlier run may have stored what this one stores again.
+    fn is_resumed(&self) -> bool {
+        self.run > 1
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub(crate) fn meta(&self, key: &str, value: &str) -> Result<(), WriteError> {
         self.connection.prepare_cached("INSERT OR REPLACE INTO meta VALUES (?1, ?2)")?.execute([key, value])?;
         Ok(())
     }
@@ -150,15 +236,23 @@ impl SnapshotWriter {
         self.meta("simulated", "yes")
     }
 
-    pub fn organization(&mut self, facts: &OrganizationFacts) -> Result<(), WriteError> {
+    /// The organization with every account of it that is in scope and in the shard. `asked`: how many are asked over all shards. Accounts that were read before keep what was read.
+    pub fn organization(
+        &mut self,
+        facts: &OrganizationFacts,
+        accounts: &[AccountFacts],
+        gaps: &[Gap],
+        asked: usize,
+    ) -> Result<(), WriteError> {
         let mut encode = Encoder::default();
         let id = encode.observed(&facts.id);
         let management = encode.observed(&facts.management_account);
         let admin = encode.observed(&facts.inspector_admin);
         let n_accounts = encode.observed(&facts.n_accounts);
         let scope = &facts.scope;
+        let resumed = self.is_resumed();
         let transaction = self.connection.transaction()?;
-        insert!(transaction, "INSERT", organization, {
+        insert!(transaction, "INSERT OR REPLACE", organization, {
             one: 1,
             partition: facts.partition.as_str(),
             caller_account: facts.caller_account.to_string(),
@@ -175,62 +269,57 @@ impl SnapshotWriter {
             scope_organizational_units: json_list(&scope.organizational_units),
             scope_regions: json_list(&scope.regions),
         })?;
-        // Who called is evidence: a session's name differs between runs.
-        transaction.execute("INSERT OR REPLACE INTO meta VALUES ('caller_arn', ?1)", [&facts.caller_arn])?;
         write_gaps(&transaction, encode.gaps.values())?;
+        write_lone_gaps(&transaction, "", gaps)?;
+        transaction.execute("INSERT OR REPLACE INTO meta VALUES ('accounts_asked', ?1)", [asked.to_string()])?;
+        transaction.execute("DELETE FROM meta WHERE key = 'missing_shards'", [])?;
+        for account in accounts {
+            if !(resumed && describe_again(&transaction, account)?) {
+                write_account(&transaction, account)?;
+            }
+        }
         transaction.commit()?;
         Ok(())
     }
 
-    pub fn gap(&mut self, gap: &Gap) -> Result<(), WriteError> {
-        write_gaps(&self.connection, std::iter::once(gap))
-    }
-
-    pub fn account(&mut self, facts: &AccountFacts, regions: &[RegionFact]) -> Result<(), WriteError> {
-        let mut encode = Encoder::default();
-        let name = encode.observed(&facts.name);
-        let state = encode.observed(&facts.state);
-        let ou_path = encode.observed(&facts.ou_path);
-        let organization_path = encode.observed(&facts.organization_path);
-        let source = encode.asked_as(&facts.regions_source, |source| source.word().to_owned());
-        let role = encode.asked_as(&facts.inspector_role, role_text);
-        let (outcome, detail) = match &facts.outcome {
-            AccountOutcome::Read { role_name } => ("read", role_name.clone()),
-            AccountOutcome::Skipped { reason } => ("skipped", Some(reason.clone())),
-            AccountOutcome::Unreadable(gap) => ("unreadable", Some(encode.gap(gap))),
-            AccountOutcome::NotReached => ("not_reached", None),
-        };
+    /// One account in one transaction, with its registries that need no call.
+    pub fn account(&mut self, account: &AccountToStore<'_>) -> Result<(), WriteError> {
+        let id = account.facts.id.to_string();
+        let resumed = self.is_resumed();
         let transaction = self.connection.transaction()?;
-        insert!(transaction, "INSERT OR REPLACE", accounts, {
-            account_id: facts.id.to_string(),
-            name: name.0,
-            name_state: name.1,
-            state: state.0,
-            state_state: state.1,
-            ou_path: ou_path.0,
-            ou_path_state: ou_path.1,
-            organization_path: organization_path.0,
-            organization_path_state: organization_path.1,
-            outcome: outcome,
-            outcome_detail: detail,
-            regions_source: source.0,
-            regions_source_state: source.1,
-            inspector_role: role.0,
-            inspector_role_state: role.1,
-        })?;
-        for fact in regions {
+        if resumed && !is_better(&transaction, account.facts)? {
+            for registry in account.registries {
+                write_whole_registry(&transaction, registry, resumed)?;
+            }
+            transaction.commit()?;
+            return Ok(());
+        }
+        let role = if resumed { stored_role(&transaction, &id)? } else { None };
+        write_account(&transaction, account.facts)?;
+        if let Some((role, state)) = role {
+            // It was asked for registries that are not read again.
+            let keep = "UPDATE accounts SET inspector_role = ?2, inspector_role_state = ?3 WHERE account_id = ?1";
+            transaction.execute(keep, params![id, role, state])?;
+        }
+        if resumed {
+            transaction.execute("DELETE FROM account_regions WHERE account_id = ?1", [&id])?;
+        }
+        for fact in account.regions {
             let status = match &fact.status {
                 RegionStatus::Enabled => "enabled",
                 RegionStatus::NotEnabled => "not enabled",
                 RegionStatus::Other(word) => word,
             };
             insert!(transaction, "INSERT OR REPLACE", account_regions, {
-                account_id: facts.id.to_string(),
+                account_id: id,
                 region: fact.region.as_str(),
                 status: status,
             })?;
         }
-        write_gaps(&transaction, encode.gaps.values())?;
+        write_lone_gaps(&transaction, &id, account.gaps)?;
+        for registry in account.registries {
+            write_whole_registry(&transaction, registry, resumed)?;
+        }
         transaction.commit()?;
         Ok(())
     }
@@ -251,27 +340,26 @@ impl SnapshotWriter {
 
     /// One registry in one transaction: it is there whole, or not at all.
     pub fn registry(&mut self, registry: &RegistryToStore<'_>) -> Result<(), WriteError> {
-        let mut encode = Encoder::default();
+        let resumed = self.is_resumed();
         let transaction = self.connection.transaction()?;
-        write_registry(&transaction, registry.facts, &mut encode)?;
-        for repository in registry.repositories {
-            write_repository(&transaction, repository, &mut encode)?;
+        write_whole_registry(&transaction, registry, resumed)?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Says what the run used so far, so that a run that is killed leaves its counts behind.
+    pub fn used(&mut self, api_use: &[ApiUse]) -> Result<(), WriteError> {
+        let transaction = self.connection.transaction()?;
+        for used in api_use {
+            let before = self.used_before.iter().find(|before| before.api == used.api);
+            let sum = |pick: fn(&ApiUse) -> u64| number(pick(used) + before.map_or(0, pick));
+            insert!(transaction, "INSERT OR REPLACE", api_use, {
+                api: used.api,
+                calls: sum(|used| used.calls),
+                attempts: sum(|used| used.attempts),
+                throttled: sum(|used| used.throttled),
+            })?;
         }
-        for row in registry.coverage {
-            write_coverage(&transaction, row, &mut encode)?;
-        }
-        for (repository, counts) in registry.images {
-            write_image_counts(&transaction, registry.facts, repository, counts)?;
-        }
-        for image in registry.image_rows {
-            write_image(&transaction, image)?;
-        }
-        for policy in registry.policies {
-            transaction
-                .prepare_cached("INSERT OR IGNORE INTO policies VALUES (?1, ?2)")?
-                .execute([policy.hash.as_str(), &policy.text])?;
-        }
-        write_gaps(&transaction, encode.gaps.values())?;
         transaction.commit()?;
         Ok(())
     }
@@ -305,20 +393,24 @@ impl SnapshotWriter {
 
     /// Ends the run: the facts get their hash.
     pub fn finish(&mut self, closing: &Closing) -> Result<(), WriteError> {
-        for used in &closing.api_use {
-            insert!(self.connection, "INSERT OR REPLACE", api_use, {
-                api: used.api,
-                calls: number(used.calls),
-                attempts: number(used.attempts),
-                throttled: number(used.throttled),
-            })?;
+        self.used(&closing.api_use)?;
+        if self.is_resumed() {
+            sweep(&self.connection)?;
         }
         self.meta("simulated", if closing.simulated { "yes" } else { "no" })?;
         self.meta("endpoint", closing.endpoint.as_deref().unwrap_or(""))?;
-        self.meta("finished_at", &closing.finished_at.to_string())?;
+        let finished_at = closing.finished_at.to_string();
+        self.meta("finished_at", &finished_at)?;
+        let ended = "UPDATE runs SET finished_at = ?2 WHERE number = ?1";
+        self.connection.execute(ended, params![self.run, finished_at])?;
+        self.seal(closing.interrupted)
+    }
+
+    /// The facts get their hash.
+    pub(crate) fn seal(&self, interrupted: bool) -> Result<(), WriteError> {
         let hash = facts_sha256(&self.connection)?;
         self.meta("facts_sha256", &hash)?;
-        self.meta("state", if closing.interrupted { "interrupted" } else { "complete" })
+        self.meta("state", if interrupted { "interrupted" } else { "complete" })
     }
 
     /// Closes into one plain file: no WAL beside it.
@@ -365,10 +457,150 @@ pub(crate) fn create_private(path: &Path) -> Result<(), WriteError> {
         .map(drop)
 }
 
+/// Whether an account's facts may take the place of those that are stored: one that was read does not become one that was not.
+fn is_better(connection: &Connection, facts: &AccountFacts) -> Result<bool, WriteError> {
+    if !matches!(facts.outcome, AccountOutcome::Unreadable(_) | AccountOutcome::NotReached) {
+        return Ok(true);
+    }
+    let read = "SELECT EXISTS (SELECT 1 FROM accounts WHERE account_id = ?1 AND outcome = 'read')";
+    let was_read: bool = connection.query_row(read, [facts.id.to_string()], |row| row.get(0))?;
+    Ok(!was_read)
+}
+
+/// Inspector's role of an account, if an earlier run asked for it.
+fn stored_role(connection: &Connection, account: &str) -> Result<Option<(Option<String>, String)>, WriteError> {
+    let sql = "SELECT inspector_role, inspector_role_state FROM accounts
+               WHERE account_id = ?1 AND inspector_role_state <> 'not needed'";
+    let role = connection.query_row(sql, [account], |row| Ok((row.get(0)?, row.get(1)?)));
+    Ok(role.optional()?)
+}
+
+/// Takes over what Organizations says of an account that is stored already. Whether it is.
+fn describe_again(connection: &Connection, facts: &AccountFacts) -> Result<bool, WriteError> {
+    let mut encode = Encoder::default();
+    let name = encode.observed(&facts.name);
+    let state = encode.observed(&facts.state);
+    let ou_path = encode.observed(&facts.ou_path);
+    let organization_path = encode.observed(&facts.organization_path);
+    let known = connection
+        .prepare_cached(
+            "UPDATE accounts SET name = ?2, name_state = ?3, state = ?4, state_state = ?5, ou_path = ?6,
+             ou_path_state = ?7, organization_path = ?8, organization_path_state = ?9 WHERE account_id = ?1",
+        )?
+        .execute(params![
+            facts.id.to_string(),
+            name.0,
+            name.1,
+            state.0,
+            state.1,
+            ou_path.0,
+            ou_path.1,
+            organization_path.0,
+            organization_path.1
+        ])?;
+    write_gaps(connection, encode.gaps.values())?;
+    Ok(known > 0)
+}
+
+fn write_account(connection: &Connection, facts: &AccountFacts) -> Result<(), WriteError> {
+    let mut encode = Encoder::default();
+    let name = encode.observed(&facts.name);
+    let state = encode.observed(&facts.state);
+    let ou_path = encode.observed(&facts.ou_path);
+    let organization_path = encode.observed(&facts.organization_path);
+    let source = encode.asked_as(&facts.regions_source, |source| source.word().to_owned());
+    let role = encode.asked_as(&facts.inspector_role, role_text);
+    let (outcome, detail) = match &facts.outcome {
+        AccountOutcome::Read { role_name } => ("read", role_name.clone()),
+        AccountOutcome::Skipped { reason } => ("skipped", Some(reason.clone())),
+        AccountOutcome::Unreadable(gap) => ("unreadable", Some(encode.gap(gap))),
+        AccountOutcome::NotReached => ("not_reached", None),
+    };
+    insert!(connection, "INSERT OR REPLACE", accounts, {
+        account_id: facts.id.to_string(),
+        name: name.0,
+        name_state: name.1,
+        state: state.0,
+        state_state: state.1,
+        ou_path: ou_path.0,
+        ou_path_state: ou_path.1,
+        organization_path: organization_path.0,
+        organization_path_state: organization_path.1,
+        outcome: outcome,
+        outcome_detail: detail,
+        regions_source: source.0,
+        regions_source_state: source.1,
+        inspector_role: role.0,
+        inspector_role_state: role.1,
+    })?;
+    write_gaps(connection, encode.gaps.values())
+}
+
+fn write_whole_registry(
+    connection: &Connection,
+    registry: &RegistryToStore<'_>,
+    resumed: bool,
+) -> Result<(), WriteError> {
+    if resumed && !make_room(connection, registry.facts)? {
+        return Ok(());
+    }
+    let mut encode = Encoder::default();
+    write_registry(connection, registry.facts, &mut encode)?;
+    for repository in registry.repositories {
+        write_repository(connection, repository, &mut encode)?;
+    }
+    for row in registry.coverage {
+        write_coverage(connection, row, &mut encode)?;
+    }
+    for (repository, counts) in registry.images {
+        write_image_counts(connection, registry.facts, repository, counts)?;
+    }
+    for image in registry.image_rows {
+        write_image(connection, image)?;
+    }
+    for policy in registry.policies {
+        connection
+            .prepare_cached("INSERT OR IGNORE INTO policies VALUES (?1, ?2)")?
+            .execute([policy.hash.as_str(), &policy.text])?;
+    }
+    write_gaps(connection, encode.gaps.values())
+}
+
+/// Takes out what an earlier run stored of a registry, for what this run read of it. A registry that was read, if only in part, does
+/// not give way to one that could not be read: then the answer is no, and nothing is taken out.
+fn make_room(connection: &Connection, facts: &RegistryFacts) -> Result<bool, WriteError> {
+    let (account, region) = (facts.account.to_string(), facts.region.as_str());
+    if matches!(facts.outcome, RegistryOutcome::Unreadable(_) | RegistryOutcome::NotReached) {
+        let read =
+            "SELECT EXISTS (SELECT 1 FROM registries WHERE account_id = ?1 AND region = ?2 AND outcome = 'read')";
+        if connection.prepare_cached(read)?.query_row(params![account, region], |row| row.get(0))? {
+            return Ok(false);
+        }
+    }
+    for table in ["registries", "repositories", "coverage", "image_counts", "images"] {
+        let delete = format!("DELETE FROM {table} WHERE account_id = ?1 AND region = ?2");
+        connection.prepare_cached(&delete)?.execute(params![account, region])?;
+    }
+    Ok(true)
+}
+
+/// In place of those that an earlier run stored.
+fn write_lone_gaps(connection: &Connection, of: &str, gaps: &[Gap]) -> Result<(), WriteError> {
+    connection.prepare_cached("DELETE FROM lone_gaps WHERE account_id = ?1")?.execute([of])?;
+    for gap in gaps {
+        insert!(connection, "INSERT OR REPLACE", lone_gaps, {
+            account_id: of,
+            gap_id: gap_id(gap),
+        })?;
+    }
+    write_gaps(connection, gaps.iter())
+}
+
 pub(crate) fn write_gaps<'a>(connection: &Connection, gaps: impl Iterator<Item = &'a Gap>) -> Result<(), WriteError> {
     for gap in gaps {
         let id = gap_id(gap);
-        insert!(connection, "INSERT OR IGNORE", gaps, {
+        // Asked again, the last answer counts.
+        insert!(connection, "INSERT OR REPLACE", gaps, {
             gap_id: id,
             account_id: gap.account.map(|account| account.to_string()),
             region: gap.region.as_ref().map(ToString::to_string),
@@ -379,7 +611,7 @@ pub(crate) fn write_gaps<'a>(connection: &Connection, gaps: impl Iterator<Item =
             cause: gap.cause.word(),
             policy_arn: gap.policy_arn,
         })?;
-        insert!(connection, "INSERT OR IGNORE", gap_evidence, {
+        insert!(connection, "INSERT OR REPLACE", gap_evidence, {
             gap_id: id,
             message: gap.message,
             attempts: gap.attempts,

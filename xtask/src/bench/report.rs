@@ -16,7 +16,7 @@ use scangap_model::{
     Repositories, RepositoryFacts, ScanRule, Scope, StoredPolicy, repository_arn,
 };
 use scangap_report::{CsvDialect, Input, write_repositories_csv, write_repositories_xlsx};
-use scangap_snapshot::{Closing, RegistryToStore, RunStart, Snapshot, SnapshotWriter};
+use scangap_snapshot::{AccountToStore, Closing, RegistryToStore, RunStart, Snapshot, SnapshotWriter};
 
 use crate::shell::{cargo, output, root, run as run_command, target};
 use crate::tools;
@@ -196,11 +196,13 @@ fn generate(path: &Path, repositories: u32) -> Result<()> {
         tag_keys: Vec::new(),
         keeps_images: false,
         command_line: "generated".to_owned(),
+        caller_arn: "arn:aws:iam::100000000000:user/bench".to_owned(),
         simulated: true,
+        shard: None,
     };
     let mut writer = SnapshotWriter::create(path, &start)?;
     let caller: AccountId = "100000000000".parse()?;
-    writer.organization(&OrganizationFacts {
+    let organization = OrganizationFacts {
         partition: Partition::Aws,
         caller_account: caller,
         caller_arn: "arn:aws:iam::100000000000:user/bench".to_owned(),
@@ -209,7 +211,8 @@ fn generate(path: &Path, repositories: u32) -> Result<()> {
         inspector_admin: Observed::Known(caller),
         n_accounts: Observed::Known(u64::from(ACCOUNTS)),
         scope: Scope::default(),
-    })?;
+    };
+    writer.organization(&organization, &[], &[], 0)?;
     let registries = ACCOUNTS * u32::try_from(REGIONS.len())?;
     let mut made = 0;
     let mut registry = 0;
@@ -219,19 +222,17 @@ fn generate(path: &Path, repositories: u32) -> Result<()> {
             .iter()
             .map(|region| Ok(RegionFact { region: region.parse()?, status: RegionStatus::Enabled }))
             .collect::<Result<_>>()?;
-        writer.account(
-            &AccountFacts {
-                id,
-                name: Observed::Known(format!("team-{account:03}")),
-                state: Observed::Known("ACTIVE".to_owned()),
-                ou_path: Observed::Known(format!("Workloads/Unit-{:02}", account % 24)),
-                organization_path: Observed::Known("o-exampleorg/r-ab12/ou-ab12-11111111/".to_owned()),
-                outcome: AccountOutcome::Read { role_name: Some("audit".to_owned()) },
-                inspector_role: Asked::NotNeeded,
-                regions_source: Asked::Answered(Observed::Known(RegionsSource::ListRegions)),
-            },
-            &regions,
-        )?;
+        let facts = AccountFacts {
+            id,
+            name: Observed::Known(format!("team-{account:03}")),
+            state: Observed::Known("ACTIVE".to_owned()),
+            ou_path: Observed::Known(format!("Workloads/Unit-{:02}", account % 24)),
+            organization_path: Observed::Known("o-exampleorg/r-ab12/ou-ab12-11111111/".to_owned()),
+            outcome: AccountOutcome::Read { role_name: Some("audit".to_owned()) },
+            inspector_role: Asked::NotNeeded,
+            regions_source: Asked::Answered(Observed::Known(RegionsSource::ListRegions)),
+        };
+        writer.account(&AccountToStore { facts: &facts, regions: &regions, gaps: &[], registries: &[] })?;
         for region in REGIONS {
             registry += 1;
             let until = u64::from(repositories) * u64::from(registry) / u64::from(registries);

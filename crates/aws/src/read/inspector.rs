@@ -16,7 +16,7 @@ use crate::page::Page;
 
 /// Which coverage rows to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CoverageFilter {
+pub enum CoverageFilter<'a> {
     /// The repositories' own rows.
     Repositories,
     /// Every image row.
@@ -25,6 +25,13 @@ pub enum CoverageFilter {
     ImagesOf(AccountId),
     /// The repositories' own rows of an account.
     RepositoriesOf(AccountId),
+    /// The repositories' own rows of some accounts, [`CoverageFilter::ACCOUNTS_MAX`] at most.
+    RepositoriesOfAny(&'a [AccountId]),
+}
+
+impl CoverageFilter<'_> {
+    /// AWS: a filter takes ten values.
+    pub const ACCOUNTS_MAX: usize = 10;
 }
 
 #[derive(Debug, Clone)]
@@ -96,7 +103,7 @@ impl RegionReader {
     pub async fn coverage(
         &self,
         call: &Arc<Call>,
-        filter: CoverageFilter,
+        filter: CoverageFilter<'_>,
         token: Option<String>,
     ) -> Result<Page<CoveredResource>, CallError> {
         let equals = |value: &str| {
@@ -114,6 +121,11 @@ impl RegionReader {
                 criteria = criteria
                     .set_resource_type(equals("AWS_ECR_REPOSITORY").map(|f| vec![f]))
                     .set_account_id(equals(account.as_str()).map(|f| vec![f]));
+            }
+            CoverageFilter::RepositoriesOfAny(accounts) => {
+                criteria = criteria
+                    .set_resource_type(equals("AWS_ECR_REPOSITORY").map(|f| vec![f]))
+                    .set_account_id(Some(accounts.iter().filter_map(|account| equals(account.as_str())).collect()));
             }
             CoverageFilter::ImagesOf(account) => {
                 criteria = criteria

@@ -1,7 +1,7 @@
 //! `scangap audit`: what was written on the command line, resolved.
 
 use scangap_collect::CollectOptions;
-use scangap_model::{Phase, RegionName, Scope, nearest_region, region_info};
+use scangap_model::{Phase, RegionName, Scope, Shard, nearest_region, region_info};
 
 use crate::args::{Audit, Global, ScopeArguments};
 use crate::audit;
@@ -10,13 +10,31 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::fail_on::FailOn;
 use crate::job::Job;
+use crate::resumption::{Named, Resumption};
 use crate::settings::{collect_options, connect_options};
 use crate::store::without_password;
 use crate::terminal;
+use crate::values::BadValue;
 
 pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
     let scope = scope(&command.scope);
-    let now = environment::now();
+    let named = Named {
+        scope,
+        as_of: command.run.as_of,
+        tags: command.run.tags.clone(),
+        images: command.run.images,
+        shard: command.shard,
+    };
+    let resume = command.resume.as_deref().map(|path| Resumption::open(path, &named)).transpose()?;
+    // A resumed audit is of the slice that it was begun with, wherever it is resumed.
+    let shard = match &resume {
+        Some(resume) => resume.shard,
+        None => shard(command)?,
+    };
+    let (scope, as_of, tags, keep_images) = match &resume {
+        Some(resume) => (resume.organization.scope.clone(), resume.as_of, resume.tag_keys.clone(), resume.keeps_images),
+        None => (named.scope, named.as_of.unwrap_or_else(environment::now), named.tags, named.images),
+    };
     let role_names = command.roles.role_name.clone();
     let endpoint = command
         .aws
@@ -32,7 +50,7 @@ pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
         "profile {}, role {}, {}, {}{proxy}",
         command.aws.profile.clone().or_else(profile_variable).unwrap_or_else(|| "default".to_owned()),
         role_names.join(" or "),
-        describe(&command.scope),
+        describe(&scope),
         endpoint
             .as_ref()
             .map_or_else(|| "endpoint AWS".to_owned(), |url| format!("endpoint {}", without_password(url))),
@@ -42,20 +60,47 @@ pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
         connect: connect_options(&command.aws),
         collect: CollectOptions {
             scope,
-            tags: command.run.tags.clone(),
-            keep_images: command.run.images,
+            tags,
+            keep_images,
+            shard,
             max_in_flight: usize::from(command.run.max_in_flight),
             ..collect_options(&command.roles, Phase::Audit)
         },
-        as_of: command.run.as_of.unwrap_or(now),
+        as_of,
         fail_on: FailOn::of(&command.run.fail_on),
         out: command.run.out.clone(),
+        resume,
         reports: command.run.form.options(),
         clock: environment::now,
         endpoint_name: None,
         quiet: global.quiet,
         progress: !global.no_progress && global.verbose == 0,
     })
+}
+
+/// The slice to read: the one that is named, or that of this child of an AWS Batch array job.
+fn shard(command: &Audit) -> Result<Option<Shard>, CliError> {
+    let text = |name: &str| environment::variable(name).map(|value| value.to_string_lossy().into_owned());
+    let of_batch = match (command.shard, text("AWS_BATCH_JOB_ARRAY_INDEX")) {
+        (Some(_), _) | (None, None) => None,
+        (None, Some(index)) => {
+            let size = text("AWS_BATCH_JOB_ARRAY_SIZE").unwrap_or_default();
+            let one_more = index.parse::<u32>().ok().and_then(|index| index.checked_add(1));
+            let shard = one_more.zip(size.parse().ok()).and_then(|(index, of)| Shard::new(index, of));
+            let wrong = || {
+                let hint = "AWS Batch sets both variables; name the slice with --shard, or unset them";
+                let value = format!("AWS_BATCH_JOB_ARRAY_INDEX={index} AWS_BATCH_JOB_ARRAY_SIZE={size}");
+                BadValue::new(&value, "a child of an array job", hint)
+            };
+            Some(shard.ok_or_else(wrong)?)
+        }
+    };
+    let shard = command.shard.or(of_batch);
+    if let (Some(shard), None) = (shard, command.run.as_of) {
+        let hint = "add --as-of with the same time in each: else they could not be merged";
+        return Err(BadValue::new(&shard.to_string(), "a shard of an audit whose time is named", hint).into());
+    }
+    Ok(shard)
 }
 
 /// The proxy that the environment names for where the audit goes.
@@ -70,14 +115,14 @@ fn profile_variable() -> Option<String> {
     environment::variable("AWS_PROFILE").map(|name| name.to_string_lossy().into_owned())
 }
 
-fn describe(scope: &ScopeArguments) -> String {
+fn describe(scope: &Scope) -> String {
     fn part<T: ToString>(name: &str, values: &[T]) -> Option<String> {
         let values: Vec<String> = values.iter().map(T::to_string).collect();
         (!values.is_empty()).then(|| format!("{name} {}", values.join(" ")))
     }
     let parts = [
         part("accounts", &scope.accounts),
-        part("OUs", &scope.ou),
+        part("OUs", &scope.organizational_units),
         part("without", &scope.exclude_accounts),
         part("regions", &scope.regions),
     ];

@@ -36,6 +36,7 @@ pub(super) fn run(command: &Demo, global: &Global) -> Result<Exit, CliError> {
         as_of: command.run.as_of.unwrap_or(clock),
         fail_on: FailOn::of(&command.run.fail_on),
         out: command.run.out.clone(),
+        resume: None,
         reports: command.run.form.options(),
         clock: environment::sample_time,
         // Its port is another every time.

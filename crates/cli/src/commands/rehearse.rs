@@ -109,6 +109,7 @@ fn audit_of_copy(connect: &ConnectOptions, role: &str, out: &Path) -> Result<Ass
         as_of: environment::now(),
         fail_on: FailOn::default(),
         out: Some(out.to_owned()),
+        resume: None,
         reports: ReportOptions::default(),
         clock: environment::now,
         endpoint_name: Some("simulated copy on loopback"),

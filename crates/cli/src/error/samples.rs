@@ -14,7 +14,7 @@ use scangap_plan::{DocumentError, PlanReadError};
 use scangap_policy::PolicyDocument;
 use scangap_report::{CarryOverError, CompareError, FileError, VerifyError};
 use scangap_simorg::{ScenarioError, StartError};
-use scangap_snapshot::{ReadError, WriteError};
+use scangap_snapshot::{MergeError, ReadError, WriteError};
 
 use super::{CliError, Unreadable};
 use crate::codes::{self, ERROR_CODES, ErrorCode};
@@ -166,12 +166,30 @@ fn files() -> Vec<CliError> {
     let not_a_policy = PolicyDocument::parse("{").expect_err("no policy");
     vec![
         CliError::AlreadyAudited(path("runs/one")),
+        CliError::OtherAudit { what: "list of regions", stored: "eu-west-1".to_owned(), given: "us-east-1".to_owned() },
+        CliError::BeingWritten(path("runs/one")),
+        CliError::Merge(MergeError::Differs {
+            path: path("shards/2/snapshot.db"),
+            place: "333333333333 eu-west-1".to_owned(),
+        }),
+        CliError::Merge(MergeError::OtherAudit {
+            path: path("shards/2/snapshot.db"),
+            first: path("shards/1/snapshot.db"),
+            what: "the time".to_owned(),
+            found: "2026-11-24T00:00:00Z".to_owned(),
+            expected: "2026-11-23T00:00:00Z".to_owned(),
+        }),
+        CliError::Merge(MergeError::OtherVersion {
+            path: path("shards/2/snapshot.db"),
+            first: path("shards/1/snapshot.db"),
+        }),
         CliError::FolderInUse(path("plan")),
         CliError::NeverClosed(path("snapshot.db")),
         CliError::Folder { path: path("out"), source: io_error() },
         CliError::Store(WriteError::Create { path: path("snapshot.db"), source: io_error() }),
         CliError::Snapshot(ReadError::NotASnapshot(path("snapshot.db"))),
         CliError::Snapshot(ReadError::Newer { path: path("snapshot.db"), found: 99 }),
+        CliError::Snapshot(ReadError::CannotResume { path: path("snapshot.db") }),
         CliError::Snapshot(ReadError::Older { path: path("snapshot.db"), found: 1 }),
         CliError::Tampered(path("snapshot.db")),
         CliError::Facts(Unreadable(io_error().into())),

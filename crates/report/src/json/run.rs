@@ -5,9 +5,9 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
-use crate::input::{CallCount, Input, RunEvidence};
+use crate::input::{CallCount, Input, OneRun, RunEvidence};
 
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// How an audit went
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -26,9 +26,22 @@ pub(super) struct RunJson {
     finished_at: Option<String>,
     interrupted: bool,
     facts_sha256: String,
+    /// the runs that gathered the facts: the first, and those that resumed it
+    runs: Vec<OneRunJson>,
+    /// over all runs; of one that was killed, as far as it had said
     calls: Vec<CallsJson>,
     /// every gap, with AWS's own message
     gap_evidence: Vec<GapJson>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct OneRunJson {
+    started_at: Option<String>,
+    /// null: it was killed
+    finished_at: Option<String>,
+    command_line: String,
+    caller_arn: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -60,6 +73,12 @@ impl RunJson {
             attempts: count.attempts,
             throttled: count.throttled,
         };
+        let one_run = |run: &OneRun| OneRunJson {
+            started_at: run.started_at.map(|time| time.to_string()),
+            finished_at: run.finished_at.map(|time| time.to_string()),
+            command_line: run.command_line.clone(),
+            caller_arn: run.caller_arn.clone(),
+        };
         let gap = |gap: &Gap| GapJson {
             api: gap.api.to_string(),
             account_id: gap.account.map(|id| id.to_string()),
@@ -80,6 +99,7 @@ impl RunJson {
             finished_at: run.finished_at.map(|time| time.to_string()),
             interrupted: input.interrupted,
             facts_sha256: input.facts_sha256.to_owned(),
+            runs: run.runs.iter().map(one_run).collect(),
             calls: run.api_counts.iter().map(calls).collect(),
             gap_evidence: input.assessment.gaps.iter().map(gap).collect(),
         }

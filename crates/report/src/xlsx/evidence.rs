@@ -28,6 +28,11 @@ fn rows(input: &Input<'_>, run: &RunEvidence) -> Vec<EvidenceRow> {
         of_run("finished", time(run.finished_at)),
         of_run("facts SHA-256", input.facts_sha256.to_owned()),
     ];
+    for later in run.runs.iter().skip(1) {
+        rows.push(of_run("resumed by", later.command_line.clone()));
+        rows.push(of_run("resumed at", time(later.started_at)));
+        rows.push(of_run("until", later.finished_at.map_or_else(|| "it was killed".to_owned(), utc)));
+    }
     rows.extend(run.api_counts.iter().map(|count| EvidenceRow {
         what: "call",
         name: count.api.clone(),

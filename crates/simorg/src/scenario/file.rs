@@ -400,6 +400,8 @@ pub struct FaultSpec {
     pub skip: u64,
     /// How many matching calls fail; absent: all.
     pub count: Option<u64>,
+    /// Of these, one in so many, scattered: the same ones every time.
+    pub one_in: Option<u64>,
     #[serde(default = "internal_failure")]
     pub code: String,
     #[serde(default = "status_500")]
@@ -525,6 +527,7 @@ impl FaultSpec {
             resource: None,
             skip: 0,
             count: None,
+            one_in: None,
             code: code.to_owned(),
             http_status,
             message: String::new(),

@@ -1,0 +1,71 @@
+//! `scangap merge`: the shards of one audit, joined into one snapshot with its reports.
+
+use std::path::{Path, PathBuf};
+
+use scangap_report::sanitize;
+use scangap_snapshot::{RunStart, merge};
+
+use crate::args::{Global, Merge};
+use crate::assessed::file_in;
+use crate::environment;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::fail_on::FailOn;
+use crate::store::{self, Folder};
+use crate::terminal;
+use crate::values::BadValue;
+
+pub(super) fn run(command: &Merge, global: &Global) -> Result<Exit, CliError> {
+    let parts = command.parts.iter().map(|part| snapshots(part)).collect::<Result<Vec<_>, _>>()?.concat();
+    let mut folder = Folder::prepare(Some(command.out.clone()))?;
+    let now = environment::now();
+    let start = RunStart {
+        tool_version: environment::VERSION.to_owned(),
+        started_at: now,
+        // What follows is the parts' own, and taken from them.
+        as_of: now,
+        tag_keys: Vec::new(),
+        keeps_images: false,
+        command_line: store::command_line(),
+        caller_arn: String::new(),
+        shard: None,
+        simulated: true,
+    };
+    let path = command.out.join(store::SNAPSHOT);
+    let merged = merge(&parts, &path, &start, environment::now).map_err(CliError::Merge)?;
+    folder.keep();
+    let judged = store::judge_stored(&path)?;
+    if global.quiet == 0 {
+        for shard in &merged.missing {
+            terminal::note(&format!("shard {shard} is missing: none of its accounts is in the reports"));
+        }
+        for part in &merged.interrupted {
+            terminal::note(&sanitize(&format!("{} was interrupted: go on with it with --resume", part.display())));
+        }
+    }
+    let interrupted = !(merged.missing.is_empty() && merged.interrupted.is_empty());
+    let (fail_on, form) = (FailOn::of(&command.fail_on), command.form.options());
+    store::hand_over(&judged, None, &command.out, &fail_on, &form, global.quiet, interrupted)
+}
+
+/// A snapshot, the folder of a run, or a folder of such folders.
+fn snapshots(part: &Path) -> Result<Vec<PathBuf>, CliError> {
+    let own = file_in(part, store::SNAPSHOT);
+    if own.exists() || !part.is_dir() {
+        return Ok(vec![own]);
+    }
+    let unreadable = |source| CliError::Folder { path: part.to_owned(), source };
+    let mut found = Vec::new();
+    for entry in fs_err::read_dir(part).map_err(unreadable)? {
+        let inner = entry.map_err(unreadable)?.path().join(store::SNAPSHOT);
+        if inner.exists() {
+            found.push(inner);
+        }
+    }
+    if found.is_empty() {
+        let hint = "name the folders that `scangap audit --shard` wrote, or the folder that they are in";
+        return Err(BadValue::new(&part.to_string_lossy(), "a snapshot, nor does it hold any", hint).into());
+    }
+    found.sort();
+    Ok(found)
+}

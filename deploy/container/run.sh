@@ -1,0 +1,152 @@
+#!/bin/bash
+# What a task of AWS Batch or of Step Functions runs:
+#
+#   run.sh shard AS_OF [arguments of `scangap audit`]   reads one shard and stores it in S3
+#   run.sh merge AS_OF [arguments of `scangap merge`]   joins the shards that are in S3 and stores the reports there
+#
+# AS_OF may be `-`: then the variable AS_OF holds it. BUCKET names the bucket. The shard is SHARD=K/N, or the child of an AWS
+# Batch array job, or else the whole organization.
+#
+# A shard is one object, shards/<run>/<K>-of-<N>.tar.gz, with the audit's folder and its exit code: a task that is stopped while
+# it stores leaves the object of the attempt before, and never half of a new one. It is stored whatever the exit code is. An
+# attempt that finds the object of an interrupted audit resumes it; one that finds a finished shard has nothing to do.
+#
+# Exit codes: 0 where the work is done, that is where scangap ended with 0, 2, 3 or 4. Every other code is scangap's own. What an
+# audit found is in its reports, and not in the state of the job that ran it.
+set -euo pipefail
+umask 077
+
+say() { printf 'run.sh: %s\n' "$*" >&2; }
+
+if (($# < 2)); then
+    say "usage: run.sh shard|merge AS_OF [arguments]"
+    exit 64
+fi
+mode=$1 as_of=$2
+shift 2
+[[ $as_of != - ]] || as_of=${AS_OF:-}
+
+# Also refuses a placeholder that the scheduler did not fill in.
+if [[ ! $as_of =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z$ ]]; then
+    say "the as-of time must look like 2026-11-23T00:00:00Z, not '$as_of'"
+    exit 64
+fi
+: "${BUCKET:?BUCKET names the bucket}"
+
+# Colons are awkward in the names of files, and the keys become such names when somebody downloads them.
+run=${as_of//:/-}
+work=${WORK:-/work}
+
+finished() { [[ $1 == [0234] ]]; }
+
+# Runs scangap and hands a SIGTERM on to it, so that it closes its snapshot. Sets `code`.
+run_scangap() {
+    local child again signalled=
+    scangap "$@" &
+    child=$!
+    trap 'signalled=yes; kill -TERM "$child" 2>/dev/null || true' TERM INT
+    code=0
+    wait "$child" || code=$?
+    # A signal interrupts `wait`: wait again for the program's own code. 127: it had ended already.
+    while [[ $signalled ]]; do
+        signalled=
+        again=0
+        wait "$child" || again=$?
+        ((again == 127)) || code=$again
+    done
+    # From here on, what is there is stored: that must not end at the same signal.
+    trap '' TERM INT
+}
+
+read_shard() {
+    local shard=${SHARD:-} arguments=() key found before
+    if [[ -z $shard && -n ${AWS_BATCH_JOB_ARRAY_INDEX:-} ]]; then
+        # AWS Batch counts from 0, scangap from 1.
+        shard=$((AWS_BATCH_JOB_ARRAY_INDEX + 1))/${AWS_BATCH_JOB_ARRAY_SIZE:?}
+    fi
+    if [[ $shard ]]; then
+        [[ $shard =~ ^[0-9]+/[0-9]+$ ]] || { say "SHARD must look like 3/20, not '$shard'"; exit 64; }
+        arguments=(--shard "$shard")
+    fi
+    # Named by the argument and by nothing else: a resumed audit knows its shard.
+    unset AWS_BATCH_JOB_ARRAY_INDEX AWS_BATCH_JOB_ARRAY_SIZE
+    shard=${shard:-1/1}
+    key=shards/$run/${shard%/*}-of-${shard#*/}.tar.gz
+
+    mkdir -p "$work/shard"
+    code=
+    # Listed first: a missing object and a refused download must not be taken for each other.
+    found=$(aws s3api list-objects-v2 --bucket "$BUCKET" --prefix "$key" --max-items 1 --query 'Contents[0].Key' --output text)
+    if [[ $found == "$key"* ]]; then
+        aws s3 cp --only-show-errors "s3://$BUCKET/$key" "$work/shard.tar.gz"
+        tar -xzf "$work/shard.tar.gz" -C "$work"
+        rm "$work/shard.tar.gz"
+        before=$(<"$work/exit-code")
+        if finished "$before"; then
+            say "shard $shard was read already, with exit code $before"
+            return
+        fi
+        if [[ -e $work/shard/snapshot.db ]]; then
+            say "resuming shard $shard, which ended with exit code $before"
+            run_scangap audit --resume "$work/shard" "$@"
+            case $code in
+                # This snapshot cannot be resumed: all of the shard is read again.
+                64 | 65) code= ;;
+            esac
+        fi
+    fi
+    if [[ -z $code ]]; then
+        rm -rf "$work/shard"
+        mkdir "$work/shard"
+        run_scangap audit --as-of "$as_of" --out "$work/shard" "${arguments[@]}" "$@"
+    fi
+
+    # scangap removes a folder in which it has left nothing.
+    mkdir -p "$work/shard"
+    if [[ -e $work/shard/snapshot.db ]]; then
+        printf '%s\n' "$code" >"$work/exit-code"
+        tar -czf "$work/shard.tar.gz" -C "$work" exit-code shard
+        aws s3 cp --only-show-errors "$work/shard.tar.gz" "s3://$BUCKET/$key"
+        say "shard $shard ended with exit code $code and is in s3://$BUCKET/$key"
+    else
+        say "shard $shard ended with exit code $code and left no snapshot"
+    fi
+    ! finished "$code" || code=0
+    exit "$code"
+}
+
+merge_shards() {
+    local file shards=()
+    mkdir -p "$work/stored"
+    aws s3 cp --only-show-errors --recursive "s3://$BUCKET/shards/$run/" "$work/stored/"
+    for file in "$work"/stored/*.tar.gz; do
+        [[ -e $file ]] || break
+        mkdir -p "${file%.tar.gz}"
+        tar -xzf "$file" -C "${file%.tar.gz}" shard
+        rm "$file"
+        shards+=("${file%.tar.gz}/shard")
+    done
+    if ((${#shards[@]} == 0)); then
+        say "there is no shard in s3://$BUCKET/shards/$run/"
+        exit 65
+    fi
+    # Where shards are missing, scangap names them, writes what there is, and ends with 130.
+    run_scangap merge "${shards[@]}" --out "$work/merged" "$@"
+    if [[ -e $work/merged/snapshot.db ]]; then
+        aws s3 cp --only-show-errors --recursive "$work/merged/" "s3://$BUCKET/reports/$run/"
+        say "${#shards[@]} shards merged with exit code $code, in s3://$BUCKET/reports/$run/"
+    else
+        say "the merge of ${#shards[@]} shards ended with exit code $code and left no snapshot"
+    fi
+    ! finished "$code" || code=0
+    exit "$code"
+}
+
+case $mode in
+    shard) read_shard "$@" ;;
+    merge) merge_shards "$@" ;;
+    *)
+        say "unknown: $mode"
+        exit 64
+        ;;
+esac
