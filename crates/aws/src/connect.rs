@@ -12,7 +12,6 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::SystemTimeSource;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::os_shim_internal::{Env, Fs};
@@ -27,7 +26,7 @@ use crate::classify::CallError;
 use crate::clock::Clock;
 use crate::credentials::{AssumeOptions, AssumedRole, Sts, port};
 use crate::error::ConnectError;
-use crate::http;
+use crate::http::{self, Http};
 use crate::limits::{Buckets, Limits};
 use crate::meter::{Call, Meter};
 use crate::port::{Port, Retries};
@@ -68,6 +67,7 @@ pub struct Identity {
 #[derive(Debug, Clone)]
 pub struct Connection {
     base: Base,
+    http: Http,
     /// One for every account: the caller pays for all of its calls.
     sts: Sts,
     /// Of calls that the caller's account pays for, wherever they go: STS and Organizations.
@@ -88,15 +88,16 @@ impl Connection {
             .operation_attempt_timeout(options.attempt_timeout)
             .build();
         if let Some(simulated) = &options.simulated {
-            let http = http::client(None, &http::Way::Straight)?;
+            let http = Http::new(None, http::Way::Straight)?;
             return Ok(Self::simulated(simulated, http, timeouts, options));
         }
         let settings = Settings::read(&Env::real(), &Fs::real(), options.profile.as_deref()).await?;
         let endpoint = options.endpoint_url.clone().filter(|url| !url.is_empty());
         let way = endpoint.clone().map_or(http::Way::Proxied, http::Way::Confined);
-        let http = http::client(options.ca_bundle.as_ref().or(settings.ca_bundle.as_ref()), &way)?;
+        let http = Http::new(options.ca_bundle.as_ref().or(settings.ca_bundle.as_ref()), way)?;
+        let client = http.client();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http.clone())
+            .http_client(client.clone())
             .timeout_config(timeouts)
             .retry_config(settings.retries);
         if let Some(profile) = &settings.profile {
@@ -114,7 +115,7 @@ impl Connection {
             let region = region.unwrap_or_else(|| Partition::Aws.home_region().to_owned());
             // The profile's own AssumeRole goes where every other call goes, and waits no longer.
             let mut configuration = ProviderConfig::default()
-                .with_http_client(http)
+                .with_http_client(client)
                 .with_region(Some(Region::new(region)))
                 .with_use_fips(base.use_fips())
                 .with_use_dual_stack(base.use_dual_stack());
@@ -154,10 +155,18 @@ impl Connection {
         let mut builder = base.into_builder().region(Region::new(sts_region)).credentials_provider(held);
         builder.set_endpoint_url(url);
         let base = builder.service_config(of_services).build();
-        Ok(Self { credentials_from: source, ..Self::of(base, partition, options) })
+        Ok(Self { credentials_from: source, ..Self::of(base, http, partition, options) })
     }
 
-    fn of(config: SdkConfig, partition: Partition, options: &ConnectOptions) -> Self {
+    /// The same connection for another runtime: with HTTP connections of its own, and the same limits, counts and credentials.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        let config = self.base.config.to_builder().http_client(self.http.client()).build();
+        let sts = Sts { client: sts_client(&config), ..self.sts.clone() };
+        Self { base: Base { config, ..self.base.clone() }, sts, ..self.clone() }
+    }
+
+    fn of(config: SdkConfig, http: Http, partition: Partition, options: &ConnectOptions) -> Self {
         // Sessions renew their own credentials. What the SDK would keep of them is stale before it knows.
         let meter = Meter::new();
         let caller = Buckets::alone(options.throttle_patience);
@@ -165,6 +174,7 @@ impl Connection {
             Sts { client: sts_client(&config), port: Port::new(Arc::clone(&caller), None), meter: Arc::clone(&meter) };
         Self {
             base: Base { config, partition, limits: Limits::new(options.throttle_patience) },
+            http,
             sts,
             caller,
             attempt_timeout: options.attempt_timeout,
@@ -180,25 +190,20 @@ impl Connection {
     }
 
     /// Builds the configuration by hand: no profile, variable or file of the user can direct a simulated run to AWS.
-    fn simulated(
-        endpoint: &SimulatedEndpoint,
-        http: SharedHttpClient,
-        timeouts: TimeoutConfig,
-        options: &ConnectOptions,
-    ) -> Self {
+    fn simulated(endpoint: &SimulatedEndpoint, http: Http, timeouts: TimeoutConfig, options: &ConnectOptions) -> Self {
         let key = Credentials::new(&endpoint.access_key_id, "simulated", None, None, "simulated organization");
         let base = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .credentials_provider(SharedCredentialsProvider::new(key))
             .region(Region::new(Partition::Aws.home_region()))
             .endpoint_url(&endpoint.url)
-            .http_client(http)
+            .http_client(http.client())
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .time_source(SystemTimeSource::new())
             .timeout_config(timeouts)
             .retry_config(RetryConfig::standard().with_max_attempts(5))
             .build();
-        Self::of(base, Partition::Aws, options)
+        Self::of(base, http, Partition::Aws, options)
     }
 
     pub fn meter(&self) -> &Arc<Meter> {

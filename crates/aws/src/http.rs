@@ -32,9 +32,26 @@ pub(crate) enum Way {
 /// Idle connections are dropped before AWS drops them.
 const IDLE: Duration = Duration::from_secs(20);
 
+/// What HTTP clients are made of. A client's connections belong to the runtime that opened them, so each runtime has its own.
+#[derive(Debug, Clone)]
+pub(crate) struct Http {
+    context: Option<TlsContext>,
+    way: Way,
+}
+
+impl Http {
+    pub(crate) fn new(ca_bundle: Option<&PathBuf>, way: Way) -> Result<Self, ConnectError> {
+        let context = ca_bundle.map(|path| trust(path, read(path)?)).transpose()?;
+        Ok(Self { context, way })
+    }
+
+    pub(crate) fn client(&self) -> SharedHttpClient {
+        client(self.context.clone(), &self.way)
+    }
+}
+
 /// The wrapper keeps `Client::new` from building a TLS connector only to validate the configuration, once per client.
-pub(crate) fn client(ca_bundle: Option<&PathBuf>, way: &Way) -> Result<SharedHttpClient, ConnectError> {
-    let context = ca_bundle.map(|path| trust(path, read(path)?)).transpose()?;
+fn client(context: Option<TlsContext>, way: &Way) -> SharedHttpClient {
     let proxies = match way {
         Way::Straight => ProxyConfig::disabled(),
         Way::Proxied | Way::Confined(_) => ProxyConfig::from_env(),
@@ -53,13 +70,13 @@ pub(crate) fn client(ca_bundle: Option<&PathBuf>, way: &Way) -> Result<SharedHtt
         Way::Confined(url) => Some(url.trim_end_matches('/').to_owned()),
         Way::Straight | Way::Proxied => None,
     };
-    Ok(http_client_fn(move |settings, components| {
+    http_client_fn(move |settings, components| {
         let connector = inner.http_connector(settings, components);
         match &confined_to {
             Some(url) => SharedHttpConnector::new(Confined { inner: connector, url: url.clone() }),
             None => connector,
         }
-    }))
+    })
 }
 
 #[expect(clippy::disallowed_methods, reason = "the error names the path itself")]

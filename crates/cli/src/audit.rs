@@ -71,8 +71,8 @@ async fn gather(
     let mut failure: Option<CliError> = None;
     while let Some(event) = events.recv().await {
         progress.on(&event, &meter);
-        if let Event::Organization { facts, accounts, .. } = &event {
-            if job.quiet == 0 {
+        if let Event::Organization { facts, accounts, listed, .. } = &event {
+            if job.quiet == 0 && *listed {
                 store::introduce(facts, accounts.len(), job.collect.shard);
             }
             if let Some(folder) = folder.take() {

@@ -510,7 +510,7 @@ fn of_collect(error: &CollectError) -> ErrorCode {
         CollectError::UnknownAccount { .. } | CollectError::UnknownOrganizationalUnit(_) => ErrorCode::ScopeUnknown,
         CollectError::NothingInScope => ErrorCode::ScopeEmpty,
         CollectError::SessionPolicyRefused(_) => ErrorCode::SessionPolicy,
-        CollectError::ListenerGone => ErrorCode::Internal,
+        CollectError::Workers(_) | CollectError::ListenerGone => ErrorCode::Internal,
         CollectError::Interrupted => ErrorCode::Interrupted,
     }
 }

@@ -160,6 +160,7 @@ impl CliError {
                 CollectError::SessionPolicyRefused(_)
                 | CollectError::OrganizationalUnitsUnreadable { .. }
                 | CollectError::OrganizationUnreadable(_)
+                | CollectError::Workers(_)
                 | CollectError::ListenerGone => Exit::Unexpected,
                 CollectError::Interrupted => Exit::Interrupted,
             },

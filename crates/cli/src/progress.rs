@@ -79,10 +79,12 @@ impl Progress {
 
     pub(crate) fn on(&mut self, event: &Event, meter: &Meter) {
         match event {
-            Event::Organization { accounts, gaps, .. } => {
+            Event::Organization { accounts, gaps, listed: true, .. } => {
                 self.accounts = accounts.len();
                 self.gaps.extend(gaps.iter().map(key));
             }
+            Event::Organization { listed: false, .. } => {}
+            Event::AccountsExpected(more) => self.accounts += more,
             Event::RegistriesExpected(more) => self.registries += more,
             Event::AccountDone(_) => self.accounts_done += 1,
             Event::Registry(harvest) => self.see(harvest),

@@ -194,7 +194,7 @@ impl Store {
             self.marked = true;
         }
         let stored = match event {
-            Event::Organization { facts, accounts, gaps, asked } => {
+            Event::Organization { facts, accounts, gaps, asked, .. } => {
                 self.writer.organization(facts, accounts, gaps, *asked)
             }
             Event::Account { facts, regions, gaps, registries } => {
@@ -203,7 +203,7 @@ impl Store {
             }
             Event::InspectorRole { account, role } => self.writer.inspector_role(*account, role),
             Event::Registry(harvest) => self.writer.registry(&to_store(harvest)),
-            Event::RegistriesExpected(_) | Event::AccountDone(_) => Ok(()),
+            Event::AccountsExpected(_) | Event::RegistriesExpected(_) | Event::AccountDone(_) => Ok(()),
         };
         stored.map_err(CliError::Store)?;
         if self.told.elapsed() >= TOLD_EVERY {

@@ -3,18 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use futures::stream::{self, StreamExt};
 use scangap_aws::read::{AccountStatus, CoverageFilter, RegionReader};
 use scangap_model::{AccountId, Api, Asked, CoverageRow, Gap, GapKind, Observed, RegionName, RegionStatus};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::account::{self, OpenedAccount};
+use crate::accounts::Askable;
 use crate::context::Context;
-use crate::coverage::{Asking, ImageAnswers, ImageEnd, Tallies};
+use crate::coverage::{Asking, ImageAnswers, ImageEnd, RepositoryAnswers, Tallies};
 use crate::gate::Calls;
+use crate::workers::Worker;
 
 /// AWS: `BatchGetAccountStatus` takes 100 accounts.
 const ACCOUNTS_PER_BATCH: usize = 100;
+
+/// Batches of one region that are asked for at once.
+const BATCHES_AT_ONCE: usize = 4;
 
 /// Pages of image rows, 200 to a page, that the administrator's stream is read for. Beyond them each account's own list is
 /// cheaper in time: the stream's pages can only follow one another, and accounts have buckets of their own.
@@ -119,20 +125,21 @@ impl AdminView {
 
 /// Starts the streams. The tasks own the senders; dropping them ends every wait.
 pub(crate) fn watch(
-    context: &Arc<Context>,
+    worker: &Worker,
     admin: &Arc<OpenedAccount>,
-    accounts: &[AccountId],
-    over_all_shards: usize,
+    askable: watch::Receiver<Askable>,
     tasks: &mut JoinSet<()>,
 ) -> AdminView {
     let (known, regions) = watch::channel(None);
-    let (context, admin) = (Arc::clone(context), Arc::clone(admin));
-    let left = |id: &AccountId| context.prior.is_left(*id);
-    let wanted: BTreeSet<AccountId> = accounts.iter().copied().filter(left).collect();
-    tasks.spawn(async move {
+    let (context, admin) = (Arc::clone(&worker.context), Arc::clone(admin));
+    let streaming = async move {
         let mut receivers = BTreeMap::new();
         let mut streams = JoinSet::new();
-        let left = context.prior.regions_left(wanted.iter().copied());
+        // Where accounts are still to come, a registry may be left in any region.
+        let left = {
+            let askable = askable.borrow();
+            askable.over_all_shards.and_then(|_| context.prior.regions_left(askable.accounts.iter().copied()))
+        };
         for fact in account::regions(&context, &admin).await.facts.clone() {
             let is_left = left.as_ref().is_none_or(|left| left.contains(&fact.region));
             if fact.status != RegionStatus::Enabled || !is_left || !inspects(&context, &admin, &fact.region).await {
@@ -140,15 +147,16 @@ pub(crate) fn watch(
             }
             let (done, receiver) = watch::channel(None);
             receivers.insert(fact.region.clone(), receiver);
-            let (context, admin, wanted) = (Arc::clone(&context), Arc::clone(&admin), wanted.clone());
+            let (context, admin, askable) = (Arc::clone(&context), Arc::clone(&admin), askable.clone());
             streams.spawn(async move {
-                let view = read(&context, &admin, &fact.region, &wanted, over_all_shards).await;
+                let view = read(&context, &admin, &fact.region, askable).await;
                 let _ = done.send(Some(Arc::new(view)));
             });
         }
         let _ = known.send(Some(receivers));
         while streams.join_next().await.is_some() {}
-    });
+    };
+    tasks.spawn_on(streaming, &worker.runtime);
     AdminView { regions, none: false, refusal: None }
 }
 
@@ -175,14 +183,11 @@ fn is_off(view: &RegionView, administrator: AccountId) -> bool {
     status.is_some_and(|word| word == "DISABLED")
 }
 
-/// `over_all_shards`: how many accounts the audit is of, wherever and whenever they are read. How far the images' stream is followed
-/// hangs on it, so that every run and every shard follows it as far.
 async fn read(
     context: &Context,
     admin: &OpenedAccount,
     region: &RegionName,
-    accounts: &BTreeSet<AccountId>,
-    over_all_shards: usize,
+    askable: watch::Receiver<Askable>,
 ) -> RegionView {
     let mut view = RegionView {
         administrator: admin.id,
@@ -196,34 +201,13 @@ async fn read(
         reader: admin.reader.region(region),
         region: region.clone(),
     };
-    // The administrator's own status decides what its other answers mean.
-    let asked: Vec<AccountId> =
-        accounts.iter().copied().chain([admin.id]).collect::<BTreeSet<_>>().into_iter().collect();
-    for batch in asked.chunks(ACCOUNTS_PER_BATCH) {
-        let reader = &view.reader;
-        let asked = view
-            .calls
-            .call(Api::BatchGetAccountStatus, |call| async move { reader.account_statuses(&call, batch).await });
-        // Accounts that fail here, alone or with their batch, are asked in the account itself.
-        if let Ok(answer) = asked.await {
-            view.statuses.extend(answer.accounts);
-        }
-    }
-    let max_pages = IMAGE_PAGES_MIN.max(over_all_shards / ACCOUNTS_PER_IMAGE_PAGE);
-    let (own, images, auto_enable) = {
+    let (statuses, (own, images), auto_enable) = {
         let asking = view.asking();
         let (api, reader) = (Api::DescribeOrganizationConfiguration, &view.reader);
         let auto_enable = view.calls.call(api, |call| async move { reader.auto_enable(&call).await });
-        let images =
-            asking.images(CoverageFilter::Images, Some(max_pages), context.options.keep_images, Some(accounts));
-        let own = async {
-            match context.options.shard {
-                Some(_) => asking.repositories_of(accounts).await,
-                None => asking.repositories(CoverageFilter::Repositories).await,
-            }
-        };
-        tokio::join!(own, images, auto_enable)
+        tokio::join!(statuses(&view, askable.clone()), coverage(context, &asking, askable), auto_enable)
     };
+    view.statuses = statuses;
     view.auto_enable = match auto_enable {
         Ok(on) => Observed::Known(on).into(),
         // Not verified at AWS: where Inspector is off for the administrator itself, the call may be refused. Nothing is turned
@@ -234,8 +218,85 @@ async fn read(
     view.coverage_gap = own.gap;
     view.malformed = own.malformed;
     view.images = images;
-    for row in own.rows.into_iter().filter(|row| accounts.contains(&row.account)) {
+    for row in own.rows {
         view.coverage.entry(row.account).or_default().push(row);
     }
     view
+}
+
+/// The accounts that are asked about, once all are listed.
+async fn all_listed(mut askable: watch::Receiver<Askable>) -> (BTreeSet<AccountId>, usize) {
+    let Ok(askable) = askable.wait_for(|askable| askable.over_all_shards.is_some()).await else {
+        // The run has failed: nobody reads what is answered.
+        return (BTreeSet::new(), 0);
+    };
+    (askable.accounts.iter().copied().collect(), askable.over_all_shards.unwrap_or_default())
+}
+
+/// Statuses of the accounts, asked as they are listed.
+async fn statuses(view: &RegionView, mut askable: watch::Receiver<Askable>) -> BTreeMap<AccountId, AccountStatus> {
+    let mut statuses = BTreeMap::new();
+    // The administrator's own status decides what its other answers mean.
+    let mut waiting = vec![view.administrator];
+    let mut taken = 0;
+    loop {
+        let all = {
+            let more = |askable: &Askable| {
+                askable.over_all_shards.is_some() || askable.accounts.len() - taken >= ACCOUNTS_PER_BATCH
+            };
+            let Ok(askable) = askable.wait_for(more).await else { return statuses };
+            let new = askable.accounts.iter().skip(taken).filter(|id| **id != view.administrator);
+            waiting.extend(new.copied());
+            taken = askable.accounts.len();
+            askable.over_all_shards.is_some()
+        };
+        let batches: Vec<Vec<AccountId>> = waiting
+            .chunks(ACCOUNTS_PER_BATCH)
+            .filter(|batch| all || batch.len() == ACCOUNTS_PER_BATCH)
+            .map(<[AccountId]>::to_vec)
+            .collect();
+        let full: usize = batches.iter().map(Vec::len).sum();
+        waiting.drain(..full);
+        let answers = stream::iter(batches).map(|batch| async move {
+            let reader = &view.reader;
+            let batch = &batch;
+            let asked = |call| async move { reader.account_statuses(&call, batch).await };
+            view.calls.call(Api::BatchGetAccountStatus, asked).await
+        });
+        let mut answers = std::pin::pin!(answers.buffer_unordered(BATCHES_AT_ONCE));
+        while let Some(answer) = answers.next().await {
+            // Accounts that fail here, alone or with their batch, are asked in the account itself.
+            if let Ok(answer) = answer {
+                statuses.extend(answer.accounts);
+            }
+        }
+        if all {
+            return statuses;
+        }
+    }
+}
+
+/// The streams of coverage. Rows of accounts that are not asked about are left out.
+async fn coverage(
+    context: &Context,
+    asking: &Asking<'_>,
+    askable: watch::Receiver<Askable>,
+) -> (RepositoryAnswers, ImageAnswers) {
+    let own = async {
+        let mut own = match context.options.shard {
+            Some(_) => asking.repositories_of(&all_listed(askable.clone()).await.0).await,
+            None => asking.repositories(CoverageFilter::Repositories).await,
+        };
+        let (accounts, _) = all_listed(askable.clone()).await;
+        own.rows.retain(|row| accounts.contains(&row.account));
+        own
+    };
+    let images = async {
+        // How far this stream is followed hangs on how many accounts there are, wherever and whenever they are read: so every
+        // run and every shard follows it as far.
+        let (accounts, over_all_shards) = all_listed(askable.clone()).await;
+        let max_pages = IMAGE_PAGES_MIN.max(over_all_shards / ACCOUNTS_PER_IMAGE_PAGE);
+        asking.images(CoverageFilter::Images, Some(max_pages), context.options.keep_images, Some(&accounts)).await
+    };
+    tokio::join!(own, images)
 }

@@ -19,9 +19,9 @@ pub(crate) struct Context {
     pub(crate) connection: Connection,
     pub(crate) identity: Identity,
     pub(crate) options: CollectOptions,
-    pub(crate) prior: Prior,
+    pub(crate) prior: Arc<Prior>,
     pub(crate) calls: Calls,
-    pub(crate) inspector: InspectorRegions,
+    pub(crate) inspector: Arc<InspectorRegions>,
     pub(crate) events: mpsc::Sender<Event>,
 }
 
@@ -34,6 +34,19 @@ impl Context {
         }
         let in_partition = REGIONS.iter().filter(|info| info.partition == self.identity.partition);
         in_partition.filter_map(|info| info.name.parse().ok()).collect()
+    }
+
+    /// The same for another runtime.
+    pub(crate) fn another(&self) -> Self {
+        Self {
+            connection: self.connection.another(),
+            identity: self.identity.clone(),
+            options: self.options.clone(),
+            prior: Arc::clone(&self.prior),
+            calls: self.calls.clone(),
+            inspector: Arc::clone(&self.inspector),
+            events: self.events.clone(),
+        }
     }
 
     pub(crate) async fn send(&self, event: Event) {

@@ -25,6 +25,8 @@ pub enum CollectError {
     RoleRefusedEverywhere { roles: String, n_accounts: usize, example: Box<Gap> },
     #[error("AWS STS does not accept the session policy that narrows the audit role")]
     SessionPolicyRefused(Box<Gap>),
+    #[error("failed to start the threads that make the calls")]
+    Workers(#[source] std::io::Error),
     #[error("the listener of the collection went away")]
     ListenerGone,
 }
@@ -52,7 +54,7 @@ impl CollectError {
             Self::SessionPolicyRefused(_) => {
                 "the role's own tags or managed session policies leave no room: use a role without session tags".to_owned()
             }
-            Self::ListenerGone | Self::Interrupted => return None,
+            Self::Workers(_) | Self::ListenerGone | Self::Interrupted => return None,
         })
     }
 }

@@ -36,8 +36,8 @@ impl RegistryRecord {
 
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// Sent once, first, with every account of the shard as not reached: a run that ends early knows what it did not do. A resumed
-    /// run sends it only if it lists the organization again.
+    /// Sent first, and again with every account of the shard as not reached once all are listed: a run that ends early knows what it
+    /// did not do. A resumed run sends it only if it lists the organization again.
     Organization {
         facts: OrganizationFacts,
         accounts: Vec<AccountFacts>,
@@ -45,7 +45,11 @@ pub enum Event {
         gaps: Vec<Gap>,
         /// How many accounts are asked over all shards.
         asked: usize,
+        /// Whether all accounts are listed: else the list is under way, and what it says is not known yet.
+        listed: bool,
     },
+    /// So many accounts more are known, while they are listed.
+    AccountsExpected(usize),
     /// An account was opened, skipped or refused; its regions are known as far as they will be.
     Account {
         facts: AccountFacts,

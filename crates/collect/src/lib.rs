@@ -4,6 +4,7 @@
 //! as events through one channel; no SQL, no printing, no decisions about policies.
 
 mod account;
+mod accounts;
 mod admin;
 mod context;
 mod coverage;
@@ -17,6 +18,8 @@ mod prior;
 mod registry;
 mod resync;
 mod run;
+mod slots;
+mod workers;
 
 pub use error::CollectError;
 pub use event::{Event, RegistryRecord};

@@ -1,17 +1,25 @@
 //! The organization: who is in it, who is in scope, and who sees Inspector for all of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use std::sync::Arc;
 
+use futures::stream::{self, StreamExt};
 use scangap_aws::CallError;
-use scangap_aws::pages::{Listed, list};
-use scangap_aws::read::{AccountSummary, OrganizationReader};
+use scangap_aws::pages::{Ended, list, pages};
+use scangap_aws::read::{AccountSummary, OrganizationReader, OrganizationSummary, OuSummary};
 use scangap_model::{
     AccountFacts, AccountId, AccountOutcome, Api, Asked, Cause, Gap, GapKind, Observed, OrganizationFacts,
     RegionsSource,
 };
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use crate::context::Context;
 use crate::error::CollectError;
+
+/// OUs that are asked for what is below them at once.
+const PARENTS_AT_ONCE: usize = 4;
 
 /// An account to audit.
 #[derive(Debug, Clone)]
@@ -67,10 +75,54 @@ impl Discovered {
     }
 }
 
-#[expect(clippy::too_many_lines, reason = "one pass over the organization, a gap at each answer")]
-pub(crate) async fn discover(context: &Context) -> Result<Discovered, CollectError> {
-    let scope = &context.options.scope;
+/// An organization whose accounts are being listed.
+pub(crate) struct Listing {
+    /// As far as it is known before the accounts are.
+    pub(crate) facts: OrganizationFacts,
+    /// Accounts as their page arrives; without a name of their OU, which comes with the whole list. Nothing, where the scope can be
+    /// told only from all of them.
+    pub(crate) pages: mpsc::UnboundedReceiver<Vec<Target>>,
+    /// One task, which ends with the whole list.
+    pub(crate) whole: JoinSet<Result<Discovered, CollectError>>,
+}
+
+/// What is known at once.
+pub(crate) enum Found {
+    Listing(Listing),
+    /// The account is in no organization.
+    Alone(Discovered),
+}
+
+pub(crate) async fn discover(context: &Arc<Context>) -> Result<Found, CollectError> {
+    let reader = reader(context).await?;
+    let asked = context.calls.call(Api::DescribeOrganization, |call| {
+        let reader = &reader;
+        async move { reader.describe(&call).await }
+    });
+    let described = match asked.await {
+        Ok(Some(organization)) => Observed::Known(organization),
+        Ok(None) => Observed::Absent,
+        Err(error) => Observed::unknown(error.at(None, None, "")),
+    };
+    let facts = described_facts(context, &described);
+    if let Observed::Absent = described {
+        return alone(context, facts).map(Found::Alone);
+    }
+    let gaps: Vec<Gap> = described.gap().cloned().into_iter().collect();
+    // AWS: a member may not list the organization. To audit itself it need not.
     let own = context.identity.account;
+    let is_member = facts.management_account.known().is_some_and(|management| *management != own);
+    let alone = is_member && context.options.scope.accounts == [own];
+    let (sender, pages) = mpsc::unbounded_channel();
+    let listing = list_accounts(Arc::clone(context), reader.clone(), facts.clone(), gaps, alone, sender);
+    let mut whole = JoinSet::new();
+    whole.spawn(listing);
+    let inspector_admin = administrator(context, &reader, alone).await;
+    Ok(Found::Listing(Listing { facts: OrganizationFacts { inspector_admin, ..facts }, pages, whole }))
+}
+
+/// Organizations as the caller, or through a role.
+pub(crate) async fn reader(context: &Context) -> Result<OrganizationReader, CollectError> {
     let role = match &context.options.organization_role_arn {
         Some(arn) => {
             let assumed = context.calls.call(Api::AssumeRole, |call| async move {
@@ -84,25 +136,17 @@ pub(crate) async fn discover(context: &Context) -> Result<Discovered, CollectErr
         }
         None => None,
     };
-    let reader = context.connection.organization(role.as_ref());
-    let mut gaps = Vec::new();
+    Ok(context.connection.organization(role.as_ref()))
+}
 
-    let asked = context.calls.call(Api::DescribeOrganization, |call| {
-        let reader = &reader;
-        async move { reader.describe(&call).await }
-    });
-    let described = match asked.await {
-        Ok(Some(organization)) => Observed::Known(organization),
-        Ok(None) => Observed::Absent,
-        Err(error) => Observed::unknown(error.at(None, None, "")),
-    };
+fn described_facts(context: &Context, described: &Observed<OrganizationSummary>) -> OrganizationFacts {
     let malformed = |what: &str| {
         CallError::malformed(Api::DescribeOrganization, "NoOrganizationId", format!("the answer holds no {what}"))
             .at(None, None, "")
     };
-    let mut facts = OrganizationFacts {
+    OrganizationFacts {
         partition: context.identity.partition,
-        caller_account: own,
+        caller_account: context.identity.account,
         caller_arn: context.identity.arn.clone(),
         id: described
             .as_ref()
@@ -114,49 +158,75 @@ pub(crate) async fn discover(context: &Context) -> Result<Discovered, CollectErr
             .or_unknown(|| malformed("management account")),
         inspector_admin: Observed::Absent,
         n_accounts: Observed::Absent,
-        scope: scope.clone(),
-    };
-    if let Observed::Absent = described {
-        // An account in no organization is its own.
-        let alone = |id| Target {
-            id,
-            name: Observed::Absent,
-            state: Observed::Absent,
-            ou_path: Observed::Absent,
-            organization_path: Observed::Absent,
-        };
-        let named: BTreeSet<AccountId> =
-            if scope.accounts.is_empty() { BTreeSet::from([own]) } else { scope.accounts.iter().copied().collect() };
-        let ids: Vec<AccountId> = named.into_iter().filter(|id| !scope.exclude_accounts.contains(id)).collect();
-        if ids.is_empty() {
-            return Err(CollectError::NothingInScope);
-        }
-        if let Some(unit) = scope.organizational_units.first() {
-            return Err(CollectError::UnknownOrganizationalUnit(unit.clone()));
-        }
-        return Ok(Discovered { facts, targets: ids.into_iter().map(alone).collect(), gaps });
+        scope: context.options.scope.clone(),
     }
-    if let Some(gap) = described.gap() {
-        gaps.push(gap.clone());
-    }
+}
 
-    let Listed { items: mut accounts, error } = list(Api::ListAccounts, |token| {
-        let reader = &reader;
-        context.calls.call(Api::ListAccounts, move |call| async move { reader.accounts(&call, token).await })
-    })
-    .await;
+/// An account in no organization is its own.
+fn alone(context: &Context, facts: OrganizationFacts) -> Result<Discovered, CollectError> {
+    let scope = &context.options.scope;
+    let target = |id| Target {
+        id,
+        name: Observed::Absent,
+        state: Observed::Absent,
+        ou_path: Observed::Absent,
+        organization_path: Observed::Absent,
+    };
+    let named: BTreeSet<AccountId> = if scope.accounts.is_empty() {
+        BTreeSet::from([context.identity.account])
+    } else {
+        scope.accounts.iter().copied().collect()
+    };
+    let ids: Vec<AccountId> = named.into_iter().filter(|id| !scope.exclude_accounts.contains(id)).collect();
+    if ids.is_empty() {
+        return Err(CollectError::NothingInScope);
+    }
+    if let Some(unit) = scope.organizational_units.first() {
+        return Err(CollectError::UnknownOrganizationalUnit(unit.clone()));
+    }
+    Ok(Discovered { facts, targets: ids.into_iter().map(target).collect(), gaps: Vec::new() })
+}
+
+/// Lists the accounts, and hands them over page by page where all of them are in scope.
+async fn list_accounts(
+    context: Arc<Context>,
+    reader: OrganizationReader,
+    mut facts: OrganizationFacts,
+    mut gaps: Vec<Gap>,
+    alone: bool,
+    arrived: mpsc::UnboundedSender<Vec<Target>>,
+) -> Result<Discovered, CollectError> {
+    let scope = &context.options.scope;
+    let everything =
+        scope.accounts.is_empty() && scope.exclude_accounts.is_empty() && scope.organizational_units.is_empty();
+    let organization = facts.id.known().map(ToString::to_string);
+    let mut accounts: Vec<AccountSummary> = Vec::new();
     // A list may hold a row twice, and an account is one all the same.
     let mut met = BTreeSet::new();
-    accounts.retain(|account| met.insert(account.id));
+    let ended = pages(
+        Api::ListAccounts,
+        |token| {
+            let reader = &reader;
+            context.calls.call(Api::ListAccounts, move |call| async move { reader.accounts(&call, token).await })
+        },
+        |mut page| {
+            page.retain(|account| met.insert(account.id));
+            if everything {
+                // Nobody listens any more where the run has failed.
+                let _ = arrived.send(page.iter().map(|account| on_arrival(account, organization.as_deref())).collect());
+            }
+            accounts.append(&mut page);
+            ControlFlow::<()>::Continue(())
+        },
+    )
+    .await;
+    let error = if let Ended::Broken(error) = ended { Some(error) } else { None };
     let mut list_gap = error.map(|error| error.at(None, None, ""));
-    // AWS: a member may not list the organization. To audit itself it need not.
-    let is_member = facts.management_account.known().is_some_and(|management| *management != own);
-    let alone = is_member && scope.accounts == [own];
     if let Some(gap) = list_gap.as_mut().filter(|gap| alone && is_for_members(gap)) {
         gap.kind = GapKind::NotForMembers;
     }
     if let Some(gap) = &list_gap {
-        if context.calls.is_cancelled() {
+        if context.calls.is_cancelled() && (accounts.is_empty() || !everything) {
             return Err(CollectError::Interrupted);
         }
         if accounts.is_empty() && scope.accounts.is_empty() && gap.kind != GapKind::AccessDenied {
@@ -164,7 +234,8 @@ pub(crate) async fn discover(context: &Context) -> Result<Discovered, CollectErr
         }
         if accounts.is_empty() && scope.accounts.is_empty() {
             let organization = facts.id.known().map(ToString::to_string).unwrap_or_default();
-            return Err(CollectError::NotAdministrator { account: own, organization, cause: Box::new(gap.clone()) });
+            let account = context.identity.account;
+            return Err(CollectError::NotAdministrator { account, organization, cause: Box::new(gap.clone()) });
         }
         gaps.push(gap.clone());
     }
@@ -172,13 +243,34 @@ pub(crate) async fn discover(context: &Context) -> Result<Discovered, CollectErr
         None => Observed::Known(u64::try_from(accounts.len()).unwrap_or(u64::MAX)),
         Some(gap) => Observed::unknown(gap.clone()),
     };
-    let named = names(context, &reader, &accounts, &mut gaps).await;
-    let targets = in_scope(context, accounts, &named, list_gap.as_ref())?;
-    facts.inspector_admin = administrator(context, &reader, alone).await;
-    if let Some(gap) = facts.inspector_admin.gap() {
-        gaps.push(gap.clone());
-    }
+    let named = names(&context, &reader, &accounts, &mut gaps).await;
+    let targets = in_scope(&context, accounts, &named, list_gap.as_ref())?;
     Ok(Discovered { facts, targets, gaps })
+}
+
+/// An account as its page has it.
+fn on_arrival(account: &AccountSummary, organization: Option<&str>) -> Target {
+    let not_yet = not_listed_yet(Api::ListOrganizationalUnitsForParent);
+    let in_organization = |path: &String| match organization {
+        Some(id) if !path.starts_with("o-") => format!("{id}/{path}"),
+        Some(_) | None => path.clone(),
+    };
+    let path = account.path.as_ref().map(|path| Observed::Known(in_organization(path)));
+    Target {
+        id: account.id,
+        name: Observed::from_answer(account.name.clone()),
+        state: Observed::from_answer(account.state.clone()),
+        ou_path: Observed::unknown(not_yet.clone()),
+        organization_path: path.unwrap_or_else(|| Observed::unknown(not_yet)),
+    }
+}
+
+/// What is not known while the accounts are being listed: a run that is killed then leaves it behind.
+pub(crate) fn not_listed_yet(api: Api) -> Gap {
+    let why = "the audit ended before the accounts were listed";
+    let mut error = CallError::malformed(api, "Interrupted", why);
+    error.kind = GapKind::NotReached;
+    error.at(None, None, "")
 }
 
 /// AWS refuses this to every member account. A deny by a service control policy is another cause, and stays a gap.
@@ -236,26 +328,32 @@ async fn names(
                 parents.map(|(parent, _)| (*parent).to_owned()).collect::<Vec<_>>()
             })
             .collect();
-        for parent in parents {
-            children(context, reader, &parent, &mut tree).await;
+        let asked: Vec<Children> = stream::iter(parents)
+            .map(|parent| async move { children(context, reader, &parent).await })
+            .buffered(PARENTS_AT_ONCE)
+            .collect()
+            .await;
+        for children in asked {
+            tree.add(children);
         }
     }
     gaps.extend(tree.gap.clone());
     tree
 }
 
-async fn children(context: &Context, reader: &OrganizationReader, parent: &str, tree: &mut Tree) -> Vec<String> {
+/// The OUs directly below one.
+struct Children {
+    ous: Vec<OuSummary>,
+    gap: Option<Gap>,
+}
+
+async fn children(context: &Context, reader: &OrganizationReader, parent: &str) -> Children {
     let api = Api::ListOrganizationalUnitsForParent;
     let listed = list(api, |token| {
         context.calls.call(api, |call| async move { reader.organizational_units(&call, parent, token).await })
     })
     .await;
-    if let Some(error) = listed.error {
-        tree.gap.get_or_insert(error.at(None, None, parent));
-    }
-    let ids = listed.items.iter().map(|ou| ou.id.clone()).collect();
-    tree.ou_names.extend(listed.items.into_iter().map(|ou| (ou.id, ou.name)));
-    ids
+    Children { ous: listed.items, gap: listed.error.map(|error| error.at(None, None, parent)) }
 }
 
 /// For endpoints that give accounts without paths: from the root down.
@@ -282,13 +380,22 @@ async fn walk(context: &Context, reader: &OrganizationReader, tree: &mut Tree) {
         for account in members.items {
             tree.paths.insert(account.id, path.clone());
         }
-        for child in children(context, reader, &parent, tree).await {
-            queue.push((child.clone(), format!("{path}{child}/")));
+        let below = children(context, reader, &parent).await;
+        for child in &below.ous {
+            queue.push((child.id.clone(), format!("{path}{}/", child.id)));
         }
+        tree.add(below);
     }
 }
 
 impl Tree {
+    fn add(&mut self, children: Children) {
+        if let Some(gap) = children.gap {
+            self.gap.get_or_insert(gap);
+        }
+        self.ou_names.extend(children.ous.into_iter().map(|ou| (ou.id, ou.name)));
+    }
+
     /// `Production/Payments`; empty for an account directly under the root.
     fn ou_path(&self, account: AccountId) -> Observed<String> {
         let Some(path) = self.paths.get(&account) else {

@@ -6,6 +6,7 @@ mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::OptionFuture;
 use scangap_aws::pages::{Listed, list};
 use scangap_aws::read::{RegionReader, RepositoryAnswer};
 use scangap_model::{
@@ -19,6 +20,7 @@ use crate::context::Context;
 use crate::coverage::Tallies;
 use crate::event::RegistryRecord;
 use crate::gate::Calls;
+use crate::slots::Slot;
 
 /// What the parts of a registry's reading share.
 struct Registry<'a> {
@@ -80,6 +82,7 @@ pub(crate) async fn read(
     region: &RegionName,
     probing: bool,
     view: &AdminView,
+    slot: &mut Slot,
 ) -> RegistryRecord {
     let registry = Registry {
         context,
@@ -90,7 +93,7 @@ pub(crate) async fn read(
         calls: context.calls.clone(),
         probing,
     };
-    let harvest = read_registry(&registry, view).await;
+    let harvest = read_registry(&registry, view, slot).await;
     if context.calls.is_cancelled() {
         // A registry is whole or it was not reached: half of one would look like the whole.
         return RegistryRecord::of(RegistryFacts::unasked(account.id, region.clone(), RegistryOutcome::NotReached));
@@ -98,7 +101,7 @@ pub(crate) async fn read(
     harvest
 }
 
-async fn read_registry(registry: &Registry<'_>, view: &AdminView) -> RegistryRecord {
+async fn read_registry(registry: &Registry<'_>, view: &AdminView, slot: &mut Slot) -> RegistryRecord {
     let Listed { items: listed, error } = list(Api::DescribeRepositories, |token| {
         registry
             .calls
@@ -129,7 +132,17 @@ async fn read_registry(registry: &Registry<'_>, view: &AdminView) -> RegistryRec
     };
 
     let something = !targets.is_empty() || list_gap.is_some();
-    let inspector = inspector::read(registry, view, something).await;
+    let mut policies = Policies::default();
+    let mut answers = repositories::Answers::default();
+    // What ECR holds is read while the administrator's stream is waited for: a large registry is what takes longest.
+    // Boxed: a registry without a repository waits with little in its hands.
+    let of_ecr = (!targets.is_empty()).then(|| {
+        Box::pin(async {
+            settings::read(registry, &mut facts, &mut policies).await;
+            answers.ask(registry, &targets).await;
+        })
+    });
+    let (inspector, _) = tokio::join!(inspector::read(registry, view, something, slot), OptionFuture::from(of_ecr));
     facts.inspector_status = inspector.status;
     facts.inspector_ecr_status = inspector.ecr_status;
     facts.coverage = inspector.source;
@@ -138,12 +151,15 @@ async fn read_registry(registry: &Registry<'_>, view: &AdminView) -> RegistryRec
     facts.auto_enable = inspector.auto_enable;
     let mut coverage = Covered { rows: inspector.rows, images: inspector.images };
 
-    let mut policies = Policies::default();
+    let had_none = targets.is_empty();
     missing_from_list(registry, &mut targets, &mut coverage, list_gap.as_ref(), &mut facts).await;
     let mut repositories = Vec::new();
     if !targets.is_empty() {
-        settings::read(registry, &mut facts, &mut policies).await;
-        repositories = repositories::read(registry, targets, &mut facts, &mut policies, &mut coverage).await;
+        if had_none {
+            settings::read(registry, &mut facts, &mut policies).await;
+        }
+        answers.ask(registry, &targets).await;
+        repositories = repositories::read(registry, targets, answers, &mut facts, &mut policies, &mut coverage).await;
         if policies.name_the_role() {
             ask_inspector_role(registry.context, registry.opened).await;
         }
@@ -266,9 +282,11 @@ pub(crate) async fn seen_from_outside(
     account: AccountId,
     refusal: &Gap,
     view: &AdminView,
+    slot: &mut Slot,
 ) -> Vec<RegistryRecord> {
     // The administrator's regions are in scope already.
-    let regions: BTreeSet<RegionName> = view.regions().await.into_iter().chain(context.regions()).collect();
+    let seen = slot.set_aside(view.regions()).await;
+    let regions: BTreeSet<RegionName> = seen.into_iter().chain(context.regions()).collect();
     let mut harvests = Vec::new();
     for region in regions {
         let outcome = match refusal.kind {
@@ -277,7 +295,7 @@ pub(crate) async fn seen_from_outside(
         };
         let mut facts = RegistryFacts::unasked(account, region.clone(), outcome);
         let mut coverage = Covered { rows: Vec::new(), images: Tallies::new() };
-        if let Some(seen) = view.of(&region).await {
+        if let Some(seen) = slot.set_aside(view.of(&region)).await {
             if let Some(status) = seen.statuses.get(&account) {
                 facts.inspector_status = inspector::status_word(account, &region, status.status.clone()).into();
                 facts.inspector_ecr_status = inspector::status_word(account, &region, status.ecr_status.clone()).into();

@@ -19,10 +19,9 @@ use tokio_util::sync::CancellationToken;
 use crate::account::{self, OpenedAccount, Opening};
 use crate::context::{Context, calls};
 use crate::error::CollectError;
-use crate::exists::InspectorRegions;
 use crate::gate::Calls;
 use crate::options::CollectOptions;
-use crate::prior::Prior;
+use crate::organization;
 
 /// Registries read at once. Each may list many findings.
 const REGISTRIES_AT_ONCE: usize = 16;
@@ -60,9 +59,9 @@ pub async fn collect_for_plan(
 ) -> Result<PlanAnswers, CollectError> {
     let (events, _unheard) = mpsc::channel(1);
     let calls = calls(&connection, &options, &cancel);
-    let (inspector, prior) = (InspectorRegions::default(), Prior::default());
+    let (inspector, prior) = (Arc::default(), Arc::default());
     let context = Context { connection, identity, options, prior, calls, inspector, events };
-    let organization = organization_reader(&context).await?;
+    let organization = organization::reader(&context).await?;
     let mut opened: BTreeMap<AccountId, Opening> = BTreeMap::new();
     let PlanQuestions { registries, tags_of } = questions;
     let administrator = inspector_admin.known().copied().filter(|_| !registries.is_empty());
@@ -85,17 +84,6 @@ pub async fn collect_for_plan(
     let reads = stream::iter(tags_of).map(|(arn, (account, region))| all.tags(arn, account, region));
     let tags = reads.buffer_unordered(REPOSITORIES_AT_ONCE).collect().await;
     if cancel.is_cancelled() { Err(CollectError::Interrupted) } else { Ok(PlanAnswers { registries: facts, tags }) }
-}
-
-async fn organization_reader(context: &Context) -> Result<OrganizationReader, CollectError> {
-    let Some(arn) = &context.options.organization_role_arn else { return Ok(context.connection.organization(None)) };
-    let assumed = context.calls.call(Api::AssumeRole, |call| async move {
-        context.connection.assume(arn, &context.options.assume, &call).await
-    });
-    match assumed.await {
-        Ok(role) => Ok(context.connection.organization(Some(&role))),
-        Err(error) => Err(CollectError::OrganizationRole(Box::new(error.at(None, None, arn)))),
-    }
 }
 
 struct Registries<'a> {

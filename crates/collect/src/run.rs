@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures::stream::{self, StreamExt};
 use scangap_aws::{Connection, Identity};
 use scangap_model::{
     AccountId, AccountOutcome, Asked, Gap, GapKind, RegionFact, RegionName, RegionStatus, RegistryFacts,
@@ -14,14 +13,16 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::{OpenedAccount, Opening, Regions};
+use crate::accounts::Accounts;
 use crate::admin::AdminView;
 use crate::context::{Context, calls};
 use crate::error::CollectError;
 use crate::event::{Event, RegistryRecord};
-use crate::exists::InspectorRegions;
 use crate::options::CollectOptions;
-use crate::organization::{Discovered, Target};
+use crate::organization::{Discovered, Found, Target};
 use crate::prior::{Prior, PriorRole};
+use crate::slots::{Slot, Slots};
+use crate::workers::Workers;
 use crate::{account, admin, organization, registry};
 
 /// How a collection ended.
@@ -34,6 +35,20 @@ pub enum Collected {
 /// Accounts opened at once. Opening is a few short calls; the gate bounds what really runs.
 const ACCOUNTS_AT_ONCE: usize = 64;
 
+/// Accounts that wait for what the administrator sees of them, beyond those.
+const ACCOUNTS_WAITING: usize = 1024;
+
+/// Registries under way for each call in flight. Those beyond one wait for the administrator's stream, with what was listed of them.
+const REGISTRIES_PER_CALL: usize = 8;
+
+/// What a task came to. A panic in one is a bug: let it be one, not a silent hole.
+fn joined<T>(done: Result<T, tokio::task::JoinError>) -> T {
+    match done {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
 pub async fn collect(
     connection: Connection,
     identity: Identity,
@@ -43,47 +58,43 @@ pub async fn collect(
     cancel: CancellationToken,
 ) -> Result<Collected, CollectError> {
     let calls = calls(&connection, &options, &cancel);
-    let inspector = InspectorRegions::default();
+    let (prior, inspector) = (Arc::new(prior), Arc::default());
     let context = Arc::new(Context { connection, identity, options, prior, calls, inspector, events });
 
-    let Discovered { facts, mut targets, gaps } = match &context.prior.organization {
-        Some(prior) => Discovered::before(&prior.facts, &prior.accounts),
-        None => organization::discover(&context).await?,
+    let workers = Workers::start(&context).map_err(CollectError::Workers)?;
+    let mut listing = match &context.prior.organization {
+        Some(prior) => {
+            let Discovered { facts, targets, .. } = Discovered::before(&prior.facts, &prior.accounts);
+            Accounts::known(&context, &facts, targets, prior.asked)
+        }
+        None => match organization::discover(&context).await? {
+            Found::Alone(discovered) => Accounts::all(&context, discovered).await,
+            Found::Listing(listing) => Accounts::first(&context, listing).await?,
+        },
     };
-    let is_asked = |target: &&Target| target.skip_reason().is_none();
-    let asked = match &context.prior.organization {
-        Some(prior) => prior.asked,
-        None => targets.iter().filter(is_asked).count(),
-    };
-    if let Some(shard) = context.options.shard {
-        targets.retain(|target| shard.holds(target.id));
-    }
-    let inspector_admin = facts.inspector_admin.known().copied();
-    let unknown_admin = facts.inspector_admin.gap().cloned();
-    if context.prior.organization.is_none() {
-        let not_reached = |target: &Target| target.clone().facts(AccountOutcome::NotReached, Asked::NotNeeded);
-        let accounts = targets.iter().map(not_reached).collect();
-        context.send(Event::Organization { facts, accounts, gaps, asked }).await;
-    }
+    let something_is_left =
+        listing.list.is_some() || listing.arrived.iter().any(|target| context.prior.is_left(target.id));
 
     // The administrator first: its view is what the registries wait for.
-    let askable: Vec<AccountId> = targets.iter().filter(is_asked).map(|target| target.id).collect();
-    let something_is_left = targets.iter().any(|target| context.prior.is_left(target.id));
-    let admin_account = match inspector_admin.filter(|_| something_is_left) {
-        Some(id) => Some((id, account::open_admin(&context, id).await)),
+    let admin_account = match listing.inspector_admin.known().copied().filter(|_| something_is_left) {
+        Some(id) => {
+            let own = Arc::clone(&workers.of(id).context);
+            let opening = async move { account::open_admin(&own, id).await };
+            Some((id, joined(workers.of(id).runtime.spawn(opening).await)))
+        }
         None => None,
     };
     let mut view_tasks = JoinSet::new();
     let view = match &admin_account {
-        Some((_, Opening::Opened(opened))) => {
-            Arc::new(admin::watch(&context, opened, &askable, asked, &mut view_tasks))
+        Some((id, Opening::Opened(opened))) => {
+            Arc::new(admin::watch(workers.of(*id), opened, listing.askable.subscribe(), &mut view_tasks))
         }
         Some((_, Opening::Refused(gap))) => Arc::new(AdminView::none(Some(gap.clone()))),
-        _ => Arc::new(AdminView::none(unknown_admin)),
+        _ => Arc::new(AdminView::none(listing.inspector_admin.gap().cloned())),
     };
 
     let admin_by_role = matches!(&admin_account, Some((_, Opening::Opened(opened))) if opened.role_name.is_some());
-    let outcome = read_accounts(&context, &targets, admin_account, &view).await;
+    let outcome = read_accounts(&context, &workers, &mut listing, admin_account, &view).await;
     view_tasks.shutdown().await;
     let mut tally = outcome?;
     // The role name is right where it opened the administrator, in scope or not.
@@ -153,68 +164,75 @@ struct Job {
 }
 
 async fn read_accounts(
-    context: &Arc<Context>,
-    targets: &[Target],
+    context: &Context,
+    workers: &Workers,
+    listing: &mut Accounts,
     admin_account: Option<(AccountId, Opening)>,
     view: &Arc<AdminView>,
 ) -> Result<Tally, CollectError> {
     let mut tally = Tally::default();
+    let mut openings: JoinSet<Approached> = JoinSet::new();
     let mut registries: JoinSet<(AccountId, RegistryRecord)> = JoinSet::new();
     let mut queue: std::collections::VecDeque<Job> = std::collections::VecDeque::new();
     let mut left: BTreeMap<AccountId, Left> = BTreeMap::new();
-    let registries_at_once = context.options.max_in_flight.max(1);
+    let accounts_at_once = Slots::new(ACCOUNTS_AT_ONCE);
+    let registries_at_once = Slots::new(context.options.max_in_flight);
+    let registries_max = context.options.max_in_flight.max(1) * REGISTRIES_PER_CALL;
 
-    let known_admin = admin_account.as_ref().map(|(id, opening)| (*id, opening.clone()));
-    let (left_over, settled): (Vec<&Target>, Vec<&Target>) =
-        targets.iter().partition(|target| context.prior.is_left(target.id));
-    for target in settled {
-        context.send(Event::AccountDone(target.id)).await;
-    }
-    let opening = stream::iter(left_over.into_iter().cloned()).map(|target| {
-        let (context, view) = (Arc::clone(context), Arc::clone(view));
-        let reuse = known_admin.as_ref().filter(|(id, _)| *id == target.id).map(|(_, opening)| opening.clone());
-        async move { open_account(&context, target, reuse, &view).await }
-    });
-    let mut opening = opening.buffer_unordered(ACCOUNTS_AT_ONCE);
-    let mut all_open = false;
     loop {
-        while registries.len() < registries_at_once {
+        while registries.len() < registries_max {
             let Some(job) = queue.pop_front() else { break };
-            let (context, view) = (Arc::clone(context), Arc::clone(view));
-            registries.spawn(async move {
-                let harvest = registry::read(&context, &job.account, &job.region, job.probing, &view).await;
-                (job.account.id, harvest)
-            });
+            let worker = workers.of(job.account.id);
+            let (context, view, slots) = (Arc::clone(&worker.context), Arc::clone(view), registries_at_once.clone());
+            let reading = async move {
+                let mut slot = slots.take().await;
+                let Job { account, region, probing } = job;
+                (account.id, registry::read(&context, &account, &region, probing, &view, &mut slot).await)
+            };
+            registries.spawn_on(reading, &worker.runtime);
+        }
+        // Accounts are opened as fast as their registries are read: what waits is bounded.
+        while openings.len() < ACCOUNTS_WAITING && queue.len() < registries_max {
+            let Some(target) = listing.arrived.pop_front() else { break };
+            if !context.prior.is_left(target.id) {
+                context.send(Event::AccountDone(target.id)).await;
+                continue;
+            }
+            let worker = workers.of(target.id);
+            let (context, view, slots) = (Arc::clone(&worker.context), Arc::clone(view), accounts_at_once.clone());
+            let reuse = admin_account.as_ref().filter(|(id, _)| *id == target.id).map(|(_, opening)| opening.clone());
+            let opening = async move {
+                let mut slot = slots.take().await;
+                open_account(&context, target, reuse, &view, &mut slot).await
+            };
+            openings.spawn_on(opening, &worker.runtime);
         }
         tokio::select! {
             biased;
             Some(done) = registries.join_next() => {
-                // A panic in a registry is a bug: let it be one, not a silent hole.
-                let (account, harvest) = match done {
-                    Ok(done) => done,
-                    Err(error) => std::panic::resume_unwind(error.into_panic()),
-                };
+                let (account, harvest) = joined(done);
                 let reached = harvest.facts.outcome != RegistryOutcome::NotReached;
                 context.send(Event::Registry(Box::new(harvest))).await;
                 if left.get_mut(&account).is_some_and(|left| left.is_done_with(reached)) {
                     context.send(Event::AccountDone(account)).await;
                 }
             }
-            next = opening.next(), if !all_open => match next {
-                None => all_open = true,
-                Some(account) => {
-                    let id = account.target.id;
-                    let reached =
-                        !matches!(&account.opening, Opening::Refused(gap) if gap.kind == GapKind::NotReached);
-                    let jobs = announce(context, account, &mut tally).await?;
-                    context.send(Event::RegistriesExpected(jobs.len())).await;
-                    left.insert(id, Left { registries: jobs.len(), all_reached: true });
-                    if jobs.is_empty() && reached {
+            Some(done) = openings.join_next() => {
+                let account = joined(done);
+                let id = account.target.id;
+                let reached = !matches!(&account.opening, Opening::Refused(gap) if gap.kind == GapKind::NotReached);
+                let jobs = announce(context, account, &mut tally).await?;
+                context.send(Event::RegistriesExpected(jobs.len())).await;
+                if jobs.is_empty() {
+                    if reached {
                         context.send(Event::AccountDone(id)).await;
                     }
-                    queue.extend(jobs);
+                } else {
+                    left.insert(id, Left { registries: jobs.len(), all_reached: true });
                 }
-            },
+                queue.extend(jobs);
+            }
+            Some(arrival) = listing.next() => listing.take_in(context, arrival).await?,
             else => break,
         }
     }
@@ -230,7 +248,13 @@ struct Approached {
     from_outside: Vec<RegistryRecord>,
 }
 
-async fn open_account(context: &Arc<Context>, target: Target, reuse: Option<Opening>, view: &AdminView) -> Approached {
+async fn open_account(
+    context: &Context,
+    target: Target,
+    reuse: Option<Opening>,
+    view: &AdminView,
+    slot: &mut Slot,
+) -> Approached {
     let opening = match (target.skip_reason(), reuse) {
         (Some(reason), _) => Opening::Skipped { reason },
         (None, Some(opening)) => opening,
@@ -249,14 +273,14 @@ async fn open_account(context: &Arc<Context>, target: Target, reuse: Option<Open
                 account::ask_inspector_role(context, opened).await;
             }
         }
-        Opening::Refused(gap) => from_outside = registry::seen_from_outside(context, target.id, gap, view).await,
+        Opening::Refused(gap) => from_outside = registry::seen_from_outside(context, target.id, gap, view, slot).await,
         Opening::Skipped { .. } => {}
     }
     Approached { target, opening, regions, from_outside }
 }
 
 /// Sends the events of an account and of its registries that need no calls; returns the registries to read.
-async fn announce(context: &Arc<Context>, account: Approached, tally: &mut Tally) -> Result<Vec<Job>, CollectError> {
+async fn announce(context: &Context, account: Approached, tally: &mut Tally) -> Result<Vec<Job>, CollectError> {
     let Approached { target, opening, regions, from_outside } = account;
     let id = target.id;
     let facts = |outcome, regions_source| target.facts(outcome, regions_source);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use rusqlite::{Connection, OptionalExtension, ToSql, params};
+use rusqlite::{Connection, ToSql, params};
 use scangap_model::{
     AccountFacts, AccountId, AccountOutcome, CoverageRow, Gap, ImageCounts, ImageRow, Observed, OrganizationFacts,
     RecordError, RegionFact, RegionStatus, RegistryFacts, RegistryOutcome, RepositoryFacts, RepositoryName,
@@ -250,7 +250,6 @@ impl SnapshotWriter {
         let admin = encode.observed(&facts.inspector_admin);
         let n_accounts = encode.observed(&facts.n_accounts);
         let scope = &facts.scope;
-        let resumed = self.is_resumed();
         let transaction = self.connection.transaction()?;
         insert!(transaction, "INSERT OR REPLACE", organization, {
             one: 1,
@@ -269,12 +268,18 @@ impl SnapshotWriter {
             scope_organizational_units: json_list(&scope.organizational_units),
             scope_regions: json_list(&scope.regions),
         })?;
-        write_gaps(&transaction, encode.gaps.values())?;
-        write_lone_gaps(&transaction, "", gaps)?;
         transaction.execute("INSERT OR REPLACE INTO meta VALUES ('accounts_asked', ?1)", [asked.to_string()])?;
         transaction.execute("DELETE FROM meta WHERE key = 'missing_shards'", [])?;
+        // What was not known while the accounts were listed is known now.
+        transaction.execute_batch(
+            "DELETE FROM gap_evidence WHERE gap_id IN
+                (SELECT gap_id FROM gaps WHERE kind = 'not_reached' AND account_id IS NULL);
+             DELETE FROM gaps WHERE kind = 'not_reached' AND account_id IS NULL;",
+        )?;
+        write_gaps(&transaction, encode.gaps.values())?;
+        write_lone_gaps(&transaction, "", gaps)?;
         for account in accounts {
-            if !(resumed && describe_again(&transaction, account)?) {
+            if !describe_again(&transaction, account)? {
                 write_account(&transaction, account)?;
             }
         }
@@ -294,12 +299,8 @@ impl SnapshotWriter {
             transaction.commit()?;
             return Ok(());
         }
-        let role = if resumed { stored_role(&transaction, &id)? } else { None };
-        write_account(&transaction, account.facts)?;
-        if let Some((role, state)) = role {
-            // It was asked for registries that are not read again.
-            let keep = "UPDATE accounts SET inspector_role = ?2, inspector_role_state = ?3 WHERE account_id = ?1";
-            transaction.execute(keep, params![id, role, state])?;
+        if !ends_as(&transaction, account.facts)? {
+            write_account(&transaction, account.facts)?;
         }
         if resumed {
             transaction.execute("DELETE FROM account_regions WHERE account_id = ?1", [&id])?;
@@ -467,12 +468,28 @@ fn is_better(connection: &Connection, facts: &AccountFacts) -> Result<bool, Writ
     Ok(!was_read)
 }
 
-/// Inspector's role of an account, if an earlier run asked for it.
-fn stored_role(connection: &Connection, account: &str) -> Result<Option<(Option<String>, String)>, WriteError> {
-    let sql = "SELECT inspector_role, inspector_role_state FROM accounts
-               WHERE account_id = ?1 AND inspector_role_state <> 'not needed'";
-    let role = connection.query_row(sql, [account], |row| Ok((row.get(0)?, row.get(1)?)));
-    Ok(role.optional()?)
+/// Stores how an account that is listed already ended. Whether it is. What Organizations says of it comes with the whole list.
+fn ends_as(connection: &Connection, facts: &AccountFacts) -> Result<bool, WriteError> {
+    let mut encode = Encoder::default();
+    let (outcome, detail) = outcome_of(&facts.outcome, &mut encode);
+    let source = encode.asked_as(&facts.regions_source, |source| source.word().to_owned());
+    let known = connection
+        .prepare_cached(
+            "UPDATE accounts SET outcome = ?2, outcome_detail = ?3, regions_source = ?4, regions_source_state = ?5
+             WHERE account_id = ?1",
+        )?
+        .execute(params![facts.id.to_string(), outcome, detail, source.0, source.1])?;
+    write_gaps(connection, encode.gaps.values())?;
+    Ok(known > 0)
+}
+
+fn outcome_of(outcome: &AccountOutcome, encode: &mut Encoder) -> (&'static str, Option<String>) {
+    match outcome {
+        AccountOutcome::Read { role_name } => ("read", role_name.clone()),
+        AccountOutcome::Skipped { reason } => ("skipped", Some(reason.clone())),
+        AccountOutcome::Unreadable(gap) => ("unreadable", Some(encode.gap(gap))),
+        AccountOutcome::NotReached => ("not_reached", None),
+    }
 }
 
 /// Takes over what Organizations says of an account that is stored already. Whether it is.
@@ -510,12 +527,7 @@ fn write_account(connection: &Connection, facts: &AccountFacts) -> Result<(), Wr
     let organization_path = encode.observed(&facts.organization_path);
     let source = encode.asked_as(&facts.regions_source, |source| source.word().to_owned());
     let role = encode.asked_as(&facts.inspector_role, role_text);
-    let (outcome, detail) = match &facts.outcome {
-        AccountOutcome::Read { role_name } => ("read", role_name.clone()),
-        AccountOutcome::Skipped { reason } => ("skipped", Some(reason.clone())),
-        AccountOutcome::Unreadable(gap) => ("unreadable", Some(encode.gap(gap))),
-        AccountOutcome::NotReached => ("not_reached", None),
-    };
+    let (outcome, detail) = outcome_of(&facts.outcome, &mut encode);
     insert!(connection, "INSERT OR REPLACE", accounts, {
         account_id: facts.id.to_string(),
         name: name.0,

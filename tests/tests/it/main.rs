@@ -12,6 +12,7 @@ mod errors;
 mod executor;
 mod explain;
 mod faults;
+mod floor;
 mod hostile;
 mod images;
 mod independent_client;

@@ -6,15 +6,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use scangap_model::APIS;
-use scangap_simorg::scenario::{ImageSpec, LimitSpec};
+use scangap_simorg::scenario::{ImageSpec, LimitSpec, RepositorySpec};
 use scangap_simorg::{CallRecord, Generate, Scenario, Simulator, SimulatorOptions};
 
 use crate::shell::{cargo, root, run as run_command, target};
 use crate::tools;
 
-const IN_FLIGHT: usize = 256;
 const THREADS: usize = 32;
 
 #[derive(Debug, clap::Args)]
@@ -28,6 +27,18 @@ pub(crate) struct Size {
     repositories: u32,
     #[arg(long, default_value_t = 50)]
     latency_ms: u64,
+    /// Calls in flight
+    #[arg(long, default_value_t = 256)]
+    in_flight: usize,
+    /// Registries of 1,200 repositories, in as many accounts
+    #[arg(long, default_value_t = 0)]
+    large: usize,
+    /// No limits at the simulator: what is measured is this machine
+    #[arg(long)]
+    no_limits: bool,
+    /// Not the boto3 script, only scangap and the bare SDK
+    #[arg(long)]
+    alone: bool,
     /// So many images in each repository: measured against the same organization with one in each, and nothing else
     #[arg(long)]
     images: Option<u32>,
@@ -35,7 +46,17 @@ pub(crate) struct Size {
 
 impl Default for Size {
     fn default() -> Self {
-        Self { accounts: 300, regions: 4, repositories: 10, latency_ms: 50, images: None }
+        Self {
+            accounts: 300,
+            regions: 4,
+            repositories: 10,
+            latency_ms: 50,
+            in_flight: 256,
+            large: 0,
+            no_limits: false,
+            alone: false,
+            images: None,
+        }
     }
 }
 
@@ -45,6 +66,16 @@ impl Size {
             Generate { accounts: self.accounts, regions: self.regions, repositories: self.repositories, seed: 1 };
         let mut scenario = generate.scenario();
         scenario.latency.ms = self.latency_ms;
+        // Spread over the organization: the last one is met when most of the accounts are done.
+        let every = scenario.accounts.len() / self.large.max(1);
+        for account in scenario.accounts.iter_mut().skip(every / 2).step_by(every.max(1)).take(self.large) {
+            if let Some(registry) = account.registries.first_mut() {
+                registry.repositories = (0..LARGE).map(|n| repository(&registry.repositories, n)).collect();
+            }
+        }
+        if self.no_limits {
+            return scenario;
+        }
         // The published rates, and for the rest the starts of the API table: what scangap expects is what it gets.
         scenario.limits = APIS
             .iter()
@@ -58,9 +89,31 @@ impl Size {
     }
 }
 
-/// One side's run: how long, and what the simulator saw.
+/// Repositories of a large registry.
+const LARGE: usize = 1_200;
+
+/// One of many, like those that the registry has.
+fn repository(like: &[RepositorySpec], number: usize) -> RepositorySpec {
+    let name = format!("large/app-{number:04}");
+    match like.get(number % like.len().max(1)) {
+        Some(one) => RepositorySpec { name, ..one.clone() },
+        None => RepositorySpec {
+            name,
+            policy: None,
+            policy_text: None,
+            tags: BTreeMap::new(),
+            images: vec![ImageSpec::default()],
+            coverage: None,
+            sticky: false,
+        },
+    }
+}
+
+/// One side's run: how long, what it used, and what the simulator saw.
 struct Run {
     seconds: f64,
+    /// Of the processor, in user and system mode.
+    cpu_seconds: f64,
     peak_kib: u64,
     calls: Vec<CallRecord>,
 }
@@ -76,18 +129,29 @@ pub(crate) fn run(size: &Size) -> Result<()> {
             ("--regions", u64::from(size.regions)),
             ("--repositories", u64::from(size.repositories)),
             ("--latency-ms", size.latency_ms),
+            ("--in-flight", size.in_flight as u64),
+            ("--large", size.large as u64),
         ];
         let mut again = cargo();
         again.args(["run", "--release", "--quiet", "--package", "xtask", "--", "bench", "collect"]);
         again.args(numbers.iter().flat_map(|(flag, number)| [(*flag).to_owned(), number.to_string()]));
+        again.args(size.no_limits.then_some("--no-limits")).args(size.alone.then_some("--alone"));
         again.args(size.images.iter().flat_map(|number| ["--images".to_owned(), number.to_string()]));
         return run_command(&mut again);
     }
-    let venv = tools::install()?.venv;
     run_command(cargo().args(["build", "--release", "--package", "scangap"]))?;
+    run_command(cargo().args(["build", "--release", "--package", "scangap-aws", "--example", "bare_loop"]))?;
     let folder = tempfile::tempdir()?;
     let out = folder.path().join("out");
-    let ours = measure(size, |url, key| audit(url, key, &out))?;
+    let ours = measure(size, |url, key| audit(size, url, key, &out))?;
+    let bare = bare_loop(size)?;
+    describe(size);
+    cost(&ours, &bare);
+    if size.alone {
+        time(size, &ours);
+        return Ok(());
+    }
+    let venv = tools::install()?.venv;
     let reference = measure(size, |url, key| {
         let mut command = Command::new(venv.join("bin/python"));
         command.arg(root().join("xtask/src/bench/reference.py")).args([url, &THREADS.to_string()]);
@@ -97,10 +161,71 @@ pub(crate) fn run(size: &Size) -> Result<()> {
     report(size, &ours, &reference, &out)
 }
 
-fn audit(url: &str, key: &str, out: &Path) -> Command {
+/// Calls of the bare loop: enough to be measured, few enough not to be waited for.
+const BARE_CALLS: usize = 40_000;
+
+/// The same simulator under one client of the SDK that asks one thing again and again.
+fn bare_loop(size: &Size) -> Result<Run> {
+    let scenario = Scenario { limits: Vec::new(), ..size.scenario() };
+    let account = scenario.accounts.get(1).context("an account")?;
+    let key = Simulator::access_key(&account.id);
+    let registry = account.registries.iter().find(|registry| registry.region == "us-east-1").context("a registry")?;
+    let name = registry.repositories.iter().find(|repository| repository.policy.is_some());
+    let name = name.context("a repository with a policy")?.name.clone();
+    let calls = if size.latency_ms == 0 { BARE_CALLS } else { BARE_CALLS / 4 };
+    measure_scenario(scenario, |url, _| {
+        let mut command = Command::new(target().join("release/examples/bare_loop"));
+        command.args([url, &key, &calls.to_string(), &size.in_flight.to_string(), &name]).stdout(Stdio::null());
+        command
+    })
+}
+
+fn describe(size: &Size) {
+    println!(
+        "{} accounts, 17 regions enabled, {} in use, {} repositories in each, {} registries of {LARGE}, {} ms latency, {} limits, {} in flight",
+        size.accounts,
+        size.regions,
+        size.repositories,
+        size.large,
+        size.latency_ms,
+        if size.no_limits { "no" } else { "AWS-like" },
+        size.in_flight
+    );
+}
+
+/// What a call costs: the reports are in scangap's figure too.
+fn cost(ours: &Run, bare: &Run) {
+    let a_call = |run: &Run| run.cpu_seconds * 1e6 / run.calls.len() as f64;
+    println!("\n{:<24} {:>10} {:>10} {:>14} {:>10}", "", "calls", "CPU s", "CPU us a call", "peak MiB");
+    for (name, run) in [("scangap, with reports", ours), ("bare SDK loop", bare)] {
+        println!(
+            "{name:<24} {:>10} {:>10.2} {:>14.0} {:>10}",
+            run.calls.len(),
+            run.cpu_seconds,
+            a_call(run),
+            run.peak_kib / 1024
+        );
+    }
+    println!("ratio of CPU a call {:.2}", a_call(ours) / a_call(bare));
+}
+
+/// How near the floor.
+fn time(size: &Size, ours: &Run) {
+    let throttled = ours.calls.iter().filter(|call| call.error.contains("Throttl")).count();
+    let (floor, why) = floor(size, &ours.calls);
+    println!(
+        "throttled {throttled} of {} calls: {:.1} %",
+        ours.calls.len(),
+        100.0 * throttled as f64 / ours.calls.len() as f64
+    );
+    println!("floor {floor:.2} s ({why})");
+    println!("scangap {:.2} s, {:.2} x the floor", ours.seconds, ours.seconds / floor);
+}
+
+fn audit(size: &Size, url: &str, key: &str, out: &Path) -> Command {
     let mut command = Command::new(target().join("release").join("scangap"));
     command.args(["audit", "--quiet", "--quiet", "--endpoint-url", url, "--out"]).arg(out);
-    command.args(["--max-in-flight", &IN_FLIGHT.to_string()]);
+    command.args(["--max-in-flight", &size.in_flight.to_string()]);
     with_key(&mut command, key);
     command
 }
@@ -117,14 +242,14 @@ fn with_and_without_images(size: &Size, images: u32) -> Result<()> {
         for repository in registries.flat_map(|registry| &mut registry.repositories) {
             repository.images = vec![ImageSpec { copies: images, findings: 0, ..ImageSpec::default() }];
         }
-        let run = measure_scenario(scenario, |url, key| audit(url, key, &out))?;
+        let run = measure_scenario(scenario, |url, key| audit(size, url, key, &out))?;
         let summary: serde_json::Value = serde_json::from_slice(&fs_err::read(out.join("summary.json"))?)?;
         ensure!(summary.get("complete").is_some_and(|complete| complete == true), "the audit has gaps");
         measured.push((name, run, counted_images(&out)?));
     }
     println!(
-        "{} accounts, {} regions in use, {} repositories in each, {} ms latency, {IN_FLIGHT} calls in flight\n",
-        size.accounts, size.regions, size.repositories, size.latency_ms
+        "{} accounts, {} regions in use, {} repositories in each, {} ms latency, {} calls in flight\n",
+        size.accounts, size.regions, size.repositories, size.latency_ms, size.in_flight
     );
     println!("{:<14} {:>10} {:>10} {:>14} {:>10} {:>10}", "", "images", "calls", "ListCoverage", "seconds", "peak MiB");
     for (name, run, images) in &measured {
@@ -185,9 +310,10 @@ fn measure_scenario(scenario: Scenario, command: impl FnOnce(&str, &str) -> Comm
     let mut command = command(&simulator.url(), &key);
     let started = Instant::now();
     let mut child = command.spawn()?;
-    let mut peak_kib = 0;
+    let (mut peak_kib, mut cpu_seconds) = (0, 0.0);
     let status = loop {
         peak_kib = peak_kib.max(resident_kib(child.id()));
+        cpu_seconds = processor_seconds(child.id()).max(cpu_seconds);
         if let Some(status) = child.try_wait()? {
             break status;
         }
@@ -195,7 +321,15 @@ fn measure_scenario(scenario: Scenario, command: impl FnOnce(&str, &str) -> Comm
     };
     let seconds = started.elapsed().as_secs_f64();
     ensure!(status.success(), "a side ended with {status}");
-    Ok(Run { seconds, peak_kib, calls: simulator.calls() })
+    Ok(Run { seconds, cpu_seconds, peak_kib, calls: simulator.calls() })
+}
+
+/// What a process has used so far, where the system tells: Linux counts in hundredths of a second.
+fn processor_seconds(process: u32) -> f64 {
+    let stat = fs_err::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks: u32 = after_name.split_whitespace().skip(11).take(2).filter_map(|text| text.parse::<u32>().ok()).sum();
+    f64::from(ticks) / 100.0
 }
 
 /// The most that a process has held so far, where the system tells.
@@ -214,10 +348,6 @@ fn by_api(calls: &[CallRecord]) -> BTreeMap<&str, usize> {
 
 fn report(size: &Size, ours: &Run, reference: &Run, out: &Path) -> Result<()> {
     let (mine, theirs) = (by_api(&ours.calls), by_api(&reference.calls));
-    println!(
-        "{} accounts, 17 regions enabled, {} in use, {} repositories in each, {} ms latency",
-        size.accounts, size.regions, size.repositories, size.latency_ms
-    );
     println!("\n{:<55} {:>8} {:>8}", "calls by API", "scangap", "boto3");
     let operations: BTreeSet<&str> = mine.keys().chain(theirs.keys()).copied().collect();
     for operation in operations {
@@ -244,9 +374,7 @@ fn report(size: &Size, ours: &Run, reference: &Run, out: &Path) -> Result<()> {
         fs_err::read_to_string(out.join("repositories.csv"))?.lines().count() - 1
     );
 
-    let (floor, why) = floor(size, &ours.calls);
-    println!("\nfloor {floor:.2} s ({why})");
-    println!("scangap {:.2} s, {:.2} x the floor", ours.seconds, ours.seconds / floor);
+    time(size, ours);
     println!("boto3 with {THREADS} threads {:.2} s", reference.seconds);
     println!("ratio {:.1}", reference.seconds / ours.seconds);
     ensure!(twice == 0, "a call was made twice");
@@ -266,13 +394,16 @@ fn made_twice(calls: &[CallRecord]) -> usize {
 /// bucket, and the calls that can only follow one another.
 fn floor(size: &Size, calls: &[CallRecord]) -> (f64, String) {
     let latency = f64::from(u32::try_from(size.latency_ms).unwrap_or(u32::MAX)) / 1000.0;
-    let width = calls.len() as f64 * latency / IN_FLIGHT as f64;
+    let width = calls.len() as f64 * latency / size.in_flight as f64;
     let mut buckets: BTreeMap<(&str, Option<String>, &str), f64> = BTreeMap::new();
     for call in calls {
         *buckets.entry((&call.operation, call.account.map(|id| id.to_string()), &call.region)).or_default() += 1.0;
     }
     let bucket = |operation: &str, count: f64| {
         let limit = APIS.iter().find(|info| info.permission == operation).map(|info| info.limit);
+        if size.no_limits {
+            return 0.0;
+        }
         limit.map_or(0.0, |limit| ((count - limit.burst) / limit.per_second).max(0.0))
     };
     let fullest = buckets
@@ -290,11 +421,11 @@ fn floor(size: &Size, calls: &[CallRecord]) -> (f64, String) {
     let serial = calls.iter().filter(|call| in_a_row.contains(&call.operation.as_str())).count();
     // Then a role, its regions, and a registry: repositories, registry and policies.
     let chain = (serial + 5) as f64 * latency;
-    let accounts_before_registries = serial as f64 * latency;
-    let floor = (accounts_before_registries + width).max(fullest).max(chain);
+    let floor = width.max(fullest).max(chain);
     let why = format!(
-        "{serial} calls in a row {accounts_before_registries:.2} s + {} calls / {IN_FLIGHT} in flight {width:.2} s; fullest bucket {which} {fullest:.2} s",
-        calls.len()
+        "{} calls / {} in flight {width:.2} s; fullest bucket {which} {fullest:.2} s; {serial} calls in a row and 5 more {chain:.2} s",
+        calls.len(),
+        size.in_flight
     );
     (floor, why)
 }

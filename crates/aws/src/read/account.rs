@@ -1,6 +1,6 @@
 //! One account: its regions, and a reader for each region.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aws_config::{Region, SdkConfig};
 use aws_sdk_account::types::RegionOptStatus;
@@ -26,7 +26,7 @@ pub struct OptStatus {
 #[derive(Debug, Clone)]
 pub struct AccountReader {
     pub(crate) account: AccountId,
-    config: SdkConfig,
+    config: Arc<SdkConfig>,
     /// IAM and Account Management are signed for the partition's home region.
     global: SdkConfig,
     limits: Arc<Limits>,
@@ -42,8 +42,27 @@ pub struct AccountReader {
 pub struct RegionReader {
     pub(crate) account: AccountId,
     pub(crate) ecr: aws_sdk_ecr::Client,
-    pub(crate) inspector: aws_sdk_inspector2::Client,
+    /// Made when it is first needed: what the administrator says of an empty registry is enough.
+    inspector: Arc<OnceLock<aws_sdk_inspector2::Client>>,
+    inspector_config: Arc<SdkConfig>,
+    region: RegionName,
     pub(crate) port: Port,
+}
+
+impl RegionReader {
+    pub(crate) fn inspector(&self) -> &aws_sdk_inspector2::Client {
+        self.inspector.get_or_init(|| {
+            let config = aws_sdk_inspector2::config::Builder::from(&*self.inspector_config)
+                .region(Region::new(self.region.as_str().to_owned()))
+                .retry_partition(place("inspector2", self.account, &self.region))
+                .retry_classifier(Retries);
+            aws_sdk_inspector2::Client::from_conf(config.build())
+        })
+    }
+}
+
+fn place(service: &str, account: AccountId, region: &RegionName) -> RetryPartition {
+    RetryPartition::new(format!("{service}-{account}-{region}"))
 }
 
 impl AccountReader {
@@ -55,7 +74,7 @@ impl AccountReader {
         let limits = Arc::clone(&base.limits);
         Self {
             account,
-            config: base.credentialed(session),
+            config: Arc::new(base.credentialed(session)),
             global,
             port: port(limits.of(account, None), session),
             limits,
@@ -65,20 +84,16 @@ impl AccountReader {
     }
 
     pub fn region(&self, region: &RegionName) -> RegionReader {
-        let place = |service: &str| RetryPartition::new(format!("{service}-{}-{region}", self.account));
-        let name = Region::new(region.as_str().to_owned());
-        let ecr = aws_sdk_ecr::config::Builder::from(&self.config)
-            .region(name.clone())
-            .retry_partition(place("ecr"))
-            .retry_classifier(Retries);
-        let inspector = aws_sdk_inspector2::config::Builder::from(&self.config)
-            .region(name)
-            .retry_partition(place("inspector2"))
+        let ecr = aws_sdk_ecr::config::Builder::from(&*self.config)
+            .region(Region::new(region.as_str().to_owned()))
+            .retry_partition(place("ecr", self.account, region))
             .retry_classifier(Retries);
         RegionReader {
             account: self.account,
             ecr: aws_sdk_ecr::Client::from_conf(ecr.build()),
-            inspector: aws_sdk_inspector2::Client::from_conf(inspector.build()),
+            inspector: Arc::default(),
+            inspector_config: Arc::clone(&self.config),
+            region: region.clone(),
             port: port(self.limits.of(self.account, Some(region)), self.session.as_ref()),
         }
     }

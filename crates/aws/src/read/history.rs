@@ -110,7 +110,7 @@ impl RegionReader {
     ) -> Result<Page<Finding>, CallError> {
         let body = Arc::new(Body::default());
         let request =
-            self.inspector.list_findings().max_results(100).filter_criteria(findings_criteria(account, only_ecr));
+            self.inspector().list_findings().max_results(100).filter_criteria(findings_criteria(account, only_ecr));
         let attempt = || async {
             let sent = request.clone().set_next_token(token.clone()).customize();
             let sent = sent.interceptor(call.watch()).interceptor(Capture(Arc::clone(&body))).send();
@@ -135,7 +135,7 @@ impl RegionReader {
     ) -> Result<Page<SuppressionRule>, CallError> {
         let body = Arc::new(Body::default());
         let attempt = || async {
-            let sent = self.inspector.list_filters().max_results(100).set_next_token(token.clone()).customize();
+            let sent = self.inspector().list_filters().max_results(100).set_next_token(token.clone()).customize();
             let sent = sent.interceptor(call.watch()).interceptor(Capture(Arc::clone(&body))).send();
             sent.await.map_err(|error| call.error(&error))
         };
@@ -148,7 +148,7 @@ impl RegionReader {
 
     /// `None`: the answer has none.
     pub async fn rescan_durations(&self, call: &Arc<Call>) -> Result<Option<RescanDurations>, CallError> {
-        let output = send!(self.port, call, self.inspector.get_configuration())?;
+        let output = send!(self.port, call, self.inspector().get_configuration())?;
         let state = output.ecr_configuration().and_then(|ecr| ecr.rescan_duration_state());
         let word = |word: Option<&str>| word.unwrap_or(NOT_STATED).to_owned();
         // How long after a push is what everything hangs on; what counts from a pull may be left out.
@@ -169,7 +169,7 @@ impl RegionReader {
         let output = send!(
             self.port,
             call,
-            self.inspector.list_account_permissions().service(Service::Ecr).set_next_token(token.clone())
+            self.inspector().list_account_permissions().service(Service::Ecr).set_next_token(token.clone())
         )?;
         let ecr = output.permissions().iter().filter(|permission| *permission.service() == Service::Ecr);
         let operations = ecr.map(|permission| Some(permission.operation().as_str().to_owned()));
@@ -182,7 +182,7 @@ impl RegionReader {
         call: &Arc<Call>,
         account: AccountId,
     ) -> Result<Option<UnitPrice>, CallError> {
-        let output = send!(self.port, call, self.inspector.list_usage_totals().account_ids(account.as_str()))?;
+        let output = send!(self.port, call, self.inspector().list_usage_totals().account_ids(account.as_str()))?;
         answered(call, output.totals.is_some())?;
         let usage = output.totals().iter().flat_map(aws_sdk_inspector2::types::UsageTotal::usage);
         let initial =

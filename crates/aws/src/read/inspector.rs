@@ -71,7 +71,7 @@ impl RegionReader {
         accounts: &[AccountId],
     ) -> Result<AccountStatuses, CallError> {
         let ids = (!accounts.is_empty()).then(|| accounts.iter().map(ToString::to_string).collect::<Vec<_>>());
-        let output = send!(self.port, call, self.inspector.batch_get_account_status().set_account_ids(ids.clone()))?;
+        let output = send!(self.port, call, self.inspector().batch_get_account_status().set_account_ids(ids.clone()))?;
         let word = |state: Option<&aws_sdk_inspector2::types::State>| // The SDK fills in a required member that the answer leaves out.
             state.map(|state| state.status().as_str().to_owned()).filter(|word| word != NO_VALUE);
         let accounts = output
@@ -136,7 +136,7 @@ impl RegionReader {
         let output = send!(
             self.port,
             call,
-            self.inspector
+            self.inspector()
                 .list_coverage()
                 .max_results(200)
                 .filter_criteria(criteria.clone().build())
@@ -164,7 +164,7 @@ impl RegionReader {
     pub async fn auto_enable(&self, call: &Arc<Call>) -> Result<bool, CallError> {
         let body = Arc::new(Body::default());
         let attempt = || async {
-            let sent = self.inspector.describe_organization_configuration().customize();
+            let sent = self.inspector().describe_organization_configuration().customize();
             let sent = sent.interceptor(call.watch()).interceptor(Capture(Arc::clone(&body))).send();
             sent.await.map_err(|error| call.error(&error))
         };
@@ -175,7 +175,7 @@ impl RegionReader {
 
     /// The delegated administrator as Inspector knows it. `None`: there is none.
     pub async fn delegated_administrator(&self, call: &Arc<Call>) -> Result<Option<AccountId>, CallError> {
-        let output = match send!(self.port, call, self.inspector.get_delegated_admin_account()) {
+        let output = match send!(self.port, call, self.inspector().get_delegated_admin_account()) {
             Ok(output) => output,
             Err(error) if error.code == "ResourceNotFoundException" => return Ok(None),
             Err(error) => return Err(error),

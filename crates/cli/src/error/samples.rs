@@ -96,6 +96,7 @@ fn collecting() -> Vec<CliError> {
         CollectError::OrganizationRole(gap(Api::AssumeRole)),
         CollectError::RoleRefusedEverywhere { roles: "Typo".to_owned(), n_accounts: 12, example: gap(Api::AssumeRole) },
         CollectError::SessionPolicyRefused(gap(Api::AssumeRole)),
+        CollectError::Workers(io_error()),
         CollectError::ListenerGone,
     ];
     all.into_iter().map(CliError::Collect).collect()

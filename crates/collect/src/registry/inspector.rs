@@ -9,6 +9,7 @@ use scangap_model::{
 use super::Registry;
 use crate::admin::AdminView;
 use crate::coverage::{Asking, Tallies};
+use crate::slots::Slot;
 
 pub(super) struct InspectorAnswers {
     pub(super) status: Asked<String>,
@@ -21,14 +22,19 @@ pub(super) struct InspectorAnswers {
     pub(super) auto_enable: Asked<bool>,
 }
 
-pub(super) async fn read(registry: &Registry<'_>, view: &AdminView, something: bool) -> InspectorAnswers {
+pub(super) async fn read(
+    registry: &Registry<'_>,
+    view: &AdminView,
+    something: bool,
+    slot: &mut Slot,
+) -> InspectorAnswers {
     let asked = || async { own_answer(registry).await.map(drop) };
     if !registry.context.inspector.exists(registry.region, asked).await {
         // ECR without Inspector is a fact, not a failure.
         let absent = || Observed::Absent.into();
         return InspectorAnswers { status: absent(), ecr_status: absent(), ..InspectorAnswers::none() };
     }
-    let administrators = view.of(registry.region).await;
+    let administrators = slot.set_aside(view.of(registry.region)).await;
     let seen =
         administrators.clone().filter(|seen| seen.sees(registry.account) || seen.administrator == registry.account);
     let (status, ecr_status) = match seen.as_ref().and_then(|seen| seen.statuses.get(&registry.account)) {

@@ -19,17 +19,35 @@ const NAMES_PER_BATCH: usize = 25;
 /// holding thousands of futures.
 const AT_ONCE: usize = 64;
 
+/// What ECR says of repositories by name. It hangs on nothing that Inspector says.
+#[derive(Default)]
+pub(super) struct Answers {
+    policies: BTreeMap<RepositoryName, Result<PolicyAnswer, CallError>>,
+    frequencies: Frequencies,
+}
+
+impl Answers {
+    /// Asks for those that were not asked for.
+    pub(super) async fn ask(&mut self, registry: &Registry<'_>, targets: &BTreeMap<RepositoryName, Target>) {
+        let names: Vec<RepositoryName> =
+            targets.keys().filter(|name| !self.policies.contains_key(*name)).cloned().collect();
+        let (policies, mut frequencies) = tokio::join!(policies_of(registry, &names), frequencies_of(registry, &names));
+        self.policies.extend(policies);
+        self.frequencies.append(&mut frequencies);
+    }
+}
+
 pub(super) async fn read(
     registry: &Registry<'_>,
     targets: BTreeMap<RepositoryName, Target>,
+    Answers { policies: mut answers, frequencies }: Answers,
     facts: &mut RegistryFacts,
     policies: &mut Policies,
     coverage: &mut Covered,
 ) -> Vec<RepositoryFacts> {
-    let names: Vec<RepositoryName> = targets.keys().cloned().collect();
-    let (answers, frequencies) = tokio::join!(policies_of(registry, &names), frequencies_of(registry, &names));
     let mut repositories = Vec::with_capacity(targets.len());
-    for (target, (_, answer)) in targets.into_values().zip(answers) {
+    for target in targets.into_values() {
+        let Some(answer) = answers.remove(&target.name) else { continue };
         let policy = match answer {
             Ok(PolicyAnswer::Text(text)) => Observed::Known(policies.keep(text)),
             Ok(PolicyAnswer::None) => Observed::Absent,
