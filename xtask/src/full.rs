@@ -18,7 +18,7 @@ pub(crate) struct Full {
     /// Seconds of fuzzing
     #[arg(long, default_value_t = 600, requires = "full")]
     fuzz_seconds: u32,
-    /// Only these parts: licences, oracle, properties, fuzz, mutants, crashes, bench-collect, bench-policy, bench-report
+    /// Only these parts: licences, oracle, properties, fuzz, mutants, crashes, kills, faults, bench-collect, bench-policy, bench-report
     #[arg(long, value_delimiter = ',', requires = "full")]
     only: Vec<String>,
 }
@@ -36,6 +36,8 @@ const PARTS: &[Part] = &[
     Part { name: "fuzz", run: fuzz },
     Part { name: "mutants", run: mutants },
     Part { name: "crashes", run: crashes },
+    Part { name: "kills", run: kills },
+    Part { name: "faults", run: faults },
     Part { name: "bench-collect", run: |_| bench("collect") },
     Part { name: "bench-policy", run: |_| bench("policy") },
     Part { name: "bench-report", run: |_| bench("report") },
@@ -73,6 +75,30 @@ fn said(command: &mut Command) -> Result<String> {
 
 fn lines_with(text: &str, parts: &[&str]) -> String {
     text.lines().filter(|line| parts.iter().any(|part| line.contains(part))).collect::<Vec<_>>().join("\n")
+}
+
+/// A test of the binary with a knob, and what it printed.
+fn with_knob(filter: &str, knob: &str, value: &str, parts: &[&str]) -> Result<String> {
+    let tools = tools::install()?;
+    run_command(cargo().args(["build", "--package", "scangap"]))?;
+    let text = said(
+        cargo()
+            .args(["test", "--package", "scangap-tests", filter, "--", "--nocapture"])
+            .env("SCANGAP_BIN", target().join("debug").join("scangap"))
+            .env("SCANGAP_TEST_VENV", &tools.venv)
+            .env(knob, value),
+    )?;
+    Ok(lines_with(&text, parts))
+}
+
+/// An audit, killed a hundred times under faults, and resumed.
+fn kills(_: &Full) -> Result<String> {
+    with_knob("resume::a_killed_audit", "SCANGAP_TEST_KILLS", "100", &["killed", "1 passed"])
+}
+
+/// Every operation under every fault, held against the table in the docs.
+fn faults(_: &Full) -> Result<String> {
+    with_knob("fault_matrix::", "SCANGAP_TEST_MATRIX", "all", &["audits", "1 passed"])
 }
 
 /// An apply, killed at every call from both sides, and resumed.

@@ -38,7 +38,7 @@ pub(crate) struct Limits {
 #[derive(Debug)]
 pub(crate) struct Buckets {
     /// As logs name it: the account and the region, or the caller.
-    place: String,
+    place: Arc<str>,
     patience: Duration,
     by_api: Mutex<BTreeMap<Api, Arc<Bucket>>>,
 }
@@ -76,7 +76,7 @@ impl Limits {
             places.retain(|_, buckets| buckets.strong_count() > 0);
         }
         let place = region.map_or_else(|| account.to_string(), |region| format!("{account} {region}"));
-        let buckets = Arc::new(Buckets { place, patience: self.patience, by_api: Mutex::default() });
+        let buckets = Arc::new(Buckets { place: place.into(), patience: self.patience, by_api: Mutex::default() });
         places.insert(key, Arc::downgrade(&buckets));
         buckets
     }
@@ -84,10 +84,10 @@ impl Limits {
 
 impl Buckets {
     pub(crate) fn alone(patience: Duration) -> Arc<Self> {
-        Arc::new(Self { place: "caller".to_owned(), patience, by_api: Mutex::default() })
+        Arc::new(Self { place: "caller".into(), patience, by_api: Mutex::default() })
     }
 
-    pub(crate) fn place(&self) -> &str {
+    pub(crate) fn place(&self) -> &Arc<str> {
         &self.place
     }
 
@@ -96,7 +96,7 @@ impl Buckets {
         let bucket = self.bucket(api);
         let asked = Instant::now();
         let has_turn = bucket.turn(Dry::GivesUp).await;
-        tracing::trace!(target: "scangap::limiter", place = self.place, api = %api, waited_ms = millis(asked), "turn");
+        tracing::trace!(target: "scangap::limiter", place = &*self.place, api = %api, waited_ms = millis(asked), "turn");
         if has_turn { Ok(self.starts(api, bucket)) } else { Err(given_up(api, self.patience)) }
     }
 

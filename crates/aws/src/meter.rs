@@ -1,9 +1,10 @@
 //! Counting at the wire: attempts and throttles per API, and whether every host was AWS's own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{
@@ -21,12 +22,23 @@ use crate::gate::Gate;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
+/// Waits shorter than this are the bucket's own rhythm.
+const WORTH_NOTING: Duration = Duration::from_millis(100);
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// What one API cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ApiCount {
     pub calls: u64,
     pub attempts: u64,
     pub throttled: u64,
+    /// Waited for their turn in AWS's buckets, all calls together.
+    pub waited: Duration,
+    /// From a request to its answer, all attempts together.
+    pub answered: Duration,
 }
 
 /// The counters of one run, shared by every call.
@@ -35,6 +47,10 @@ pub struct Meter {
     calls: Vec<AtomicU64>,
     attempts: Vec<AtomicU64>,
     throttled: Vec<AtomicU64>,
+    waited_us: Vec<AtomicU64>,
+    answered_us: Vec<AtomicU64>,
+    /// How long calls waited in each bucket, by place and API: the fullest are shown.
+    buckets: Mutex<HashMap<(Arc<str>, Api), Duration>>,
     not_aws: AtomicBool,
     /// The first foreign host, for the first screen.
     foreign_host: Mutex<Option<String>>,
@@ -47,6 +63,9 @@ impl Meter {
             calls: zeros(),
             attempts: zeros(),
             throttled: zeros(),
+            waited_us: zeros(),
+            answered_us: zeros(),
+            buckets: Mutex::default(),
             not_aws: AtomicBool::new(false),
             foreign_host: Mutex::new(None),
         })
@@ -61,6 +80,8 @@ impl Meter {
                     calls: read(&self.calls, info.api),
                     attempts: read(&self.attempts, info.api),
                     throttled: read(&self.throttled, info.api),
+                    waited: Duration::from_micros(read(&self.waited_us, info.api)),
+                    answered: Duration::from_micros(read(&self.answered_us, info.api)),
                 };
                 (info.api, count)
             })
@@ -73,6 +94,8 @@ impl Meter {
             calls: sum.calls + count.calls,
             attempts: sum.attempts + count.attempts,
             throttled: sum.throttled + count.throttled,
+            waited: sum.waited + count.waited,
+            answered: sum.answered + count.answered,
         })
     }
 
@@ -86,9 +109,37 @@ impl Meter {
     }
 
     fn add(counters: &[AtomicU64], api: Api) {
+        Self::add_some(counters, api, 1);
+    }
+
+    fn add_some(counters: &[AtomicU64], api: Api, some: u64) {
         if let Some(counter) = counters.get(api as usize) {
-            counter.fetch_add(1, Ordering::Relaxed);
+            counter.fetch_add(some, Ordering::Relaxed);
         }
+    }
+
+    /// A call had its turn, after so long.
+    pub(crate) fn waited(&self, api: Api, place: &Arc<str>, time: Duration) {
+        Self::add_some(&self.waited_us, api, micros(time));
+        // A turn that comes at once says nothing of how full a bucket is.
+        if time >= WORTH_NOTING {
+            let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+            *buckets.entry((Arc::clone(place), api)).or_default() += time;
+        }
+    }
+
+    /// An attempt had its answer, after so long.
+    pub(crate) fn answered(&self, api: Api, time: Duration) {
+        Self::add_some(&self.answered_us, api, micros(time));
+    }
+
+    /// The buckets that calls waited for longest: where, of what, and how long all calls waited together.
+    pub fn fullest_buckets(&self, count: usize) -> Vec<(String, Api, Duration)> {
+        let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = buckets.iter().map(|((place, api), time)| (place.to_string(), *api, *time)).collect();
+        all.sort_by(|a, b| b.2.cmp(&a.2).then_with(|| (&a.0, a.1).cmp(&(&b.0, b.1))));
+        all.truncate(count);
+        all
     }
 
     fn see_host(&self, uri: &str) {
@@ -155,6 +206,10 @@ impl Call {
 
     pub fn api(&self) -> Api {
         self.api
+    }
+
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     pub(crate) fn gate(&self) -> Option<&Arc<Gate>> {

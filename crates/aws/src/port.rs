@@ -78,7 +78,8 @@ impl Port {
 
     /// The outcome of an attempt, without what was sent or answered.
     fn log<T>(&self, call: &Call, answer: &Result<T, CallError>, started: Instant) {
-        let (place, ms) = (self.buckets.place(), millis(started));
+        let (place, ms) = (&**self.buckets.place(), millis(started));
+        call.meter().answered(call.api(), started.elapsed());
         match answer {
             Ok(_) => tracing::debug!(target: "scangap::call", place, api = %call.api(), ms, "answered"),
             Err(error) => {
@@ -103,11 +104,13 @@ impl Port {
             return Ok((attempt().await, under_way));
         };
         let interrupted = || not_reached(call.api());
+        let asked = Instant::now();
         let mut under_way = tokio::select! {
             biased;
             () = gate.cancelled() => return Err(interrupted()),
             turn = self.buckets.turn(call.api()) => turn?,
         };
+        call.meter().waited(call.api(), self.buckets.place(), asked.elapsed());
         let _permit = gate.admit().await.ok_or_else(interrupted)?;
         under_way.starts(Instant::now());
         tokio::select! {

@@ -128,6 +128,12 @@ pub struct Audit {
     pub roles: Roles,
     #[command(flatten)]
     pub run: Run,
+    /// An earlier snapshot: its largest registries begin first, so that they do not end last
+    #[arg(long, value_name = "SNAPSHOT", help_heading = "Run")]
+    pub hints: Option<PathBuf>,
+    /// Call nothing: print how many calls an audit of what --hints holds makes at least, and how long it takes at least
+    #[arg(long, requires = "hints", help_heading = "Run")]
+    pub plan_calls: bool,
     /// Read only this slice of the accounts, as 3/8: the shards of one audit are joined by `scangap merge`, and all have the same
     /// --as-of. A child of an AWS Batch array job takes its own slice without being told
     #[arg(long, value_name = "K/N", value_parser = values::shard, help_heading = "Run")]

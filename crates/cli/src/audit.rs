@@ -1,10 +1,14 @@
 //! One audit, at AWS or in a simulated organization: connect, collect into a snapshot, assess, report.
 
-use scangap_collect::{Collected, Event, collect};
+use std::sync::Arc;
+use std::time::Duration;
+
+use scangap_collect::{Board, Collected, Event, collect};
 use scangap_report::sanitize;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::closing::{self, Phases};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::job::Job;
@@ -13,6 +17,9 @@ use crate::session::{self, Session};
 use crate::store::{self, Folder, Store};
 use crate::{environment, terminal};
 
+/// How often the screen says how far it is.
+const SHOWN_EVERY: Duration = Duration::from_millis(200);
+
 /// Facts that wait to be stored. Enough that no collector waits for the disk, few enough to bound memory.
 const EVENTS_WAITING: usize = 1024;
 
@@ -20,6 +27,7 @@ pub(crate) fn run(job: &Job) -> Result<Exit, CliError> {
     if job.quiet == 0 {
         terminal::note(&sanitize(&format!("scangap {}: {}", environment::VERSION, job.introduction)));
     }
+    let mut phases = Phases::begin();
     let folder = match &job.resume {
         Some(_) => None,
         None => Some(Folder::prepare(job.out.clone())?),
@@ -40,12 +48,21 @@ pub(crate) fn run(job: &Job) -> Result<Exit, CliError> {
         }
         None => None,
     };
+    phases.ended("connecting");
+    let meter = Arc::clone(session.connection.meter());
     let words = "interrupted: closing the snapshot; press Ctrl-C again to stop at once";
     let (store, outcome) = session::interruptible(Some(words), |cancel| gather(job, session, folder, begun, cancel))??;
+    phases.ended("reading AWS");
     let folder = store.folder().to_owned();
     let judged = store.close()?;
+    phases.ended("judging");
     let interrupted = outcome == Collected::Interrupted;
-    store::hand_over(&judged, None, &folder, &job.fail_on, &job.reports, job.quiet, interrupted)
+    let exit = store::hand_over(&judged, None, &folder, &job.fail_on, &job.reports, job.quiet, interrupted)?;
+    phases.ended("writing reports");
+    if job.table {
+        closing::print(&meter, &phases);
+    }
+    Ok(exit)
 }
 
 /// Runs the collection and receives its events. Only this function writes to the store and the screen.
@@ -59,18 +76,28 @@ async fn gather(
     let Session { connection, identity } = session;
     let stop = cancel.clone();
     let prior = job.resume.as_ref().map(|resume| resume.prior.clone()).unwrap_or_default();
-    let meter = std::sync::Arc::clone(connection.meter());
+    let meter = Arc::clone(connection.meter());
+    let board = Board::default();
     let (sender, mut events) = mpsc::channel(EVENTS_WAITING);
     let mut collection = tokio::task::JoinSet::new();
-    collection.spawn(collect(connection, identity, job.collect.clone(), prior, sender, cancel));
+    collection.spawn(collect(connection, identity, job.collect.clone(), prior, board.clone(), sender, cancel));
 
-    let mut progress = Progress::new(job.quiet, job.progress);
+    let mut progress = Progress::new(job.quiet, job.progress, board);
+    let mut ticks = tokio::time::interval(SHOWN_EVERY);
     if let Some(organization) = job.resume.as_ref().and_then(|resume| resume.prior.organization.as_ref()) {
         progress.of_accounts(organization.accounts.len());
     }
     let mut failure: Option<CliError> = None;
-    while let Some(event) = events.recv().await {
-        progress.on(&event, &meter);
+    loop {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            _ = ticks.tick() => {
+                progress.show(&meter);
+                continue;
+            }
+        };
+        let Some(event) = event else { break };
+        progress.on(&event);
         if let Event::Organization { facts, accounts, listed, .. } = &event {
             if job.quiet == 0 && *listed {
                 store::introduce(facts, accounts.len(), job.collect.shard);

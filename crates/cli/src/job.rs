@@ -28,4 +28,6 @@ pub(crate) struct Job {
     pub(crate) endpoint_name: Option<&'static str>,
     pub(crate) quiet: u8,
     pub(crate) progress: bool,
+    /// Whether to say in the end what each API took.
+    pub(crate) table: bool,
 }

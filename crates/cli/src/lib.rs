@@ -4,6 +4,7 @@ mod applying;
 pub mod args;
 mod assessed;
 mod audit;
+mod closing;
 mod codes;
 mod collect_for_plan;
 mod commands;

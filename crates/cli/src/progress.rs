@@ -1,11 +1,12 @@
-//! One truthful progress line on a terminal, plain lines otherwise. Numbers are counted, never guessed.
+//! How an audit goes on: a bar and what is under way on a terminal, plain lines otherwise. Numbers are counted; what is left is
+//! reckoned from them, and says so.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use scangap_aws::Meter;
-use scangap_collect::{Event, RegistryRecord};
+use scangap_collect::{Board, Event, RegistryRecord};
 use scangap_model::{AccountId, AccountOutcome, Api, Gap, RegionName, RegistryOutcome, RepositoryFacts};
 use scangap_report::thousands;
 
@@ -14,11 +15,25 @@ use crate::terminal;
 /// Between plain lines.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
 
+/// Registries under way that are shown.
+const ROWS: usize = 8;
+
+/// One that is done sooner is not worth a row.
+const ROW_AFTER: Duration = Duration::from_secs(1);
+
 /// How a run shows that it goes on.
 enum Shown {
-    Bar(ProgressBar),
+    Bars(Bars),
     Plain { last: Instant },
     Nothing,
+}
+
+/// A bar, a line of counts, and a row for each registry that takes long.
+struct Bars {
+    all: MultiProgress,
+    bar: ProgressBar,
+    counts: ProgressBar,
+    rows: Vec<ProgressBar>,
 }
 
 type Key = (Option<AccountId>, Option<RegionName>, Api, String);
@@ -29,8 +44,12 @@ fn key(gap: &Gap) -> Key {
 
 pub(crate) struct Progress {
     shown: Shown,
+    board: Board,
+    started: Instant,
     accounts: usize,
     accounts_done: usize,
+    /// Whether more accounts may still be listed.
+    listed: bool,
     registries: usize,
     registries_done: usize,
     repositories: usize,
@@ -38,24 +57,40 @@ pub(crate) struct Progress {
     gaps: BTreeSet<Key>,
 }
 
+impl Bars {
+    fn new() -> Self {
+        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+        let line = |template: &str| {
+            let bar = all.add(ProgressBar::new(0));
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style.progress_chars("=> "));
+            }
+            bar
+        };
+        let bar = line("{spinner} {prefix} [{wide_bar}] {msg}");
+        bar.enable_steady_tick(Duration::from_millis(120));
+        let counts = line("  {wide_msg}");
+        let rows = (0..ROWS).map(|_| line("  {wide_msg}")).collect();
+        Self { all, bar, counts, rows }
+    }
+}
+
 impl Progress {
-    pub(crate) fn new(quiet: u8, wanted: bool) -> Self {
+    pub(crate) fn new(quiet: u8, wanted: bool, board: Board) -> Self {
         let shown = if quiet > 0 || !wanted {
             Shown::Nothing
         } else if terminal::stderr_is_terminal() {
-            let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
-                bar.set_style(style);
-            }
-            bar.enable_steady_tick(Duration::from_millis(120));
-            Shown::Bar(bar)
+            Shown::Bars(Bars::new())
         } else {
             Shown::Plain { last: Instant::now() }
         };
         Self {
             shown,
+            board,
+            started: Instant::now(),
             accounts: 0,
             accounts_done: 0,
+            listed: false,
             registries: 0,
             registries_done: 0,
             repositories: 0,
@@ -66,6 +101,7 @@ impl Progress {
     /// Of a resumed audit whose accounts are known.
     pub(crate) fn of_accounts(&mut self, accounts: usize) {
         self.accounts = accounts;
+        self.listed = true;
     }
 
     fn see(&mut self, record: &RegistryRecord) {
@@ -77,10 +113,10 @@ impl Progress {
         self.gaps.extend(gaps.map(key));
     }
 
-    pub(crate) fn on(&mut self, event: &Event, meter: &Meter) {
+    pub(crate) fn on(&mut self, event: &Event) {
         match event {
             Event::Organization { accounts, gaps, listed: true, .. } => {
-                self.accounts = accounts.len();
+                self.of_accounts(accounts.len());
                 self.gaps.extend(gaps.iter().map(key));
             }
             Event::Organization { listed: false, .. } => {}
@@ -99,35 +135,90 @@ impl Progress {
                 }
             }
         }
-        let line = self.line(meter);
+    }
+
+    /// Shows how far it is: a few times a second on a terminal, so that what hangs is seen to hang.
+    pub(crate) fn show(&mut self, meter: &Meter) {
+        let (counts, time) = (self.counts(meter), self.time());
+        let phase = if self.listed { "reading" } else { "listing and reading" };
+        let (done, all) = (self.accounts_done as u64, self.accounts as u64);
         match &mut self.shown {
-            Shown::Bar(bar) => bar.set_message(line),
+            Shown::Bars(bars) => {
+                bars.bar.set_prefix(phase);
+                bars.bar.set_length(all.max(1));
+                bars.bar.set_position(done);
+                bars.bar.set_message(time);
+                bars.counts.set_message(counts);
+                let mut running = self.board.longest(ROWS).into_iter().filter(|running| running.time >= ROW_AFTER);
+                for row in &bars.rows {
+                    row.set_message(running.next().map_or_else(String::new, |running| {
+                        let (account, region) = (running.account, running.region);
+                        format!("{account} {region:<15} {:>6}  {}", clock(running.time), running.stage.words())
+                    }));
+                }
+            }
             Shown::Plain { last } if last.elapsed() >= PLAIN_EVERY => {
                 *last = Instant::now();
-                terminal::note(&line);
+                terminal::note(&format!("{counts}; {time}"));
             }
             Shown::Plain { .. } | Shown::Nothing => {}
         }
     }
 
     pub(crate) fn finish(&self) {
-        if let Shown::Bar(bar) = &self.shown {
-            bar.finish_and_clear();
+        if let Shown::Bars(bars) = &self.shown {
+            let _ = bars.all.clear();
         }
     }
 
-    fn line(&self, meter: &Meter) -> String {
+    fn counts(&self, meter: &Meter) -> String {
         let total = meter.total();
+        let number = |n: u64| thousands(usize::try_from(n).unwrap_or(usize::MAX));
         format!(
-            "accounts {}/{}, registries read {} of {} known, repositories {}, calls {}, throttled {}, gaps {}",
+            "accounts {}/{}{}, registries read {} of {} known, repositories {}, calls {}, throttled {}, gaps {}",
             thousands(self.accounts_done),
             thousands(self.accounts),
+            if self.listed { "" } else { " so far" },
             thousands(self.registries_done),
             thousands(self.registries),
             thousands(self.repositories),
-            total.calls,
-            total.throttled,
+            number(total.calls),
+            number(total.throttled),
             thousands(self.gaps.len())
         )
+    }
+
+    /// Time gone, the rate, and what is left if the rest takes as long.
+    fn time(&self) -> String {
+        let gone = self.started.elapsed();
+        let rate = self.registries_done as f64 / gone.as_secs_f64().max(0.1);
+        let left = match self.accounts_done {
+            done if self.listed && done > 0 && done < self.accounts => {
+                let rest = gone.mul_f64((self.accounts - done) as f64 / done as f64);
+                format!(", about {} left", clock(rest))
+            }
+            _ => String::new(),
+        };
+        format!("{}, {rate:.0} registries/s{left}", clock(gone))
+    }
+}
+
+/// `1:05`, `2:03:00`.
+pub(crate) fn clock(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..3600 => format!("{}:{:02}", seconds / 60, seconds % 60),
+        _ => format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_on_a_clock() {
+        let written = [0, 59, 65, 3_600, 7_380].map(|seconds| clock(Duration::from_secs(seconds)));
+        assert_eq!(written, ["0:00", "0:59", "1:05", "1:00:00", "2:03:00"]);
     }
 }

@@ -1,5 +1,6 @@
 //! Arguments and the environment, as the crates below take them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use scangap_aws::{AssumeOptions, ConnectOptions, SimulatedEndpoint, THROTTLE_PATIENCE};
@@ -62,6 +63,7 @@ pub(crate) fn collect_options(roles: &Roles, phase: Phase) -> CollectOptions {
         tags: Vec::new(),
         keep_images: false,
         max_in_flight: 256,
+        hints: Arc::default(),
         shard: None,
     }
 }

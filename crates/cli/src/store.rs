@@ -264,6 +264,10 @@ fn to_store(record: &RegistryRecord) -> RegistryToStore<'_> {
     }
 }
 
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn used(meter: &Meter) -> Vec<ApiUse> {
     let counts = meter.counts().into_iter();
     counts
@@ -272,6 +276,8 @@ fn used(meter: &Meter) -> Vec<ApiUse> {
             calls: count.calls,
             attempts: count.attempts,
             throttled: count.throttled,
+            waited_ms: millis(count.waited),
+            answered_ms: millis(count.answered),
         })
         .collect()
 }
@@ -401,6 +407,8 @@ pub(crate) fn hand_over(
                 calls: used.calls,
                 attempts: used.attempts,
                 throttled: used.throttled,
+                waited_ms: used.waited_ms,
+                answered_ms: used.answered_ms,
             })
             .collect(),
         runs: meta

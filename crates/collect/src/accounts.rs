@@ -1,7 +1,5 @@
 //! The accounts to read, while they are being listed: reading begins with the first page, and the whole list comes later.
 
-use std::collections::VecDeque;
-
 use scangap_model::{AccountFacts, AccountId, AccountOutcome, Api, Asked, Observed, OrganizationFacts};
 use tokio::sync::watch;
 
@@ -9,6 +7,7 @@ use crate::context::Context;
 use crate::error::CollectError;
 use crate::event::Event;
 use crate::organization::{Discovered, Listing, Target, not_listed_yet};
+use crate::waiting::Waiting;
 
 /// The accounts that Inspector's administrator is asked about, as far as they are listed.
 #[derive(Debug, Clone, Default)]
@@ -22,7 +21,7 @@ pub(crate) struct Askable {
 pub(crate) struct Accounts {
     pub(crate) inspector_admin: Observed<AccountId>,
     /// Not yet opened.
-    pub(crate) arrived: VecDeque<Target>,
+    pub(crate) arrived: Waiting<Target>,
     pub(crate) askable: watch::Sender<Askable>,
     /// `None`: all have arrived.
     pub(crate) list: Option<Listing>,
@@ -72,7 +71,7 @@ impl Accounts {
 
     fn none(inspector_admin: Observed<AccountId>) -> Self {
         let (askable, _) = watch::channel(Askable::default());
-        Self { inspector_admin, arrived: VecDeque::new(), askable, list: None }
+        Self { inspector_admin, arrived: Waiting::new(), askable, list: None }
     }
 
     /// Waits for the next page, or for the end of the list; nothing is lost where something else comes first. `None`: all have
@@ -109,7 +108,9 @@ impl Accounts {
         }
         let asked = targets.iter().filter(|target| target.skip_reason().is_none() && context.prior.is_left(target.id));
         self.askable.send_modify(|askable| askable.accounts.extend(asked.map(|target| target.id)));
-        self.arrived.extend(targets);
+        for target in targets {
+            self.arrived.push(context.largest_of(target.id), target);
+        }
     }
 
     /// All are listed: their names and paths are known, and how many there are.

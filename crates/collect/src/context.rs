@@ -1,12 +1,14 @@
 //! What the parts of a collection share.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use scangap_aws::{Connection, Gate, Identity};
-use scangap_model::{REGIONS, RegionName};
+use scangap_model::{AccountId, REGIONS, RegionName};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::board::Board;
 use crate::event::Event;
 use crate::exists::InspectorRegions;
 use crate::gate::Calls;
@@ -23,9 +25,16 @@ pub(crate) struct Context {
     pub(crate) calls: Calls,
     pub(crate) inspector: Arc<InspectorRegions>,
     pub(crate) events: mpsc::Sender<Event>,
+    /// The size of the largest registry that each account had in an earlier audit.
+    pub(crate) largest: Arc<HashMap<AccountId, u64>>,
+    pub(crate) board: Board,
 }
 
 impl Context {
+    pub(crate) fn largest_of(&self, account: AccountId) -> u64 {
+        self.largest.get(&account).copied().unwrap_or(0)
+    }
+
     /// The regions that every account has a registry in, read or not: those in scope, or all of the partition.
     pub(crate) fn regions(&self) -> Vec<RegionName> {
         let scope = &self.options.scope.regions;
@@ -46,6 +55,8 @@ impl Context {
             calls: self.calls.clone(),
             inspector: Arc::clone(&self.inspector),
             events: self.events.clone(),
+            largest: Arc::clone(&self.largest),
+            board: self.board.clone(),
         }
     }
 

@@ -6,11 +6,13 @@
 mod account;
 mod accounts;
 mod admin;
+mod board;
 mod context;
 mod coverage;
 mod error;
 mod event;
 mod exists;
+mod floor;
 mod gate;
 mod options;
 mod organization;
@@ -19,10 +21,13 @@ mod registry;
 mod resync;
 mod run;
 mod slots;
+mod waiting;
 mod workers;
 
+pub use board::{Board, RegistryStage, Running};
 pub use error::CollectError;
 pub use event::{Event, RegistryRecord};
+pub use floor::{BucketKey, Floor, Machine, Sizes, Work};
 pub use options::CollectOptions;
 pub use prior::{Begun, Prior, PriorAccount, PriorOpening, PriorOrganization, PriorRole};
 pub use resync::{PlanAnswers, PlanQuestions, ResyncRegistries, collect_for_plan};

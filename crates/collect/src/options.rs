@@ -1,7 +1,12 @@
 //! What is asked of a collection.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use scangap_aws::AssumeOptions;
-use scangap_model::{Scope, Shard};
+use scangap_model::{AccountId, RegionName, Scope, Shard};
+
+use crate::floor::Sizes;
 
 #[derive(Debug, Clone)]
 pub struct CollectOptions {
@@ -18,6 +23,24 @@ pub struct CollectOptions {
     /// Whether to keep the images' rows one by one, and not only their counts.
     pub keep_images: bool,
     pub max_in_flight: usize,
+    /// Sizes of an earlier audit: the largest registries begin first. Empty: not known.
+    pub hints: Arc<Sizes>,
     /// The slice of the accounts to read; `None`: all in scope.
     pub shard: Option<Shard>,
+}
+
+impl CollectOptions {
+    /// How large a registry was in an earlier audit.
+    pub(crate) fn size_of(&self, account: AccountId, region: &RegionName) -> u64 {
+        self.hints.get(&(account, region.clone())).copied().unwrap_or(0)
+    }
+
+    /// How large the largest registry of each account was.
+    pub(crate) fn largest(&self) -> HashMap<AccountId, u64> {
+        self.hints.iter().fold(HashMap::new(), |mut largest, ((account, _), size)| {
+            let known = largest.entry(*account).or_default();
+            *known = (*size).max(*known);
+            largest
+        })
+    }
 }

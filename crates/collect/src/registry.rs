@@ -16,6 +16,7 @@ use scangap_model::{
 
 use crate::account::{OpenedAccount, ask_inspector_role};
 use crate::admin::AdminView;
+use crate::board::RegistryStage;
 use crate::context::Context;
 use crate::coverage::Tallies;
 use crate::event::RegistryRecord;
@@ -93,7 +94,9 @@ pub(crate) async fn read(
         calls: context.calls.clone(),
         probing,
     };
+    context.board.at(account.id, region, RegistryStage::Listing);
     let harvest = read_registry(&registry, view, slot).await;
+    context.board.done(account.id, region);
     if context.calls.is_cancelled() {
         // A registry is whole or it was not reached: half of one would look like the whole.
         return RegistryRecord::of(RegistryFacts::unasked(account.id, region.clone(), RegistryOutcome::NotReached));
@@ -131,6 +134,8 @@ async fn read_registry(registry: &Registry<'_>, view: &AdminView, slot: &mut Slo
         Some(gap) => Observed::unknown(gap.clone()).into(),
     };
 
+    let stage = if targets.is_empty() { RegistryStage::Administrator } else { RegistryStage::Policies };
+    registry.context.board.at(registry.account, registry.region, stage);
     let something = !targets.is_empty() || list_gap.is_some();
     let mut policies = Policies::default();
     let mut answers = repositories::Answers::default();
@@ -140,6 +145,7 @@ async fn read_registry(registry: &Registry<'_>, view: &AdminView, slot: &mut Slo
         Box::pin(async {
             settings::read(registry, &mut facts, &mut policies).await;
             answers.ask(registry, &targets).await;
+            registry.context.board.at(registry.account, registry.region, RegistryStage::Administrator);
         })
     });
     let (inspector, _) = tokio::join!(inspector::read(registry, view, something, slot), OptionFuture::from(of_ecr));
@@ -151,6 +157,7 @@ async fn read_registry(registry: &Registry<'_>, view: &AdminView, slot: &mut Slo
     facts.auto_enable = inspector.auto_enable;
     let mut coverage = Covered { rows: inspector.rows, images: inspector.images };
 
+    registry.context.board.at(registry.account, registry.region, RegistryStage::Policies);
     let had_none = targets.is_empty();
     missing_from_list(registry, &mut targets, &mut coverage, list_gap.as_ref(), &mut facts).await;
     let mut repositories = Vec::new();

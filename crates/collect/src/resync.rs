@@ -59,8 +59,8 @@ pub async fn collect_for_plan(
 ) -> Result<PlanAnswers, CollectError> {
     let (events, _unheard) = mpsc::channel(1);
     let calls = calls(&connection, &options, &cancel);
-    let (inspector, prior) = (Arc::default(), Arc::default());
-    let context = Context { connection, identity, options, prior, calls, inspector, events };
+    let (inspector, prior, largest, board) = Default::default();
+    let context = Context { connection, identity, options, prior, calls, inspector, events, largest, board };
     let organization = organization::reader(&context).await?;
     let mut opened: BTreeMap<AccountId, Opening> = BTreeMap::new();
     let PlanQuestions { registries, tags_of } = questions;

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::account::{OpenedAccount, Opening, Regions};
 use crate::accounts::Accounts;
 use crate::admin::AdminView;
+use crate::board::Board;
 use crate::context::{Context, calls};
 use crate::error::CollectError;
 use crate::event::{Event, RegistryRecord};
@@ -22,6 +23,7 @@ use crate::options::CollectOptions;
 use crate::organization::{Discovered, Found, Target};
 use crate::prior::{Prior, PriorRole};
 use crate::slots::{Slot, Slots};
+use crate::waiting::Waiting;
 use crate::workers::Workers;
 use crate::{account, admin, organization, registry};
 
@@ -54,12 +56,14 @@ pub async fn collect(
     identity: Identity,
     options: CollectOptions,
     prior: Prior,
+    board: Board,
     events: mpsc::Sender<Event>,
     cancel: CancellationToken,
 ) -> Result<Collected, CollectError> {
     let calls = calls(&connection, &options, &cancel);
     let (prior, inspector) = (Arc::new(prior), Arc::default());
-    let context = Arc::new(Context { connection, identity, options, prior, calls, inspector, events });
+    let largest = Arc::new(options.largest());
+    let context = Arc::new(Context { connection, identity, options, prior, calls, inspector, events, largest, board });
 
     let workers = Workers::start(&context).map_err(CollectError::Workers)?;
     let mut listing = match &context.prior.organization {
@@ -173,7 +177,7 @@ async fn read_accounts(
     let mut tally = Tally::default();
     let mut openings: JoinSet<Approached> = JoinSet::new();
     let mut registries: JoinSet<(AccountId, RegistryRecord)> = JoinSet::new();
-    let mut queue: std::collections::VecDeque<Job> = std::collections::VecDeque::new();
+    let mut queue: Waiting<Job> = Waiting::new();
     let mut left: BTreeMap<AccountId, Left> = BTreeMap::new();
     let accounts_at_once = Slots::new(ACCOUNTS_AT_ONCE);
     let registries_at_once = Slots::new(context.options.max_in_flight);
@@ -181,7 +185,7 @@ async fn read_accounts(
 
     loop {
         while registries.len() < registries_max {
-            let Some(job) = queue.pop_front() else { break };
+            let Some(job) = queue.pop() else { break };
             let worker = workers.of(job.account.id);
             let (context, view, slots) = (Arc::clone(&worker.context), Arc::clone(view), registries_at_once.clone());
             let reading = async move {
@@ -193,7 +197,7 @@ async fn read_accounts(
         }
         // Accounts are opened as fast as their registries are read: what waits is bounded.
         while openings.len() < ACCOUNTS_WAITING && queue.len() < registries_max {
-            let Some(target) = listing.arrived.pop_front() else { break };
+            let Some(target) = listing.arrived.pop() else { break };
             if !context.prior.is_left(target.id) {
                 context.send(Event::AccountDone(target.id)).await;
                 continue;
@@ -230,7 +234,9 @@ async fn read_accounts(
                 } else {
                     left.insert(id, Left { registries: jobs.len(), all_reached: true });
                 }
-                queue.extend(jobs);
+                for job in jobs {
+                    queue.push(context.options.size_of(id, &job.region), job);
+                }
             }
             Some(arrival) = listing.next() => listing.take_in(context, arrival).await?,
             else => break,

@@ -50,6 +50,8 @@ pub struct CallCount {
     pub calls: u64,
     pub attempts: u64,
     pub throttled: u64,
+    pub waited_ms: u64,
+    pub answered_ms: u64,
 }
 
 /// How the run went. Evidence: it differs between two runs over the same facts.

@@ -277,9 +277,17 @@ impl SnapshotWriter {
         for used in parts.iter().flat_map(|meta| &meta.api_use) {
             let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
             connection.execute(
-                "INSERT INTO api_use VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET calls = calls + ?2,
-                 attempts = attempts + ?3, throttled = throttled + ?4",
-                params![used.api, count(used.calls), count(used.attempts), count(used.throttled)],
+                "INSERT INTO api_use VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET calls = calls + ?2,
+                 attempts = attempts + ?3, throttled = throttled + ?4, waited_ms = waited_ms + ?5,
+                 answered_ms = answered_ms + ?6",
+                params![
+                    used.api,
+                    count(used.calls),
+                    count(used.attempts),
+                    count(used.throttled),
+                    count(used.waited_ms),
+                    count(used.answered_ms)
+                ],
             )?;
         }
         let missing: Vec<String> = ending.missing.iter().map(ToString::to_string).collect();

@@ -104,14 +104,19 @@ impl Snapshot {
         let mut organization = organization.into_iter().next().ok_or_else(|| ReadError::Empty(path.to_owned()))?;
         organization.caller_arn.clone_from(&meta.caller_arn);
         let accounts = tables.rows("accounts", "SELECT * FROM accounts ORDER BY account_id", account)?;
-        let mut registries =
-            tables.rows("registries", "SELECT * FROM registries ORDER BY account_id, region", registry)?;
+        // There may be hundreds of thousands: each goes to its place at once, and none is held twice.
+        let mut registries = BTreeMap::new();
+        let mut keep = |facts: RegistryFacts| {
+            registries.insert((facts.account, facts.region.clone()), facts);
+        };
+        tables.each("registries", "SELECT * FROM registries", registry, &mut keep)?;
         if meta.state == RunState::Interrupted {
             // A run that was killed wrote no row for what it had ahead.
-            registries.extend(tables.rows("account_regions", REGISTRIES_AHEAD, |_, row| {
+            let ahead = |_: &Decoder, row: &Row<'_>| {
                 let (account, region) = (parsed(row, "account_id")?, parsed(row, "region")?);
                 Ok(RegistryFacts::unasked(account, region, RegistryOutcome::NotReached))
-            })?);
+            };
+            tables.each("account_regions", REGISTRIES_AHEAD, ahead, &mut keep)?;
         }
         let policies = tables.rows("policies", "SELECT * FROM policies", |_, row| {
             let hash: String = row.get("sha256")?;
@@ -123,10 +128,7 @@ impl Snapshot {
         let facts = AuditFacts {
             organization,
             accounts: accounts.into_iter().map(|account| (account.id, account)).collect(),
-            registries: registries
-                .into_iter()
-                .map(|registry| ((registry.account, registry.region.clone()), registry))
-                .collect(),
+            registries,
             policies: policies.into_iter().collect(),
             gaps,
         };
@@ -141,14 +143,25 @@ impl Tables<'_> {
         sql: &str,
         read: impl Fn(&Decoder, &Row<'_>) -> Result<T, RowError>,
     ) -> Result<Vec<T>, ReadError> {
-        let all = || -> Result<Vec<T>, RowError> {
+        let mut all = Vec::new();
+        self.each(table, sql, read, &mut |row| all.push(row))?;
+        Ok(all)
+    }
+
+    fn each<T>(
+        &self,
+        table: &'static str,
+        sql: &str,
+        read: impl Fn(&Decoder, &Row<'_>) -> Result<T, RowError>,
+        keep: &mut dyn FnMut(T),
+    ) -> Result<(), ReadError> {
+        let mut all = || -> Result<(), RowError> {
             let mut statement = self.connection.prepare(sql)?;
             let mut rows = statement.query([])?;
-            let mut out = Vec::new();
             while let Some(row) = rows.next()? {
-                out.push(read(&self.decode, row)?);
+                keep(read(&self.decode, row)?);
             }
-            Ok(out)
+            Ok(())
         };
         all().map_err(|error| failed(self.path, table, error))
     }
@@ -177,7 +190,11 @@ impl Tables<'_> {
             .collect();
         let api_use = self.rows("api_use", "SELECT * FROM api_use ORDER BY api", |_, row| {
             let number = |name: &str| row.get::<_, i64>(name).map(|n| u64::try_from(n).unwrap_or(0));
+            // Older files do not have the times.
+            let time = |name: &str| number(name).unwrap_or(0);
             Ok(ApiUse {
+                waited_ms: time("waited_ms"),
+                answered_ms: time("answered_ms"),
                 api: row.get("api")?,
                 calls: number("calls")?,
                 attempts: number("attempts")?,

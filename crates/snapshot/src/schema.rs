@@ -125,7 +125,8 @@ CREATE TABLE runs (
 
 -- Evidence: how it went, over all runs. Not part of the facts' hash.
 CREATE TABLE api_use (
-    api TEXT PRIMARY KEY, calls INTEGER NOT NULL, attempts INTEGER NOT NULL, throttled INTEGER NOT NULL
+    api TEXT PRIMARY KEY, calls INTEGER NOT NULL, attempts INTEGER NOT NULL, throttled INTEGER NOT NULL,
+    waited_ms INTEGER NOT NULL, answered_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- What this version of scangap made of the facts. Derived, so not part of their hash either.

@@ -80,6 +80,10 @@ pub struct ApiUse {
     pub calls: u64,
     pub attempts: u64,
     pub throttled: u64,
+    /// Waited for turns in AWS's buckets, all calls together.
+    pub waited_ms: u64,
+    /// From requests to answers, all attempts together.
+    pub answered_ms: u64,
 }
 
 /// What is known when a run ends.
@@ -359,6 +363,8 @@ impl SnapshotWriter {
                 calls: sum(|used| used.calls),
                 attempts: sum(|used| used.attempts),
                 throttled: sum(|used| used.throttled),
+                waited_ms: sum(|used| used.waited_ms),
+                answered_ms: sum(|used| used.answered_ms),
             })?;
         }
         transaction.commit()?;

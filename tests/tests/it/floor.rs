@@ -10,13 +10,14 @@ fn place(calls: &[CallRecord], wanted: impl Fn(&CallRecord) -> bool) -> Vec<usiz
 // Holds: 14 Near the floor: accounts are opened as their page arrives, Inspector's administrator first
 #[test]
 fn accounts_are_read_while_the_others_are_listed() {
-    let mut scenario = Generate { accounts: 120, regions: 1, repositories: 1, seed: 5 }.scenario();
+    let mut scenario = Generate { accounts: 300, regions: 1, repositories: 1, seed: 5 }.scenario();
     scenario.latency.ms = 40;
     let management = scenario.organization.management_account.clone();
     let administrator = scenario.organization.inspector_administrator.clone().expect("one");
     let simulator = simulate(scenario);
-    let audited = Scangap::audit_at(&simulator.url(), &Simulator::access_key(&management)).into_folder().expect_code(0);
-    assert_eq!(audited.csv("accounts.csv").len(), 120);
+    let call = Scangap::audit_at(&simulator.url(), &Simulator::access_key(&management));
+    let audited = call.args(&["--regions", "us-east-1"]).into_folder().expect_code(0);
+    assert_eq!(audited.csv("accounts.csv").len(), 300);
     let calls = simulator.calls();
     let pages = place(&calls, |call| call.operation == "organizations:ListAccounts");
     let roles = place(&calls, |call| call.operation == "sts:AssumeRole");
@@ -24,7 +25,7 @@ fn accounts_are_read_while_the_others_are_listed() {
     let (Some(end), Some(role), Some(list)) = (pages.last(), roles.first(), lists.first()) else {
         panic!("nothing was read");
     };
-    assert!(pages.len() >= 6, "20 accounts a page");
+    assert!(pages.len() >= 15, "20 accounts a page");
     assert!(calls[*role].resource.contains(&administrator), "{:?}", calls[*role]);
     assert!(list < end, "repositories were listed only after the accounts were");
     let before = roles.iter().filter(|at| *at < end).count();
@@ -50,4 +51,93 @@ fn a_large_registry_does_not_wait_for_the_administrators_stream() {
     let (Some(end), Some(begin)) = (stream.last(), policies.first()) else { panic!("nothing was read") };
     assert!(stream.len() > 5, "{}", stream.len());
     assert!(begin < end, "no policy was read before the stream ended");
+}
+
+/// Of a line of a table: the name, and the number after it.
+fn numbers(text: &str) -> std::collections::BTreeMap<String, u64> {
+    let words = text.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        Some((words.next()?.to_owned(), words.next()?.replace(',', "").parse().ok()?))
+    });
+    words.collect()
+}
+
+// Holds: 14 Near the floor: --plan-calls says without a call what an audit of the same size makes, API by API, and its floor
+#[test]
+fn the_planned_calls_are_those_that_are_made() {
+    let scenario = Generate { accounts: 30, regions: 3, repositories: 30, seed: 8 }.scenario();
+    let management = scenario.organization.management_account.clone();
+    let simulator = simulate(scenario);
+    let audited = Scangap::audit_at(&simulator.url(), &Simulator::access_key(&management))
+        .args(&["-v", "--log-file", "log.jsonl"])
+        .into_folder()
+        .expect_code(0);
+    let calls = simulator.calls();
+    let snapshot = audited.out.to_string_lossy().into_owned();
+    let planned = Scangap::new(&["audit", "--hints", &snapshot, "--plan-calls"]).run();
+    assert_eq!(planned.code, 0, "{}", planned.stderr);
+    assert_eq!(simulator.calls().len(), calls.len(), "planning calls nothing");
+    let table = numbers(&planned.stdout);
+    for api in [
+        "sts:AssumeRole",
+        "account:ListRegions",
+        "ecr:DescribeRepositories",
+        "ecr:GetRepositoryPolicy",
+        "ecr:BatchGetRepositoryScanningConfiguration",
+        "ecr:GetRegistryPolicy",
+        "ecr:GetRegistryScanningConfiguration",
+        "ecr:DescribeRepositoryCreationTemplates",
+        "inspector2:BatchGetAccountStatus",
+        "inspector2:DescribeOrganizationConfiguration",
+    ] {
+        let made = calls.iter().filter(|call| call.operation == api).count();
+        assert_eq!(table.get(api), Some(&(made as u64)), "{api}\n{}", planned.stdout);
+    }
+    for words in ["No faster than", "waiting", "fullest bucket", "chain", "processor"] {
+        assert!(planned.stdout.contains(words), "{words}\n{}", planned.stdout);
+    }
+    let usage = Scangap::new(&["audit", "--plan-calls"]).run();
+    assert_eq!(usage.code, 64, "{}", usage.stderr);
+
+    // The closing table of -v has what the simulator counted.
+    let closing = numbers(&audited.finished.stderr);
+    for api in ["ecr:GetRepositoryPolicy", "sts:AssumeRole", "inspector2:ListCoverage"] {
+        let made = calls.iter().filter(|call| call.operation == api).count();
+        assert_eq!(closing.get(api), Some(&(made as u64)), "{api}\n{}", audited.finished.stderr);
+    }
+    for words in ["connecting", "reading AWS", "judging", "writing reports"] {
+        assert!(audited.finished.stderr.contains(words), "{words}\n{}", audited.finished.stderr);
+    }
+    let run = audited.json("run.json");
+    let rows = run["calls"].as_array().expect("rows");
+    assert!(rows.iter().any(|row| row["answered_ms"].as_u64().is_some_and(|ms| ms > 0)), "{run}");
+}
+
+// Holds: 14 Near the floor: with hints the largest registries begin first
+#[test]
+fn the_largest_registry_of_an_earlier_audit_begins_first() {
+    let mut scenario = Generate { accounts: 80, regions: 1, repositories: 1, seed: 8 }.scenario();
+    scenario.latency.ms = 20;
+    let large = scenario.accounts[71].id.clone();
+    let registry = &mut scenario.accounts[71].registries[0];
+    registry.repositories = (0..120)
+        .map(|n| {
+            let name = format!("large/{n:03}");
+            scangap_simorg::scenario::RepositorySpec { name, ..registry.repositories[0].clone() }
+        })
+        .collect();
+    let management = scenario.organization.management_account.clone();
+    let simulator = simulate(scenario);
+    let place_of_the_large = |hints: &[&str]| {
+        let before = simulator.calls().len();
+        let call = Scangap::audit_at(&simulator.url(), &Simulator::access_key(&management));
+        let audited = call.args(&["--regions", "us-east-1", "--max-in-flight", "8"]).args(hints).into_folder();
+        let calls = simulator.calls().split_off(before);
+        let opened = place(&calls, |call| call.operation == "sts:AssumeRole");
+        let own = opened.iter().position(|at| calls[*at].resource.contains(&large)).expect("it is opened");
+        (audited.expect_code(0), own)
+    };
+    let (audited, without) = place_of_the_large(&[]);
+    let (_, with) = place_of_the_large(&["--hints", &audited.out.to_string_lossy()]);
+    assert!(with < without, "opened as number {with} with hints, as number {without} without");
 }

@@ -11,6 +11,7 @@ mod deploy;
 mod errors;
 mod executor;
 mod explain;
+mod fault_matrix;
 mod faults;
 mod floor;
 mod hostile;

@@ -299,21 +299,48 @@ fn report_gives_the_same_bytes_from_the_snapshot_alone() {
     assert!(audited.bytes("snapshot.db") == snapshot, "reading never changes a snapshot");
 }
 
+// Holds: 14 Same bytes: with 1, 16 and 256 in flight, shuffled latencies, 1 and 4 shards, resumed or not; and as many calls
 #[test]
-fn the_same_facts_give_the_same_bytes_at_1_or_256_in_flight_in_any_order() {
-    let run = |in_flight: &str, jitter: u64| {
+fn the_same_facts_give_the_same_bytes_however_they_are_read() {
+    let simulated = |jitter: u64| {
         let mut scenario = Generate { accounts: 12, regions: 2, repositories: 6, seed: 3 }.scenario();
         scenario.latency.jitter_ms = jitter;
         scenario.latency.seed = jitter;
         let key = scangap_simorg::Simulator::access_key(&scenario.organization.management_account);
-        let simulator = simulate(scenario);
-        Scangap::audit_at(&simulator.url(), &key).args(&["--max-in-flight", in_flight]).into_folder().expect_code(0)
+        (simulate(scenario), key)
     };
-    let (one, many) = (run("1", 0), run("256", 20));
-    for file in FACTS {
-        assert!(one.bytes(file) == many.bytes(file), "{file} differs");
+    let run = |in_flight: &str, jitter: u64| {
+        let (simulator, key) = simulated(jitter);
+        let call = Scangap::audit_at(&simulator.url(), &key).args(&["--max-in-flight", in_flight]);
+        (call.into_folder().expect_code(0), simulator.calls().len())
+    };
+    let (one, calls) = run("1", 0);
+    let same = |other: &Audited, how: &str| {
+        for file in FACTS {
+            assert!(one.bytes(file) == other.bytes(file), "{file} differs {how}");
+        }
+        assert!(facts_of_workbook(&one) == facts_of_workbook(other), "the workbook's facts differ {how}");
+        assert_eq!(one.json("summary.json")["facts_sha256"], other.json("summary.json")["facts_sha256"], "{how}");
+    };
+    for (in_flight, jitter) in [("16", 15), ("256", 20)] {
+        let (other, made) = run(in_flight, jitter);
+        same(&other, in_flight);
+        assert_eq!(made, calls, "calls with {in_flight} in flight");
     }
-    assert!(facts_of_workbook(&one) == facts_of_workbook(&many), "the workbook's facts differ");
-    assert_eq!(one.json("summary.json")["facts_sha256"], many.json("summary.json")["facts_sha256"]);
+    let (simulator, key) = simulated(10);
+    let home = tempfile::tempdir().expect("a folder");
+    for shard in 1..=4 {
+        let out = home.path().join("shards").join(shard.to_string()).to_string_lossy().into_owned();
+        let arguments = ["--shard", &format!("{shard}/4"), "--out", &out];
+        let finished = Scangap::audit_at(&simulator.url(), &key).args(&arguments).run();
+        assert_eq!(finished.code, 0, "{}", finished.stderr);
+    }
+    let out = home.path().join("merged");
+    let shards = home.path().join("shards").to_string_lossy().into_owned();
+    let finished = Scangap::new(&["merge", &shards, "--out", &out.to_string_lossy()]).run();
+    let merged = Audited { finished, out: out.clone() }.expect_code(0);
+    same(&merged, "in four shards");
+    let finished = Scangap::audit_at(&simulator.url(), &key).args(&["--resume", &out.to_string_lossy()]).run();
+    same(&Audited { finished, out }.expect_code(0), "in four shards, resumed");
     assert!(one.csv("repositories.csv").len() > 100);
 }

@@ -45,6 +45,36 @@ fn large_registries_under_a_real_rate_lose_no_evidence() {
     assert!(all >= 3600 && throttled * 100 <= all * 3, "{throttled} of {all} calls were throttled");
 }
 
+// Holds: 14 Politeness: an account that throttles hard slows no other
+#[test]
+fn an_account_that_throttles_hard_slows_no_other() {
+    let account = |id: &str| {
+        let names: Vec<String> = (0..16).map(|n| format!("{{ name = \"app-{n}\", images = [] }}")).collect();
+        format!(
+            "[[accounts]]\nid = \"{id}\"\nname = \"a\"\nregistries = [{{ region = \"eu-west-1\", repositories = [{}] }}]\n",
+            names.join(", ")
+        )
+    };
+    let others: String = (0..8).map(|n| account(&format!("44444444444{n}"))).collect();
+    let simulator = with(&format!("{}{others}[latency]\nms = 10\n", account("333333333333")));
+    // About every second call is refused there, for as long as it is asked.
+    let mut hard = FaultSpec::of("ecr:GetRepositoryPolicy", "ThrottlingException", 400);
+    hard.account = Some("333333333333".to_owned());
+    hard.one_in = Some(2);
+    simulator.add_fault(hard);
+    let audited = audit(&simulator).expect_code(0);
+    assert!(audited.gaps().is_empty());
+    let calls = simulator.calls();
+    let of = |own: bool| {
+        let policies = calls.iter().enumerate().filter(|(_, call)| call.operation == "ecr:GetRepositoryPolicy");
+        policies.filter(move |(_, call)| (call.principal.contains("333333333333")) == own)
+    };
+    let others_end = of(false).map(|(at, _)| at).max().expect("they are read");
+    let left = of(true).filter(|(at, call)| *at > others_end && !call.error.contains("Throttl")).count();
+    assert!(left >= 4, "the others ended when only {left} of 16 answers of the throttled account were left");
+    assert_eq!(of(false).count(), 128, "the others are asked once");
+}
+
 // Holds: 2 Throttling: the same for every API, Organizations, STS and Inspector included
 #[test]
 fn every_api_waits_out_more_throttles_than_any_number_of_retries() {

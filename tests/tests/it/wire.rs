@@ -5,7 +5,7 @@ use scangap_simorg::scenario::{FaultKind, FaultSpec};
 use scangap_tests::{Audited, Row, Scangap, Simulated, organization, simulate};
 
 /// Every operation that an audit makes. Repositories of every kind, so that all of them are made.
-const OPERATIONS: &[&str] = &[
+pub(crate) const OPERATIONS: &[&str] = &[
     "sts:GetCallerIdentity",
     "sts:AssumeRole",
     "organizations:DescribeOrganization",
@@ -30,7 +30,7 @@ const OPERATIONS: &[&str] = &[
 ];
 
 /// Repositories of every kind, so that every operation is made.
-const WORLD: &str = r#"
+pub(crate) const WORLD: &str = r#"
 [[organizational_units]]
 id = "ou-exam-work"
 name = "Workloads"

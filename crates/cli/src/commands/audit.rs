@@ -1,5 +1,9 @@
 //! `scangap audit`: what was written on the command line, resolved.
 
+mod plan_calls;
+
+use std::sync::Arc;
+
 use scangap_collect::CollectOptions;
 use scangap_model::{Phase, RegionName, Scope, Shard, nearest_region, region_info};
 
@@ -17,6 +21,11 @@ use crate::terminal;
 use crate::values::BadValue;
 
 pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
+    let hints = command.hints.as_deref().map(plan_calls::Hints::read).transpose()?;
+    if let Some(hints) = hints.as_ref().filter(|_| command.plan_calls) {
+        plan_calls::print(hints, usize::from(command.run.max_in_flight));
+        return Ok(Exit::Finished);
+    }
     let scope = scope(&command.scope);
     let named = Named {
         scope,
@@ -62,6 +71,7 @@ pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
             scope,
             tags,
             keep_images,
+            hints: Arc::new(hints.map(|hints| hints.sizes).unwrap_or_default()),
             shard,
             max_in_flight: usize::from(command.run.max_in_flight),
             ..collect_options(&command.roles, Phase::Audit)
@@ -75,6 +85,7 @@ pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
         endpoint_name: None,
         quiet: global.quiet,
         progress: !global.no_progress && global.verbose == 0,
+        table: global.verbose > 0 && global.quiet == 0,
     })
 }
 

@@ -43,5 +43,6 @@ pub(super) fn run(command: &Demo, global: &Global) -> Result<Exit, CliError> {
         endpoint_name: Some("simulated organization on loopback"),
         quiet: global.quiet,
         progress: !global.no_progress && global.verbose == 0,
+        table: global.verbose > 0 && global.quiet == 0,
     })
 }

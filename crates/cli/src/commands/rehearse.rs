@@ -115,6 +115,7 @@ fn audit_of_copy(connect: &ConnectOptions, role: &str, out: &Path) -> Result<Ass
         endpoint_name: Some("simulated copy on loopback"),
         quiet: 2,
         progress: false,
+        table: false,
     })?;
     // Half an audit must not be what the plan is judged by.
     if exit == Exit::Interrupted {

@@ -51,6 +51,10 @@ struct CallsJson {
     calls: u64,
     attempts: u64,
     throttled: u64,
+    /// all calls together waited so long for their turn in AWS's buckets
+    waited_ms: u64,
+    /// all attempts together waited so long for their answers
+    answered_ms: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -72,6 +76,8 @@ impl RunJson {
             calls: count.calls,
             attempts: count.attempts,
             throttled: count.throttled,
+            waited_ms: count.waited_ms,
+            answered_ms: count.answered_ms,
         };
         let one_run = |run: &OneRun| OneRunJson {
             started_at: run.started_at.map(|time| time.to_string()),

@@ -1,0 +1,99 @@
+//! What is under way, for whoever watches: registries, since when, and what each waits for.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use scangap_model::{AccountId, RegionName};
+
+/// Shared by the collection, which writes it, and the screen, which reads it.
+#[derive(Debug, Clone, Default)]
+pub struct Board(Arc<Mutex<BTreeMap<(AccountId, RegionName), Entry>>>);
+
+#[derive(Debug, Clone)]
+struct Entry {
+    since: Instant,
+    stage: RegistryStage,
+}
+
+/// What a registry waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RegistryStage {
+    Listing,
+    /// Inspector's administrator is asked for all accounts together.
+    Administrator,
+    Policies,
+}
+
+impl RegistryStage {
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Listing => "lists repositories",
+            Self::Administrator => "waits for Inspector's administrator",
+            Self::Policies => "reads policies",
+        }
+    }
+}
+
+/// A registry under way.
+#[derive(Debug, Clone)]
+pub struct Running {
+    pub account: AccountId,
+    pub region: RegionName,
+    pub stage: RegistryStage,
+    pub time: Duration,
+}
+
+impl Board {
+    /// Those that ask, the longest first; then those that wait for the administrator.
+    pub fn longest(&self, count: usize) -> Vec<Running> {
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<Running> = entries
+            .iter()
+            .map(|((account, region), entry)| Running {
+                account: *account,
+                region: region.clone(),
+                stage: entry.stage,
+                time: entry.since.elapsed(),
+            })
+            .collect();
+        drop(entries);
+        all.sort_by_key(|running| (running.stage == RegistryStage::Administrator, std::cmp::Reverse(running.time)));
+        all.truncate(count);
+        all
+    }
+
+    pub(crate) fn at(&self, account: AccountId, region: &RegionName, stage: RegistryStage) {
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Entry { since: Instant::now(), stage };
+        entries.entry((account, region.clone())).or_insert_with(new).stage = stage;
+    }
+
+    pub(crate) fn done(&self, account: AccountId, region: &RegionName) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(account, region.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_asks_comes_before_what_waits_for_others() {
+        let board = Board::default();
+        let region: RegionName = "eu-west-1".parse().unwrap();
+        let id = |text: &str| text.parse::<AccountId>().unwrap();
+        board.at(id("111111111111"), &region, RegistryStage::Administrator);
+        board.at(id("222222222222"), &region, RegistryStage::Listing);
+        board.at(id("222222222222"), &region, RegistryStage::Policies);
+        board.at(id("333333333333"), &region, RegistryStage::Listing);
+        board.done(id("333333333333"), &region);
+        let shown: Vec<(AccountId, RegistryStage)> =
+            board.longest(8).into_iter().map(|running| (running.account, running.stage)).collect();
+        assert_eq!(
+            shown,
+            [(id("222222222222"), RegistryStage::Policies), (id("111111111111"), RegistryStage::Administrator)]
+        );
+        assert_eq!(board.longest(1).len(), 1);
+    }
+}
