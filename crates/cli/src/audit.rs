@@ -11,10 +11,11 @@ use tokio_util::sync::CancellationToken;
 use crate::closing::{self, Phases};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::folder::Folder;
 use crate::job::Job;
 use crate::progress::Progress;
 use crate::session::{self, Session};
-use crate::store::{self, Folder, Store};
+use crate::store::{self, Store};
 use crate::{environment, terminal};
 
 /// How often the screen says how far it is.
@@ -84,8 +85,9 @@ async fn gather(
 
     let mut progress = Progress::new(job.quiet, job.progress, board);
     let mut ticks = tokio::time::interval(SHOWN_EVERY);
-    if let Some(organization) = job.resume.as_ref().and_then(|resume| resume.prior.organization.as_ref()) {
-        progress.of_accounts(organization.accounts.len());
+    if let Some(resume) = &job.resume {
+        let listed = resume.prior.organization.as_ref().map(|organization| organization.accounts.len());
+        progress.of_resumed(listed, resume.settled());
     }
     let mut failure: Option<CliError> = None;
     loop {

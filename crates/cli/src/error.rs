@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod samples;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use scangap_apply::{ApplyError, ClosingError, JournalError};
 use scangap_aws::ConnectError;
@@ -179,7 +179,8 @@ impl CliError {
                 MergeError::Read(_)
                 | MergeError::OtherVersion { .. }
                 | MergeError::OtherAudit { .. }
-                | MergeError::Differs { .. },
+                | MergeError::Differs { .. }
+                | MergeError::Tampered(_),
             )
             | Self::Facts(_)
             | Self::Tampered(_)
@@ -237,7 +238,7 @@ impl CliError {
             Self::BeingWritten(_) => "wait until it has ended".to_owned(),
             Self::FolderInUse(_) => "name a new folder with --out: a plan has its own, and is never changed".to_owned(),
             Self::NeverClosed(path) => {
-                let path = path.parent().unwrap_or(path);
+                let path = path.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
                 format!("go on with it: scangap audit --resume {}", shell_word(&path.to_string_lossy()))
             }
             Self::Folder { .. } => "name a folder that you may write to with --out".to_owned(),

@@ -12,6 +12,7 @@ mod environment;
 mod error;
 mod exit;
 mod fail_on;
+mod folder;
 mod job;
 mod log;
 mod open_applies;

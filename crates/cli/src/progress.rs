@@ -48,6 +48,8 @@ pub(crate) struct Progress {
     started: Instant,
     accounts: usize,
     accounts_done: usize,
+    /// Accounts that an earlier run left nothing to ask of.
+    settled: usize,
     /// Whether more accounts may still be listed.
     listed: bool,
     registries: usize,
@@ -90,6 +92,7 @@ impl Progress {
             started: Instant::now(),
             accounts: 0,
             accounts_done: 0,
+            settled: 0,
             listed: false,
             registries: 0,
             registries_done: 0,
@@ -98,9 +101,16 @@ impl Progress {
         }
     }
 
-    /// Of a resumed audit whose accounts are known.
-    pub(crate) fn of_accounts(&mut self, accounts: usize) {
-        self.accounts = accounts;
+    /// Of a resumed audit: what is settled is not done again, and does not count as done.
+    pub(crate) fn of_resumed(&mut self, listed: Option<usize>, settled: usize) {
+        self.settled = settled;
+        if let Some(accounts) = listed {
+            self.of_accounts(accounts);
+        }
+    }
+
+    fn of_accounts(&mut self, accounts: usize) {
+        self.accounts = accounts.saturating_sub(self.settled);
         self.listed = true;
     }
 

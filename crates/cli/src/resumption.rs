@@ -1,15 +1,17 @@
 //! `audit --resume`: what is left of an audit, and whether this call may go on with it.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use scangap_collect::{Begun, CollectOptions, Prior, PriorAccount, PriorOpening, PriorOrganization, PriorRole};
 use scangap_model::{AccountOutcome, Asked, Observed, OrganizationFacts, Scope, Shard};
 use scangap_report::{count, thousands};
-use scangap_snapshot::{ApiUse, Meta, StoredAccount, StoredRun};
+use scangap_snapshot::{ApiUse, Meta, Snapshot, StoredAccount, StoredRun};
 
 use crate::assessed::file_in;
 use crate::error::CliError;
+use crate::folder::{SNAPSHOT, lock};
 use crate::session::Session;
 
 /// An audit to go on with.
@@ -26,6 +28,10 @@ pub(crate) struct Resumption {
     pub(crate) api_use: Vec<ApiUse>,
     pub(crate) prior: Prior,
     left: Left,
+    roles: String,
+    settled: usize,
+    /// Held as long as the run goes on: nobody else writes into the folder.
+    _lock: Option<File>,
 }
 
 /// What is left to ask.
@@ -47,7 +53,13 @@ pub(crate) struct Named {
 impl Resumption {
     /// `path`: a snapshot, or the folder of a run. What is named must be what the audit was begun with.
     pub(crate) fn open(path: &Path, named: &Named) -> Result<Self, CliError> {
-        let path = file_in(path, "snapshot.db");
+        let path = file_in(path, SNAPSHOT);
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let lock = lock(folder)?;
+        let hash = Snapshot::hash_facts(&path).map_err(CliError::Snapshot)?;
+        if hash.stored.is_some_and(|stored| stored != hash.computed) {
+            return Err(CliError::Tampered(path));
+        }
         let run = StoredRun::open(&path).map_err(CliError::Snapshot)?;
         let (meta, organization) = (&run.snapshot.meta, &run.snapshot.facts.organization);
         same_audit(meta, &organization.scope, named)?;
@@ -78,9 +90,17 @@ impl Resumption {
             was_interrupted: meta.state == scangap_snapshot::RunState::Interrupted,
             simulated: meta.simulated,
             api_use: meta.api_use.clone(),
+            roles: meta.roles.clone(),
+            settled: left.of - left.accounts,
             left,
             path,
+            _lock: lock,
         })
+    }
+
+    /// Accounts of which nothing is left to ask.
+    pub(crate) fn settled(&self) -> usize {
+        self.settled
     }
 
     /// For the first screen.
@@ -106,6 +126,7 @@ impl Resumption {
         }
         let (stored, given) = (self.organization.caller_account, session.identity.account);
         other("caller", stored.as_str(), given.as_str())?;
+        other("role", &self.roles, &options.roles_in_words())?;
         match self.organization.id.known() {
             Some(id) => session.require_organization(id, options.organization_role_arn.as_deref(), &options.assume),
             None => Ok(()),

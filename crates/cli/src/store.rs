@@ -1,7 +1,7 @@
 //! Where a run's facts go: the folder, the snapshot, and the reports made from it.
 
 use std::fmt::Write;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -16,111 +16,17 @@ use scangap_report::{
 };
 use scangap_snapshot::{
     AccountToStore, ApiUse, AssessmentRow, Closing, RegistryToStore, ResumedRun, RunStart, SnapshotWriter,
-    holds_nothing,
 };
 
 use crate::assessed::AssessedSnapshot;
 use crate::error::{CliError, Unreadable};
 use crate::exit::Exit;
 use crate::fail_on::FailOn;
+use crate::folder::{Folder, SNAPSHOT, lock};
 use crate::job::Job;
 use crate::resumption::Resumption;
 use crate::terminal;
 use crate::{environment, open_applies};
-
-pub(crate) const SNAPSHOT: &str = "snapshot.db";
-
-/// The folder of a run. Dropping it while the folder is empty removes a folder that it created.
-pub(crate) struct Folder {
-    /// `None`: named when the organization is known.
-    path: Option<PathBuf>,
-    created: bool,
-}
-
-impl Folder {
-    /// Checks a folder that was named, before the first call: hours of work must not end at a full or foreign folder.
-    pub(crate) fn prepare(out: Option<PathBuf>) -> Result<Self, CliError> {
-        let Some(path) = out else {
-            // The folder is named once the organization is known; whether it can be made is known now.
-            let runs = Path::new("runs");
-            drop(Self::prepare(Some(runs.to_owned()))?);
-            return Ok(Self { path: None, created: false });
-        };
-        let snapshot = path.join(SNAPSHOT);
-        if snapshot.exists() {
-            if !holds_nothing(&snapshot) {
-                return Err(CliError::AlreadyAudited(path));
-            }
-            // A run was killed in its first moment.
-            for file in [SNAPSHOT, "snapshot.db-wal", "snapshot.db-shm"] {
-                let _ = fs_err::remove_file(path.join(file));
-            }
-        }
-        let created = create(&path)?;
-        // Whether it can be written to is known only by writing.
-        let probe = path.join(".scangap-probe");
-        let writable = fs_err::write(&probe, b"").and_then(|()| fs_err::remove_file(&probe));
-        let folder = Self { path: Some(path.clone()), created };
-        writable.map_err(|source| CliError::Folder { path, source })?;
-        Ok(folder)
-    }
-
-    /// What was written into it stays.
-    pub(crate) fn keep(&mut self) {
-        self.created = false;
-    }
-
-    /// `runs/<date>-<organization>`, numbered where there is one of that name.
-    fn settle(
-        &mut self,
-        facts: &OrganizationFacts,
-        shard: Option<Shard>,
-        started_at: Timestamp,
-    ) -> Result<PathBuf, CliError> {
-        if let Some(path) = &self.path {
-            return Ok(path.clone());
-        }
-        let name = facts.id.known().map_or_else(|| facts.caller_account.to_string(), ToString::to_string);
-        let slice = shard.map_or_else(String::new, |shard| format!("-shard-{}-of-{}", shard.index(), shard.of()));
-        let base = format!("{}-{name}{slice}", started_at.strftime("%Y-%m-%d"));
-        let runs = Path::new("runs");
-        let mut free = runs.join(&base);
-        let mut number = 1;
-        while free.exists() {
-            number += 1;
-            free = runs.join(format!("{base}-{number}"));
-        }
-        self.created = create(&free)?;
-        self.path = Some(free.clone());
-        Ok(free)
-    }
-}
-
-/// Whether it had to be created.
-fn create(path: &Path) -> Result<bool, CliError> {
-    let existed = path.is_dir();
-    fs_err::create_dir_all(path).map_err(|source| CliError::Folder { path: path.to_owned(), source })?;
-    Ok(!existed)
-}
-
-/// Keeps a second process from writing into the folder. A file system that knows no locks is trusted.
-fn lock(directory: &Path) -> Result<Option<File>, CliError> {
-    let Ok(folder) = fs_err::File::open(directory).map(|folder| folder.into_parts().0) else { return Ok(None) };
-    match folder.try_lock() {
-        Ok(()) => Ok(Some(folder)),
-        Err(TryLockError::WouldBlock) => Err(CliError::BeingWritten(directory.to_owned())),
-        Err(TryLockError::Error(_)) => Ok(None),
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Some(path) = self.path.as_ref().filter(|_| self.created) {
-            // Only an empty folder goes.
-            let _ = fs_err::remove_dir(path);
-        }
-    }
-}
 
 pub(crate) struct Store {
     writer: SnapshotWriter,
@@ -160,6 +66,7 @@ impl Store {
             command_line: command_line(),
             caller_arn: facts.caller_arn.clone(),
             shard: job.collect.shard,
+            roles: job.collect.roles_in_words(),
             // Known after the first responses: the snapshot of a killed run is marked too.
             simulated: meter.met_foreign_host(),
         };
@@ -174,13 +81,12 @@ impl Store {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        let lock = lock(&directory)?;
         let start =
             ResumedRun { started_at: (job.clock)(), command_line: command_line(), caller_arn: caller_arn.to_owned() };
         let writer = SnapshotWriter::resume(&resume.path, &start, &resume.api_use).map_err(CliError::Store)?;
-        let folder = Folder { path: Some(directory.clone()), created: false };
+        let folder = Folder::there(&directory);
         let (path, resumed, told) = (resume.path.clone(), Some(resume.was_interrupted), Instant::now());
-        Ok(Self { writer, path, folder, directory, marked: resume.simulated, resumed, told, _lock: lock })
+        Ok(Self { writer, path, folder, directory, marked: resume.simulated, resumed, told, _lock: None })
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -230,13 +136,13 @@ impl Store {
         let judged = AssessedSnapshot::open(&self.path)?;
         self.writer.assessments(rows(&judged)).map_err(CliError::Store)?;
         self.writer.close().map_err(CliError::Store)?;
-        self.folder.created = false;
+        self.folder.keep();
         Ok(judged)
     }
 
     /// Leaves the file as it is, with its folder.
     pub(crate) fn keep(mut self) {
-        self.folder.created = false;
+        self.folder.keep();
         let _ = self.writer.close();
     }
 

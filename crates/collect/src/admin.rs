@@ -32,6 +32,8 @@ const ACCOUNTS_PER_IMAGE_PAGE: usize = 4;
 #[derive(Debug)]
 pub(crate) struct RegionView {
     pub(crate) administrator: AccountId,
+    /// Why no status of an account is known: its batch was not answered.
+    pub(crate) unanswered: BTreeMap<AccountId, Gap>,
     /// Only accounts that it sees.
     pub(crate) statuses: BTreeMap<AccountId, AccountStatus>,
     pub(crate) coverage: BTreeMap<AccountId, Vec<CoverageRow>>,
@@ -191,6 +193,7 @@ async fn read(
 ) -> RegionView {
     let mut view = RegionView {
         administrator: admin.id,
+        unanswered: BTreeMap::new(),
         statuses: BTreeMap::new(),
         coverage: BTreeMap::new(),
         coverage_gap: None,
@@ -201,13 +204,14 @@ async fn read(
         reader: admin.reader.region(region),
         region: region.clone(),
     };
-    let (statuses, (own, images), auto_enable) = {
+    let ((statuses, unanswered), (own, images), auto_enable) = {
         let asking = view.asking();
         let (api, reader) = (Api::DescribeOrganizationConfiguration, &view.reader);
         let auto_enable = view.calls.call(api, |call| async move { reader.auto_enable(&call).await });
         tokio::join!(statuses(&view, askable.clone()), coverage(context, &asking, askable), auto_enable)
     };
     view.statuses = statuses;
+    view.unanswered = unanswered;
     view.auto_enable = match auto_enable {
         Ok(on) => Observed::Known(on).into(),
         // Not verified at AWS: where Inspector is off for the administrator itself, the call may be refused. Nothing is turned
@@ -234,8 +238,11 @@ async fn all_listed(mut askable: watch::Receiver<Askable>) -> (BTreeSet<AccountI
 }
 
 /// Statuses of the accounts, asked as they are listed.
-async fn statuses(view: &RegionView, mut askable: watch::Receiver<Askable>) -> BTreeMap<AccountId, AccountStatus> {
-    let mut statuses = BTreeMap::new();
+async fn statuses(
+    view: &RegionView,
+    mut askable: watch::Receiver<Askable>,
+) -> (BTreeMap<AccountId, AccountStatus>, BTreeMap<AccountId, Gap>) {
+    let (mut statuses, mut unanswered) = (BTreeMap::new(), BTreeMap::new());
     // The administrator's own status decides what its other answers mean.
     let mut waiting = vec![view.administrator];
     let mut taken = 0;
@@ -244,7 +251,7 @@ async fn statuses(view: &RegionView, mut askable: watch::Receiver<Askable>) -> B
             let more = |askable: &Askable| {
                 askable.over_all_shards.is_some() || askable.accounts.len() - taken >= ACCOUNTS_PER_BATCH
             };
-            let Ok(askable) = askable.wait_for(more).await else { return statuses };
+            let Ok(askable) = askable.wait_for(more).await else { return (statuses, unanswered) };
             let new = askable.accounts.iter().skip(taken).filter(|id| **id != view.administrator);
             waiting.extend(new.copied());
             taken = askable.accounts.len();
@@ -258,20 +265,24 @@ async fn statuses(view: &RegionView, mut askable: watch::Receiver<Askable>) -> B
         let full: usize = batches.iter().map(Vec::len).sum();
         waiting.drain(..full);
         let answers = stream::iter(batches).map(|batch| async move {
-            let reader = &view.reader;
-            let batch = &batch;
-            let asked = |call| async move { reader.account_statuses(&call, batch).await };
-            view.calls.call(Api::BatchGetAccountStatus, asked).await
+            let (reader, ids) = (&view.reader, &batch);
+            let asked = |call| async move { reader.account_statuses(&call, ids).await };
+            let answer = view.calls.call(Api::BatchGetAccountStatus, asked).await;
+            (batch, answer)
         });
         let mut answers = std::pin::pin!(answers.buffer_unordered(BATCHES_AT_ONCE));
-        while let Some(answer) = answers.next().await {
-            // Accounts that fail here, alone or with their batch, are asked in the account itself.
-            if let Ok(answer) = answer {
-                statuses.extend(answer.accounts);
+        while let Some((batch, answer)) = answers.next().await {
+            // Accounts that fail here, alone or with their batch, are asked in the account itself, if it opens.
+            match answer {
+                Ok(answer) => statuses.extend(answer.accounts),
+                Err(error) => {
+                    let gap = error.at(Some(view.administrator), Some(&view.region), "");
+                    unanswered.extend(batch.into_iter().map(|account| (account, gap.clone())));
+                }
             }
         }
         if all {
-            return statuses;
+            return (statuses, unanswered);
         }
     }
 }

@@ -1,12 +1,20 @@
 //! What an audit cannot be faster than, reckoned before it or after it: calls, buckets, chains, and this machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use scangap_model::{AccountId, Api, RegionName};
 
 /// How many repositories each registry has; one for each that is read, empty ones too.
-pub type Sizes = BTreeMap<(AccountId, RegionName), u64>;
+pub type Sizes = BTreeMap<(AccountId, RegionName), Size>;
+
+/// What is known of a registry's size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Size {
+    pub repositories: u64,
+    /// Whether ECR scanning is off for the account there: less is asked then.
+    pub is_off: bool,
+}
 
 /// One of AWS's buckets: calls of an API that one account pays for, in one region. Global calls have none.
 pub type BucketKey = (Api, Option<AccountId>, Option<RegionName>);
@@ -71,14 +79,13 @@ const ACCOUNTS_A_PAGE: u64 = 20;
 const REPOSITORIES_A_PAGE: u64 = 1_000;
 const NAMES_A_BATCH: u64 = 25;
 const STATUSES_A_BATCH: u64 = 100;
-const COVERAGE_A_PAGE: u64 = 200;
 
 /// From the list's end to the last policy of the last account: a role, its regions, its repositories, a policy.
 const AFTER_THE_LIST: u64 = 4;
 
 impl Work {
-    /// What an audit of registries of these sizes asks at least. Images and tags are asked for where a decision needs them, the coverage
-    /// of images as it is: none of that can be told from the sizes.
+    /// What an audit of registries of these sizes asks at least. Images and tags are asked for where a decision needs them, and lists of
+    /// coverage have as many pages as they have: none of that can be told from the sizes. `accounts`: those that are opened.
     pub fn expected(
         caller: AccountId,
         administrator: Option<AccountId>,
@@ -101,12 +108,12 @@ impl Work {
         for account in accounts {
             work.add(Api::ListRegions, Some(*account), None, 1);
         }
-        let mut by_region: BTreeMap<&RegionName, u64> = BTreeMap::new();
-        for ((account, region), size) in sizes {
-            *by_region.entry(region).or_default() += size;
+        let mut regions: BTreeSet<&RegionName> = BTreeSet::new();
+        for ((account, region), Size { repositories, is_off }) in sizes {
+            regions.insert(region);
             let mut here = |api, count| work.add(api, Some(*account), Some(region), count);
-            here(Api::DescribeRepositories, pages(*size, REPOSITORIES_A_PAGE));
-            if *size == 0 {
+            here(Api::DescribeRepositories, pages(*repositories, REPOSITORIES_A_PAGE));
+            if *repositories == 0 {
                 continue;
             }
             for api in [
@@ -114,25 +121,23 @@ impl Work {
                 Api::GetAccountSetting,
                 Api::GetRegistryScanningConfiguration,
                 Api::DescribeRepositoryCreationTemplates,
-                Api::GetConfiguration,
             ] {
                 here(api, 1);
             }
-            here(Api::GetRepositoryPolicy, *size);
-            here(Api::BatchGetRepositoryScanningConfiguration, size.div_ceil(NAMES_A_BATCH));
+            here(Api::GetConfiguration, u64::from(!is_off));
+            here(Api::GetRepositoryPolicy, *repositories);
+            here(Api::BatchGetRepositoryScanningConfiguration, repositories.div_ceil(NAMES_A_BATCH));
         }
-        let mut stream = 0;
-        for (region, rows) in by_region {
+        for region in regions {
             let Some(administrator) = administrator else { break };
             let mut here = |api, count| work.add(api, Some(administrator), Some(region), count);
             here(Api::BatchGetAccountStatus, pages(n_accounts, STATUSES_A_BATCH));
-            // The repositories' own rows, and the images', which are a row a repository at least.
-            here(Api::ListCoverage, 2 * pages(rows, COVERAGE_A_PAGE));
+            // A list of the repositories' own rows, and one of the images': how long they are is not known.
+            here(Api::ListCoverage, 2);
             here(Api::DescribeOrganizationConfiguration, 1);
-            stream = stream.max(pages(rows, COVERAGE_A_PAGE));
         }
-        // Two before the list; then the list, or the longest stream beside it.
-        work.in_a_row = 2 + list.max(stream) + AFTER_THE_LIST;
+        // Two before the list.
+        work.in_a_row = 2 + list + AFTER_THE_LIST;
         work
     }
 
@@ -160,9 +165,12 @@ mod tests {
     #[test]
     fn the_floor_is_the_longest_of_four() {
         let region: RegionName = "eu-west-1".parse().unwrap();
+        let of_size = |repositories| Size { repositories, is_off: false };
         let accounts: Vec<AccountId> = (0..10).map(account).collect();
-        let sizes: Sizes =
-            accounts.iter().map(|id| ((*id, region.clone()), if *id == account(3) { 1_200 } else { 10 })).collect();
+        let sizes: Sizes = accounts
+            .iter()
+            .map(|id| ((*id, region.clone()), of_size(if *id == account(3) { 1_200 } else { 10 })))
+            .collect();
         let work = Work::expected(account(0), Some(account(1)), &accounts, &sizes);
         let machine = Machine {
             latency: Duration::from_millis(50),

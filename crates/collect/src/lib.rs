@@ -27,7 +27,7 @@ mod workers;
 pub use board::{Board, RegistryStage, Running};
 pub use error::CollectError;
 pub use event::{Event, RegistryRecord};
-pub use floor::{BucketKey, Floor, Machine, Sizes, Work};
+pub use floor::{BucketKey, Floor, Machine, Size, Sizes, Work};
 pub use options::CollectOptions;
 pub use prior::{Begun, Prior, PriorAccount, PriorOpening, PriorOrganization, PriorRole};
 pub use resync::{PlanAnswers, PlanQuestions, ResyncRegistries, collect_for_plan};

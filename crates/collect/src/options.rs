@@ -30,16 +30,25 @@ pub struct CollectOptions {
 }
 
 impl CollectOptions {
+    /// The roles that are assumed. Of an external id a trace that tells it from another, and no more.
+    pub fn roles_in_words(&self) -> String {
+        let mut words = vec![self.role_names.join(" or ")];
+        words.extend(self.inspector_admin_role_name.iter().map(|name| format!("administrator {name}")));
+        words.extend(self.organization_role_arn.iter().map(|arn| format!("organization {arn}")));
+        words.extend(self.assume.trace_of_external_id().map(|trace| format!("external id {trace}")));
+        words.join(", ")
+    }
+
     /// How large a registry was in an earlier audit.
     pub(crate) fn size_of(&self, account: AccountId, region: &RegionName) -> u64 {
-        self.hints.get(&(account, region.clone())).copied().unwrap_or(0)
+        self.hints.get(&(account, region.clone())).map_or(0, |size| size.repositories)
     }
 
     /// How large the largest registry of each account was.
     pub(crate) fn largest(&self) -> HashMap<AccountId, u64> {
         self.hints.iter().fold(HashMap::new(), |mut largest, ((account, _), size)| {
             let known = largest.entry(*account).or_default();
-            *known = (*size).max(*known);
+            *known = size.repositories.max(*known);
             largest
         })
     }

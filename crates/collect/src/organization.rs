@@ -244,6 +244,9 @@ async fn list_accounts(
         Some(gap) => Observed::unknown(gap.clone()),
     };
     let named = names(&context, &reader, &accounts, &mut gaps).await;
+    if context.calls.is_cancelled() && !everything {
+        return Err(CollectError::Interrupted);
+    }
     let targets = in_scope(&context, accounts, &named, list_gap.as_ref())?;
     Ok(Discovered { facts, targets, gaps })
 }
@@ -267,7 +270,7 @@ fn on_arrival(account: &AccountSummary, organization: Option<&str>) -> Target {
 
 /// What is not known while the accounts are being listed: a run that is killed then leaves it behind.
 pub(crate) fn not_listed_yet(api: Api) -> Gap {
-    let why = "the audit ended before the accounts were listed";
+    let why = "the audit ended before this was known";
     let mut error = CallError::malformed(api, "Interrupted", why);
     error.kind = GapKind::NotReached;
     error.at(None, None, "")

@@ -95,7 +95,15 @@ pub(crate) async fn read(
         probing,
     };
     context.board.at(account.id, region, RegistryStage::Listing);
-    let harvest = read_registry(&registry, view, slot).await;
+    let listed = Box::pin(list(Api::DescribeRepositories, |token| {
+        let (calls, reader) = (&registry.calls, &registry.reader);
+        calls.call(Api::DescribeRepositories, move |call| async move { reader.repositories(&call, token).await })
+    }))
+    .await;
+    // A client weighs more than an empty registry that waits for the administrator: it is let go of, and made again if it is needed.
+    let registry =
+        if listed.items.is_empty() { Registry { reader: account.reader.region(region), ..registry } } else { registry };
+    let harvest = read_registry(&registry, listed, view, slot).await;
     context.board.done(account.id, region);
     if context.calls.is_cancelled() {
         // A registry is whole or it was not reached: half of one would look like the whole.
@@ -104,13 +112,12 @@ pub(crate) async fn read(
     harvest
 }
 
-async fn read_registry(registry: &Registry<'_>, view: &AdminView, slot: &mut Slot) -> RegistryRecord {
-    let Listed { items: listed, error } = list(Api::DescribeRepositories, |token| {
-        registry
-            .calls
-            .call(Api::DescribeRepositories, |call| async move { registry.reader.repositories(&call, token).await })
-    })
-    .await;
+async fn read_registry(
+    registry: &Registry<'_>,
+    Listed { items: listed, error }: Listed<RepositoryAnswer>,
+    view: &AdminView,
+    slot: &mut Slot,
+) -> RegistryRecord {
     let list_gap = error.map(|error| registry.gap(error, ""));
     if let Some(gap) = list_gap.as_ref().filter(|_| listed.is_empty()) {
         // If the region's status is unknown, this error shows that the region is not enabled.
@@ -159,14 +166,15 @@ async fn read_registry(registry: &Registry<'_>, view: &AdminView, slot: &mut Slo
 
     registry.context.board.at(registry.account, registry.region, RegistryStage::Policies);
     let had_none = targets.is_empty();
-    missing_from_list(registry, &mut targets, &mut coverage, list_gap.as_ref(), &mut facts).await;
+    Box::pin(missing_from_list(registry, &mut targets, &mut coverage, list_gap.as_ref(), &mut facts)).await;
     let mut repositories = Vec::new();
     if !targets.is_empty() {
         if had_none {
-            settings::read(registry, &mut facts, &mut policies).await;
+            Box::pin(settings::read(registry, &mut facts, &mut policies)).await;
         }
-        answers.ask(registry, &targets).await;
-        repositories = repositories::read(registry, targets, answers, &mut facts, &mut policies, &mut coverage).await;
+        Box::pin(answers.ask(registry, &targets)).await;
+        let reading = repositories::read(registry, targets, answers, &mut facts, &mut policies, &mut coverage);
+        repositories = Box::pin(reading).await;
         if policies.name_the_role() {
             ask_inspector_role(registry.context, registry.opened).await;
         }
@@ -302,7 +310,15 @@ pub(crate) async fn seen_from_outside(
         };
         let mut facts = RegistryFacts::unasked(account, region.clone(), outcome);
         let mut coverage = Covered { rows: Vec::new(), images: Tallies::new() };
-        if let Some(seen) = slot.set_aside(view.of(&region)).await {
+        let seen = slot.set_aside(view.of(&region)).await;
+        let untold = seen.as_ref().map_or_else(|| view.refusal(), |seen| seen.unanswered.get(&account));
+        if let Some(gap) = untold {
+            // The administrator could have told, and did not.
+            facts.coverage = Observed::unknown(gap.clone()).into();
+            facts.image_coverage = Observed::unknown(gap.clone()).into();
+            facts.auto_enable = Observed::unknown(gap.clone()).into();
+        }
+        if let Some(seen) = seen {
             if let Some(status) = seen.statuses.get(&account) {
                 facts.inspector_status = inspector::status_word(account, &region, status.status.clone()).into();
                 facts.inspector_ecr_status = inspector::status_word(account, &region, status.ecr_status.clone()).into();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use scangap_aws::{Connection, Identity};
 use scangap_model::{
-    AccountId, AccountOutcome, Asked, Gap, GapKind, RegionFact, RegionName, RegionStatus, RegistryFacts,
+    AccountId, AccountOutcome, Api, Asked, Gap, GapKind, RegionFact, RegionName, RegionStatus, RegistryFacts,
     RegistryOutcome,
 };
 use tokio::sync::mpsc;
@@ -20,7 +20,7 @@ use crate::context::{Context, calls};
 use crate::error::CollectError;
 use crate::event::{Event, RegistryRecord};
 use crate::options::CollectOptions;
-use crate::organization::{Discovered, Found, Target};
+use crate::organization::{Discovered, Found, Target, not_listed_yet};
 use crate::prior::{Prior, PriorRole};
 use crate::slots::{Slot, Slots};
 use crate::waiting::Waiting;
@@ -41,7 +41,7 @@ const ACCOUNTS_AT_ONCE: usize = 64;
 const ACCOUNTS_WAITING: usize = 1024;
 
 /// Registries under way for each call in flight. Those beyond one wait for the administrator's stream, with what was listed of them.
-const REGISTRIES_PER_CALL: usize = 8;
+const REGISTRIES_PER_CALL: usize = 64;
 
 /// What a task came to. A panic in one is a bug: let it be one, not a silent hole.
 fn joined<T>(done: Result<T, tokio::task::JoinError>) -> T {
@@ -128,8 +128,9 @@ impl Tally {
             Some(example)
                 if self.opened_by_role == 0
                     && self.refused >= 2
-                    // What an earlier run could read is no wrong name.
+                    // What an earlier run could read is no wrong name, and a slice of the organization says little of it.
                     && context.prior.accounts.is_empty()
+                    && context.options.shard.is_none()
                     && (!self.seen_from_outside || context.options.scope.accounts.is_empty())
                     && !context.calls.is_cancelled() =>
             {
@@ -185,11 +186,12 @@ async fn read_accounts(
 
     loop {
         while registries.len() < registries_max {
+            let Some(slot) = registries_at_once.try_take() else { break };
             let Some(job) = queue.pop() else { break };
             let worker = workers.of(job.account.id);
-            let (context, view, slots) = (Arc::clone(&worker.context), Arc::clone(view), registries_at_once.clone());
+            let (context, view) = (Arc::clone(&worker.context), Arc::clone(view));
             let reading = async move {
-                let mut slot = slots.take().await;
+                let mut slot = slot;
                 let Job { account, region, probing } = job;
                 (account.id, registry::read(&context, &account, &region, probing, &view, &mut slot).await)
             };
@@ -197,16 +199,16 @@ async fn read_accounts(
         }
         // Accounts are opened as fast as their registries are read: what waits is bounded.
         while openings.len() < ACCOUNTS_WAITING && queue.len() < registries_max {
+            let Some(slot) = accounts_at_once.try_take() else { break };
             let Some(target) = listing.arrived.pop() else { break };
             if !context.prior.is_left(target.id) {
-                context.send(Event::AccountDone(target.id)).await;
                 continue;
             }
             let worker = workers.of(target.id);
-            let (context, view, slots) = (Arc::clone(&worker.context), Arc::clone(view), accounts_at_once.clone());
+            let (context, view) = (Arc::clone(&worker.context), Arc::clone(view));
             let reuse = admin_account.as_ref().filter(|(id, _)| *id == target.id).map(|(_, opening)| opening.clone());
             let opening = async move {
-                let mut slot = slots.take().await;
+                let mut slot = slot;
                 open_account(&context, target, reuse, &view, &mut slot).await
             };
             openings.spawn_on(opening, &worker.runtime);
@@ -239,6 +241,8 @@ async fn read_accounts(
                 }
             }
             Some(arrival) = listing.next() => listing.take_in(context, arrival).await?,
+            () = registries_at_once.freed(), if !queue.is_empty() => {}
+            () = accounts_at_once.freed(), if !listing.arrived.is_empty() => {}
             else => break,
         }
     }
@@ -280,7 +284,14 @@ async fn open_account(
             }
         }
         Opening::Refused(gap) => from_outside = registry::seen_from_outside(context, target.id, gap, view, slot).await,
-        Opening::Skipped { .. } => {}
+        Opening::Skipped { .. } => return Approached { target, opening, regions, from_outside },
+    }
+    if context.calls.is_cancelled() {
+        // Half of what is known of an account would look like the whole.
+        let gap = not_listed_yet(Api::AssumeRole);
+        let not_reached = |region| RegistryFacts::unasked(target.id, region, RegistryOutcome::NotReached);
+        let from_outside = context.regions().into_iter().map(not_reached).map(RegistryRecord::of).collect();
+        return Approached { target, opening: Opening::Refused(gap), regions: None, from_outside };
     }
     Approached { target, opening, regions, from_outside }
 }

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// Places for work of one kind.
 #[derive(Debug, Clone)]
-pub(crate) struct Slots(Arc<Semaphore>);
+pub(crate) struct Slots {
+    places: Arc<Semaphore>,
+    freed: Arc<Notify>,
+}
 
 /// A place that is taken.
 #[derive(Debug)]
@@ -17,23 +20,40 @@ pub(crate) struct Slot {
 
 impl Slots {
     pub(crate) fn new(count: usize) -> Self {
-        Self(Arc::new(Semaphore::new(count.max(1))))
+        Self { places: Arc::new(Semaphore::new(count.max(1))), freed: Arc::default() }
     }
 
-    /// Waits for a place.
-    pub(crate) async fn take(&self) -> Slot {
-        let held = Arc::clone(&self.0).acquire_owned().await.ok();
-        Slot { slots: self.clone(), held }
+    /// A place, if one is free: whoever asks decides what comes first. Those that come back from being set aside go before.
+    pub(crate) fn try_take(&self) -> Option<Slot> {
+        let held = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        Some(Slot { slots: self.clone(), held: Some(held) })
+    }
+
+    /// Waits until a place may be free.
+    pub(crate) async fn freed(&self) {
+        self.freed.notified().await;
     }
 }
 
 impl Slot {
     /// Waits for something that others work on, and gives the place away meanwhile.
     pub(crate) async fn set_aside<T>(&mut self, wait: impl Future<Output = T>) -> T {
-        self.held = None;
+        self.give_away();
         let value = wait.await;
-        self.held = self.slots.take().await.held;
+        self.held = Arc::clone(&self.slots.places).acquire_owned().await.ok();
         value
+    }
+
+    fn give_away(&mut self) {
+        if self.held.take().is_some() {
+            self.slots.freed.notify_one();
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.give_away();
     }
 }
 
@@ -46,14 +66,16 @@ mod tests {
     async fn what_waits_for_others_gives_its_slot_away() {
         let slots = Slots::new(1);
         let (ready, waiting) = tokio::sync::oneshot::channel::<u8>();
-        let mut first = slots.take().await;
+        let mut first = slots.try_take().unwrap();
+        assert!(slots.try_take().is_none());
         let mut tasks = tokio::task::JoinSet::new();
         tasks.spawn(async move { first.set_aside(waiting).await });
         // There is one slot: this one could not be had if the first kept it.
-        let second = slots.take().await;
+        slots.freed().await;
+        let second = slots.try_take().unwrap();
         ready.send(7).unwrap();
         drop(second);
         assert_eq!(tasks.join_next().await.unwrap().unwrap(), Ok(7));
-        assert!(slots.0.try_acquire().is_ok());
+        assert!(slots.try_take().is_some());
     }
 }

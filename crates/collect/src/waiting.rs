@@ -28,6 +28,10 @@ impl<T> Waiting<T> {
         self.by_size.len()
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_size.is_empty()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.by_size.values()
     }

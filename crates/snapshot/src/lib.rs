@@ -12,7 +12,9 @@ mod orphans;
 mod read;
 mod repositories;
 mod resume;
+mod rows;
 mod schema;
+mod to_store;
 mod write;
 
 pub use losses::{LossesMeta, StoredLosses};
@@ -22,6 +24,5 @@ pub use read::{FactsHash, Meta, RunState, Snapshot, StoredCall};
 pub use repositories::StoredRepositories;
 pub use resume::{StoredAccount, StoredRun};
 pub use schema::SCHEMA_VERSION;
-pub use write::{
-    AccountToStore, ApiUse, AssessmentRow, Closing, RegistryToStore, ResumedRun, RunStart, SnapshotWriter, WriteError,
-};
+pub use to_store::{AccountToStore, ApiUse, AssessmentRow, Closing, RegistryToStore, ResumedRun, RunStart, WriteError};
+pub use write::SnapshotWriter;

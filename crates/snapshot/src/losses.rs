@@ -15,8 +15,9 @@ use crate::codec::{BadValue, Decoder, Encoder, KNOWN, durations, durations_text}
 use crate::digest::sha256_of_tables;
 use crate::open::{ReadError, RowError, bad, failed};
 use crate::read::{GAPS, gap};
+use crate::rows::write_gaps;
 use crate::schema::GAP_TABLES;
-use crate::write::{WriteError, write_gaps};
+use crate::to_store::WriteError;
 
 /// SQLite's application id: `sgal`.
 const APPLICATION_ID: i64 = 0x7367_616c;

@@ -10,7 +10,8 @@ use scangap_model::Shard;
 use crate::open::{ReadError, connect};
 use crate::read::{Meta, RunState, Snapshot};
 use crate::schema::SCHEMA_VERSION;
-use crate::write::{RunStart, SnapshotWriter, WriteError};
+use crate::to_store::{RunStart, WriteError};
+use crate::write::SnapshotWriter;
 
 /// Tables of facts and of evidence that are joined row by row, each with its key.
 const JOINED: &[(&str, &[&str])] = &[
@@ -45,6 +46,8 @@ pub enum MergeError {
     OtherAudit { path: PathBuf, first: PathBuf, what: String, found: String, expected: String },
     #[error("`{path}` says otherwise of {place} than a part before it")]
     Differs { path: PathBuf, place: String },
+    #[error("`{0}` was modified: content hash mismatch")]
+    Tampered(PathBuf),
     #[error("`{path}` cannot be joined")]
     Sqlite { path: PathBuf, source: rusqlite::Error },
 }
@@ -71,8 +74,14 @@ pub fn merge(parts: &[PathBuf], into: &Path, start: &RunStart, now: fn() -> Time
     let mut opened: Vec<Part> = parts.iter().map(|path| Part::open(path)).collect::<Result<_, _>>()?;
     // The same file whatever the order of the names.
     opened.sort_by(|a, b| (a.meta.shard, &a.path).cmp(&(b.meta.shard, &b.path)));
+    // A part that was given twice is one part.
+    opened.dedup_by(|a, b| a.is_again(b));
     let missing = check(&opened)?;
-    let interrupted = |part: &&Part| part.meta.state == RunState::Interrupted;
+    // What is interrupted only because shards were missing is whole once they are there.
+    let interrupted = |part: &&Part| {
+        let only_missing = !part.meta.missing_shards.is_empty() && !part.meta.parts_interrupted;
+        part.meta.state == RunState::Interrupted && !only_missing
+    };
     let interrupted: Vec<PathBuf> = opened.iter().filter(interrupted).map(|part| part.path.clone()).collect();
     let Some(first) = opened.first() else { return Ok(Merged { missing, interrupted }) };
     let meta = &first.meta;
@@ -81,6 +90,7 @@ pub fn merge(parts: &[PathBuf], into: &Path, start: &RunStart, now: fn() -> Time
         tag_keys: meta.tag_keys.clone(),
         keeps_images: meta.keeps_images,
         caller_arn: meta.caller_arn.clone(),
+        roles: meta.roles.clone(),
         simulated: meta.simulated,
         shard: None,
         ..start.clone()
@@ -88,7 +98,7 @@ pub fn merge(parts: &[PathBuf], into: &Path, start: &RunStart, now: fn() -> Time
     let mut writer = SnapshotWriter::create(into, &start)?;
     let joined = join(writer.connection(), &opened).and_then(|()| {
         let began = opened.iter().filter_map(|part| part.meta.started_at).min();
-        let closing = Ending { missing: &missing, interrupted: !(missing.is_empty() && interrupted.is_empty()), began };
+        let closing = Ending { missing: &missing, parts_interrupted: !interrupted.is_empty(), began };
         Ok(writer.finish_merged(&opened.iter().map(|part| &part.meta).collect::<Vec<_>>(), &closing, now())?)
     });
     match joined {
@@ -104,12 +114,16 @@ pub fn merge(parts: &[PathBuf], into: &Path, start: &RunStart, now: fn() -> Time
 /// How a merged file is closed.
 pub(crate) struct Ending<'a> {
     pub(crate) missing: &'a [Shard],
-    pub(crate) interrupted: bool,
+    pub(crate) parts_interrupted: bool,
     pub(crate) began: Option<Timestamp>,
 }
 
 impl Part {
     fn open(path: &Path) -> Result<Self, MergeError> {
+        let hash = Snapshot::hash_facts(path)?;
+        if hash.stored.as_ref().is_some_and(|stored| *stored != hash.computed) {
+            return Err(MergeError::Tampered(path.to_owned()));
+        }
         let snapshot = Snapshot::open(path)?;
         let connection = connect(path)?;
         let read = || -> rusqlite::Result<_> {
@@ -129,14 +143,38 @@ impl Part {
         Ok(Self { path: path.to_owned(), meta: snapshot.meta, organization, n_accounts })
     }
 
+    /// Whether it is the same run's: the same facts, begun at the same time.
+    fn is_again(&self, other: &Self) -> bool {
+        let run = |part: &Self| (part.meta.shard, part.meta.facts_sha256.clone(), part.meta.started_at);
+        self.path == other.path || self.meta.facts_sha256.is_some() && run(self) == run(other)
+    }
+
+    /// Of how many shards it is one, or some that were merged. `None`: of none.
+    fn of(&self) -> Option<u32> {
+        self.meta.shard.or_else(|| self.meta.missing_shards.first().copied()).map(Shard::of)
+    }
+
+    /// The shards that are in it.
+    fn shards(&self) -> Vec<Shard> {
+        match (self.meta.shard, self.of()) {
+            (Some(shard), _) => vec![shard],
+            (None, Some(of)) => {
+                let all = (1..=of).filter_map(|index| Shard::new(index, of));
+                all.filter(|shard| !self.meta.missing_shards.contains(shard)).collect()
+            }
+            (None, None) => Vec::new(),
+        }
+    }
+
     /// What all parts of one audit have in common, in words.
     fn identity(&self) -> Vec<(String, String)> {
         let meta = &self.meta;
-        let number_of_shards = meta.shard.map_or_else(|| "none".to_owned(), |shard| shard.of().to_string());
+        let number_of_shards = self.of().map_or_else(|| "none".to_owned(), |of| of.to_string());
         let mut identity = vec![
             ("the time".to_owned(), meta.as_of.to_string()),
             ("the list of tags".to_owned(), meta.tag_keys.join(",")),
             ("whether images are kept".to_owned(), meta.keeps_images.to_string()),
+            ("the role".to_owned(), meta.roles.clone()),
             ("whether it is simulated".to_owned(), meta.simulated.to_string()),
             ("the number of shards".to_owned(), number_of_shards),
         ];
@@ -168,8 +206,8 @@ fn check(parts: &[Part]) -> Result<Vec<Shard>, MergeError> {
             }
         }
     }
-    let there: BTreeSet<Shard> = parts.iter().filter_map(|part| part.meta.shard).collect();
-    let of = first.meta.shard.map_or(0, Shard::of);
+    let there: BTreeSet<Shard> = parts.iter().flat_map(Part::shards).collect();
+    let of = first.of().unwrap_or(0);
     Ok((1..=of).filter_map(|index| Shard::new(index, of)).filter(|shard| !there.contains(shard)).collect())
 }
 
@@ -305,6 +343,9 @@ impl SnapshotWriter {
         for (key, value) in values {
             self.meta(key, &value)?;
         }
-        self.seal(ending.interrupted)
+        if ending.parts_interrupted {
+            self.meta("parts_interrupted", "yes")?;
+        }
+        self.seal(ending.parts_interrupted || !ending.missing.is_empty())
     }
 }

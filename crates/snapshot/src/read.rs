@@ -15,7 +15,7 @@ use crate::codec::{Decoder, durations, from_json_list};
 use crate::digest::facts_sha256;
 use crate::open::{ReadError, RowError, bad, connect, failed};
 use crate::repositories::StoredRepositories;
-use crate::write::ApiUse;
+use crate::to_store::ApiUse;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunState {
@@ -41,10 +41,14 @@ pub struct Meta {
     pub keeps_images: bool,
     /// The slice of the accounts that was read; `None`: all.
     pub shard: Option<Shard>,
+    /// The roles that were assumed, in words.
+    pub roles: String,
     /// How many accounts are asked over all shards.
     pub accounts_asked: usize,
     /// Shards that were not there when the others were merged.
     pub missing_shards: Vec<Shard>,
+    /// Whether one of those that were had not come to its end.
+    pub parts_interrupted: bool,
     /// `None` in a run that was never closed.
     pub facts_sha256: Option<String>,
     pub api_use: Vec<ApiUse>,
@@ -233,7 +237,9 @@ impl Tables<'_> {
             tag_keys: pairs.get("tag_keys").and_then(|text| from_json_list(text)).unwrap_or_default(),
             keeps_images: text("keeps_images") == "yes",
             shard: pairs.get("shard").filter(|text| !text.is_empty()).and_then(|text| text.parse().ok()),
+            roles: text("roles"),
             accounts_asked: text("accounts_asked").parse().unwrap_or_default(),
+            parts_interrupted: text("parts_interrupted") == "yes",
             missing_shards: pairs
                 .get("missing_shards")
                 .map(|text| text.split(' ').filter_map(|shard| shard.parse().ok()).collect())

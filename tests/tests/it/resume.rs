@@ -175,6 +175,53 @@ fn a_killed_audit_is_resumed_to_the_same_bytes() {
     }
 }
 
+/// Starts a call, and ends it with a signal once so many calls of an operation came in.
+fn ended_at(call: Scangap, simulator: &Simulated, operation: &str, count: usize, signal: &str) {
+    let of = || simulator.calls().iter().filter(|call| call.operation == operation).count();
+    let before = of();
+    let (mut child, _home) = call.spawn_silent();
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while of() < before + count && child.try_wait().expect("its state").is_none() {
+        assert!(Instant::now() < deadline, "{operation} is not called {count} times");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let _ = Command::new("kill").args([signal, &child.id().to_string()]).status();
+    let _ = child.wait();
+}
+
+// Holds: 14 Kills: an audit that ends twice while its accounts are being listed is resumed to the same bytes
+#[test]
+fn an_audit_that_ends_twice_while_listing_is_resumed_to_the_same_bytes() {
+    let mut scenario = Generate { accounts: 160, regions: 1, repositories: 2, seed: 6 }.scenario();
+    let management = scenario.organization.management_account.clone();
+    // Some accounts refuse: what the administrator sees of them comes late.
+    for at in [20, 50, 90, 130] {
+        scenario.accounts[at].roles = Some(Vec::new());
+    }
+    let calm = simulate(scenario.clone());
+    scenario.latency.ms = 40;
+    let audit_of = |simulator: &Simulated| {
+        Scangap::audit_at(&simulator.url(), &Simulator::access_key(&management)).args(&["--regions", "us-east-1"])
+    };
+    let whole = audit_of(&calm).into_folder().expect_code(3);
+    for (first, second) in [("-KILL", "-KILL"), ("-INT", "-INT"), ("-KILL", "-INT")] {
+        let simulator = simulate(scenario.clone());
+        let home = tempfile::tempdir().expect("a folder");
+        let out = home.path().join("out");
+        let folder = out.to_string_lossy().into_owned();
+        ended_at(audit_of(&simulator).args(&["--out", &folder]), &simulator, "organizations:ListAccounts", 5, first);
+        let resume = || audit_of(&simulator).args(&["--resume", &folder]);
+        if out.join("snapshot.db").exists() {
+            ended_at(resume(), &simulator, "organizations:ListAccounts", 3, second);
+        }
+        let report = Scangap::new(&["report", &folder, "--out", &home.path().join("r").to_string_lossy()]).run();
+        assert_eq!(report.code, 3, "{first} {second}: {}", report.stderr);
+        let finished = resume().run();
+        assert_eq!(finished.code, 3, "{first} {second}: {}", finished.stderr);
+        same_facts(&Audited { finished, out }, &whole, &format!("after {first} and {second}"));
+    }
+}
+
 fn two_accounts(extra: &str) -> Simulated {
     simulate(organization(&format!(
         "[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\nregistries = [{{ region = \"eu-west-1\", repositories = [{{ name = \"alpha/one\" }}, {{ name = \"alpha/two\" }}] }}]\n[[accounts]]\nid = \"444444444444\"\nname = \"beta\"\nregistries = [{{ region = \"eu-west-1\", repositories = [{{ name = \"beta/one\" }}] }}]\n{extra}"
@@ -255,8 +302,17 @@ fn another_audit_is_refused_and_the_snapshot_stays_as_it_is() {
     });
     refused(resume_of(&other, &audited, &[]), 65, "the organization is `o-another1`, and not `o-testing`");
     refused(resume_of(&simulator, &audited, &["--out", "there"]), 64, "cannot be used with");
+    refuse(&["--role-name", "other"], "another role: `OrganizationAccountAccessRole`, and not `other`");
+    refuse(&["--external-id", "sesame"], "external id ");
     // What is named as it was is fine.
     assert_eq!(resume_of(&simulator, &audited, &["--regions", "eu-west-1"]).code, 0);
+    // A snapshot that was changed by hand is not evidence to go on with.
+    let file = Connection::open(audited.out.join("snapshot.db")).expect("a snapshot");
+    file.execute("UPDATE repositories SET scan_frequency = 'MANUAL'", []).expect("it is changed");
+    drop(file);
+    let tampered = resume_of(&simulator, &audited, &[]);
+    assert_eq!(tampered.code, 65, "{}", tampered.stderr);
+    assert!(tampered.stderr.contains("was modified"), "{}", tampered.stderr);
 }
 
 // Holds: 14 Resume: Ctrl-C closes the snapshot, and the audit goes on from there

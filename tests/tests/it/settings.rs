@@ -326,3 +326,37 @@ fn an_empty_address_is_unset_for_a_profiles_own_calls() {
         }
     }
 }
+
+/// Hands connections on from IPv6's loopback, as long as the program runs.
+fn over_ipv6(simulator: &Simulated) -> String {
+    let listener = std::net::TcpListener::bind((std::net::Ipv6Addr::LOCALHOST, 0)).expect("IPv6's loopback");
+    let address = listener.local_addr().expect("an address");
+    let upstream = simulator.url().trim_start_matches("http://").trim_end_matches('/').to_owned();
+    std::thread::spawn(move || {
+        for connection in listener.incoming().map_while(Result::ok) {
+            let Ok(server) = std::net::TcpStream::connect(&upstream) else { continue };
+            let pairs = [(connection.try_clone(), server.try_clone()), (Ok(server), Ok(connection))];
+            for (from, to) in pairs {
+                let (Ok(mut from), Ok(mut to)) = (from, to) else { continue };
+                std::thread::spawn(move || {
+                    let _ = std::io::copy(&mut from, &mut to);
+                    let _ = to.shutdown(std::net::Shutdown::Write);
+                });
+            }
+        }
+    });
+    format!("http://{address}")
+}
+
+// Holds: 14 IPv6: an audit over IPv6 reads what one over IPv4 reads, and is simulated all the same
+#[test]
+fn an_audit_over_ipv6_reads_the_same() {
+    let simulator = world();
+    let whole = Scangap::audit(&simulator).into_folder().expect_code(0);
+    let key = Simulator::access_key("111111111111");
+    let audited = Scangap::audit_at(&over_ipv6(&simulator), &key).into_folder().expect_code(0);
+    assert!(audited.bytes("repositories.csv") == whole.bytes("repositories.csv"));
+    let run = audited.json("run.json");
+    assert!(run["endpoint"].as_str().is_some_and(|host| host.starts_with("[::1]:")), "{run}");
+    assert_eq!(run["simulated"], true);
+}

@@ -80,6 +80,11 @@ fn a_missing_shard_is_named_and_a_resume_reads_it() {
     assert!(part.finished.stderr.contains("shard 2/3 is missing"), "{}", part.finished.stderr);
     assert!(part.finished.stdout.contains("INTERRUPTED"), "{}", part.finished.stdout);
     assert_eq!(part.json("summary.json")["interrupted"].as_bool(), Some(true));
+    // What is missing is still known when what was merged is merged again.
+    let again = merged(&[&part.out], &home.path().join("again")).expect_code(130);
+    assert!(again.finished.stderr.contains("shard 2/3 is missing"), "{}", again.finished.stderr);
+    let joined = merged(&[&part.out, &children[1].0], &home.path().join("joined")).expect_code(3);
+    same_facts(&joined, &whole, "after the missing shard was merged later");
     let before = simulator.calls().len();
     let finished = Scangap::audit_at(&simulator.url(), &Simulator::access_key("100000000000"))
         .args(&["--resume", &part.out.to_string_lossy()])

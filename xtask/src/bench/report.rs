@@ -199,6 +199,7 @@ fn generate(path: &Path, repositories: u32) -> Result<()> {
         caller_arn: "arn:aws:iam::100000000000:user/bench".to_owned(),
         simulated: true,
         shard: None,
+        roles: String::new(),
     };
     let mut writer = SnapshotWriter::create(path, &start)?;
     let caller: AccountId = "100000000000".parse()?;

@@ -41,18 +41,28 @@ pub struct AccountReader {
 #[derive(Debug, Clone)]
 pub struct RegionReader {
     pub(crate) account: AccountId,
-    pub(crate) ecr: aws_sdk_ecr::Client,
-    /// Made when it is first needed: what the administrator says of an empty registry is enough.
+    /// Clients are made when they are first needed: what the administrator says of an empty registry is enough.
+    ecr: Arc<OnceLock<aws_sdk_ecr::Client>>,
     inspector: Arc<OnceLock<aws_sdk_inspector2::Client>>,
-    inspector_config: Arc<SdkConfig>,
+    config: Arc<SdkConfig>,
     region: RegionName,
     pub(crate) port: Port,
 }
 
 impl RegionReader {
+    pub(crate) fn ecr(&self) -> &aws_sdk_ecr::Client {
+        self.ecr.get_or_init(|| {
+            let config = aws_sdk_ecr::config::Builder::from(&*self.config)
+                .region(Region::new(self.region.as_str().to_owned()))
+                .retry_partition(place("ecr", self.account, &self.region))
+                .retry_classifier(Retries);
+            aws_sdk_ecr::Client::from_conf(config.build())
+        })
+    }
+
     pub(crate) fn inspector(&self) -> &aws_sdk_inspector2::Client {
         self.inspector.get_or_init(|| {
-            let config = aws_sdk_inspector2::config::Builder::from(&*self.inspector_config)
+            let config = aws_sdk_inspector2::config::Builder::from(&*self.config)
                 .region(Region::new(self.region.as_str().to_owned()))
                 .retry_partition(place("inspector2", self.account, &self.region))
                 .retry_classifier(Retries);
@@ -84,15 +94,11 @@ impl AccountReader {
     }
 
     pub fn region(&self, region: &RegionName) -> RegionReader {
-        let ecr = aws_sdk_ecr::config::Builder::from(&*self.config)
-            .region(Region::new(region.as_str().to_owned()))
-            .retry_partition(place("ecr", self.account, region))
-            .retry_classifier(Retries);
         RegionReader {
             account: self.account,
-            ecr: aws_sdk_ecr::Client::from_conf(ecr.build()),
+            ecr: Arc::default(),
             inspector: Arc::default(),
-            inspector_config: Arc::clone(&self.config),
+            config: Arc::clone(&self.config),
             region: region.clone(),
             port: port(self.limits.of(self.account, Some(region)), self.session.as_ref()),
         }

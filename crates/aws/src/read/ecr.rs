@@ -80,14 +80,14 @@ impl RegionReader {
         token: Option<String>,
     ) -> Result<Page<RepositoryAnswer>, CallError> {
         let output =
-            send!(self.port, call, self.ecr.describe_repositories().max_results(1000).set_next_token(token.clone()))?;
+            send!(self.port, call, self.ecr().describe_repositories().max_results(1000).set_next_token(token.clone()))?;
         answered(call, output.repositories.is_some())?;
         Ok(Page::of(output.repositories().iter().map(repository), output.next_token()))
     }
 
     /// One repository by name. `None`: there is none.
     pub async fn repository(&self, call: &Arc<Call>, name: &str) -> Result<Option<RepositoryAnswer>, CallError> {
-        match send!(self.port, call, self.ecr.describe_repositories().repository_names(name)) {
+        match send!(self.port, call, self.ecr().describe_repositories().repository_names(name)) {
             // AWS has an error for a repository that is none: an answer without it is no answer.
             Ok(output) => match output.repositories().first().and_then(repository) {
                 Some(found) => Ok(Some(found)),
@@ -99,7 +99,7 @@ impl RegionReader {
     }
 
     pub async fn repository_policy(&self, call: &Arc<Call>, name: &str) -> Result<PolicyAnswer, CallError> {
-        match send!(self.port, call, self.ecr.get_repository_policy().repository_name(name)) {
+        match send!(self.port, call, self.ecr().get_repository_policy().repository_name(name)) {
             // An empty text is no policy.
             Ok(output) => match output.policy_text() {
                 Some(text) if text.trim().is_empty() => Ok(PolicyAnswer::None),
@@ -117,7 +117,7 @@ impl RegionReader {
         let output = send!(
             self.port,
             call,
-            self.ecr.batch_get_repository_scanning_configuration().set_repository_names(Some(names.to_vec()))
+            self.ecr().batch_get_repository_scanning_configuration().set_repository_names(Some(names.to_vec()))
         )?;
         let found = output
             .scanning_configurations()
@@ -139,7 +139,7 @@ impl RegionReader {
     }
 
     pub async fn registry_policy(&self, call: &Arc<Call>) -> Result<Option<String>, CallError> {
-        match send!(self.port, call, self.ecr.get_registry_policy()) {
+        match send!(self.port, call, self.ecr().get_registry_policy()) {
             Ok(output) => output
                 .policy_text()
                 .map(|text| Some(text.to_owned()).filter(|text| !text.trim().is_empty()))
@@ -151,13 +151,13 @@ impl RegionReader {
 
     /// The registry policy's scope: V1 or V2. `None`: no value is set.
     pub async fn registry_policy_scope(&self, call: &Arc<Call>) -> Result<Option<String>, CallError> {
-        let output = send!(self.port, call, self.ecr.get_account_setting().name("REGISTRY_POLICY_SCOPE"))?;
+        let output = send!(self.port, call, self.ecr().get_account_setting().name("REGISTRY_POLICY_SCOPE"))?;
         answered(call, output.name().is_some() || output.value().is_some())?;
         Ok(output.value().map(str::to_owned))
     }
 
     pub async fn scanning_configuration(&self, call: &Arc<Call>) -> Result<ScanningConfiguration, CallError> {
-        let output = send!(self.port, call, self.ecr.get_registry_scanning_configuration())?;
+        let output = send!(self.port, call, self.ecr().get_registry_scanning_configuration())?;
         let configuration = output
             .scanning_configuration()
             .ok_or_else(|| call.malformed("NoConfiguration", "the answer holds no configuration"))?;
@@ -187,7 +187,7 @@ impl RegionReader {
         token: Option<String>,
     ) -> Result<Page<TemplateSummary>, CallError> {
         let output =
-            send!(self.port, call, self.ecr.describe_repository_creation_templates().set_next_token(token.clone()))?;
+            send!(self.port, call, self.ecr().describe_repository_creation_templates().set_next_token(token.clone()))?;
         answered(call, output.repository_creation_templates.is_some())?;
         let templates = output.repository_creation_templates().iter().map(|template| {
             Some(TemplateSummary {
@@ -199,7 +199,7 @@ impl RegionReader {
     }
 
     pub async fn tags(&self, call: &Arc<Call>, arn: &str) -> Result<BTreeMap<String, String>, CallError> {
-        let output = send!(self.port, call, self.ecr.list_tags_for_resource().resource_arn(arn))?;
+        let output = send!(self.port, call, self.ecr().list_tags_for_resource().resource_arn(arn))?;
         answered(call, output.tags.is_some())?;
         Ok(output.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect())
     }
@@ -213,7 +213,7 @@ impl RegionReader {
         let output = send!(
             self.port,
             call,
-            self.ecr.describe_images().repository_name(name).max_results(1000).set_next_token(token.clone())
+            self.ecr().describe_images().repository_name(name).max_results(1000).set_next_token(token.clone())
         )?;
         answered(call, output.image_details.is_some())?;
         let images = output.image_details().iter().map(|image| {

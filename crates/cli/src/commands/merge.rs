@@ -11,7 +11,8 @@ use crate::environment;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::fail_on::FailOn;
-use crate::store::{self, Folder};
+use crate::folder::{Folder, SNAPSHOT};
+use crate::store;
 use crate::terminal;
 use crate::values::BadValue;
 
@@ -29,9 +30,10 @@ pub(super) fn run(command: &Merge, global: &Global) -> Result<Exit, CliError> {
         command_line: store::command_line(),
         caller_arn: String::new(),
         shard: None,
+        roles: String::new(),
         simulated: true,
     };
-    let path = command.out.join(store::SNAPSHOT);
+    let path = command.out.join(SNAPSHOT);
     let merged = merge(&parts, &path, &start, environment::now).map_err(CliError::Merge)?;
     folder.keep();
     let judged = store::judge_stored(&path)?;
@@ -50,14 +52,14 @@ pub(super) fn run(command: &Merge, global: &Global) -> Result<Exit, CliError> {
 
 /// A snapshot, the folder of a run, or a folder of such folders.
 fn snapshots(part: &Path) -> Result<Vec<PathBuf>, CliError> {
-    let own = file_in(part, store::SNAPSHOT);
+    let own = file_in(part, SNAPSHOT);
     if own.exists() || !part.is_dir() {
         return Ok(vec![own]);
     }
     let unreadable = |source| CliError::Folder { path: part.to_owned(), source };
     let mut found = Vec::new();
     for entry in fs_err::read_dir(part).map_err(unreadable)? {
-        let inner = entry.map_err(unreadable)?.path().join(store::SNAPSHOT);
+        let inner = entry.map_err(unreadable)?.path().join(SNAPSHOT);
         if inner.exists() {
             found.push(inner);
         }

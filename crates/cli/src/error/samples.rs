@@ -180,6 +180,7 @@ fn files() -> Vec<CliError> {
             found: "2026-11-24T00:00:00Z".to_owned(),
             expected: "2026-11-23T00:00:00Z".to_owned(),
         }),
+        CliError::Merge(MergeError::Tampered(path("shards/2/snapshot.db"))),
         CliError::Merge(MergeError::OtherVersion {
             path: path("shards/2/snapshot.db"),
             first: path("shards/1/snapshot.db"),

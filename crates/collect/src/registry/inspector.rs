@@ -1,5 +1,7 @@
 //! Reads Inspector's state of a registry: from the administrator if it sees the account, else from the account itself.
 
+use std::sync::Arc;
+
 use scangap_aws::CallError;
 use scangap_aws::read::{AccountStatus, AccountStatuses, CoverageFilter};
 use scangap_model::{
@@ -7,7 +9,7 @@ use scangap_model::{
 };
 
 use super::Registry;
-use crate::admin::AdminView;
+use crate::admin::{AdminView, RegionView};
 use crate::coverage::{Asking, Tallies};
 use crate::slots::Slot;
 
@@ -29,12 +31,22 @@ pub(super) async fn read(
     slot: &mut Slot,
 ) -> InspectorAnswers {
     let asked = || async { own_answer(registry).await.map(drop) };
-    if !registry.context.inspector.exists(registry.region, asked).await {
+    if !Box::pin(registry.context.inspector.exists(registry.region, asked)).await {
         // ECR without Inspector is a fact, not a failure.
         let absent = || Observed::Absent.into();
         return InspectorAnswers { status: absent(), ecr_status: absent(), ..InspectorAnswers::none() };
     }
     let administrators = slot.set_aside(view.of(registry.region)).await;
+    Box::pin(read_beside(registry, view, administrators, something)).await
+}
+
+/// With what the administrator sees, if it sees anything.
+async fn read_beside(
+    registry: &Registry<'_>,
+    view: &AdminView,
+    administrators: Option<Arc<RegionView>>,
+    something: bool,
+) -> InspectorAnswers {
     let seen =
         administrators.clone().filter(|seen| seen.sees(registry.account) || seen.administrator == registry.account);
     let (status, ecr_status) = match seen.as_ref().and_then(|seen| seen.statuses.get(&registry.account)) {

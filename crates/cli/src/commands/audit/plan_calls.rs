@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use scangap_collect::{Floor, Machine, Sizes, Work};
-use scangap_model::{AccountId, RegistryOutcome};
+use scangap_collect::{Floor, Machine, Size, Sizes, Work};
+use scangap_model::{AccountId, AccountOutcome, RegistryOutcome};
 use scangap_report::{count, thousands};
 use scangap_snapshot::Snapshot;
 
@@ -30,12 +30,16 @@ impl Hints {
         let path = file_in(path, "snapshot.db");
         let facts = Snapshot::open(&path).map_err(CliError::Snapshot)?.facts;
         let read = facts.registries.iter().filter(|(_, registry)| registry.outcome == RegistryOutcome::Read);
-        let sizes = read.map(|(key, registry)| (key.clone(), registry.repositories.known().copied().unwrap_or(0)));
+        let sizes = read.map(|(key, registry)| {
+            let is_off = registry.inspector_ecr_status.known().is_some_and(|word| word == "DISABLED");
+            (key.clone(), Size { repositories: registry.repositories.known().copied().unwrap_or(0), is_off })
+        });
+        let opened = facts.accounts.values().filter(|account| matches!(account.outcome, AccountOutcome::Read { .. }));
         Ok(Self {
             path,
             caller: facts.organization.caller_account,
             administrator: facts.organization.inspector_admin.known().copied(),
-            accounts: facts.accounts.keys().copied().collect(),
+            accounts: opened.map(|account| account.id).collect(),
             sizes: sizes.collect(),
         })
     }
@@ -47,7 +51,7 @@ pub(super) fn print(hints: &Hints, in_flight: usize) {
     let machine = Machine { latency: LATENCY, in_flight, processor: PROCESSOR, cores };
     let floor = Floor::of(&work, &machine);
     let mut text = String::new();
-    let repositories: u64 = hints.sizes.values().sum();
+    let repositories: u64 = hints.sizes.values().map(|size| size.repositories).sum();
     let _ = writeln!(
         text,
         "What {} holds: {}, {}, {}.\n",
@@ -63,7 +67,7 @@ pub(super) fn print(hints: &Hints, in_flight: usize) {
     let _ = writeln!(text, "{:<55} {:>12}", "at least", number(floor.calls));
     let _ = writeln!(
         text,
-        "\nBeside these: images and tags, where a decision needs them, and further pages of image rows.\n"
+        "\nBeside these: images and tags, where a decision needs them, and further pages of coverage.\n"
     );
     let _ = writeln!(text, "No faster than {}, the longest of", seconds(floor.time()));
     let fullest = floor.fullest.as_ref().map_or_else(String::new, |((api, account, region), _)| {
