@@ -144,35 +144,42 @@ async fn read_registry(
     let stage = if targets.is_empty() { RegistryStage::Administrator } else { RegistryStage::Policies };
     registry.context.board.at(registry.account, registry.region, stage);
     let something = !targets.is_empty() || list_gap.is_some();
+    let names: Vec<RepositoryName> = targets.keys().cloned().collect();
     let mut policies = Policies::default();
     let mut answers = repositories::Answers::default();
-    // What ECR holds is read while the administrator's stream is waited for: a large registry is what takes longest.
-    // Boxed: a registry without a repository waits with little in its hands.
-    let of_ecr = (!targets.is_empty()).then(|| {
-        Box::pin(async {
-            settings::read(registry, &mut facts, &mut policies).await;
-            answers.ask(registry, &targets).await;
-            registry.context.board.at(registry.account, registry.region, RegistryStage::Administrator);
-        })
-    });
-    let (inspector, _) = tokio::join!(inspector::read(registry, view, something, slot), OptionFuture::from(of_ecr));
-    facts.inspector_status = inspector.status;
-    facts.inspector_ecr_status = inspector.ecr_status;
-    facts.coverage = inspector.source;
-    facts.image_coverage = inspector.image_source;
-    facts.rescan_durations = inspector.rescan_durations;
-    facts.auto_enable = inspector.auto_enable;
-    let mut coverage = Covered { rows: inspector.rows, images: inspector.images };
-
-    registry.context.board.at(registry.account, registry.region, RegistryStage::Policies);
-    let had_none = targets.is_empty();
-    Box::pin(missing_from_list(registry, &mut targets, &mut coverage, list_gap.as_ref(), &mut facts)).await;
-    let mut repositories = Vec::new();
-    if !targets.is_empty() {
-        if had_none {
+    // Policies are most of the calls, and hang on nothing: they are read while all else is asked, one after the other. Boxed: a
+    // registry without a repository waits with little in its hands.
+    let of_policies = (!names.is_empty()).then(|| Box::pin(repositories::policies_of(registry, &names)));
+    let beside = async {
+        let of_ecr = (!names.is_empty()).then(|| {
+            Box::pin(async {
+                tokio::join!(
+                    settings::read(registry, &mut facts, &mut policies),
+                    answers.ask_frequencies(registry, &targets)
+                )
+            })
+        });
+        let (inspector, _) = tokio::join!(inspector::read(registry, view, something, slot), OptionFuture::from(of_ecr));
+        facts.inspector_status = inspector.status;
+        facts.inspector_ecr_status = inspector.ecr_status;
+        facts.coverage = inspector.source;
+        facts.image_coverage = inspector.image_source;
+        facts.rescan_durations = inspector.rescan_durations;
+        facts.auto_enable = inspector.auto_enable;
+        let mut coverage = Covered { rows: inspector.rows, images: inspector.images };
+        Box::pin(missing_from_list(registry, &mut targets, &mut coverage, list_gap.as_ref(), &mut facts)).await;
+        if names.is_empty() && !targets.is_empty() {
             Box::pin(settings::read(registry, &mut facts, &mut policies)).await;
         }
-        Box::pin(answers.ask(registry, &targets)).await;
+        Box::pin(answers.ask_frequencies(registry, &targets)).await;
+        Box::pin(answers.ask_images(registry, &targets, &facts, &coverage)).await;
+        coverage
+    };
+    let (read, mut coverage) = tokio::join!(OptionFuture::from(of_policies), beside);
+    answers.keep_policies(read.unwrap_or_default());
+    let mut repositories = Vec::new();
+    if !targets.is_empty() {
+        Box::pin(answers.ask_policies(registry, &targets)).await;
         let reading = repositories::read(registry, targets, answers, &mut facts, &mut policies, &mut coverage);
         repositories = Box::pin(reading).await;
         if policies.name_the_role() {

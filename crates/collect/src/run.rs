@@ -40,8 +40,8 @@ const ACCOUNTS_AT_ONCE: usize = 64;
 /// Accounts that wait for what the administrator sees of them, beyond those.
 const ACCOUNTS_WAITING: usize = 1024;
 
-/// Registries under way for each call in flight. Those beyond one wait for the administrator's stream, with what was listed of them.
-const REGISTRIES_PER_CALL: usize = 64;
+/// Registries that wait for the administrator's stream, with what was listed of them, beyond those that a call is made for.
+const REGISTRIES_WAITING: usize = 4096;
 
 /// What a task came to. A panic in one is a bug: let it be one, not a silent hole.
 fn joined<T>(done: Result<T, tokio::task::JoinError>) -> T {
@@ -182,7 +182,7 @@ async fn read_accounts(
     let mut left: BTreeMap<AccountId, Left> = BTreeMap::new();
     let accounts_at_once = Slots::new(ACCOUNTS_AT_ONCE);
     let registries_at_once = Slots::new(context.options.max_in_flight);
-    let registries_max = context.options.max_in_flight.max(1) * REGISTRIES_PER_CALL;
+    let registries_max = context.options.max_in_flight.max(1) + REGISTRIES_WAITING;
 
     loop {
         while registries.len() < registries_max {

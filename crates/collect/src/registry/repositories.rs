@@ -19,28 +19,59 @@ const NAMES_PER_BATCH: usize = 25;
 /// holding thousands of futures.
 const AT_ONCE: usize = 64;
 
-/// What ECR says of repositories by name. It hangs on nothing that Inspector says.
+/// What ECR says of repositories by name. Each part is asked for those of which it is not known.
 #[derive(Default)]
 pub(super) struct Answers {
     policies: BTreeMap<RepositoryName, Result<PolicyAnswer, CallError>>,
     frequencies: Frequencies,
+    images: Vec<(ImageQuestion, Result<ImagesFound, CallError>)>,
 }
 
 impl Answers {
-    /// Asks for those that were not asked for.
-    pub(super) async fn ask(&mut self, registry: &Registry<'_>, targets: &BTreeMap<RepositoryName, Target>) {
+    pub(super) fn keep_policies(&mut self, answers: Vec<(RepositoryName, Result<PolicyAnswer, CallError>)>) {
+        self.policies.extend(answers);
+    }
+
+    pub(super) async fn ask_policies(&mut self, registry: &Registry<'_>, targets: &BTreeMap<RepositoryName, Target>) {
         let names: Vec<RepositoryName> =
             targets.keys().filter(|name| !self.policies.contains_key(*name)).cloned().collect();
-        let (policies, mut frequencies) = tokio::join!(policies_of(registry, &names), frequencies_of(registry, &names));
-        self.policies.extend(policies);
-        self.frequencies.append(&mut frequencies);
+        self.policies.extend(policies_of(registry, &names).await);
+    }
+
+    pub(super) async fn ask_frequencies(
+        &mut self,
+        registry: &Registry<'_>,
+        targets: &BTreeMap<RepositoryName, Target>,
+    ) {
+        let names: Vec<RepositoryName> =
+            targets.keys().filter(|name| !self.frequencies.contains_key(*name)).cloned().collect();
+        self.frequencies.append(&mut frequencies_of(registry, &names).await);
+    }
+
+    /// Once it is known what coverage says, and what ECR scans.
+    pub(super) async fn ask_images(
+        &mut self,
+        registry: &Registry<'_>,
+        targets: &BTreeMap<RepositoryName, Target>,
+        facts: &RegistryFacts,
+        coverage: &Covered,
+    ) {
+        let questions = image_questions(targets, &self.frequencies, facts, coverage);
+        self.images = stream::iter(questions)
+            .map(|question| async move {
+                let answer = ask_images(registry, &question).await;
+                (question, answer)
+            })
+            .buffered(AT_ONCE)
+            .collect()
+            .await;
     }
 }
 
 pub(super) async fn read(
     registry: &Registry<'_>,
     targets: BTreeMap<RepositoryName, Target>,
-    Answers { policies: mut answers, frequencies }: Answers,
+    Answers { policies: mut answers, frequencies, images }: Answers,
     facts: &mut RegistryFacts,
     policies: &mut Policies,
     coverage: &mut Covered,
@@ -98,7 +129,7 @@ pub(super) async fn read(
             tags.retain(|key, _| asked.contains(key));
         }
     }
-    let gone = images(registry, &mut repositories, facts, coverage).await;
+    let gone = keep_images(registry, &mut repositories, images, coverage);
     vanish(&mut repositories, &gone, facts);
     repositories
 }
@@ -125,7 +156,7 @@ fn missing_from_batch(registry: &Registry<'_>, name: &RepositoryName) -> Gap {
 }
 
 /// In the order of the names.
-async fn policies_of(
+pub(super) async fn policies_of(
     registry: &Registry<'_>,
     names: &[RepositoryName],
 ) -> Vec<(RepositoryName, Result<PolicyAnswer, CallError>)> {
@@ -237,7 +268,6 @@ async fn tags(
 
 /// What ECR is asked about a repository's images.
 struct ImageQuestion {
-    at: usize,
     name: RepositoryName,
     /// Whether any is active: asked where Inspector should have an image's row and has none.
     any_active: bool,
@@ -245,13 +275,13 @@ struct ImageQuestion {
     indexes: bool,
 }
 
-/// Gives back the repositories that are gone.
-async fn images(
-    registry: &Registry<'_>,
-    repositories: &mut [RepositoryFacts],
+/// What must be asked of images, for a decision or a count.
+fn image_questions(
+    targets: &BTreeMap<RepositoryName, Target>,
+    frequencies: &Frequencies,
     facts: &RegistryFacts,
-    coverage: &mut Covered,
-) -> BTreeSet<RepositoryName> {
+    coverage: &Covered,
+) -> Vec<ImageQuestion> {
     let on = facts.inspector_ecr_status.known().is_some_and(|word| word == "ENABLED");
     let enhanced = facts.registry_scan_type.known().is_some_and(|word| word == "ENHANCED");
     let read = facts.coverage.known().is_some() && facts.image_coverage.known().is_some();
@@ -262,33 +292,35 @@ async fn images(
         .filter(|row| row.status.known().is_none_or(|word| word != "ACTIVE"))
         .map(|row| &row.repository)
         .collect();
-    let questions: Vec<ImageQuestion> = repositories
-        .iter()
-        .enumerate()
-        .map(|(at, repository)| {
-            let tally = coverage.images.get(&repository.name);
-            let selected = repository.scan_frequency.known().is_none_or(|word| word != "MANUAL");
-            let no_row = tally.is_none() && !ends.contains(&repository.name);
-            ImageQuestion {
-                at,
-                name: repository.name.clone(),
-                any_active: on && enhanced && read && selected && no_row,
-                indexes: tally.is_some_and(ImageTally::may_hold_indexes),
-            }
-        })
-        .filter(|question| question.any_active || question.indexes)
-        .collect();
-    let answers: Vec<_> = stream::iter(questions)
-        .map(|question| async move {
-            let answer = ask_images(registry, &question).await;
-            (question, answer)
-        })
-        .buffered(AT_ONCE)
-        .collect()
-        .await;
+    let question = |name: &RepositoryName| {
+        // `None` of an answer: the repository is gone.
+        let frequency = match frequencies.get(name) {
+            Some(Ok(None)) => return None,
+            Some(Ok(Some(word))) => Some(word.as_str()),
+            Some(Err(_)) | None => None,
+        };
+        let tally = coverage.images.get(name);
+        let selected = frequency.is_none_or(|word| word != "MANUAL");
+        let no_row = tally.is_none() && !ends.contains(name);
+        let any_active = on && enhanced && read && selected && no_row;
+        let indexes = tally.is_some_and(ImageTally::may_hold_indexes);
+        (any_active || indexes).then(|| ImageQuestion { name: name.clone(), any_active, indexes })
+    };
+    targets.keys().filter_map(question).collect()
+}
+
+/// Gives back the repositories that are gone.
+fn keep_images(
+    registry: &Registry<'_>,
+    repositories: &mut [RepositoryFacts],
+    answers: Vec<(ImageQuestion, Result<ImagesFound, CallError>)>,
+    coverage: &mut Covered,
+) -> BTreeSet<RepositoryName> {
     let mut gone = BTreeSet::new();
     for (question, answer) in answers {
-        let Some(repository) = repositories.get_mut(question.at) else { continue };
+        // In the order of the names, as they are stored. One that a policy or its tags said is gone has no place any more.
+        let Ok(at) = repositories.binary_search_by(|repository| repository.name.cmp(&question.name)) else { continue };
+        let Some(repository) = repositories.get_mut(at) else { continue };
         match answer {
             Ok(found) => {
                 if question.any_active {
