@@ -59,6 +59,7 @@ pub(crate) fn run(registry: &Registry) -> Result<()> {
     let floor = (f64::from(registry.repositories) - registry.burst).max(0.0) / registry.rate;
     println!("{} repositories, {} calls a second, burst {}", registry.repositories, registry.rate, registry.burst);
     println!("attempts {}, throttled {throttled}: {:.1} %", calls.len(), 100.0 * throttled as f64 / calls.len() as f64);
+    ensure!(throttled * 100 <= calls.len() * 3, "more than three calls in a hundred were throttled");
     println!("floor {floor:.1} s, audit {seconds:.1} s: {:.2} x", seconds / floor);
     Ok(())
 }
