@@ -33,9 +33,9 @@ if [[ ! $as_of =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]
 fi
 : "${BUCKET:?BUCKET names the bucket}"
 
-# Colons are awkward in the names of files, and the keys become such names when somebody downloads them.
+# A download turns the keys into file names, and not every file system allows colons in them.
 run=${as_of//:/-}
-work=${WORK:-/work}
+work=${WORK:-/data}
 
 finished() { [[ $1 == [0234] ]]; }
 

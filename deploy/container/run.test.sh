@@ -35,11 +35,11 @@ shards=$box/bucket/shards/2026-11-23T00-00-00.123Z
 
 # Runs run.sh in a new folder of work, as a new task has one. Sets `code`.
 go() {
-    rm -rf "$box/work"
-    mkdir "$box/work"
+    rm -rf "$box/data"
+    mkdir "$box/data"
     : >"$FAKE_LOG"
     code=0
-    WORK=$box/work "$here/run.sh" "$@" 2>"$box/said" || code=$?
+    WORK=$box/data "$here/run.sh" "$@" 2>"$box/said" || code=$?
 }
 holds() {
     if [[ $2 != "$3" ]]; then
@@ -59,33 +59,33 @@ for scangap_code in 0 2 3 4; do
     holds "exit code $scangap_code is work done" "$code" 0
     holds "... and its shard is stored" "$(stored_code "$((scangap_code + 1))-of-9")" "$scangap_code"
     holds "... of the array's index, from 1" "$(<"$FAKE_LOG")" \
-        "audit --as-of $as_of --out $box/work/shard --shard $((scangap_code + 1))/9 --role-name r"
+        "audit --as-of $as_of --out $box/data/shard --shard $((scangap_code + 1))/9 --role-name r"
 done
 
 AWS_BATCH_JOB_ARRAY_INDEX=3 AWS_BATCH_JOB_ARRAY_SIZE=9 go shard "$as_of"
 holds "a finished shard is not read again" "$code$(<"$FAKE_LOG")" 0
 
 go shard "$as_of"
-holds "without a shard, all is read" "$(<"$FAKE_LOG")" "audit --as-of $as_of --out $box/work/shard"
+holds "without a shard, all is read" "$(<"$FAKE_LOG")" "audit --as-of $as_of --out $box/data/shard"
 rm "$shards/1-of-1.tar.gz"
 
 FAKE_CODE=1 SHARD=7/9 go shard "$as_of"
 holds "exit code 1 is a failure" "$code" 1
 holds "... whose shard is stored" "$(stored_code 7-of-9)" 1
 SHARD=7/9 RESUME_CODE=3 go shard "$as_of" --role-name r
-holds "... and resumed" "$code$(<"$FAKE_LOG")" "0audit --resume $box/work/shard --role-name r"
+holds "... and resumed" "$code$(<"$FAKE_LOG")" "0audit --resume $box/data/shard --role-name r"
 holds "... and stored again" "$(stored_code 7-of-9)" 3
 
 FAKE_CODE=130 SHARD=8/9 go shard "$as_of"
 RESUME_CODE=65 SHARD=8/9 go shard "$as_of"
 holds "what cannot be resumed is read again" "$code $(tail -n 1 "$FAKE_LOG")" \
-    "0 audit --as-of $as_of --out $box/work/shard --shard 8/9"
+    "0 audit --as-of $as_of --out $box/data/shard --shard 8/9"
 
 FAKE_NOTHING=1 FAKE_CODE=77 SHARD=9/9 go shard "$as_of"
 holds "without credentials, it fails" "$code" 77
 holds "... and stores nothing" "$([[ -e $shards/9-of-9.tar.gz ]] || echo nothing)" nothing
 
-FAKE_WAIT=1 SHARD=9/9 WORK=$box/work2 "$here/run.sh" shard "$as_of" 2>"$box/said" &
+FAKE_WAIT=1 SHARD=9/9 WORK=$box/data2 "$here/run.sh" shard "$as_of" 2>"$box/said" &
 task=$!
 until [[ -e $FAKE_LOG.waiting ]]; do sleep 0.05; done
 kill -TERM "$task"

@@ -1,4 +1,4 @@
-//! What is under way, for whoever watches: registries, since when, and what each waits for.
+//! The registries that are being read, for the progress display: since when, and what each waits for.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

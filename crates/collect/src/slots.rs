@@ -23,7 +23,7 @@ impl Slots {
         Self { places: Arc::new(Semaphore::new(count.max(1))), freed: Arc::default() }
     }
 
-    /// A place, if one is free: whoever asks decides what comes first. Those that come back from being set aside go before.
+    /// Takes a place if one is free. The caller chooses what runs next; work that returns from `set_aside` gets a place first.
     pub(crate) fn try_take(&self) -> Option<Slot> {
         let held = Arc::clone(&self.places).try_acquire_owned().ok()?;
         Some(Slot { slots: self.clone(), held: Some(held) })

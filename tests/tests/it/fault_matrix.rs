@@ -53,7 +53,7 @@ fn page() -> PathBuf {
 
 fn audit(fault: Option<FaultSpec>, patience: &str) -> Audited {
     let mut scenario = organization(WORLD);
-    // AWS's own: what is told of regions otherwise is told of these.
+    // AWS's default regions, so that the fallbacks of ListRegions return the regions that are enabled.
     scenario.organization.regions = None;
     let simulator = simulate(scenario);
     if let Some(fault) = fault {
