@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::shell::{cargo, run as run_command, target};
-use crate::{docs, samples, tidy, tools};
+use crate::shell::{cargo, run as run_command};
+use crate::{docs, samples, shell, tidy, tools};
 
 pub(crate) fn run() -> Result<()> {
     let started = Instant::now();
@@ -13,7 +13,7 @@ pub(crate) fn run() -> Result<()> {
     step("order of the rooms", tidy::run)?;
     step("lints", || run_cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     let tools = tools::install()?;
-    step("binary", || run_cargo(&["build", "--package", "scangap"]))?;
+    let binary = step("binary and tests", shell::binary)?;
     step("tests", || {
         let mut tests = cargo();
         if has_nextest() {
@@ -24,7 +24,7 @@ pub(crate) fn run() -> Result<()> {
             tests.args(["test", "--workspace", "--no-fail-fast"]).env("RUST_TEST_THREADS", "8");
         }
         tests
-            .env("SCANGAP_BIN", target().join("debug").join("scangap"))
+            .env("SCANGAP_BIN", binary)
             .env("SCANGAP_TEST_VENV", &tools.venv)
             .env("SCANGAP_TEST_NODE", &tools.node)
             .env("SCANGAP_TEST_DRIVER", &tools.driver)
@@ -45,10 +45,10 @@ fn run_cargo(arguments: &[&str]) -> Result<()> {
     run_command(cargo().args(arguments))
 }
 
-fn step(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let started = Instant::now();
     eprintln!("== {name}");
-    work()?;
+    let done = work()?;
     eprintln!("== {name}: ok, {} s", started.elapsed().as_secs());
-    Ok(())
+    Ok(done)
 }

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::shell::{cargo, output, root, run as run_command, target};
-use crate::tools;
+use crate::shell::{cargo, output, root};
+use crate::{shell, tools};
 
 const ORACLE_CASES: usize = 5_000;
 const PROPERTY_FACTOR: u32 = 20;
@@ -80,11 +80,11 @@ fn lines_with(text: &str, parts: &[&str]) -> String {
 /// A test of the binary with a knob, and what it printed.
 fn with_knob(filter: &str, knob: &str, value: &str, parts: &[&str]) -> Result<String> {
     let tools = tools::install()?;
-    run_command(cargo().args(["build", "--package", "scangap"]))?;
+    let binary = shell::binary()?;
     let text = said(
         cargo()
             .args(["test", "--package", "scangap-tests", filter, "--", "--nocapture"])
-            .env("SCANGAP_BIN", target().join("debug").join("scangap"))
+            .env("SCANGAP_BIN", binary)
             .env("SCANGAP_TEST_VENV", &tools.venv)
             .env(knob, value),
     )?;
@@ -104,11 +104,11 @@ fn faults(_: &Full) -> Result<String> {
 /// An apply, killed at every call from both sides, and resumed.
 fn crashes(_: &Full) -> Result<String> {
     let tools = tools::install()?;
-    run_command(cargo().args(["build", "--package", "scangap"]))?;
+    let binary = shell::binary()?;
     let text = said(
         cargo()
             .args(["test", "--package", "scangap-tests", "crashes::", "--", "--nocapture"])
-            .env("SCANGAP_BIN", target().join("debug").join("scangap"))
+            .env("SCANGAP_BIN", binary)
             .env("SCANGAP_TEST_VENV", &tools.venv)
             .env("SCANGAP_TEST_CRASHES", "all"),
     )?;
@@ -122,11 +122,11 @@ fn licences(_: &Full) -> Result<String> {
 
 fn oracle(_: &Full) -> Result<String> {
     let tools = tools::install()?;
-    run_command(cargo().args(["build", "--package", "scangap"]))?;
+    let binary = shell::binary()?;
     let text = said(
         cargo()
             .args(["test", "--package", "scangap-tests", "independent_evaluator"])
-            .env("SCANGAP_BIN", target().join("debug").join("scangap"))
+            .env("SCANGAP_BIN", binary)
             .env("SCANGAP_TEST_NODE", &tools.node)
             .env("SCANGAP_ORACLE_CASES", ORACLE_CASES.to_string()),
     )?;

@@ -12,7 +12,7 @@ use clap::Args;
 use regex::Regex;
 
 use crate::samples::SAMPLE_TIME;
-use crate::shell::{cargo, run, target};
+use crate::shell::{binary, target};
 
 #[derive(Debug, Args)]
 pub(crate) struct Same {
@@ -24,13 +24,13 @@ pub(crate) struct Same {
 }
 
 pub(crate) fn check(same: &Same) -> Result<()> {
-    run(cargo().args(["build", "--quiet", "--package", "scangap"]))?;
+    let binary = binary()?;
     let named = match &same.named_changes {
         None => NamedChanges::default(),
         Some(path) => NamedChanges::read(&fs_err::read_to_string(path)?)?,
     };
     let before = named.of_before(everything(&fs_err::canonicalize(&same.before)?)?);
-    let after = named.of_after(everything(&target().join("debug/scangap"))?);
+    let after = named.of_after(everything(&binary)?);
     keep(&before, &target().join("same/before"))?;
     keep(&after, &target().join("same/after"))?;
     let everything_named: BTreeSet<&String> = before.keys().chain(after.keys()).collect();

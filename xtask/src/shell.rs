@@ -20,6 +20,12 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
+/// The binary that the tests run, built together with them: with the same features of every dependency, so that none is built twice.
+pub(crate) fn binary() -> Result<PathBuf> {
+    run(cargo().args(["build", "--quiet", "--workspace", "--bins", "--tests"]))?;
+    Ok(target().join("debug").join("scangap"))
+}
+
 /// Runs it with its output shown; fails if it fails.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     eprintln!("$ {}", shown(command));

@@ -198,7 +198,11 @@ impl Access {
 }
 
 fn reading(roles: &Roles, session_policy: String) -> AssumeOptions {
-    AssumeOptions { session_name: "scangap-apply".to_owned(), session_policy, external_id: roles.external_id.clone() }
+    AssumeOptions {
+        session_name: "scangap-apply".to_owned(),
+        session_policy: session_policy.into(),
+        external_id: roles.external_id.clone(),
+    }
 }
 
 fn same_endpoint(connection: &Connection, plan: &PlanDocument) -> Result<(), ApplyError> {

@@ -49,7 +49,7 @@ pub async fn apply(
     let (journal, not_begun) = journal(plan, options, before)?;
     let journal = Mutex::new(journal);
     let work = Work { plan, options, listener, cancel: &cancel, journal: &journal };
-    let end = work.all(connection, identity, not_begun, &mut outcome).await;
+    let end = Box::pin(work.all(connection, identity, not_begun, &mut outcome)).await;
     let journal = journal.into_inner().unwrap_or_else(PoisonError::into_inner);
     outcome.end(plan, journal.state(), journal.is_intact(), end.err(), (options.clock)());
     Ok(outcome)

@@ -13,11 +13,7 @@ pub(crate) const NO_VALUE: &str = "no value was set";
 /// each time that it is sent.
 macro_rules! send {
     ($port:expr, $call:expr, $request:expr) => {
-        $port
-            .ask($call, || async {
-                $request.customize().interceptor($call.watch()).send().await.map_err(|error| $call.error(&error))
-            })
-            .await
+        $port.ask($call, || async { $request.send().await.map_err(|error| $call.error(&error)) }).await
     };
 }
 pub(crate) use send;

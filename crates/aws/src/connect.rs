@@ -28,7 +28,7 @@ use crate::credentials::{AssumeOptions, AssumedRole, Sts, port};
 use crate::error::ConnectError;
 use crate::http::{self, Http};
 use crate::limits::{Buckets, Limits};
-use crate::meter::{Call, Meter};
+use crate::meter::{Call, Meter, Watch};
 use crate::port::{Port, Retries};
 use crate::read::{AccountReader, OrganizationReader};
 use crate::settings::Settings;
@@ -66,7 +66,7 @@ pub struct Identity {
 
 #[derive(Debug, Clone)]
 pub struct Connection {
-    base: Base,
+    base: Arc<Base>,
     http: Http,
     /// One for every account: the caller pays for all of its calls.
     sts: Sts,
@@ -163,7 +163,8 @@ impl Connection {
     pub fn another(&self) -> Self {
         let config = self.base.config.to_builder().http_client(self.http.client()).build();
         let sts = Sts { client: sts_client(&config), ..self.sts.clone() };
-        Self { base: Base { config, ..self.base.clone() }, sts, ..self.clone() }
+        let base = Arc::new(Base { config, partition: self.base.partition, limits: Arc::clone(&self.base.limits) });
+        Self { base, sts, ..self.clone() }
     }
 
     fn of(config: SdkConfig, http: Http, partition: Partition, options: &ConnectOptions) -> Self {
@@ -173,7 +174,7 @@ impl Connection {
         let sts =
             Sts { client: sts_client(&config), port: Port::new(Arc::clone(&caller), None), meter: Arc::clone(&meter) };
         Self {
-            base: Base { config, partition, limits: Limits::new(options.throttle_patience) },
+            base: Arc::new(Base { config, partition, limits: Limits::new(options.throttle_patience) }),
             http,
             sts,
             caller,
@@ -240,7 +241,7 @@ impl Connection {
 
     /// An account as the caller (its own), or through a role.
     pub fn account(&self, account: AccountId, role: Option<&AssumedRole>) -> AccountReader {
-        AccountReader::new(&self.base, account, role)
+        AccountReader::new(Arc::clone(&self.base), account, role)
     }
 
     pub async fn assume(
@@ -258,7 +259,9 @@ impl Connection {
 }
 
 fn sts_client(config: &SdkConfig) -> aws_sdk_sts::Client {
-    aws_sdk_sts::Client::from_conf(aws_sdk_sts::config::Builder::from(config).retry_classifier(Retries).build())
+    aws_sdk_sts::Client::from_conf(
+        aws_sdk_sts::config::Builder::from(config).retry_classifier(Retries).interceptor(Watch).build(),
+    )
 }
 
 async fn identity(sts: &aws_sdk_sts::Client, port: &Port, call: &Arc<Call>) -> Result<Identity, ConnectError> {

@@ -27,8 +27,8 @@ const SHORTEST: SignedDuration = SignedDuration::from_mins(15);
 #[derive(Debug, Clone)]
 pub struct AssumeOptions {
     pub session_name: String,
-    /// What the session may do at most.
-    pub session_policy: String,
+    /// What the session may do at most. Shared: each account's session keeps it, to be renewed.
+    pub session_policy: Arc<str>,
     /// Kept out of `Debug` output of anything that is printed: it never leaves this crate.
     pub external_id: Option<String>,
 }
@@ -115,7 +115,7 @@ async fn request(
             .role_arn(role_arn)
             .role_session_name(&options.session_name)
             .set_external_id(options.external_id.clone())
-            .policy(&options.session_policy)
+            .policy(&*options.session_policy)
     };
     let output = send!(sts.port, call, request()).map_err(|error| options.without_secrets(error))?;
     let answer = output

@@ -29,7 +29,7 @@ pub use classify::CallError;
 pub use connect::{ConnectOptions, Connection, Identity, SimulatedEndpoint};
 pub use credentials::{AssumeOptions, AssumedRole};
 pub use error::ConnectError;
-pub use gate::Gate;
+pub use gate::{Gate, Rank};
 pub use limits::THROTTLE_PATIENCE;
 pub use meter::{ApiCount, Call, Meter};
 pub use settings::SettingError;

@@ -26,17 +26,21 @@ const ASKED_AGAIN: Duration = Duration::from_mins(1);
 /// Whose bucket: the account that pays for the calls, and the region. Global services have none.
 type Key = (AccountId, Option<RegionName>);
 
+type Places = Mutex<HashMap<Key, Weak<Buckets>>>;
+
 /// The buckets of a process.
 #[derive(Debug)]
 pub(crate) struct Limits {
     patience: Duration,
     /// Weak, so that a bucket is dropped when its last user is: a large organization has too many to keep.
-    places: Mutex<HashMap<Key, Weak<Buckets>>>,
+    places: Arc<Places>,
 }
 
 /// The buckets of one account and region.
 #[derive(Debug)]
 pub(crate) struct Buckets {
+    /// Where they are found until they are dropped.
+    found: Option<(Weak<Places>, Key)>,
     /// As logs name it: the account and the region, or the caller.
     place: Arc<str>,
     patience: Duration,
@@ -62,7 +66,7 @@ struct State {
 
 impl Limits {
     pub(crate) fn new(patience: Duration) -> Arc<Self> {
-        Arc::new(Self { patience, places: Mutex::default() })
+        Arc::new(Self { patience, places: Arc::default() })
     }
 
     /// Returns the buckets that all callers in this account and region share.
@@ -72,11 +76,10 @@ impl Limits {
         if let Some(buckets) = places.get(&key).and_then(Weak::upgrade) {
             return buckets;
         }
-        if places.len() == places.capacity() {
-            places.retain(|_, buckets| buckets.strong_count() > 0);
-        }
         let place = region.map_or_else(|| account.to_string(), |region| format!("{account} {region}"));
-        let buckets = Arc::new(Buckets { place: place.into(), patience: self.patience, by_api: Mutex::default() });
+        let found = Some((Arc::downgrade(&self.places), key.clone()));
+        let buckets =
+            Arc::new(Buckets { found, place: place.into(), patience: self.patience, by_api: Mutex::default() });
         places.insert(key, Arc::downgrade(&buckets));
         buckets
     }
@@ -84,7 +87,7 @@ impl Limits {
 
 impl Buckets {
     pub(crate) fn alone(patience: Duration) -> Arc<Self> {
-        Arc::new(Self { place: "caller".into(), patience, by_api: Mutex::default() })
+        Arc::new(Self { found: None, place: "caller".into(), patience, by_api: Mutex::default() })
     }
 
     pub(crate) fn place(&self) -> &Arc<str> {
@@ -118,6 +121,18 @@ impl Buckets {
             Arc::new(Bucket { state: Mutex::new(state), first: tokio::sync::Mutex::default(), answered: Notify::new() })
         };
         Arc::clone(by_api.entry(api).or_insert_with(new))
+    }
+}
+
+impl Drop for Buckets {
+    fn drop(&mut self) {
+        let Some((places, key)) = self.found.take() else { return };
+        let Some(places) = places.upgrade() else { return };
+        let mut places = places.lock().unwrap_or_else(PoisonError::into_inner);
+        // Others may have taken their place already.
+        if places.get(&key).is_some_and(|buckets| buckets.strong_count() == 0) {
+            places.remove(&key);
+        }
     }
 }
 
@@ -306,5 +321,7 @@ mod tests {
         let (one, other) = (limits.of(account, Some(&region)), limits.of(account, Some(&region)));
         assert!(Arc::ptr_eq(&one, &other));
         assert!(!Arc::ptr_eq(&one, &limits.of(account, None)));
+        drop((one, other));
+        assert!(limits.places.lock().unwrap().is_empty(), "nothing is left of buckets that nobody uses");
     }
 }

@@ -18,7 +18,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use scangap_model::{APIS, Api, GapKind};
 
 use crate::classify::{CallError, classify, kind_of_response};
-use crate::gate::Gate;
+use crate::gate::{Gate, Rank};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -184,8 +184,8 @@ fn is_aws_host(host: &str) -> bool {
 pub struct Call {
     api: Api,
     meter: Arc<Meter>,
-    /// What its run puts before it.
-    gate: Option<Arc<Gate>>,
+    /// What its run puts before it, and its rank there.
+    gate: Option<(Arc<Gate>, Rank)>,
     attempts: AtomicU32,
 }
 
@@ -195,11 +195,11 @@ impl Call {
     }
 
     /// A call of a run that bounds its calls and may be interrupted.
-    pub fn through(api: Api, meter: &Arc<Meter>, gate: &Arc<Gate>) -> Arc<Self> {
-        Self::made(api, meter, Some(Arc::clone(gate)))
+    pub fn through(api: Api, meter: &Arc<Meter>, gate: &Arc<Gate>, rank: Rank) -> Arc<Self> {
+        Self::made(api, meter, Some((Arc::clone(gate), rank)))
     }
 
-    fn made(api: Api, meter: &Arc<Meter>, gate: Option<Arc<Gate>>) -> Arc<Self> {
+    fn made(api: Api, meter: &Arc<Meter>, gate: Option<(Arc<Gate>, Rank)>) -> Arc<Self> {
         Meter::add(&meter.calls, api);
         Arc::new(Self { api, meter: Arc::clone(meter), gate, attempts: AtomicU32::new(0) })
     }
@@ -212,13 +212,18 @@ impl Call {
         &self.meter
     }
 
-    pub(crate) fn gate(&self) -> Option<&Arc<Gate>> {
-        self.gate.as_ref()
+    pub(crate) fn gate(&self) -> Option<(&Arc<Gate>, Rank)> {
+        self.gate.as_ref().map(|(gate, rank)| (gate, *rank))
     }
 
-    /// The hook that the SDK runs around each attempt.
-    pub(crate) fn watch(self: &Arc<Self>) -> Watch {
-        Watch(Arc::clone(self))
+    /// Sends a request of a client that has a `Watch`.
+    pub(crate) fn watched<F: Future>(self: &Arc<Self>, sending: F) -> impl Future<Output = F::Output> + use<F> {
+        UNDER_WAY.scope(Arc::clone(self), sending)
+    }
+
+    /// Whether the watch has seen it.
+    pub(crate) fn was_seen(&self) -> bool {
+        self.attempts.load(Ordering::Relaxed) > 0
     }
 
     pub(crate) fn error<E>(&self, error: &SdkError<E, HttpResponse>) -> CallError
@@ -233,8 +238,15 @@ impl Call {
     }
 }
 
+tokio::task_local! {
+    /// The call whose request is being sent.
+    static UNDER_WAY: Arc<Call>;
+}
+
+/// The hook that the SDK runs around each attempt: of every client. One for each request would be merged into the client's
+/// configuration each time.
 #[derive(Debug)]
-pub(crate) struct Watch(Arc<Call>);
+pub(crate) struct Watch;
 
 impl Intercept for Watch {
     fn name(&self) -> &'static str {
@@ -247,11 +259,11 @@ impl Intercept for Watch {
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let call = &self.0;
-        call.attempts.fetch_add(1, Ordering::Relaxed);
-        Meter::add(&call.meter.attempts, call.api);
-        call.meter.see_host(context.request().uri());
-        Ok(())
+        Ok(UNDER_WAY.try_with(|call| {
+            call.attempts.fetch_add(1, Ordering::Relaxed);
+            Meter::add(&call.meter.attempts, call.api);
+            call.meter.see_host(context.request().uri());
+        })?)
     }
 
     fn read_after_attempt(
@@ -263,7 +275,7 @@ impl Intercept for Watch {
         let failed = context.output_or_error().is_some_and(|result| result.is_err());
         let throttled = || context.response().and_then(kind_of_response) == Some(GapKind::Throttled);
         if failed && throttled() {
-            Meter::add(&self.0.meter.throttled, self.0.api);
+            UNDER_WAY.try_with(|call| Meter::add(&call.meter.throttled, call.api))?;
         }
         Ok(())
     }

@@ -51,6 +51,7 @@ impl Port {
                     }
                 }
                 answer => {
+                    debug_assert!(answer.is_err() || call.was_seen(), "a client has no watch: {}", call.api());
                     under_way.settle(&answer);
                     return answer;
                 }
@@ -66,7 +67,7 @@ impl Port {
     {
         let mut under_way = self.buckets.turn_at_any_rate(call.api()).await;
         under_way.starts(Instant::now());
-        let answer = attempt().await;
+        let answer = call.watched(attempt()).await;
         self.log(call, &answer, under_way.started());
         if matches!(&answer, Err(error) if error.kind == GapKind::Throttled) {
             let _ = under_way.throttled();
@@ -98,10 +99,10 @@ impl Port {
         F: FnMut() -> R,
         R: Future<Output = Result<T, CallError>>,
     {
-        let Some(gate) = call.gate() else {
+        let Some((gate, rank)) = call.gate() else {
             let mut under_way = self.buckets.turn(call.api()).await?;
             under_way.starts(Instant::now());
-            return Ok((attempt().await, under_way));
+            return Ok((call.watched(attempt()).await, under_way));
         };
         let interrupted = || not_reached(call.api());
         let asked = Instant::now();
@@ -110,12 +111,13 @@ impl Port {
             () = gate.cancelled() => return Err(interrupted()),
             turn = self.buckets.turn(call.api()) => turn?,
         };
-        call.meter().waited(call.api(), self.buckets.place(), asked.elapsed());
-        let _permit = gate.admit().await.ok_or_else(interrupted)?;
+        let waited = asked.elapsed();
+        call.meter().waited(call.api(), self.buckets.place(), waited);
+        let _place = gate.admit(rank.after(waited)).await.ok_or_else(interrupted)?;
         under_way.starts(Instant::now());
         tokio::select! {
             biased;
-            answer = attempt() => Ok((answer, under_way)),
+            answer = call.watched(attempt()) => Ok((answer, under_way)),
             () = gate.out_of_grace() => Err(interrupted()),
         }
     }

@@ -16,24 +16,14 @@ use scangap_model::{AccountId, RegionName};
 use crate::classify::CallError;
 use crate::connect::Connection;
 use crate::credentials::{AssumedRole, port};
-use crate::meter::Call;
+use crate::meter::{Call, Watch};
 use crate::port::Port;
 use crate::read::{ScanningConfiguration, findings_criteria};
 
 /// Sends a request in its turn, and once: the caller reads the state back before it sends it again.
 macro_rules! send_once {
     ($port:expr, $call:expr, $request:expr) => {
-        $port
-            .ask_once($call, || async {
-                $request
-                    .clone()
-                    .customize()
-                    .interceptor($call.watch())
-                    .send()
-                    .await
-                    .map_err(|error| $call.error(&error))
-            })
-            .await
+        $port.ask_once($call, || async { $request.clone().send().await.map_err(|error| $call.error(&error)) }).await
     };
 }
 
@@ -79,8 +69,10 @@ impl RegionWriter {
             .retry_config(RetryConfig::disabled())
             .build();
         Self {
-            ecr: aws_sdk_ecr::Client::new(&config),
-            inspector: aws_sdk_inspector2::Client::new(&config),
+            ecr: aws_sdk_ecr::Client::from_conf(aws_sdk_ecr::config::Builder::from(&config).interceptor(Watch).build()),
+            inspector: aws_sdk_inspector2::Client::from_conf(
+                aws_sdk_inspector2::config::Builder::from(&config).interceptor(Watch).build(),
+            ),
             port: port(connection.base().limits.of(account, Some(region)), Some(role)),
         }
     }

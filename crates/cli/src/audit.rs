@@ -22,7 +22,7 @@ use crate::{environment, terminal};
 const SHOWN_EVERY: Duration = Duration::from_millis(200);
 
 /// Facts that wait to be stored. Enough that no collector waits for the disk, few enough to bound memory.
-const EVENTS_WAITING: usize = 1024;
+const EVENTS_WAITING: usize = 256;
 
 pub(crate) fn run(job: &Job) -> Result<Exit, CliError> {
     if job.quiet == 0 {
@@ -90,17 +90,21 @@ async fn gather(
         progress.of_resumed(listed, resume.settled());
     }
     let mut failure: Option<CliError> = None;
+    let mut arrived = Vec::with_capacity(EVENTS_WAITING);
     loop {
-        let event = tokio::select! {
-            event = events.recv() => event,
+        let more = tokio::select! {
+            more = events.recv_many(&mut arrived, EVENTS_WAITING) => more,
             _ = ticks.tick() => {
                 progress.show(&meter);
                 continue;
             }
         };
-        let Some(event) = event else { break };
-        progress.on(&event);
-        if let Event::Organization { facts, accounts, listed, .. } = &event {
+        if more == 0 {
+            break;
+        }
+        for event in &arrived {
+            progress.on(event);
+            let Event::Organization { facts, accounts, listed, .. } = event else { continue };
             if job.quiet == 0 && *listed {
                 store::introduce(facts, accounts.len(), job.collect.shard);
             }
@@ -112,10 +116,11 @@ async fn gather(
             }
         }
         if let Some(store) = &mut store
-            && let Err(error) = store.on(&event, &meter)
+            && let Err(error) = store.on(&arrived, &meter)
         {
             failure = Some(error);
         }
+        arrived.clear();
         if failure.is_some() {
             // Further facts could not be stored: stop the collection.
             stop.cancel();

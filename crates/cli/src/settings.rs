@@ -57,7 +57,7 @@ pub(crate) fn collect_options(roles: &Roles, phase: Phase) -> CollectOptions {
         organization_role_arn: roles.organization_role_arn.clone(),
         assume: AssumeOptions {
             session_name: "scangap".to_owned(),
-            session_policy: session_policy(phase),
+            session_policy: session_policy(phase).into(),
             external_id: roles.external_id.clone(),
         },
         tags: Vec::new(),

@@ -15,7 +15,7 @@ use scangap_report::{
     remove_leftovers, write_all,
 };
 use scangap_snapshot::{
-    AccountToStore, ApiUse, AssessmentRow, Closing, RegistryToStore, ResumedRun, RunStart, SnapshotWriter,
+    AccountToStore, ApiUse, AssessmentRow, Closing, RegistryToStore, ResumedRun, RunStart, SnapshotWriter, WriteError,
 };
 
 use crate::assessed::AssessedSnapshot;
@@ -94,23 +94,12 @@ impl Store {
     }
 
     /// Marks the snapshot as simulated before it stores facts of a simulator: the snapshot of a killed run is marked too.
-    pub(crate) fn on(&mut self, event: &Event, meter: &Meter) -> Result<(), CliError> {
+    pub(crate) fn on(&mut self, events: &[Event], meter: &Meter) -> Result<(), CliError> {
         if !self.marked && meter.met_foreign_host() {
             self.writer.mark_simulated().map_err(CliError::Store)?;
             self.marked = true;
         }
-        let stored = match event {
-            Event::Organization { facts, accounts, gaps, asked, .. } => {
-                self.writer.organization(facts, accounts, gaps, *asked)
-            }
-            Event::Account { facts, regions, gaps, registries } => {
-                let registries: Vec<RegistryToStore<'_>> = registries.iter().map(to_store).collect();
-                self.writer.account(&AccountToStore { facts, regions, gaps, registries: &registries })
-            }
-            Event::InspectorRole { account, role } => self.writer.inspector_role(*account, role),
-            Event::Registry(harvest) => self.writer.registry(&to_store(harvest)),
-            Event::AccountsExpected(_) | Event::RegistriesExpected(_) | Event::AccountDone(_) => Ok(()),
-        };
+        let stored = self.writer.together(|writer| events.iter().try_for_each(|event| store(writer, event)));
         stored.map_err(CliError::Store)?;
         if self.told.elapsed() >= TOLD_EVERY {
             self.told = Instant::now();
@@ -156,6 +145,19 @@ impl Store {
             }
             None => self.writer.discard().map_err(CliError::Store),
         }
+    }
+}
+
+fn store(writer: &mut SnapshotWriter, event: &Event) -> Result<(), WriteError> {
+    match event {
+        Event::Organization { facts, accounts, gaps, asked, .. } => writer.organization(facts, accounts, gaps, *asked),
+        Event::Account { facts, regions, gaps, registries } => {
+            let registries: Vec<RegistryToStore<'_>> = registries.iter().map(to_store).collect();
+            writer.account(&AccountToStore { facts, regions, gaps, registries: &registries })
+        }
+        Event::InspectorRole { account, role } => writer.inspector_role(*account, role),
+        Event::Registry(harvest) => writer.registry(&to_store(harvest)),
+        Event::AccountsExpected(_) | Event::RegistriesExpected(_) | Event::AccountDone(_) => Ok(()),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::error::CollectError;
 use crate::event::Event;
 use crate::organization::{Discovered, Listing, Target, not_listed_yet};
 use crate::waiting::Waiting;
+use crate::workers::joined;
 
 /// The accounts that Inspector's administrator is asked about, as far as they are listed.
 #[derive(Debug, Clone, Default)]
@@ -131,8 +132,7 @@ impl Accounts {
 /// What the list came to.
 async fn ended(listing: &mut Listing) -> Result<Discovered, CollectError> {
     match listing.whole.join_next().await {
-        Some(Ok(discovered)) => discovered,
-        Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+        Some(done) => joined(done),
         None => Err(CollectError::ListenerGone),
     }
 }

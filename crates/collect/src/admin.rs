@@ -11,10 +11,11 @@ use tokio::task::JoinSet;
 
 use crate::account::{self, OpenedAccount};
 use crate::accounts::Askable;
+use crate::board::RegistryStage;
 use crate::context::Context;
 use crate::coverage::{Asking, ImageAnswers, ImageEnd, RepositoryAnswers, Tallies};
 use crate::gate::Calls;
-use crate::workers::Worker;
+use crate::workers::{Worker, joined};
 
 /// AWS: `BatchGetAccountStatus` takes 100 accounts.
 const ACCOUNTS_PER_BATCH: usize = 100;
@@ -114,6 +115,13 @@ impl AdminView {
         view.wait_for(Option::is_some).await.ok()?.clone()
     }
 
+    /// Whether a region's view need not be waited for.
+    pub(crate) fn is_there(&self, region: &RegionName) -> bool {
+        let regions = self.regions.borrow();
+        let view = regions.as_ref().map(|regions| regions.get(region));
+        self.none || view.is_some_and(|view| view.is_none_or(|view| view.borrow().is_some()))
+    }
+
     /// Every region that the administrator is asked in.
     pub(crate) async fn regions(&self) -> Vec<RegionName> {
         if self.none {
@@ -151,12 +159,16 @@ pub(crate) fn watch(
             receivers.insert(fact.region.clone(), receiver);
             let (context, admin, askable) = (Arc::clone(&context), Arc::clone(&admin), askable.clone());
             streams.spawn(async move {
-                let view = read(&context, &admin, &fact.region, askable).await;
+                context.board.at(admin.id, &fact.region, RegistryStage::Organization);
+                let view = Box::pin(read(&context, &admin, &fact.region, askable)).await;
+                context.board.organization_done(admin.id, &fact.region);
                 let _ = done.send(Some(Arc::new(view)));
             });
         }
         let _ = known.send(Some(receivers));
-        while streams.join_next().await.is_some() {}
+        while let Some(done) = streams.join_next().await {
+            joined(done);
+        }
     };
     tasks.spawn_on(streaming, &worker.runtime);
     AdminView { regions, none: false, refusal: None }

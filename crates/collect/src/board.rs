@@ -8,7 +8,10 @@ use scangap_model::{AccountId, RegionName};
 
 /// Shared by the collection, which writes it, and the screen, which reads it.
 #[derive(Debug, Clone, Default)]
-pub struct Board(Arc<Mutex<BTreeMap<(AccountId, RegionName), Entry>>>);
+pub struct Board(Arc<Mutex<BTreeMap<Key, Entry>>>);
+
+/// An account's registry; or, with `true`, what is asked of the account for the whole organization.
+type Key = (AccountId, RegionName, bool);
 
 #[derive(Debug, Clone)]
 struct Entry {
@@ -23,6 +26,8 @@ pub enum RegistryStage {
     /// Inspector's administrator is asked for all accounts together.
     Administrator,
     Policies,
+    /// The account is the administrator, and is being asked.
+    Organization,
 }
 
 impl RegistryStage {
@@ -31,6 +36,7 @@ impl RegistryStage {
             Self::Listing => "lists repositories",
             Self::Administrator => "waits for Inspector's administrator",
             Self::Policies => "reads policies",
+            Self::Organization => "says what Inspector sees of the organization",
         }
     }
 }
@@ -50,7 +56,7 @@ impl Board {
         let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all: Vec<Running> = entries
             .iter()
-            .map(|((account, region), entry)| Running {
+            .map(|((account, region, _), entry)| Running {
                 account: *account,
                 region: region.clone(),
                 stage: entry.stage,
@@ -66,11 +72,17 @@ impl Board {
     pub(crate) fn at(&self, account: AccountId, region: &RegionName, stage: RegistryStage) {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || Entry { since: Instant::now(), stage };
-        entries.entry((account, region.clone())).or_insert_with(new).stage = stage;
+        let of_all = stage == RegistryStage::Organization;
+        entries.entry((account, region.clone(), of_all)).or_insert_with(new).stage = stage;
     }
 
     pub(crate) fn done(&self, account: AccountId, region: &RegionName) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(account, region.clone()));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(account, region.clone(), false));
+    }
+
+    /// The administrator has said what it sees of the organization.
+    pub(crate) fn organization_done(&self, account: AccountId, region: &RegionName) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(account, region.clone(), true));
     }
 }
 
@@ -87,13 +99,20 @@ mod tests {
         board.at(id("222222222222"), &region, RegistryStage::Listing);
         board.at(id("222222222222"), &region, RegistryStage::Policies);
         board.at(id("333333333333"), &region, RegistryStage::Listing);
+        board.at(id("333333333333"), &region, RegistryStage::Organization);
         board.done(id("333333333333"), &region);
         let shown: Vec<(AccountId, RegistryStage)> =
             board.longest(8).into_iter().map(|running| (running.account, running.stage)).collect();
         assert_eq!(
             shown,
-            [(id("222222222222"), RegistryStage::Policies), (id("111111111111"), RegistryStage::Administrator)]
+            [
+                (id("222222222222"), RegistryStage::Policies),
+                (id("333333333333"), RegistryStage::Organization),
+                (id("111111111111"), RegistryStage::Administrator)
+            ]
         );
+        board.organization_done(id("333333333333"), &region);
+        assert_eq!(board.longest(8).len(), 2);
         assert_eq!(board.longest(1).len(), 1);
     }
 }

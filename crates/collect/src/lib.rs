@@ -6,6 +6,7 @@
 mod account;
 mod accounts;
 mod admin;
+mod backlog;
 mod board;
 mod context;
 mod coverage;

@@ -16,6 +16,7 @@ use scangap_model::{
 
 use crate::account::{OpenedAccount, ask_inspector_role};
 use crate::admin::AdminView;
+use crate::backlog::{Job, RepositoryList};
 use crate::board::RegistryStage;
 use crate::context::Context;
 use crate::coverage::Tallies;
@@ -77,11 +78,25 @@ impl Policies {
     }
 }
 
+/// The first call, which every registry needs. Of most it is the only one.
+pub(crate) async fn list_repositories(context: &Context, Job { account, region, .. }: &Job) -> RepositoryList {
+    context.board.at(account.id, region, RegistryStage::Listing);
+    let reader = account.reader.region(region);
+    let Listed { items, error } = list(Api::DescribeRepositories, |token| {
+        let reader = &reader;
+        context
+            .calls
+            .call(Api::DescribeRepositories, move |call| async move { reader.repositories(&call, token).await })
+    })
+    .await;
+    context.board.done(account.id, region);
+    RepositoryList { repositories: items, error: error.map(Box::new) }
+}
+
 pub(crate) async fn read(
     context: &Context,
-    account: &OpenedAccount,
-    region: &RegionName,
-    probing: bool,
+    Job { account, region, probing }: &Job,
+    list: RepositoryList,
     view: &AdminView,
     slot: &mut Slot,
 ) -> RegistryRecord {
@@ -91,19 +106,10 @@ pub(crate) async fn read(
         account: account.id,
         region,
         reader: account.reader.region(region),
-        calls: context.calls.clone(),
-        probing,
+        calls: if list.is_large() { context.calls.clone() } else { context.calls.of_small_registry() },
+        probing: *probing,
     };
-    context.board.at(account.id, region, RegistryStage::Listing);
-    let listed = Box::pin(list(Api::DescribeRepositories, |token| {
-        let (calls, reader) = (&registry.calls, &registry.reader);
-        calls.call(Api::DescribeRepositories, move |call| async move { reader.repositories(&call, token).await })
-    }))
-    .await;
-    // A client weighs more than an empty registry that waits for the administrator: it is let go of, and made again if it is needed.
-    let registry =
-        if listed.items.is_empty() { Registry { reader: account.reader.region(region), ..registry } } else { registry };
-    let harvest = read_registry(&registry, listed, view, slot).await;
+    let harvest = read_registry(&registry, list, view, slot).await;
     context.board.done(account.id, region);
     if context.calls.is_cancelled() {
         // A registry is whole or it was not reached: half of one would look like the whole.
@@ -114,11 +120,11 @@ pub(crate) async fn read(
 
 async fn read_registry(
     registry: &Registry<'_>,
-    Listed { items: listed, error }: Listed<RepositoryAnswer>,
+    RepositoryList { repositories: listed, error }: RepositoryList,
     view: &AdminView,
     slot: &mut Slot,
 ) -> RegistryRecord {
-    let list_gap = error.map(|error| registry.gap(error, ""));
+    let list_gap = error.map(|error| registry.gap(*error, ""));
     if let Some(gap) = list_gap.as_ref().filter(|_| listed.is_empty()) {
         // If the region's status is unknown, this error shows that the region is not enabled.
         if registry.probing && gap.kind == GapKind::RegionDisabled {
@@ -149,7 +155,15 @@ async fn read_registry(
     let mut answers = repositories::Answers::default();
     // Policies are most of the calls, and hang on nothing: they are read while all else is asked, one after the other. Boxed: a
     // registry without a repository waits with little in its hands.
-    let of_policies = (!names.is_empty()).then(|| Box::pin(repositories::policies_of(registry, &names)));
+    let of_policies = (!names.is_empty()).then(|| {
+        Box::pin(async {
+            let policies = repositories::policies_of(registry, &names).await;
+            if !view.is_there(registry.region) {
+                registry.reader.rest();
+            }
+            policies
+        })
+    });
     let beside = async {
         let of_ecr = (!names.is_empty()).then(|| {
             Box::pin(async {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::stream::{FuturesUnordered, StreamExt};
 use scangap_aws::{Connection, Identity};
 use scangap_model::{
     AccountId, AccountOutcome, Api, Asked, Gap, GapKind, RegionFact, RegionName, RegionStatus, RegistryFacts,
@@ -12,9 +13,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::account::{OpenedAccount, Opening, Regions};
+use crate::account::{Opening, Regions};
 use crate::accounts::Accounts;
 use crate::admin::AdminView;
+use crate::backlog::{Backlog, Job, Next, RepositoryList};
 use crate::board::Board;
 use crate::context::{Context, calls};
 use crate::error::CollectError;
@@ -23,9 +25,8 @@ use crate::options::CollectOptions;
 use crate::organization::{Discovered, Found, Target, not_listed_yet};
 use crate::prior::{Prior, PriorRole};
 use crate::slots::{Slot, Slots};
-use crate::waiting::Waiting;
-use crate::workers::Workers;
-use crate::{account, admin, organization, registry};
+use crate::workers::{Worker, Workers, joined};
+use crate::{account, admin, organization, registry, workers};
 
 /// How a collection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,15 +42,7 @@ const ACCOUNTS_AT_ONCE: usize = 64;
 const ACCOUNTS_WAITING: usize = 1024;
 
 /// Registries that wait for the administrator's stream, with what was listed of them, beyond those that a call is made for.
-const REGISTRIES_WAITING: usize = 4096;
-
-/// What a task came to. A panic in one is a bug: let it be one, not a silent hole.
-fn joined<T>(done: Result<T, tokio::task::JoinError>) -> T {
-    match done {
-        Ok(done) => done,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
-}
+const REGISTRIES_WAITING: usize = 2048;
 
 pub async fn collect(
     connection: Connection,
@@ -99,7 +92,7 @@ pub async fn collect(
 
     let admin_by_role = matches!(&admin_account, Some((_, Opening::Opened(opened))) if opened.role_name.is_some());
     let outcome = read_accounts(&context, &workers, &mut listing, admin_account, &view).await;
-    view_tasks.shutdown().await;
+    workers::end(view_tasks).await;
     let mut tally = outcome?;
     // The role name is right where it opened the administrator, in scope or not.
     tally.opened_by_role += usize::from(admin_by_role);
@@ -161,11 +154,34 @@ impl Left {
     }
 }
 
-/// One registry to read.
-struct Job {
-    account: Arc<OpenedAccount>,
-    region: RegionName,
-    probing: bool,
+/// What a task of a registry came to.
+enum Worked {
+    Listed(Job, RepositoryList),
+    Read(AccountId, Box<RegistryRecord>),
+}
+
+/// Starts what is next, on the worker of its account.
+fn work(next: Next<Job>, mut slot: Slot, workers: &Workers, view: &Arc<AdminView>, registries: &mut JoinSet<Worked>) {
+    let (Next::List(job) | Next::Read(job, _)) = &next;
+    let Worker { context, runtime, .. } = workers.of(job.account.id);
+    let (context, view) = (Arc::clone(context), Arc::clone(view));
+    match next {
+        Next::List(job) => {
+            let listing = async move {
+                let list = registry::list_repositories(&context, &job).await;
+                drop(slot);
+                Worked::Listed(job, list)
+            };
+            registries.spawn_on(listing, runtime);
+        }
+        Next::Read(job, list) => {
+            let reading = async move {
+                let record = registry::read(&context, &job, list, &view, &mut slot).await;
+                Worked::Read(job.account.id, Box::new(record))
+            };
+            registries.spawn_on(reading, runtime);
+        }
+    }
 }
 
 async fn read_accounts(
@@ -177,28 +193,28 @@ async fn read_accounts(
 ) -> Result<Tally, CollectError> {
     let mut tally = Tally::default();
     let mut openings: JoinSet<Approached> = JoinSet::new();
-    let mut registries: JoinSet<(AccountId, RegistryRecord)> = JoinSet::new();
-    let mut queue: Waiting<Job> = Waiting::new();
+    let mut registries: JoinSet<Worked> = JoinSet::new();
+    let mut backlog: Backlog<Job> = Backlog::new();
+    let mut views = FuturesUnordered::new();
     let mut left: BTreeMap<AccountId, Left> = BTreeMap::new();
     let accounts_at_once = Slots::new(ACCOUNTS_AT_ONCE);
     let registries_at_once = Slots::new(context.options.max_in_flight);
     let registries_max = context.options.max_in_flight.max(1) + REGISTRIES_WAITING;
 
     loop {
-        while registries.len() < registries_max {
-            let Some(slot) = registries_at_once.try_take() else { break };
-            let Some(job) = queue.pop() else { break };
-            let worker = workers.of(job.account.id);
-            let (context, view) = (Arc::clone(&worker.context), Arc::clone(view));
-            let reading = async move {
-                let mut slot = slot;
-                let Job { account, region, probing } = job;
-                (account.id, registry::read(&context, &account, &region, probing, &view, &mut slot).await)
+        while backlog.has_next(registries.len() < registries_max) {
+            // What its bucket holds back asks little at once: it takes no place from the others.
+            let slot = if backlog.is_large_next(registries.len() < registries_max) {
+                Some(registries_at_once.beside())
+            } else {
+                registries_at_once.try_take()
             };
-            registries.spawn_on(reading, &worker.runtime);
+            let Some(slot) = slot else { break };
+            let Some(next) = backlog.next(registries.len() < registries_max) else { break };
+            work(next, slot, workers, view, &mut registries);
         }
-        // Accounts are opened as fast as their registries are read: what waits is bounded.
-        while openings.len() < ACCOUNTS_WAITING && queue.len() < registries_max {
+        // Accounts are opened as fast as their registries are listed: what waits is bounded.
+        while openings.len() < ACCOUNTS_WAITING && backlog.unlisted() < registries_max {
             let Some(slot) = accounts_at_once.try_take() else { break };
             let Some(target) = listing.arrived.pop() else { break };
             if !context.prior.is_left(target.id) {
@@ -216,9 +232,18 @@ async fn read_accounts(
         tokio::select! {
             biased;
             Some(done) = registries.join_next() => {
-                let (account, harvest) = joined(done);
+                let (account, harvest) = match joined(done) {
+                    Worked::Read(account, harvest) => (account, harvest),
+                    Worked::Listed(job, list) => {
+                        let region = job.region.clone();
+                        if backlog.listed(job, &region, list) {
+                            views.push(view_is_there(Arc::clone(view), region));
+                        }
+                        continue;
+                    }
+                };
                 let reached = harvest.facts.outcome != RegistryOutcome::NotReached;
-                context.send(Event::Registry(Box::new(harvest))).await;
+                context.send(Event::Registry(harvest)).await;
                 if left.get_mut(&account).is_some_and(|left| left.is_done_with(reached)) {
                     context.send(Event::AccountDone(account)).await;
                 }
@@ -237,16 +262,22 @@ async fn read_accounts(
                     left.insert(id, Left { registries: jobs.len(), all_reached: true });
                 }
                 for job in jobs {
-                    queue.push(context.options.size_of(id, &job.region), job);
+                    backlog.push(context.options.size_of(id, &job.region), job);
                 }
             }
+            Some(region) = views.next() => backlog.view_is_there(region),
             Some(arrival) = listing.next() => listing.take_in(context, arrival).await?,
-            () = registries_at_once.freed(), if !queue.is_empty() => {}
+            () = registries_at_once.freed(), if backlog.has_next(registries.len() < registries_max) => {}
             () = accounts_at_once.freed(), if !listing.arrived.is_empty() => {}
             else => break,
         }
     }
     Ok(tally)
+}
+
+async fn view_is_there(view: Arc<AdminView>, region: RegionName) -> RegionName {
+    view.of(&region).await;
+    region
 }
 
 /// An account as far as it can be known before its registries are read.

@@ -16,6 +16,8 @@ pub(crate) struct Slots {
 pub(crate) struct Slot {
     slots: Slots,
     held: Option<OwnedSemaphorePermit>,
+    /// Whether it needs no place.
+    beside: bool,
 }
 
 impl Slots {
@@ -23,10 +25,15 @@ impl Slots {
         Self { places: Arc::new(Semaphore::new(count.max(1))), freed: Arc::default() }
     }
 
+    /// For work that is never kept waiting.
+    pub(crate) fn beside(&self) -> Slot {
+        Slot { slots: self.clone(), held: None, beside: true }
+    }
+
     /// Takes a place if one is free. The caller chooses what runs next; work that returns from `set_aside` gets a place first.
     pub(crate) fn try_take(&self) -> Option<Slot> {
         let held = Arc::clone(&self.places).try_acquire_owned().ok()?;
-        Some(Slot { slots: self.clone(), held: Some(held) })
+        Some(Slot { slots: self.clone(), held: Some(held), beside: false })
     }
 
     /// Waits until a place may be free.
@@ -40,6 +47,9 @@ impl Slot {
     pub(crate) async fn set_aside<T>(&mut self, wait: impl Future<Output = T>) -> T {
         self.give_away();
         let value = wait.await;
+        if self.beside {
+            return value;
+        }
         self.held = Arc::clone(&self.slots.places).acquire_owned().await.ok();
         value
     }

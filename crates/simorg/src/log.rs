@@ -65,6 +65,11 @@ impl CallLog {
         self.records.iter()
     }
 
+    /// All, kept or not.
+    pub(crate) fn count(&self) -> u64 {
+        self.dropped + self.records.len() as u64
+    }
+
     /// A JSON object a line; how many calls are missing at the beginning, where any are, comes first.
     pub(crate) fn lines(&self) -> String {
         let mut text = String::new();
@@ -104,6 +109,7 @@ mod tests {
         }
         assert_eq!(log.lines().lines().count(), 2);
         log.push(record("c"));
+        assert_eq!(log.count(), 3);
         let kept: Vec<&str> = log.records().map(|record| record.operation.as_str()).collect();
         assert_eq!(kept, ["b", "c"]);
         assert_eq!(log.lines().lines().next(), Some(r#"{"earlier_calls_not_kept":1}"#));

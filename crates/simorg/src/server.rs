@@ -100,6 +100,11 @@ impl Simulator {
         self.shared.lock().log.records().cloned().collect()
     }
 
+    /// How many there were, kept or not.
+    pub fn n_calls(&self) -> u64 {
+        self.shared.lock().log.count()
+    }
+
     pub fn mutating_calls(&self) -> Vec<CallRecord> {
         self.shared.lock().log.records().filter(|call| call.mutating).cloned().collect()
     }

@@ -141,7 +141,7 @@ impl SnapshotWriter {
         let admin = encode.observed(&facts.inspector_admin);
         let n_accounts = encode.observed(&facts.n_accounts);
         let scope = &facts.scope;
-        let transaction = self.connection.transaction()?;
+        let transaction = self.connection.savepoint()?;
         insert!(transaction, "INSERT OR REPLACE", organization, {
             one: 1,
             partition: facts.partition.as_str(),
@@ -182,11 +182,26 @@ impl SnapshotWriter {
         Ok(())
     }
 
+    /// Several writes in one transaction, which is cheaper: each is whole, or not there. One that fails takes none of those before it along.
+    pub fn together(&mut self, write: impl FnOnce(&mut Self) -> Result<(), WriteError>) -> Result<(), WriteError> {
+        self.connection.execute_batch("BEGIN")?;
+        let written = write(self);
+        // A disk that is full ends the transaction by itself.
+        if self.connection.is_autocommit() {
+            return written;
+        }
+        let kept = self.connection.execute_batch("COMMIT");
+        if kept.is_err() && !self.connection.is_autocommit() {
+            self.connection.execute_batch("ROLLBACK")?;
+        }
+        written.and(kept.map_err(WriteError::from))
+    }
+
     /// One account in one transaction, with its registries that need no call.
     pub fn account(&mut self, account: &AccountToStore<'_>) -> Result<(), WriteError> {
         let id = account.facts.id.to_string();
         let resumed = self.is_resumed();
-        let transaction = self.connection.transaction()?;
+        let transaction = self.connection.savepoint()?;
         if resumed && !is_better(&transaction, account.facts)? {
             for registry in account.registries {
                 write_whole_registry(&transaction, registry, resumed)?;
@@ -230,7 +245,7 @@ impl SnapshotWriter {
     pub fn inspector_role(&mut self, account: AccountId, role: &Observed<ServiceLinkedRole>) -> Result<(), WriteError> {
         let mut encode = Encoder::default();
         let role = encode.observed_as(role, role_text);
-        let transaction = self.connection.transaction()?;
+        let transaction = self.connection.savepoint()?;
         transaction.execute(
             "UPDATE accounts SET inspector_role = ?2, inspector_role_state = ?3 WHERE account_id = ?1",
             params![account.to_string(), role.0, role.1],
@@ -243,7 +258,7 @@ impl SnapshotWriter {
     /// One registry in one transaction: it is there whole, or not at all.
     pub fn registry(&mut self, registry: &RegistryToStore<'_>) -> Result<(), WriteError> {
         let resumed = self.is_resumed();
-        let transaction = self.connection.transaction()?;
+        let transaction = self.connection.savepoint()?;
         write_whole_registry(&transaction, registry, resumed)?;
         transaction.commit()?;
         Ok(())
@@ -251,7 +266,7 @@ impl SnapshotWriter {
 
     /// Says what the run used so far, so that a run that is killed leaves its counts behind.
     pub fn used(&mut self, api_use: &[ApiUse]) -> Result<(), WriteError> {
-        let transaction = self.connection.transaction()?;
+        let transaction = self.connection.savepoint()?;
         for used in api_use {
             let before = self.used_before.iter().find(|before| before.api == used.api);
             let sum = |pick: fn(&ApiUse) -> u64| number(pick(used) + before.map_or(0, pick));

@@ -116,10 +116,10 @@ fn the_planned_calls_are_those_that_are_made() {
 // Holds: 14 Near the floor: with hints the largest registries begin first
 #[test]
 fn the_largest_registry_of_an_earlier_audit_begins_first() {
-    let mut scenario = Generate { accounts: 80, regions: 1, repositories: 1, seed: 8 }.scenario();
+    let mut scenario = Generate { accounts: 240, regions: 1, repositories: 1, seed: 8 }.scenario();
     scenario.latency.ms = 20;
-    let large = scenario.accounts[71].id.clone();
-    let registry = &mut scenario.accounts[71].registries[0];
+    let large = scenario.accounts[200].id.clone();
+    let registry = &mut scenario.accounts[200].registries[0];
     registry.repositories = (0..120)
         .map(|n| {
             let name = format!("large/{n:03}");

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use scangap_model::APIS;
 use scangap_simorg::scenario::{ImageSpec, LimitSpec, RepositorySpec};
 use scangap_simorg::{CallRecord, Generate, Scenario, Simulator, SimulatorOptions};
@@ -115,7 +115,16 @@ struct Run {
     /// Of the processor, in user and system mode.
     cpu_seconds: f64,
     peak_kib: u64,
+    /// The same when the last call had been made: what comes after it judges and reports.
+    collecting: Collecting,
     calls: Vec<CallRecord>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Collecting {
+    seconds: f64,
+    cpu_seconds: f64,
+    peak_kib: u64,
 }
 
 pub(crate) fn run(size: &Size) -> Result<()> {
@@ -144,7 +153,7 @@ pub(crate) fn run(size: &Size) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let out = folder.path().join("out");
     let ours = measure(size, |url, key| audit(size, url, key, &out))?;
-    let bare = bare_loop(size)?;
+    let bare = bare_loop(size, &ours.calls)?;
     describe(size);
     cost(&ours, &bare);
     if size.alone {
@@ -161,21 +170,22 @@ pub(crate) fn run(size: &Size) -> Result<()> {
     report(size, &ours, &reference, &out)
 }
 
-/// Calls of the bare loop: enough to be measured, few enough not to be waited for.
-const BARE_CALLS: usize = 40_000;
-
-/// The same simulator under one client of the SDK that asks one thing again and again.
-fn bare_loop(size: &Size) -> Result<Run> {
-    let scenario = Scenario { limits: Vec::new(), ..size.scenario() };
-    let account = scenario.accounts.get(1).context("an account")?;
-    let key = Simulator::access_key(&account.id);
-    let registry = account.registries.iter().find(|registry| registry.region == "us-east-1").context("a registry")?;
-    let name = registry.repositories.iter().find(|repository| repository.policy.is_some());
-    let name = name.context("a repository with a policy")?.name.clone();
-    let calls = if size.latency_ms == 0 { BARE_CALLS } else { BARE_CALLS / 4 };
+/// The same calls in the bare SDK, on the same organization without latency or limits: what it costs, not how long it waits.
+fn bare_loop(size: &Size, calls: &[CallRecord]) -> Result<Run> {
+    let mut scenario = Scenario { limits: Vec::new(), ..size.scenario() };
+    scenario.latency.ms = 0;
+    let key = Simulator::access_key(&scenario.organization.management_account);
+    let table: String = calls
+        .iter()
+        .filter(|call| !call.error.contains("Throttl"))
+        .filter_map(|call| Some(format!("{}\t{}\t{}\t{}\n", call.operation, call.account?, call.region, call.resource)))
+        .collect();
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("calls.tsv");
+    fs_err::write(&file, table)?;
     measure_scenario(scenario, |url, _| {
         let mut command = Command::new(target().join("release/examples/bare_loop"));
-        command.args([url, &key, &calls.to_string(), &size.in_flight.to_string(), &name]).stdout(Stdio::null());
+        command.args([url, &key, &size.in_flight.to_string()]).arg(&file).stdout(Stdio::null());
         command
     })
 }
@@ -196,17 +206,31 @@ fn describe(size: &Size) {
 /// What a call costs: the reports are in scangap's figure too.
 fn cost(ours: &Run, bare: &Run) {
     let a_call = |run: &Run| run.cpu_seconds * 1e6 / run.calls.len() as f64;
-    println!("\n{:<24} {:>10} {:>10} {:>14} {:>10}", "", "calls", "CPU s", "CPU us a call", "peak MiB");
-    for (name, run) in [("scangap, with reports", ours), ("bare SDK loop", bare)] {
+    println!(
+        "\n{:<24} {:>10} {:>8} {:>10} {:>14} {:>10}",
+        "", "calls", "seconds", "CPU s", "CPU us a call", "peak MiB"
+    );
+    let whole = |run: &Run| Collecting { seconds: run.seconds, cpu_seconds: run.cpu_seconds, peak_kib: run.peak_kib };
+    for (name, run, part) in [
+        ("scangap, collecting", ours, ours.collecting),
+        ("scangap, with reports", ours, whole(ours)),
+        ("same calls, bare SDK", bare, whole(bare)),
+    ] {
         println!(
-            "{name:<24} {:>10} {:>10.2} {:>14.0} {:>10}",
+            "{name:<24} {:>10} {:>8.1} {:>10.2} {:>14.0} {:>10}",
             run.calls.len(),
-            run.cpu_seconds,
-            a_call(run),
-            run.peak_kib / 1024
+            part.seconds,
+            part.cpu_seconds,
+            part.cpu_seconds * 1e6 / run.calls.len() as f64,
+            part.peak_kib / 1024
         );
     }
-    println!("ratio of CPU a call {:.2}", a_call(ours) / a_call(bare));
+    let collecting = ours.collecting.cpu_seconds * 1e6 / ours.calls.len() as f64;
+    println!(
+        "CPU a call, times the bare SDK: collecting {:.2}, with reports {:.2}",
+        collecting / a_call(bare),
+        a_call(ours) / a_call(bare)
+    );
 }
 
 /// How near the floor.
@@ -310,10 +334,15 @@ fn measure_scenario(scenario: Scenario, command: impl FnOnce(&str, &str) -> Comm
     let mut command = command(&simulator.url(), &key);
     let started = Instant::now();
     let mut child = command.spawn()?;
-    let (mut peak_kib, mut cpu_seconds) = (0, 0.0);
+    let (mut peak_kib, mut cpu_seconds) = (0, 0.0_f64);
+    let (mut collecting, mut n_calls) = (Collecting::default(), 0);
     let status = loop {
         peak_kib = peak_kib.max(resident_kib(child.id()));
         cpu_seconds = processor_seconds(child.id()).max(cpu_seconds);
+        if simulator.n_calls() != n_calls {
+            n_calls = simulator.n_calls();
+            collecting = Collecting { seconds: started.elapsed().as_secs_f64(), cpu_seconds, peak_kib };
+        }
         if let Some(status) = child.try_wait()? {
             break status;
         }
@@ -321,7 +350,7 @@ fn measure_scenario(scenario: Scenario, command: impl FnOnce(&str, &str) -> Comm
     };
     let seconds = started.elapsed().as_secs_f64();
     ensure!(status.success(), "a side ended with {status}");
-    Ok(Run { seconds, cpu_seconds, peak_kib, calls: simulator.calls() })
+    Ok(Run { seconds, cpu_seconds, peak_kib, collecting, calls: simulator.calls() })
 }
 
 /// What a process has used so far, where the system tells: Linux counts in hundredths of a second.

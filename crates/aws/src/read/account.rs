@@ -1,6 +1,6 @@
 //! One account: its regions, and a reader for each region.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_config::{Region, SdkConfig};
 use aws_sdk_account::types::RegionOptStatus;
@@ -11,8 +11,7 @@ use crate::answer::{NO_VALUE, answered, send, timestamp};
 use crate::base::Base;
 use crate::classify::CallError;
 use crate::credentials::{AssumedRole, port};
-use crate::limits::Limits;
-use crate::meter::Call;
+use crate::meter::{Call, Watch};
 use crate::page::Page;
 use crate::port::{Port, Retries};
 
@@ -26,14 +25,11 @@ pub struct OptStatus {
 #[derive(Debug, Clone)]
 pub struct AccountReader {
     pub(crate) account: AccountId,
-    config: Arc<SdkConfig>,
-    /// IAM and Account Management are signed for the partition's home region.
-    global: SdkConfig,
-    limits: Arc<Limits>,
+    /// What its clients are made from, when they are needed: as many accounts wait as the organization has.
+    base: Arc<Base>,
     /// An assumed role keeps its own credentials. The caller's own stay in the SDK's cache: behind them may be a process,
     /// SSO or the metadata service, which must not be asked for every request.
     session: Option<AssumedRole>,
-    management: aws_sdk_account::Client,
     port: Port,
 }
 
@@ -41,72 +37,95 @@ pub struct AccountReader {
 #[derive(Debug, Clone)]
 pub struct RegionReader {
     pub(crate) account: AccountId,
-    /// Clients are made when they are first needed: what the administrator says of an empty registry is enough.
-    ecr: Arc<OnceLock<aws_sdk_ecr::Client>>,
-    inspector: Arc<OnceLock<aws_sdk_inspector2::Client>>,
-    config: Arc<SdkConfig>,
+    /// Made when they are first needed: what the administrator says of an empty registry is enough.
+    clients: Arc<Clients>,
+    base: Arc<Base>,
+    session: Option<AssumedRole>,
     region: RegionName,
     pub(crate) port: Port,
 }
 
+#[derive(Debug, Default)]
+struct Clients {
+    ecr: Mutex<Option<aws_sdk_ecr::Client>>,
+    inspector: Mutex<Option<aws_sdk_inspector2::Client>>,
+}
+
+/// The client, made where there is none.
+fn kept<C: Clone>(place: &Mutex<Option<C>>, make: impl FnOnce() -> C) -> C {
+    place.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(make).clone()
+}
+
 impl RegionReader {
-    pub(crate) fn ecr(&self) -> &aws_sdk_ecr::Client {
-        self.ecr.get_or_init(|| {
-            let config = aws_sdk_ecr::config::Builder::from(&*self.config)
+    pub(crate) fn ecr(&self) -> aws_sdk_ecr::Client {
+        kept(&self.clients.ecr, || {
+            let config = aws_sdk_ecr::config::Builder::from(&self.base.credentialed(self.session.as_ref()))
                 .region(Region::new(self.region.as_str().to_owned()))
                 .retry_partition(place("ecr", self.account, &self.region))
-                .retry_classifier(Retries);
+                .retry_classifier(Retries)
+                .interceptor(Watch);
             aws_sdk_ecr::Client::from_conf(config.build())
         })
     }
 
-    pub(crate) fn inspector(&self) -> &aws_sdk_inspector2::Client {
-        self.inspector.get_or_init(|| {
-            let config = aws_sdk_inspector2::config::Builder::from(&*self.config)
+    pub(crate) fn inspector(&self) -> aws_sdk_inspector2::Client {
+        kept(&self.clients.inspector, || {
+            let config = aws_sdk_inspector2::config::Builder::from(&self.base.credentialed(self.session.as_ref()))
                 .region(Region::new(self.region.as_str().to_owned()))
                 .retry_partition(place("inspector2", self.account, &self.region))
-                .retry_classifier(Retries);
+                .retry_classifier(Retries)
+                .interceptor(Watch);
             aws_sdk_inspector2::Client::from_conf(config.build())
         })
     }
+
+    /// Lets go of the clients while nothing is asked: most of what a registry holds that waits is they.
+    pub fn rest(&self) {
+        self.clients.ecr.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.clients.inspector.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+/// What a client may spend on retries, of its own: the SDK keeps those that it finds by a name for as long as the process lives.
+fn own_retries(name: String) -> RetryPartition {
+    RetryPartition::custom(name).build()
 }
 
 fn place(service: &str, account: AccountId, region: &RegionName) -> RetryPartition {
-    RetryPartition::new(format!("{service}-{account}-{region}"))
+    own_retries(format!("{service}-{account}-{region}"))
 }
 
 impl AccountReader {
-    pub(crate) fn new(base: &Base, account: AccountId, session: Option<&AssumedRole>) -> Self {
-        let partition = RetryPartition::new(format!("account-{account}"));
-        let global = base.global(session);
-        let management =
-            aws_sdk_account::config::Builder::from(&global).retry_partition(partition).retry_classifier(Retries);
-        let limits = Arc::clone(&base.limits);
-        Self {
-            account,
-            config: Arc::new(base.credentialed(session)),
-            global,
-            port: port(limits.of(account, None), session),
-            limits,
-            session: session.cloned(),
-            management: aws_sdk_account::Client::from_conf(management.build()),
-        }
+    pub(crate) fn new(base: Arc<Base>, account: AccountId, session: Option<&AssumedRole>) -> Self {
+        Self { account, port: port(base.limits.of(account, None), session), base, session: session.cloned() }
+    }
+
+    fn global(&self) -> SdkConfig {
+        self.base.global(self.session.as_ref())
+    }
+
+    fn management(&self) -> aws_sdk_account::Client {
+        let config = aws_sdk_account::config::Builder::from(&self.global())
+            .retry_partition(own_retries(format!("account-{}", self.account)))
+            .retry_classifier(Retries)
+            .interceptor(Watch);
+        aws_sdk_account::Client::from_conf(config.build())
     }
 
     pub fn region(&self, region: &RegionName) -> RegionReader {
         RegionReader {
             account: self.account,
-            ecr: Arc::default(),
-            inspector: Arc::default(),
-            config: Arc::clone(&self.config),
+            clients: Arc::default(),
+            base: Arc::clone(&self.base),
+            session: self.session.clone(),
             region: region.clone(),
-            port: port(self.limits.of(self.account, Some(region)), self.session.as_ref()),
+            port: port(self.base.limits.of(self.account, Some(region)), self.session.as_ref()),
         }
     }
 
     pub async fn regions(&self, call: &Arc<Call>, token: Option<String>) -> Result<Page<OptStatus>, CallError> {
-        let output =
-            send!(self.port, call, self.management.list_regions().max_results(50).set_next_token(token.clone()))?;
+        let management = self.management();
+        let output = send!(self.port, call, management.list_regions().max_results(50).set_next_token(token.clone()))?;
         answered(call, output.regions.is_some())?;
         let regions = output.regions().iter().map(|region| {
             let name = region.region_name()?.parse().ok()?;
@@ -116,16 +135,18 @@ impl AccountReader {
     }
 
     pub async fn region_status(&self, call: &Arc<Call>, region: &RegionName) -> Result<RegionStatus, CallError> {
-        let output = send!(self.port, call, self.management.get_region_opt_status().region_name(region.as_str()))?;
+        let management = self.management();
+        let output = send!(self.port, call, management.get_region_opt_status().region_name(region.as_str()))?;
         answered(call, output.region_opt_status().is_some())?;
         Ok(status(output.region_opt_status()))
     }
 
     /// Inspector's service-linked role. `None`: there is none. Few accounts are asked, so the client is made here.
     pub async fn inspector_role(&self, call: &Arc<Call>) -> Result<Option<ServiceLinkedRole>, CallError> {
-        let config = aws_sdk_iam::config::Builder::from(&self.global)
-            .retry_partition(RetryPartition::new(format!("iam-{}", self.account)))
-            .retry_classifier(Retries);
+        let config = aws_sdk_iam::config::Builder::from(&self.global())
+            .retry_partition(own_retries(format!("iam-{}", self.account)))
+            .retry_classifier(Retries)
+            .interceptor(Watch);
         let iam = aws_sdk_iam::Client::from_conf(config.build());
         let output = match send!(self.port, call, iam.get_role().role_name(INSPECTOR_ROLE_NAME)) {
             Ok(output) => output,

@@ -113,7 +113,7 @@ impl RegionReader {
             self.inspector().list_findings().max_results(100).filter_criteria(findings_criteria(account, only_ecr));
         let attempt = || async {
             let sent = request.clone().set_next_token(token.clone()).customize();
-            let sent = sent.interceptor(call.watch()).interceptor(Capture(Arc::clone(&body))).send();
+            let sent = sent.interceptor(Capture(Arc::clone(&body))).send();
             sent.await.map_err(|error| call.error(&error))
         };
         let output = self.port.ask(call, attempt).await?;
@@ -136,7 +136,7 @@ impl RegionReader {
         let body = Arc::new(Body::default());
         let attempt = || async {
             let sent = self.inspector().list_filters().max_results(100).set_next_token(token.clone()).customize();
-            let sent = sent.interceptor(call.watch()).interceptor(Capture(Arc::clone(&body))).send();
+            let sent = sent.interceptor(Capture(Arc::clone(&body))).send();
             sent.await.map_err(|error| call.error(&error))
         };
         let output = self.port.ask(call, attempt).await?;

@@ -165,7 +165,7 @@ impl RegionReader {
         let body = Arc::new(Body::default());
         let attempt = || async {
             let sent = self.inspector().describe_organization_configuration().customize();
-            let sent = sent.interceptor(call.watch()).interceptor(Capture(Arc::clone(&body))).send();
+            let sent = sent.interceptor(Capture(Arc::clone(&body))).send();
             sent.await.map_err(|error| call.error(&error))
         };
         let output = self.port.ask(call, attempt).await?;

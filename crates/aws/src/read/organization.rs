@@ -7,7 +7,7 @@ use scangap_model::AccountId;
 
 use crate::answer::{answered, send};
 use crate::classify::CallError;
-use crate::meter::Call;
+use crate::meter::{Call, Watch};
 use crate::page::Page;
 use crate::port::{Port, Retries};
 
@@ -41,7 +41,8 @@ pub struct OuSummary {
 
 impl OrganizationReader {
     pub(crate) fn new(config: &SdkConfig, port: Port) -> Self {
-        let config = aws_sdk_organizations::config::Builder::from(config).retry_classifier(Retries).build();
+        let config =
+            aws_sdk_organizations::config::Builder::from(config).retry_classifier(Retries).interceptor(Watch).build();
         Self { client: aws_sdk_organizations::Client::from_conf(config), port }
     }
 

@@ -10,6 +10,7 @@ use scangap_aws::read::PolicyAnswer;
 use scangap_model::{Api, Asked, Gap, GapKind, Observed, RegistryFacts, RepositoryFacts, RepositoryName};
 
 use super::{Covered, Policies, Registry, Target};
+use crate::backlog::is_large;
 use crate::coverage::ImageTally;
 
 /// AWS: `BatchGetRepositoryScanningConfiguration` takes 25 names.
@@ -18,6 +19,9 @@ const NAMES_PER_BATCH: usize = 25;
 /// Repositories of one registry that are read at once. The gate bounds the whole; this keeps one large registry from
 /// holding thousands of futures.
 const AT_ONCE: usize = 64;
+/// The same of a small registry: many are read at once, and twenty calls a second need no more even where an answer takes a third of
+/// a second.
+const AT_ONCE_OF_SMALL: usize = 8;
 
 /// What ECR says of repositories by name. Each part is asked for those of which it is not known.
 #[derive(Default)]
@@ -160,6 +164,7 @@ pub(super) async fn policies_of(
     registry: &Registry<'_>,
     names: &[RepositoryName],
 ) -> Vec<(RepositoryName, Result<PolicyAnswer, CallError>)> {
+    let at_once = if is_large(names.len()) { AT_ONCE } else { AT_ONCE_OF_SMALL };
     stream::iter(names.iter().cloned())
         .map(|name| async move {
             let asked = registry.calls.call(Api::GetRepositoryPolicy, |call| {
@@ -169,7 +174,7 @@ pub(super) async fn policies_of(
             let answer = asked.await;
             (name, answer)
         })
-        .buffered(AT_ONCE)
+        .buffered(at_once)
         .collect()
         .await
 }
