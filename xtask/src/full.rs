@@ -83,7 +83,7 @@ fn with_knob(filter: &str, knob: &str, value: &str, parts: &[&str]) -> Result<St
     let binary = shell::binary()?;
     let text = said(
         cargo()
-            .args(["test", "--package", "scangap-tests", filter, "--", "--nocapture"])
+            .args(["test", "--workspace", "--test", "it", filter, "--", "--nocapture"])
             .env("SCANGAP_BIN", binary)
             .env("SCANGAP_TEST_VENV", &tools.venv)
             .env(knob, value),
@@ -107,7 +107,7 @@ fn crashes(_: &Full) -> Result<String> {
     let binary = shell::binary()?;
     let text = said(
         cargo()
-            .args(["test", "--package", "scangap-tests", "crashes::", "--", "--nocapture"])
+            .args(["test", "--workspace", "--test", "it", "crashes::", "--", "--nocapture"])
             .env("SCANGAP_BIN", binary)
             .env("SCANGAP_TEST_VENV", &tools.venv)
             .env("SCANGAP_TEST_CRASHES", "all"),
@@ -125,7 +125,7 @@ fn oracle(_: &Full) -> Result<String> {
     let binary = shell::binary()?;
     let text = said(
         cargo()
-            .args(["test", "--package", "scangap-tests", "independent_evaluator"])
+            .args(["test", "--workspace", "--test", "it", "independent_evaluator"])
             .env("SCANGAP_BIN", binary)
             .env("SCANGAP_TEST_NODE", &tools.node)
             .env("SCANGAP_ORACLE_CASES", ORACLE_CASES.to_string()),

@@ -69,7 +69,7 @@ pub fn registry_policy_evidence(
     example: Option<&RepositoryFacts>,
     as_of: Timestamp,
 ) -> Option<PolicyEvidence> {
-    let registry = facts.registries.get(&(account, region.clone()))?;
+    let registry = facts.registry(&(account, region.clone()))?;
     let text = registry.registry_policy.known().and_then(|hash| facts.policies.get(hash))?;
     let tags = example.map_or(&Asked::NotNeeded, |repository| &repository.tags);
     let name = example.map(|repository| &repository.name);
@@ -86,7 +86,7 @@ pub fn verdict_of_text(text: &str, request: &Request) -> Option<Verdict> {
 pub fn verdict_with_policy(facts: &AuditFacts, repository: &RepositoryFacts, text: &str, as_of: Timestamp) -> Verdict {
     let unasked;
     let (account, region) = (repository.account, &repository.region);
-    let registry = if let Some(registry) = facts.registries.get(&(account, region.clone())) {
+    let registry = if let Some(registry) = facts.registry(&(account, region.clone())) {
         registry
     } else {
         unasked = RegistryFacts::unasked(account, region.clone(), RegistryOutcome::NotReached);

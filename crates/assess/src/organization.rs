@@ -146,12 +146,14 @@ pub fn assess(
         assessment.gaps.extend(task.gaps);
     }
     assessment.judged = judge.judged.into_inner();
-    let registries = facts.registries.iter().map(|(key, registry)| {
-        registry::assess(facts, &policies, registry, assessment.by_registry.contains_key(key), as_of)
-    });
-    let (registries, gaps): (Vec<_>, Vec<_>) = registries.unzip();
-    assessment.registries = registries;
-    assessment.gaps.extend(gaps.into_iter().flatten());
+    // There may be hundreds of thousands: no room for more than there are.
+    assessment.registries.reserve_exact(facts.registries.len());
+    for (key, registry) in &facts.registries {
+        let holds_repositories = assessment.by_registry.contains_key(key);
+        let (of_registry, gaps) = registry::assess(facts, &policies, registry, holds_repositories, as_of);
+        assessment.registries.push(of_registry);
+        assessment.gaps.extend(gaps);
+    }
     assessment.gaps.sort_by(|a, b| a.key().cmp(&b.key()));
     Ok(assessment)
 }
@@ -216,7 +218,7 @@ impl Judge<'_> {
         let Some(first) = records.first() else { return };
         let key = key(first);
         let unasked;
-        let registry = if let Some(registry) = self.facts.registries.get(&key) {
+        let registry = if let Some(registry) = self.facts.registry(&key) {
             registry
         } else {
             unasked = RegistryFacts::unasked(key.0, key.1.clone(), RegistryOutcome::NotReached);

@@ -236,7 +236,7 @@ fn rows(judged: &AssessedSnapshot) -> impl Iterator<Item = Result<AssessmentRow,
     let all = 0..judged.assessment.repositories.len();
     judged.assessment.join(&judged.snapshot.repositories, all).map(|joined| {
         let (record, assessment) = joined?;
-        let registry = judged.snapshot.facts.registries.get(&(record.facts.account, record.facts.region.clone()));
+        let registry = judged.snapshot.facts.registry(&(record.facts.account, record.facts.region.clone()));
         let coverage = coverage_of(&record, registry);
         let repository = record.facts;
         let (coverage_status, coverage_reason) = match coverage {

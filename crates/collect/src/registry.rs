@@ -136,7 +136,7 @@ async fn read_registry(
         }
     }
     let outcome = match &list_gap {
-        Some(gap) if listed.is_empty() => RegistryOutcome::Unreadable(gap.clone()),
+        Some(gap) if listed.is_empty() => RegistryOutcome::Unreadable(Box::new(gap.clone())),
         Some(_) | None => RegistryOutcome::Read,
     };
     let mut facts = RegistryFacts::unasked(registry.account, registry.region.clone(), outcome);
@@ -327,7 +327,7 @@ pub(crate) async fn seen_from_outside(
     for region in regions {
         let outcome = match refusal.kind {
             GapKind::NotReached => RegistryOutcome::NotReached,
-            _ => RegistryOutcome::Unreadable(refusal.clone()),
+            _ => RegistryOutcome::Unreadable(Box::new(refusal.clone())),
         };
         let mut facts = RegistryFacts::unasked(account, region.clone(), outcome);
         let mut coverage = Covered { rows: Vec::new(), images: Tallies::new() };

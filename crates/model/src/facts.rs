@@ -125,8 +125,8 @@ pub enum RegistryOutcome {
     Skipped {
         reason: String,
     },
-    /// Nothing of ECR could be read here.
-    Unreadable(Gap),
+    /// Nothing of ECR could be read here. Boxed, as in `Observed`.
+    Unreadable(Box<Gap>),
     NotReached,
 }
 
@@ -189,7 +189,7 @@ pub struct RegistryFacts {
     /// Who listed the images' rows of coverage.
     pub image_coverage: Asked<CoverageSource>,
     /// How long Inspector scans the account's images again.
-    pub rescan_durations: Asked<RescanDurations>,
+    pub rescan_durations: Asked<Box<RescanDurations>>,
     /// Whether Inspector's administrator has ECR scanning turned on for accounts that join. Asked of it, for those it sees.
     /// `Absent`: Inspector is off for the administrator itself, and it does not say.
     pub auto_enable: Asked<bool>,
@@ -232,7 +232,7 @@ impl RegistryFacts {
     /// Returns every gap of this registry, without those of its repositories.
     pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
         let outcome = match &self.outcome {
-            RegistryOutcome::Unreadable(gap) => Some(gap),
+            RegistryOutcome::Unreadable(gap) => Some(&**gap),
             RegistryOutcome::Read
             | RegistryOutcome::NotEnabled
             | RegistryOutcome::Skipped { .. }
@@ -426,8 +426,15 @@ pub trait Images: Sync {
 pub struct AuditFacts {
     pub organization: OrganizationFacts,
     pub accounts: BTreeMap<AccountId, AccountFacts>,
-    pub registries: BTreeMap<(AccountId, RegionName), RegistryFacts>,
+    /// Boxed: there may be hundreds of thousands, and a tree's nodes are half empty.
+    pub registries: BTreeMap<(AccountId, RegionName), Box<RegistryFacts>>,
     pub policies: BTreeMap<PolicyHash, String>,
     /// Every gap once, sorted.
     pub gaps: Vec<Gap>,
+}
+
+impl AuditFacts {
+    pub fn registry(&self, key: &(AccountId, RegionName)) -> Option<&RegistryFacts> {
+        self.registries.get(key).map(|facts| &**facts)
+    }
 }

@@ -83,7 +83,7 @@ pub fn plan(source: &PlanInput<'_>, request: &PlanRequest) -> Result<Plan, Recor
         let key = (account, region);
         let registry = Stale {
             account,
-            facts: source.facts.registries.get(&key),
+            facts: source.facts.registry(&key),
             assessment: registries.get(&key).copied(),
             not_let_in: not_let_in.remove(&key).unwrap_or_default(),
             repaired: plan
@@ -115,7 +115,7 @@ fn count_selected(
     selected: &mut BTreeMap<(AccountId, RegionName), BTreeMap<String, usize>>,
 ) {
     let key = (facts.account, facts.region.clone());
-    let rules = source.facts.registries.get(&key).and_then(|registry| registry.scan_rules.known());
+    let rules = source.facts.registry(&key).and_then(|registry| registry.scan_rules.known());
     let filters = rules.into_iter().flatten().flat_map(|rule| &rule.filters);
     for filter in filters.filter(|filter| selects(filter, facts.name.as_str())) {
         *selected.entry(key.clone()).or_default().entry(filter.clone()).or_default() += 1;
@@ -185,7 +185,7 @@ fn repair(
         Verdict::Depends | Verdict::Unknown => return Err(Refusal::NotProven(verdict_after)),
     }
     let account = source.facts.accounts.get(&facts.account);
-    let registry = source.facts.registries.get(&(facts.account, facts.region.clone()));
+    let registry = source.facts.registry(&(facts.account, facts.region.clone()));
     let writer = write_role(source.facts.organization.partition, facts.account, request.write_role_name.as_deref());
     let name = Some(&facts.name);
     let asked = inspector_request(source.facts, facts.account, &facts.region, name, &facts.tags, source.as_of);

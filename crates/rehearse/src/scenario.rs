@@ -189,7 +189,7 @@ impl<'a> Copy<'a> {
     /// The registries of an account: they stand together.
     fn registries(&self, account: AccountId) -> impl Iterator<Item = &'a RegistryFacts> {
         let from = self.facts.registries.range(first_of(account)..);
-        from.take_while(move |((of, _), _)| *of == account).map(|(_, registry)| registry)
+        from.take_while(move |((of, _), _)| *of == account).map(|(_, registry)| &**registry)
     }
 
     fn account(
@@ -246,11 +246,14 @@ impl<'a> Copy<'a> {
         let rules = registry.scan_rules.known().cloned().unwrap_or_default();
         // A plan's own answer is the later one.
         let counted = resync.and_then(|facts| facts.rescan_durations.known());
-        let durations = counted.or(registry.rescan_durations.known()).cloned().unwrap_or_else(|| RescanDurations {
-            push: "DAYS_14".to_owned(),
-            pull: "DAYS_14".to_owned(),
-            pull_mode: "LAST_IN_USE_AT".to_owned(),
-        });
+        let durations = counted
+            .or(registry.rescan_durations.known().map(|durations| &**durations))
+            .cloned()
+            .unwrap_or_else(|| RescanDurations {
+                push: "DAYS_14".to_owned(),
+                pull: "DAYS_14".to_owned(),
+                pull_mode: "LAST_IN_USE_AT".to_owned(),
+            });
         let templates = registry.templates.known().cloned().unwrap_or_default();
         RegistrySpec {
             region: registry.region.to_string(),

@@ -164,7 +164,7 @@ impl<'a> Input<'a> {
     }
 
     fn row(&self, record: RepositoryRecord, assessment: &'a RepositoryAssessment) -> RepositoryRow<'a> {
-        let registry = self.facts.registries.get(&(record.facts.account, record.facts.region.clone()));
+        let registry = self.facts.registry(&(record.facts.account, record.facts.region.clone()));
         let image_rows: u64 = record.images.0.values().map(|count| count.images).sum();
         let key = (record.facts.account, record.facts.region.clone(), record.facts.name.clone());
         let scanned_before = self.changes.is_some_and(|changes| changes.allowed_likely.contains(&key));
@@ -258,7 +258,7 @@ fn is(wanted: &Observed<AccountId>, account: AccountId) -> Observed<bool> {
 
 fn registries_of(facts: &AuditFacts, account: AccountId) -> impl Iterator<Item = &RegistryFacts> {
     let registries = facts.registries.range((account, lowest_region())..);
-    registries.take_while(move |((id, _), _)| *id == account).map(|(_, registry)| registry)
+    registries.take_while(move |((id, _), _)| *id == account).map(|(_, registry)| &**registry)
 }
 
 /// Sorts before every region's name.

@@ -98,7 +98,7 @@ impl Summary {
         let not_listed = facts.registries.values().filter(|registry| is_missing(registry)).count();
         let mut unlisted = Unlisted { registries: not_listed, ..Unlisted::default() };
         for (key, diagnoses) in &input.assessment.by_registry {
-            if is_listed(facts.registries.get(key)) {
+            if is_listed(facts.registry(key)) {
                 for (diagnosis, number) in diagnoses {
                     *listed.entry(*diagnosis).or_default() += number;
                 }
@@ -263,7 +263,7 @@ fn by<K: Ord>(input: &Input<'_>, key: impl Fn(AccountId) -> K) -> BTreeMap<K, (C
     let mut groups: BTreeMap<K, (Counts, Unlisted)> = BTreeMap::new();
     for (registry, diagnoses) in &input.assessment.by_registry {
         let (counts, unlisted) = groups.entry(key(registry.0)).or_default();
-        if is_listed(input.facts.registries.get(registry)) {
+        if is_listed(input.facts.registry(registry)) {
             for (diagnosis, number) in diagnoses {
                 *counts.entry(*diagnosis).or_default() += number;
             }
@@ -329,8 +329,14 @@ fn gap_groups(input: &Input<'_>) -> Vec<GapGroup> {
     let asked = |registry: &&RegistryFacts| {
         !matches!(registry.outcome, RegistryOutcome::NotEnabled | RegistryOutcome::Skipped { .. })
     };
-    let all: BTreeSet<&RegionName> =
-        input.facts.registries.values().filter(asked).map(|registry| &registry.region).collect();
+    let all: BTreeSet<&RegionName> = input
+        .facts
+        .registries
+        .values()
+        .map(|registry| &**registry)
+        .filter(asked)
+        .map(|registry| &registry.region)
+        .collect();
     let mut groups: Vec<GapGroup> = groups
         .into_iter()
         .map(|((api, kind, cause), met)| GapGroup {

@@ -1,6 +1,6 @@
 //! Reading a snapshot. The file is opened read-only: reading never changes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row};
 use scangap_model::{
     AccountFacts, AccountOutcome, Api, AuditFacts, Cause, CoverageSource, CreationTemplate, Gap, GapKind,
-    OrganizationFacts, RegionsSource, RegistryFacts, RegistryOutcome, ScanRule, Scope, ServiceLinkedRole, Shard,
+    OrganizationFacts, RegionName, RegionsSource, RegistryFacts, RegistryOutcome, ScanRule, Scope, ServiceLinkedRole,
+    Shard,
 };
 
 use crate::codec::{Decoder, durations, from_json_list};
@@ -110,8 +111,13 @@ impl Snapshot {
         let accounts = tables.rows("accounts", "SELECT * FROM accounts ORDER BY account_id", account)?;
         // There may be hundreds of thousands: each goes to its place at once, and none is held twice.
         let mut registries = BTreeMap::new();
-        let mut keep = |facts: RegistryFacts| {
-            registries.insert((facts.account, facts.region.clone()), facts);
+        let mut regions: BTreeSet<RegionName> = BTreeSet::new();
+        let mut keep = |mut facts: RegistryFacts| {
+            match regions.get(&facts.region) {
+                Some(region) => facts.region = region.clone(),
+                None => drop(regions.insert(facts.region.clone())),
+            }
+            registries.insert((facts.account, facts.region.clone()), Box::new(facts));
         };
         tables.each("registries", "SELECT * FROM registries", registry, &mut keep)?;
         if meta.state == RunState::Interrupted {
@@ -369,7 +375,7 @@ fn registry(decode: &Decoder, row: &Row<'_>) -> Result<RegistryFacts, RowError> 
             "read" => RegistryOutcome::Read,
             "not_enabled" => RegistryOutcome::NotEnabled,
             "skipped" => RegistryOutcome::Skipped { reason: detail.unwrap_or_default() },
-            "unreadable" => RegistryOutcome::Unreadable(refusal(decode, detail.as_ref())?),
+            "unreadable" => RegistryOutcome::Unreadable(Box::new(refusal(decode, detail.as_ref())?)),
             "not_reached" => RegistryOutcome::NotReached,
             other => return Err(bad(other)),
         },
@@ -383,7 +389,7 @@ fn registry(decode: &Decoder, row: &Row<'_>) -> Result<RegistryFacts, RowError> 
         templates: asked(decode, row, "templates", templates)?,
         coverage: asked(decode, row, "coverage", CoverageSource::from_word)?,
         image_coverage: asked(decode, row, "image_coverage", CoverageSource::from_word)?,
-        rescan_durations: asked(decode, row, "rescan_durations", durations)?,
+        rescan_durations: asked(decode, row, "rescan_durations", |text| durations(text).map(Box::new))?,
         auto_enable: asked(decode, row, "auto_enable", |text| text.parse().ok())?,
         coverage_without_repository: count("coverage_without_repository")?,
         vanished: count("vanished")?,

@@ -260,7 +260,7 @@ pub(crate) fn write_registry(
     });
     let coverage = encode.asked_as(&facts.coverage, |source| source.word().to_owned());
     let image_coverage = encode.asked_as(&facts.image_coverage, |source| source.word().to_owned());
-    let rescan = encode.asked_as(&facts.rescan_durations, durations_text);
+    let rescan = encode.asked_as(&facts.rescan_durations, |durations| durations_text(durations));
     let auto_enable = encode.asked(&facts.auto_enable);
     insert!(connection, "INSERT OR REPLACE", registries, {
         account_id: facts.account.to_string(),

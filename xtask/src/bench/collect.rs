@@ -2,12 +2,12 @@
 //! organization, in the same run.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use scangap_model::APIS;
+use scangap_model::{APIS, Partition, REGIONS};
 use scangap_simorg::scenario::{ImageSpec, LimitSpec, RepositorySpec};
 use scangap_simorg::{CallRecord, Generate, Scenario, Simulator, SimulatorOptions};
 
@@ -39,6 +39,9 @@ pub(crate) struct Size {
     /// Not the boto3 script, only scangap and the bare SDK
     #[arg(long)]
     alone: bool,
+    /// Not the boto3 script but this program: it finds the address and the key in AWS_* variables, and the regions in REGIONS
+    #[arg(long)]
+    against: Option<PathBuf>,
     /// So many images in each repository: measured against the same organization with one in each, and nothing else
     #[arg(long)]
     images: Option<u32>,
@@ -55,6 +58,7 @@ impl Default for Size {
             large: 0,
             no_limits: false,
             alone: false,
+            against: None,
             images: None,
         }
     }
@@ -145,6 +149,7 @@ pub(crate) fn run(size: &Size) -> Result<()> {
         again.args(["run", "--release", "--quiet", "--package", "xtask", "--", "bench", "collect"]);
         again.args(numbers.iter().flat_map(|(flag, number)| [(*flag).to_owned(), number.to_string()]));
         again.args(size.no_limits.then_some("--no-limits")).args(size.alone.then_some("--alone"));
+        again.args(size.against.iter().flat_map(|program| [Path::new("--against"), program]));
         again.args(size.images.iter().flat_map(|number| ["--images".to_owned(), number.to_string()]));
         return run_command(&mut again);
     }
@@ -159,6 +164,10 @@ pub(crate) fn run(size: &Size) -> Result<()> {
     if size.alone {
         time(size, &ours);
         return Ok(());
+    }
+    if let Some(program) = &size.against {
+        time(size, &ours);
+        return against(size, program, &ours);
     }
     let venv = tools::install()?.venv;
     let reference = measure(size, |url, key| {
@@ -188,6 +197,29 @@ fn bare_loop(size: &Size, calls: &[CallRecord]) -> Result<Run> {
         command.args([url, &key, &size.in_flight.to_string()]).arg(&file).stdout(Stdio::null());
         command
     })
+}
+
+/// Another program on the same organization: what it called, and how long it took. It need not make the same calls.
+fn against(size: &Size, program: &Path, ours: &Run) -> Result<()> {
+    let enabled = REGIONS.iter().filter(|info| info.partition == Partition::Aws && info.default_enabled);
+    let regions: Vec<&str> = enabled.map(|info| info.name).collect();
+    let theirs = measure(size, |url, key| {
+        let mut command = Command::new(program);
+        command.env("AWS_ENDPOINT_URL", url).env("AWS_DEFAULT_REGION", "us-east-1").env("REGIONS", regions.join(" "));
+        with_key(&mut command, key);
+        command
+    })?;
+    let name = program.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let (mine, other) = (by_api(&ours.calls), by_api(&theirs.calls));
+    println!("\n{:<55} {:>8} {:>8}", "calls by API", "scangap", name);
+    let operations: BTreeSet<&str> = mine.keys().chain(other.keys()).copied().collect();
+    for operation in operations {
+        let count = |side: &BTreeMap<&str, usize>| side.get(operation).copied().unwrap_or(0);
+        println!("{operation:<55} {:>8} {:>8}", count(&mine), count(&other));
+    }
+    println!("{:<55} {:>8} {:>8}", "all", ours.calls.len(), theirs.calls.len());
+    println!("{:<55} {:>8.1} {:>8.1}", "seconds", ours.seconds, theirs.seconds);
+    Ok(())
 }
 
 fn describe(size: &Size) {

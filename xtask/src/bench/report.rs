@@ -21,9 +21,10 @@ use scangap_snapshot::{AccountToStore, Closing, RegistryToStore, RunStart, Snaps
 use crate::shell::{cargo, output, root, run as run_command, target};
 use crate::tools;
 
-const ACCOUNTS: u32 = 372;
+/// Registries of which no two have a policy in common: about 20,000 distinct texts, however many registries there are.
+const DISTINCT: u32 = 1_116;
 const REGIONS: [&str; 3] = ["eu-central-1", "eu-west-1", "us-east-1"];
-/// Distinct policies in each registry: about 20,000 in all.
+/// Distinct policies in each registry.
 const POLICIES_PER_REGISTRY: u32 = 18;
 /// Rows of the comparison with Python, and of one workbook.
 const WORKBOOK: usize = 100_000;
@@ -32,6 +33,11 @@ const WORKBOOK: usize = 100_000;
 pub(crate) struct Size {
     #[arg(long, default_value_t = 1_000_000)]
     repositories: u32,
+    #[arg(long, default_value_t = 372)]
+    accounts: u32,
+    /// Registries without a repository in each account: enabled or not, by turns
+    #[arg(long, default_value_t = 0)]
+    empty_registries: usize,
     /// Keep the snapshot and the reports in this folder
     #[arg(long)]
     keep: Option<PathBuf>,
@@ -41,7 +47,8 @@ pub(crate) fn run(size: &Size) -> Result<()> {
     if cfg!(debug_assertions) {
         let mut again = cargo();
         again.args(["run", "--release", "--quiet", "--package", "xtask", "--", "bench", "report"]);
-        again.args(["--repositories", &size.repositories.to_string()]);
+        again.args(["--repositories", &size.repositories.to_string(), "--accounts", &size.accounts.to_string()]);
+        again.args(["--empty-registries", &size.empty_registries.to_string()]);
         again.args(size.keep.iter().flat_map(|folder| ["--keep".as_ref(), folder.as_os_str()]));
         return run_command(&mut again);
     }
@@ -52,12 +59,13 @@ pub(crate) fn run(size: &Size) -> Result<()> {
     fs_err::create_dir_all(folder)?;
     let path = folder.join("snapshot.db");
     let started = Instant::now();
-    generate(&path, size.repositories)?;
+    generate(&path, size)?;
     let cores = std::thread::available_parallelism()?;
     println!(
-        "{} repositories in {ACCOUNTS} accounts and {} regions, {} bytes of snapshot (made in {:.1} s), {cores} cores\n",
+        "{} repositories in {} accounts and {} registries, {} bytes of snapshot (made in {:.1} s), {cores} cores\n",
         size.repositories,
-        REGIONS.len(),
+        size.accounts,
+        size.accounts as usize * (REGIONS.len() + size.empty_registries),
         fs_err::metadata(&path)?.len(),
         started.elapsed().as_secs_f64()
     );
@@ -71,7 +79,7 @@ pub(crate) fn run(size: &Size) -> Result<()> {
 fn page(folder: &Path) -> Result<()> {
     let tools = tools::install()?;
     let path = folder.join("snapshot-50000.db");
-    generate(&path, 50_000)?;
+    generate(&path, &Size { repositories: 50_000, accounts: 372, empty_registries: 0, keep: None })?;
     let out = folder.join("page");
     let mut report = Command::new(target().join("release").join("scangap"));
     run_command(report.args(["report", "-qq"]).arg(&path).arg("--out").arg(&out))?;
@@ -187,7 +195,8 @@ used = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(f'{time.time() - start:.1f} s, {used.ru_utime + used.ru_stime:.1f} s of CPU, peak resident memory {used.ru_maxrss // 1024} MiB, exit code {code}')
 ";
 
-fn generate(path: &Path, repositories: u32) -> Result<()> {
+fn generate(path: &Path, size: &Size) -> Result<()> {
+    let &Size { repositories, accounts, empty_registries, .. } = size;
     let as_of: Timestamp = "2026-11-23T09:00:00Z".parse()?;
     let start = RunStart {
         tool_version: "bench".to_owned(),
@@ -210,14 +219,18 @@ fn generate(path: &Path, repositories: u32) -> Result<()> {
         id: Observed::Known("o-exampleorg".parse()?),
         management_account: Observed::Known(caller),
         inspector_admin: Observed::Known(caller),
-        n_accounts: Observed::Known(u64::from(ACCOUNTS)),
+        n_accounts: Observed::Known(u64::from(accounts)),
         scope: Scope::default(),
     };
     writer.organization(&organization, &[], &[], 0)?;
-    let registries = ACCOUNTS * u32::try_from(REGIONS.len())?;
+    let registries = accounts * u32::try_from(REGIONS.len())?;
+    let others =
+        scangap_model::REGIONS.iter().filter(|info| info.partition == Partition::Aws && !REGIONS.contains(&info.name));
+    let others: Vec<RegionName> =
+        others.take(empty_registries).map(|info| Ok(info.name.parse()?)).collect::<Result<_>>()?;
     let mut made = 0;
     let mut registry = 0;
-    for account in 0..ACCOUNTS {
+    for account in 0..accounts {
         let id: AccountId = format!("{}", 100_000_000_000_u64 + u64::from(account)).parse()?;
         let regions: Vec<RegionFact> = REGIONS
             .iter()
@@ -234,6 +247,9 @@ fn generate(path: &Path, repositories: u32) -> Result<()> {
             regions_source: Asked::Answered(Observed::Known(RegionsSource::ListRegions)),
         };
         writer.account(&AccountToStore { facts: &facts, regions: &regions, gaps: &[], registries: &[] })?;
+        for (number, region) in others.iter().enumerate() {
+            write_empty_registry(&mut writer, id, region, number.is_multiple_of(2))?;
+        }
         for region in REGIONS {
             registry += 1;
             let until = u64::from(repositories) * u64::from(registry) / u64::from(registries);
@@ -272,6 +288,37 @@ fn policy(account: u32, registry: u32, which: u32) -> String {
     format!(r#"{{"Version":"2012-10-17","Statement":[{}{deny}]}}"#, statements.join(","))
 }
 
+fn write_empty_registry(
+    writer: &mut SnapshotWriter,
+    account: AccountId,
+    region: &RegionName,
+    is_enabled: bool,
+) -> Result<()> {
+    let known = |word: &str| Asked::Answered(Observed::Known(word.to_owned()));
+    let facts = if is_enabled {
+        RegistryFacts {
+            repositories: Asked::Answered(Observed::Known(0)),
+            inspector_status: known("ENABLED"),
+            inspector_ecr_status: known("ENABLED"),
+            coverage: Asked::Answered(Observed::Known(CoverageSource::DelegatedAdministrator)),
+            image_coverage: Asked::Answered(Observed::Known(CoverageSource::DelegatedAdministrator)),
+            ..RegistryFacts::unasked(account, region.clone(), RegistryOutcome::Read)
+        }
+    } else {
+        RegistryFacts::unasked(account, region.clone(), RegistryOutcome::NotEnabled)
+    };
+    let nothing = BTreeMap::new();
+    writer.registry(&RegistryToStore {
+        facts: &facts,
+        repositories: &[],
+        coverage: &[],
+        images: &nothing,
+        image_rows: &[],
+        policies: &[],
+    })?;
+    Ok(())
+}
+
 fn write_registry(
     writer: &mut SnapshotWriter,
     account: AccountId,
@@ -281,12 +328,16 @@ fn write_registry(
     here: u32,
     as_of: Timestamp,
 ) -> Result<()> {
-    let texts: Vec<String> = (0..POLICIES_PER_REGISTRY).map(|which| policy(at, registry, which)).collect();
+    let texts: Vec<String> =
+        (0..POLICIES_PER_REGISTRY).map(|which| policy(at % DISTINCT, registry % DISTINCT, which)).collect();
     let policies: BTreeMap<usize, StoredPolicy> = texts
         .into_iter()
         .enumerate()
         .map(|(which, text)| {
-            Ok((which, StoredPolicy { hash: format!("{:032x}{which:032x}", u64::from(registry)).parse()?, text }))
+            Ok((
+                which,
+                StoredPolicy { hash: format!("{:032x}{which:032x}", u64::from(registry % DISTINCT)).parse()?, text },
+            ))
         })
         .collect::<Result<_>>()?;
     let known = |word: &str| Asked::Answered(Observed::Known(word.to_owned()));

@@ -20,7 +20,7 @@ pub(super) struct InspectorAnswers {
     pub(super) rows: Vec<CoverageRow>,
     pub(super) image_source: Asked<CoverageSource>,
     pub(super) images: Tallies,
-    pub(super) rescan_durations: Asked<RescanDurations>,
+    pub(super) rescan_durations: Asked<Box<RescanDurations>>,
     pub(super) auto_enable: Asked<bool>,
 }
 
@@ -93,7 +93,7 @@ async fn read_beside(
     };
     // If scanning is off, the durations are not needed, and AWS does not document whether it returns them.
     if something && !off {
-        answers.rescan_durations = rescan_durations(registry).await.into();
+        answers.rescan_durations = rescan_durations(registry).await.map(Box::new).into();
     }
     match seen.as_ref().and_then(|seen| seen.images_of(registry.account)) {
         Some(images) => {

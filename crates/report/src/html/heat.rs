@@ -53,7 +53,7 @@ pub(super) fn heat(input: &Input<'_>) -> Heat {
             .iter()
             .map(|region| {
                 let key = (account.id, (*region).clone());
-                field(region, input.assessment.by_registry.get(&key), input.facts.registries.get(&key))
+                field(region, input.assessment.by_registry.get(&key), input.facts.registry(&key))
             })
             .collect(),
         others: others(input, account.id, &regions),

@@ -58,7 +58,7 @@ pub(super) fn write(workbook: &mut Workbook, material: &ReportContext<'_>) -> Re
         worksheet.write_string(at, 1, cell_text(name))?;
         for (region, index) in regions.iter().zip(2u16..) {
             let key = (account.id, (*region).clone());
-            let facts = input.facts.registries.get(&key);
+            let facts = input.facts.registry(&key);
             match input.assessment.by_registry.get(&key) {
                 Some(counts) if !listing::is_listed(facts) => {
                     worksheet.write_string(at, index, listing::in_words(facts, counts.values().sum()))?

@@ -17,6 +17,9 @@ use crate::value::Value;
 
 /// Excel's sheets: 1,048,576 rows, one of them the header.
 const ROWS_MAX: usize = 1_048_575;
+/// Rows of a sheet that is still an Excel table. The writer remembers each field of a table, which is more than the rows themselves
+/// take: larger sheets have the filters alone.
+const TABLE_ROWS_MAX: usize = 50_000;
 /// Excel's links: 65,530 in a sheet.
 pub(super) const LINKS_MAX: usize = 65_530;
 /// Excel's links: 2,080 characters each.
@@ -122,10 +125,14 @@ impl<'s, K: Kind> Sheet<'s, K> {
             .set_name(if part == 1 { name } else { format!("{name}_{part}") })
             .set_columns(&headers)
             .set_style(TableStyle::Light9);
-        if self.plain {
+        if self.plain || n_rows > TABLE_ROWS_MAX {
             for (column, index) in self.columns.iter().zip(0u16..) {
                 worksheet.write_string_with_format(0, index, column.title, &title())?;
             }
+            for (note, index) in self.notes.iter().zip(u16::try_from(self.columns.len()).unwrap_or(u16::MAX)..) {
+                worksheet.write_string_with_format(0, index, note.title, &title_to_fill())?;
+            }
+            worksheet.autofilter(0, 0, last_row, last)?;
         } else {
             // A table needs a row below its header.
             worksheet.add_table(0, 0, last_row, last, &table)?;

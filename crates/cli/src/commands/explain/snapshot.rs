@@ -39,7 +39,7 @@ pub(super) fn question(command: &Explain, path: &Path) -> Result<PolicyQuestion,
         Observed::Absent => {}
         Observed::Unknown(_) => unread = Some("the snapshot holds no repository policy: it could not be read"),
     }
-    if let Some(registry) = facts.registries.get(&(asked.account, asked.region.clone())) {
+    if let Some(registry) = facts.registry(&(asked.account, asked.region.clone())) {
         let scope = registry.registry_policy_scope.known().map(String::as_str);
         match (scope, &registry.registry_policy) {
             (_, Asked::Answered(Observed::Absent)) => {}
