@@ -25,6 +25,11 @@ pub(super) const LINKS_MAX: usize = 65_530;
 /// Excel's links: 2,080 characters each.
 const LINK_CHARS_MAX: usize = 2_080;
 
+/// A table needs a row below its header.
+fn last_row(n_rows: usize) -> u32 {
+    u32::try_from(n_rows.max(1)).unwrap_or(u32::MAX)
+}
+
 /// Columns that an auditor fills in.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NoteColumn {
@@ -111,14 +116,37 @@ impl<'s, K: Kind> Sheet<'s, K> {
         }
     }
 
-    /// Everything but the rows. The table comes first: it writes the header, and rows can only follow.
+    /// Everything but the rows. The header comes first: rows can only follow.
     fn frame(&self, worksheet: &mut Worksheet, input: &Input<'_>, n_rows: usize, part: u32) -> Result<(), XlsxError> {
+        self.header(worksheet, n_rows, part)?;
+        let last_row = last_row(n_rows);
+        for (column, index) in self.columns.iter().zip(0u16..) {
+            worksheet.set_column_width(index, f64::from(column.width))?;
+            for (word, tone) in rules(column.name) {
+                let rule = ConditionalFormatText::new()
+                    .set_rule(ConditionalFormatTextRule::BeginsWith(word.to_owned()))
+                    .set_format(tint(tone));
+                worksheet.add_conditional_format(1, index, last_row, index, &rule)?;
+            }
+        }
+        for (note, index) in self.notes.iter().zip(u16::try_from(self.columns.len()).unwrap_or(u16::MAX)..) {
+            worksheet.set_column_width(index, f64::from(note.width))?;
+        }
+        let frozen = self.columns.iter().position(|column| column.name == "repository").map_or(1, |at| at + 1);
+        worksheet.set_freeze_panes(1, u16::try_from(frozen).unwrap_or(1))?;
+        print_setup(worksheet, input);
+        worksheet.set_repeat_rows(0, 0)?;
+        Ok(())
+    }
+
+    /// The header with its filters: of a table, where the sheet is not too large for one.
+    fn header(&self, worksheet: &mut Worksheet, n_rows: usize, part: u32) -> Result<(), XlsxError> {
         let header = |title, format: Format| TableColumn::new().set_header(title).set_header_format(format);
         let titles = self.columns.iter().map(|column| header(column.title, title()));
         // The columns that wait for a reader's words look as if they did.
         let notes = self.notes.iter().map(|note| header(note.title, title_to_fill()));
         let headers: Vec<TableColumn> = titles.chain(notes).collect();
-        let last_row = u32::try_from(n_rows.max(1)).unwrap_or(u32::MAX);
+        let last_row = last_row(n_rows);
         let last = u16::try_from(headers.len().saturating_sub(1)).unwrap_or(u16::MAX);
         let name = self.name.replace([' ', '-'], "_");
         let table = ExcelTable::new()
@@ -137,22 +165,6 @@ impl<'s, K: Kind> Sheet<'s, K> {
             // A table needs a row below its header.
             worksheet.add_table(0, 0, last_row, last, &table)?;
         }
-        for (column, index) in self.columns.iter().zip(0u16..) {
-            worksheet.set_column_width(index, f64::from(column.width))?;
-            for (word, tone) in rules(column.name) {
-                let rule = ConditionalFormatText::new()
-                    .set_rule(ConditionalFormatTextRule::BeginsWith(word.to_owned()))
-                    .set_format(tint(tone));
-                worksheet.add_conditional_format(1, index, last_row, index, &rule)?;
-            }
-        }
-        for (note, index) in self.notes.iter().zip(u16::try_from(self.columns.len()).unwrap_or(u16::MAX)..) {
-            worksheet.set_column_width(index, f64::from(note.width))?;
-        }
-        let frozen = self.columns.iter().position(|column| column.name == "repository").map_or(1, |at| at + 1);
-        worksheet.set_freeze_panes(1, u16::try_from(frozen).unwrap_or(1))?;
-        print_setup(worksheet, input);
-        worksheet.set_repeat_rows(0, 0)?;
         Ok(())
     }
 
@@ -284,5 +296,38 @@ fn rules(column: &str) -> Vec<(&'static str, Tone)> {
         "outcome" => vec![("unreadable", Tone::Question), ("not_reached", Tone::Question), ("skipped", Tone::Neutral)],
         "change" => CHANGE_KINDS.iter().map(|row| (row.1, row.4)).collect(),
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use calamine::{Reader, Xlsx};
+    use rust_xlsxwriter::Workbook;
+
+    use super::*;
+    use crate::columns::REGISTRIES;
+
+    // Holds: 14 Memory: a sheet that is too large for an Excel table has the same header, with filters
+    #[test]
+    fn a_large_sheet_has_filters_and_no_table() {
+        for (n_rows, is_table) in [(TABLE_ROWS_MAX, true), (TABLE_ROWS_MAX + 1, false)] {
+            let sheet = Sheet::new("Registries", REGISTRIES, n_rows);
+            let mut workbook = Workbook::new();
+            let worksheet = workbook.add_worksheet_with_constant_memory().unwrap();
+            worksheet.set_name("Registries").unwrap();
+            sheet.header(worksheet, n_rows, 1).unwrap();
+            let bytes = workbook.save_to_buffer().unwrap();
+            let name = b"xl/tables/table1.xml";
+            assert_eq!(bytes.windows(name.len()).any(|part| part == name), is_table, "{n_rows}");
+            let mut read = Xlsx::new(Cursor::new(bytes)).unwrap();
+            let filters = read.defined_names().iter().any(|(name, _)| name.contains("_FilterDatabase"));
+            assert_eq!(filters, !is_table, "{n_rows}");
+            let range = read.worksheet_range("Registries").unwrap();
+            let titles: Vec<String> = range.rows().next().unwrap().iter().map(ToString::to_string).collect();
+            let wanted: Vec<&str> = REGISTRIES.iter().map(|column| column.title).collect();
+            assert_eq!(titles, wanted);
+        }
     }
 }
