@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-/// A call that waited so long for its bucket: its registry has many more.
+/// So long a wait for its bucket is no chance.
 const WAITED_FOR_ITS_BUCKET: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub enum Rank {
 }
 
 impl Rank {
-    /// What its bucket has kept waiting is of what ends last.
+    /// A call whose bucket kept it waiting is one of many of its registry, which ends late: it goes first.
     pub(crate) fn after(self, waited_for_bucket: Duration) -> Self {
         if waited_for_bucket < WAITED_FOR_ITS_BUCKET { self } else { Self::First }
     }

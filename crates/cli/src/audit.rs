@@ -21,7 +21,7 @@ use crate::{environment, terminal};
 /// How often the screen says how far it is.
 const SHOWN_EVERY: Duration = Duration::from_millis(200);
 
-/// Facts that wait to be stored. Enough that no collector waits for the disk, few enough to bound memory.
+/// Facts that wait to be stored, and once more as many that are being stored together.
 const EVENTS_WAITING: usize = 256;
 
 pub(crate) fn run(job: &Job) -> Result<Exit, CliError> {
@@ -115,7 +115,8 @@ async fn gather(
                 }
             }
         }
-        if let Some(store) = &mut store
+        if failure.is_none()
+            && let Some(store) = &mut store
             && let Err(error) = store.on(&arrived, &meter)
         {
             failure = Some(error);

@@ -23,9 +23,11 @@ struct Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RegistryStage {
     Listing,
-    /// Inspector's administrator is asked for all accounts together.
-    Administrator,
     Policies,
+    /// For what Inspector's administrator sees, which is asked for all accounts together.
+    Administrator,
+    /// Inspector in the account itself.
+    Inspector,
     /// The account is the administrator, and is being asked.
     Organization,
 }
@@ -36,6 +38,7 @@ impl RegistryStage {
             Self::Listing => "lists repositories",
             Self::Administrator => "waits for Inspector's administrator",
             Self::Policies => "reads policies",
+            Self::Inspector => "asks Inspector",
             Self::Organization => "says what Inspector sees of the organization",
         }
     }

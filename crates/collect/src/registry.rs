@@ -5,6 +5,7 @@ mod repositories;
 mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::future::OptionFuture;
 use scangap_aws::pages::{Listed, list};
@@ -147,20 +148,26 @@ async fn read_registry(
         Some(gap) => Observed::unknown(gap.clone()).into(),
     };
 
-    let stage = if targets.is_empty() { RegistryStage::Administrator } else { RegistryStage::Policies };
+    let stage = if targets.is_empty() { RegistryStage::Inspector } else { RegistryStage::Policies };
     registry.context.board.at(registry.account, registry.region, stage);
     let something = !targets.is_empty() || list_gap.is_some();
     let names: Vec<RepositoryName> = targets.keys().cloned().collect();
     let mut policies = Policies::default();
     let mut answers = repositories::Answers::default();
+    // Both questions of ECR are answered, and the administrator's view is not there: nothing is asked meanwhile.
+    let under_way = AtomicUsize::new(2);
+    let answered = || {
+        if under_way.fetch_sub(1, Ordering::Relaxed) == 1 && !view.is_there(registry.region) {
+            registry.context.board.at(registry.account, registry.region, RegistryStage::Administrator);
+            registry.reader.rest();
+        }
+    };
     // Policies are most of the calls, and hang on nothing: they are read while all else is asked, one after the other. Boxed: a
     // registry without a repository waits with little in its hands.
     let of_policies = (!names.is_empty()).then(|| {
         Box::pin(async {
             let policies = repositories::policies_of(registry, &names).await;
-            if !view.is_there(registry.region) {
-                registry.reader.rest();
-            }
+            answered();
             policies
         })
     });
@@ -170,7 +177,8 @@ async fn read_registry(
                 tokio::join!(
                     settings::read(registry, &mut facts, &mut policies),
                     answers.ask_frequencies(registry, &targets)
-                )
+                );
+                answered();
             })
         });
         let (inspector, _) = tokio::join!(inspector::read(registry, view, something, slot), OptionFuture::from(of_ecr));

@@ -41,6 +41,10 @@ const ACCOUNTS_AT_ONCE: usize = 64;
 /// Accounts that wait for what the administrator sees of them, beyond those.
 const ACCOUNTS_WAITING: usize = 1024;
 
+/// Large registries that are read at once, beside the others: AWS lets each ask little at once, and all of them together less than the
+/// bound on calls in flight.
+const LARGE_AT_ONCE: usize = 128;
+
 /// Registries that wait for the administrator's stream, with what was listed of them, beyond those that a call is made for.
 const REGISTRIES_WAITING: usize = 2048;
 
@@ -199,17 +203,17 @@ async fn read_accounts(
     let mut left: BTreeMap<AccountId, Left> = BTreeMap::new();
     let accounts_at_once = Slots::new(ACCOUNTS_AT_ONCE);
     let registries_at_once = Slots::new(context.options.max_in_flight);
+    let large_at_once = Slots::new(LARGE_AT_ONCE);
     let registries_max = context.options.max_in_flight.max(1) + REGISTRIES_WAITING;
 
     loop {
+        while backlog.has_large() && registries.len() < registries_max {
+            let Some(slot) = large_at_once.try_take_for_good() else { break };
+            let Some(next) = backlog.next_large() else { break };
+            work(next, slot, workers, view, &mut registries);
+        }
         while backlog.has_next(registries.len() < registries_max) {
-            // What its bucket holds back asks little at once: it takes no place from the others.
-            let slot = if backlog.is_large_next(registries.len() < registries_max) {
-                Some(registries_at_once.beside())
-            } else {
-                registries_at_once.try_take()
-            };
-            let Some(slot) = slot else { break };
+            let Some(slot) = registries_at_once.try_take() else { break };
             let Some(next) = backlog.next(registries.len() < registries_max) else { break };
             work(next, slot, workers, view, &mut registries);
         }
@@ -267,6 +271,7 @@ async fn read_accounts(
             }
             Some(region) = views.next() => backlog.view_is_there(region),
             Some(arrival) = listing.next() => listing.take_in(context, arrival).await?,
+            () = large_at_once.freed(), if backlog.has_large() && registries.len() < registries_max => {}
             () = registries_at_once.freed(), if backlog.has_next(registries.len() < registries_max) => {}
             () = accounts_at_once.freed(), if !listing.arrived.is_empty() => {}
             else => break,

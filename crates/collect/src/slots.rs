@@ -16,8 +16,8 @@ pub(crate) struct Slots {
 pub(crate) struct Slot {
     slots: Slots,
     held: Option<OwnedSemaphorePermit>,
-    /// Whether it needs no place.
-    beside: bool,
+    /// Whether it is not given away while the work waits.
+    kept: bool,
 }
 
 impl Slots {
@@ -25,15 +25,17 @@ impl Slots {
         Self { places: Arc::new(Semaphore::new(count.max(1))), freed: Arc::default() }
     }
 
-    /// For work that is never kept waiting.
-    pub(crate) fn beside(&self) -> Slot {
-        Slot { slots: self.clone(), held: None, beside: true }
+    /// Takes a place if one is free, for work that goes on while it waits for others: it keeps the place.
+    pub(crate) fn try_take_for_good(&self) -> Option<Slot> {
+        let mut slot = self.try_take()?;
+        slot.kept = true;
+        Some(slot)
     }
 
     /// Takes a place if one is free. The caller chooses what runs next; work that returns from `set_aside` gets a place first.
     pub(crate) fn try_take(&self) -> Option<Slot> {
         let held = Arc::clone(&self.places).try_acquire_owned().ok()?;
-        Some(Slot { slots: self.clone(), held: Some(held), beside: false })
+        Some(Slot { slots: self.clone(), held: Some(held), kept: false })
     }
 
     /// Waits until a place may be free.
@@ -45,11 +47,11 @@ impl Slots {
 impl Slot {
     /// Waits for something that others work on, and gives the place away meanwhile.
     pub(crate) async fn set_aside<T>(&mut self, wait: impl Future<Output = T>) -> T {
+        if self.kept {
+            return wait.await;
+        }
         self.give_away();
         let value = wait.await;
-        if self.beside {
-            return value;
-        }
         self.held = Arc::clone(&self.slots.places).acquire_owned().await.ok();
         value
     }

@@ -24,11 +24,6 @@ impl<T> Waiting<T> {
         self.by_size.pop_first().map(|(_, item)| item)
     }
 
-    /// What comes next.
-    pub(crate) fn first(&self) -> Option<&T> {
-        self.by_size.first_key_value().map(|(_, item)| item)
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.by_size.len()
     }

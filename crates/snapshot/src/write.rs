@@ -182,7 +182,8 @@ impl SnapshotWriter {
         Ok(())
     }
 
-    /// Several writes in one transaction, which is cheaper: each is whole, or not there. One that fails takes none of those before it along.
+    /// Several writes in one transaction, which is cheaper: each is whole, or not there. One that is refused leaves those before it; a disk
+    /// that fails takes all of them.
     pub fn together(&mut self, write: impl FnOnce(&mut Self) -> Result<(), WriteError>) -> Result<(), WriteError> {
         self.connection.execute_batch("BEGIN")?;
         let written = write(self);
@@ -197,7 +198,7 @@ impl SnapshotWriter {
         written.and(kept.map_err(WriteError::from))
     }
 
-    /// One account in one transaction, with its registries that need no call.
+    /// One account, with its registries that need no call: whole, or not at all.
     pub fn account(&mut self, account: &AccountToStore<'_>) -> Result<(), WriteError> {
         let id = account.facts.id.to_string();
         let resumed = self.is_resumed();
@@ -255,7 +256,7 @@ impl SnapshotWriter {
         Ok(())
     }
 
-    /// One registry in one transaction: it is there whole, or not at all.
+    /// One registry: it is there whole, or not at all.
     pub fn registry(&mut self, registry: &RegistryToStore<'_>) -> Result<(), WriteError> {
         let resumed = self.is_resumed();
         let transaction = self.connection.savepoint()?;

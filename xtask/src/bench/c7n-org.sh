@@ -25,7 +25,8 @@ policies:
     filters:
       - type: cross-account
 POLICIES
-regions=$(echo "${REGIONS:?}" | sed 's/[^ ]*/-r &/g')
+: "${REGIONS:?names the regions}"
+regions=$(echo "$REGIONS" | sed 's/[^ ]*/-r &/g')
 # shellcheck disable=SC2086
 "$program" run -c "$folder/accounts.yml" -u "$folder/policies.yml" -s "$folder/out" --cache-period 0 $regions \
     >"$folder/log" 2>&1 || {

@@ -79,7 +79,7 @@ impl RegionReader {
         })
     }
 
-    /// Lets go of the clients while nothing is asked: most of what a registry holds that waits is they.
+    /// Lets go of the clients while nothing is asked: they are most of what a waiting registry holds.
     pub fn rest(&self) {
         self.clients.ecr.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.clients.inspector.lock().unwrap_or_else(PoisonError::into_inner).take();
