@@ -1,5 +1,6 @@
 //! `scangap audit`: what was written on the command line, resolved.
 
+mod introduction;
 mod plan_calls;
 
 use std::sync::Arc;
@@ -16,7 +17,6 @@ use crate::fail_on::FailOn;
 use crate::job::Job;
 use crate::resumption::{Named, Resumption};
 use crate::settings::{collect_options, connect_options};
-use crate::store::without_password;
 use crate::terminal;
 use crate::values::BadValue;
 
@@ -44,26 +44,7 @@ pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
         Some(resume) => (resume.organization.scope.clone(), resume.as_of, resume.tag_keys.clone(), resume.keeps_images),
         None => (named.scope, named.as_of.unwrap_or_else(environment::now), named.tags, named.images),
     };
-    let role_names = command.roles.role_name.clone();
-    let endpoint = command
-        .aws
-        .endpoint_url
-        .clone()
-        .filter(|url| !url.is_empty())
-        .or_else(|| environment::variable("AWS_ENDPOINT_URL").map(|url| url.to_string_lossy().into_owned()));
-    let past = ["no_proxy", "NO_PROXY"].into_iter().find_map(environment::variable);
-    let past = past.map_or_else(String::new, |hosts| format!(" (but for {})", hosts.to_string_lossy()));
-    let proxy = proxy(endpoint.as_deref());
-    let proxy = proxy.map_or_else(String::new, |url| format!(" by proxy {}{past}", without_password(&url)));
-    let introduction = format!(
-        "profile {}, role {}, {}, {}{proxy}",
-        command.aws.profile.clone().or_else(profile_variable).unwrap_or_else(|| "default".to_owned()),
-        role_names.join(" or "),
-        describe(&scope),
-        endpoint
-            .as_ref()
-            .map_or_else(|| "endpoint AWS".to_owned(), |url| format!("endpoint {}", without_password(url))),
-    );
+    let introduction = introduction::of(command, &scope);
     audit::run(&Job {
         introduction,
         connect: connect_options(&command.aws),
@@ -112,33 +93,6 @@ fn shard(command: &Audit) -> Result<Option<Shard>, CliError> {
         return Err(BadValue::new(&shard.to_string(), "a shard of an audit whose time is named", hint).into());
     }
     Ok(shard)
-}
-
-/// The proxy that the environment names for where the audit goes.
-fn proxy(endpoint: Option<&str>) -> Option<String> {
-    let plain = endpoint.is_some_and(|url| url.starts_with("http://"));
-    let names = if plain { ["http_proxy", "HTTP_PROXY"] } else { ["https_proxy", "HTTPS_PROXY"] };
-    let mut all = names.into_iter().chain(["all_proxy", "ALL_PROXY"]);
-    all.find_map(environment::variable).map(|url| url.to_string_lossy().into_owned())
-}
-
-fn profile_variable() -> Option<String> {
-    environment::variable("AWS_PROFILE").map(|name| name.to_string_lossy().into_owned())
-}
-
-fn describe(scope: &Scope) -> String {
-    fn part<T: ToString>(name: &str, values: &[T]) -> Option<String> {
-        let values: Vec<String> = values.iter().map(T::to_string).collect();
-        (!values.is_empty()).then(|| format!("{name} {}", values.join(" ")))
-    }
-    let parts = [
-        part("accounts", &scope.accounts),
-        part("OUs", &scope.organizational_units),
-        part("without", &scope.exclude_accounts),
-        part("regions", &scope.regions),
-    ];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
-    if parts.is_empty() { "all accounts and regions".to_owned() } else { parts.join(", ") }
 }
 
 fn scope(arguments: &ScopeArguments) -> Scope {
