@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-/// So long a wait for its bucket is no chance.
+/// A call that waited so long was kept back by its bucket: less is other calls taking their turn.
 const WAITED_FOR_ITS_BUCKET: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]

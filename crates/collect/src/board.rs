@@ -23,7 +23,8 @@ struct Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RegistryStage {
     Listing,
-    Policies,
+    /// Policies, images, and what else is asked of repositories.
+    Repositories,
     /// For what Inspector's administrator sees, which is asked for all accounts together.
     Administrator,
     /// Inspector in the account itself.
@@ -37,7 +38,7 @@ impl RegistryStage {
         match self {
             Self::Listing => "lists repositories",
             Self::Administrator => "waits for Inspector's administrator",
-            Self::Policies => "reads policies",
+            Self::Repositories => "reads repositories",
             Self::Inspector => "asks Inspector",
             Self::Organization => "says what Inspector sees of the organization",
         }
@@ -100,7 +101,7 @@ mod tests {
         let id = |text: &str| text.parse::<AccountId>().unwrap();
         board.at(id("111111111111"), &region, RegistryStage::Administrator);
         board.at(id("222222222222"), &region, RegistryStage::Listing);
-        board.at(id("222222222222"), &region, RegistryStage::Policies);
+        board.at(id("222222222222"), &region, RegistryStage::Repositories);
         board.at(id("333333333333"), &region, RegistryStage::Listing);
         board.at(id("333333333333"), &region, RegistryStage::Organization);
         board.done(id("333333333333"), &region);
@@ -109,7 +110,7 @@ mod tests {
         assert_eq!(
             shown,
             [
-                (id("222222222222"), RegistryStage::Policies),
+                (id("222222222222"), RegistryStage::Repositories),
                 (id("333333333333"), RegistryStage::Organization),
                 (id("111111111111"), RegistryStage::Administrator)
             ]

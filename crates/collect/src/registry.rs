@@ -148,7 +148,7 @@ async fn read_registry(
         Some(gap) => Observed::unknown(gap.clone()).into(),
     };
 
-    let stage = if targets.is_empty() { RegistryStage::Inspector } else { RegistryStage::Policies };
+    let stage = if targets.is_empty() { RegistryStage::Inspector } else { RegistryStage::Repositories };
     registry.context.board.at(registry.account, registry.region, stage);
     let something = !targets.is_empty() || list_gap.is_some();
     let names: Vec<RepositoryName> = targets.keys().cloned().collect();
@@ -182,6 +182,7 @@ async fn read_registry(
             })
         });
         let (inspector, _) = tokio::join!(inspector::read(registry, view, something, slot), OptionFuture::from(of_ecr));
+        registry.context.board.at(registry.account, registry.region, RegistryStage::Repositories);
         facts.inspector_status = inspector.status;
         facts.inspector_ecr_status = inspector.ecr_status;
         facts.coverage = inspector.source;

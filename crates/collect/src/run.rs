@@ -41,8 +41,8 @@ const ACCOUNTS_AT_ONCE: usize = 64;
 /// Accounts that wait for what the administrator sees of them, beyond those.
 const ACCOUNTS_WAITING: usize = 1024;
 
-/// Large registries that are read at once, beside the others: AWS lets each ask little at once, and all of them together less than the
-/// bound on calls in flight.
+/// Large registries that are read at once, beside the others. At the rate that AWS publishes and 50 ms a call, so many have as many calls
+/// in flight: half of the bound.
 const LARGE_AT_ONCE: usize = 128;
 
 /// Registries that wait for the administrator's stream, with what was listed of them, beyond those that a call is made for.

@@ -90,4 +90,15 @@ mod tests {
         assert_eq!(tasks.join_next().await.unwrap().unwrap(), Ok(7));
         assert!(slots.try_take().is_some());
     }
+
+    // Holds: 14 Memory: large registries are bounded too, which work while they wait for the administrator
+    #[tokio::test]
+    async fn what_works_while_it_waits_keeps_its_slot() {
+        let slots = Slots::new(1);
+        let mut first = slots.try_take_for_good().unwrap();
+        first.set_aside(async { assert!(slots.try_take().is_none()) }).await;
+        assert!(slots.try_take().is_none());
+        drop(first);
+        assert!(slots.try_take().is_some());
+    }
 }

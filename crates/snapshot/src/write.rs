@@ -376,3 +376,71 @@ pub(crate) fn create_private(path: &Path) -> Result<(), WriteError> {
         })
         .map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use scangap_model::{RegistryFacts, RegistryOutcome};
+
+    use super::*;
+
+    // Holds: 14 Resume: registries that are stored together are each whole or not there, and one that is refused takes no other along
+    #[test]
+    fn what_is_refused_takes_nothing_along_that_came_before_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("snapshot.db");
+        let now: Timestamp = "2026-11-29T00:00:00Z".parse().unwrap();
+        let start = RunStart {
+            tool_version: String::new(),
+            started_at: now,
+            as_of: now,
+            tag_keys: Vec::new(),
+            keeps_images: false,
+            command_line: String::new(),
+            caller_arn: String::new(),
+            shard: None,
+            roles: String::new(),
+            simulated: true,
+        };
+        let mut writer = SnapshotWriter::create(&path, &start).unwrap();
+        let images = BTreeMap::new();
+        let store = |writer: &mut SnapshotWriter, region: &str| {
+            let account = "111122223333".parse().unwrap();
+            let facts = RegistryFacts::unasked(account, region.parse().unwrap(), RegistryOutcome::NotEnabled);
+            let (repositories, coverage, image_rows, policies) = (&[], &[], &[], &[]);
+            writer.registry(&RegistryToStore {
+                facts: &facts,
+                repositories,
+                coverage,
+                images: &images,
+                image_rows,
+                policies,
+            })
+        };
+        let stored = |writer: &SnapshotWriter| -> Vec<String> {
+            let mut statement = writer.connection().prepare("SELECT region FROM registries ORDER BY region").unwrap();
+            statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+        };
+        let refused = writer.together(|writer| {
+            store(writer, "eu-west-1")?;
+            writer.connection().execute_batch(
+                "CREATE TEMP TRIGGER refuse BEFORE INSERT ON registries BEGIN SELECT RAISE(FAIL, 'no'); END",
+            )?;
+            store(writer, "us-east-1")
+        });
+        assert!(refused.is_err());
+        assert_eq!(stored(&writer), ["eu-west-1"]);
+        writer.connection().execute_batch("DROP TRIGGER refuse").unwrap();
+        // A disk that fails ends the transaction, whatever is in it.
+        let failed = writer.together(|writer| {
+            store(writer, "us-east-1")?;
+            writer.connection().execute_batch("ROLLBACK")?;
+            Err(WriteError::Exists(path.clone()))
+        });
+        assert!(failed.is_err());
+        assert_eq!(stored(&writer), ["eu-west-1"]);
+        writer.together(|writer| store(writer, "us-east-1")).unwrap();
+        assert_eq!(stored(&writer), ["eu-west-1", "us-east-1"]);
+    }
+}
