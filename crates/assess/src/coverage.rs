@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use scangap_model::{Asked, CoverageSource, Gap, ImageCounts, Observed, RegistryFacts, RepositoryRecord, is_scanned};
+use scangap_model::{
+    Asked, CoverageSource, Gap, ImageCounts, ImagesOf, Observed, RegistryFacts, RepositoryRecord, is_scanned,
+};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Coverage {
@@ -102,8 +104,8 @@ pub fn of(record: &RepositoryRecord, registry: Option<&RegistryFacts>) -> Covera
     {
         return own.unwrap_or(Coverage::NoRow);
     }
-    if let Some(status) = record.images.0.keys().find(|(_, reason)| reason == ACCESS_DENIED).map(|(status, _)| status) {
-        return Coverage::Row { status: status.clone(), reason: ACCESS_DENIED.to_owned(), last_scanned_at: None };
+    if let Some(status) = record.images.kinds().find(|of| &*of.reason == ACCESS_DENIED).map(|of| &of.status) {
+        return Coverage::Row { status: status.to_string(), reason: ACCESS_DENIED.to_owned(), last_scanned_at: None };
     }
     // A list that broke off may hide a refusal: nothing but ACCESS_DENIED can be said from part of it.
     let own_gap = || record.coverage.as_ref().and_then(|row| row.status.gap().or(row.reason.gap()));
@@ -121,13 +123,13 @@ pub fn of(record: &RepositoryRecord, registry: Option<&RegistryFacts>) -> Covera
 
 /// The row that images alone make: a scanned one if there is one, else the most frequent.
 fn from_images(images: &ImageCounts) -> Option<Coverage> {
-    let by_weight = images.0.iter().map(|((status, reason), count)| {
+    let by_weight = images.kinds().map(|ImagesOf { status, reason, count }| {
         let weight = (is_scanned(status, reason), count.images);
         (weight, status, reason, count.newest_scan)
     });
-    // The first of equals: the order of the map is the same in every run.
+    // The first of equals: their order is the same in every run.
     let (_, status, reason, newest) = by_weight.reduce(|best, next| if next.0 > best.0 { next } else { best })?;
-    Some(Coverage::Row { status: status.clone(), reason: reason.clone(), last_scanned_at: newest })
+    Some(Coverage::Row { status: status.to_string(), reason: reason.to_string(), last_scanned_at: newest })
 }
 
 /// The images of a repository.
@@ -142,7 +144,7 @@ pub fn images_of(images: &ImageCounts, source: &Asked<CoverageSource>) -> ImageC
 fn counted(images: &ImageCounts) -> ImagesCovered {
     let mut covered = ImagesCovered::default();
     let (mut in_use, mut not_stated) = (0, 0);
-    for ((status, reason), count) in &images.0 {
+    for ImagesOf { status, reason, count } in images.kinds() {
         covered.newest_scan = covered.newest_scan.max(count.newest_scan);
         if is_scanned(status, reason) {
             covered.scanned += count.images;
@@ -150,7 +152,7 @@ fn counted(images: &ImageCounts) -> ImagesCovered {
             covered.not_scanned += count.images;
             in_use += count.in_use;
             not_stated += count.use_not_stated;
-            *covered.reasons.entry(reason.clone()).or_default() += count.images;
+            *covered.reasons.entry(reason.to_string()).or_default() += count.images;
         }
     }
     let silent = covered.not_scanned > 0 && not_stated == covered.not_scanned;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
-use scangap_aws::read::{AccountStatus, CoverageFilter, RegionReader};
+use scangap_aws::read::{CoverageFilter, RegionReader};
 use scangap_model::{AccountId, Api, Asked, CoverageRow, Gap, GapKind, Observed, RegionName, RegionStatus};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -15,6 +15,7 @@ use crate::board::RegistryStage;
 use crate::context::Context;
 use crate::coverage::{Asking, ImageAnswers, ImageEnd, RepositoryAnswers, Tallies};
 use crate::gate::Calls;
+use crate::statuses::Statuses;
 use crate::workers::{Worker, joined};
 
 /// AWS: `BatchGetAccountStatus` takes 100 accounts.
@@ -36,7 +37,7 @@ pub(crate) struct RegionView {
     /// Why no status of an account is known: its batch was not answered.
     pub(crate) unanswered: BTreeMap<AccountId, Gap>,
     /// Only accounts that it sees.
-    pub(crate) statuses: BTreeMap<AccountId, AccountStatus>,
+    pub(crate) statuses: Statuses,
     pub(crate) coverage: BTreeMap<AccountId, Vec<CoverageRow>>,
     /// The list broke off: rows may be missing for any account.
     pub(crate) coverage_gap: Option<Gap>,
@@ -52,7 +53,7 @@ pub(crate) struct RegionView {
 
 impl RegionView {
     pub(crate) fn sees(&self, account: AccountId) -> bool {
-        self.statuses.contains_key(&account)
+        self.statuses.get(account).is_some()
     }
 
     /// Why the rows of an account may not be all there are.
@@ -193,7 +194,7 @@ async fn inspects(context: &Context, admin: &OpenedAccount, region: &RegionName)
 
 /// Whether Inspector says that it is off for the administrator itself.
 fn is_off(view: &RegionView, administrator: AccountId) -> bool {
-    let status = view.statuses.get(&administrator).and_then(|status| status.status.as_deref());
+    let status = view.statuses.get(administrator).and_then(|status| status.status.as_deref());
     status.is_some_and(|word| word == "DISABLED")
 }
 
@@ -206,7 +207,7 @@ async fn read(
     let mut view = RegionView {
         administrator: admin.id,
         unanswered: BTreeMap::new(),
-        statuses: BTreeMap::new(),
+        statuses: Statuses::default(),
         coverage: BTreeMap::new(),
         coverage_gap: None,
         auto_enable: Asked::NotNeeded,
@@ -250,11 +251,8 @@ async fn all_listed(mut askable: watch::Receiver<Askable>) -> (BTreeSet<AccountI
 }
 
 /// Statuses of the accounts, asked as they are listed.
-async fn statuses(
-    view: &RegionView,
-    mut askable: watch::Receiver<Askable>,
-) -> (BTreeMap<AccountId, AccountStatus>, BTreeMap<AccountId, Gap>) {
-    let (mut statuses, mut unanswered) = (BTreeMap::new(), BTreeMap::new());
+async fn statuses(view: &RegionView, mut askable: watch::Receiver<Askable>) -> (Statuses, BTreeMap<AccountId, Gap>) {
+    let (mut statuses, mut unanswered) = (Statuses::default(), BTreeMap::new());
     // The administrator's own status decides what its other answers mean.
     let mut waiting = vec![view.administrator];
     let mut taken = 0;
@@ -286,7 +284,7 @@ async fn statuses(
         while let Some((batch, answer)) = answers.next().await {
             // Accounts that fail here, alone or with their batch, are asked in the account itself, if it opens.
             match answer {
-                Ok(answer) => statuses.extend(answer.accounts),
+                Ok(answer) => answer.accounts.into_iter().for_each(|(account, status)| statuses.add(account, status)),
                 Err(error) => {
                     let gap = error.at(Some(view.administrator), Some(&view.region), "");
                     unanswered.extend(batch.into_iter().map(|account| (account, gap.clone())));

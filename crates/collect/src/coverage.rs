@@ -12,8 +12,8 @@ use scangap_aws::CallError;
 use scangap_aws::pages::{Ended, Listed, list, pages};
 use scangap_aws::read::{CoverageFilter, CoveredResource, RegionReader};
 use scangap_model::{
-    AccountId, Api, Arn, CoverageRow, Gap, ImageCount, ImageCounts, ImageRow, Observed, RegionName, RepositoryName,
-    is_scanned,
+    AccountId, Api, Arn, CoverageRow, Gap, ImageCount, ImageCounts, ImageRow, ImagesOf, Observed, RegionName,
+    RepositoryName, is_scanned,
 };
 
 use crate::gate::Calls;
@@ -72,23 +72,14 @@ impl ImageTally {
                 continue;
             }
             in_use |= counted.in_use > 0;
-            let key = (status, UNSUPPORTED_MEDIA_TYPE.to_owned());
-            if let Some(count) = self.counts.0.get_mut(&key) {
-                count.images = count.images.saturating_sub(1);
-                count.in_use = count.in_use.saturating_sub(counted.in_use);
-                count.use_not_stated = count.use_not_stated.saturating_sub(counted.use_not_stated);
-                if count.images == 0 {
-                    self.counts.0.remove(&key);
-                }
-            }
+            self.counts.take_out(&status, UNSUPPORTED_MEDIA_TYPE, &counted);
             for row in self.rows.iter_mut().filter(|row| row.digest == digest) {
                 row.is_index = true;
             }
         }
         // AWS states use on the index and not on its children: which child runs is not known.
         if in_use {
-            let not_scanned = self.counts.0.iter_mut().filter(|((status, reason), _)| !is_scanned(status, reason));
-            for (_, count) in not_scanned {
+            for ImagesOf { count, .. } in self.counts.kinds_mut().filter(|of| !is_scanned(&of.status, &of.reason)) {
                 count.use_not_stated = count.images - count.in_use;
             }
         }
@@ -350,12 +341,8 @@ mod tests {
         tally.add(image("amd64", "ACTIVE", "SUCCESSFUL", Some(0)), true);
         tally.add(image("arm64", "INACTIVE", "UNSUPPORTED_OS", Some(0)), true);
         tally.without_indexes(&BTreeSet::from(["index".to_owned()]));
-        let counts: Vec<(&str, u64, u64)> = tally
-            .counts
-            .0
-            .iter()
-            .map(|((_, reason), count)| (reason.as_str(), count.images, count.use_not_stated))
-            .collect();
+        let counts: Vec<(&str, u64, u64)> =
+            tally.counts.kinds().map(|of| (&*of.reason, of.count.images, of.count.use_not_stated)).collect();
         assert_eq!(counts, [("SUCCESSFUL", 1, 0), (UNSUPPORTED_MEDIA_TYPE, 1, 1), ("UNSUPPORTED_OS", 1, 1)]);
         assert_eq!(tally.rows.iter().filter(|row| row.is_index).count(), 1);
     }

@@ -22,6 +22,7 @@ mod registry;
 mod resync;
 mod run;
 mod slots;
+mod statuses;
 mod waiting;
 mod workers;
 

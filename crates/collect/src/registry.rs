@@ -349,7 +349,7 @@ pub(crate) async fn seen_from_outside(
             facts.auto_enable = Observed::unknown(gap.clone()).into();
         }
         if let Some(seen) = seen {
-            if let Some(status) = seen.statuses.get(&account) {
+            if let Some(status) = seen.statuses.get(account) {
                 facts.inspector_status = inspector::status_word(account, &region, status.status.clone()).into();
                 facts.inspector_ecr_status = inspector::status_word(account, &region, status.ecr_status.clone()).into();
                 let (images, image_gap) = seen.ask_images_of(account, context.options.keep_images).await;

@@ -303,9 +303,18 @@ pub struct CoverageRow {
     pub last_scanned_at: Observed<Timestamp>,
 }
 
-/// The image rows of a repository's coverage, counted by status and reason as they arrived.
+/// The image rows of a repository's coverage, counted by status and reason as they arrived. In their order; a list and not a tree,
+/// which would take a kilobyte for the one or two that a repository has.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ImageCounts(pub BTreeMap<(String, String), ImageCount>);
+pub struct ImageCounts(Vec<ImagesOf>);
+
+/// A status, a reason, and the images that have both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImagesOf {
+    pub status: Box<str>,
+    pub reason: Box<str>,
+    pub count: ImageCount,
+}
 
 /// Images of one status and reason.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -327,7 +336,15 @@ pub fn is_scanned(status: &str, reason: &str) -> bool {
 
 impl ImageCounts {
     pub fn add(&mut self, status: &str, reason: &str, image: &ImageCount) {
-        let count = self.0.entry((status.to_owned(), reason.to_owned())).or_default();
+        let place = self.0.binary_search_by(|one| (&*one.status, &*one.reason).cmp(&(status, reason)));
+        let place = place.unwrap_or_else(|place| {
+            // One more at a time: most repositories have one.
+            self.0.reserve_exact(1);
+            self.0
+                .insert(place, ImagesOf { status: status.into(), reason: reason.into(), count: ImageCount::default() });
+            place
+        });
+        let Some(ImagesOf { count, .. }) = self.0.get_mut(place) else { return };
         count.images += image.images;
         count.in_use += image.in_use;
         count.use_not_stated += image.use_not_stated;
@@ -341,7 +358,27 @@ impl ImageCounts {
 
     /// Whether any image has this reason.
     pub fn any_with(&self, wanted: &str) -> bool {
-        self.0.keys().any(|(_, reason)| reason == wanted)
+        self.kinds().any(|of| &*of.reason == wanted)
+    }
+
+    /// By status, then reason.
+    pub fn kinds(&self) -> std::slice::Iter<'_, ImagesOf> {
+        self.0.iter()
+    }
+
+    pub fn kinds_mut(&mut self) -> std::slice::IterMut<'_, ImagesOf> {
+        self.0.iter_mut()
+    }
+
+    /// Takes images out that were counted as what they are not.
+    pub fn take_out(&mut self, status: &str, reason: &str, image: &ImageCount) {
+        let counted = self.0.iter_mut().filter(|of| (&*of.status, &*of.reason) == (status, reason));
+        for ImagesOf { count, .. } in counted {
+            count.images = count.images.saturating_sub(image.images);
+            count.in_use = count.in_use.saturating_sub(image.in_use);
+            count.use_not_stated = count.use_not_stated.saturating_sub(image.use_not_stated);
+        }
+        self.0.retain(|of| of.count.images > 0);
     }
 }
 

@@ -1,8 +1,11 @@
 //! Identifiers, built only by parsing. `Display` gives back exactly what was parsed.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+use crate::partition::REGIONS;
 
 /// Why a text is not the identifier it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,6 +62,9 @@ impl fmt::Debug for AccountId {
 
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $error:ident, $accepts:expr) => {
+        text_id!($(#[$doc])* $name, $error, $accepts, |text| Arc::from(text));
+    };
+    ($(#[$doc:meta])* $name:ident, $error:ident, $accepts:expr, $kept:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Arc<str>);
@@ -80,7 +86,8 @@ macro_rules! text_id {
 
             fn from_str(text: &str) -> Result<Self, IdError> {
                 let accepts: fn(&str) -> bool = $accepts;
-                if accepts(text) { Ok(Self(text.into())) } else { Err(IdError::$error(text.to_owned())) }
+                let kept: fn(&str) -> Arc<str> = $kept;
+                if accepts(text) { Ok(Self(kept(text))) } else { Err(IdError::$error(text.to_owned())) }
             }
         }
 
@@ -107,7 +114,8 @@ text_id!(
         (3..=5).contains(&parts.len())
             && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
             && parts.last().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()))
-    }
+    },
+    known_region
 );
 text_id!(
     /// A repository's name. ECR's own grammar is looser in some partitions than its documentation, so only what
@@ -125,6 +133,12 @@ text_id!(
     Hash,
     |text| text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 );
+
+/// The name of a region that AWS has, one for all: each account of an organization names them all.
+fn known_region(name: &str) -> Arc<str> {
+    static KNOWN: LazyLock<HashSet<Arc<str>>> = LazyLock::new(|| REGIONS.iter().map(|info| info.name.into()).collect());
+    KNOWN.get(name).map_or_else(|| name.into(), Arc::clone)
+}
 
 #[cfg(test)]
 mod tests {

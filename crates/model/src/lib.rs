@@ -23,8 +23,8 @@ pub use arn::{Arn, ArnError, INSPECTOR_ROLE_NAME, inspector_role_arn, repository
 pub use diagnosis::{DIAGNOSES, Diagnosis, DiagnosisInfo, Tone};
 pub use facts::{
     AccountFacts, AccountOutcome, AuditFacts, CoverageRow, CoverageSource, CreationTemplate, ImageCount, ImageCounts,
-    ImageRow, ImageRows, Images, OrganizationFacts, RecordError, Records, RegionFact, RegionStatus, RegionsSource,
-    RegistryFacts, RegistryOutcome, Repositories, RepositoryFacts, RepositoryRecord, ScanRule, Scope,
+    ImageRow, ImageRows, Images, ImagesOf, OrganizationFacts, RecordError, Records, RegionFact, RegionStatus,
+    RegionsSource, RegistryFacts, RegistryOutcome, Repositories, RepositoryFacts, RepositoryRecord, ScanRule, Scope,
     ServiceLinkedRole, StoredPolicy, is_scanned,
 };
 pub use gap::{Cause, Gap, GapKind};

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use scangap_model::{
-    AccountFacts, AccountId, AccountOutcome, Asked, AuditFacts, CoverageRow, CoverageSource, CoveredImage, Observed,
-    PolicyHash, RecordError, RegionName, RegistryFacts, RegistryOutcome, Repositories, RepositoryRecord,
+    AccountFacts, AccountId, AccountOutcome, Asked, AuditFacts, CoverageRow, CoverageSource, CoveredImage, ImagesOf,
+    Observed, PolicyHash, RecordError, RegionName, RegistryFacts, RegistryOutcome, Repositories, RepositoryRecord,
     RescanDurations, ResyncFacts, ServiceLinkedRole,
 };
 
@@ -329,11 +329,11 @@ impl<'a> Copy<'a> {
         let key = (facts.account, facts.region.clone(), facts.name.as_str());
         let mut images: Vec<ImageSpec> = self.images.get(&key).into_iter().flatten().map(|one| image(one)).collect();
         if images.is_empty() {
-            images.extend(record.images.0.iter().map(|((status, reason), count)| ImageSpec {
+            images.extend(record.images.kinds().map(|ImagesOf { status, reason, count }| ImageSpec {
                 findings: 0,
                 copies: u32::try_from(count.images.min(COPIES_MAX)).unwrap_or(1),
                 in_use: (count.use_not_stated < count.images).then_some(u64::from(count.in_use > 0)),
-                coverage: Some(CoverageSpec { status: status.clone(), reason: reason.clone() }),
+                coverage: Some(CoverageSpec { status: status.to_string(), reason: reason.to_string() }),
                 ..ImageSpec::default()
             }));
         }

@@ -165,7 +165,7 @@ impl<'a> Input<'a> {
 
     fn row(&self, record: RepositoryRecord, assessment: &'a RepositoryAssessment) -> RepositoryRow<'a> {
         let registry = self.facts.registry(&(record.facts.account, record.facts.region.clone()));
-        let image_rows: u64 = record.images.0.values().map(|count| count.images).sum();
+        let image_rows: u64 = record.images.kinds().map(|of| of.count.images).sum();
         let key = (record.facts.account, record.facts.region.clone(), record.facts.name.clone());
         let scanned_before = self.changes.is_some_and(|changes| changes.allowed_likely.contains(&key));
         RepositoryRow {

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 use scangap_model::{
-    AccountFacts, AccountOutcome, CoverageRow, Gap, ImageCounts, ImageRow, RegistryFacts, RegistryOutcome,
+    AccountFacts, AccountOutcome, CoverageRow, Gap, ImageCounts, ImageRow, ImagesOf, RegistryFacts, RegistryOutcome,
     RepositoryFacts, RepositoryName, ServiceLinkedRole,
 };
 
@@ -361,7 +361,7 @@ pub(crate) fn write_image_counts(
     repository: &RepositoryName,
     counts: &ImageCounts,
 ) -> Result<(), WriteError> {
-    for ((status, reason), count) in &counts.0 {
+    for ImagesOf { status, reason, count } in counts.kinds() {
         insert!(connection, "INSERT OR REPLACE", image_counts, {
             account_id: registry.account.to_string(),
             region: registry.region.as_str(),

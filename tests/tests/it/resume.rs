@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OpenFlags};
 use scangap_simorg::scenario::{FaultKind, FaultSpec};
 use scangap_simorg::{Generate, Scenario, Simulator};
-use scangap_tests::{Audited, Finished, Scangap, Simulated, knob, organization, simulate};
+use scangap_tests::{Audited, Finished, Row, Scangap, Simulated, knob, organization, simulate};
 
 /// What holds facts and nothing else.
 const FACT_FILES: &[&str] = &["repositories.csv", "registries.csv", "accounts.csv", "gaps.csv", "audit.json"];
@@ -373,4 +373,62 @@ fn a_full_disk_stops_the_audit_and_space_lets_it_go_on() {
         same_facts(&Audited { finished, out }, &whole, &format!("after a disk that was full at {share} %"));
     }
     assert!(resumed_from >= 2, "{resumed_from}");
+}
+
+// Holds: 14 Kills: an account suspended in the middle, and a region that goes away, are gaps where they hide something and nowhere else
+#[test]
+fn what_goes_away_in_the_middle_is_a_gap_and_costs_nothing_else() {
+    let scenario = || Generate { accounts: 8, regions: 2, repositories: 4, seed: 11 }.scenario();
+    let id = |at: u64| format!("{}", 100_000_000_000_u64 + at * 7_919);
+    let calm = audit(&simulate(scenario())).into_folder().expect_code(0);
+    let (suspended, without_region) = (id(3), id(4));
+    let is_gone =
+        |account: &str, region: &str| account == suspended || account == without_region && region == "eu-west-1";
+    let elsewhere = |audited: &Audited, file: &str| -> Vec<Row> {
+        audited.csv(file).into_iter().filter(|row| !is_gone(&row["account_id"], &row["region"])).collect()
+    };
+    let mut hidden = BTreeSet::new();
+    for after in [1, 3, 5, 8, 12, 17, 23] {
+        let simulator = simulate(scenario());
+        let gone = |account: &String, region: Option<&str>, operation: &str, code: &str| FaultSpec {
+            account: Some(account.clone()),
+            region: region.map(str::to_owned),
+            skip: after,
+            ..FaultSpec::of(operation, code, 400)
+        };
+        simulator.add_fault(gone(&suspended, None, "*", "AccessDeniedException"));
+        simulator.add_fault(gone(&without_region, Some("eu-west-1"), "ecr:*", "UnrecognizedClientException"));
+        let audited = audit(&simulator).into_folder().expect_code(3);
+        for file in ["repositories.csv", "registries.csv"] {
+            assert_eq!(elsewhere(&audited, file), elsewhere(&calm, file), "{file} of the others, after {after} calls");
+        }
+        let gaps = audited.csv("gaps.csv");
+        assert!(gaps.iter().all(|gap| is_gone(&gap["account_id"], &gap["region"])), "{gaps:?}");
+        let rows = audited.csv("repositories.csv");
+        for was in calm.csv("repositories.csv").iter().filter(|row| is_gone(&row["account_id"], &row["region"])) {
+            let same =
+                |row: &&Row| ["account_id", "region", "repository"].iter().all(|column| row[*column] == was[*column]);
+            let is = rows.iter().find(same).map(|row| row["diagnosis"].as_str());
+            if is == Some(was["diagnosis"].as_str()) {
+                continue;
+            }
+            assert!(matches!(is, None | Some("unreadable")), "{was:?} became {is:?} after {after} calls");
+            let region = |gap: &Row| gap["region"].is_empty() || gap["region"] == was["region"];
+            let why = gaps.iter().find(|gap| gap["account_id"] == was["account_id"] && region(gap));
+            hidden.insert((why.unwrap_or_else(|| panic!("{was:?} is hidden by no gap"))["kind"].clone(), is.is_some()));
+        }
+        // A refusal does not pass, and is not asked again; a key that is not accepted may pass.
+        let calls = simulator.calls().len();
+        same_facts(&resumed(&simulator, &audited.out), &audited, "when it is resumed");
+        for call in simulator.calls().iter().skip(calls).filter(|call| call.operation.starts_with("ecr:")) {
+            assert_eq!(
+                (call.account.map(|id| id.to_string()), call.region.as_str()),
+                (Some(without_region.clone()), "eu-west-1")
+            );
+        }
+    }
+    // With a row that says so, where the administrator knows the repository; and in both ways that it went away.
+    let kinds: BTreeSet<&str> = hidden.iter().map(|(kind, _)| kind.as_str()).collect();
+    assert_eq!(kinds, BTreeSet::from(["access_denied", "expired_credentials"]));
+    assert!(hidden.iter().any(|(_, has_row)| *has_row), "{hidden:?}");
 }

@@ -47,7 +47,7 @@ pub struct CoveredResource {
 }
 
 /// Inspector's status of one account in the reader's region.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AccountStatus {
     pub status: Option<String>,
     pub ecr_status: Option<String>,

@@ -49,7 +49,7 @@ async fn read_beside(
 ) -> InspectorAnswers {
     let seen =
         administrators.clone().filter(|seen| seen.sees(registry.account) || seen.administrator == registry.account);
-    let (status, ecr_status) = match seen.as_ref().and_then(|seen| seen.statuses.get(&registry.account)) {
+    let (status, ecr_status) = match seen.as_ref().and_then(|seen| seen.statuses.get(registry.account)) {
         Some(status) => statuses(registry, status),
         None => own_status(registry).await,
     };
