@@ -24,6 +24,9 @@ const SHOWN_EVERY: Duration = Duration::from_millis(200);
 /// Facts that wait to be stored, and once more as many that are being stored together.
 const EVENTS_WAITING: usize = 256;
 
+/// What comes meanwhile is stored together: each transaction writes pages of its own.
+const STORED_EVERY: Duration = Duration::from_millis(20);
+
 pub(crate) fn run(job: &Job) -> Result<Exit, CliError> {
     if job.quiet == 0 {
         terminal::note(&sanitize(&format!("scangap {}: {}", environment::VERSION, job.introduction)));
@@ -91,9 +94,11 @@ async fn gather(
     }
     let mut failure: Option<CliError> = None;
     let mut arrived = Vec::with_capacity(EVENTS_WAITING);
+    let mut stored = tokio::time::Instant::now() - STORED_EVERY;
     loop {
         let more = tokio::select! {
-            more = events.recv_many(&mut arrived, EVENTS_WAITING) => more,
+            () = tokio::time::sleep_until(stored + STORED_EVERY), if stored.elapsed() < STORED_EVERY => continue,
+            more = events.recv_many(&mut arrived, EVENTS_WAITING), if stored.elapsed() >= STORED_EVERY => more,
             _ = ticks.tick() => {
                 progress.show(&meter);
                 continue;
@@ -120,6 +125,9 @@ async fn gather(
             && let Err(error) = store.on(&arrived, &meter)
         {
             failure = Some(error);
+        }
+        if arrived.len() < EVENTS_WAITING {
+            stored = tokio::time::Instant::now();
         }
         arrived.clear();
         if failure.is_some() {

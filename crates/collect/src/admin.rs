@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
-use scangap_aws::read::{CoverageFilter, RegionReader};
+use scangap_aws::read::{AccountStatus, AccountStatuses, CoverageFilter, RegionReader};
 use scangap_model::{AccountId, Api, Asked, CoverageRow, Gap, GapKind, Observed, RegionName, RegionStatus};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -15,6 +15,7 @@ use crate::board::RegistryStage;
 use crate::context::Context;
 use crate::coverage::{Asking, ImageAnswers, ImageEnd, RepositoryAnswers, Tallies};
 use crate::gate::Calls;
+use crate::image_pages::ImagePages;
 use crate::statuses::Statuses;
 use crate::workers::{Worker, joined};
 
@@ -24,20 +25,11 @@ const ACCOUNTS_PER_BATCH: usize = 100;
 /// Batches of one region that are asked for at once.
 const BATCHES_AT_ONCE: usize = 4;
 
-/// Pages of image rows, 200 to a page, that the administrator's stream is read for. Beyond them each account's own list is
-/// cheaper in time: the stream's pages can only follow one another, and accounts have buckets of their own.
-const IMAGE_PAGES_MIN: usize = 50;
-/// A stream of one page for so many accounts is still shorter than a call in each of them.
-const ACCOUNTS_PER_IMAGE_PAGE: usize = 4;
-
-/// The administrator's view of one region.
+/// The administrator's view of one region: what it lists of all accounts, and what it has told of each so far.
 #[derive(Debug)]
 pub(crate) struct RegionView {
     pub(crate) administrator: AccountId,
-    /// Why no status of an account is known: its batch was not answered.
-    pub(crate) unanswered: BTreeMap<AccountId, Gap>,
-    /// Only accounts that it sees.
-    pub(crate) statuses: Statuses,
+    told: watch::Receiver<Told>,
     pub(crate) coverage: BTreeMap<AccountId, Vec<CoverageRow>>,
     /// The list broke off: rows may be missing for any account.
     pub(crate) coverage_gap: Option<Gap>,
@@ -51,9 +43,56 @@ pub(crate) struct RegionView {
     region: RegionName,
 }
 
+/// What the administrator has told of single accounts, asked as they are listed.
+#[derive(Debug, Default)]
+struct Told {
+    /// Only accounts that it sees.
+    statuses: Statuses,
+    /// Accounts that it was asked about and gave no status of, with why: `None` where its answer leaves the account out.
+    unseen: BTreeMap<AccountId, Option<Arc<Gap>>>,
+    batches: usize,
+    /// All accounts are listed, and all were asked about.
+    is_whole: bool,
+}
+
+impl Told {
+    /// Whether what is told of an account is final. Whether the administrator sees anybody counts too, for one that it does not see.
+    fn is_settled(&self, account: AccountId) -> bool {
+        let is_unseen = || !self.statuses.is_empty() && self.unseen.contains_key(&account);
+        self.is_whole || self.statuses.has(account) || is_unseen()
+    }
+
+    fn take(&mut self, batch: Vec<AccountId>, answer: Result<AccountStatuses, Arc<Gap>>) {
+        self.batches += 1;
+        let gap = match answer {
+            Ok(answer) => {
+                answer.accounts.into_iter().for_each(|(account, status)| self.statuses.add(account, status));
+                None
+            }
+            Err(gap) => Some(gap),
+        };
+        let unseen = batch.into_iter().filter(|account| !self.statuses.has(*account));
+        self.unseen.extend(unseen.map(|account| (account, gap.clone())));
+    }
+}
+
 impl RegionView {
+    pub(crate) fn status_of(&self, account: AccountId) -> Option<Arc<AccountStatus>> {
+        self.told.borrow().statuses.get(account)
+    }
+
     pub(crate) fn sees(&self, account: AccountId) -> bool {
-        self.statuses.get(account).is_some()
+        self.told.borrow().statuses.has(account)
+    }
+
+    /// Whether it sees no account at all. Final in a view that `AdminView::of` gave for an account that it does not see.
+    pub(crate) fn sees_nobody(&self) -> bool {
+        self.told.borrow().statuses.is_empty()
+    }
+
+    /// Why no status of an account is known, where its batch was not answered.
+    pub(crate) fn unanswered(&self, account: AccountId) -> Option<Gap> {
+        self.told.borrow().unseen.get(&account).and_then(Option::as_deref).cloned()
     }
 
     /// Why the rows of an account may not be all there are.
@@ -84,7 +123,7 @@ impl RegionView {
 /// A view that will be there.
 type WhenRead = watch::Receiver<Option<Arc<RegionView>>>;
 
-/// Views by region, each there as soon as its stream has ended. A region without one is asked in the accounts.
+/// Views by region, each there as soon as its lists have ended. A region without one is asked in the accounts.
 #[derive(Debug)]
 pub(crate) struct AdminView {
     /// Ends when every region in which the administrator is to be asked is known; the task holds the sender.
@@ -106,8 +145,15 @@ impl AdminView {
         self.refusal.as_ref()
     }
 
-    /// The view of a region, once it is complete. `None`: the administrator is not asked there.
-    pub(crate) async fn of(&self, region: &RegionName) -> Option<Arc<RegionView>> {
+    /// The view of a region, once it holds all that it will hold of an account. `None`: the administrator is not asked there.
+    pub(crate) async fn of(&self, region: &RegionName, account: AccountId) -> Option<Arc<RegionView>> {
+        let view = self.listed(region).await?;
+        view.told.clone().wait_for(|told| told.is_settled(account)).await.ok()?;
+        Some(view)
+    }
+
+    /// The view of a region, once its lists have ended.
+    async fn listed(&self, region: &RegionName) -> Option<Arc<RegionView>> {
         if self.none {
             return None;
         }
@@ -116,11 +162,28 @@ impl AdminView {
         view.wait_for(Option::is_some).await.ok()?.clone()
     }
 
-    /// Whether a region's view need not be waited for.
-    pub(crate) fn is_there(&self, region: &RegionName) -> bool {
+    /// Whether what a region's view says of an account need not be waited for.
+    pub(crate) fn is_there(&self, region: &RegionName, account: AccountId) -> bool {
+        if self.none {
+            return true;
+        }
         let regions = self.regions.borrow();
-        let view = regions.as_ref().map(|regions| regions.get(region));
-        self.none || view.is_some_and(|view| view.is_none_or(|view| view.borrow().is_some()))
+        let Some(regions) = regions.as_ref() else { return false };
+        let Some(view) = regions.get(region) else { return true };
+        view.borrow().as_ref().is_some_and(|view| view.told.borrow().is_settled(account))
+    }
+
+    /// The view of a region, if its lists have ended.
+    pub(crate) fn now(&self, region: &RegionName) -> Option<Arc<RegionView>> {
+        self.regions.borrow().as_ref()?.get(region)?.borrow().clone()
+    }
+
+    /// Waits until a region's view has told more than so many batches, and says how many it has. `None`: it will tell no more.
+    pub(crate) async fn tells_more(&self, region: &RegionName, batches: usize) -> Option<usize> {
+        let view = self.listed(region).await?;
+        let mut told = view.told.clone();
+        let told = told.wait_for(|told| told.is_whole || told.batches > batches).await.ok()?;
+        (!told.is_whole).then_some(told.batches)
     }
 
     /// Every region that the administrator is asked in.
@@ -161,9 +224,7 @@ pub(crate) fn watch(
             let (context, admin, askable) = (Arc::clone(&context), Arc::clone(&admin), askable.clone());
             streams.spawn(async move {
                 context.board.at(admin.id, &fact.region, RegistryStage::Organization);
-                let view = Box::pin(read(&context, &admin, &fact.region, askable)).await;
-                context.board.organization_done(admin.id, &fact.region);
-                let _ = done.send(Some(Arc::new(view)));
+                Box::pin(read(&context, &admin, &fact.region, askable, done)).await;
             });
         }
         let _ = known.send(Some(receivers));
@@ -192,77 +253,83 @@ async fn inspects(context: &Context, admin: &OpenedAccount, region: &RegionName)
         .await
 }
 
-/// Whether Inspector says that it is off for the administrator itself.
-fn is_off(view: &RegionView, administrator: AccountId) -> bool {
-    let status = view.statuses.get(administrator).and_then(|status| status.status.as_deref());
-    status.is_some_and(|word| word == "DISABLED")
+/// Whether Inspector says that it is off for the administrator itself, which is asked about first.
+async fn is_off(mut told: watch::Receiver<Told>, administrator: AccountId) -> bool {
+    let Ok(told) = told.wait_for(|told| told.batches > 0 || told.is_whole).await else { return false };
+    told.statuses.get(administrator).is_some_and(|status| status.status.as_deref() == Some("DISABLED"))
 }
 
+/// Reads the administrator's lists, and asks it about single accounts beside that, as they are listed. In a shard the lists wait until
+/// all accounts are listed.
 async fn read(
     context: &Context,
     admin: &OpenedAccount,
     region: &RegionName,
     askable: watch::Receiver<Askable>,
-) -> RegionView {
-    let mut view = RegionView {
-        administrator: admin.id,
-        unanswered: BTreeMap::new(),
-        statuses: Statuses::default(),
-        coverage: BTreeMap::new(),
-        coverage_gap: None,
-        auto_enable: Asked::NotNeeded,
-        malformed: BTreeSet::new(),
-        images: ImageAnswers::default(),
-        calls: context.calls.clone(),
-        reader: admin.reader.region(region),
-        region: region.clone(),
+    done: watch::Sender<Option<Arc<RegionView>>>,
+) {
+    let (telling, told) = watch::channel(Told::default());
+    let (calls, reader) = (context.calls.clone(), admin.reader.region(region));
+    let asking = Asking { calls: &calls, reader: &reader, asked_in: admin.id, region };
+    let lists = async {
+        let api = Api::DescribeOrganizationConfiguration;
+        let auto_enable = calls.call(api, |call| {
+            let reader = &reader;
+            async move { reader.auto_enable(&call).await }
+        });
+        let ((own, images), auto_enable) = tokio::join!(coverage(context, &asking, askable.clone()), auto_enable);
+        let auto_enable = match auto_enable {
+            Ok(on) => Observed::Known(on).into(),
+            // Not verified at AWS: where Inspector is off for the administrator itself, the call may be refused. Nothing is turned
+            // on from there then, and no permission would help.
+            Err(error) if error.kind == GapKind::AccessDenied && is_off(told.clone(), admin.id).await => {
+                Observed::Absent.into()
+            }
+            Err(error) => Observed::unknown(error.at(Some(admin.id), Some(region), "")).into(),
+        };
+        let mut coverage: BTreeMap<AccountId, Vec<CoverageRow>> = BTreeMap::new();
+        for row in own.rows {
+            coverage.entry(row.account).or_default().push(row);
+        }
+        let view = RegionView {
+            administrator: admin.id,
+            told,
+            coverage,
+            coverage_gap: own.gap,
+            auto_enable,
+            malformed: own.malformed,
+            images,
+            calls: calls.clone(),
+            reader: reader.clone(),
+            region: region.clone(),
+        };
+        let _ = done.send(Some(Arc::new(view)));
     };
-    let ((statuses, unanswered), (own, images), auto_enable) = {
-        let asking = view.asking();
-        let (api, reader) = (Api::DescribeOrganizationConfiguration, &view.reader);
-        let auto_enable = view.calls.call(api, |call| async move { reader.auto_enable(&call).await });
-        tokio::join!(statuses(&view, askable.clone()), coverage(context, &asking, askable), auto_enable)
-    };
-    view.statuses = statuses;
-    view.unanswered = unanswered;
-    view.auto_enable = match auto_enable {
-        Ok(on) => Observed::Known(on).into(),
-        // Not verified at AWS: where Inspector is off for the administrator itself, the call may be refused. Nothing is turned
-        // on from there then, and no permission would help.
-        Err(error) if error.kind == GapKind::AccessDenied && is_off(&view, admin.id) => Observed::Absent.into(),
-        Err(error) => Observed::unknown(error.at(Some(admin.id), Some(region), "")).into(),
-    };
-    view.coverage_gap = own.gap;
-    view.malformed = own.malformed;
-    view.images = images;
-    for row in own.rows {
-        view.coverage.entry(row.account).or_default().push(row);
-    }
-    view
+    tokio::join!(lists, tell(&asking, telling, askable.clone()));
+    context.board.organization_done(admin.id, region);
 }
 
 /// The accounts that are asked about, once all are listed.
-async fn all_listed(mut askable: watch::Receiver<Askable>) -> (BTreeSet<AccountId>, usize) {
+async fn all_listed(mut askable: watch::Receiver<Askable>) -> BTreeSet<AccountId> {
     let Ok(askable) = askable.wait_for(|askable| askable.over_all_shards.is_some()).await else {
         // The run has failed: nobody reads what is answered.
-        return (BTreeSet::new(), 0);
+        return BTreeSet::new();
     };
-    (askable.accounts.iter().copied().collect(), askable.over_all_shards.unwrap_or_default())
+    askable.accounts.iter().copied().collect()
 }
 
-/// Statuses of the accounts, asked as they are listed.
-async fn statuses(view: &RegionView, mut askable: watch::Receiver<Askable>) -> (Statuses, BTreeMap<AccountId, Gap>) {
-    let (mut statuses, mut unanswered) = (Statuses::default(), BTreeMap::new());
+/// Asks for the statuses of the accounts as they are listed, and tells each batch.
+async fn tell(asking: &Asking<'_>, telling: watch::Sender<Told>, mut askable: watch::Receiver<Askable>) {
     // The administrator's own status decides what its other answers mean.
-    let mut waiting = vec![view.administrator];
+    let mut waiting = vec![asking.asked_in];
     let mut taken = 0;
     loop {
         let all = {
             let more = |askable: &Askable| {
                 askable.over_all_shards.is_some() || askable.accounts.len() - taken >= ACCOUNTS_PER_BATCH
             };
-            let Ok(askable) = askable.wait_for(more).await else { return (statuses, unanswered) };
-            let new = askable.accounts.iter().skip(taken).filter(|id| **id != view.administrator);
+            let Ok(askable) = askable.wait_for(more).await else { return };
+            let new = askable.accounts.iter().skip(taken).filter(|id| **id != asking.asked_in);
             waiting.extend(new.copied());
             taken = askable.accounts.len();
             askable.over_all_shards.is_some()
@@ -275,49 +342,88 @@ async fn statuses(view: &RegionView, mut askable: watch::Receiver<Askable>) -> (
         let full: usize = batches.iter().map(Vec::len).sum();
         waiting.drain(..full);
         let answers = stream::iter(batches).map(|batch| async move {
-            let (reader, ids) = (&view.reader, &batch);
-            let asked = |call| async move { reader.account_statuses(&call, ids).await };
-            let answer = view.calls.call(Api::BatchGetAccountStatus, asked).await;
+            let ids = &batch;
+            let asked = |call| async move { asking.reader.account_statuses(&call, ids).await };
+            let answer = asking.calls.call(Api::BatchGetAccountStatus, asked).await;
             (batch, answer)
         });
-        let mut answers = std::pin::pin!(answers.buffer_unordered(BATCHES_AT_ONCE));
+        // In their order: the first is the administrator's own.
+        let mut answers = std::pin::pin!(answers.buffered(BATCHES_AT_ONCE));
         while let Some((batch, answer)) = answers.next().await {
             // Accounts that fail here, alone or with their batch, are asked in the account itself, if it opens.
-            match answer {
-                Ok(answer) => answer.accounts.into_iter().for_each(|(account, status)| statuses.add(account, status)),
-                Err(error) => {
-                    let gap = error.at(Some(view.administrator), Some(&view.region), "");
-                    unanswered.extend(batch.into_iter().map(|account| (account, gap.clone())));
-                }
-            }
+            let answer = answer.map_err(|error| Arc::new(error.at(Some(asking.asked_in), Some(asking.region), "")));
+            telling.send_modify(|told| told.take(batch, answer));
         }
         if all {
-            return (statuses, unanswered);
+            telling.send_modify(|told| told.is_whole = true);
+            return;
         }
     }
 }
 
-/// The streams of coverage. Rows of accounts that are not asked about are left out.
+/// The streams of coverage. Rows of accounts that are known not to be asked about are left out.
 async fn coverage(
     context: &Context,
     asking: &Asking<'_>,
     askable: watch::Receiver<Askable>,
 ) -> (RepositoryAnswers, ImageAnswers) {
+    let shard = context.options.shard;
+    // While accounts are still being listed, rows of all accounts of the shard are kept.
+    let known: Option<BTreeSet<AccountId>> = {
+        let askable = askable.borrow();
+        askable.over_all_shards.map(|_| askable.accounts.iter().copied().collect())
+    };
+    let wanted = |account: AccountId| {
+        known.as_ref().is_none_or(|known| known.contains(&account)) && shard.is_none_or(|shard| shard.holds(account))
+    };
     let own = async {
-        let mut own = match context.options.shard {
-            Some(_) => asking.repositories_of(&all_listed(askable.clone()).await.0).await,
+        let mut own = match shard {
+            Some(_) => asking.repositories_of(&all_listed(askable.clone()).await).await,
             None => asking.repositories(CoverageFilter::Repositories).await,
         };
-        let (accounts, _) = all_listed(askable.clone()).await;
-        own.rows.retain(|row| accounts.contains(&row.account));
+        own.rows.retain(|row| wanted(row.account));
         own
     };
-    let images = async {
-        // How far this stream is followed hangs on how many accounts there are, wherever and whenever they are read: so every
-        // run and every shard follows it as far.
-        let (accounts, over_all_shards) = all_listed(askable.clone()).await;
-        let max_pages = IMAGE_PAGES_MIN.max(over_all_shards / ACCOUNTS_PER_IMAGE_PAGE);
-        asking.images(CoverageFilter::Images, Some(max_pages), context.options.keep_images, Some(&accounts)).await
-    };
+    let pages = ImagePages::for_accounts(askable.clone());
+    let images = asking.images(CoverageFilter::Images, Some(&pages), context.options.keep_images, wanted);
     tokio::join!(own, images)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u64) -> AccountId {
+        format!("{number:012}").parse().unwrap()
+    }
+
+    fn seen(numbers: &[u64]) -> AccountStatuses {
+        let enabled = AccountStatus {
+            status: Some("ENABLED".to_owned()),
+            ecr_status: Some("ENABLED".to_owned()),
+            scan_types: BTreeMap::new(),
+        };
+        let accounts = numbers.iter().map(|number| (id(*number), enabled.clone())).collect();
+        AccountStatuses { accounts, failed: Vec::new() }
+    }
+
+    // Holds: 14 Same bytes: what the administrator says of an account is used once it is final, and not before
+    #[test]
+    fn an_account_is_settled_once_nothing_that_is_said_of_it_can_change() {
+        let refused = || {
+            let mut error = scangap_aws::CallError::malformed(Api::BatchGetAccountStatus, "AccessDenied", "no");
+            error.kind = GapKind::AccessDenied;
+            Err(Arc::new(error.at(Some(id(1)), None, "")))
+        };
+        let mut told = Told::default();
+        told.take(vec![id(1), id(2)], refused());
+        assert!(!told.is_settled(id(1)), "the administrator may see nobody: only the end of all shows it");
+        told.take(vec![id(3), id(4)], Ok(seen(&[3])));
+        let settled: Vec<u64> = (1..=5).filter(|number| told.is_settled(id(*number))).collect();
+        assert_eq!(settled, [1, 2, 3, 4], "the fifth was not asked about");
+        assert!(told.unseen[&id(1)].is_some(), "its batch was not answered");
+        assert!(told.unseen[&id(4)].is_none(), "it was left out of an answer");
+        told.is_whole = true;
+        assert!(told.is_settled(id(5)));
+    }
 }

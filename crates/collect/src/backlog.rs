@@ -3,7 +3,7 @@
 //! A registry is listed first, and read when its turn comes. So its size is known before its policies are asked for, and what waits is a
 //! row and not a task.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use scangap_aws::CallError;
@@ -66,9 +66,10 @@ pub(crate) struct Backlog<J> {
     /// Listed, and not large.
     small: Waiting<(J, RepositoryList)>,
     rows_listed: u64,
-    /// Empty registries, of which the administrator's view of their region says the rest: as many as the organization has.
-    behind_view: BTreeMap<RegionName, Vec<(J, RepositoryList)>>,
-    views: BTreeSet<RegionName>,
+    /// Empty registries: the administrator's view of their region says the rest, once it tells of their account.
+    behind_view: BTreeMap<RegionName, Vec<J>>,
+    /// Those of which it has said it.
+    empty: VecDeque<J>,
 }
 
 impl<J> Backlog<J> {
@@ -79,7 +80,7 @@ impl<J> Backlog<J> {
             small: Waiting::new(),
             rows_listed: 0,
             behind_view: BTreeMap::new(),
-            views: BTreeSet::new(),
+            empty: VecDeque::new(),
         }
     }
 
@@ -88,27 +89,39 @@ impl<J> Backlog<J> {
         self.unlisted.push(size, job);
     }
 
-    /// Puts a registry where it waits for its turn, or for the administrator's view of its region. True for the first one that waits for
-    /// this view: it is to be waited for, and `view_is_there` to be said.
-    pub(crate) fn listed(&mut self, job: J, region: &RegionName, list: RepositoryList) -> bool {
-        let is_empty = list.repositories.is_empty() && list.error.is_none();
-        if !is_empty || self.views.contains(region) {
+    /// Puts a registry where it waits for its turn, or for what the administrator's view of its region says of its account. True if it
+    /// is the first that waits for this view: the caller then waits for the view, and calls `told`.
+    pub(crate) fn listed(
+        &mut self,
+        job: J,
+        region: &RegionName,
+        list: RepositoryList,
+        is_told: impl Fn(&J) -> bool,
+    ) -> bool {
+        if !list.repositories.is_empty() || list.error.is_some() {
             self.rows_listed += list.len();
             let turn = if list.is_large() { &mut self.large } else { &mut self.small };
             turn.push(list.len(), (job, list));
             return false;
         }
-        let waiting = self.behind_view.entry(region.clone()).or_default();
-        waiting.push((job, list));
-        waiting.len() == 1
+        if is_told(&job) {
+            self.empty.push_back(job);
+            return false;
+        }
+        let is_first = !self.behind_view.contains_key(region);
+        self.behind_view.entry(region.clone()).or_default().push(job);
+        is_first
     }
 
-    /// The view of a region is there, or there is none.
-    pub(crate) fn view_is_there(&mut self, region: RegionName) {
-        for waiting in self.behind_view.remove(&region).unwrap_or_default() {
-            self.small.push(0, waiting);
+    /// The view of a region says more, or there is none. Whether some still wait for it.
+    pub(crate) fn told(&mut self, region: &RegionName, is_told: impl Fn(&J) -> bool) -> bool {
+        let Some(waiting) = self.behind_view.get_mut(region) else { return false };
+        self.empty.extend(waiting.extract_if(.., |job| is_told(job)));
+        if waiting.is_empty() {
+            self.behind_view.remove(region);
+            return false;
         }
-        self.views.insert(region);
+        true
     }
 
     /// Registries that are not listed yet.
@@ -146,6 +159,16 @@ impl<J> Backlog<J> {
         Some(Next::Read(job, list))
     }
 
+    /// An empty registry of whose account the administrator has told.
+    pub(crate) fn next_empty(&mut self) -> Option<J> {
+        self.empty.pop_front()
+    }
+
+    /// Something is to be asked of an empty registry after all.
+    pub(crate) fn reads_empty(&mut self, job: J) {
+        self.small.push(0, (job, RepositoryList::default()));
+    }
+
     fn may_list(&self) -> bool {
         self.rows_listed < LISTED_MAX
     }
@@ -177,6 +200,9 @@ mod tests {
                 other => panic!("a large registry is read: {other:?}"),
             }
         }
+        while let Some(job) = backlog.next_empty() {
+            backlog.reads_empty(job);
+        }
         while backlog.has_next(may_read) {
             match backlog.next(may_read) {
                 Some(Next::List(job)) => order.push(job.to_owned()),
@@ -197,12 +223,13 @@ mod tests {
             backlog.push(0, job);
         }
         backlog.push(1_000, "known to be large");
-        backlog.listed("small", &region, of(3));
-        backlog.listed("large", &region, of(LARGE as u64));
-        backlog.listed("larger", &region, of(LARGE as u64 + 1));
+        let told = |_: &&str| true;
+        backlog.listed("small", &region, of(3), told);
+        backlog.listed("large", &region, of(LARGE as u64), told);
+        backlog.listed("larger", &region, of(LARGE as u64 + 1), told);
         assert_eq!(order(&mut backlog, true), ["+larger", "+large", "known to be large", "a", "b", "+small"]);
         backlog.push(0, "c");
-        backlog.listed("small", &region, of(3));
+        backlog.listed("small", &region, of(3), told);
         assert_eq!(order(&mut backlog, false), ["c"], "as many are being read as may be");
         assert_eq!(order(&mut backlog, true), ["+small"]);
     }
@@ -213,7 +240,7 @@ mod tests {
         let region = name("eu-west-1");
         let mut backlog = Backlog::new();
         for _ in 0..LISTED_MAX / 100 {
-            backlog.listed("small", &region, of(100));
+            backlog.listed("small", &region, of(100), |_| true);
         }
         backlog.push(0, "a");
         assert!(!backlog.has_next(false));
@@ -224,19 +251,23 @@ mod tests {
 
     // Holds: 14 Memory: an empty registry waits for the administrator's view as a row, and holds no slot and no task
     #[test]
-    fn what_is_empty_waits_for_the_view_of_its_region() {
+    fn what_is_empty_waits_for_what_the_view_says_of_its_account() {
         let (here, there) = (name("eu-west-1"), name("us-east-1"));
         let mut backlog = Backlog::new();
-        assert!(backlog.listed("a", &here, of(0)), "its view is to be waited for");
-        assert!(!backlog.listed("b", &here, of(0)), "it is waited for already");
-        assert!(backlog.listed("c", &there, of(0)));
-        assert!(!backlog.listed("full", &here, of(1)), "it has something to ask meanwhile");
+        let nothing = |_: &&str| false;
+        assert!(backlog.listed("a", &here, of(0), nothing), "its view is to be waited for");
+        assert!(!backlog.listed("b", &here, of(0), nothing), "it is waited for already");
+        assert!(backlog.listed("c", &there, of(0), nothing));
+        assert!(!backlog.listed("full", &here, of(1), nothing), "it has something to ask meanwhile");
         assert_eq!(order(&mut backlog, true), ["+full"]);
-        backlog.view_is_there(here.clone());
-        assert_eq!(order(&mut backlog, true), ["+a", "+b"]);
-        assert!(!backlog.listed("d", &here, of(0)));
+        assert!(backlog.told(&here, |job| *job == "b"), "one still waits");
+        assert_eq!(order(&mut backlog, true), ["+b"]);
+        assert!(!backlog.listed("d", &here, of(0), |_| true), "its account is told of");
         assert_eq!(order(&mut backlog, true), ["+d"]);
-        backlog.view_is_there(there);
+        assert!(!backlog.told(&here, |_| true));
+        assert_eq!(order(&mut backlog, true), ["+a"]);
+        assert!(backlog.listed("e", &here, of(0), nothing), "nobody waits for this view any more");
+        assert!(!backlog.told(&there, |_| true));
         assert_eq!(order(&mut backlog, true), ["+c"]);
     }
 }

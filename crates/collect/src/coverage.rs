@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::stream::{self, StreamExt};
 use scangap_aws::CallError;
@@ -17,6 +18,7 @@ use scangap_model::{
 };
 
 use crate::gate::Calls;
+use crate::image_pages::ImagePages;
 
 /// Images of one repository that may be indexes and are remembered until ECR says whether they are. Of more than these
 /// the rest stays counted as what Inspector calls them.
@@ -201,27 +203,32 @@ impl Asking<'_> {
         }
     }
 
-    /// Image rows, counted as they arrive. No more than so many pages, where there is a better way to read more.
-    /// Rows of accounts that are not among `accounts` are passed over.
+    /// Image rows, counted as they arrive; no further than `pages_to_follow` says, where there is a better way to read more. Rows of accounts
+    /// that are not wanted are passed over.
     pub(crate) async fn images(
         &self,
         filter: CoverageFilter<'_>,
-        max_pages: Option<usize>,
+        pages_to_follow: Option<&ImagePages>,
         keep: bool,
-        accounts: Option<&BTreeSet<AccountId>>,
+        wanted: impl Fn(AccountId) -> bool,
     ) -> ImageAnswers {
         let mut answers = ImageAnswers::default();
         let mut recent = Recent::default();
-        let mut n_pages = 0;
+        let n_pages = AtomicUsize::new(0);
         let mut unowned = false;
         let ended = pages(
             Api::ListCoverage,
-            |token| self.page(filter, token),
+            |token| async {
+                if let Some(pages) = pages_to_follow {
+                    pages.before(n_pages.load(Ordering::Relaxed) + 1).await;
+                }
+                self.page(filter, token).await
+            },
             |items| {
                 recent.page();
                 for resource in items.into_iter().filter(|resource| recent.is_new(&resource.resource_id)) {
                     match self.image(resource) {
-                        Ok((_, account)) if accounts.is_some_and(|accounts| !accounts.contains(&account)) => {}
+                        Ok((_, account)) if !wanted(account) => {}
                         Ok((image, account)) => {
                             let tally =
                                 answers.of.entry(account).or_default().entry(image.repository.clone()).or_default();
@@ -231,11 +238,11 @@ impl Asking<'_> {
                         Err(None) => unowned = true,
                     }
                 }
-                n_pages += 1;
-                if max_pages.is_some_and(|max| n_pages > max) {
-                    ControlFlow::Break(())
-                } else {
+                let read = n_pages.fetch_add(1, Ordering::Relaxed) + 1;
+                if pages_to_follow.is_none_or(|pages| pages.goes_on_after(read)) {
                     ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
                 }
             },
         )
@@ -251,7 +258,7 @@ impl Asking<'_> {
 
     /// The image rows of one account, from the administrator or from the account itself.
     pub(crate) async fn images_of(&self, account: AccountId, keep: bool) -> (Tallies, Option<Gap>) {
-        let mut answers = self.images(CoverageFilter::ImagesOf(account), None, keep, None).await;
+        let mut answers = self.images(CoverageFilter::ImagesOf(account), None, keep, |_| true).await;
         let malformed = answers.malformed.contains(&account).then(|| self.malformed("an image's row cannot be read"));
         let gap = match answers.end {
             ImageEnd::Gap(gap) => Some(gap),

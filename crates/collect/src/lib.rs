@@ -15,6 +15,7 @@ mod event;
 mod exists;
 mod floor;
 mod gate;
+mod image_pages;
 mod options;
 mod organization;
 mod prior;

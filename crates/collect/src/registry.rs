@@ -94,6 +94,16 @@ pub(crate) async fn list_repositories(context: &Context, Job { account, region, 
     RepositoryList { repositories: items, error: error.map(Box::new) }
 }
 
+/// A registry without repositories, of which Inspector's administrator says the rest: nothing more is asked. `None`: something is.
+pub(crate) fn empty_as_told(job: &Job, view: &AdminView) -> Option<RegistryRecord> {
+    let (account, region) = (job.account.id, &job.region);
+    let told = inspector::told(&*view.now(region)?, account, region)?;
+    let mut facts = RegistryFacts::unasked(account, region.clone(), RegistryOutcome::Read);
+    facts.repositories = Observed::Known(0).into();
+    // What has coverage is to be asked for by name.
+    told.into_facts(&mut facts).names().is_empty().then(|| RegistryRecord::of(facts))
+}
+
 pub(crate) async fn read(
     context: &Context,
     Job { account, region, probing }: &Job,
@@ -154,10 +164,10 @@ async fn read_registry(
     let names: Vec<RepositoryName> = targets.keys().cloned().collect();
     let mut policies = Policies::default();
     let mut answers = repositories::Answers::default();
-    // Both questions of ECR are answered, and the administrator's view is not there: nothing is asked meanwhile.
+    // Both questions of ECR are answered, and the administrator has not told of the account: nothing is asked meanwhile.
     let under_way = AtomicUsize::new(2);
     let answered = || {
-        if under_way.fetch_sub(1, Ordering::Relaxed) == 1 && !view.is_there(registry.region) {
+        if under_way.fetch_sub(1, Ordering::Relaxed) == 1 && !view.is_there(registry.region, registry.account) {
             registry.context.board.at(registry.account, registry.region, RegistryStage::Administrator);
             registry.reader.rest();
         }
@@ -183,13 +193,7 @@ async fn read_registry(
         });
         let (inspector, _) = tokio::join!(inspector::read(registry, view, something, slot), OptionFuture::from(of_ecr));
         registry.context.board.at(registry.account, registry.region, RegistryStage::Repositories);
-        facts.inspector_status = inspector.status;
-        facts.inspector_ecr_status = inspector.ecr_status;
-        facts.coverage = inspector.source;
-        facts.image_coverage = inspector.image_source;
-        facts.rescan_durations = inspector.rescan_durations;
-        facts.auto_enable = inspector.auto_enable;
-        let mut coverage = Covered { rows: inspector.rows, images: inspector.images };
+        let mut coverage = inspector.into_facts(&mut facts);
         Box::pin(missing_from_list(registry, &mut targets, &mut coverage, list_gap.as_ref(), &mut facts)).await;
         if names.is_empty() && !targets.is_empty() {
             Box::pin(settings::read(registry, &mut facts, &mut policies)).await;
@@ -340,8 +344,8 @@ pub(crate) async fn seen_from_outside(
         };
         let mut facts = RegistryFacts::unasked(account, region.clone(), outcome);
         let mut coverage = Covered { rows: Vec::new(), images: Tallies::new() };
-        let seen = slot.set_aside(view.of(&region)).await;
-        let untold = seen.as_ref().map_or_else(|| view.refusal(), |seen| seen.unanswered.get(&account));
+        let seen = slot.set_aside(view.of(&region, account)).await;
+        let untold = seen.as_ref().map_or_else(|| view.refusal().cloned(), |seen| seen.unanswered(account));
         if let Some(gap) = untold {
             // The administrator could have told, and did not.
             facts.coverage = Observed::unknown(gap.clone()).into();
@@ -349,7 +353,7 @@ pub(crate) async fn seen_from_outside(
             facts.auto_enable = Observed::unknown(gap.clone()).into();
         }
         if let Some(seen) = seen {
-            if let Some(status) = seen.statuses.get(account) {
+            if let Some(status) = seen.status_of(account) {
                 facts.inspector_status = inspector::status_word(account, &region, status.status.clone()).into();
                 facts.inspector_ecr_status = inspector::status_word(account, &region, status.ecr_status.clone()).into();
                 let (images, image_gap) = seen.ask_images_of(account, context.options.keep_images).await;

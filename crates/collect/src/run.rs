@@ -1,7 +1,10 @@
 //! The whole of a collection: organization, accounts, registries, with one bound on each kind of work.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use scangap_aws::{Connection, Identity};
@@ -14,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::{Opening, Regions};
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, Arrival};
 use crate::admin::AdminView;
 use crate::backlog::{Backlog, Job, Next, RepositoryList};
 use crate::board::Board;
@@ -47,6 +50,9 @@ const LARGE_AT_ONCE: usize = 128;
 
 /// Registries that wait for the administrator's stream, with what was listed of them, beyond those that a call is made for.
 const REGISTRIES_WAITING: usize = 2048;
+
+/// The least time between two rounds of the loop that had to wait.
+const MOMENT: Duration = Duration::from_millis(1);
 
 pub async fn collect(
     connection: Connection,
@@ -96,7 +102,12 @@ pub async fn collect(
 
     let admin_by_role = matches!(&admin_account, Some((_, Opening::Opened(opened))) if opened.role_name.is_some());
     let outcome = read_accounts(&context, &workers, &mut listing, admin_account, &view).await;
-    workers::end(view_tasks).await;
+    if outcome.is_ok() && !cancel.is_cancelled() {
+        // Nobody may wait for some of it. It is read to its end all the same, so that every run makes the same calls.
+        workers::all_done(view_tasks).await;
+    } else {
+        workers::end(view_tasks).await;
+    }
     let mut tally = outcome?;
     // The role name is right where it opened the administrator, in scope or not.
     tally.opened_by_role += usize::from(admin_by_role);
@@ -161,7 +172,31 @@ impl Left {
 /// What a task of a registry came to.
 enum Worked {
     Listed(Job, RepositoryList),
-    Read(AccountId, Box<RegistryRecord>),
+    Read(Box<RegistryRecord>),
+}
+
+/// What the loop of a collection waits for.
+enum Arrived {
+    Worked(Worked),
+    Opened(Box<Approached>),
+    /// A region's view says more, after so many batches; `None`: it says no more.
+    Told(RegionName, Option<usize>),
+    Accounts(Arrival),
+    /// A place may be free.
+    Room,
+    /// Nothing is under way, and nothing waits.
+    Nothing,
+}
+
+/// Waits for what is next. Where nothing is there yet, what comes within a moment may come together: to be woken for each costs the
+/// processor as much as a call does.
+async fn together<T>(next: impl Future<Output = T>) -> T {
+    let mut next = pin!(next);
+    if let Poll::Ready(arrived) = futures::poll!(next.as_mut()) {
+        return arrived;
+    }
+    tokio::time::sleep(MOMENT).await;
+    next.await
 }
 
 /// Starts what is next, on the worker of its account.
@@ -181,7 +216,7 @@ fn work(next: Next<Job>, mut slot: Slot, workers: &Workers, view: &Arc<AdminView
         Next::Read(job, list) => {
             let reading = async move {
                 let record = registry::read(&context, &job, list, &view, &mut slot).await;
-                Worked::Read(job.account.id, Box::new(record))
+                Worked::Read(Box::new(record))
             };
             registries.spawn_on(reading, runtime);
         }
@@ -207,6 +242,12 @@ async fn read_accounts(
     let registries_max = context.options.max_in_flight.max(1) + REGISTRIES_WAITING;
 
     loop {
+        while let Some(job) = backlog.next_empty() {
+            match registry::empty_as_told(&job, view) {
+                Some(record) => done_with(context, &mut left, Box::new(record)).await,
+                None => backlog.reads_empty(job),
+            }
+        }
         while backlog.has_large() && registries.len() < registries_max {
             let Some(slot) = large_at_once.try_take_for_good() else { break };
             let Some(next) = backlog.next_large() else { break };
@@ -233,30 +274,32 @@ async fn read_accounts(
             };
             openings.spawn_on(opening, &worker.runtime);
         }
-        tokio::select! {
-            biased;
-            Some(done) = registries.join_next() => {
-                let (account, harvest) = match joined(done) {
-                    Worked::Read(account, harvest) => (account, harvest),
-                    Worked::Listed(job, list) => {
-                        let region = job.region.clone();
-                        if backlog.listed(job, &region, list) {
-                            views.push(view_is_there(Arc::clone(view), region));
-                        }
-                        continue;
-                    }
-                };
-                let reached = harvest.facts.outcome != RegistryOutcome::NotReached;
-                context.send(Event::Registry(harvest)).await;
-                if left.get_mut(&account).is_some_and(|left| left.is_done_with(reached)) {
-                    context.send(Event::AccountDone(account)).await;
+        let next = async {
+            tokio::select! {
+                biased;
+                // What is next is chosen among all that is known.
+                Some(arrival) = listing.next() => Arrived::Accounts(arrival),
+                Some((region, batches)) = views.next() => Arrived::Told(region, batches),
+                Some(done) = registries.join_next() => Arrived::Worked(joined(done)),
+                Some(done) = openings.join_next() => Arrived::Opened(Box::new(joined(done))),
+                () = large_at_once.freed(), if backlog.has_large() && registries.len() < registries_max => Arrived::Room,
+                () = registries_at_once.freed(), if backlog.has_next(registries.len() < registries_max) => Arrived::Room,
+                () = accounts_at_once.freed(), if !listing.arrived.is_empty() => Arrived::Room,
+                else => Arrived::Nothing,
+            }
+        };
+        match together(next).await {
+            Arrived::Worked(Worked::Listed(job, list)) => {
+                let region = job.region.clone();
+                if backlog.listed(job, &region, list, |job| is_told(view, job)) {
+                    views.push(tells_more(Arc::clone(view), region, 0));
                 }
             }
-            Some(done) = openings.join_next() => {
-                let account = joined(done);
+            Arrived::Worked(Worked::Read(record)) => done_with(context, &mut left, record).await,
+            Arrived::Opened(account) => {
                 let id = account.target.id;
                 let reached = !matches!(&account.opening, Opening::Refused(gap) if gap.kind == GapKind::NotReached);
-                let jobs = announce(context, account, &mut tally).await?;
+                let jobs = announce(context, *account, &mut tally).await?;
                 context.send(Event::RegistriesExpected(jobs.len())).await;
                 if jobs.is_empty() {
                     if reached {
@@ -269,20 +312,40 @@ async fn read_accounts(
                     backlog.push(context.options.size_of(id, &job.region), job);
                 }
             }
-            Some(region) = views.next() => backlog.view_is_there(region),
-            Some(arrival) = listing.next() => listing.take_in(context, arrival).await?,
-            () = large_at_once.freed(), if backlog.has_large() && registries.len() < registries_max => {}
-            () = registries_at_once.freed(), if backlog.has_next(registries.len() < registries_max) => {}
-            () = accounts_at_once.freed(), if !listing.arrived.is_empty() => {}
-            else => break,
+            Arrived::Told(region, batches) => {
+                // Nothing waits for a view that says no more.
+                let still_wait = backlog.told(&region, |job| batches.is_none() || is_told(view, job));
+                if let Some(batches) = batches.filter(|_| still_wait) {
+                    views.push(tells_more(Arc::clone(view), region, batches));
+                }
+            }
+            Arrived::Accounts(arrival) => listing.take_in(context, arrival).await?,
+            Arrived::Room => {}
+            Arrived::Nothing => break,
         }
     }
     Ok(tally)
 }
 
-async fn view_is_there(view: Arc<AdminView>, region: RegionName) -> RegionName {
-    view.of(&region).await;
-    region
+/// Hands over what was read of a registry.
+async fn done_with(context: &Context, left: &mut BTreeMap<AccountId, Left>, record: Box<RegistryRecord>) {
+    let account = record.facts.account;
+    let reached = record.facts.outcome != RegistryOutcome::NotReached;
+    context.send(Event::Registry(record)).await;
+    if left.get_mut(&account).is_some_and(|left| left.is_done_with(reached)) {
+        context.send(Event::AccountDone(account)).await;
+    }
+}
+
+/// Whether the administrator's view has said all that it will say of a registry's account.
+fn is_told(view: &AdminView, job: &Job) -> bool {
+    view.is_there(&job.region, job.account.id)
+}
+
+/// A region whose view says more, and how many batches it has told; `None`: it will tell no more.
+async fn tells_more(view: Arc<AdminView>, region: RegionName, batches: usize) -> (RegionName, Option<usize>) {
+    let batches = view.tells_more(&region, batches).await;
+    (region, batches)
 }
 
 /// An account as far as it can be known before its registries are read.

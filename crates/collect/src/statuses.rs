@@ -23,8 +23,12 @@ impl Statuses {
         self.of.insert(account, status);
     }
 
-    pub(crate) fn get(&self, account: AccountId) -> Option<&AccountStatus> {
-        self.of.get(&account).map(Arc::as_ref)
+    pub(crate) fn get(&self, account: AccountId) -> Option<Arc<AccountStatus>> {
+        self.of.get(&account).map(Arc::clone)
+    }
+
+    pub(crate) fn has(&self, account: AccountId) -> bool {
+        self.of.contains_key(&account)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -49,9 +53,8 @@ mod tests {
                 AccountStatus { status: Some("ENABLED".to_owned()), ecr_status: Some(ecr.to_owned()), scan_types };
             statuses.add(id(number), status);
         }
-        assert_eq!(statuses.get(id(9)).and_then(|status| status.ecr_status.as_deref()), Some("DISABLED"));
-        assert_eq!(statuses.get(id(9_998)).and_then(|status| status.ecr_status.as_deref()), Some("ENABLED"));
-        assert_eq!(statuses.get(id(10_000)), None);
+        let ecr = |number: usize| statuses.get(id(number)).and_then(|status| status.ecr_status.clone());
+        assert_eq!([ecr(9), ecr(9_998), ecr(10_000)], [Some("DISABLED".to_owned()), Some("ENABLED".to_owned()), None]);
         assert_eq!(statuses.different.len(), 2);
     }
 }

@@ -36,6 +36,13 @@ pub(crate) fn joined<T>(done: Result<T, JoinError>) -> T {
     }
 }
 
+/// Waits for tasks that end by themselves.
+pub(crate) async fn all_done(mut tasks: JoinSet<()>) {
+    while let Some(done) = tasks.join_next().await {
+        joined(done);
+    }
+}
+
 /// Ends tasks that nobody waits for any more. One that had panicked still ends the run.
 pub(crate) async fn end(mut tasks: JoinSet<()>) {
     tasks.abort_all();

@@ -11,17 +11,15 @@ use crate::to_store::{RegistryToStore, WriteError};
 
 /// Adds a row, column by column: `insert!(connection, "INSERT", table, { column: value, })`.
 macro_rules! insert {
+    (@one $column:ident) => { ", ?" };
     ($connection:expr, $verb:literal, $table:ident, { $first:ident: $value:expr, $($column:ident: $more:expr,)* }) => {
         $connection
             .prepare_cached(concat!(
                 $verb, " INTO ", stringify!($table), " (", stringify!($first) $(, ", ", stringify!($column))*,
-                ") VALUES (:", stringify!($first) $(, ", :", stringify!($column))*, ")"
+                ") VALUES (?", $($crate::rows::insert!(@one $column),)* ")"
             ))
             .and_then(|mut statement| {
-                statement.execute(&[
-                    (concat!(":", stringify!($first)), &$value as &dyn rusqlite::ToSql),
-                    $((concat!(":", stringify!($column)), &$more as &dyn rusqlite::ToSql),)*
-                ][..])
+                statement.execute(&[&$value as &dyn rusqlite::ToSql, $(&$more as &dyn rusqlite::ToSql,)*][..])
             })
     };
 }

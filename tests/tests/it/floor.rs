@@ -3,6 +3,8 @@
 use scangap_simorg::{CallRecord, Generate, Simulator};
 use scangap_tests::{Scangap, simulate};
 
+use crate::resume::same_facts;
+
 fn place(calls: &[CallRecord], wanted: impl Fn(&CallRecord) -> bool) -> Vec<usize> {
     calls.iter().enumerate().filter(|(_, call)| wanted(call)).map(|(at, _)| at).collect()
 }
@@ -34,6 +36,53 @@ fn accounts_are_read_while_the_others_are_listed() {
     assert!(audited.csv("accounts.csv").iter().skip(1).all(|row| !row["ou_path"].is_empty()));
     let names = place(&calls, |call| call.operation == "organizations:ListOrganizationalUnitsForParent");
     assert!(names.iter().all(|at| at > list), "the names were waited for");
+}
+
+// Holds: 14 Near the floor: a registry waits for what the administrator says of its account, and not until all accounts are listed
+#[test]
+fn a_registry_is_whole_before_all_accounts_are_listed() {
+    let mut scenario = Generate { accounts: 500, regions: 1, repositories: 1, seed: 5 }.scenario();
+    scenario.latency.ms = 20;
+    let management = scenario.organization.management_account.clone();
+    let simulator = simulate(scenario);
+    let call = Scangap::audit_at(&simulator.url(), &Simulator::access_key(&management));
+    let audited = call.args(&["--regions", "us-east-1"]).into_folder().expect_code(0);
+    assert_eq!(audited.csv("repositories.csv").len(), 499);
+    let calls = simulator.calls();
+    let pages = place(&calls, |call| call.operation == "organizations:ListAccounts");
+    // It is asked for once the administrator has said that scanning is on.
+    let durations = place(&calls, |call| call.operation == "inspector2:GetConfiguration");
+    let (Some(end), Some(first)) = (pages.last(), durations.first()) else { panic!("nothing was read") };
+    assert!(first < end, "the administrator was waited for until all accounts were listed");
+    let statuses = place(&calls, |call| call.operation == "inspector2:BatchGetAccountStatus");
+    assert_eq!(statuses.len(), 5, "100 accounts a batch");
+}
+
+// Holds: 14 Same bytes: however fast accounts are listed and told of, the facts and the calls are the same
+#[test]
+fn batches_of_statuses_make_no_difference_to_what_is_read() {
+    let audit = |in_flight: &str, ms: u64| {
+        let mut scenario = Generate { accounts: 230, regions: 1, repositories: 1, seed: 5 }.scenario();
+        scenario.latency.ms = ms;
+        // Two that the administrator does not see, in the first batch and in the last.
+        for at in [40, 220] {
+            scenario.accounts[at].inspector_member = false;
+        }
+        let management = scenario.organization.management_account.clone();
+        let simulator = simulate(scenario);
+        let call = Scangap::audit_at(&simulator.url(), &Simulator::access_key(&management));
+        let wanted = ["--regions", "us-east-1,eu-west-1", "--max-in-flight", in_flight];
+        let audited = call.args(&wanted).into_folder().expect_code(0);
+        let mut calls = std::collections::BTreeMap::<String, usize>::new();
+        for call in &simulator.calls() {
+            *calls.entry(call.operation.clone()).or_default() += 1;
+        }
+        (audited, calls)
+    };
+    let (slow, slow_calls) = audit("8", 0);
+    let (fast, fast_calls) = audit("256", 5);
+    assert_eq!(slow_calls, fast_calls);
+    same_facts(&slow, &fast, "with more calls in flight");
 }
 
 // Holds: 14 Near the floor: a large registry begins before the administrator's stream has ended

@@ -59,10 +59,10 @@ fn an_account_that_throttles_hard_slows_no_other() {
     };
     let others: String = (0..8).map(|n| account(&format!("44444444444{n}"))).collect();
     let simulator = with(&format!("{}{others}[latency]\nms = 10\n", account("333333333333")));
-    // About every third call is refused there, for as long as it is asked.
+    // About every second call is refused there, for as long as it is asked.
     let mut hard = FaultSpec::of("ecr:GetRepositoryPolicy", "ThrottlingException", 400);
     hard.account = Some("333333333333".to_owned());
-    hard.one_in = Some(3);
+    hard.one_in = Some(2);
     simulator.add_fault(hard);
     let audited = audit(&simulator).expect_code(0);
     assert!(audited.gaps().is_empty());

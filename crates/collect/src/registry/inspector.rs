@@ -5,23 +5,24 @@ use std::sync::Arc;
 use scangap_aws::CallError;
 use scangap_aws::read::{AccountStatus, AccountStatuses, CoverageFilter};
 use scangap_model::{
-    AccountId, Api, Asked, CoverageRow, CoverageSource, Gap, GapKind, Observed, RegionName, RescanDurations,
+    AccountId, Api, Asked, CoverageRow, CoverageSource, Gap, GapKind, Observed, RegionName, RegistryFacts,
+    RescanDurations,
 };
 
-use super::Registry;
+use super::{Covered, Registry};
 use crate::admin::{AdminView, RegionView};
 use crate::coverage::{Asking, Tallies};
 use crate::slots::Slot;
 
 pub(super) struct InspectorAnswers {
-    pub(super) status: Asked<String>,
-    pub(super) ecr_status: Asked<String>,
-    pub(super) source: Asked<CoverageSource>,
-    pub(super) rows: Vec<CoverageRow>,
-    pub(super) image_source: Asked<CoverageSource>,
-    pub(super) images: Tallies,
-    pub(super) rescan_durations: Asked<Box<RescanDurations>>,
-    pub(super) auto_enable: Asked<bool>,
+    status: Asked<String>,
+    ecr_status: Asked<String>,
+    source: Asked<CoverageSource>,
+    rows: Vec<CoverageRow>,
+    image_source: Asked<CoverageSource>,
+    images: Tallies,
+    rescan_durations: Asked<Box<RescanDurations>>,
+    auto_enable: Asked<bool>,
 }
 
 pub(super) async fn read(
@@ -36,8 +37,28 @@ pub(super) async fn read(
         let absent = || Observed::Absent.into();
         return InspectorAnswers { status: absent(), ecr_status: absent(), ..InspectorAnswers::none() };
     }
-    let administrators = slot.set_aside(view.of(registry.region)).await;
+    let administrators = slot.set_aside(view.of(registry.region, registry.account)).await;
     Box::pin(read_beside(registry, view, administrators, something)).await
+}
+
+/// What the administrator says of an account without a call more. `None`: something is to be asked elsewhere.
+pub(super) fn told(seen: &RegionView, account: AccountId, region: &RegionName) -> Option<InspectorAnswers> {
+    let (status, ecr_status) = statuses(account, region, &*seen.status_of(account)?);
+    if seen.gap_of(account).is_some() {
+        return None;
+    }
+    let images = seen.images_of(account)?;
+    let source = || Observed::Known(CoverageSource::DelegatedAdministrator).into();
+    Some(InspectorAnswers {
+        status: status.into(),
+        ecr_status: ecr_status.into(),
+        source: source(),
+        rows: seen.coverage.get(&account).cloned().unwrap_or_default(),
+        image_source: source(),
+        images,
+        rescan_durations: Asked::NotNeeded,
+        auto_enable: seen.auto_enable.clone(),
+    })
 }
 
 /// With what the administrator sees, if it sees anything.
@@ -47,13 +68,18 @@ async fn read_beside(
     administrators: Option<Arc<RegionView>>,
     something: bool,
 ) -> InspectorAnswers {
+    if let Some(mut answers) = administrators.as_ref().and_then(|view| told(view, registry.account, registry.region)) {
+        let off = matches!(&answers.ecr_status, Asked::Answered(status) if is_off(status));
+        answers.rescan_durations = rescan_durations(registry, something, off).await;
+        return answers;
+    }
     let seen =
         administrators.clone().filter(|seen| seen.sees(registry.account) || seen.administrator == registry.account);
-    let (status, ecr_status) = match seen.as_ref().and_then(|seen| seen.statuses.get(registry.account)) {
-        Some(status) => statuses(registry, status),
+    let (status, ecr_status) = match seen.as_ref().and_then(|seen| seen.status_of(registry.account)) {
+        Some(status) => statuses(registry.account, registry.region, &status),
         None => own_status(registry).await,
     };
-    let off = ecr_status.known().is_some_and(|word| word == "DISABLED");
+    let off = is_off(&ecr_status);
     let mut answers =
         InspectorAnswers { status: status.into(), ecr_status: ecr_status.into(), ..InspectorAnswers::none() };
     let own = Asking {
@@ -85,16 +111,13 @@ async fn read_beside(
         }
     }
     // If BatchGetAccountStatus gave no account, the administrator's setting for new member accounts is still known.
-    let told = seen.as_ref().or_else(|| administrators.as_ref().filter(|view| view.statuses.is_empty()));
+    let told = seen.as_ref().or_else(|| administrators.as_ref().filter(|view| view.sees_nobody()));
     answers.auto_enable = match (told, view.refusal()) {
         (Some(seen), _) => seen.auto_enable.clone(),
         (None, Some(gap)) => Observed::unknown(gap.clone()).into(),
         (None, None) => Asked::NotNeeded,
     };
-    // If scanning is off, the durations are not needed, and AWS does not document whether it returns them.
-    if something && !off {
-        answers.rescan_durations = rescan_durations(registry).await.map(Box::new).into();
-    }
+    answers.rescan_durations = rescan_durations(registry, something, off).await;
     match seen.as_ref().and_then(|seen| seen.images_of(registry.account)) {
         Some(images) => {
             answers.image_source = Observed::Known(CoverageSource::DelegatedAdministrator).into();
@@ -119,6 +142,17 @@ fn source(gap: Option<Gap>, off: bool) -> Asked<CoverageSource> {
 }
 
 impl InspectorAnswers {
+    /// Puts the answers into a registry's facts. What is covered remains.
+    pub(super) fn into_facts(self, facts: &mut RegistryFacts) -> Covered {
+        facts.inspector_status = self.status;
+        facts.inspector_ecr_status = self.ecr_status;
+        facts.coverage = self.source;
+        facts.image_coverage = self.image_source;
+        facts.rescan_durations = self.rescan_durations;
+        facts.auto_enable = self.auto_enable;
+        Covered { rows: self.rows, images: self.images }
+    }
+
     fn none() -> Self {
         Self {
             status: Asked::NotNeeded,
@@ -143,22 +177,31 @@ fn not_in_the_answer(account: AccountId, region: &RegionName) -> Gap {
     CallError::malformed(Api::BatchGetAccountStatus, "AccountNotInAnswer", why).at(Some(account), Some(region), "")
 }
 
-fn statuses(registry: &Registry<'_>, status: &AccountStatus) -> (Observed<String>, Observed<String>) {
-    let word = |word: &Option<String>| status_word(registry.account, registry.region, word.clone());
+fn statuses(account: AccountId, region: &RegionName, status: &AccountStatus) -> (Observed<String>, Observed<String>) {
+    let word = |word: &Option<String>| status_word(account, region, word.clone());
     (word(&status.status), word(&status.ecr_status))
 }
 
-async fn rescan_durations(registry: &Registry<'_>) -> Observed<RescanDurations> {
+fn is_off(ecr_status: &Observed<String>) -> bool {
+    ecr_status.known().is_some_and(|word| word == "DISABLED")
+}
+
+/// If scanning is off, the durations are not needed, and AWS does not document whether it returns them.
+async fn rescan_durations(registry: &Registry<'_>, something: bool, off: bool) -> Asked<Box<RescanDurations>> {
+    if !something || off {
+        return Asked::NotNeeded;
+    }
     let api = Api::GetConfiguration;
     let asked = registry.calls.call(api, |call| async move { registry.reader.rescan_durations(&call).await });
-    match asked.await {
-        Ok(Some(durations)) => Observed::Known(durations),
+    let durations = match asked.await {
+        Ok(Some(durations)) => Observed::Known(Box::new(durations)),
         Ok(None) => {
             let why = "the answer holds no re-scan durations";
             Observed::unknown(registry.gap(CallError::malformed(api, "NoRescanDurations", why), ""))
         }
         Err(error) => Observed::unknown(registry.gap(error, "")),
-    }
+    };
+    durations.into()
 }
 
 async fn own_answer(registry: &Registry<'_>) -> Result<AccountStatuses, CallError> {
@@ -174,7 +217,7 @@ async fn own_status(registry: &Registry<'_>) -> (Observed<String>, Observed<Stri
     let gap = match own_answer(registry).await {
         Ok(answer) => match answer.accounts.into_iter().find(|(id, _)| *id == registry.account) {
             Some((_, status)) => {
-                return statuses(registry, &status);
+                return statuses(registry.account, registry.region, &status);
             }
             None => match answer.failed.into_iter().find(|(id, _, _)| *id == registry.account) {
                 Some((_, code, message)) => {
