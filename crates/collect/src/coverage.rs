@@ -4,13 +4,14 @@
 //! audit was asked to keep them.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::stream::{self, StreamExt};
 use scangap_aws::CallError;
-use scangap_aws::pages::{Ended, Listed, list, pages};
+use scangap_aws::pages::{Ended, pages};
 use scangap_aws::read::{CoverageFilter, CoveredResource, RegionReader};
 use scangap_model::{
     AccountId, Api, Arn, CoverageRow, Gap, ImageCount, ImageCounts, ImageRow, ImagesOf, Observed, RegionName,
@@ -160,23 +161,34 @@ impl Asking<'_> {
     }
 
     pub(crate) async fn repositories(&self, filter: CoverageFilter<'_>) -> RepositoryAnswers {
-        let Listed { items, error } = list(Api::ListCoverage, |token| self.page(filter, token)).await;
         let mut answers = RepositoryAnswers::default();
-        for resource in items {
-            match owner(&resource) {
-                Some((account, repository, None)) => answers.rows.push(self.own_row(resource, account, &repository)),
-                // An image among the repositories, or a resource of another service: not what was asked for.
-                Some((account, _, Some(_))) => drop(answers.malformed.insert(account)),
-                None => match resource.account.parse() {
-                    Ok(account) => drop(answers.malformed.insert(account)),
-                    Err(_) => {
-                        answers.gap = Some(self.malformed("a row names neither an account nor a repository"));
+        let ended = pages(
+            Api::ListCoverage,
+            |token| self.page(filter, token),
+            |items| {
+                for resource in items {
+                    match owner(&resource) {
+                        Some((account, repository, None)) => {
+                            answers.rows.push(self.own_row(resource, account, &repository));
+                        }
+                        // An image among the repositories, or a resource of another service: not what was asked for.
+                        Some((account, _, Some(_))) => drop(answers.malformed.insert(account)),
+                        None => match resource.account.parse() {
+                            Ok(account) => drop(answers.malformed.insert(account)),
+                            Err(_) => {
+                                answers.gap = Some(self.malformed("a row names neither an account nor a repository"));
+                            }
+                        },
                     }
-                },
-            }
-        }
-        if let Some(error) = error {
-            answers.gap = Some(error.at(Some(self.asked_in), Some(self.region), ""));
+                }
+                ControlFlow::<Infallible>::Continue(())
+            },
+        )
+        .await;
+        match ended {
+            Ended::Broken(error) => answers.gap = Some(error.at(Some(self.asked_in), Some(self.region), "")),
+            Ended::Whole => {}
+            Ended::Stopped(never) => match never {},
         }
         answers
     }
