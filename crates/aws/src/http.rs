@@ -32,6 +32,10 @@ pub(crate) enum Way {
 /// Idle connections are dropped before AWS drops them.
 const IDLE: Duration = Duration::from_secs(20);
 
+/// Idle connections to one host, for each runtime. A request that finds none idle opens one, and then takes what is free first: without a
+/// bound three times as many stay open as are used, each with 35 KB.
+const IDLE_PER_HOST: usize = 128;
+
 /// What HTTP clients are made of. A client's connections belong to the runtime that opened them, so each runtime has its own.
 #[derive(Debug, Clone)]
 pub(crate) struct Http {
@@ -57,7 +61,10 @@ fn client(context: Option<TlsContext>, way: &Way) -> SharedHttpClient {
         Way::Proxied | Way::Confined(_) => ProxyConfig::from_env(),
     };
     let inner = Builder::new().build_with_connector_fn(move |settings, components| {
-        let mut connector = Connector::builder().proxy_config(proxies.clone()).pool_idle_timeout(IDLE);
+        let mut connector = Connector::builder()
+            .proxy_config(proxies.clone())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(IDLE_PER_HOST);
         connector.set_connector_settings(settings.cloned());
         connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
         let connector = connector.tls_provider(Provider::Rustls(CryptoMode::Ring));

@@ -1,7 +1,8 @@
 //! The facts of one audit, as collected and as stored.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
+use std::collections::{BTreeMap, HashSet};
+use std::ops::{Deref, DerefMut, Range};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -117,7 +118,7 @@ pub struct AccountFacts {
 }
 
 /// How a registry (one account in one region) ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum RegistryOutcome {
     Read,
     /// The region is not enabled for the account.
@@ -131,7 +132,7 @@ pub enum RegistryOutcome {
 }
 
 /// The source of coverage: the delegated administrator or the account itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CoverageSource {
     DelegatedAdministrator,
     Account,
@@ -151,13 +152,13 @@ impl CoverageSource {
 }
 
 /// A rule of the registry scanning configuration.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ScanRule {
     pub frequency: String,
     pub filters: Vec<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CreationTemplate {
     pub prefix: String,
     pub policy: Option<PolicyHash>,
@@ -170,10 +171,31 @@ pub struct StoredPolicy {
     pub text: String,
 }
 
+/// A registry, and what was answered of it. Equal answers are shared: an organization has hundreds of thousands of registries, and
+/// most of them are empty alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegistryFacts {
     pub account: AccountId,
     pub region: RegionName,
+    answers: Arc<RegistryAnswers>,
+}
+
+impl Deref for RegistryFacts {
+    type Target = RegistryAnswers;
+
+    fn deref(&self) -> &RegistryAnswers {
+        &self.answers
+    }
+}
+
+impl DerefMut for RegistryFacts {
+    fn deref_mut(&mut self) -> &mut RegistryAnswers {
+        Arc::make_mut(&mut self.answers)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RegistryAnswers {
     pub outcome: RegistryOutcome,
     /// How many repositories ECR listed.
     pub repositories: Asked<u64>,
@@ -200,11 +222,28 @@ pub struct RegistryFacts {
 }
 
 impl RegistryFacts {
+    pub fn of(account: AccountId, region: RegionName, answers: RegistryAnswers) -> Self {
+        Self { account, region, answers: Arc::new(answers) }
+    }
+
     /// A registry of which nothing was asked.
     pub fn unasked(account: AccountId, region: RegionName, outcome: RegistryOutcome) -> Self {
+        Self::of(account, region, RegistryAnswers::unasked(outcome))
+    }
+
+    /// Shares the answers with a registry that has the same.
+    pub fn share(&mut self, different: &mut HashSet<Arc<RegistryAnswers>>) {
+        if let Some(same) = different.get(&self.answers) {
+            self.answers = Arc::clone(same);
+        } else {
+            different.insert(Arc::clone(&self.answers));
+        }
+    }
+}
+
+impl RegistryAnswers {
+    pub fn unasked(outcome: RegistryOutcome) -> Self {
         Self {
-            account,
-            region,
             outcome,
             repositories: Asked::NotNeeded,
             inspector_status: Asked::NotNeeded,
@@ -464,7 +503,7 @@ pub struct AuditFacts {
     pub organization: OrganizationFacts,
     pub accounts: BTreeMap<AccountId, AccountFacts>,
     /// Boxed: there may be hundreds of thousands, and a tree's nodes are half empty.
-    pub registries: BTreeMap<(AccountId, RegionName), Box<RegistryFacts>>,
+    pub registries: BTreeMap<(AccountId, RegionName), RegistryFacts>,
     pub policies: BTreeMap<PolicyHash, String>,
     /// Every gap once, sorted.
     pub gaps: Vec<Gap>,
@@ -472,6 +511,6 @@ pub struct AuditFacts {
 
 impl AuditFacts {
     pub fn registry(&self, key: &(AccountId, RegionName)) -> Option<&RegistryFacts> {
-        self.registries.get(key).map(|facts| &**facts)
+        self.registries.get(key)
     }
 }

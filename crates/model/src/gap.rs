@@ -137,7 +137,7 @@ impl Cause {
 }
 
 /// What was asked and could not be learnt, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Gap {
     pub api: Api,
     /// The account whose facts are missing; `None` for the organization itself.

@@ -24,8 +24,8 @@ pub use diagnosis::{DIAGNOSES, Diagnosis, DiagnosisInfo, Tone};
 pub use facts::{
     AccountFacts, AccountOutcome, AuditFacts, CoverageRow, CoverageSource, CreationTemplate, ImageCount, ImageCounts,
     ImageRow, ImageRows, Images, ImagesOf, OrganizationFacts, RecordError, Records, RegionFact, RegionStatus,
-    RegionsSource, RegistryFacts, RegistryOutcome, Repositories, RepositoryFacts, RepositoryRecord, ScanRule, Scope,
-    ServiceLinkedRole, StoredPolicy, is_scanned,
+    RegionsSource, RegistryAnswers, RegistryFacts, RegistryOutcome, Repositories, RepositoryFacts, RepositoryRecord,
+    ScanRule, Scope, ServiceLinkedRole, StoredPolicy, is_scanned,
 };
 pub use gap::{Cause, Gap, GapKind};
 pub use ids::{AccountId, IdError, OrganizationId, PolicyHash, RegionName, RepositoryName};

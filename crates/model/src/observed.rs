@@ -3,7 +3,7 @@
 use crate::Gap;
 
 /// A fact from AWS. Unlike `Option`, it distinguishes a value that does not exist from one that was not read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Observed<T> {
     Known(T),
     /// AWS answered that there is none.
@@ -55,7 +55,7 @@ impl<T> Observed<T> {
 }
 
 /// A fact that is asked for only where something needs it. "Not needed" is shown as such, never as blank or zero.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Asked<T> {
     NotNeeded,
     Answered(Observed<T>),

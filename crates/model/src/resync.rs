@@ -68,7 +68,7 @@ pub struct CoveredImage {
 pub const NOT_STATED: &str = "not stated";
 
 /// How long Inspector scans an image again: `DAYS_14`, `LIFETIME`, or a word not known here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RescanDurations {
     pub push: String,
     pub pull: String,

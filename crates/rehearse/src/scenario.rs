@@ -189,7 +189,7 @@ impl<'a> Copy<'a> {
     /// The registries of an account: they stand together.
     fn registries(&self, account: AccountId) -> impl Iterator<Item = &'a RegistryFacts> {
         let from = self.facts.registries.range(first_of(account)..);
-        from.take_while(move |((of, _), _)| *of == account).map(|(_, registry)| &**registry)
+        from.take_while(move |((of, _), _)| *of == account).map(|(_, registry)| registry)
     }
 
     fn account(

@@ -258,7 +258,7 @@ fn is(wanted: &Observed<AccountId>, account: AccountId) -> Observed<bool> {
 
 fn registries_of(facts: &AuditFacts, account: AccountId) -> impl Iterator<Item = &RegistryFacts> {
     let registries = facts.registries.range((account, lowest_region())..);
-    registries.take_while(move |((id, _), _)| *id == account).map(|(_, registry)| &**registry)
+    registries.take_while(move |((id, _), _)| *id == account).map(|(_, registry)| registry)
 }
 
 /// Sorts before every region's name.

@@ -35,7 +35,7 @@ pub(crate) fn is_missing(registry: &RegistryFacts) -> bool {
 
 /// Whether the list was read; false for a registry without a record.
 pub(crate) fn is_listed(registry: Option<&RegistryFacts>) -> bool {
-    registry.is_some_and(RegistryFacts::is_listed)
+    registry.is_some_and(|registry| registry.is_listed())
 }
 
 /// What kept the list from being read.

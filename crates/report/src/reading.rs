@@ -90,7 +90,8 @@ mod tests {
         let read = registry("eu-west-1", RegistryOutcome::Read);
         let closed = registry("ap-east-1", RegistryOutcome::NotEnabled);
         let ahead = registry("us-east-1", RegistryOutcome::NotReached);
-        let broken = RegistryFacts { repositories: Asked::NotNeeded, ..registry("sa-east-1", RegistryOutcome::Read) };
+        let mut broken = registry("sa-east-1", RegistryOutcome::Read);
+        broken.repositories = Asked::NotNeeded;
         let of = |registries: &[&RegistryFacts]| {
             let reading = Reading::of(&account, registries.iter().copied());
             (reading.word(), reading.in_words())

@@ -329,14 +329,8 @@ fn gap_groups(input: &Input<'_>) -> Vec<GapGroup> {
     let asked = |registry: &&RegistryFacts| {
         !matches!(registry.outcome, RegistryOutcome::NotEnabled | RegistryOutcome::Skipped { .. })
     };
-    let all: BTreeSet<&RegionName> = input
-        .facts
-        .registries
-        .values()
-        .map(|registry| &**registry)
-        .filter(asked)
-        .map(|registry| &registry.region)
-        .collect();
+    let all: BTreeSet<&RegionName> =
+        input.facts.registries.values().filter(asked).map(|registry| &registry.region).collect();
     let mut groups: Vec<GapGroup> = groups
         .into_iter()
         .map(|((api, kind, cause), met)| GapGroup {

@@ -1,6 +1,6 @@
 //! Reading a snapshot. The file is opened read-only: reading never changes it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row};
 use scangap_model::{
     AccountFacts, AccountOutcome, Api, AuditFacts, Cause, CoverageSource, CreationTemplate, Gap, GapKind,
-    OrganizationFacts, RegionName, RegionsSource, RegistryFacts, RegistryOutcome, ScanRule, Scope, ServiceLinkedRole,
-    Shard,
+    OrganizationFacts, RegionsSource, RegistryAnswers, RegistryFacts, RegistryOutcome, ScanRule, Scope,
+    ServiceLinkedRole, Shard,
 };
 
 use crate::codec::{Decoder, durations, from_json_list};
@@ -111,13 +111,10 @@ impl Snapshot {
         let accounts = tables.rows("accounts", "SELECT * FROM accounts ORDER BY account_id", account)?;
         // There may be hundreds of thousands: each goes to its place at once, and none is held twice.
         let mut registries = BTreeMap::new();
-        let mut regions: BTreeSet<RegionName> = BTreeSet::new();
+        let mut different = HashSet::new();
         let mut keep = |mut facts: RegistryFacts| {
-            match regions.get(&facts.region) {
-                Some(region) => facts.region = region.clone(),
-                None => drop(regions.insert(facts.region.clone())),
-            }
-            registries.insert((facts.account, facts.region.clone()), Box::new(facts));
+            facts.share(&mut different);
+            registries.insert((facts.account, facts.region.clone()), facts);
         };
         tables.each("registries", "SELECT * FROM registries", registry, &mut keep)?;
         if meta.state == RunState::Interrupted {
@@ -368,9 +365,7 @@ fn registry(decode: &Decoder, row: &Row<'_>) -> Result<RegistryFacts, RowError> 
     let detail: Option<String> = row.get("outcome_detail")?;
     let outcome: String = row.get("outcome")?;
     let count = |column: &str| row.get::<_, i64>(column).map(|n| u64::try_from(n).unwrap_or(0));
-    Ok(RegistryFacts {
-        account: parsed(row, "account_id")?,
-        region: parsed(row, "region")?,
+    let answers = RegistryAnswers {
         outcome: match outcome.as_str() {
             "read" => RegistryOutcome::Read,
             "not_enabled" => RegistryOutcome::NotEnabled,
@@ -393,7 +388,8 @@ fn registry(decode: &Decoder, row: &Row<'_>) -> Result<RegistryFacts, RowError> 
         auto_enable: asked(decode, row, "auto_enable", |text| text.parse().ok())?,
         coverage_without_repository: count("coverage_without_repository")?,
         vanished: count("vanished")?,
-    })
+    };
+    Ok(RegistryFacts::of(parsed(row, "account_id")?, parsed(row, "region")?, answers))
 }
 
 fn inspector_role(text: &str) -> Option<ServiceLinkedRole> {

@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use scangap_assess::assess;
 use scangap_model::{
     AccountFacts, AccountId, AccountOutcome, Asked, CoverageRow, CoverageSource, ImageCount, ImageCounts, Observed,
-    OrganizationFacts, Partition, RegionFact, RegionName, RegionStatus, RegionsSource, RegistryFacts, RegistryOutcome,
-    Repositories, RepositoryFacts, ScanRule, Scope, StoredPolicy, repository_arn,
+    OrganizationFacts, Partition, RegionFact, RegionName, RegionStatus, RegionsSource, RegistryAnswers, RegistryFacts,
+    RegistryOutcome, Repositories, RepositoryFacts, ScanRule, Scope, StoredPolicy, repository_arn,
 };
 use scangap_report::{CsvDialect, Input, write_repositories_csv, write_repositories_xlsx};
 use scangap_snapshot::{AccountToStore, Closing, RegistryToStore, RunStart, Snapshot, SnapshotWriter};
@@ -296,14 +296,15 @@ fn write_empty_registry(
 ) -> Result<()> {
     let known = |word: &str| Asked::Answered(Observed::Known(word.to_owned()));
     let facts = if is_enabled {
-        RegistryFacts {
+        let answers = RegistryAnswers {
             repositories: Asked::Answered(Observed::Known(0)),
             inspector_status: known("ENABLED"),
             inspector_ecr_status: known("ENABLED"),
             coverage: Asked::Answered(Observed::Known(CoverageSource::DelegatedAdministrator)),
             image_coverage: Asked::Answered(Observed::Known(CoverageSource::DelegatedAdministrator)),
-            ..RegistryFacts::unasked(account, region.clone(), RegistryOutcome::Read)
-        }
+            ..RegistryAnswers::unasked(RegistryOutcome::Read)
+        };
+        RegistryFacts::of(account, region.clone(), answers)
     } else {
         RegistryFacts::unasked(account, region.clone(), RegistryOutcome::NotEnabled)
     };
@@ -341,7 +342,7 @@ fn write_registry(
         })
         .collect::<Result<_>>()?;
     let known = |word: &str| Asked::Answered(Observed::Known(word.to_owned()));
-    let facts = RegistryFacts {
+    let answers = RegistryAnswers {
         repositories: Asked::Answered(Observed::Known(u64::from(here))),
         inspector_status: known("ENABLED"),
         inspector_ecr_status: known("ENABLED"),
@@ -355,8 +356,9 @@ fn write_registry(
         templates: Asked::Answered(Observed::Known(Vec::new())),
         coverage: Asked::Answered(Observed::Known(CoverageSource::DelegatedAdministrator)),
         image_coverage: Asked::Answered(Observed::Known(CoverageSource::DelegatedAdministrator)),
-        ..RegistryFacts::unasked(account, region.clone(), RegistryOutcome::Read)
+        ..RegistryAnswers::unasked(RegistryOutcome::Read)
     };
+    let facts = RegistryFacts::of(account, region.clone(), answers);
     let mut repositories = Vec::new();
     let mut coverage = Vec::new();
     let mut images = BTreeMap::new();
