@@ -34,7 +34,7 @@ const IDLE: Duration = Duration::from_secs(20);
 
 /// Idle connections to one host, for each runtime. A request that finds none idle opens one, and then takes what is free first: without a
 /// bound three times as many stay open as are used, each with 35 KB.
-const IDLE_PER_HOST: usize = 128;
+const IDLE_PER_HOST: usize = 256;
 
 /// What HTTP clients are made of. A client's connections belong to the runtime that opened them, so each runtime has its own.
 #[derive(Debug, Clone)]
