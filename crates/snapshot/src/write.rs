@@ -21,6 +21,10 @@ use crate::to_store::{
     AccountToStore, ApiUse, AssessmentRow, Closing, RegistryToStore, ResumedRun, RunStart, WriteError,
 };
 
+/// What a file is called until it gets its name; the number of the process follows. Reports call theirs so too, and take away what
+/// killed processes left.
+const TEMPORARY: &str = ".scangap-";
+
 #[derive(Debug)]
 pub struct SnapshotWriter {
     connection: Connection,
@@ -32,24 +36,31 @@ pub struct SnapshotWriter {
 }
 
 impl SnapshotWriter {
-    /// Creates the file, private to its owner. Refuses to touch one that exists.
+    /// Creates the file, private to its owner. Refuses to touch one that exists. It gets its name once it holds its tables and the run's
+    /// own facts: a process that is killed leaves a snapshot behind, or none.
     pub fn create(path: &Path, start: &RunStart) -> Result<Self, WriteError> {
-        create_private(path)?;
+        if path.exists() {
+            return Err(WriteError::Exists(path.to_owned()));
+        }
+        let failed = |source| WriteError::Create { path: path.to_owned(), source };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let prefix = format!("{TEMPORARY}{}-", std::process::id());
+        let begun = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder).map_err(failed)?.into_temp_path();
+        let connection = Connection::open(&begun)?;
+        let mut writer = Self { connection, path: path.to_owned(), run: 1, used_before: Vec::new() };
+        writer.begin(start)?;
+        writer.connection.close().map_err(|(_, error)| error)?;
+        begun.persist_noclobber(path).map_err(|error| match error.error.kind() {
+            std::io::ErrorKind::AlreadyExists => WriteError::Exists(path.to_owned()),
+            _ => failed(error.error),
+        })?;
         let connection = Connection::open(path)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
-        let mut writer = Self { connection, path: path.to_owned(), run: 1, used_before: Vec::new() };
-        match writer.begin(start) {
-            Ok(()) => Ok(writer),
-            Err(error) => {
-                // What is not begun is no snapshot.
-                writer.discard()?;
-                Err(error)
-            }
-        }
+        Ok(Self { connection, path: path.to_owned(), run: 1, used_before: Vec::new() })
     }
 
-    /// Tables and the run's own facts, all or nothing.
+    /// Tables and the run's own facts.
     fn begin(&mut self, start: &RunStart) -> Result<(), WriteError> {
         self.connection.execute_batch("BEGIN")?;
         self.connection.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -359,24 +370,6 @@ impl SnapshotWriter {
     }
 }
 
-/// An empty file, private to its owner. Refuses to touch one that exists.
-pub(crate) fn create_private(path: &Path) -> Result<(), WriteError> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-        .open(path)
-        .map_err(|source| {
-            if source.kind() == std::io::ErrorKind::AlreadyExists {
-                WriteError::Exists(path.to_owned())
-            } else {
-                WriteError::Create { path: path.to_owned(), source }
-            }
-        })
-        .map(drop)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -385,13 +378,9 @@ mod tests {
 
     use super::*;
 
-    // Holds: 14 Resume: registries that are stored together are each whole or not there, and one that is refused takes no other along
-    #[test]
-    fn what_is_refused_takes_nothing_along_that_came_before_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("snapshot.db");
+    fn start() -> RunStart {
         let now: Timestamp = "2026-11-29T00:00:00Z".parse().unwrap();
-        let start = RunStart {
+        RunStart {
             tool_version: String::new(),
             started_at: now,
             as_of: now,
@@ -402,8 +391,33 @@ mod tests {
             shard: None,
             roles: String::new(),
             simulated: true,
-        };
-        let mut writer = SnapshotWriter::create(&path, &start).unwrap();
+        }
+    }
+
+    // Holds: 14 Kills: a file that has a snapshot's name is a snapshot, whenever the process was killed
+    #[test]
+    fn a_snapshot_has_its_tables_before_it_has_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("snapshot.db");
+        let writer = SnapshotWriter::create(&path, &start()).unwrap();
+        // The file alone, without the log beside it: what is in it was there when it got its name.
+        let alone = folder.path().join("alone.db");
+        fs_err::copy(&path, &alone).unwrap();
+        let state = "SELECT value FROM meta WHERE key = 'state' AND NOT EXISTS (SELECT 1 FROM registries)";
+        let state: String = Connection::open(&alone).unwrap().query_row(state, [], |row| row.get(0)).unwrap();
+        assert_eq!(state, "interrupted");
+        assert!(matches!(SnapshotWriter::create(&path, &start()), Err(WriteError::Exists(_))));
+        writer.discard().unwrap();
+        fs_err::remove_file(alone).unwrap();
+        assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 0, "nothing is left");
+    }
+
+    // Holds: 14 Resume: registries that are stored together are each whole or not there, and one that is refused takes no other along
+    #[test]
+    fn what_is_refused_takes_nothing_along_that_came_before_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("snapshot.db");
+        let mut writer = SnapshotWriter::create(&path, &start()).unwrap();
         let images = BTreeMap::new();
         let store = |writer: &mut SnapshotWriter, region: &str| {
             let account = "111122223333".parse().unwrap();
