@@ -56,7 +56,8 @@ struct Told {
 }
 
 impl Told {
-    /// Whether what is told of an account is final. Whether the administrator sees anybody counts too, for one that it does not see.
+    /// Whether what is known of an account is final. For an account without a status that includes whether the administrator has any
+    /// member at all (`sees_nobody`).
     fn is_settled(&self, account: AccountId) -> bool {
         let is_unseen = || !self.statuses.is_empty() && self.unseen.contains_key(&account);
         self.is_whole || self.statuses.has(account) || is_unseen()

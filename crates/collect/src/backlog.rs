@@ -262,7 +262,7 @@ mod tests {
         assert_eq!(order(&mut backlog, true), ["+full"]);
         assert!(backlog.told(&here, |job| *job == "b"), "one still waits");
         assert_eq!(order(&mut backlog, true), ["+b"]);
-        assert!(!backlog.listed("d", &here, of(0), |_| true), "its account is told of");
+        assert!(!backlog.listed("d", &here, of(0), |_| true), "the administrator has answered for its account");
         assert_eq!(order(&mut backlog, true), ["+d"]);
         assert!(!backlog.told(&here, |_| true));
         assert_eq!(order(&mut backlog, true), ["+a"]);

@@ -502,7 +502,7 @@ pub trait Images: Sync {
 pub struct AuditFacts {
     pub organization: OrganizationFacts,
     pub accounts: BTreeMap<AccountId, AccountFacts>,
-    /// Boxed: there may be hundreds of thousands, and a tree's nodes are half empty.
+    /// There may be hundreds of thousands: see `RegistryFacts::share`.
     pub registries: BTreeMap<(AccountId, RegionName), RegistryFacts>,
     pub policies: BTreeMap<PolicyHash, String>,
     /// Every gap once, sorted.
