@@ -22,8 +22,9 @@ pub(crate) fn is_large(repositories: usize) -> bool {
     repositories >= LARGE
 }
 
-/// Listed repositories that wait for their registry's turn. Beyond them reading comes before listing, so that memory is bounded.
-const LISTED_MAX: u64 = 20_000;
+/// Listed repositories that wait for their registry's turn, of about 200 bytes each. Beyond them reading comes before listing, so that memory is
+/// bounded.
+const LISTED_MAX: u64 = 100_000;
 
 /// One registry of an account that was opened.
 #[derive(Debug, Clone)]
@@ -140,18 +141,25 @@ impl<J> Backlog<J> {
         Some(Next::Read(job, list))
     }
 
-    /// `may_read`: whether more small ones may be read.
-    pub(crate) fn has_next(&self, may_read: bool) -> bool {
-        !self.unlisted.is_empty() && self.may_list() || may_read && !self.small.is_empty()
+    pub(crate) fn has_unlisted(&self) -> bool {
+        !self.unlisted.is_empty() && self.may_list()
     }
 
-    pub(crate) fn next(&mut self, may_read: bool) -> Option<Next<J>> {
-        if self.may_list()
-            && let Some(job) = self.unlisted.pop()
-        {
-            return Some(Next::List(job));
+    /// A registry to be listed.
+    pub(crate) fn next_unlisted(&mut self) -> Option<Next<J>> {
+        if !self.may_list() {
+            return None;
         }
-        if !may_read {
+        self.unlisted.pop().map(Next::List)
+    }
+
+    /// Whether a registry is to be read that is not large. Not while some can be listed: all are chosen among then.
+    pub(crate) fn has_small(&self) -> bool {
+        !self.small.is_empty() && !self.has_unlisted()
+    }
+
+    pub(crate) fn next_small(&mut self) -> Option<Next<J>> {
+        if self.has_unlisted() {
             return None;
         }
         let (job, list) = self.small.pop()?;
@@ -194,23 +202,20 @@ mod tests {
     /// What comes next, `+` for a registry that is read.
     fn order(backlog: &mut Backlog<&'static str>, may_read: bool) -> Vec<String> {
         let mut order = Vec::new();
-        while backlog.has_large() {
-            match backlog.next_large() {
-                Some(Next::Read(job, _)) => order.push(format!("+{job}")),
-                other => panic!("a large registry is read: {other:?}"),
-            }
-        }
         while let Some(job) = backlog.next_empty() {
             backlog.reads_empty(job);
         }
-        while backlog.has_next(may_read) {
-            match backlog.next(may_read) {
-                Some(Next::List(job)) => order.push(job.to_owned()),
-                Some(Next::Read(job, _)) => order.push(format!("+{job}")),
-                None => panic!("there was something"),
+        let next = |backlog: &mut Backlog<_>| {
+            let small = |backlog: &mut Backlog<_>| may_read.then(|| backlog.next_small()).flatten();
+            backlog.next_large().or_else(|| backlog.next_unlisted()).or_else(|| small(backlog))
+        };
+        while let Some(next) = next(backlog) {
+            match next {
+                Next::List(job) => order.push(job.to_owned()),
+                Next::Read(job, _) => order.push(format!("+{job}")),
             }
         }
-        assert!(backlog.next(may_read).is_none());
+        assert!(!backlog.has_large() && !backlog.has_unlisted());
         order
     }
 
@@ -243,10 +248,12 @@ mod tests {
             backlog.listed("small", &region, of(100), |_| true);
         }
         backlog.push(0, "a");
-        assert!(!backlog.has_next(false));
-        assert!(backlog.next(false).is_none());
-        assert!(matches!(backlog.next(true), Some(Next::Read("small", _))));
-        assert!(matches!(backlog.next(true), Some(Next::List("a"))));
+        assert!(!backlog.has_unlisted());
+        assert!(backlog.next_unlisted().is_none());
+        assert!(backlog.has_small());
+        assert!(matches!(backlog.next_small(), Some(Next::Read("small", _))));
+        assert!(!backlog.has_small());
+        assert!(matches!(backlog.next_unlisted(), Some(Next::List("a"))));
     }
 
     // Holds: 14 Memory: an empty registry waits for the administrator's view as a row, and holds no slot and no task

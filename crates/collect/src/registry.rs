@@ -14,6 +14,7 @@ use scangap_model::{
     AccountId, Api, Asked, CoverageRow, CoverageSource, Gap, GapKind, ImageCounts, ImageRow, Observed, PolicyHash,
     RegionName, RegistryFacts, RegistryOutcome, RepositoryFacts, RepositoryName, StoredPolicy, repository_arn,
 };
+use tokio::sync::Notify;
 
 use crate::account::{OpenedAccount, ask_inspector_role};
 use crate::admin::AdminView;
@@ -166,8 +167,16 @@ async fn read_registry(
     let mut answers = repositories::Answers::default();
     // Both questions of ECR are answered, and the administrator has not told of the account: nothing is asked meanwhile.
     let under_way = AtomicUsize::new(2);
+    let idle = Notify::new();
+    if names.is_empty() {
+        idle.notify_one();
+    }
     let answered = || {
-        if under_way.fetch_sub(1, Ordering::Relaxed) == 1 && !view.is_there(registry.region, registry.account) {
+        if under_way.fetch_sub(1, Ordering::Relaxed) > 1 {
+            return;
+        }
+        idle.notify_one();
+        if !view.is_there(registry.region, registry.account) {
             registry.context.board.at(registry.account, registry.region, RegistryStage::Administrator);
             registry.reader.rest();
         }
@@ -191,7 +200,8 @@ async fn read_registry(
                 answered();
             })
         });
-        let (inspector, _) = tokio::join!(inspector::read(registry, view, something, slot), OptionFuture::from(of_ecr));
+        let (inspector, _) =
+            tokio::join!(inspector::read(registry, view, something, slot, idle.notified()), OptionFuture::from(of_ecr));
         registry.context.board.at(registry.account, registry.region, RegistryStage::Repositories);
         let mut coverage = inspector.into_facts(&mut facts);
         Box::pin(missing_from_list(registry, &mut targets, &mut coverage, list_gap.as_ref(), &mut facts)).await;

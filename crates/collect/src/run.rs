@@ -237,6 +237,8 @@ async fn read_accounts(
     let mut views = FuturesUnordered::new();
     let mut left: BTreeMap<AccountId, Left> = BTreeMap::new();
     let accounts_at_once = Slots::new(ACCOUNTS_AT_ONCE);
+    // Listing waits for no reading: until all are listed, the large ones are not known.
+    let lists_at_once = Slots::new(context.options.max_in_flight);
     let registries_at_once = Slots::new(context.options.max_in_flight);
     let large_at_once = Slots::new(LARGE_AT_ONCE);
     let registries_max = context.options.max_in_flight.max(1) + REGISTRIES_WAITING;
@@ -248,14 +250,19 @@ async fn read_accounts(
                 None => backlog.reads_empty(job),
             }
         }
-        while backlog.has_large() && registries.len() < registries_max {
+        while backlog.has_large() {
             let Some(slot) = large_at_once.try_take_for_good() else { break };
             let Some(next) = backlog.next_large() else { break };
             work(next, slot, workers, view, &mut registries);
         }
-        while backlog.has_next(registries.len() < registries_max) {
+        while backlog.has_unlisted() {
+            let Some(slot) = lists_at_once.try_take() else { break };
+            let Some(next) = backlog.next_unlisted() else { break };
+            work(next, slot, workers, view, &mut registries);
+        }
+        while backlog.has_small() && registries.len() < registries_max {
             let Some(slot) = registries_at_once.try_take() else { break };
-            let Some(next) = backlog.next(registries.len() < registries_max) else { break };
+            let Some(next) = backlog.next_small() else { break };
             work(next, slot, workers, view, &mut registries);
         }
         // Accounts are opened as fast as their registries are listed: what waits is bounded.
@@ -282,8 +289,9 @@ async fn read_accounts(
                 Some((region, batches)) = views.next() => Arrived::Told(region, batches),
                 Some(done) = registries.join_next() => Arrived::Worked(joined(done)),
                 Some(done) = openings.join_next() => Arrived::Opened(Box::new(joined(done))),
-                () = large_at_once.freed(), if backlog.has_large() && registries.len() < registries_max => Arrived::Room,
-                () = registries_at_once.freed(), if backlog.has_next(registries.len() < registries_max) => Arrived::Room,
+                () = large_at_once.freed(), if backlog.has_large() => Arrived::Room,
+                () = lists_at_once.freed(), if backlog.has_unlisted() => Arrived::Room,
+                () = registries_at_once.freed(), if backlog.has_small() && registries.len() < registries_max => Arrived::Room,
                 () = accounts_at_once.freed(), if !listing.arrived.is_empty() => Arrived::Room,
                 else => Arrived::Nothing,
             }

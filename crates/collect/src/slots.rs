@@ -56,6 +56,21 @@ impl Slot {
         value
     }
 
+    /// The same, and keeps the place while the work has something else to do: what works takes room, and so it is bounded.
+    pub(crate) async fn set_aside_once<T>(
+        &mut self,
+        idle: impl Future<Output = ()>,
+        wait: impl Future<Output = T>,
+    ) -> T {
+        let mut wait = std::pin::pin!(wait);
+        tokio::select! {
+            biased;
+            value = &mut wait => return value,
+            () = idle => {}
+        }
+        self.set_aside(wait).await
+    }
+
     fn give_away(&mut self) {
         if self.held.take().is_some() {
             self.slots.freed.notify_one();
@@ -89,6 +104,19 @@ mod tests {
         drop(second);
         assert_eq!(tasks.join_next().await.unwrap().unwrap(), Ok(7));
         assert!(slots.try_take().is_some());
+    }
+
+    // Holds: 14 Memory: a registry that waits for the administrator keeps its slot as long as it asks ECR
+    #[tokio::test]
+    async fn what_works_while_it_waits_gives_its_slot_away_once_it_is_idle() {
+        let slots = Slots::new(1);
+        let mut first = slots.try_take().unwrap();
+        assert!(first.set_aside_once(std::future::pending(), async { slots.try_take().is_none() }).await, "it works");
+        let waits = first.set_aside_once(async {}, async {
+            tokio::task::yield_now().await;
+            slots.try_take().is_some()
+        });
+        assert!(waits.await, "it was idle");
     }
 
     // Holds: 14 Memory: large registries are bounded too, which work while they wait for the administrator

@@ -30,6 +30,7 @@ pub(super) async fn read(
     view: &AdminView,
     something: bool,
     slot: &mut Slot,
+    idle: impl Future<Output = ()>,
 ) -> InspectorAnswers {
     let asked = || async { own_answer(registry).await.map(drop) };
     if !Box::pin(registry.context.inspector.exists(registry.region, asked)).await {
@@ -37,7 +38,7 @@ pub(super) async fn read(
         let absent = || Observed::Absent.into();
         return InspectorAnswers { status: absent(), ecr_status: absent(), ..InspectorAnswers::none() };
     }
-    let administrators = slot.set_aside(view.of(registry.region, registry.account)).await;
+    let administrators = slot.set_aside_once(idle, view.of(registry.region, registry.account)).await;
     Box::pin(read_beside(registry, view, administrators, something)).await
 }
 
