@@ -94,8 +94,9 @@ pub fn verdict_with_policy(facts: &AuditFacts, repository: &RepositoryFacts, tex
     };
     let registry_policy =
         registry.registry_policy.known().and_then(|hash| Some((hash.clone(), facts.policies.get(hash)?.clone())));
-    let policies = policies::parse_all(&registry_policy.into_iter().collect());
+    let registry_policy = registry_policy.into_iter().collect();
+    let policies = policies::parse_all(&registry_policy);
     let Ok(own) = PolicyDocument::parse(text) else { return Verdict::Unknown };
     let request = policies::request(facts, account, region, Some(&repository.name), &repository.tags, as_of);
-    repository::judge(&policies, &Found::Document(&own), registry, &request, REPOSITORY_ACTIONS).verdict
+    repository::judge(&policies, &Found::Document(&own, text), registry, &request, REPOSITORY_ACTIONS).verdict
 }

@@ -1,5 +1,6 @@
 //! From facts and policies to diagnoses: pure, parallel, the same for the same facts.
 
+mod cause;
 mod coverage;
 mod diagnose;
 mod evidence;
@@ -11,6 +12,7 @@ mod registry;
 mod repository;
 mod writer;
 
+pub use cause::{AttachedTo, CauseId, CauseKind, CauseTally, SharedCause};
 pub use coverage::{Coverage, ImageCoverage, ImageTotals, ImagesCovered, images_of, of as coverage_of};
 pub use diagnose::{Layers, Selection, diagnose, selects};
 pub use evidence::{PolicyEvidence, policy_evidence, registry_policy_evidence, verdict_of_text, verdict_with_policy};

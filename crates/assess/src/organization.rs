@@ -12,6 +12,7 @@ use scangap_model::{
     RegistryOutcome, Repositories, RepositoryRecord,
 };
 
+use crate::cause::{CauseTally, Causes};
 use crate::coverage::{ImageTotals, images_of};
 use crate::policies::{self, Policies};
 use crate::registry::{self, RegistryAssessment};
@@ -35,6 +36,8 @@ pub struct Assessment {
     pub images: BTreeMap<Diagnosis, ImageTotals>,
     /// The images of repositories that are known from Inspector's coverage alone.
     pub images_unlisted: ImageTotals,
+    /// What many repositories share, the worst first.
+    pub causes: Vec<CauseTally>,
     /// How often policies were judged: once for all repositories of a registry that share them.
     pub judged: usize,
 }
@@ -120,6 +123,7 @@ pub fn assess(
         by_registry: BTreeMap::new(),
         images: BTreeMap::new(),
         images_unlisted: ImageTotals::default(),
+        causes: Vec::new(),
         judged: 0,
     };
     // Each task reads its own range: nothing is handed from thread to thread but what is kept.
@@ -127,6 +131,7 @@ pub fn assess(
     let done: Vec<Task> =
         tasks.into_par_iter().map(|places| judge.task(repositories, places)).collect::<Result<_, _>>()?;
     let mut interned = HashSet::new();
+    let mut causes = Causes::default();
     for task in done {
         for mut repository in task.repositories {
             // What is equal is kept once, whichever registry it is from.
@@ -143,6 +148,7 @@ pub fn assess(
             assessment.images.entry(diagnosis).or_default().merge(images);
         }
         assessment.images_unlisted.merge(task.images_unlisted);
+        causes.merge(task.causes);
         assessment.gaps.extend(task.gaps);
     }
     assessment.judged = judge.judged.into_inner();
@@ -150,11 +156,15 @@ pub fn assess(
     assessment.registries.reserve_exact(facts.registries.len());
     for (key, registry) in &facts.registries {
         let holds_repositories = assessment.by_registry.contains_key(key);
-        let (of_registry, gaps) = registry::assess(facts, &policies, registry, holds_repositories, as_of);
+        let (of_registry, gaps) = registry::assess(facts, &policies, registry, holds_repositories, as_of, &mut causes);
+        if let RegistryOutcome::Unreadable(gap) = &registry.outcome {
+            causes.not_read(registry, gap);
+        }
         assessment.registries.push(of_registry);
         assessment.gaps.extend(gaps);
     }
     assessment.gaps.sort_by(|a, b| a.key().cmp(&b.key()));
+    assessment.causes = causes.sorted();
     Ok(assessment)
 }
 
@@ -177,6 +187,7 @@ struct Task {
     by_registry: BTreeMap<RegistryKey, BTreeMap<Diagnosis, usize>>,
     images: BTreeMap<Diagnosis, ImageTotals>,
     images_unlisted: ImageTotals,
+    causes: Causes,
     gaps: Vec<Gap>,
 }
 
@@ -189,7 +200,7 @@ type Place = Arc<OnceLock<Arc<PolicyAssessment>>>;
 /// What the tasks share.
 struct Judge<'a> {
     facts: &'a AuditFacts,
-    policies: &'a Policies,
+    policies: &'a Policies<'a>,
     as_of: Timestamp,
     /// Verdicts of the registries that two tasks meet in. A registry within one task is that task's own affair.
     shared: Mutex<HashMap<(RegistryKey, PolicyKey), Place>>,
@@ -198,6 +209,7 @@ struct Judge<'a> {
 
 impl Judge<'_> {
     fn task(&self, repositories: &dyn Repositories, places: Range<usize>) -> Result<Task, RecordError> {
+        let mut place = places.start;
         let mut records: Vec<RepositoryRecord> = Vec::with_capacity(places.len());
         repositories.visit(places, &mut |record| {
             records.push(record);
@@ -208,13 +220,14 @@ impl Judge<'_> {
             records.chunk_by(|a, b| a.facts.account == b.facts.account && a.facts.region == b.facts.region).collect();
         let last = of_registries.len().saturating_sub(1);
         for (at, of_registry) in of_registries.into_iter().enumerate() {
-            self.registry(of_registry, at == 0 || at == last, &mut task);
+            self.registry(of_registry, place, at == 0 || at == last, &mut task);
+            place += of_registry.len();
         }
         Ok(task)
     }
 
-    /// `goes_on`: the registry may have repositories in another task's range too.
-    fn registry(&self, records: &[RepositoryRecord], goes_on: bool, task: &mut Task) {
+    /// `place`: that of the first among all. `goes_on`: the registry may have repositories in another task's range too.
+    fn registry(&self, records: &[RepositoryRecord], place: usize, goes_on: bool, task: &mut Task) {
         let Some(first) = records.first() else { return };
         let key = key(first);
         let unasked;
@@ -227,7 +240,7 @@ impl Judge<'_> {
         let view = RegistryView { facts: self.facts, policies: self.policies, registry, as_of: self.as_of };
         let mut known: HashMap<PolicyKey, Arc<PolicyAssessment>> = HashMap::new();
         let mut diagnoses = BTreeMap::new();
-        for record in records {
+        for (at, record) in records.iter().enumerate() {
             let own = &record.facts.policy;
             let policy = if view.shares(own) {
                 let policy = (own.known().cloned(), own.gap().is_some());
@@ -244,6 +257,7 @@ impl Judge<'_> {
             };
             let (repository, gap) = view.assess(record, policy);
             *diagnoses.entry(repository.diagnosis).or_default() += 1;
+            task.causes.met(repository.causes(), repository.diagnosis, &record.facts, place + at);
             let images = images_of(&record.images, &registry.image_coverage);
             let totals = if registry.is_listed() {
                 task.images.entry(repository.diagnosis).or_default()

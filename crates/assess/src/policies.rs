@@ -10,20 +10,21 @@ use scangap_model::{
 };
 use scangap_policy::{Caller, Organization, PolicyDocument, Request, RoleIdentity, SyntaxError, Tags};
 
-pub(crate) type Policies = BTreeMap<PolicyHash, Policy>;
+pub(crate) type Policies<'t> = BTreeMap<PolicyHash, Policy<'t>>;
 
 /// A text that was read, once.
 #[derive(Debug)]
-pub(crate) struct Policy {
+pub(crate) struct Policy<'t> {
+    text: &'t str,
     pub(crate) parsed: Result<PolicyDocument, SyntaxError>,
     /// Whether two repositories of one registry may be decided differently by it: it may name resources, tags or variables.
     pub(crate) varies: bool,
 }
 
-pub(crate) fn parse_all(texts: &BTreeMap<PolicyHash, String>) -> Policies {
+pub(crate) fn parse_all(texts: &BTreeMap<PolicyHash, String>) -> Policies<'_> {
     texts
         .par_iter()
-        .map(|(hash, text)| (hash.clone(), Policy { parsed: PolicyDocument::parse(text), varies: varies(text) }))
+        .map(|(hash, text)| (hash.clone(), Policy { text, parsed: PolicyDocument::parse(text), varies: varies(text) }))
         .collect()
 }
 
@@ -36,25 +37,25 @@ fn varies(text: &str) -> bool {
 /// A policy as a judge meets it.
 pub(crate) enum Found<'a> {
     None,
-    Document(&'a PolicyDocument),
+    Document(&'a PolicyDocument, &'a str),
     /// It could not be read, or what was read is no policy.
     Unread,
 }
 
-pub(crate) fn find<'a>(policies: &'a Policies, fact: &Observed<PolicyHash>) -> Found<'a> {
+pub(crate) fn find<'a>(policies: &'a Policies<'_>, fact: &Observed<PolicyHash>) -> Found<'a> {
     match fact {
         Observed::Absent => Found::None,
         Observed::Unknown(_) => Found::Unread,
-        Observed::Known(hash) => match policies.get(hash).map(|policy| &policy.parsed) {
-            Some(Ok(document)) => Found::Document(document),
-            Some(Err(_)) | None => Found::Unread,
+        Observed::Known(hash) => match policies.get(hash) {
+            Some(Policy { parsed: Ok(document), text, .. }) => Found::Document(document, text),
+            Some(Policy { parsed: Err(_), .. }) | None => Found::Unread,
         },
     }
 }
 
 /// A text that AWS returned and that is no policy: what it decides is not known.
 pub(crate) fn malformed(
-    policies: &Policies,
+    policies: &Policies<'_>,
     hash: &PolicyHash,
     api: Api,
     registry: (AccountId, &RegionName),

@@ -2,11 +2,13 @@
 //! to repositories that do not exist yet.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use scangap_model::{Api, Asked, AuditFacts, Cause, Gap, GapKind, Observed, RegistryFacts, Verdict};
-use scangap_policy::{Action, Context, INSPECTOR_ACTIONS, REPOSITORY_ACTIONS, decide, verdicts};
+use scangap_policy::{Action, Context, INSPECTOR_ACTIONS, REPOSITORY_ACTIONS, decide};
 
+use crate::cause::{AttachedTo, Causes, SharedCause};
 use crate::policies::{self, Found, Policies, Scope};
 
 /// The words that `diagnose` knows.
@@ -40,10 +42,11 @@ pub struct RegistryAssessment {
 
 pub(crate) fn assess(
     facts: &AuditFacts,
-    policies: &Policies,
+    policies: &Policies<'_>,
     registry: &RegistryFacts,
     holds_repositories: bool,
     as_of: Timestamp,
+    causes: &mut Causes,
 ) -> (RegistryAssessment, Vec<Gap>) {
     let request = policies::request(facts, registry.account, &registry.region, None, &Asked::NotNeeded, as_of);
     let context = Context::new(&request);
@@ -62,7 +65,7 @@ pub(crate) fn assess(
             INSPECTOR_ACTIONS.iter().filter(|action| !action.is_on_repository()).map(|&action| match &found {
                 Found::None => Verdict::Allowed,
                 Found::Unread => Verdict::Unknown,
-                Found::Document(document) => {
+                Found::Document(document, _) => {
                     let decision = decide(&[document], action, &context);
                     if decision.verdict != Verdict::Allowed && scope == Scope::Unknown {
                         depends_on.insert("REGISTRY_POLICY_SCOPE".to_owned());
@@ -101,10 +104,13 @@ pub(crate) fn assess(
     }
     for template in registry.templates.known().into_iter().flatten() {
         let Some(hash) = &template.policy else { continue };
-        match policies::find(policies, &Observed::Known(hash.clone())) {
-            Found::Document(document) => {
-                if verdicts(&[document], &context).fold(REPOSITORY_ACTIONS) != Verdict::Allowed {
+        let found = policies::find(policies, &Observed::Known(hash.clone()));
+        match found {
+            Found::Document(..) => {
+                let (verdict, written) = of_template(&found, &context, registry);
+                if verdict != Verdict::Allowed {
                     assessment.template_prefixes_denying.push(template.prefix.clone());
+                    causes.written_by(&written, registry, &template.prefix);
                 }
             }
             Found::Unread | Found::None => {
@@ -120,4 +126,26 @@ pub(crate) fn assess(
         }
     }
     (assessment, gaps)
+}
+
+/// What a template's policy would decide of a repository that has it, and what in it.
+fn of_template(
+    policy: &Found<'_>,
+    context: &Context<'_>,
+    registry: &RegistryFacts,
+) -> (Verdict, Vec<Arc<SharedCause>>) {
+    let decisions = REPOSITORY_ACTIONS.iter().filter_map(|&action| policy.decide(action, context));
+    let decisions: Vec<_> = decisions.filter(|decision| decision.verdict != Verdict::Allowed).collect();
+    let verdict = Verdict::fold(decisions.iter().map(|decision| decision.verdict));
+    let deciding = decisions.iter().filter(|decision| decision.verdict == verdict);
+    let mut causes: Vec<Arc<SharedCause>> = Vec::new();
+    for statement in deciding.flat_map(|decision| &decision.statements) {
+        let Some(text) = policy.text_of(statement.index) else { continue };
+        let cause =
+            SharedCause::of_statement(AttachedTo::Repository, text, statement, registry.account, &registry.region);
+        if !causes.iter().any(|known| known.id == cause.id) {
+            causes.push(cause);
+        }
+    }
+    (verdict, causes)
 }

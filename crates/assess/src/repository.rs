@@ -11,6 +11,7 @@ use scangap_model::{
 };
 use scangap_policy::{Action, Context, Decision, REPOSITORY_ACTIONS, Request, decide};
 
+use crate::cause::{AttachedTo, SharedCause, beside_policies};
 use crate::coverage::{self, ACCESS_DENIED, Coverage};
 use crate::diagnose::{Layers, Selection, diagnose, selection};
 use crate::policies::{self, Found, Policies, Scope};
@@ -51,6 +52,8 @@ pub struct PolicyAssessment {
     pub denied_actions: Vec<Action>,
     /// `repository policy: OfficeOnly (NotIpAddress aws:SourceIp)`.
     pub responsible_statements: Vec<String>,
+    /// The same as causes: what other repositories may share.
+    pub causes: Vec<Arc<SharedCause>>,
     pub depends_on: Vec<String>,
     /// Whether the repository's own policy is among what is responsible, and whether the registry's is.
     pub own_is_responsible: bool,
@@ -68,12 +71,22 @@ pub struct RepositoryAssessment {
     /// Its own policy was read, and what was read is no policy.
     pub malformed: bool,
     pub policy: Arc<PolicyAssessment>,
+    /// Why it needs something, where its policies are not the reason.
+    cause: Option<Arc<SharedCause>>,
 }
 
 impl RepositoryAssessment {
     /// Whether these facts are those that were judged.
     pub fn is_of(&self, repository: &RepositoryFacts) -> bool {
         self.identity == identity(repository)
+    }
+
+    /// Why it needs something. None where it needs nothing.
+    pub fn causes(&self) -> &[Arc<SharedCause>] {
+        match self.diagnosis {
+            Diagnosis::Blocked | Diagnosis::AtRisk | Diagnosis::Undecided => &self.policy.causes,
+            _ => self.cause.as_slice(),
+        }
     }
 }
 
@@ -86,7 +99,7 @@ fn identity(repository: &RepositoryFacts) -> u64 {
 /// What is known of a registry while its repositories pass.
 pub(crate) struct RegistryView<'a> {
     pub(crate) facts: &'a AuditFacts,
-    pub(crate) policies: &'a Policies,
+    pub(crate) policies: &'a Policies<'a>,
     pub(crate) registry: &'a RegistryFacts,
     pub(crate) as_of: Timestamp,
 }
@@ -147,6 +160,16 @@ impl RegistryView<'_> {
                 .or_else(|| self.lacks_the_role().then_some(LikelyCause::RoleAbsent)),
             _ => None,
         };
+        let role_is_absent = likely_cause == Some(LikelyCause::RoleAbsent);
+        let cause = beside_policies(
+            diagnosis,
+            role_is_absent,
+            repository,
+            self.registry,
+            &coverage,
+            &images,
+            malformed.is_some(),
+        );
         let assessment = RepositoryAssessment {
             identity: identity(repository),
             diagnosis,
@@ -154,6 +177,7 @@ impl RegistryView<'_> {
             likely_cause,
             malformed: malformed.is_some(),
             policy,
+            cause,
         };
         (assessment, malformed)
     }
@@ -161,7 +185,7 @@ impl RegistryView<'_> {
 
 /// Denied if any action is; else unknown if a policy is unread; else depends if any does; else allowed.
 pub(crate) fn judge(
-    policies: &Policies,
+    policies: &Policies<'_>,
     own: &Found<'_>,
     registry: &RegistryFacts,
     request: &Request,
@@ -175,6 +199,7 @@ pub(crate) fn judge(
     };
     let mut denied_actions = Vec::new();
     let mut responsible_statements = Vec::new();
+    let mut causes: Vec<Arc<SharedCause>> = Vec::new();
     let mut responsible = [false; 2];
     let mut depends_on = BTreeSet::new();
     let mut verdicts = Vec::new();
@@ -186,15 +211,23 @@ pub(crate) fn judge(
         if verdict == Verdict::Denied {
             denied_actions.push(action);
         }
-        let labelled = [("repository policy", &mine), ("registry policy", &theirs)];
-        for ((label, decision), is_responsible) in labelled.into_iter().zip(&mut responsible) {
+        let both = [(AttachedTo::Repository, own, &mine), (AttachedTo::Registry, &registry_policy, &theirs)];
+        for ((attached_to, policy, decision), is_responsible) in both.into_iter().zip(&mut responsible) {
             let relevant =
                 decision.as_ref().filter(|decision| verdict != Verdict::Denied || decision.verdict == Verdict::Denied);
             for statement in relevant.iter().flat_map(|decision| &decision.statements) {
                 *is_responsible = true;
-                let text = format!("{label}: {}", statement.label());
-                if !responsible_statements.contains(&text) {
-                    responsible_statements.push(text);
+                let text = format!("{}: {}", attached_to.label(), statement.label());
+                if responsible_statements.contains(&text) {
+                    continue;
+                }
+                responsible_statements.push(text);
+                if let Some(text) = policy.text_of(statement.index) {
+                    let cause =
+                        SharedCause::of_statement(attached_to, text, statement, request.account, &request.region);
+                    if !causes.iter().any(|known| known.id == cause.id) {
+                        causes.push(cause);
+                    }
                 }
             }
         }
@@ -209,6 +242,7 @@ pub(crate) fn judge(
         verdict,
         denied_actions,
         responsible_statements,
+        causes,
         depends_on: depends_on.into_iter().collect(),
         own_is_responsible,
         registry_is_responsible,
@@ -217,12 +251,19 @@ pub(crate) fn judge(
 
 impl Found<'_> {
     /// `None`: the policy is unread.
-    fn decide(&self, action: Action, context: &Context<'_>) -> Option<Decision> {
+    pub(crate) fn decide(&self, action: Action, context: &Context<'_>) -> Option<Decision> {
         match self {
             Found::None => Some(Decision::nothing()),
-            Found::Document(document) => Some(decide(&[document], action, context)),
+            Found::Document(document, _) => Some(decide(&[document], action, context)),
             Found::Unread => None,
         }
+    }
+
+    /// A statement as its author wrote it.
+    pub(crate) fn text_of(&self, statement: usize) -> Option<&str> {
+        let Found::Document(document, text) = self else { return None };
+        let (start, end) = document.statements().get(statement)?.span;
+        text.get(start..end)
     }
 }
 

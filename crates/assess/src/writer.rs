@@ -37,9 +37,10 @@ pub fn write_access(
 ) -> WriteAccess {
     let registry_policy =
         registry.registry_policy.known().and_then(|hash| Some((hash.clone(), texts.get(hash)?.clone())));
-    let policies = policies::parse_all(&registry_policy.into_iter().collect());
-    let own = PolicyDocument::parse(own);
-    let found = own.as_ref().map_or(Found::Unread, Found::Document);
+    let registry_policy = registry_policy.into_iter().collect();
+    let policies = policies::parse_all(&registry_policy);
+    let document = PolicyDocument::parse(own);
+    let found = document.as_ref().map_or(Found::Unread, |document| Found::Document(document, own));
     let judged = repository::judge(&policies, &found, registry, request, &[Action::SetRepositoryPolicy]);
     WriteAccess {
         verdict: judged.verdict,

@@ -182,32 +182,37 @@ impl Gap {
 
     /// One action that helps, as a sentence fragment.
     pub fn hint(&self) -> String {
-        match self.kind {
-            GapKind::AccessDenied => match self.cause {
-                Cause::ResourcePolicy => format!(
-                    "a resource-based policy denies the auditor: let the audit role through there, as well as Inspector ({})",
-                    self.api.info().permission
-                ),
-                Cause::ServiceControlPolicy => {
-                    format!("a service control policy denies {}: exempt the audit role", self.api.info().permission)
-                }
-                Cause::TrustPolicy => "let the audit role's trust policy name this caller".to_owned(),
-                _ if self.api == Api::AssumeRole => {
-                    "create the audit role in the account and let it trust this caller, or name another with --role-name".to_owned()
-                }
-                _ => format!("grant {} to the audit role", self.api.info().permission),
-            },
-            GapKind::RegionDisabled => "enable the region for the account, or leave it out with --regions; where it is enabled, the key is not valid any more".to_owned(),
-            GapKind::Throttled => "AWS let nothing through for so long: run again later, or wait longer with --throttle-patience".to_owned(),
-            GapKind::Timeout | GapKind::Connection => "check the network path to the endpoint and run again".to_owned(),
-            GapKind::ServerError => "run again later; the service failed".to_owned(),
-            GapKind::MalformedAnswer => "run again; if it persists, the endpoint does not speak AWS's protocol".to_owned(),
-            GapKind::NotImplemented => "the endpoint does not implement this operation".to_owned(),
-            GapKind::ExpiredCredentials => "the credentials are over, or the key was deactivated: renew them and run again".to_owned(),
-            GapKind::ClockSkew => "check the secret access key, and this machine's clock".to_owned(),
-            GapKind::Refused => format!("see the message in run.json; {} refused the request", self.api.info().service),
-            GapKind::NotReached => "the audit was interrupted: run it again".to_owned(),
-            GapKind::NotForMembers => "nothing: a member's audit of itself is complete without it".to_owned(),
-        }
+        hint(self.kind, self.cause, self.api)
+    }
+}
+
+/// One action that helps against a gap of this kind, as a sentence fragment.
+pub fn hint(kind: GapKind, cause: Cause, api: Api) -> String {
+    match kind {
+        GapKind::AccessDenied => match cause {
+            Cause::ResourcePolicy => format!(
+                "a resource-based policy denies the auditor: let the audit role through there, as well as Inspector ({})",
+                api.info().permission
+            ),
+            Cause::ServiceControlPolicy => {
+                format!("a service control policy denies {}: exempt the audit role", api.info().permission)
+            }
+            Cause::TrustPolicy => "let the audit role's trust policy name this caller".to_owned(),
+            _ if api == Api::AssumeRole => {
+                "create the audit role in the account and let it trust this caller, or name another with --role-name".to_owned()
+            }
+            _ => format!("grant {} to the audit role", api.info().permission),
+        },
+        GapKind::RegionDisabled => "enable the region for the account, or leave it out with --regions; where it is enabled, the key is not valid any more".to_owned(),
+        GapKind::Throttled => "AWS let nothing through for so long: run again later, or wait longer with --throttle-patience".to_owned(),
+        GapKind::Timeout | GapKind::Connection => "check the network path to the endpoint and run again".to_owned(),
+        GapKind::ServerError => "run again later; the service failed".to_owned(),
+        GapKind::MalformedAnswer => "run again; if it persists, the endpoint does not speak AWS's protocol".to_owned(),
+        GapKind::NotImplemented => "the endpoint does not implement this operation".to_owned(),
+        GapKind::ExpiredCredentials => "the credentials are over, or the key was deactivated: renew them and run again".to_owned(),
+        GapKind::ClockSkew => "check the secret access key, and this machine's clock".to_owned(),
+        GapKind::Refused => format!("see the message in run.json; {} refused the request", api.info().service),
+        GapKind::NotReached => "the audit was interrupted: run it again".to_owned(),
+        GapKind::NotForMembers => "nothing: a member's audit of itself is complete without it".to_owned(),
     }
 }

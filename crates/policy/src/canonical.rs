@@ -10,6 +10,15 @@ pub fn canonical(text: &str) -> Result<String, SyntaxError> {
     Ok(form(&json::parse(text)?))
 }
 
+/// A statement's canonical form without its Sid: what it does, and not what it is called.
+pub fn canonical_statement(text: &str) -> Result<String, SyntaxError> {
+    let mut node = json::parse(text)?;
+    if let Value::Object(members) = &mut node.value {
+        members.retain(|(key, _)| key.text != "Sid");
+    }
+    Ok(form(&node))
+}
+
 fn form(node: &Node<'_>) -> String {
     match &node.value {
         Value::Null => "null".to_owned(),

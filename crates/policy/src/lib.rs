@@ -26,7 +26,7 @@ mod tree;
 mod why;
 
 pub use action::{Action, ECR_ACTIONS, INSPECTOR_ACTIONS, REPOSITORY_ACTIONS};
-pub use canonical::canonical;
+pub use canonical::{canonical, canonical_statement};
 pub use condition::operator_names;
 pub use context::Context;
 pub use decision::{Decision, Note, Residual, Responsible, decide};

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod applied;
+mod causes;
 mod changes;
 mod column;
 mod dictionary;
@@ -17,6 +18,7 @@ mod unmatched;
 pub(crate) use accounts::ACCOUNTS;
 pub(crate) use applied::APPLIED;
 pub use applied::{AppliedRow, AppliedView};
+pub(crate) use causes::CAUSES;
 pub(crate) use changes::CHANGES;
 use column::infos;
 pub(crate) use column::{Column, Kind};
@@ -45,6 +47,7 @@ pub struct Table {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableName {
+    Causes,
     Repositories,
     Policies,
     Changes,
@@ -58,6 +61,7 @@ impl TableName {
     /// Its name in machine-readable reports.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Causes => "causes",
             Self::Repositories => "repositories",
             Self::Policies => "policies",
             Self::Registries => "registries",
@@ -73,6 +77,7 @@ impl TableName {
 pub fn tables() -> Vec<Table> {
     let table = |name, file, sheet, columns| Table { name, file, sheet, columns };
     vec![
+        table(TableName::Causes, "causes.csv", "Causes", infos(CAUSES)),
         table(TableName::Repositories, "repositories.csv", "Repositories", infos(REPOSITORIES)),
         table(TableName::Policies, "policies.csv", "Policies", infos(POLICIES)),
         // Only where there is an earlier audit to compare with.
@@ -127,7 +132,8 @@ mod tests {
 
     #[test]
     fn the_published_columns_of_repositories_stand_first_and_in_order() {
-        let names: Vec<_> = tables()[0].columns.iter().map(|column| column.name).collect();
+        let table = tables().into_iter().find(|table| table.name == TableName::Repositories).unwrap();
+        let names: Vec<_> = table.columns.iter().map(|column| column.name).collect();
         let published = "account_id, account_name, ou_path, region, repository, diagnosis, policy_verdict, denied_actions, \
             responsible_statements, depends_on, inspector_ecr_status, registry_scan_type, scan_frequency, coverage_status, \
             coverage_reason, last_scanned_at, policy_sha256, registry_policy_sha256, next_step, repository_arn, likely_cause, \

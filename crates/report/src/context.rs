@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use crate::causes::CauseRow;
 use crate::input::Input;
 use crate::policies::{self, PolicyGroup, PolicyKey, PolicyRow};
 use crate::summary::Summary;
@@ -12,6 +13,8 @@ use crate::summary::Summary;
 pub(crate) struct ReportContext<'a> {
     pub(crate) input: Input<'a>,
     pub(crate) summary: Summary,
+    /// The worst first.
+    pub(crate) causes: Vec<CauseRow<'a>>,
     pub(crate) policies: Vec<PolicyGroup>,
     /// The place of each among them.
     policy_places: BTreeMap<PolicyKey, usize>,
@@ -20,7 +23,9 @@ pub(crate) struct ReportContext<'a> {
 impl<'a> ReportContext<'a> {
     pub(crate) fn gather(input: &Input<'a>) -> io::Result<Self> {
         let (policies, policy_places) = policies::groups(input)?;
-        Ok(Self { input: *input, summary: Summary::of(input), policies, policy_places })
+        let causes =
+            input.assessment.causes.iter().map(|tally| CauseRow::of(input, tally)).collect::<io::Result<_>>()?;
+        Ok(Self { input: *input, summary: Summary::of(input), causes, policies, policy_places })
     }
 
     pub(crate) fn policy_place(&self, key: &PolicyKey) -> Option<usize> {

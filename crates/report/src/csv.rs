@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use crate::columns::{ACCOUNTS, CHANGES, Column, GAPS, IMAGES, Kind, POLICIES, REGISTRIES, REPOSITORIES, TableName};
+use crate::columns::{
+    ACCOUNTS, CAUSES, CHANGES, Column, GAPS, IMAGES, Kind, POLICIES, REGISTRIES, REPOSITORIES, TableName,
+};
 use crate::context::ReportContext;
 use crate::input::Input;
 use crate::parallel::write_in_order;
@@ -28,6 +30,7 @@ pub(crate) fn write(
     let input = &material.input;
     mark(dialect, out)?;
     match table {
+        TableName::Causes => rows(CAUSES, material.causes.iter().cloned().map(Ok), dialect, out),
         TableName::Repositories => repositories(input, dialect, out),
         TableName::Policies => rows(POLICIES, material.policies().map(Ok), dialect, out),
         TableName::Registries => rows(REGISTRIES, input.registries().map(Ok), dialect, out),

@@ -21,7 +21,8 @@ use sha2::{Digest, Sha256};
 use self::action::Actions;
 pub(crate) use self::place::Place;
 use self::tone::tone;
-use self::view::{ChangesPage, Figure, GapView, Page, Segment};
+use self::view::{CauseView, ChangesPage, Figure, GapView, Page, Segment};
+use crate::causes::{CauseRow, denied_by, met_in};
 use crate::change::Changes;
 use crate::columns::{AppliedRow, AppliedView, PlanView};
 use crate::context::ReportContext;
@@ -92,6 +93,9 @@ fn page(material: &ReportContext<'_>, plan: Option<&PlanView>, applied: Option<&
         figures: DIAGNOSES.iter().filter_map(|info| figure(summary, info)).collect(),
         reading: reading(summary),
         gaps: summary.gap_groups.iter().map(gap).collect(),
+        denied_by: denied_by(input),
+        causes: material.causes.iter().take(CAUSES_MAX).map(cause).collect(),
+        causes_note: causes_note(material.causes.len()),
         heat: heat::heat(input),
         data: data::packed(material)?,
         held_note: held_note(material),
@@ -189,6 +193,40 @@ fn bar(summary: &Summary) -> Vec<Segment> {
         });
     }
     segments
+}
+
+/// Causes that the page shows; the rest are in causes.csv, and the page says so.
+const CAUSES_MAX: usize = 100;
+
+fn cause(row: &CauseRow<'_>) -> CauseView {
+    CauseView {
+        id: row.tally.cause.id.to_string(),
+        tone: row.tally.worst().map_or("question", |diagnosis| tone(diagnosis.info().tone)),
+        met: met_in(row.tally),
+        ous: first_few(&row.ous),
+        sentence: row.sentence(),
+        repair: sanitize(&row.repair),
+        written_by: first_few(&row.written_by),
+    }
+}
+
+/// Names that a field of the page shows.
+const NAMES_MAX: usize = 5;
+
+fn first_few(names: &[String]) -> Vec<String> {
+    let more = names.len().saturating_sub(NAMES_MAX);
+    let more = (more > 0).then(|| format!("and {} more", thousands(more)));
+    names.iter().take(NAMES_MAX).map(|name| sanitize(name)).chain(more).collect()
+}
+
+fn causes_note(all: usize) -> String {
+    match all {
+        0 => "No repository that was read needs anything.".to_owned(),
+        all if all > CAUSES_MAX => {
+            format!("The worst {CAUSES_MAX} of {} are shown; all of them are in causes.csv.", count(all, "cause"))
+        }
+        all => format!("{}, the worst first. A repository may have several.", count(all, "cause")),
+    }
 }
 
 fn held_note(material: &ReportContext<'_>) -> String {

@@ -2,6 +2,7 @@
 //!
 //! Reads facts and assessments, knows neither AWS nor SQL. The same facts give the same bytes.
 
+mod causes;
 mod change;
 mod changes;
 mod columns;

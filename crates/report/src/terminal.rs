@@ -6,6 +6,7 @@ use std::io;
 use scangap_assess::RepositoryAssessment;
 use scangap_model::{DIAGNOSES, Diagnosis, Observed, Tone, sanitize};
 
+use crate::causes::{denied_by, met_in, sentence};
 use crate::input::{Input, RepositoryRow};
 use crate::summary::{Summary, images_in_words};
 use crate::words::{count, thousands};
@@ -87,6 +88,7 @@ pub fn final_screen(input: &Input<'_>, exit: u8, paint: &dyn Fn(&str, Tone) -> S
     if summary.images.not_scanned > 0 || summary.images.repositories_unknown > 0 {
         let _ = writeln!(out, "Images {}", paint(&images_in_words(&summary.images), Tone::Warning));
     }
+    causes(input, &mut out, paint);
     worst(input, &mut out)?;
     for (number, what, text) in [
         (
@@ -132,6 +134,22 @@ pub fn final_screen(input: &Input<'_>, exit: u8, paint: &dyn Fn(&str, Tone) -> S
         let _ = writeln!(out, "{}", paint(&words, Tone::Warning));
     }
     Ok(out)
+}
+
+/// What is behind it: a few lines, however many repositories there are.
+fn causes(input: &Input<'_>, out: &mut String, paint: &dyn Fn(&str, Tone) -> String) {
+    if let Some(denied) = denied_by(input) {
+        let _ = writeln!(out, "Causes: {}", paint(&denied, Tone::Bad));
+    }
+    let causes = &input.assessment.causes;
+    for tally in causes.iter().take(WORST) {
+        let tone = tally.worst().map_or(Tone::Question, |diagnosis| diagnosis.info().tone);
+        let met = paint(&met_in(tally), tone);
+        let _ = writeln!(out, "  cause  {}  {met}: {}", tally.cause.id, sentence(tally));
+    }
+    if causes.len() > WORST {
+        let _ = writeln!(out, "  cause  and {} (causes.csv)", count(causes.len() - WORST, "other cause"));
+    }
 }
 
 fn worst(input: &Input<'_>, out: &mut String) -> io::Result<()> {

@@ -24,8 +24,8 @@ pub(crate) use self::notes::NOTE_COLUMNS;
 pub use self::notes::{CarriedNotes, CarryOverError};
 use self::sheet::{Link, Noted, Sheet};
 use crate::columns::{
-    self, ACCOUNTS, APPLIED, AppliedView, CHANGES, GAPS, IMAGES, PLANNED, POLICIES, PlanView, REGISTRIES, REPOSITORIES,
-    TableName, UNMATCHED,
+    self, ACCOUNTS, APPLIED, AppliedView, CAUSES, CHANGES, GAPS, IMAGES, PLANNED, POLICIES, PlanView, REGISTRIES,
+    REPOSITORIES, TableName, UNMATCHED,
 };
 use crate::context::ReportContext;
 use crate::files::Fill;
@@ -169,6 +169,7 @@ fn workbook(material: &ReportContext<'_>, extras: Extras<'_>, part: Part) -> io:
     if part.number == 1 {
         sheets.extend([
             "Summary",
+            "Causes",
             "Coverage matrix",
             "Policies",
             "Undecided",
@@ -189,13 +190,15 @@ fn workbook(material: &ReportContext<'_>, extras: Extras<'_>, part: Part) -> io:
     cover::write(&mut workbook, input, &material.summary, &sheets, part).map_err(io::Error::other)?;
     if part.number == 1 {
         summary::write(&mut workbook, material).map_err(io::Error::other)?;
+        let causes = Sheet { wrapped: Some(48.0), ..Sheet::new("Causes", CAUSES, material.causes.len()) };
+        causes.write(&mut workbook, input, material.causes.iter().cloned().map(Ok))?;
         matrix::write(&mut workbook, material).map_err(io::Error::other)?;
     }
     repositories(&mut workbook, material, extras, part)?;
     if part.number == 1 {
         for table in columns::tables_of(input) {
             match table.name {
-                TableName::Repositories => {}
+                TableName::Causes | TableName::Repositories => {}
                 TableName::Policies => {
                     policies(&mut workbook, material)?;
                     if let Some(plan) = extras.plan {
@@ -307,6 +310,7 @@ const UNDECIDED: &[&str] = &[
     "region",
     "repository",
     "diagnosis",
+    "cause",
     "depends_on",
     "responsible_statements",
     "coverage_status",
@@ -322,6 +326,7 @@ const UNREADABLE: &[&str] = &[
     "region",
     "repository",
     "diagnosis",
+    "cause",
     "likely_cause",
     "policy_verdict",
     "coverage_status",

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::format_collect, reason = "tests")]
 
 mod apply;
+mod causes;
 mod changes;
 mod console_blocks;
 mod crashes;

@@ -20,6 +20,7 @@ fn the_workbook_has_its_sheets_and_says_what_the_csv_says() {
     let names = [
         "Cover",
         "Summary",
+        "Causes",
         "Coverage matrix",
         "Repositories",
         "Policies",
@@ -33,6 +34,7 @@ fn the_workbook_has_its_sheets_and_says_what_the_csv_says() {
     ];
     assert_eq!(workbook.sheet_names(), names);
     for (name, file) in [
+        ("Causes", "causes.csv"),
         ("Repositories", "repositories.csv"),
         ("Policies", "policies.csv"),
         ("Registries", "registries.csv"),
@@ -84,7 +86,7 @@ fn the_manifest_lists_every_file_with_its_hash() {
     let audited = demo();
     let manifest = audited.json("manifest.json");
     let files = manifest["files"].as_array().expect("files");
-    assert_eq!(files.len(), 12);
+    assert_eq!(files.len(), 13);
     for file in files {
         let name = file["file"].as_str().expect("a name");
         let output = std::process::Command::new("sha256sum").arg(audited.out.join(name)).output().expect("sha256sum");
@@ -111,7 +113,7 @@ fn a_folder_can_be_checked_against_its_manifest() {
     fs_err::write(folder.path().join("extra.txt"), "").expect("a file");
     let changed = verify();
     assert_eq!(changed.code, 65);
-    for part in ["changed      gaps.csv", "not listed   extra.txt", "12 files: not what the manifest says"] {
+    for part in ["changed      gaps.csv", "not listed   extra.txt", "13 files: not what the manifest says"] {
         assert!(changed.stdout.contains(part), "`{part}` is missing:\n{}", changed.stdout);
     }
     fs_err::remove_file(folder.path().join("manifest.json")).expect("a file");

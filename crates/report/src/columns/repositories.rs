@@ -97,7 +97,14 @@ pub(crate) const REPOSITORIES: &[Column<Repositories>] = &[
         |row| of_images(row, |images| images.in_use_not_scanned.map_or(Value::text(UNKNOWN), Value::Integer))),
     column("newest_image_scanned_at", "Newest scan of an image", Type::Time, 18, "when Inspector last scanned an image of it, in UTC; empty where it says no time", Api::ListCoverage.permission(),
         |row| of_images(row, |images| images.newest_scan.map_or(Value::Empty, Value::Time))),
+    column("cause", "Cause", Type::Text, 15, "the ids of its causes, as in causes.csv; empty where it needs nothing", "scangap",
+        |row| causes(row)),
 ];
+
+fn causes<'r>(row: &RepositoryRow<'_>) -> Value<'r> {
+    let ids: Vec<String> = row.assessment.causes().iter().map(|cause| cause.id.to_string()).collect();
+    if ids.is_empty() { Value::Empty } else { Value::text(ids.join(", ")) }
+}
 
 fn of_images<'r>(row: &'r RepositoryRow<'_>, show: impl FnOnce(&'r ImagesCovered) -> Value<'r>) -> Value<'r> {
     match &row.images {

@@ -27,6 +27,9 @@ pub(super) struct Page {
     pub(super) figures: Vec<Figure>,
     pub(super) reading: Vec<(&'static str, String)>,
     pub(super) gaps: Vec<GapView>,
+    pub(super) denied_by: Option<String>,
+    pub(super) causes: Vec<CauseView>,
+    pub(super) causes_note: String,
     pub(super) heat: Heat,
     pub(super) data: String,
     pub(super) held_note: String,
@@ -54,6 +57,16 @@ pub(super) struct Segment {
     pub(super) start: usize,
     pub(super) length: usize,
     pub(super) title: String,
+}
+
+pub(super) struct CauseView {
+    pub(super) id: String,
+    pub(super) tone: &'static str,
+    pub(super) met: String,
+    pub(super) ous: Vec<String>,
+    pub(super) sentence: String,
+    pub(super) repair: String,
+    pub(super) written_by: Vec<String>,
 }
 
 pub(super) struct GapView {

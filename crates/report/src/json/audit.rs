@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::head::{Counts, Head};
 use crate::columns::{
-    ACCOUNTS, CHANGES, Column, GAPS, IMAGES, Kind, POLICIES, REGISTRIES, REPOSITORIES, TableName, tables_of,
+    ACCOUNTS, CAUSES, CHANGES, Column, GAPS, IMAGES, Kind, POLICIES, REGISTRIES, REPOSITORIES, TableName, tables_of,
 };
 use crate::context::ReportContext;
 use crate::input::Input;
@@ -25,6 +25,7 @@ pub(crate) fn write(material: &ReportContext<'_>, out: &mut dyn Write) -> io::Re
     for table in tables_of(input) {
         write!(out, ",\n  {}: [", json!(table.name.word()))?;
         match table.name {
+            TableName::Causes => rows(CAUSES, material.causes.iter().cloned().map(Ok), out)?,
             TableName::Repositories => {
                 // A comma before every row but the first.
                 let before = |place| if place == 0 { "\n    " } else { ",\n    " };

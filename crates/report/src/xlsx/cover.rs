@@ -20,6 +20,10 @@ pub(super) fn observed<T: ToString>(fact: &Observed<T>) -> String {
 /// Every sheet that a workbook may have, and what it is for.
 const HOW_TO_READ: &[(&str, &str)] = &[
     ("Summary", "how many repositories fall in each diagnosis, by OU and by account, as charts too"),
+    (
+        "Causes",
+        "what many repositories share: a statement, a refusal, a setting; how many there are, and the one repair",
+    ),
     ("Coverage matrix", "each account in each region: how many of its repositories Inspector covers"),
     (
         "Repositories",

@@ -9,6 +9,7 @@ use scangap_model::{AccountId, DIAGNOSES, Diagnosis, Observed, Tone};
 use super::style::{
     cell_text, column_title, heading, number, over_numbers, print_setup, sentence, subheading, tint, warning, wrapped,
 };
+use crate::causes::denied_by;
 use crate::context::ReportContext;
 use crate::listing::Unlisted;
 use crate::summary::{Counts, Summary, Unit, WORST_ACCOUNTS, by_ou, worst_accounts};
@@ -30,7 +31,8 @@ pub(super) fn write(workbook: &mut Workbook, material: &ReportContext<'_>) -> Re
         worksheet.write_string_with_format(0, 1, "SIMULATED", &warning())?;
     }
     let mut at = diagnoses(worksheet, summary)?;
-    at = units(worksheet, material, at + 4)?;
+    at = causes(worksheet, material, at + 1)?;
+    at = units(worksheet, material, at + 3)?;
     at = accounts(worksheet, material, at + 2)?;
     reading(worksheet, summary, at + 2)?;
     worksheet.set_freeze_panes(3, 1)?;
@@ -97,6 +99,37 @@ fn diagnoses(worksheet: &mut Worksheet, summary: &Summary) -> Result<u32, XlsxEr
         at += 1;
     }
     Ok(at)
+}
+
+/// Causes that the summary names; all are in their sheet.
+const CAUSES_MAX: usize = 10;
+
+/// The row after the table.
+fn causes(worksheet: &mut Worksheet, material: &ReportContext<'_>, at: u32) -> Result<u32, XlsxError> {
+    worksheet.write_string_with_format(at, 0, "Causes", &subheading())?;
+    worksheet.write_string(at, MEANING, denied_by(&material.input).unwrap_or_default())?;
+    if material.causes.is_empty() {
+        worksheet.write_string(at + 1, 0, "No repository that was read needs anything.")?;
+        return Ok(at + 2);
+    }
+    titles(worksheet, at + 1, &["Cause", "Repositories", "What it is", "", "", "", "What repairs it", "", "", "", ""])?;
+    worksheet.write_string_with_format(at + 1, 1, "Repositories", &over_numbers())?;
+    let mut row = at + 2;
+    for cause in material.causes.iter().take(CAUSES_MAX) {
+        let tone = cause.tally.worst().map_or(Tone::Question, |diagnosis| diagnosis.info().tone);
+        let to = rust_xlsxwriter::Url::new("internal:'Causes'!A1").set_text(cause.tally.cause.id.to_string());
+        worksheet.write_url_with_format(row, 0, to, &tint(tone))?;
+        worksheet.write_number_with_format(row, 1, n(cause.tally.repositories()), &number())?;
+        worksheet.write_string_with_format(row, MEANING, cell_text(&cause.sentence()), &sentence())?;
+        worksheet.write_string_with_format(row, STEP, cell_text(&cause.repair), &sentence())?;
+        row += 1;
+    }
+    if material.causes.len() > CAUSES_MAX {
+        let more = format!("and {} more in the sheet Causes", material.causes.len() - CAUSES_MAX);
+        worksheet.write_string(row, 0, more)?;
+        row += 1;
+    }
+    Ok(row)
 }
 
 fn bars(title: &str) -> Chart {

@@ -1,0 +1,486 @@
+//! Causes: what many repositories share, so that four texts are four lines and not four hundred.
+//!
+//! A cause is known by what it is and not by where it was met: a statement counts with the account and the region of its policy as
+//! parameters, and without its Sid. So it has the same id in every account and every audit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use scangap_model::{
+    AccountId, Api, Asked, Cause, Diagnosis, Gap, GapKind, RegionName, RegistryFacts, RegistryOutcome, RepositoryFacts,
+};
+use scangap_policy::{Responsible, canonical_statement};
+use sha2::{Digest, Sha256};
+
+use crate::coverage::{Coverage, ImageCoverage};
+
+/// `C-` and ten hexadecimal digits of the SHA-256 of what the cause is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CauseId([u8; 5]);
+
+impl fmt::Display for CauseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("C-")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Which policy a statement is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AttachedTo {
+    Repository,
+    Registry,
+}
+
+impl AttachedTo {
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Repository => "repository policy",
+            Self::Registry => "registry policy",
+        }
+    }
+}
+
+/// What a cause is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum CauseKind {
+    /// A statement that denies Inspector, or may.
+    Statement {
+        attached_to: AttachedTo,
+        /// In canonical form, with `{account}` and `{region}` for those of its policy.
+        statement: String,
+    },
+    /// A stored policy that is none.
+    NoPolicy,
+    /// A read that was refused or failed.
+    Read {
+        kind: GapKind,
+        cause: Cause,
+        /// `None`: a policy refuses, whichever read meets it.
+        api: Option<Api>,
+        /// The policy that AWS names.
+        policy_arn: String,
+        /// Where a service control policy refuses that AWS does not name.
+        region: Option<RegionName>,
+    },
+    /// What the registry is set to, or the state of coverage.
+    State(Diagnosis),
+    /// The reason that Inspector gives for coverage that is limited; empty where it gives none.
+    Limited(String),
+    /// The account has no service-linked role of Inspector's.
+    RoleAbsent,
+}
+
+/// What many repositories share.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SharedCause {
+    pub id: CauseId,
+    pub kind: CauseKind,
+    /// A statement's name where it was met first: `OfficeOnly (NotIpAddress aws:SourceIp)`. No part of what the cause is.
+    pub label: String,
+}
+
+impl SharedCause {
+    fn of(kind: CauseKind, label: String) -> Arc<Self> {
+        Arc::new(Self { id: id(&kind), kind, label })
+    }
+
+    pub(crate) fn no_policy() -> Arc<Self> {
+        Self::of(CauseKind::NoPolicy, String::new())
+    }
+
+    /// One of the statements of a policy that decide about Inspector.
+    pub(crate) fn of_statement(
+        attached_to: AttachedTo,
+        text: &str,
+        responsible: &Responsible,
+        account: AccountId,
+        region: &RegionName,
+    ) -> Arc<Self> {
+        // It was parsed before it was judged.
+        let statement = canonical_statement(text).unwrap_or_else(|_| text.to_owned());
+        let statement = with_parameter(&statement, account.as_ref(), "{account}");
+        let statement = with_parameter(&statement, region.as_str(), "{region}");
+        Self::of(CauseKind::Statement { attached_to, statement }, responsible.label())
+    }
+
+    pub(crate) fn of_gap(gap: &Gap) -> Arc<Self> {
+        let by_policy = gap.kind == GapKind::AccessDenied
+            && !matches!(gap.cause, Cause::NotStated | Cause::IdentityPolicy | Cause::TrustPolicy);
+        // AWS names the resource of a resource-based policy, and that is another one each time.
+        let policy_arn =
+            if by_policy && gap.cause != Cause::ResourcePolicy { gap.policy_arn.clone() } else { String::new() };
+        let unnamed = by_policy && gap.cause != Cause::ResourcePolicy && policy_arn.is_empty();
+        let kind = CauseKind::Read {
+            kind: gap.kind,
+            cause: gap.cause,
+            api: (!by_policy).then_some(gap.api),
+            policy_arn,
+            region: gap.region.clone().filter(|_| unnamed),
+        };
+        Self::of(kind, String::new())
+    }
+}
+
+/// Never changed: it would give every cause another id.
+fn content(kind: &CauseKind) -> Vec<String> {
+    let words: Vec<&str> = match kind {
+        CauseKind::Statement { attached_to, statement } => vec!["statement", attached_to.label(), statement],
+        CauseKind::NoPolicy => vec!["no policy"],
+        CauseKind::Read { kind, cause, api, policy_arn, region } => vec![
+            "read",
+            kind.word(),
+            cause.word(),
+            api.map_or("", Api::permission),
+            policy_arn,
+            region.as_ref().map_or("", RegionName::as_str),
+        ],
+        CauseKind::State(diagnosis) => vec!["state", diagnosis.word()],
+        CauseKind::Limited(reason) => vec!["limited", reason],
+        CauseKind::RoleAbsent => vec!["role absent"],
+    };
+    words.into_iter().map(str::to_owned).collect()
+}
+
+fn id(kind: &CauseKind) -> CauseId {
+    let digest = Sha256::digest(content(kind).join("\0"));
+    let mut first = [0; 5];
+    first.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+    CauseId(first)
+}
+
+/// Puts a parameter for a word, where it stands by itself.
+fn with_parameter(text: &str, word: &str, parameter: &str) -> String {
+    let inside = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let mut out = String::with_capacity(text.len());
+    let mut rest = 0;
+    for (at, _) in text.match_indices(word) {
+        let before = at.checked_sub(1).and_then(|at| text.as_bytes().get(at)).copied();
+        let after = text.as_bytes().get(at + word.len()).copied();
+        if inside(before) || inside(after) {
+            continue;
+        }
+        out.push_str(text.get(rest..at).unwrap_or_default());
+        out.push_str(parameter);
+        rest = at + word.len();
+    }
+    out.push_str(text.get(rest..).unwrap_or_default());
+    out
+}
+
+/// What decides that a repository needs something, where no statement of a policy does. `None`: it needs nothing.
+pub(crate) fn beside_policies(
+    diagnosis: Diagnosis,
+    role_is_absent: bool,
+    repository: &RepositoryFacts,
+    registry: &RegistryFacts,
+    coverage: &Coverage,
+    images: &ImageCoverage,
+    malformed: bool,
+) -> Option<Arc<SharedCause>> {
+    let state = || Some(SharedCause::of(CauseKind::State(diagnosis), String::new()));
+    match diagnosis {
+        Diagnosis::Blocked
+        | Diagnosis::AtRisk
+        | Diagnosis::Undecided
+        | Diagnosis::Covered
+        | Diagnosis::Empty
+        | Diagnosis::Changing => None,
+        Diagnosis::Stale | Diagnosis::Unseen | Diagnosis::Limited if role_is_absent => {
+            Some(SharedCause::of(CauseKind::RoleAbsent, String::new()))
+        }
+        Diagnosis::Limited => Some(SharedCause::of(CauseKind::Limited(limited(coverage, images)), String::new())),
+        Diagnosis::Unreadable if malformed => Some(SharedCause::no_policy()),
+        Diagnosis::Unreadable => {
+            let gap = deciding_gap(repository, registry, coverage, images);
+            gap.map_or_else(state, |gap| Some(SharedCause::of_gap(gap)))
+        }
+        Diagnosis::Stale
+        | Diagnosis::KeyDenied
+        | Diagnosis::Unseen
+        | Diagnosis::NotSelected
+        | Diagnosis::BasicScanning
+        | Diagnosis::InspectorOff => state(),
+    }
+}
+
+/// Inspector's reason: its word for the repository, else the most frequent one of its images.
+fn limited(coverage: &Coverage, images: &ImageCoverage) -> String {
+    match (coverage, images) {
+        (Coverage::Row { status, reason, .. }, _) if status != "ACTIVE" => reason.clone(),
+        (_, ImageCoverage::Counted(images)) => {
+            images.reasons.iter().max_by_key(|(_, number)| **number).map_or_else(String::new, |(word, _)| word.clone())
+        }
+        (_, ImageCoverage::Gap(_) | ImageCoverage::NotAsked) => String::new(),
+    }
+}
+
+/// The gap that a diagnosis of `unreadable` ends at, in the order of its layers.
+fn deciding_gap<'a>(
+    repository: &'a RepositoryFacts,
+    registry: &'a RegistryFacts,
+    coverage: &'a Coverage,
+    images: &'a ImageCoverage,
+) -> Option<&'a Gap> {
+    let outcome = match &registry.outcome {
+        RegistryOutcome::Unreadable(gap) => Some(&**gap),
+        _ => None,
+    };
+    let of_coverage = match (coverage, images) {
+        (Coverage::Gap(gap), _) | (_, ImageCoverage::Gap(gap)) => Some(&**gap),
+        _ => None,
+    };
+    [
+        outcome,
+        registry.inspector_ecr_status.gap(),
+        registry.registry_scan_type.gap(),
+        repository.scan_frequency.gap().filter(|_| registry.scan_rules.known().is_none()),
+        repository.policy.gap(),
+        registry.registry_policy.gap(),
+        of_coverage,
+        repository.has_active_image.gap(),
+    ]
+    .into_iter()
+    .flatten()
+    .next()
+    .or_else(|| repository.gaps().next())
+    .or_else(|| registry.gaps().next())
+}
+
+/// Where a cause was met.
+#[derive(Debug, Clone)]
+pub struct CauseTally {
+    pub cause: Arc<SharedCause>,
+    pub diagnoses: BTreeMap<Diagnosis, usize>,
+    /// Repositories that have no other cause: what its repair settles by itself.
+    pub alone: usize,
+    pub accounts: BTreeSet<AccountId>,
+    pub regions: BTreeSet<RegionName>,
+    /// Registries whose list of repositories it kept from being read.
+    pub registries_not_read: usize,
+    /// Creation templates that write it into the policies of new repositories.
+    pub templates: BTreeSet<(AccountId, RegionName, String)>,
+    /// `CloudFormation` stacks that have repositories with it, where tags were read.
+    pub stacks: BTreeSet<(AccountId, String)>,
+    /// The place of the first repository among all.
+    pub example: Option<usize>,
+}
+
+impl CauseTally {
+    fn of(cause: &Arc<SharedCause>) -> Self {
+        Self {
+            cause: Arc::clone(cause),
+            diagnoses: BTreeMap::new(),
+            alone: 0,
+            accounts: BTreeSet::new(),
+            regions: BTreeSet::new(),
+            registries_not_read: 0,
+            templates: BTreeSet::new(),
+            stacks: BTreeSet::new(),
+            example: None,
+        }
+    }
+
+    pub fn repositories(&self) -> usize {
+        self.diagnoses.values().sum()
+    }
+
+    /// The worst diagnosis that it leads to. `None`: it hits no repository that is known.
+    pub fn worst(&self) -> Option<Diagnosis> {
+        self.diagnoses.keys().next().copied()
+    }
+
+    fn at(&mut self, account: AccountId, region: &RegionName) {
+        self.accounts.insert(account);
+        if !self.regions.contains(region) {
+            self.regions.insert(region.clone());
+        }
+    }
+
+    fn merge(&mut self, later: Self) {
+        for (diagnosis, number) in later.diagnoses {
+            *self.diagnoses.entry(diagnosis).or_default() += number;
+        }
+        self.alone += later.alone;
+        self.accounts.extend(later.accounts);
+        self.regions.extend(later.regions);
+        self.registries_not_read += later.registries_not_read;
+        self.templates.extend(later.templates);
+        self.stacks.extend(later.stacks);
+        self.example = self.example.or(later.example);
+    }
+}
+
+/// Causes as they are met, in the order of the facts.
+#[derive(Debug, Default)]
+pub(crate) struct Causes(BTreeMap<CauseId, CauseTally>);
+
+/// The tag that `CloudFormation` puts on what it makes.
+const STACK_TAG: &str = "aws:cloudformation:stack-name";
+
+impl Causes {
+    fn tally(&mut self, cause: &Arc<SharedCause>) -> &mut CauseTally {
+        self.0.entry(cause.id).or_insert_with(|| CauseTally::of(cause))
+    }
+
+    pub(crate) fn met(
+        &mut self,
+        causes: &[Arc<SharedCause>],
+        diagnosis: Diagnosis,
+        repository: &RepositoryFacts,
+        at: usize,
+    ) {
+        for cause in causes {
+            let tally = self.tally(cause);
+            tally.at(repository.account, &repository.region);
+            *tally.diagnoses.entry(diagnosis).or_default() += 1;
+            tally.alone += usize::from(causes.len() == 1);
+            tally.example = tally.example.or(Some(at));
+            if let Asked::Answered(tags) = &repository.tags
+                && let Some(stack) = tags.known().and_then(|tags| tags.get(STACK_TAG))
+            {
+                tally.stacks.insert((repository.account, stack.clone()));
+            }
+        }
+    }
+
+    /// A registry of which nothing could be read.
+    pub(crate) fn not_read(&mut self, registry: &RegistryFacts, gap: &Gap) {
+        let tally = self.tally(&SharedCause::of_gap(gap));
+        tally.at(registry.account, &registry.region);
+        tally.registries_not_read += 1;
+    }
+
+    /// A creation template whose policy has these statements.
+    pub(crate) fn written_by(&mut self, causes: &[Arc<SharedCause>], registry: &RegistryFacts, prefix: &str) {
+        for cause in causes {
+            let tally = self.tally(cause);
+            tally.at(registry.account, &registry.region);
+            tally.templates.insert((registry.account, registry.region.clone(), prefix.to_owned()));
+        }
+    }
+
+    pub(crate) fn merge(&mut self, later: Self) {
+        for (id, tally) in later.0 {
+            match self.0.entry(id) {
+                std::collections::btree_map::Entry::Occupied(mut known) => known.get_mut().merge(tally),
+                std::collections::btree_map::Entry::Vacant(place) => {
+                    place.insert(tally);
+                }
+            }
+        }
+    }
+
+    /// The worst first, and of those the one with most repositories.
+    pub(crate) fn sorted(self) -> Vec<CauseTally> {
+        let mut causes: Vec<CauseTally> = self.0.into_values().collect();
+        causes.sort_by_key(|tally| {
+            let worst = tally.worst();
+            (
+                worst.is_none(),
+                worst,
+                std::cmp::Reverse((tally.repositories(), tally.registries_not_read)),
+                tally.cause.id,
+            )
+        });
+        causes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn statement(text: &str, account: &str, region: &str) -> Arc<SharedCause> {
+        let responsible =
+            Responsible { document: 0, index: 0, sid: None, reason: "no condition".to_owned(), residual: None };
+        let (account, region) = (account.parse().unwrap(), region.parse().unwrap());
+        SharedCause::of_statement(AttachedTo::Repository, text, &responsible, account, &region)
+    }
+
+    // Holds: 15 Causes: a statement is one cause in every account and region, however it is written and named
+    #[test]
+    fn a_statement_is_one_cause_wherever_it_stands() {
+        let one = statement(
+            r#"{"Sid":"Office","Effect":"Deny","Principal":"*","Action":["ecr:*"],"Condition":{"StringNotEquals":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/ci-eu-west-1"}}}"#,
+            "111111111111",
+            "eu-west-1",
+        );
+        let two = statement(
+            r#"{"Effect":"Deny", "Sid":"Other", "Action":"ecr:*", "Principal":"*", "Condition":{"StringNotEquals":{"aws:PrincipalArn":["arn:aws:iam::222222222222:role/ci-us-east-1"]}}}"#,
+            "222222222222",
+            "us-east-1",
+        );
+        assert_eq!(one.id, two.id);
+        let CauseKind::Statement { statement: text, .. } = &one.kind else { panic!("a statement") };
+        assert!(text.contains("arn:aws:iam::{account}:role/ci-{region}"), "{text}");
+        // Of another account, it is another statement.
+        let foreign = statement(
+            r#"{"Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"StringNotEquals":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/ci-us-east-1"}}}"#,
+            "222222222222",
+            "us-east-1",
+        );
+        assert_ne!(one.id, foreign.id);
+    }
+
+    // Holds: 15 Causes: the id of a cause is the same in every audit and every version
+    #[test]
+    fn the_id_of_a_cause_is_of_what_it_is() {
+        let ids = [
+            CauseKind::State(Diagnosis::InspectorOff),
+            CauseKind::RoleAbsent,
+            CauseKind::NoPolicy,
+            CauseKind::Limited("UNSUPPORTED_OS".to_owned()),
+            CauseKind::Statement { attached_to: AttachedTo::Registry, statement: "{}".to_owned() },
+        ]
+        .map(|kind| id(&kind).to_string());
+        assert_eq!(ids, ["C-022518d6bc", "C-9ae6db5c02", "C-1f6c97dbea", "C-29254efa01", "C-a134c2e3c5"]);
+    }
+
+    #[test]
+    fn a_parameter_stands_for_whole_words() {
+        assert_eq!(
+            with_parameter("eu-west-1 eu-west-1a eu-west-10 x.eu-west-1.y", "eu-west-1", "R"),
+            "R eu-west-1a eu-west-10 x.R.y"
+        );
+        assert_eq!(with_parameter("1111111111110:111111111111", "111111111111", "A"), "1111111111110:A");
+    }
+
+    fn gap(api: Api, cause: Cause, policy_arn: &str, region: &str) -> Gap {
+        Gap {
+            api,
+            account: None,
+            region: Some(region.parse().unwrap()),
+            resource: "app".to_owned(),
+            kind: GapKind::AccessDenied,
+            code: "AccessDeniedException".to_owned(),
+            cause,
+            policy_arn: policy_arn.to_owned(),
+            message: String::new(),
+            attempts: 1,
+        }
+    }
+
+    // Holds: 15 Causes: reads that one policy refuses have one cause, whichever read met it
+    #[test]
+    fn what_one_policy_refuses_is_one_cause() {
+        let id = |gap: Gap| SharedCause::of_gap(&gap).id;
+        let (list, policy) = (Api::DescribeRepositories, Api::GetRepositoryPolicy);
+        let scp = "arn:aws:organizations::111111111111:policy/o-a/service_control_policy/p-1";
+        let by_scp = Cause::ServiceControlPolicy;
+        assert_eq!(id(gap(list, by_scp, scp, "eu-west-1")), id(gap(policy, by_scp, scp, "us-east-1")));
+        assert_ne!(id(gap(list, by_scp, scp, "eu-west-1")), id(gap(list, by_scp, "arn:other", "eu-west-1")));
+        assert_eq!(id(gap(list, by_scp, "", "eu-west-1")), id(gap(policy, by_scp, "", "eu-west-1")));
+        assert_ne!(
+            id(gap(list, by_scp, "", "eu-west-1")),
+            id(gap(list, by_scp, "", "us-east-1")),
+            "which one is not known"
+        );
+        let own = Cause::ResourcePolicy;
+        assert_eq!(id(gap(list, own, "arn:one", "eu-west-1")), id(gap(policy, own, "arn:two", "us-east-1")));
+        let missing = Cause::NotStated;
+        assert_eq!(id(gap(list, missing, "", "eu-west-1")), id(gap(list, missing, "", "us-east-1")));
+        assert_ne!(id(gap(list, missing, "", "eu-west-1")), id(gap(policy, missing, "", "eu-west-1")));
+    }
+}

@@ -1,0 +1,197 @@
+//! Causes in words: what it is, where it was met, what repairs it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use scangap_assess::{AttachedTo, CauseKind, CauseTally, SharedCause, policy_evidence, registry_policy_evidence};
+use scangap_model::{AccountId, Api, Cause, Diagnosis, GapKind, Observed, RegionName, RepositoryFacts, hint, sanitize};
+
+use crate::input::Input;
+use crate::value::UNKNOWN;
+use crate::words::{count, thousands};
+
+/// A cause with what a row says of it.
+#[derive(Debug, Clone)]
+pub(crate) struct CauseRow<'a> {
+    pub(crate) tally: &'a CauseTally,
+    /// Counted by the diagnoses' words.
+    pub(crate) diagnoses: BTreeMap<String, u64>,
+    pub(crate) ous: Vec<String>,
+    pub(crate) regions: Vec<String>,
+    pub(crate) written_by: Vec<String>,
+    pub(crate) repair: String,
+    /// The first repository that it hits.
+    pub(crate) example: Option<RepositoryFacts>,
+    pub(crate) simulated: bool,
+}
+
+impl<'a> CauseRow<'a> {
+    pub(crate) fn of(input: &Input<'a>, tally: &'a CauseTally) -> io::Result<Self> {
+        let example = match tally.example {
+            Some(place) => input.repositories_at(place..place + 1).next().transpose()?.map(|row| row.repository),
+            None => None,
+        };
+        let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        Ok(Self {
+            diagnoses: tally.diagnoses.iter().map(|(word, n)| (word.word().to_owned(), number(*n))).collect(),
+            ous: ous(input, &tally.accounts),
+            regions: tally.regions.iter().map(ToString::to_string).collect(),
+            written_by: written_by(tally),
+            repair: repair(input, tally, example.as_ref()),
+            example,
+            tally,
+            simulated: input.simulated,
+        })
+    }
+
+    pub(crate) fn sentence(&self) -> String {
+        sentence(self.tally)
+    }
+}
+
+/// The OUs that the accounts are directly in.
+fn ous(input: &Input<'_>, accounts: &BTreeSet<AccountId>) -> Vec<String> {
+    let path = |account| match input.facts.accounts.get(account).map(|account| &account.ou_path) {
+        Some(Observed::Known(path)) if path.is_empty() => "(directly under the root)".to_owned(),
+        Some(Observed::Known(path)) => path.clone(),
+        Some(Observed::Absent | Observed::Unknown(_)) | None => UNKNOWN.to_owned(),
+    };
+    let paths: BTreeSet<String> = accounts.iter().map(path).collect();
+    paths.into_iter().collect()
+}
+
+/// What would write it again: creation templates into new repositories, stacks at their next deployment.
+fn written_by(tally: &CauseTally) -> Vec<String> {
+    let templates = tally
+        .templates
+        .iter()
+        .map(|(account, region, prefix)| format!("creation template {prefix} ({account} {region})"));
+    let stacks = tally.stacks.iter().map(|(account, stack)| format!("stack {stack} ({account})"));
+    templates.chain(stacks).collect()
+}
+
+/// What it is, in one sentence without its end.
+pub(crate) fn sentence(tally: &CauseTally) -> String {
+    let SharedCause { kind, label, .. } = &*tally.cause;
+    match kind {
+        CauseKind::Statement { attached_to, .. } => {
+            let denies = tally.diagnoses.keys().any(|diagnosis| *diagnosis != Diagnosis::Undecided);
+            let verb = match (tally.diagnoses.is_empty(), denies) {
+                (true, _) => "would keep Inspector out of new repositories",
+                (false, true) => "denies Inspector",
+                (false, false) => "may deny Inspector",
+            };
+            format!("{} {} {verb}", attached_to.label(), sanitize(label))
+        }
+        CauseKind::NoPolicy => "the stored repository policy is no policy document".to_owned(),
+        CauseKind::Read { api: Some(api), kind, .. } => format!("{api}: {}", words(kind.word())),
+        CauseKind::Read { api: None, cause: Cause::ResourcePolicy, .. } => {
+            "the repository or registry policy refuses the auditor".to_owned()
+        }
+        CauseKind::Read { api: None, cause, policy_arn, region, .. } => {
+            let which = match (policy_arn.as_str(), region) {
+                ("", Some(region)) => format!(" that AWS does not name, in {region},"),
+                ("", None) => " that AWS does not name".to_owned(),
+                (arn, _) => format!(" {}", sanitize(arn)),
+            };
+            format!("a {}{which} refuses the auditor", words(cause.word()))
+        }
+        CauseKind::State(diagnosis) => diagnosis.info().meaning.to_owned(),
+        CauseKind::Limited(reason) if reason.is_empty() => "Inspector scans no image, and gives no reason".to_owned(),
+        CauseKind::Limited(reason) => format!("Inspector's coverage is limited: {}", sanitize(reason)),
+        CauseKind::RoleAbsent => "the account has no service-linked role of Inspector's".to_owned(),
+    }
+}
+
+fn words(word: &str) -> String {
+    word.replace('_', " ")
+}
+
+/// The one repair, with the account as a parameter.
+fn repair(input: &Input<'_>, tally: &CauseTally, example: Option<&RepositoryFacts>) -> String {
+    match &tally.cause.kind {
+        CauseKind::Statement { attached_to, .. } => {
+            let repaired = of_statement(input, tally, *attached_to, example);
+            let again = if tally.templates.is_empty() {
+                ""
+            } else {
+                "; and in the creation templates, which would write it again"
+            };
+            format!("{repaired}{again}")
+        }
+        CauseKind::NoPolicy => {
+            "read the stored text in policies.csv, and set one that is a policy, or delete it".to_owned()
+        }
+        CauseKind::Read { api: Some(api), kind, cause, .. } => hint(*kind, *cause, *api),
+        CauseKind::Read { api: None, cause: Cause::ResourcePolicy, .. } => {
+            hint(GapKind::AccessDenied, Cause::ResourcePolicy, Api::GetRepositoryPolicy)
+        }
+        CauseKind::Read { api: None, cause, .. } => format!("exempt the audit role from the {}", words(cause.word())),
+        CauseKind::State(diagnosis) => diagnosis.info().next_step.to_owned(),
+        CauseKind::Limited(_) => "as the reason says; see next_step in repositories.csv".to_owned(),
+        CauseKind::RoleAbsent => {
+            "in each account: aws iam create-service-linked-role --aws-service-name inspector2.amazonaws.com".to_owned()
+        }
+    }
+}
+
+fn of_statement(
+    input: &Input<'_>,
+    tally: &CauseTally,
+    attached_to: AttachedTo,
+    example: Option<&RepositoryFacts>,
+) -> String {
+    let role = format!(
+        "arn:{}:iam::{{account}}:role/aws-service-role/inspector2.amazonaws.com/AWSServiceRoleForAmazonInspector2",
+        input.facts.organization.partition
+    );
+    let exempt = format!("exempt {role} from the statement, where {{account}} is the policy's account");
+    if tally.diagnoses.keys().all(|diagnosis| *diagnosis == Diagnosis::Undecided) && !tally.diagnoses.is_empty() {
+        return "a person decides: see depends_on in repositories.csv".to_owned();
+    }
+    let Some(example) = example else { return exempt };
+    let evidence = match attached_to {
+        AttachedTo::Repository => policy_evidence(input.facts, example, input.as_of),
+        AttachedTo::Registry => {
+            registry_policy_evidence(input.facts, example.account, &example.region, Some(example), input.as_of)
+        }
+    };
+    match evidence.map(|evidence| evidence.repaired) {
+        Some(Err(why)) => format!("an exemption does not repair it: {}", sanitize(&why)),
+        Some(Ok(_)) | None => exempt,
+    }
+}
+
+/// How many repositories are denied, and by how many statements. `None`: none is.
+pub(crate) fn denied_by(input: &Input<'_>) -> Option<String> {
+    let denied = |diagnosis: &Diagnosis| matches!(diagnosis, Diagnosis::Blocked | Diagnosis::AtRisk);
+    let repositories: usize =
+        input.assessment.counts().iter().filter(|(diagnosis, _)| denied(diagnosis)).map(|(_, number)| number).sum();
+    let statements = input.assessment.causes.iter().filter(|tally| tally.diagnoses.keys().any(denied)).count();
+    let verb = if repositories == 1 { "is" } else { "are" };
+    (repositories > 0)
+        .then(|| format!("{} {verb} denied by {}", count(repositories, "repository"), count(statements, "statement")))
+}
+
+/// `245 repositories in 110 accounts`, or what else it keeps from being known.
+pub(crate) fn met_in(tally: &CauseTally) -> String {
+    let mut parts = Vec::new();
+    if tally.repositories() > 0 {
+        parts.push(count(tally.repositories(), "repository"));
+    }
+    if tally.registries_not_read > 0 {
+        parts.push(format!("{} not read", count(tally.registries_not_read, "registry")));
+    }
+    if !tally.templates.is_empty() {
+        parts.push(count(tally.templates.len(), "creation template"));
+    }
+    format!("{} in {}{}", parts.join(", "), count(tally.accounts.len(), "account"), only_region(&tally.regions))
+}
+
+/// Where all of it is in one region, its name.
+fn only_region(regions: &BTreeSet<RegionName>) -> String {
+    match (regions.len(), regions.first()) {
+        (1, Some(region)) => format!(", {region}"),
+        (number, _) => format!(", {} regions", thousands(number)),
+    }
+}
