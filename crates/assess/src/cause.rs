@@ -106,8 +106,7 @@ impl SharedCause {
     }
 
     pub(crate) fn of_gap(gap: &Gap) -> Arc<Self> {
-        let by_policy = gap.kind == GapKind::AccessDenied
-            && !matches!(gap.cause, Cause::NotStated | Cause::IdentityPolicy | Cause::TrustPolicy);
+        let by_policy = gap.is_refused_by_one_policy();
         // AWS names the resource of a resource-based policy, and that is another one each time.
         let policy_arn =
             if by_policy && gap.cause != Cause::ResourcePolicy { gap.policy_arn.clone() } else { String::new() };

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use scangap_assess::{Assessment, assess};
-use scangap_model::Images;
+use scangap_model::{Diagnosis, Images};
 use scangap_report::{Changes, Input, Summary, compare};
 use scangap_snapshot::{RunState, Snapshot};
 
@@ -59,6 +59,12 @@ impl AssessedSnapshot {
     pub(crate) fn is_complete(&self) -> bool {
         let input = self.input(None);
         !input.interrupted && Summary::of(&input).is_complete()
+    }
+
+    /// Repositories whose policies keep Inspector out.
+    pub(crate) fn to_repair(&self) -> usize {
+        let counts = self.assessment.counts();
+        [Diagnosis::Blocked, Diagnosis::AtRisk].iter().filter_map(|diagnosis| counts.get(diagnosis)).sum()
     }
 
     pub(crate) fn facts_sha256(&self) -> &str {

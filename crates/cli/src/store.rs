@@ -1,5 +1,7 @@
 //! Where a run's facts go: the folder, the snapshot, and the reports made from it.
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt::Write;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -10,8 +12,9 @@ use scangap_assess::{Coverage, coverage_of};
 use scangap_aws::Meter;
 use scangap_collect::{Event, RegistryRecord};
 use scangap_model::{Observed, OrganizationFacts, RecordError, RegistryOutcome, Shard};
+use scangap_plan::shell_word;
 use scangap_report::{
-    CallCount, Changes, Input, OneRun, ReportOptions, RunEvidence, Summary, count, final_screen, manifest,
+    CallCount, Changes, Input, OneRun, ReportOptions, RunEvidence, Summary, Written, count, final_screen, manifest,
     remove_leftovers, write_all,
 };
 use scangap_snapshot::{
@@ -335,7 +338,7 @@ pub(crate) fn hand_over(
     let beside = real(&judged.path).is_some_and(|path| path.parent().map(Path::to_owned) == real(directory));
     let others: Vec<PathBuf> = beside.then(|| judged.path.clone()).into_iter().collect();
     manifest(&batch, directory, &others, meta.simulated, &meta.tool_version).map_err(CliError::Report)?;
-    batch.commit_in_place_of_former(directory).map_err(CliError::Report)?;
+    let written = batch.commit_in_place_of_former(directory).map_err(CliError::Report)?;
     if quiet < 2 {
         let mut screen = final_screen(&input, open_applies::ending(exit).code(), &terminal::paint)
             .map_err(|error| CliError::Facts(Unreadable(Box::new(error))))?;
@@ -352,14 +355,55 @@ pub(crate) fn hand_over(
             "Snapshot  {}   facts {hash}{took}, {calls} calls, {throttled} throttled",
             judged.path.display()
         );
-        let _ = writeln!(
-            screen,
-            "Reports   {}: report.html  audit.xlsx  repositories.csv  registries.csv  accounts.csv  gaps.csv  audit.json  manifest.json",
-            directory.display()
-        );
+        let _ = writeln!(screen, "Reports   {}", files_in_words(directory, &written));
+        let to_repair = judged.to_repair();
+        if to_repair > 0 && !interrupted {
+            let _ = writeln!(
+                screen,
+                "Next      scangap plan {}   plans the repair of {}",
+                shell_word(&judged.path.to_string_lossy()),
+                count(to_repair, "repository")
+            );
+        }
         terminal::out(&screen);
     }
     Ok(exit)
+}
+
+/// Columns of a screen that a line of file names takes at most.
+const LINE: usize = 110;
+
+/// The folder and every file in it: those for people first, and of folders below it how many files they hold.
+fn files_in_words(directory: &Path, written: &[Written]) -> String {
+    let mut names: Vec<String> = Vec::new();
+    let mut below: BTreeMap<String, usize> = BTreeMap::new();
+    for file in written {
+        let name = file.path.strip_prefix(directory).unwrap_or(&file.path);
+        let mut parts = name.components().map(|part| part.as_os_str().to_string_lossy().into_owned());
+        match (parts.next(), parts.next()) {
+            (Some(folder), Some(_)) => *below.entry(folder).or_default() += 1,
+            (Some(name), None) => names.push(name),
+            (None, _) => {}
+        }
+    }
+    let for_machines = |name: &str| {
+        let ending = Path::new(name).extension().and_then(OsStr::to_str);
+        ["html", "xlsx"].iter().position(|known| Some(*known) == ending).unwrap_or(2)
+    };
+    names.sort_by(|a, b| (for_machines(a), a).cmp(&(for_machines(b), b)));
+    names.extend(below.into_iter().map(|(folder, number)| format!("{folder}/ ({})", count(number, "file"))));
+    let mut text = format!("{}:", directory.display());
+    let mut length = text.len();
+    for name in names {
+        if length + name.len() + 2 > LINE {
+            text.push_str("\n         ");
+            length = 0;
+        }
+        text.push_str(if length == 0 { " " } else { "  " });
+        text.push_str(&name);
+        length += name.len() + 2;
+    }
+    text
 }
 
 fn duration(from: Timestamp, to: Timestamp) -> String {

@@ -175,6 +175,13 @@ impl Gap {
         self
     }
 
+    /// Whether a policy refuses whichever read meets it, and one exemption there closes all such gaps. What an identity policy lacks
+    /// is granted read by read.
+    pub fn is_refused_by_one_policy(&self) -> bool {
+        self.kind == GapKind::AccessDenied
+            && !matches!(self.cause, Cause::NotStated | Cause::IdentityPolicy | Cause::TrustPolicy)
+    }
+
     /// The IAM permission to grant, where a permission would help.
     pub fn permission_needed(&self) -> Option<&'static str> {
         (self.kind == GapKind::AccessDenied).then(|| self.api.info().permission)

@@ -75,7 +75,7 @@ fn page(material: &ReportContext<'_>, plan: Option<&PlanView>, applied: Option<&
     let completeness = match (input.interrupted, summary.is_complete()) {
         (true, _) => "The audit was interrupted.".to_owned(),
         (false, true) => "Everything in scope was learnt.".to_owned(),
-        (false, false) => format!("{} could not be learnt: see what was read.", count(summary.gaps, "fact")),
+        (false, false) => String::new(),
     };
     Ok(Page {
         style: STYLE,
@@ -88,11 +88,13 @@ fn page(material: &ReportContext<'_>, plan: Option<&PlanView>, applied: Option<&
         as_of: utc(input.as_of),
         completeness,
         share: share(summary),
+        covered: summary.covered_in_words(),
+        not_read: summary.not_read_in_words(),
         apart: summary.unlisted_in_words(),
         bar: bar(summary),
         figures: DIAGNOSES.iter().filter_map(|info| figure(summary, info)).collect(),
         reading: reading(summary),
-        gaps: summary.gap_groups.iter().map(gap).collect(),
+        gaps: summary.gap_causes.iter().map(gap).collect(),
         denied_by: denied_by(input),
         causes: material.causes.iter().take(CAUSES_MAX).map(cause).collect(),
         causes_note: causes_note(material.causes.len()),
@@ -291,7 +293,7 @@ fn reading(summary: &Summary) -> Vec<(&'static str, String)> {
 
 fn gap(group: &GapGroup) -> GapView {
     GapView {
-        api: group.api.to_string(),
+        api: group.reads(),
         kind: group.kind.word().replace('_', " "),
         gaps: thousands(group.gaps),
         place: group.place(),

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use scangap_assess::ImageTotals;
 use scangap_model::{
-    AccountId, AccountOutcome, Api, Cause, Diagnosis, GapKind, Observed, RegionName, RegistryFacts, RegistryOutcome,
-    Verdict, sanitize,
+    AccountId, AccountOutcome, Api, Cause, Diagnosis, Gap, GapKind, Observed, RegionName, RegistryFacts,
+    RegistryOutcome, Verdict, sanitize,
 };
 
 use crate::input::Input;
@@ -32,7 +32,8 @@ impl RegistryCounts {
 /// Gaps with one remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GapGroup {
-    pub api: Api,
+    /// One, or all that one policy refuses.
+    pub apis: Vec<Api>,
     pub kind: GapKind,
     pub cause: Cause,
     pub gaps: usize,
@@ -73,8 +74,10 @@ pub struct Summary {
     pub vanished: u64,
     pub coverage_without_repository: u64,
     pub gaps: usize,
-    /// Most gaps first.
+    /// By API, most gaps first.
     pub gap_groups: Vec<GapGroup>,
+    /// The same for people: what one policy refuses stands together.
+    pub gap_causes: Vec<GapGroup>,
 }
 
 impl Summary {
@@ -140,7 +143,8 @@ impl Summary {
                 .map(|registry| registry.coverage_without_repository)
                 .sum(),
             gaps: input.assessment.gaps.len(),
-            gap_groups: gap_groups(input),
+            gap_groups: gap_groups(input, |gap| Some(gap.api)),
+            gap_causes: gap_groups(input, |gap| (!gap.is_refused_by_one_policy()).then_some(gap.api)),
         }
     }
 
@@ -167,6 +171,52 @@ impl Summary {
         }
     }
 
+    fn of_listed(&self, diagnosis: Diagnosis) -> usize {
+        self.listed.get(&diagnosis).copied().unwrap_or(0)
+    }
+
+    /// Repositories that are to be scanned: Inspector is set to scan them, and they hold images. Where either is not known they count: what
+    /// is not known is no reason to leave one out.
+    pub fn n_to_scan(&self) -> usize {
+        let not = [Diagnosis::InspectorOff, Diagnosis::BasicScanning, Diagnosis::NotSelected, Diagnosis::Empty];
+        self.n_listed() - not.into_iter().map(|diagnosis| self.of_listed(diagnosis)).sum::<usize>()
+    }
+
+    /// `6 of 15 that are to be scanned (40.0 %); 6 of all 19 (31.5 %)`. `None`: no list was read, or all were empty.
+    pub fn covered_in_words(&self) -> Option<String> {
+        let (covered, to_scan, all) = (self.of_listed(Diagnosis::Covered), self.n_to_scan(), self.n_listed());
+        let of_all = format!("{} of all {}{}", thousands(covered), thousands(all), percent(covered, all));
+        let of_these = |noun: &str| {
+            format!("{} of {} {noun}{}", thousands(covered), thousands(to_scan), percent(covered, to_scan))
+        };
+        match (all, to_scan) {
+            (0, _) => None,
+            (_, 0) => Some(format!("{of_all}: none is to be scanned")),
+            (all, to_scan) if all == to_scan => Some(of_all),
+            _ => Some(format!("{}; {of_all}", of_these("that are to be scanned"))),
+        }
+    }
+
+    /// What was not read, in words.
+    pub fn not_read_in_words(&self) -> Option<String> {
+        let accounts = self.accounts_unreadable + self.accounts_not_reached;
+        let registries = self.registries.unreadable + self.registries.not_reached;
+        let parts: Vec<String> = [
+            (accounts, "account"),
+            (self.accounts_partly, "account in part"),
+            (registries, "registry"),
+            (self.gaps, "fact"),
+        ]
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, noun)| match noun.strip_suffix(" in part") {
+            Some(noun) => format!("{} in part", count(number, noun)),
+            None => count(number, noun),
+        })
+        .collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+
     /// `37 of 40 images`, where not every image of the covered repositories is scanned.
     pub fn covered_images(&self) -> Option<String> {
         of_images(self.images_of_covered.scanned, self.images_of_covered.not_scanned)
@@ -176,6 +226,15 @@ impl Summary {
     pub fn is_complete(&self) -> bool {
         self.gaps == 0 && self.registries.not_reached == 0 && self.accounts_not_reached == 0
     }
+}
+
+/// ` (42.8 %)`, never rounded up: only all is a hundred.
+fn percent(part: usize, whole: usize) -> String {
+    if whole == 0 {
+        return String::new();
+    }
+    let tenths = part * 1000 / whole;
+    format!(" ({}.{} %)", tenths / 10, tenths % 10)
 }
 
 /// `37 of 40 images`, where it is not all.
@@ -279,7 +338,19 @@ const REGIONS_NAMED: usize = 3;
 /// Policies that a sentence names one by one.
 const POLICIES_NAMED: usize = 2;
 
+/// APIs that a sentence names one by one.
+const APIS_NAMED: usize = 2;
+
 impl GapGroup {
+    /// `ecr:GetRepositoryPolicy, ecr:DescribeImages and 2 more`.
+    pub fn reads(&self) -> String {
+        let named: Vec<String> = self.apis.iter().take(APIS_NAMED).map(ToString::to_string).collect();
+        match self.apis.len().saturating_sub(APIS_NAMED) {
+            0 => named.join(", "),
+            more => format!("{} and {more} more", named.join(", ")),
+        }
+    }
+
     /// `in 290 accounts, only in sa-east-1, by arn:aws:organizations::...`.
     pub fn place(&self) -> String {
         let mut parts = vec![format!("in {}", count(self.accounts, "account"))];
@@ -303,6 +374,7 @@ impl GapGroup {
 /// How often one kind of gap was met, and where.
 struct Met<'a> {
     gaps: usize,
+    apis: BTreeSet<Api>,
     accounts: BTreeSet<Option<AccountId>>,
     regions: BTreeSet<&'a RegionName>,
     policies: BTreeSet<&'a str>,
@@ -310,17 +382,20 @@ struct Met<'a> {
     hint: String,
 }
 
-fn gap_groups(input: &Input<'_>) -> Vec<GapGroup> {
-    let mut groups: BTreeMap<(Api, GapKind, Cause), Met<'_>> = BTreeMap::new();
+/// `by`: the API, where it tells gaps apart.
+fn gap_groups(input: &Input<'_>, by: impl Fn(&Gap) -> Option<Api>) -> Vec<GapGroup> {
+    let mut groups: BTreeMap<(Option<Api>, GapKind, Cause), Met<'_>> = BTreeMap::new();
     for gap in &input.assessment.gaps {
-        let group = groups.entry((gap.api, gap.kind, gap.cause)).or_insert_with(|| Met {
+        let group = groups.entry((by(gap), gap.kind, gap.cause)).or_insert_with(|| Met {
             gaps: 0,
+            apis: BTreeSet::new(),
             accounts: BTreeSet::new(),
             regions: BTreeSet::new(),
             policies: BTreeSet::new(),
             hint: gap.hint(),
         });
         group.gaps += 1;
+        group.apis.insert(gap.api);
         group.accounts.insert(gap.account);
         group.regions.extend(&gap.region);
         group.policies.extend(Some(gap.policy_arn.as_str()).filter(|arn| !arn.is_empty()));
@@ -333,8 +408,8 @@ fn gap_groups(input: &Input<'_>) -> Vec<GapGroup> {
         input.facts.registries.values().filter(asked).map(|registry| &registry.region).collect();
     let mut groups: Vec<GapGroup> = groups
         .into_iter()
-        .map(|((api, kind, cause), met)| GapGroup {
-            api,
+        .map(|((_, kind, cause), met)| GapGroup {
+            apis: met.apis.into_iter().collect(),
             kind,
             cause,
             gaps: met.gaps,
@@ -345,6 +420,20 @@ fn gap_groups(input: &Input<'_>) -> Vec<GapGroup> {
             hint: met.hint,
         })
         .collect();
-    groups.sort_by(|a, b| b.gaps.cmp(&a.gaps).then(a.api.cmp(&b.api)));
+    groups.sort_by(|a, b| b.gaps.cmp(&a.gaps).then_with(|| a.apis.cmp(&b.apis)));
     groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Holds: 15 First screen: a percentage is never rounded up, so that only all is a hundred
+    #[test]
+    fn only_all_is_a_hundred_per_cent() {
+        assert_eq!(percent(1999, 2000), " (99.9 %)");
+        assert_eq!(percent(2000, 2000), " (100.0 %)");
+        assert_eq!(percent(0, 0), "");
+        assert_eq!(percent(1, 3), " (33.3 %)");
+    }
 }

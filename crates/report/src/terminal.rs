@@ -70,24 +70,39 @@ pub fn final_screen(input: &Input<'_>, exit: u8, paint: &dyn Fn(&str, Tone) -> S
             parts.join(", ")
         );
     }
-    let _ = write!(out, "Repositories {}:", thousands(summary.n_listed()));
-    for info in DIAGNOSES {
-        if let Some(number) = summary.listed.get(&info.diagnosis) {
-            let images = summary.covered_images().filter(|_| info.diagnosis == Diagnosis::Covered);
-            let images = images.map_or_else(String::new, |images| format!(", {images}"));
-            let _ = write!(out, "  {}", paint(&format!("{} {}{images}", info.title, thousands(*number)), info.tone));
-        }
+    if let Some(covered) = summary.covered_in_words() {
+        let images = summary.covered_images().map_or_else(String::new, |images| format!(", {images}"));
+        let _ = writeln!(out, "Covered {covered}{images}");
+    } else {
+        out.push_str(if summary.is_complete() {
+            "There are no repositories.\n"
+        } else {
+            "No repository could be read.\n"
+        });
     }
-    if summary.n_listed() == 0 {
-        out.push_str(if summary.is_complete() { "  there are none" } else { "  none could be read" });
+    if let Some(not_read) = summary.not_read_in_words() {
+        let _ = writeln!(out, "Not read {}", paint(&not_read, Tone::Question));
     }
-    out.push('\n');
     if let Some(apart) = summary.unlisted_in_words() {
         let _ = writeln!(out, "Apart from these: {}", paint(&apart, Tone::Question));
     }
     if summary.images.not_scanned > 0 || summary.images.repositories_unknown > 0 {
         let _ = writeln!(out, "Images {}", paint(&images_in_words(&summary.images), Tone::Warning));
     }
+    for group in summary.gap_causes.iter().take(WORST) {
+        let _ = writeln!(
+            out,
+            "  gap    {} {} {} -> {}",
+            group.reads(),
+            group.kind.word().replace('_', " "),
+            group.place(),
+            sanitize(&group.hint)
+        );
+    }
+    if summary.gap_causes.len() > WORST {
+        let _ = writeln!(out, "  gap    and {} (gaps.csv)", count(summary.gap_causes.len() - WORST, "other kind"));
+    }
+    diagnoses(&summary, &mut out, paint);
     causes(input, &mut out, paint);
     worst(input, &mut out)?;
     for (number, what, text) in [
@@ -106,19 +121,6 @@ pub fn final_screen(input: &Input<'_>, exit: u8, paint: &dyn Fn(&str, Tone) -> S
             let _ = writeln!(out, "  note   {}", paint(&format!("{} {text}", count(number, what)), Tone::Warning));
         }
     }
-    for group in summary.gap_groups.iter().take(WORST) {
-        let _ = writeln!(
-            out,
-            "  gap    {} {} {} -> {}",
-            group.api,
-            group.kind.word().replace('_', " "),
-            group.place(),
-            sanitize(&group.hint)
-        );
-    }
-    if summary.gap_groups.len() > WORST {
-        let _ = writeln!(out, "  gap    and {} (gaps.csv)", count(summary.gap_groups.len() - WORST, "other kind"));
-    }
     if !summary.is_complete() || input.interrupted {
         let mut missing = Vec::new();
         if summary.gaps > 0 {
@@ -134,6 +136,30 @@ pub fn final_screen(input: &Input<'_>, exit: u8, paint: &dyn Fn(&str, Tone) -> S
         let _ = writeln!(out, "{}", paint(&words, Tone::Warning));
     }
     Ok(out)
+}
+
+/// Diagnoses beside each other on the screen.
+const IN_A_LINE: usize = 3;
+
+/// Each diagnosis that there is with its number, in columns.
+fn diagnoses(summary: &Summary, out: &mut String, paint: &dyn Fn(&str, Tone) -> String) {
+    let shown: Vec<(&str, String, Tone)> = DIAGNOSES
+        .iter()
+        .filter_map(|info| Some((info.title, thousands(*summary.listed.get(&info.diagnosis)?), info.tone)))
+        .collect();
+    let titles = shown.iter().map(|(title, ..)| title.len()).max().unwrap_or(0);
+    let numbers = shown.iter().map(|(_, number, _)| number.len()).max().unwrap_or(0);
+    // Read from the top down, as a list is.
+    let lines = shown.len().div_ceil(IN_A_LINE);
+    for line in 0..lines {
+        let cells: Vec<String> = shown
+            .iter()
+            .skip(line)
+            .step_by(lines)
+            .map(|(title, number, tone)| paint(&format!("{title:<titles$}  {number:>numbers$}"), *tone))
+            .collect();
+        let _ = writeln!(out, "  {}", cells.join("   "));
+    }
 }
 
 /// What is behind it: a few lines, however many repositories there are.

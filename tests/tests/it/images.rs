@@ -100,7 +100,7 @@ fn covered_is_shown_with_its_images_and_an_index_counts_by_its_children() {
     );
     assert!(!audited.repository("app")["newest_image_scanned_at"].is_empty());
     let screen = &audited.finished.stdout;
-    assert!(screen.contains("covered 1, 37 of 40 images"), "{screen}");
+    assert!(screen.contains("Covered 1 of all 1 (100.0 %), 37 of 40 images"), "{screen}");
     assert!(screen.contains("Images 40: 3 not scanned (UNSUPPORTED_OS 3)"), "{screen}");
     let page = String::from_utf8(audited.bytes("report.html")).expect("text");
     assert!(page.contains("1 of 1 repository is covered, 37 of 40 images"), "the headline counts no images");

@@ -56,7 +56,7 @@ fn a_registry_whose_list_was_refused_is_no_share_of_covered() {
     assert_eq!(summary["list_not_read"]["registries"], 4);
     assert_eq!(summary["list_not_read"]["repositories"], 1);
     let screen = &audited.finished.stdout;
-    assert!(screen.contains("Repositories 4:  covered 4\n"), "{screen}");
+    assert!(screen.contains("Covered 4 of all 4 (100.0 %)\n"), "{screen}");
     let apart = "1 repository known in 4 registries whose list could not be read; what else is there is unknown";
     assert!(screen.contains(&format!("Apart from these: {apart}")), "{screen}");
     let page = page_of(&audited);

@@ -21,6 +21,8 @@ pub(super) struct Page {
     pub(super) as_of: String,
     pub(super) completeness: String,
     pub(super) share: String,
+    pub(super) covered: Option<String>,
+    pub(super) not_read: Option<String>,
     /// What the share leaves out.
     pub(super) apart: Option<String>,
     pub(super) bar: Vec<Segment>,

@@ -200,7 +200,7 @@ impl Counts {
         let registries = &summary.registries;
         let of_diagnosis = |diagnosis| summary.diagnoses.get(diagnosis).copied().unwrap_or(0);
         let group = |group: &GapGroup| GapGroupJson {
-            api: group.api.to_string(),
+            api: group.reads(),
             kind: group.kind.word().to_owned(),
             denied_by: group.cause.word().to_owned(),
             gaps: group.gaps,
