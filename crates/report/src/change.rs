@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use scangap_model::{AccountId, Diagnosis, Observed, PolicyHash, RegionName, RepositoryName, Tone};
 
+use crate::balance::Balance;
 use crate::difference::{self, Line};
 use crate::words::thousands;
 
@@ -92,6 +93,7 @@ pub struct Changes {
     pub since: Timestamp,
     /// And no later than this.
     pub until: Timestamp,
+    pub balance: Balance,
     pub rows: Vec<Change>,
     pub unchanged: usize,
     pub simulated: bool,
@@ -115,7 +117,7 @@ impl Changes {
     }
 
     /// `3 regressed, 2 fixed, 1 new`, in the order of the kinds; what did not change is no part of it.
-    pub fn balance(&self) -> String {
+    pub fn by_kind(&self) -> String {
         let counted = CHANGE_KINDS.iter().filter_map(|(kind, _, title, ..)| {
             let number = self.rows.iter().filter(|change| change.kind == *kind).count();
             let always = matches!(kind, ChangeKind::Regressed | ChangeKind::Fixed);

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use jiff::Timestamp;
-use scangap_assess::{Coverage, ImageCoverage};
+use scangap_assess::ImageCoverage;
 use scangap_model::{AccountId, Diagnosis, Observed, PolicyHash, RegionName, RegistryOutcome, RepositoryName, Verdict};
 
+use crate::balance::{Balance, lost_scanning};
 use crate::change::{Change, ChangeKind, Changes, Difference};
 use crate::columns::{REPOSITORIES, scan_rules};
 use crate::input::{Input, RepositoryRow};
@@ -89,6 +90,7 @@ pub fn compare(old: &Input<'_>, new: &Input<'_>) -> Result<Changes, CompareError
     let mut changes = Changes {
         since: old.as_of,
         until: new.as_of,
+        balance: Balance::between(old, new),
         rows: Vec::new(),
         unchanged: 0,
         simulated: new.simulated,
@@ -108,14 +110,17 @@ pub fn compare(old: &Input<'_>, new: &Input<'_>) -> Result<Changes, CompareError
         if let Some(row) = &is
             && order == Ordering::Greater
         {
+            changes.balance.add(None, Some(row));
             changes.rows.push(appeared(old, row));
         }
         if let Some(row) = &was
             && order == Ordering::Less
         {
+            changes.balance.add(Some(row), None);
             changes.rows.push(vanished(new, row));
         }
         if let (Some(was), Some(is), Ordering::Equal) = (&was, &is, order) {
+            changes.balance.add(Some(was), Some(is));
             if was_scanned_under_the_same_text(was, is, old.as_of) {
                 let (account, region, name) = key(is);
                 changes.allowed_likely.insert((account, region.clone(), name.clone()));
@@ -225,12 +230,10 @@ fn is_stale_still(before: &RepositoryRow<'_>, after: &RepositoryRow<'_>) -> bool
 
 /// Whether what Inspector still did for it is over.
 fn got_worse(before: &RepositoryRow<'_>, after: &RepositoryRow<'_>) -> bool {
-    let covered = |row: &RepositoryRow<'_>| matches!(&row.coverage, Coverage::Row { status, .. } if status == "ACTIVE");
-    let read = |row: &RepositoryRow<'_>| matches!(row.coverage, Coverage::Row { .. } | Coverage::NoRow);
     let blocked_now = |from: &RepositoryRow<'_>, to: &RepositoryRow<'_>| {
         from.assessment.diagnosis == Diagnosis::AtRisk && to.assessment.diagnosis == Diagnosis::Blocked
     };
-    blocked_now(before, after) || (covered(before) && read(after) && !covered(after))
+    blocked_now(before, after) || lost_scanning(before, after)
 }
 
 /// An image was scanned after the earlier audit saw the text that is there now, or that audit saw one scanned under it.

@@ -90,6 +90,7 @@ fn page(material: &ReportContext<'_>, plan: Option<&PlanView>, applied: Option<&
         share: share(summary),
         covered: summary.covered_in_words(),
         not_read: summary.not_read_in_words(),
+        since: input.changes.map(|changes| (utc(changes.since), changes.balance.in_words())),
         apart: summary.unlisted_in_words(),
         bar: bar(summary),
         figures: DIAGNOSES.iter().filter_map(|info| figure(summary, info)).collect(),

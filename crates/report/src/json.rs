@@ -41,6 +41,7 @@ pub fn changes_json(changes: &Changes) -> Value {
             ((*word).to_owned(), json!(count))
         })
         .collect();
+    let balance = &changes.balance;
     let row = |change: &Change| {
         json!({
             "change": change.kind.word(),
@@ -67,6 +68,20 @@ pub fn changes_json(changes: &Changes) -> Value {
         "simulated": changes.simulated,
         "changed_after": changes.since.to_string(),
         "changed_by": changes.until.to_string(),
+        "balance": {
+            "covered_before": balance.covered.0,
+            "covered": balance.covered.1,
+            "listed_before": balance.listed.0,
+            "listed": balance.listed.1,
+            "needs_action_before": balance.to_act_on.0,
+            "needs_action": balance.to_act_on.1,
+            "new": balance.new,
+            "fixed": balance.fixed,
+            "carried": balance.carried,
+            "no_longer_known": balance.no_longer_known,
+            "settled_otherwise": balance.otherwise,
+            "lost_scanning": balance.lost_scanning,
+        },
         "counts": counts,
         "unchanged": changes.unchanged,
         "changes": changes.rows.iter().map(row).collect::<Vec<_>>(),

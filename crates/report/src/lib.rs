@@ -2,6 +2,7 @@
 //!
 //! Reads facts and assessments, knows neither AWS nor SQL. The same facts give the same bytes.
 
+mod balance;
 mod causes;
 mod change;
 mod changes;
@@ -29,6 +30,7 @@ mod verify;
 mod words;
 mod xlsx;
 
+pub use balance::Balance;
 pub use change::{CHANGE_KINDS, Change, ChangeKind, Changes, Difference};
 pub use changes::{CompareError, compare};
 pub use columns::{AppliedRow, AppliedView, ColumnInfo, PlanRow, PlanView, Table, TableName, Type, tables};

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use scangap_assess::CauseId;
 use scangap_model::{
     AccountFacts, AccountId, AccountOutcome, Asked, DIAGNOSES, Diagnosis, Observed, RegistryOutcome, code_block,
     code_span, plain_name,
@@ -262,8 +263,13 @@ fn page(material: &ReportContext<'_>, owner: &Owner, rows: &Rows<'_>, out: &mut 
         text.push_str("**SIMULATED: nothing here is evidence about a real organization.**\n\n");
     }
     let mut counts: BTreeMap<Diagnosis, usize> = BTreeMap::new();
+    let mut causes: BTreeMap<CauseId, usize> = BTreeMap::new();
     for row in rows.iter() {
-        *counts.entry(row?.assessment.diagnosis).or_default() += 1;
+        let assessment = row?.assessment;
+        *counts.entry(assessment.diagnosis).or_default() += 1;
+        for cause in assessment.causes() {
+            *causes.entry(cause.id).or_default() += 1;
+        }
     }
     let _ = writeln!(text, "{}, as of {}.\n", count(owner.rows, "repository"), crate::value::utc(input.as_of));
     let not_read = not_read(material, owner);
@@ -282,6 +288,18 @@ fn page(material: &ReportContext<'_>, owner: &Owner, rows: &Rows<'_>, out: &mut 
             }
         }
         let _ = writeln!(text, "\nEvery row, with every column, is in `{}.xlsx` beside this page.\n", owner.slug);
+    }
+    if !causes.is_empty() {
+        text.push_str("## Causes\n\n");
+    }
+    for row in &material.causes {
+        if let Some(number) = causes.get(&row.tally.cause.id) {
+            let (id, sentence, repair) = (row.tally.cause.id, code_span(&row.sentence()), code_span(&row.repair));
+            let _ = writeln!(text, "- **{id}**, {}: {sentence}. What to do: {repair}", count(*number, "repository"));
+        }
+    }
+    if !causes.is_empty() {
+        text.push('\n');
     }
     text.push_str("## What to do\n\n");
     let asks = |diagnosis: &Diagnosis| diagnosis.info().next_step != "none" && *diagnosis != Diagnosis::Changing;

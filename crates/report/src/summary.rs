@@ -12,7 +12,7 @@ use crate::input::Input;
 use crate::listing::{Unlisted, is_listed, is_missing};
 use crate::reading::Reading;
 use crate::value::{NONE, UNKNOWN};
-use crate::words::{count, thousands};
+use crate::words::{count, percent, thousands};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RegistryCounts {
@@ -175,6 +175,10 @@ impl Summary {
         self.listed.get(&diagnosis).copied().unwrap_or(0)
     }
 
+    pub fn n_covered(&self) -> usize {
+        self.of_listed(Diagnosis::Covered)
+    }
+
     /// Repositories that are to be scanned: Inspector is set to scan them, and they hold images. Where either is not known they count: what
     /// is not known is no reason to leave one out.
     pub fn n_to_scan(&self) -> usize {
@@ -184,11 +188,11 @@ impl Summary {
 
     /// `6 of 15 that are to be scanned (40.0 %); 6 of all 19 (31.5 %)`. `None`: no list was read, or all were empty.
     pub fn covered_in_words(&self) -> Option<String> {
-        let (covered, to_scan, all) = (self.of_listed(Diagnosis::Covered), self.n_to_scan(), self.n_listed());
-        let of_all = format!("{} of all {}{}", thousands(covered), thousands(all), percent(covered, all));
-        let of_these = |noun: &str| {
-            format!("{} of {} {noun}{}", thousands(covered), thousands(to_scan), percent(covered, to_scan))
-        };
+        let (covered, to_scan, all) = (self.n_covered(), self.n_to_scan(), self.n_listed());
+        let share = |part, whole| format!(" ({})", percent(part, whole));
+        let of_all = format!("{} of all {}{}", thousands(covered), thousands(all), share(covered, all));
+        let of_these =
+            |noun: &str| format!("{} of {} {noun}{}", thousands(covered), thousands(to_scan), share(covered, to_scan));
         match (all, to_scan) {
             (0, _) => None,
             (_, 0) => Some(format!("{of_all}: none is to be scanned")),
@@ -226,15 +230,6 @@ impl Summary {
     pub fn is_complete(&self) -> bool {
         self.gaps == 0 && self.registries.not_reached == 0 && self.accounts_not_reached == 0
     }
-}
-
-/// ` (42.8 %)`, never rounded up: only all is a hundred.
-fn percent(part: usize, whole: usize) -> String {
-    if whole == 0 {
-        return String::new();
-    }
-    let tenths = part * 1000 / whole;
-    format!(" ({}.{} %)", tenths / 10, tenths % 10)
 }
 
 /// `37 of 40 images`, where it is not all.
@@ -422,18 +417,4 @@ fn gap_groups(input: &Input<'_>, by: impl Fn(&Gap) -> Option<Api>) -> Vec<GapGro
         .collect();
     groups.sort_by(|a, b| b.gaps.cmp(&a.gaps).then_with(|| a.apis.cmp(&b.apis)));
     groups
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    // Holds: 15 First screen: a percentage is never rounded up, so that only all is a hundred
-    #[test]
-    fn only_all_is_a_hundred_per_cent() {
-        assert_eq!(percent(1999, 2000), " (99.9 %)");
-        assert_eq!(percent(2000, 2000), " (100.0 %)");
-        assert_eq!(percent(0, 0), "");
-        assert_eq!(percent(1, 3), " (33.3 %)");
-    }
 }

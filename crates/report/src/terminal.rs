@@ -80,6 +80,9 @@ pub fn final_screen(input: &Input<'_>, exit: u8, paint: &dyn Fn(&str, Tone) -> S
             "No repository could be read.\n"
         });
     }
+    if let Some(changes) = input.changes {
+        let _ = writeln!(out, "Since {:.0} {}", changes.since, changes.balance.in_words());
+    }
     if let Some(not_read) = summary.not_read_in_words() {
         let _ = writeln!(out, "Not read {}", paint(&not_read, Tone::Question));
     }

@@ -38,6 +38,7 @@ fn snapshot(audited: &Audited) -> String {
     audited.out.join("snapshot.db").to_string_lossy().into_owned()
 }
 
+// Holds: 15 Trend: a comparison begins with its balance, on the screen, on the page and in JSON
 #[test]
 fn each_repository_falls_in_one_kind_of_change() {
     let blocked = format!(", policy = \"blocking\", {REFUSED}");
@@ -108,6 +109,13 @@ fn each_repository_falls_in_one_kind_of_change() {
     assert_eq!(workbook.worksheet_range("Changes").expect("the sheet").height(), expected.len() + 1);
 
     let text = Scangap::new(&["diff", &snapshot(&old), &snapshot(&new)]).run();
+    // Blocked or stale before: five. Blocked or stale now: four, of which two were neither.
+    let balance = "needs action 5 -> 4: 2 new, 1 fixed, 2 carried, 2 no longer known, 1 lost scanning; covered 3 -> 3 (37.5 % -> 37.5 %)";
+    assert!(
+        text.stdout
+            .starts_with(&format!("SIMULATED: nothing here is evidence about a real organization.\n{balance}\n"))
+    );
+    assert_eq!((&changes["balance"]["carried"], &changes["balance"]["lost_scanning"]), (&2.into(), &1.into()));
     for part in [
         "Changes after 2026-08-20T00:00:00Z and by 2026-11-23T00:00:00Z",
         "regressed 1: it was covered",
@@ -121,6 +129,9 @@ fn each_repository_falls_in_one_kind_of_change() {
     // The report of the later audit has a sheet, a file and an array for the same rows.
     let report = Scangap::new(&["report", &snapshot(&new), "--previous", &snapshot(&old), "--out", "again"]).run();
     let again = report.home.path().join("again");
+    assert!(report.stdout.contains(&format!("Since 2026-08-20T00:00:00Z {balance}\n")), "{}", report.stdout);
+    let page = fs_err::read_to_string(again.join("report.html")).expect("the page");
+    assert!(page.contains(&balance.replace('>', "&#62;")), "the page begins with the balance");
     assert!(fs_err::read_to_string(again.join("changes.csv")).expect("the file") == csv);
     let mut workbook: Xlsx<_> = open_workbook(again.join("audit.xlsx")).expect("a workbook");
     assert_eq!(workbook.worksheet_range("Changes").expect("the sheet").height(), expected.len() + 1);

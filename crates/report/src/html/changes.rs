@@ -51,8 +51,9 @@ pub(super) fn view(changes: &Changes) -> ChangesView {
     };
     ChangesView {
         note: format!(
-            "{}. After {} and by {}: {} changed, {} did not.{rest}",
-            changes.balance(),
+            "{}. {}. After {} and by {}: {} changed, {} did not.{rest}",
+            changes.balance.in_words(),
+            changes.by_kind(),
             utc(changes.since),
             utc(changes.until),
             count(changes.rows.len(), "repository"),

@@ -23,6 +23,8 @@ pub(super) struct Page {
     pub(super) share: String,
     pub(super) covered: Option<String>,
     pub(super) not_read: Option<String>,
+    /// The time of the earlier audit, and what changed since.
+    pub(super) since: Option<(String, String)>,
     /// What the share leaves out.
     pub(super) apart: Option<String>,
     pub(super) bar: Vec<Segment>,

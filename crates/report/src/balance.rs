@@ -1,0 +1,148 @@
+//! The balance of two audits: how much needs action before and after, and what became of it.
+
+use scangap_assess::Coverage;
+use scangap_model::Diagnosis;
+
+use crate::input::{Input, RepositoryRow};
+use crate::summary::Summary;
+use crate::words::{percent, thousands};
+
+/// Counted over all repositories that are known at either audit; what is covered, over those in lists that were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Balance {
+    /// Covered repositories before and now, and all of which that is a share.
+    pub covered: (usize, usize),
+    pub listed: (usize, usize),
+    /// Repositories that need action, before and now.
+    pub to_act_on: (usize, usize),
+    /// They need it now, and did not before or were not known.
+    pub new: usize,
+    /// They needed it, and are covered now or have nothing to scan.
+    pub fixed: usize,
+    /// They needed it, and still do.
+    pub carried: usize,
+    /// They needed it, and are not visible or not readable now. That is not fixed.
+    pub no_longer_known: usize,
+    /// They needed it, and do not for another reason: scanning is off now, or a change is under way.
+    pub otherwise: usize,
+    /// Inspector's coverage of them was active, and is not now.
+    pub lost_scanning: usize,
+}
+
+impl Balance {
+    pub(crate) fn between(old: &Input<'_>, new: &Input<'_>) -> Self {
+        let (old, new) = (Summary::of(old), Summary::of(new));
+        Self {
+            covered: (old.n_covered(), new.n_covered()),
+            listed: (old.n_listed(), new.n_listed()),
+            ..Self::default()
+        }
+    }
+
+    /// A repository as it was and as it is. `None`: it is not in that audit.
+    pub(crate) fn add(&mut self, was: Option<&RepositoryRow<'_>>, is: Option<&RepositoryRow<'_>>) {
+        let diagnosis = |row: Option<&RepositoryRow<'_>>| row.map(|row| row.assessment.diagnosis);
+        self.count(diagnosis(was), diagnosis(is));
+        if let (Some(was), Some(is)) = (was, is) {
+            self.lost_scanning += usize::from(lost_scanning(was, is));
+        }
+    }
+
+    fn count(&mut self, was: Option<Diagnosis>, is: Option<Diagnosis>) {
+        let needs = |diagnosis: Option<Diagnosis>| diagnosis.is_some_and(|diagnosis| diagnosis.info().fails_any);
+        self.to_act_on.0 += usize::from(needs(was));
+        self.to_act_on.1 += usize::from(needs(is));
+        let part = match (needs(was), needs(is), is) {
+            (false, false, _) => return,
+            (false, true, _) => &mut self.new,
+            (true, true, _) => &mut self.carried,
+            (true, false, Some(Diagnosis::Covered | Diagnosis::Empty)) => &mut self.fixed,
+            (true, false, Some(Diagnosis::Unreadable) | None) => &mut self.no_longer_known,
+            (true, false, Some(_)) => &mut self.otherwise,
+        };
+        *part += 1;
+    }
+
+    /// `needs action 732 -> 746: 83 new, 69 fixed, 663 carried, 60 lost their scanning; covered 3,769 -> 4,234 (68.8 % -> 69.9 %)`.
+    pub fn in_words(&self) -> String {
+        let number = |number: usize| thousands(number);
+        let mut parts: Vec<String> = [(self.new, "new"), (self.fixed, "fixed"), (self.carried, "carried")]
+            .into_iter()
+            .map(|(count, word)| format!("{} {word}", number(count)))
+            .collect();
+        let rare = [
+            (self.no_longer_known, "no longer known"),
+            (self.otherwise, "settled otherwise"),
+            (self.lost_scanning, "lost scanning"),
+        ];
+        parts.extend(
+            rare.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{} {word}", number(count))),
+        );
+        let share = |(before, after): (usize, usize), (of_before, of_after): (usize, usize)| {
+            let (before, after) = (percent(before, of_before), percent(after, of_after));
+            if before.is_empty() || after.is_empty() { String::new() } else { format!(" ({before} -> {after})") }
+        };
+        format!(
+            "needs action {} -> {}: {}; covered {} -> {}{}",
+            number(self.to_act_on.0),
+            number(self.to_act_on.1),
+            parts.join(", "),
+            number(self.covered.0),
+            number(self.covered.1),
+            share(self.covered, self.listed)
+        )
+    }
+}
+
+/// Whether Inspector's coverage was active and is not now. What was not read says neither.
+pub(crate) fn lost_scanning(was: &RepositoryRow<'_>, is: &RepositoryRow<'_>) -> bool {
+    let active = |row: &RepositoryRow<'_>| matches!(&row.coverage, Coverage::Row { status, .. } if status == "ACTIVE");
+    let read = |row: &RepositoryRow<'_>| matches!(row.coverage, Coverage::Row { .. } | Coverage::NoRow);
+    active(was) && read(is) && !active(is)
+}
+
+#[cfg(test)]
+mod tests {
+    use scangap_model::DIAGNOSES;
+
+    use super::*;
+
+    // Holds: 15 Trend: what needed action is fixed, carried, no longer known or settled otherwise, and what needs it is new or carried
+    #[test]
+    fn the_balance_adds_up() {
+        let all: Vec<Option<Diagnosis>> = DIAGNOSES.iter().map(|info| Some(info.diagnosis)).chain([None]).collect();
+        let mut balance = Balance::default();
+        for was in &all {
+            for is in &all {
+                balance.count(*was, *is);
+            }
+        }
+        let Balance { to_act_on: (before, after), new, fixed, carried, no_longer_known, otherwise, .. } = balance;
+        let number = DIAGNOSES.iter().filter(|info| info.fails_any).count();
+        assert_eq!((before, after), (number * all.len(), number * all.len()));
+        assert_eq!(before, fixed + carried + no_longer_known + otherwise);
+        assert_eq!(after, new + carried);
+        assert_eq!((fixed, no_longer_known), (number * 2, number * 2), "a gap is never fixed");
+    }
+
+    #[test]
+    fn it_says_first_what_is_asked_first() {
+        let balance = Balance {
+            covered: (3_769, 4_234),
+            listed: (5_478, 6_059),
+            to_act_on: (732, 746),
+            new: 83,
+            fixed: 69,
+            carried: 663,
+            no_longer_known: 0,
+            otherwise: 0,
+            lost_scanning: 60,
+        };
+        assert_eq!(
+            balance.in_words(),
+            "needs action 732 -> 746: 83 new, 69 fixed, 663 carried, 60 lost scanning; covered 3,769 -> 4,234 (68.8 % -> 69.8 %)"
+        );
+        let nothing = Balance::default();
+        assert_eq!(nothing.in_words(), "needs action 0 -> 0: 0 new, 0 fixed, 0 carried; covered 0 -> 0");
+    }
+}
