@@ -1,10 +1,7 @@
 //! The balance of two audits: how much needs action before and after, and what became of it.
 
-use scangap_assess::Coverage;
 use scangap_model::Diagnosis;
 
-use crate::input::{Input, RepositoryRow};
-use crate::summary::Summary;
 use crate::words::{percent, thousands};
 
 /// Counted over all repositories that are known at either audit; what is covered, over those in lists that were read.
@@ -30,25 +27,8 @@ pub struct Balance {
 }
 
 impl Balance {
-    pub(crate) fn between(old: &Input<'_>, new: &Input<'_>) -> Self {
-        let (old, new) = (Summary::of(old), Summary::of(new));
-        Self {
-            covered: (old.n_covered(), new.n_covered()),
-            listed: (old.n_listed(), new.n_listed()),
-            ..Self::default()
-        }
-    }
-
     /// A repository as it was and as it is. `None`: it is not in that audit.
-    pub(crate) fn add(&mut self, was: Option<&RepositoryRow<'_>>, is: Option<&RepositoryRow<'_>>) {
-        let diagnosis = |row: Option<&RepositoryRow<'_>>| row.map(|row| row.assessment.diagnosis);
-        self.count(diagnosis(was), diagnosis(is));
-        if let (Some(was), Some(is)) = (was, is) {
-            self.lost_scanning += usize::from(lost_scanning(was, is));
-        }
-    }
-
-    fn count(&mut self, was: Option<Diagnosis>, is: Option<Diagnosis>) {
+    pub(crate) fn add(&mut self, was: Option<Diagnosis>, is: Option<Diagnosis>) {
         let needs = |diagnosis: Option<Diagnosis>| diagnosis.is_some_and(|diagnosis| diagnosis.info().fails_any);
         self.to_act_on.0 += usize::from(needs(was));
         self.to_act_on.1 += usize::from(needs(is));
@@ -94,13 +74,6 @@ impl Balance {
     }
 }
 
-/// Whether Inspector's coverage was active and is not now. What was not read says neither.
-pub(crate) fn lost_scanning(was: &RepositoryRow<'_>, is: &RepositoryRow<'_>) -> bool {
-    let active = |row: &RepositoryRow<'_>| matches!(&row.coverage, Coverage::Row { status, .. } if status == "ACTIVE");
-    let read = |row: &RepositoryRow<'_>| matches!(row.coverage, Coverage::Row { .. } | Coverage::NoRow);
-    active(was) && read(is) && !active(is)
-}
-
 #[cfg(test)]
 mod tests {
     use scangap_model::DIAGNOSES;
@@ -114,7 +87,7 @@ mod tests {
         let mut balance = Balance::default();
         for was in &all {
             for is in &all {
-                balance.count(*was, *is);
+                balance.add(*was, *is);
             }
         }
         let Balance { to_act_on: (before, after), new, fixed, carried, no_longer_known, otherwise, .. } = balance;

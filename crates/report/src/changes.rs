@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use jiff::Timestamp;
-use scangap_assess::ImageCoverage;
+use scangap_assess::{Coverage, ImageCoverage};
 use scangap_model::{AccountId, Diagnosis, Observed, PolicyHash, RegionName, RegistryOutcome, RepositoryName, Verdict};
 
-use crate::balance::{Balance, lost_scanning};
+use crate::balance::Balance;
 use crate::change::{Change, ChangeKind, Changes, Difference};
 use crate::columns::{REPOSITORIES, scan_rules};
 use crate::input::{Input, RepositoryRow};
+use crate::summary::Summary;
 use crate::value::{Value, asked};
 
 /// Why two snapshots have nothing to compare.
@@ -87,10 +88,16 @@ pub fn compare(old: &Input<'_>, new: &Input<'_>) -> Result<Changes, CompareError
     if new.as_of < old.as_of {
         return Err(CompareError::Order { since: old.as_of, until: new.as_of });
     }
+    let (was, is) = (Summary::of(old), Summary::of(new));
+    let balance = Balance {
+        covered: (was.n_covered(), is.n_covered()),
+        listed: (was.n_listed(), is.n_listed()),
+        ..Balance::default()
+    };
     let mut changes = Changes {
         since: old.as_of,
         until: new.as_of,
-        balance: Balance::between(old, new),
+        balance,
         rows: Vec::new(),
         unchanged: 0,
         simulated: new.simulated,
@@ -110,17 +117,18 @@ pub fn compare(old: &Input<'_>, new: &Input<'_>) -> Result<Changes, CompareError
         if let Some(row) = &is
             && order == Ordering::Greater
         {
-            changes.balance.add(None, Some(row));
+            changes.balance.add(None, Some(row.assessment.diagnosis));
             changes.rows.push(appeared(old, row));
         }
         if let Some(row) = &was
             && order == Ordering::Less
         {
-            changes.balance.add(Some(row), None);
+            changes.balance.add(Some(row.assessment.diagnosis), None);
             changes.rows.push(vanished(new, row));
         }
         if let (Some(was), Some(is), Ordering::Equal) = (&was, &is, order) {
-            changes.balance.add(Some(was), Some(is));
+            changes.balance.add(Some(was.assessment.diagnosis), Some(is.assessment.diagnosis));
+            changes.balance.lost_scanning += usize::from(lost_scanning(was, is));
             if was_scanned_under_the_same_text(was, is, old.as_of) {
                 let (account, region, name) = key(is);
                 changes.allowed_likely.insert((account, region.clone(), name.clone()));
@@ -234,6 +242,13 @@ fn got_worse(before: &RepositoryRow<'_>, after: &RepositoryRow<'_>) -> bool {
         from.assessment.diagnosis == Diagnosis::AtRisk && to.assessment.diagnosis == Diagnosis::Blocked
     };
     blocked_now(before, after) || lost_scanning(before, after)
+}
+
+/// Whether Inspector's coverage was active and is not now. What was not read says neither.
+fn lost_scanning(was: &RepositoryRow<'_>, is: &RepositoryRow<'_>) -> bool {
+    let active = |row: &RepositoryRow<'_>| matches!(&row.coverage, Coverage::Row { status, .. } if status == "ACTIVE");
+    let read = |row: &RepositoryRow<'_>| matches!(row.coverage, Coverage::Row { .. } | Coverage::NoRow);
+    active(was) && read(is) && !active(is)
 }
 
 /// An image was scanned after the earlier audit saw the text that is there now, or that audit saw one scanned under it.
