@@ -8,12 +8,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use scangap_model::{
-    AccountId, Api, Asked, Cause, Diagnosis, Gap, GapKind, RegionName, RegistryFacts, RegistryOutcome, RepositoryFacts,
+    AccountId, Api, Asked, Cause, Diagnosis, Gap, GapKind, Observed, RegionName, RegistryFacts, RegistryOutcome,
+    RepositoryFacts, Verdict,
 };
-use scangap_policy::{Responsible, canonical_statement};
+use scangap_policy::{Responsible, canonical, canonical_statement};
 use sha2::{Digest, Sha256};
 
 use crate::coverage::{Coverage, ImageCoverage};
+use crate::diagnose::{Layers, Selection};
 
 /// `C-` and ten hexadecimal digits of the SHA-256 of what the cause is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,8 +53,10 @@ pub enum CauseKind {
         /// In canonical form, with `{account}` and `{region}` for those of its policy.
         statement: String,
     },
-    /// A stored policy that is none.
-    NoPolicy,
+    /// A stored text that is not a policy.
+    NoPolicy(AttachedTo),
+    /// A word of AWS's that this version does not know.
+    UnknownWord(String),
     /// A read that was refused or failed.
     Read {
         kind: GapKind,
@@ -86,10 +90,6 @@ impl SharedCause {
         Arc::new(Self { id: id(&kind), kind, label })
     }
 
-    pub(crate) fn no_policy() -> Arc<Self> {
-        Self::of(CauseKind::NoPolicy, String::new())
-    }
-
     /// One of the statements of a policy that decide about Inspector.
     pub(crate) fn of_statement(
         attached_to: AttachedTo,
@@ -102,14 +102,22 @@ impl SharedCause {
         let statement = canonical_statement(text).unwrap_or_else(|_| text.to_owned());
         let statement = with_parameter(&statement, account.as_ref(), "{account}");
         let statement = with_parameter(&statement, region.as_str(), "{region}");
+        // A parameter is in another place of a sorted list than what it stands for.
+        let statement = canonical(&statement).unwrap_or(statement);
         Self::of(CauseKind::Statement { attached_to, statement }, responsible.label())
     }
 
     pub(crate) fn of_gap(gap: &Gap) -> Arc<Self> {
         let by_policy = gap.is_refused_by_one_policy();
         // AWS names the resource of a resource-based policy, and that is another one each time.
-        let policy_arn =
-            if by_policy && gap.cause != Cause::ResourcePolicy { gap.policy_arn.clone() } else { String::new() };
+        let policy_arn = match gap.account {
+            _ if !by_policy || gap.cause == Cause::ResourcePolicy => String::new(),
+            // A boundary that a template makes in every account has the account in its ARN.
+            Some(account) if gap.cause == Cause::PermissionsBoundary => {
+                with_parameter(&gap.policy_arn, account.as_ref(), "{account}")
+            }
+            Some(_) | None => gap.policy_arn.clone(),
+        };
         let unnamed = by_policy && gap.cause != Cause::ResourcePolicy && policy_arn.is_empty();
         let kind = CauseKind::Read {
             kind: gap.kind,
@@ -126,7 +134,8 @@ impl SharedCause {
 fn content(kind: &CauseKind) -> Vec<String> {
     let words: Vec<&str> = match kind {
         CauseKind::Statement { attached_to, statement } => vec!["statement", attached_to.label(), statement],
-        CauseKind::NoPolicy => vec!["no policy"],
+        CauseKind::NoPolicy(attached_to) => vec!["no policy", attached_to.label()],
+        CauseKind::UnknownWord(word) => vec!["unknown word", word],
         CauseKind::Read { kind, cause, api, policy_arn, region } => vec![
             "read",
             kind.word(),
@@ -149,7 +158,7 @@ fn id(kind: &CauseKind) -> CauseId {
     CauseId(first)
 }
 
-/// Puts a parameter for a word, where it stands by itself.
+/// Puts a parameter in the place of a word, where it is a whole word.
 fn with_parameter(text: &str, word: &str, parameter: &str) -> String {
     let inside = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
     let mut out = String::with_capacity(text.len());
@@ -171,37 +180,28 @@ fn with_parameter(text: &str, word: &str, parameter: &str) -> String {
 /// What decides that a repository needs something, where no statement of a policy does. `None`: it needs nothing.
 pub(crate) fn beside_policies(
     diagnosis: Diagnosis,
+    layers: &Layers<'_>,
     role_is_absent: bool,
-    repository: &RepositoryFacts,
-    registry: &RegistryFacts,
-    coverage: &Coverage,
-    images: &ImageCoverage,
-    malformed: bool,
+    unread: &Unread<'_>,
 ) -> Option<Arc<SharedCause>> {
-    let state = || Some(SharedCause::of(CauseKind::State(diagnosis), String::new()));
-    match diagnosis {
+    let kind = match diagnosis {
         Diagnosis::Blocked
         | Diagnosis::AtRisk
         | Diagnosis::Undecided
         | Diagnosis::Covered
         | Diagnosis::Empty
-        | Diagnosis::Changing => None,
-        Diagnosis::Stale | Diagnosis::Unseen | Diagnosis::Limited if role_is_absent => {
-            Some(SharedCause::of(CauseKind::RoleAbsent, String::new()))
-        }
-        Diagnosis::Limited => Some(SharedCause::of(CauseKind::Limited(limited(coverage, images)), String::new())),
-        Diagnosis::Unreadable if malformed => Some(SharedCause::no_policy()),
-        Diagnosis::Unreadable => {
-            let gap = deciding_gap(repository, registry, coverage, images);
-            gap.map_or_else(state, |gap| Some(SharedCause::of_gap(gap)))
-        }
+        | Diagnosis::Changing => return None,
+        Diagnosis::Stale | Diagnosis::Unseen | Diagnosis::Limited if role_is_absent => CauseKind::RoleAbsent,
+        Diagnosis::Limited => CauseKind::Limited(limited(layers.coverage, layers.images)),
+        Diagnosis::Unreadable => return Some(unreadable(layers, unread)),
         Diagnosis::Stale
         | Diagnosis::KeyDenied
         | Diagnosis::Unseen
         | Diagnosis::NotSelected
         | Diagnosis::BasicScanning
-        | Diagnosis::InspectorOff => state(),
-    }
+        | Diagnosis::InspectorOff => CauseKind::State(diagnosis),
+    };
+    Some(SharedCause::of(kind, String::new()))
 }
 
 /// Inspector's reason: its word for the repository, else the most frequent one of its images.
@@ -215,36 +215,53 @@ fn limited(coverage: &Coverage, images: &ImageCoverage) -> String {
     }
 }
 
-/// The gap that a diagnosis of `unreadable` ends at, in the order of its layers.
-fn deciding_gap<'a>(
-    repository: &'a RepositoryFacts,
-    registry: &'a RegistryFacts,
-    coverage: &'a Coverage,
-    images: &'a ImageCoverage,
-) -> Option<&'a Gap> {
-    let outcome = match &registry.outcome {
-        RegistryOutcome::Unreadable(gap) => Some(&**gap),
-        _ => None,
+/// What is known of why a fact that decides is not known.
+pub(crate) struct Unread<'a> {
+    pub(crate) repository: &'a RepositoryFacts,
+    pub(crate) registry: &'a RegistryFacts,
+    /// Whether the registry's policy counts.
+    pub(crate) registry_policy_counts: bool,
+    /// Whether a stored text is not a policy: the repository's, the registry's.
+    pub(crate) malformed: [bool; 2],
+}
+
+/// What the first layer says that a diagnosis of `unreadable` ends at, in the order of `diagnose`.
+fn unreadable(layers: &Layers<'_>, unread: &Unread<'_>) -> Arc<SharedCause> {
+    let Unread { repository, registry, registry_policy_counts, malformed } = unread;
+    // What was not asked was not asked because of it.
+    let outcome = || match &registry.outcome {
+        RegistryOutcome::Unreadable(gap) => SharedCause::of_gap(gap),
+        _ => SharedCause::of(CauseKind::State(Diagnosis::Unreadable), String::new()),
     };
-    let of_coverage = match (coverage, images) {
-        (Coverage::Gap(gap), _) | (_, ImageCoverage::Gap(gap)) => Some(&**gap),
-        _ => None,
-    };
-    [
-        outcome,
-        registry.inspector_ecr_status.gap(),
-        registry.registry_scan_type.gap(),
-        repository.scan_frequency.gap().filter(|_| registry.scan_rules.known().is_none()),
-        repository.policy.gap(),
-        registry.registry_policy.gap(),
-        of_coverage,
-        repository.has_active_image.gap(),
-    ]
-    .into_iter()
-    .flatten()
-    .next()
-    .or_else(|| repository.gaps().next())
-    .or_else(|| registry.gaps().next())
+    for (word, passes) in [(layers.ecr_status, "ENABLED"), (layers.scan_type, "ENHANCED")] {
+        match word {
+            Asked::Answered(Observed::Known(word)) if word == passes => {}
+            Asked::Answered(Observed::Known(word)) => {
+                return SharedCause::of(CauseKind::UnknownWord(word.clone()), String::new());
+            }
+            Asked::Answered(Observed::Unknown(gap)) => return SharedCause::of_gap(gap),
+            Asked::Answered(Observed::Absent) | Asked::NotNeeded => return outcome(),
+        }
+    }
+    if layers.selection == Selection::Unknown {
+        return repository.scan_frequency.gap().map_or_else(outcome, SharedCause::of_gap);
+    }
+    if layers.verdict == Verdict::Unknown {
+        let [own, of_registry] = *malformed;
+        let registry_gap = registry.registry_policy.gap().filter(|_| *registry_policy_counts);
+        return match (repository.policy.gap(), registry_gap) {
+            _ if own => SharedCause::of(CauseKind::NoPolicy(AttachedTo::Repository), String::new()),
+            (Some(gap), _) | (None, Some(gap)) => SharedCause::of_gap(gap),
+            (None, None) if of_registry && *registry_policy_counts => {
+                SharedCause::of(CauseKind::NoPolicy(AttachedTo::Registry), String::new())
+            }
+            (None, None) => outcome(),
+        };
+    }
+    match (layers.coverage, layers.images) {
+        (Coverage::Gap(gap), _) | (_, ImageCoverage::Gap(gap)) => SharedCause::of_gap(gap),
+        _ => repository.has_active_image.gap().map_or_else(outcome, SharedCause::of_gap),
+    }
 }
 
 /// Where a cause was met.
@@ -262,7 +279,7 @@ pub struct CauseTally {
     pub templates: BTreeSet<(AccountId, RegionName, String)>,
     /// `CloudFormation` stacks that have repositories with it, where tags were read.
     pub stacks: BTreeSet<(AccountId, String)>,
-    /// The place of the first repository among all.
+    /// The place of the first repository among all, of the first that has no other cause where there is one.
     pub example: Option<usize>,
 }
 
@@ -301,13 +318,15 @@ impl CauseTally {
         for (diagnosis, number) in later.diagnoses {
             *self.diagnoses.entry(diagnosis).or_default() += number;
         }
+        if self.example.is_none() || self.alone == 0 && later.alone > 0 {
+            self.example = later.example.or(self.example);
+        }
         self.alone += later.alone;
         self.accounts.extend(later.accounts);
         self.regions.extend(later.regions);
         self.registries_not_read += later.registries_not_read;
         self.templates.extend(later.templates);
         self.stacks.extend(later.stacks);
-        self.example = self.example.or(later.example);
     }
 }
 
@@ -323,6 +342,11 @@ impl Causes {
         self.0.entry(cause.id).or_insert_with(|| CauseTally::of(cause))
     }
 
+    /// The same cause, kept once.
+    pub(crate) fn shared(&mut self, cause: &Arc<SharedCause>) -> Arc<SharedCause> {
+        Arc::clone(&self.tally(cause).cause)
+    }
+
     pub(crate) fn met(
         &mut self,
         causes: &[Arc<SharedCause>],
@@ -334,9 +358,15 @@ impl Causes {
             let tally = self.tally(cause);
             tally.at(repository.account, &repository.region);
             *tally.diagnoses.entry(diagnosis).or_default() += 1;
+            let is_first_alone = causes.len() == 1 && tally.alone == 0;
             tally.alone += usize::from(causes.len() == 1);
-            tally.example = tally.example.or(Some(at));
-            if let Asked::Answered(tags) = &repository.tags
+            if is_first_alone || tally.example.is_none() {
+                tally.example = Some(at);
+            }
+            let is_of_repository =
+                matches!(cause.kind, CauseKind::Statement { attached_to: AttachedTo::Repository, .. });
+            if is_of_repository
+                && let Asked::Answered(tags) = &repository.tags
                 && let Some(stack) = tags.known().and_then(|tags| tags.get(STACK_TAG))
             {
                 tally.stacks.insert((repository.account, stack.clone()));
@@ -344,7 +374,7 @@ impl Causes {
         }
     }
 
-    /// A registry of which nothing could be read.
+    /// A registry whose list of repositories was not read to its end.
     pub(crate) fn not_read(&mut self, registry: &RegistryFacts, gap: &Gap) {
         let tally = self.tally(&SharedCause::of_gap(gap));
         tally.at(registry.account, &registry.region);
@@ -402,12 +432,12 @@ mod tests {
     #[test]
     fn a_statement_is_one_cause_wherever_it_stands() {
         let one = statement(
-            r#"{"Sid":"Office","Effect":"Deny","Principal":"*","Action":["ecr:*"],"Condition":{"StringNotEquals":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/ci-eu-west-1"}}}"#,
+            r#"{"Sid":"Office","Effect":"Deny","Principal":"*","Action":["ecr:*"],"Condition":{"StringNotEquals":{"aws:PrincipalArn":["arn:aws:iam::111111111111:role/ci-eu-west-1","arn:aws:iam::150000000000:role/central"]}}}"#,
             "111111111111",
             "eu-west-1",
         );
         let two = statement(
-            r#"{"Effect":"Deny", "Sid":"Other", "Action":"ecr:*", "Principal":"*", "Condition":{"StringNotEquals":{"aws:PrincipalArn":["arn:aws:iam::222222222222:role/ci-us-east-1"]}}}"#,
+            r#"{"Effect":"Deny", "Sid":"Other", "Action":"ecr:*", "Principal":"*", "Condition":{"StringNotEquals":{"aws:PrincipalArn":["arn:aws:iam::222222222222:role/ci-us-east-1","arn:aws:iam::150000000000:role/central"]}}}"#,
             "222222222222",
             "us-east-1",
         );
@@ -429,12 +459,12 @@ mod tests {
         let ids = [
             CauseKind::State(Diagnosis::InspectorOff),
             CauseKind::RoleAbsent,
-            CauseKind::NoPolicy,
+            CauseKind::NoPolicy(AttachedTo::Repository),
             CauseKind::Limited("UNSUPPORTED_OS".to_owned()),
             CauseKind::Statement { attached_to: AttachedTo::Registry, statement: "{}".to_owned() },
         ]
         .map(|kind| id(&kind).to_string());
-        assert_eq!(ids, ["C-022518d6bc", "C-9ae6db5c02", "C-1f6c97dbea", "C-29254efa01", "C-a134c2e3c5"]);
+        assert_eq!(ids, ["C-022518d6bc", "C-9ae6db5c02", "C-ffdcaae92a", "C-29254efa01", "C-a134c2e3c5"]);
     }
 
     #[test]

@@ -157,7 +157,11 @@ pub fn assess(
     for (key, registry) in &facts.registries {
         let holds_repositories = assessment.by_registry.contains_key(key);
         let (of_registry, gaps) = registry::assess(facts, &policies, registry, holds_repositories, as_of, &mut causes);
-        if let RegistryOutcome::Unreadable(gap) = &registry.outcome {
+        let of_outcome = match &registry.outcome {
+            RegistryOutcome::Unreadable(gap) => Some(&**gap),
+            _ => None,
+        };
+        if let Some(gap) = of_outcome.or_else(|| registry.repositories.gap()) {
             causes.not_read(registry, gap);
         }
         assessment.registries.push(of_registry);
@@ -255,7 +259,8 @@ impl Judge<'_> {
             } else {
                 self.judge(&view, record)
             };
-            let (repository, gap) = view.assess(record, policy);
+            let (mut repository, gap) = view.assess(record, policy);
+            repository.share(&mut task.causes);
             *diagnoses.entry(repository.diagnosis).or_default() += 1;
             task.causes.met(repository.causes(), repository.diagnosis, &record.facts, place + at);
             let images = images_of(&record.images, &registry.image_coverage);

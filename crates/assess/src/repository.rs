@@ -11,7 +11,7 @@ use scangap_model::{
 };
 use scangap_policy::{Action, Context, Decision, REPOSITORY_ACTIONS, Request, decide};
 
-use crate::cause::{AttachedTo, SharedCause, beside_policies};
+use crate::cause::{AttachedTo, Causes, SharedCause, Unread, beside_policies};
 use crate::coverage::{self, ACCESS_DENIED, Coverage};
 use crate::diagnose::{Layers, Selection, diagnose, selection};
 use crate::policies::{self, Found, Policies, Scope};
@@ -81,6 +81,11 @@ impl RepositoryAssessment {
         self.identity == identity(repository)
     }
 
+    /// Keeps its cause once among those of many repositories.
+    pub(crate) fn share(&mut self, causes: &mut Causes) {
+        self.cause = self.cause.as_ref().map(|cause| causes.shared(cause));
+    }
+
     /// Why it needs something. None where it needs nothing.
     pub fn causes(&self) -> &[Arc<SharedCause>] {
         match self.diagnosis {
@@ -135,7 +140,7 @@ impl RegistryView<'_> {
         let coverage = coverage::of(record, Some(self.registry));
         let images = coverage::images_of(&record.images, &self.registry.image_coverage);
         let selection = selection(&repository.scan_frequency, &self.registry.scan_rules, repository.name.as_str());
-        let diagnosis = diagnose(&Layers {
+        let layers = Layers {
             ecr_status: &self.registry.inspector_ecr_status,
             scan_type: &self.registry.registry_scan_type,
             selection,
@@ -143,7 +148,8 @@ impl RegistryView<'_> {
             coverage: &coverage,
             images: &images,
             has_active_image: &repository.has_active_image,
-        });
+        };
+        let diagnosis = diagnose(&layers);
         let place = (repository.account, &repository.region);
         let malformed = repository.policy.known().and_then(|hash| {
             policies::malformed(self.policies, hash, Api::GetRepositoryPolicy, place, repository.name.as_str())
@@ -161,14 +167,21 @@ impl RegistryView<'_> {
             _ => None,
         };
         let role_is_absent = likely_cause == Some(LikelyCause::RoleAbsent);
+        let registry_text_is_no_policy = self
+            .registry
+            .registry_policy
+            .known()
+            .is_some_and(|hash| self.policies.get(hash).is_some_and(|policy| policy.parsed.is_err()));
         let cause = beside_policies(
             diagnosis,
+            &layers,
             role_is_absent,
-            repository,
-            self.registry,
-            &coverage,
-            &images,
-            malformed.is_some(),
+            &Unread {
+                repository,
+                registry: self.registry,
+                registry_policy_counts: policies::scope(self.registry) != Scope::V1,
+                malformed: [malformed.is_some(), registry_text_is_no_policy],
+            },
         );
         let assessment = RepositoryAssessment {
             identity: identity(repository),
@@ -199,7 +212,7 @@ pub(crate) fn judge(
     };
     let mut denied_actions = Vec::new();
     let mut responsible_statements = Vec::new();
-    let mut causes: Vec<Arc<SharedCause>> = Vec::new();
+    let mut causes: Vec<(Verdict, Arc<SharedCause>)> = Vec::new();
     let mut responsible = [false; 2];
     let mut depends_on = BTreeSet::new();
     let mut verdicts = Vec::new();
@@ -218,16 +231,14 @@ pub(crate) fn judge(
             for statement in relevant.iter().flat_map(|decision| &decision.statements) {
                 *is_responsible = true;
                 let text = format!("{}: {}", attached_to.label(), statement.label());
-                if responsible_statements.contains(&text) {
-                    continue;
+                if !responsible_statements.contains(&text) {
+                    responsible_statements.push(text);
                 }
-                responsible_statements.push(text);
-                if let Some(text) = policy.text_of(statement.index) {
-                    let cause =
-                        SharedCause::of_statement(attached_to, text, statement, request.account, &request.region);
-                    if !causes.iter().any(|known| known.id == cause.id) {
-                        causes.push(cause);
-                    }
+                // Only under V2 does the registry's policy deny what the repository's denies already.
+                let only_may = attached_to == AttachedTo::Registry && scope != Scope::V2 && verdict == Verdict::Denied;
+                if let Some(text) = policy.text_of(statement.index).filter(|_| !only_may) {
+                    let (account, region) = (request.account, &request.region);
+                    causes.push((verdict, SharedCause::of_statement(attached_to, text, statement, account, region)));
                 }
             }
         }
@@ -237,12 +248,19 @@ pub(crate) fn judge(
     if verdict != Verdict::Depends {
         depends_on.clear();
     }
+    // A statement that only may deny one action is not why another is denied.
+    let mut deciding: Vec<Arc<SharedCause>> = Vec::new();
+    for (_, cause) in causes.into_iter().filter(|(of_action, _)| *of_action == verdict) {
+        if !deciding.iter().any(|known| known.id == cause.id) {
+            deciding.push(cause);
+        }
+    }
     let [own_is_responsible, registry_is_responsible] = responsible.map(|yes| yes && verdict != Verdict::Allowed);
     PolicyAssessment {
         verdict,
         denied_actions,
         responsible_statements,
-        causes,
+        causes: deciding,
         depends_on: depends_on.into_iter().collect(),
         own_is_responsible,
         registry_is_responsible,

@@ -56,7 +56,7 @@ impl Slot {
         value
     }
 
-    /// The same, and keeps the place while the work has something else to do: what works takes room, and so it is bounded.
+    /// The same, and keeps the place while the work has something else to do: work in progress uses memory, and so it is bounded.
     pub(crate) async fn set_aside_once<T>(
         &mut self,
         idle: impl Future<Output = ()>,

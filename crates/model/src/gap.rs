@@ -193,6 +193,17 @@ impl Gap {
     }
 }
 
+/// One action that helps against a policy that refuses, whichever read meets it.
+pub fn hint_against_policy(cause: Cause) -> String {
+    match cause {
+        Cause::ResourcePolicy => {
+            "a resource-based policy denies the auditor: let the audit role through there, as well as Inspector"
+                .to_owned()
+        }
+        _ => format!("exempt the audit role from the {}", cause.word().replace('_', " ")),
+    }
+}
+
 /// One action that helps against a gap of this kind, as a sentence fragment.
 pub fn hint(kind: GapKind, cause: Cause, api: Api) -> String {
     match kind {

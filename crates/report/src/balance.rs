@@ -12,8 +12,10 @@ pub struct Balance {
     pub listed: (usize, usize),
     /// Repositories that need action, before and now.
     pub to_act_on: (usize, usize),
-    /// They need it now, and did not before or were not known.
+    /// They need it now, and did not before, or were not there.
     pub new: usize,
+    /// They need it now, and what they were before could not be read.
+    pub newly_known: usize,
     /// They needed it, and are covered now or have nothing to scan.
     pub fixed: usize,
     /// They needed it, and still do.
@@ -22,18 +24,25 @@ pub struct Balance {
     pub no_longer_known: usize,
     /// They needed it, and do not for another reason: scanning is off now, or a change is under way.
     pub otherwise: usize,
-    /// Inspector's coverage of them was active, and is not now.
+    /// Of all repositories those whose coverage by Inspector was active, and is not now.
     pub lost_scanning: usize,
+    /// They were covered, and are not visible or not readable now.
+    pub covered_no_longer_known: usize,
 }
 
 impl Balance {
-    /// A repository as it was and as it is. `None`: it is not in that audit.
-    pub(crate) fn add(&mut self, was: Option<Diagnosis>, is: Option<Diagnosis>) {
+    /// A repository as it was and as it is. `None`: it is not in that audit. `was_read`: whether it would have been, had it been there.
+    pub(crate) fn add(&mut self, was: Option<Diagnosis>, is: Option<Diagnosis>, was_read: bool) {
         let needs = |diagnosis: Option<Diagnosis>| diagnosis.is_some_and(|diagnosis| diagnosis.info().fails_any);
         self.to_act_on.0 += usize::from(needs(was));
         self.to_act_on.1 += usize::from(needs(is));
+        if was == Some(Diagnosis::Covered) && matches!(is, Some(Diagnosis::Unreadable) | None) {
+            self.covered_no_longer_known += 1;
+        }
+        let was_not_known = was == Some(Diagnosis::Unreadable) || was.is_none() && !was_read;
         let part = match (needs(was), needs(is), is) {
             (false, false, _) => return,
+            (false, true, _) if was_not_known => &mut self.newly_known,
             (false, true, _) => &mut self.new,
             (true, true, _) => &mut self.carried,
             (true, false, Some(Diagnosis::Covered | Diagnosis::Empty)) => &mut self.fixed,
@@ -43,7 +52,7 @@ impl Balance {
         *part += 1;
     }
 
-    /// `needs action 732 -> 746: 83 new, 69 fixed, 663 carried, 60 lost their scanning; covered 3,769 -> 4,234 (68.8 % -> 69.9 %)`.
+    /// `needs action 732 -> 746: 83 new, 69 fixed, 663 carried; 60 lost scanning; covered 3,769 -> 4,234 (68.8 % -> 69.9 %)`.
     pub fn in_words(&self) -> String {
         let number = |number: usize| thousands(number);
         let mut parts: Vec<String> = [(self.new, "new"), (self.fixed, "fixed"), (self.carried, "carried")]
@@ -51,9 +60,9 @@ impl Balance {
             .map(|(count, word)| format!("{} {word}", number(count)))
             .collect();
         let rare = [
-            (self.no_longer_known, "no longer known"),
-            (self.otherwise, "settled otherwise"),
-            (self.lost_scanning, "lost scanning"),
+            (self.newly_known, "not known before"),
+            (self.no_longer_known, "not known any more"),
+            (self.otherwise, "off, not selected or changing now"),
         ];
         parts.extend(
             rare.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{} {word}", number(count))),
@@ -62,8 +71,16 @@ impl Balance {
             let (before, after) = (percent(before, of_before), percent(after, of_after));
             if before.is_empty() || after.is_empty() { String::new() } else { format!(" ({before} -> {after})") }
         };
+        let lost = match self.lost_scanning {
+            0 => String::new(),
+            lost => format!("; {} lost scanning", number(lost)),
+        };
+        let unknown = match self.covered_no_longer_known {
+            0 => String::new(),
+            unknown => format!(", {} of them not known any more", number(unknown)),
+        };
         format!(
-            "needs action {} -> {}: {}; covered {} -> {}{}",
+            "needs action {} -> {}: {}{lost}; covered {} -> {}{}{unknown}",
             number(self.to_act_on.0),
             number(self.to_act_on.1),
             parts.join(", "),
@@ -87,14 +104,14 @@ mod tests {
         let mut balance = Balance::default();
         for was in &all {
             for is in &all {
-                balance.add(*was, *is);
+                balance.add(*was, *is, true);
             }
         }
         let Balance { to_act_on: (before, after), new, fixed, carried, no_longer_known, otherwise, .. } = balance;
         let number = DIAGNOSES.iter().filter(|info| info.fails_any).count();
         assert_eq!((before, after), (number * all.len(), number * all.len()));
         assert_eq!(before, fixed + carried + no_longer_known + otherwise);
-        assert_eq!(after, new + carried);
+        assert_eq!(after, new + balance.newly_known + carried);
         assert_eq!((fixed, no_longer_known), (number * 2, number * 2), "a gap is never fixed");
     }
 
@@ -107,13 +124,12 @@ mod tests {
             new: 83,
             fixed: 69,
             carried: 663,
-            no_longer_known: 0,
-            otherwise: 0,
             lost_scanning: 60,
+            ..Balance::default()
         };
         assert_eq!(
             balance.in_words(),
-            "needs action 732 -> 746: 83 new, 69 fixed, 663 carried, 60 lost scanning; covered 3,769 -> 4,234 (68.8 % -> 69.8 %)"
+            "needs action 732 -> 746: 83 new, 69 fixed, 663 carried; 60 lost scanning; covered 3,769 -> 4,234 (68.8 % -> 69.8 %)"
         );
         let nothing = Balance::default();
         assert_eq!(nothing.in_words(), "needs action 0 -> 0: 0 new, 0 fixed, 0 carried; covered 0 -> 0");

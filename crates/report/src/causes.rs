@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use scangap_assess::{AttachedTo, CauseKind, CauseTally, SharedCause, policy_evidence, registry_policy_evidence};
-use scangap_model::{AccountId, Api, Cause, Diagnosis, GapKind, Observed, RegionName, RepositoryFacts, hint, sanitize};
+use scangap_model::{
+    AccountId, Cause, Diagnosis, Observed, RegionName, RepositoryFacts, hint, hint_against_policy, sanitize,
+};
 
 use crate::input::Input;
 use crate::value::UNKNOWN;
@@ -26,13 +28,17 @@ pub(crate) struct CauseRow<'a> {
 }
 
 impl<'a> CauseRow<'a> {
-    pub(crate) fn of(input: &Input<'a>, tally: &'a CauseTally) -> io::Result<Self> {
-        let example = match tally.example {
-            Some(place) => input.repositories_at(place..place + 1).next().transpose()?.map(|row| row.repository),
-            None => None,
-        };
+    /// All causes of an audit, in their order.
+    pub(crate) fn all(input: &Input<'a>) -> io::Result<Vec<Self>> {
+        let causes = &input.assessment.causes;
+        let examples = repositories(input, &causes.iter().filter_map(|tally| tally.example).collect())?;
+        let example = |tally: &CauseTally| tally.example.and_then(|place| examples.get(&place).cloned());
+        Ok(causes.iter().map(|tally| Self::of(input, tally, example(tally))).collect())
+    }
+
+    fn of(input: &Input<'a>, tally: &'a CauseTally, example: Option<RepositoryFacts>) -> Self {
         let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-        Ok(Self {
+        Self {
             diagnoses: tally.diagnoses.iter().map(|(word, n)| (word.word().to_owned(), number(*n))).collect(),
             ous: ous(input, &tally.accounts),
             regions: tally.regions.iter().map(ToString::to_string).collect(),
@@ -41,12 +47,34 @@ impl<'a> CauseRow<'a> {
             example,
             tally,
             simulated: input.simulated,
-        })
+        }
     }
 
     pub(crate) fn sentence(&self) -> String {
         sentence(self.tally)
     }
+}
+
+/// Repositories that are read one by one; for more all are read once.
+const ONE_BY_ONE: usize = 32;
+
+/// The repositories at these places.
+fn repositories(input: &Input<'_>, places: &BTreeSet<usize>) -> io::Result<BTreeMap<usize, RepositoryFacts>> {
+    let ranges: Vec<std::ops::Range<usize>> = if places.len() <= ONE_BY_ONE {
+        places.iter().map(|place| *place..place + 1).collect()
+    } else {
+        std::iter::once(0..input.assessment.repositories.len()).collect()
+    };
+    let mut known = BTreeMap::new();
+    for range in ranges {
+        for (place, row) in range.clone().zip(input.repositories_at(range)) {
+            let row = row?;
+            if places.contains(&place) {
+                known.insert(place, row.repository);
+            }
+        }
+    }
+    Ok(known)
 }
 
 /// The OUs that the accounts are directly in.
@@ -72,19 +100,27 @@ fn written_by(tally: &CauseTally) -> Vec<String> {
 
 /// What it is, in one sentence without its end.
 pub(crate) fn sentence(tally: &CauseTally) -> String {
-    let SharedCause { kind, label, .. } = &*tally.cause;
+    named(&tally.cause, &tally.diagnoses)
+}
+
+/// The same of some of the repositories that have it, with the name that it has there.
+pub(crate) fn named(cause: &SharedCause, met: &BTreeMap<Diagnosis, usize>) -> String {
+    let SharedCause { kind, label, .. } = cause;
     match kind {
         CauseKind::Statement { attached_to, .. } => {
-            let denies = tally.diagnoses.keys().any(|diagnosis| *diagnosis != Diagnosis::Undecided);
-            let verb = match (tally.diagnoses.is_empty(), denies) {
-                (true, _) => "would keep Inspector out of new repositories",
-                (false, true) => "denies Inspector",
-                (false, false) => "may deny Inspector",
+            let may = met.contains_key(&Diagnosis::Undecided);
+            let denies = met.keys().any(|diagnosis| *diagnosis != Diagnosis::Undecided);
+            let verb = match (denies, may) {
+                (false, false) => "would keep Inspector out of new repositories, or may",
+                (true, false) => "denies Inspector",
+                (false, true) => "may deny Inspector",
+                (true, true) => "denies Inspector in some repositories, and may in others",
             };
             format!("{} {} {verb}", attached_to.label(), sanitize(label))
         }
-        CauseKind::NoPolicy => "the stored repository policy is no policy document".to_owned(),
-        CauseKind::Read { api: Some(api), kind, .. } => format!("{api}: {}", words(kind.word())),
+        CauseKind::NoPolicy(attached_to) => format!("the text stored as {} is not a policy", attached_to.label()),
+        CauseKind::UnknownWord(word) => format!("AWS answers `{}`, which this version does not know", sanitize(word)),
+        CauseKind::Read { api: Some(api), kind, .. } => format!("{api} fails: {}", words(kind.word())),
         CauseKind::Read { api: None, cause: Cause::ResourcePolicy, .. } => {
             "the repository or registry policy refuses the auditor".to_owned()
         }
@@ -119,14 +155,12 @@ fn repair(input: &Input<'_>, tally: &CauseTally, example: Option<&RepositoryFact
             };
             format!("{repaired}{again}")
         }
-        CauseKind::NoPolicy => {
+        CauseKind::NoPolicy(_) => {
             "read the stored text in policies.csv, and set one that is a policy, or delete it".to_owned()
         }
+        CauseKind::UnknownWord(_) => "look for a newer version of scangap".to_owned(),
         CauseKind::Read { api: Some(api), kind, cause, .. } => hint(*kind, *cause, *api),
-        CauseKind::Read { api: None, cause: Cause::ResourcePolicy, .. } => {
-            hint(GapKind::AccessDenied, Cause::ResourcePolicy, Api::GetRepositoryPolicy)
-        }
-        CauseKind::Read { api: None, cause, .. } => format!("exempt the audit role from the {}", words(cause.word())),
+        CauseKind::Read { api: None, cause, .. } => hint_against_policy(*cause),
         CauseKind::State(diagnosis) => diagnosis.info().next_step.to_owned(),
         CauseKind::Limited(_) => "as the reason says; see next_step in repositories.csv".to_owned(),
         CauseKind::RoleAbsent => {
@@ -157,7 +191,9 @@ fn of_statement(
         }
     };
     match evidence.map(|evidence| evidence.repaired) {
-        Some(Err(why)) => format!("an exemption does not repair it: {}", sanitize(&why)),
+        Some(Err(why)) if tally.alone > 0 => format!("an exemption does not repair it: {}", sanitize(&why)),
+        // Another statement of its policy may be why.
+        Some(Err(_)) => format!("{exempt}; where more is to be done, policies.csv says so"),
         Some(Ok(_)) | None => exempt,
     }
 }

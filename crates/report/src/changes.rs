@@ -117,17 +117,17 @@ pub fn compare(old: &Input<'_>, new: &Input<'_>) -> Result<Changes, CompareError
         if let Some(row) = &is
             && order == Ordering::Greater
         {
-            changes.balance.add(None, Some(row.assessment.diagnosis));
+            changes.balance.add(None, Some(row.assessment.diagnosis), was_read(old, row));
             changes.rows.push(appeared(old, row));
         }
         if let Some(row) = &was
             && order == Ordering::Less
         {
-            changes.balance.add(Some(row.assessment.diagnosis), None);
+            changes.balance.add(Some(row.assessment.diagnosis), None, true);
             changes.rows.push(vanished(new, row));
         }
         if let (Some(was), Some(is), Ordering::Equal) = (&was, &is, order) {
-            changes.balance.add(Some(was.assessment.diagnosis), Some(is.assessment.diagnosis));
+            changes.balance.add(Some(was.assessment.diagnosis), Some(is.assessment.diagnosis), true);
             changes.balance.lost_scanning += usize::from(lost_scanning(was, is));
             if was_scanned_under_the_same_text(was, is, old.as_of) {
                 let (account, region, name) = key(is);

@@ -23,8 +23,7 @@ pub(crate) struct ReportContext<'a> {
 impl<'a> ReportContext<'a> {
     pub(crate) fn gather(input: &Input<'a>) -> io::Result<Self> {
         let (policies, policy_places) = policies::groups(input)?;
-        let causes =
-            input.assessment.causes.iter().map(|tally| CauseRow::of(input, tally)).collect::<io::Result<_>>()?;
+        let causes = CauseRow::all(input)?;
         Ok(Self { input: *input, summary: Summary::of(input), causes, policies, policy_places })
     }
 

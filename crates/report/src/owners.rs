@@ -7,13 +7,14 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use scangap_assess::CauseId;
+use scangap_assess::{CauseId, CauseKind, SharedCause};
 use scangap_model::{
     AccountFacts, AccountId, AccountOutcome, Asked, DIAGNOSES, Diagnosis, Observed, RegistryOutcome, code_block,
     code_span, plain_name,
 };
 use sha2::{Digest, Sha256};
 
+use crate::causes::named;
 use crate::columns::next_step;
 use crate::context::ReportContext;
 use crate::difference;
@@ -263,12 +264,13 @@ fn page(material: &ReportContext<'_>, owner: &Owner, rows: &Rows<'_>, out: &mut 
         text.push_str("**SIMULATED: nothing here is evidence about a real organization.**\n\n");
     }
     let mut counts: BTreeMap<Diagnosis, usize> = BTreeMap::new();
-    let mut causes: BTreeMap<CauseId, usize> = BTreeMap::new();
+    let mut causes: BTreeMap<CauseId, (&SharedCause, BTreeMap<Diagnosis, usize>)> = BTreeMap::new();
     for row in rows.iter() {
         let assessment = row?.assessment;
         *counts.entry(assessment.diagnosis).or_default() += 1;
         for cause in assessment.causes() {
-            *causes.entry(cause.id).or_default() += 1;
+            let (_, diagnoses) = causes.entry(cause.id).or_insert((cause, BTreeMap::new()));
+            *diagnoses.entry(assessment.diagnosis).or_default() += 1;
         }
     }
     let _ = writeln!(text, "{}, as of {}.\n", count(owner.rows, "repository"), crate::value::utc(input.as_of));
@@ -293,10 +295,14 @@ fn page(material: &ReportContext<'_>, owner: &Owner, rows: &Rows<'_>, out: &mut 
         text.push_str("## Causes\n\n");
     }
     for row in &material.causes {
-        if let Some(number) = causes.get(&row.tally.cause.id) {
-            let (id, sentence, repair) = (row.tally.cause.id, code_span(&row.sentence()), code_span(&row.repair));
-            let _ = writeln!(text, "- **{id}**, {}: {sentence}. What to do: {repair}", count(*number, "repository"));
+        let Some((cause, diagnoses)) = causes.get(&row.tally.cause.id) else { continue };
+        let number = count(diagnoses.values().sum(), "repository");
+        let _ = write!(text, "- **{}**, {number}: {}.", cause.id, code_span(&named(cause, diagnoses)));
+        // What repairs a statement is below, in the text of each policy.
+        if !matches!(cause.kind, CauseKind::Statement { .. }) {
+            let _ = write!(text, " What to do: {}", code_span(&row.repair));
         }
+        text.push('\n');
     }
     if !causes.is_empty() {
         text.push('\n');

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use scangap_assess::ImageTotals;
 use scangap_model::{
     AccountId, AccountOutcome, Api, Cause, Diagnosis, Gap, GapKind, Observed, RegionName, RegistryFacts,
-    RegistryOutcome, Verdict, sanitize,
+    RegistryOutcome, Verdict, hint_against_policy, sanitize,
 };
 
 use crate::input::Input;
@@ -209,7 +209,7 @@ impl Summary {
             (accounts, "account"),
             (self.accounts_partly, "account in part"),
             (registries, "registry"),
-            (self.gaps, "fact"),
+            (self.gaps, "failed read"),
         ]
         .into_iter()
         .filter(|(number, _)| *number > 0)
@@ -379,15 +379,21 @@ struct Met<'a> {
 
 /// `by`: the API, where it tells gaps apart.
 fn gap_groups(input: &Input<'_>, by: impl Fn(&Gap) -> Option<Api>) -> Vec<GapGroup> {
-    let mut groups: BTreeMap<(Option<Api>, GapKind, Cause), Met<'_>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Option<Api>, GapKind, Cause, &str), Met<'_>> = BTreeMap::new();
+    // AWS names the resource of a resource-based policy, and that is another one each time.
     for gap in &input.assessment.gaps {
-        let group = groups.entry((by(gap), gap.kind, gap.cause)).or_insert_with(|| Met {
+        let one = by(gap).is_none() && gap.cause != Cause::ResourcePolicy;
+        let policy = if one { gap.policy_arn.as_str() } else { "" };
+        let group = groups.entry((by(gap), gap.kind, gap.cause, policy)).or_insert_with(|| Met {
             gaps: 0,
             apis: BTreeSet::new(),
             accounts: BTreeSet::new(),
             regions: BTreeSet::new(),
             policies: BTreeSet::new(),
-            hint: gap.hint(),
+            hint: match by(gap) {
+                Some(_) => gap.hint(),
+                None => hint_against_policy(gap.cause),
+            },
         });
         group.gaps += 1;
         group.apis.insert(gap.api);
@@ -403,7 +409,7 @@ fn gap_groups(input: &Input<'_>, by: impl Fn(&Gap) -> Option<Api>) -> Vec<GapGro
         input.facts.registries.values().filter(asked).map(|registry| &registry.region).collect();
     let mut groups: Vec<GapGroup> = groups
         .into_iter()
-        .map(|((_, kind, cause), met)| GapGroup {
+        .map(|((_, kind, cause, _), met)| GapGroup {
             apis: met.apis.into_iter().collect(),
             kind,
             cause,

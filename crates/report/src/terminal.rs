@@ -80,14 +80,14 @@ pub fn final_screen(input: &Input<'_>, exit: u8, paint: &dyn Fn(&str, Tone) -> S
             "No repository could be read.\n"
         });
     }
+    if let Some(apart) = summary.unlisted_in_words() {
+        let _ = writeln!(out, "Apart from these: {}", paint(&apart, Tone::Question));
+    }
     if let Some(changes) = input.changes {
         let _ = writeln!(out, "Since {:.0} {}", changes.since, changes.balance.in_words());
     }
     if let Some(not_read) = summary.not_read_in_words() {
         let _ = writeln!(out, "Not read {}", paint(&not_read, Tone::Question));
-    }
-    if let Some(apart) = summary.unlisted_in_words() {
-        let _ = writeln!(out, "Apart from these: {}", paint(&apart, Tone::Question));
     }
     if summary.images.not_scanned > 0 || summary.images.repositories_unknown > 0 {
         let _ = writeln!(out, "Images {}", paint(&images_in_words(&summary.images), Tone::Warning));

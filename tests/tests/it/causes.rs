@@ -152,7 +152,60 @@ fn what_one_policy_refuses_is_one_row() {
     assert_eq!(row["regions"], r#"["us-east-1"]"#);
     assert_eq!(row["repair"], "exempt the audit role from the service control policy");
     let known = audited.csv("repositories.csv");
-    let unreadable = known.iter().filter(|one| one["region"] == "us-east-1");
-    assert_eq!(number(row, "repositories"), unreadable.filter(|one| one["cause"] == row["cause_id"]).count());
-    assert!(number(row, "repositories") > 0, "Inspector shows some");
+    let in_region: Vec<&Row> = known.iter().filter(|one| one["region"] == "us-east-1").collect();
+    assert!(!in_region.is_empty(), "Inspector shows some");
+    assert_eq!(number(row, "repositories"), in_region.len());
+    for one in in_region {
+        assert_eq!((&*one["diagnosis"], &one["cause"]), ("unreadable", &row["cause_id"]), "{}", one["repository"]);
+    }
+}
+
+// Holds: 15 Causes: every repository that needs something has a cause, and no other has one
+#[test]
+fn what_needs_something_has_a_cause() {
+    let audited = Scangap::new(&["demo", "--out", "out"]).run();
+    let folder = audited.home.path().join("out");
+    let rows = |file: &str| -> Vec<Row> {
+        let mut rows = csv::Reader::from_path(folder.join(file)).expect("the file");
+        rows.deserialize().map(|row| row.expect("a row")).collect()
+    };
+    let causes: BTreeMap<String, Row> =
+        rows("causes.csv").into_iter().map(|row| (row["cause_id"].clone(), row)).collect();
+    let mut met: BTreeMap<String, usize> = BTreeMap::new();
+    for row in rows("repositories.csv") {
+        let needs_nothing = ["covered", "empty", "changing"].contains(&&*row["diagnosis"]);
+        assert_eq!(row["cause"].is_empty(), needs_nothing, "{}: {}", row["repository"], row["diagnosis"]);
+        for id in row["cause"].split(", ").filter(|id| !id.is_empty()) {
+            *met.entry(id.to_owned()).or_default() += 1;
+        }
+    }
+    let counted = causes.iter().map(|(id, row)| (id.clone(), number(row, "repositories")));
+    assert_eq!(met, counted.filter(|(_, number)| *number > 0).collect(), "each is counted where it is named");
+    let unreadable =
+        causes.values().find(|row| row["example_repository"] == "vault").expect("what refuses the auditor");
+    assert_eq!(unreadable["cause"], "the repository or registry policy refuses the auditor");
+}
+
+// Holds: 15 Causes: statements that are named alike are causes of their own
+#[test]
+fn two_statements_of_one_name_are_two_causes() {
+    let statement = |address: &str| {
+        format!(
+            r#"{{"Sid":"Lock","Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{{"NotIpAddress":{{"aws:SourceIp":"{address}/32"}}}}}}"#
+        )
+    };
+    let text = format!(r#"{{"Statement":[{},{}]}}"#, statement("203.0.113.10"), statement("203.0.113.11"));
+    let body = format!(
+        "[[policies]]\nname = \"twice\"\ninspector = \"denied\"\ntext = '{text}'\n\n[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\nregistries = [{{ region = \"eu-west-1\", repositories = [{{ name = \"shut\", policy = \"twice\", coverage = {{ status = \"none\" }} }}] }}]\n"
+    );
+    let audited = audit(&simulate(organization(&body)), 0);
+    let rows = audited.csv("causes.csv");
+    let [first, second] = &*rows else { panic!("two causes: {rows:?}") };
+    assert_eq!(first["cause"], second["cause"], "they are named alike");
+    let shut = audited.csv("repositories.csv").remove(0);
+    for row in [first, second] {
+        assert!(shut["cause"].contains(&row["cause_id"]), "{}", shut["cause"]);
+        assert_eq!((number(row, "repositories"), number(row, "repositories_alone")), (1, 0));
+    }
+    assert!(audited.finished.stdout.contains("Causes: 1 repository is denied by 2 statements\n"));
 }

@@ -110,7 +110,7 @@ fn each_repository_falls_in_one_kind_of_change() {
 
     let text = Scangap::new(&["diff", &snapshot(&old), &snapshot(&new)]).run();
     // Blocked or stale before: five. Blocked or stale now: four, of which two were neither.
-    let balance = "needs action 5 -> 4: 2 new, 1 fixed, 2 carried, 2 no longer known, 1 lost scanning; covered 3 -> 3 (37.5 % -> 37.5 %)";
+    let balance = "needs action 5 -> 4: 2 new, 1 fixed, 2 carried, 2 not known any more; 1 lost scanning; covered 3 -> 3 (37.5 % -> 37.5 %)";
     assert!(
         text.stdout
             .starts_with(&format!("SIMULATED: nothing here is evidence about a real organization.\n{balance}\n"))

@@ -49,7 +49,7 @@ fn each_account_gets_its_own_rows_and_the_exact_change() {
     let page = fs_err::read_to_string(home.path().join("packs/owners").join(format!("{page}.md"))).expect("a page");
     for part in [
         "**SIMULATED",
-        "- **C-d192008280**, 1 repository: `repository policy OfficeOnly (NotIpAddress aws:SourceIp) denies Inspector`. What to do: `exempt",
+        "- **C-d192008280**, 1 repository: `repository policy OfficeOnly (NotIpAddress aws:SourceIp) denies Inspector`.",
         "### `journey/1-blocked`",
         "- responsible: `repository policy: OfficeOnly (NotIpAddress aws:SourceIp)`",
         "+         \"ArnNotEquals\": {",

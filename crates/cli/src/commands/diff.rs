@@ -40,7 +40,8 @@ fn text(changes: &Changes) -> String {
         out.push_str("SIMULATED: nothing here is evidence about a real organization.\n");
     }
     let _ = writeln!(out, "{}", changes.balance.in_words());
-    let _ = writeln!(out, "{}; {} unchanged", changes.by_kind(), count(changes.unchanged, "repository"));
+    let _ =
+        writeln!(out, "By kind of change: {}; {} unchanged", changes.by_kind(), count(changes.unchanged, "repository"));
     let _ = writeln!(out, "Changes after {:.0} and by {:.0}", changes.since, changes.until);
     for (kind, _, title, meaning, tone) in CHANGE_KINDS {
         let rows: Vec<&Change> = changes.rows.iter().filter(|change| change.kind == *kind).collect();

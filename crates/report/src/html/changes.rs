@@ -51,7 +51,7 @@ pub(super) fn view(changes: &Changes) -> ChangesView {
     };
     ChangesView {
         note: format!(
-            "{}. {}. After {} and by {}: {} changed, {} did not.{rest}",
+            "{}. By kind of change: {}. After {} and by {}: {} changed, {} did not.{rest}",
             changes.balance.in_words(),
             changes.by_kind(),
             utc(changes.since),

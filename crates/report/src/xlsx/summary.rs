@@ -30,6 +30,11 @@ pub(super) fn write(workbook: &mut Workbook, material: &ReportContext<'_>) -> Re
     if input.simulated {
         worksheet.write_string_with_format(0, 1, "SIMULATED", &warning())?;
     }
+    let covered = summary.covered_in_words().map(|words| format!("Covered: {words}."));
+    let since = input.changes.map(|changes| format!("Since {:.0}: {}.", changes.since, changes.balance.in_words()));
+    let not_read = summary.not_read_in_words().map(|words| format!("Not read: {words}."));
+    let first: Vec<String> = [covered, since, not_read].into_iter().flatten().collect();
+    worksheet.write_string(1, 0, first.join(" "))?;
     let mut at = diagnoses(worksheet, summary)?;
     at = causes(worksheet, material, at + 1)?;
     at = units(worksheet, material, at + 3)?;
