@@ -259,7 +259,8 @@ fn unreadable(layers: &Layers<'_>, unread: &Unread<'_>) -> Arc<SharedCause> {
         };
     }
     match (layers.coverage, layers.images) {
-        (Coverage::Gap(gap), _) | (_, ImageCoverage::Gap(gap)) => SharedCause::of_gap(gap),
+        (Coverage::Gap(gap), _) | (Coverage::Row { .. }, ImageCoverage::Gap(gap)) => SharedCause::of_gap(gap),
+        // No row, or none of an image: whether there is one decides.
         _ => repository.has_active_image.gap().map_or_else(outcome, SharedCause::of_gap),
     }
 }
@@ -488,6 +489,88 @@ mod tests {
             policy_arn: policy_arn.to_owned(),
             message: String::new(),
             attempts: 1,
+        }
+    }
+
+    /// What each layer says, `gap` for one that is not known; the operation whose gap is the cause, or what else it is.
+    fn why(ecr: &str, scan_type: &str, selection: Selection, policies: [&str; 2], coverage: [&str; 2]) -> String {
+        let of = |api: Api| gap(api, Cause::NotStated, "", "eu-west-1");
+        let word = |text: &str, api: Api| match text {
+            "gap" => Asked::Answered(Observed::unknown(of(api))),
+            "not needed" => Asked::NotNeeded,
+            text => Asked::Answered(Observed::Known(text.to_owned())),
+        };
+        let (account, region) = ("111111111111".parse().unwrap(), "eu-west-1".parse::<RegionName>().unwrap());
+        let outcome = RegistryOutcome::Unreadable(Box::new(of(Api::DescribeRepositories)));
+        let mut registry = RegistryFacts::unasked(account, region.clone(), outcome);
+        let [own, of_registry] = policies;
+        let repository = RepositoryFacts {
+            account,
+            region,
+            name: "app".parse().unwrap(),
+            arn: String::new(),
+            listed: true,
+            created_at: Observed::Absent,
+            policy: if own == "gap" { Observed::unknown(of(Api::GetRepositoryPolicy)) } else { Observed::Absent },
+            scan_frequency: Observed::unknown(of(Api::BatchGetRepositoryScanningConfiguration)),
+            has_active_image: Observed::unknown(of(Api::DescribeImages)).into(),
+            tags: Asked::NotNeeded,
+        };
+        if of_registry == "gap" {
+            registry.registry_policy = Observed::unknown(of(Api::GetRegistryPolicy)).into();
+        }
+        let [own_coverage, images] = coverage;
+        let unread = Unread {
+            repository: &repository,
+            registry: &registry,
+            registry_policy_counts: of_registry != "v1",
+            malformed: [own == "malformed", of_registry == "malformed"],
+        };
+        let layers = Layers {
+            ecr_status: &word(ecr, Api::BatchGetAccountStatus),
+            scan_type: &word(scan_type, Api::GetRegistryScanningConfiguration),
+            selection,
+            verdict: if policies == ["read", "read"] { Verdict::Allowed } else { Verdict::Unknown },
+            coverage: &match own_coverage {
+                "gap" => Coverage::Gap(Box::new(of(Api::ListCoverage))),
+                "row" => Coverage::Row { status: "ACTIVE".into(), reason: String::new(), last_scanned_at: None },
+                _ => Coverage::NoRow,
+            },
+            images: &match images {
+                "gap" => ImageCoverage::Gap(Box::new(of(Api::ListCoverage))),
+                _ => ImageCoverage::NotAsked,
+            },
+            has_active_image: &repository.has_active_image,
+        };
+        match &unreadable(&layers, &unread).kind {
+            CauseKind::Read { api: Some(api), .. } => api.to_string(),
+            kind => format!("{kind:?}"),
+        }
+    }
+
+    // Holds: 15 Causes: the cause of what is unreadable is what the first layer says that the diagnosis ends at
+    #[test]
+    fn what_is_unreadable_has_the_cause_of_its_first_layer() {
+        let read = ["read", "read"];
+        let (on, enhanced, selected) = ("ENABLED", "ENHANCED", Selection::Selected);
+        for (why, expected) in [
+            (why("gap", "gap", Selection::Unknown, ["gap", "gap"], ["gap", "gap"]), "inspector2:BatchGetAccountStatus"),
+            (why("PAUSED", "gap", selected, read, ["gap", ""]), r#"UnknownWord("PAUSED")"#),
+            (why("not needed", "not needed", selected, read, ["gap", ""]), "ecr:DescribeRepositories"),
+            (why(on, "gap", Selection::Unknown, read, ["gap", ""]), "ecr:GetRegistryScanningConfiguration"),
+            (
+                why(on, enhanced, Selection::Unknown, ["gap", "gap"], ["gap", ""]),
+                "ecr:BatchGetRepositoryScanningConfiguration",
+            ),
+            (why(on, enhanced, selected, ["gap", "gap"], ["gap", ""]), "ecr:GetRepositoryPolicy"),
+            (why(on, enhanced, selected, ["malformed", "gap"], ["gap", ""]), "NoPolicy(Repository)"),
+            (why(on, enhanced, selected, ["read", "gap"], ["gap", ""]), "ecr:GetRegistryPolicy"),
+            (why(on, enhanced, selected, ["read", "malformed"], ["gap", ""]), "NoPolicy(Registry)"),
+            (why(on, enhanced, selected, read, ["gap", "gap"]), "inspector2:ListCoverage"),
+            (why(on, enhanced, selected, read, ["row", "gap"]), "inspector2:ListCoverage"),
+            (why(on, enhanced, selected, read, ["none", "gap"]), "ecr:DescribeImages"),
+        ] {
+            assert_eq!(why, expected);
         }
     }
 
