@@ -200,6 +200,9 @@ pub fn hint_against_policy(cause: Cause) -> String {
             "a resource-based policy denies the auditor: let the audit role through there, as well as Inspector"
                 .to_owned()
         }
+        Cause::PermissionsBoundary | Cause::SessionPolicy => {
+            format!("let the audit role's reads through the {}", cause.word().replace('_', " "))
+        }
         _ => format!("exempt the audit role from the {}", cause.word().replace('_', " ")),
     }
 }
@@ -214,6 +217,10 @@ pub fn hint(kind: GapKind, cause: Cause, api: Api) -> String {
             ),
             Cause::ServiceControlPolicy => {
                 format!("a service control policy denies {}: exempt the audit role", api.info().permission)
+            }
+            // A permission that is granted does not get through these.
+            Cause::ResourceControlPolicy | Cause::PermissionsBoundary | Cause::VpcEndpointPolicy => {
+                format!("{} ({})", hint_against_policy(cause), api.info().permission)
             }
             Cause::TrustPolicy => "let the audit role's trust policy name this caller".to_owned(),
             _ if api == Api::AssumeRole => {
@@ -232,5 +239,27 @@ pub fn hint(kind: GapKind, cause: Cause, api: Api) -> String {
         GapKind::Refused => format!("see the message in run.json; {} refused the request", api.info().service),
         GapKind::NotReached => "the audit was interrupted: run it again".to_owned(),
         GapKind::NotForMembers => "nothing: a member's audit of itself is complete without it".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Holds: 5 Advice that harms: no permission is to be granted where a policy denies whatever is granted
+    #[test]
+    fn nothing_is_granted_against_a_policy_that_denies() {
+        for cause in [
+            Cause::ResourcePolicy,
+            Cause::ServiceControlPolicy,
+            Cause::ResourceControlPolicy,
+            Cause::PermissionsBoundary,
+            Cause::VpcEndpointPolicy,
+        ] {
+            let hint = hint(GapKind::AccessDenied, cause, Api::DescribeRepositories);
+            assert!(!hint.contains("grant") && hint.contains("ecr:DescribeRepositories"), "{cause:?}: {hint}");
+        }
+        let lacking = hint(GapKind::AccessDenied, Cause::IdentityPolicy, Api::DescribeRepositories);
+        assert_eq!(lacking, "grant ecr:DescribeRepositories to the audit role");
     }
 }

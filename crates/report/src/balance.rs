@@ -97,7 +97,7 @@ mod tests {
 
     use super::*;
 
-    // Holds: 15 Trend: what needed action is fixed, carried, no longer known or settled otherwise, and what needs it is new or carried
+    // Holds: 15 Trend: what needed action is fixed, carried, not known any more or needs none for another reason, and what needs it is new or carried
     #[test]
     fn the_balance_adds_up() {
         let all: Vec<Option<Diagnosis>> = DIAGNOSES.iter().map(|info| Some(info.diagnosis)).chain([None]).collect();

@@ -22,7 +22,7 @@ pub(crate) struct CauseRow<'a> {
     pub(crate) regions: Vec<String>,
     pub(crate) written_by: Vec<String>,
     pub(crate) repair: String,
-    /// The first repository that it hits.
+    /// The first repository that it hits, one that has no other cause where there is one.
     pub(crate) example: Option<RepositoryFacts>,
     pub(crate) simulated: bool,
 }

@@ -77,7 +77,7 @@ pub fn final_screen(input: &Input<'_>, exit: u8, paint: &dyn Fn(&str, Tone) -> S
         out.push_str(if summary.is_complete() {
             "There are no repositories.\n"
         } else {
-            "No repository could be read.\n"
+            "No repository is in a list that was read.\n"
         });
     }
     if let Some(apart) = summary.unlisted_in_words() {
