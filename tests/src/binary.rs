@@ -128,9 +128,20 @@ impl Scangap {
     /// Runs it where no file may grow beyond so many kilobytes, which fails a write in the middle as a full disk does.
     #[must_use]
     pub fn with_file_limit(self, kilobytes: u32) -> Self {
-        let mut limited = Command::new("bash");
         // The signal that comes with the error would end the process before it can say what happened.
-        limited.arg("-c").arg(format!("trap '' XFSZ; ulimit -f {kilobytes}; exec \"$0\" \"$@\""));
+        self.after(&format!("trap '' XFSZ; ulimit -f {kilobytes}"))
+    }
+
+    /// Runs it where so many files may be open: by the soft limit, which it may raise to the hard one, or by both.
+    #[must_use]
+    pub fn with_open_files(self, soft: u32, hard: u32) -> Self {
+        self.after(&format!("ulimit -Sn {soft} && ulimit -Hn {hard}"))
+    }
+
+    /// Runs it in a shell that has run these commands.
+    fn after(self, commands: &str) -> Self {
+        let mut limited = Command::new("bash");
+        limited.arg("-c").arg(format!("{commands}; exec \"$0\" \"$@\""));
         limited.arg(self.command.get_program()).args(self.command.get_args()).env_clear();
         for (name, value) in self.command.get_envs() {
             limited.env(name, value.unwrap_or_default());

@@ -11,6 +11,9 @@ use scangap_model::{AccountId, Diagnosis, RegionName, Shard};
 use crate::fail_on::{self, FailWord};
 use crate::values::{self, WrittenDuration};
 
+/// Calls in flight at once, where nothing else is said.
+pub(crate) const CALLS_IN_FLIGHT: u16 = 512;
+
 #[derive(Debug, Parser)]
 #[command(
     name = "scangap",
@@ -224,7 +227,7 @@ pub struct Run {
     #[arg(long)]
     pub images: bool,
     /// Calls in flight at once
-    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=2048))]
+    #[arg(long, value_name = "N", default_value_t = CALLS_IN_FLIGHT, value_parser = clap::value_parser!(u16).range(1..=2048))]
     pub max_in_flight: u16,
 }
 
@@ -238,6 +241,10 @@ pub struct Report {
     /// An earlier snapshot: what changed since goes into a sheet, a CSV file and audit.json
     #[arg(long, value_name = "SNAPSHOT")]
     pub previous: Option<PathBuf>,
+    /// Earlier snapshots of the organization, any number of them: coverage and diagnoses over time, and since when each finding has been
+    /// there. The latest is what --previous would name
+    #[arg(long, value_name = "SNAPSHOT", num_args = 1..)]
+    pub history: Vec<PathBuf>,
     /// Earlier workbooks: what was written into their columns Owner, Decision, Justification, Due and Reviewed by comes
     /// into the new one
     #[arg(long, value_name = "XLSX", value_delimiter = ',')]
@@ -338,6 +345,10 @@ pub struct Organization {
     /// ... the same for the same number
     #[arg(long, value_name = "N", requires = "accounts", default_value_t = 1)]
     pub seed: u64,
+    /// ... as it is at this one of five quarterly audits, with policies that spread and are repaired between them; --repositories is for
+    /// each of four regions
+    #[arg(long, value_name = "1-5", requires = "accounts", value_parser = clap::value_parser!(u8).range(1..=5))]
+    pub quarter: Option<u8>,
 }
 
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use scangap_assess::{Assessment, assess};
 use scangap_model::{Diagnosis, Images};
-use scangap_report::{Changes, Input, Summary, compare};
+use scangap_report::{Changes, Input, Summary, Trend, compare};
 use scangap_snapshot::{RunState, Snapshot};
 
 use crate::error::{CliError, Unreadable};
@@ -38,7 +38,12 @@ impl AssessedSnapshot {
         Ok(Self { snapshot, assessment, path: path.to_owned() })
     }
 
-    pub(crate) fn input<'a>(&'a self, changes: Option<&'a Changes>) -> Input<'a> {
+    pub(crate) fn input(&self) -> Input<'_> {
+        self.input_with(None, None)
+    }
+
+    /// With what earlier audits say.
+    pub(crate) fn input_with<'a>(&'a self, changes: Option<&'a Changes>, trend: Option<&'a Trend>) -> Input<'a> {
         let meta = &self.snapshot.meta;
         Input {
             facts: &self.snapshot.facts,
@@ -52,12 +57,13 @@ impl AssessedSnapshot {
             caller_arn: &meta.caller_arn,
             images: meta.keeps_images.then_some(&self.snapshot.repositories as &dyn Images),
             changes,
+            trend,
         }
     }
 
     /// Whether everything in scope was learnt, by a run that came to its end.
     pub(crate) fn is_complete(&self) -> bool {
-        let input = self.input(None);
+        let input = self.input();
         !input.interrupted && Summary::of(&input).is_complete()
     }
 
@@ -73,6 +79,6 @@ impl AssessedSnapshot {
 
     /// What differs from an earlier audit.
     pub(crate) fn changes_since(&self, old: &Self) -> Result<Changes, CliError> {
-        compare(&old.input(None), &self.input(None)).map_err(CliError::Compare)
+        compare(&old.input(), &self.input()).map_err(CliError::Compare)
     }
 }

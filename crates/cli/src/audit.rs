@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::closing::{self, Phases};
+use crate::earlier::Earlier;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::folder::Folder;
@@ -16,7 +17,7 @@ use crate::job::Job;
 use crate::progress::Progress;
 use crate::session::{self, Session};
 use crate::store::{self, Store};
-use crate::{environment, terminal};
+use crate::{environment, open_files, terminal};
 
 /// How often the screen says how far it is.
 const SHOWN_EVERY: Duration = Duration::from_millis(200);
@@ -30,6 +31,9 @@ const STORED_EVERY: Duration = Duration::from_millis(20);
 pub(crate) fn run(job: &Job) -> Result<Exit, CliError> {
     if job.quiet == 0 {
         terminal::note(&sanitize(&format!("scangap {}: {}", environment::VERSION, job.introduction)));
+    }
+    if job.quiet == 0 {
+        open_files::warn(job.collect.max_in_flight);
     }
     let mut phases = Phases::begin();
     let folder = match &job.resume {
@@ -61,7 +65,8 @@ pub(crate) fn run(job: &Job) -> Result<Exit, CliError> {
     let judged = store.close()?;
     phases.ended("judging");
     let interrupted = outcome == Collected::Interrupted;
-    let exit = store::hand_over(&judged, None, &folder, &job.fail_on, &job.reports, job.quiet, interrupted)?;
+    let exit =
+        store::hand_over(&judged, &Earlier::default(), &folder, &job.fail_on, &job.reports, job.quiet, interrupted)?;
     phases.ended("writing reports");
     if job.table {
         closing::print(&meter, &phases);

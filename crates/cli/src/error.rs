@@ -16,6 +16,7 @@ use scangap_simorg::{ScenarioError, StartError};
 use scangap_snapshot::{MergeError, ReadError, WriteError};
 
 use crate::exit::Exit;
+use crate::runs;
 use crate::values::BadValue;
 
 /// Why facts that were there a moment ago cannot be read.
@@ -65,6 +66,8 @@ pub(crate) enum CliError {
     CarryOver(#[source] CarryOverError),
     #[error("the snapshots cannot be compared")]
     Compare(#[source] CompareError),
+    #[error("`{path}` is no part of this history")]
+    History { path: PathBuf, source: CompareError },
     #[error("the folder cannot be checked")]
     Verify(#[source] VerifyError),
     #[error("failed to write the reports")]
@@ -192,6 +195,7 @@ impl CliError {
             | Self::CarryOver(_)
             | Self::Verify(_)
             | Self::Compare(_)
+            | Self::History { .. }
             | Self::PolicyFile { .. }
             | Self::NotAPolicy { .. }
             | Self::NoPolicy(_)
@@ -223,6 +227,10 @@ impl CliError {
         Some(match self {
             Self::Connect(error) => error.hint(),
             Self::Collect(error) => return error.hint(),
+            Self::Snapshot(ReadError::Missing(_)) => match runs::newest_snapshot() {
+                Some(newest) => format!("the newest one here is `{}`", newest.display()),
+                None => "name the snapshot.db of an audit, or its folder".to_owned(),
+            },
             Self::BadValue(wrong) => wrong.hint.clone(),
             Self::AlreadyAudited(_) => {
                 "go on with it with --resume, or name another folder with --out; a snapshot is never overwritten"
@@ -242,7 +250,7 @@ impl CliError {
                 format!("go on with it: scangap audit --resume {}", shell_word(&path.to_string_lossy()))
             }
             Self::Folder { .. } => "name a folder that you may write to with --out".to_owned(),
-            Self::Compare(error) => error.hint().to_owned(),
+            Self::Compare(error) | Self::History { source: error, .. } => error.hint().to_owned(),
             Self::Tampered(_) => {
                 "it was changed after the audit: use the one that the audit wrote, or audit again".to_owned()
             }

@@ -8,6 +8,7 @@ mod closing;
 mod codes;
 mod collect_for_plan;
 mod commands;
+mod earlier;
 mod environment;
 mod error;
 mod exit;
@@ -16,8 +17,10 @@ mod folder;
 mod job;
 mod log;
 mod open_applies;
+mod open_files;
 mod progress;
 mod resumption;
+mod runs;
 mod session;
 mod settings;
 mod shown_error;
@@ -40,6 +43,7 @@ pub fn main() -> ExitCode {
         Err(error) => return shown_error::usage(&error),
     };
     environment::without_empty_addresses();
+    open_files::raise();
     terminal::set_color(arguments.global.color);
     let format = arguments.global.error_format;
     let outcome = log::begin(&arguments.global).and_then(|()| commands::run(&arguments));

@@ -7,7 +7,7 @@ use scangap_aws::{AssumeOptions, ConnectOptions, SimulatedEndpoint, THROTTLE_PAT
 use scangap_collect::CollectOptions;
 use scangap_model::{Phase, Scope, session_policy};
 
-use crate::args::{Aws, Roles};
+use crate::args::{Aws, CALLS_IN_FLIGHT, Roles};
 use crate::environment;
 
 pub(crate) fn connect_options(aws: &Aws) -> ConnectOptions {
@@ -62,7 +62,7 @@ pub(crate) fn collect_options(roles: &Roles, phase: Phase) -> CollectOptions {
         },
         tags: Vec::new(),
         keep_images: false,
-        max_in_flight: 256,
+        max_in_flight: usize::from(CALLS_IN_FLIGHT),
         hints: Arc::default(),
         shard: None,
     }

@@ -14,7 +14,7 @@ use scangap_collect::{Event, RegistryRecord};
 use scangap_model::{Observed, OrganizationFacts, RecordError, RegistryOutcome, Shard};
 use scangap_plan::shell_word;
 use scangap_report::{
-    CallCount, Changes, Input, OneRun, ReportOptions, RunEvidence, Summary, Written, count, final_screen, manifest,
+    CallCount, Input, OneRun, ReportOptions, RunEvidence, Summary, Written, count, final_screen, manifest,
     remove_leftovers, write_all,
 };
 use scangap_snapshot::{
@@ -22,6 +22,7 @@ use scangap_snapshot::{
 };
 
 use crate::assessed::AssessedSnapshot;
+use crate::earlier::Earlier;
 use crate::error::{CliError, Unreadable};
 use crate::exit::Exit;
 use crate::fail_on::FailOn;
@@ -294,7 +295,7 @@ pub(crate) fn introduce(facts: &OrganizationFacts, accounts_in_scope: usize, sha
 /// only the run that made the snapshot.
 pub(crate) fn hand_over(
     judged: &AssessedSnapshot,
-    changes: Option<&Changes>,
+    earlier: &Earlier,
     directory: &Path,
     fail_on: &FailOn,
     options: &ReportOptions,
@@ -303,7 +304,7 @@ pub(crate) fn hand_over(
 ) -> Result<Exit, CliError> {
     remove_leftovers(directory);
     let meta = &judged.snapshot.meta;
-    let input = judged.input(changes);
+    let input = judged.input_with(earlier.changes.as_ref(), earlier.trend.as_ref());
     let exit = if interrupted { Exit::Interrupted } else { exit(&input, fail_on) };
     let run = RunEvidence {
         started_at: meta.started_at,

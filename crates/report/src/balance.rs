@@ -26,6 +26,8 @@ pub struct Balance {
     pub otherwise: usize,
     /// Of all repositories those whose coverage by Inspector was active, and is not now.
     pub lost_scanning: usize,
+    /// The other way round.
+    pub gained_scanning: usize,
     /// They were covered, and are not visible or not readable now.
     pub covered_no_longer_known: usize,
 }
@@ -50,6 +52,27 @@ impl Balance {
             (true, false, Some(_)) => &mut self.otherwise,
         };
         *part += 1;
+    }
+
+    /// The balance of both.
+    pub(crate) fn sum(&mut self, other: &Self) {
+        let both = |a: &mut (usize, usize), b: (usize, usize)| *a = (a.0 + b.0, a.1 + b.1);
+        both(&mut self.covered, other.covered);
+        both(&mut self.listed, other.listed);
+        both(&mut self.to_act_on, other.to_act_on);
+        for (sum, more) in [
+            (&mut self.new, other.new),
+            (&mut self.newly_known, other.newly_known),
+            (&mut self.fixed, other.fixed),
+            (&mut self.carried, other.carried),
+            (&mut self.no_longer_known, other.no_longer_known),
+            (&mut self.otherwise, other.otherwise),
+            (&mut self.lost_scanning, other.lost_scanning),
+            (&mut self.gained_scanning, other.gained_scanning),
+            (&mut self.covered_no_longer_known, other.covered_no_longer_known),
+        ] {
+            *sum += more;
+        }
     }
 
     /// `needs action 732 -> 746: 83 new, 69 fixed, 663 carried; 60 lost scanning; covered 3,769 -> 4,234 (68.8 % -> 69.9 %)`.

@@ -75,7 +75,8 @@ fn next<'a>(
     rows.next().transpose().map_err(CompareError::Read)
 }
 
-pub fn compare(old: &Input<'_>, new: &Input<'_>) -> Result<Changes, CompareError> {
+/// Two audits of one organization, in the order of their time.
+pub(crate) fn check_comparable(old: &Input<'_>, new: &Input<'_>) -> Result<(), CompareError> {
     let id = |input: &Input<'_>| input.facts.organization.id.known().map(ToString::to_string);
     if let (Some(before), Some(after)) = (id(old), id(new))
         && before != after
@@ -88,6 +89,56 @@ pub fn compare(old: &Input<'_>, new: &Input<'_>) -> Result<Changes, CompareError
     if new.as_of < old.as_of {
         return Err(CompareError::Order { since: old.as_of, until: new.as_of });
     }
+    Ok(())
+}
+
+/// A repository as it was and as it is, one after the other. Both audits are sorted by the same key: they are read side by side, and
+/// neither is held.
+pub(crate) fn side_by_side<'a>(
+    old: &Input<'a>,
+    new: &Input<'a>,
+    mut each: impl FnMut(Option<&RepositoryRow<'a>>, Option<&RepositoryRow<'a>>),
+) -> Result<(), CompareError> {
+    let (mut before, mut after) = (old.repositories(), new.repositories());
+    let (mut was, mut is) = (next(&mut before)?, next(&mut after)?);
+    loop {
+        let order = match (&was, &is) {
+            (Some(was), Some(is)) => key(was).cmp(&key(is)),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return Ok(()),
+        };
+        each(was.as_ref().filter(|_| order != Ordering::Greater), is.as_ref().filter(|_| order != Ordering::Less));
+        if order != Ordering::Greater {
+            was = next(&mut before)?;
+        }
+        if order != Ordering::Less {
+            is = next(&mut after)?;
+        }
+    }
+}
+
+/// Adds a repository to the balance.
+pub(crate) fn tally(
+    balance: &mut Balance,
+    was: Option<&RepositoryRow<'_>>,
+    is: Option<&RepositoryRow<'_>>,
+    old: &Input<'_>,
+) {
+    let diagnosis = |row: Option<&RepositoryRow<'_>>| row.map(|row| row.assessment.diagnosis);
+    let read_before = match (was, is) {
+        (None, Some(is)) => was_read(old, is),
+        _ => true,
+    };
+    balance.add(diagnosis(was), diagnosis(is), read_before);
+    if let (Some(was), Some(is)) = (was, is) {
+        balance.lost_scanning += usize::from(lost_scanning(was, is));
+        balance.gained_scanning += usize::from(lost_scanning(is, was));
+    }
+}
+
+pub fn compare(old: &Input<'_>, new: &Input<'_>) -> Result<Changes, CompareError> {
+    check_comparable(old, new)?;
     let (was, is) = (Summary::of(old), Summary::of(new));
     let balance = Balance {
         covered: (was.n_covered(), is.n_covered()),
@@ -104,50 +155,27 @@ pub fn compare(old: &Input<'_>, new: &Input<'_>) -> Result<Changes, CompareError
         allowed_likely: BTreeSet::new(),
         policies: BTreeMap::new(),
     };
-    // Both are sorted by the same key: they are read side by side, and neither is held.
-    let (mut before, mut after) = (old.repositories(), new.repositories());
-    let (mut was, mut is) = (next(&mut before)?, next(&mut after)?);
-    loop {
-        let order = match (&was, &is) {
-            (Some(was), Some(is)) => key(was).cmp(&key(is)),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (None, None) => break,
-        };
-        if let Some(row) = &is
-            && order == Ordering::Greater
-        {
-            changes.balance.add(None, Some(row.assessment.diagnosis), was_read(old, row));
-            changes.rows.push(appeared(old, row));
-        }
-        if let Some(row) = &was
-            && order == Ordering::Less
-        {
-            changes.balance.add(Some(row.assessment.diagnosis), None, true);
-            changes.rows.push(vanished(new, row));
-        }
-        if let (Some(was), Some(is), Ordering::Equal) = (&was, &is, order) {
-            changes.balance.add(Some(was.assessment.diagnosis), Some(is.assessment.diagnosis), true);
-            changes.balance.lost_scanning += usize::from(lost_scanning(was, is));
-            if was_scanned_under_the_same_text(was, is, old.as_of) {
-                let (account, region, name) = key(is);
-                changes.allowed_likely.insert((account, region.clone(), name.clone()));
-            }
-            match both(was, is, new.as_of > old.as_of) {
-                Some(change) => {
-                    keep_texts(&mut changes.policies, &change, old, new);
-                    changes.rows.push(change);
+    side_by_side(old, new, |was, is| {
+        tally(&mut changes.balance, was, is, old);
+        match (was, is) {
+            (None, Some(row)) => changes.rows.push(appeared(old, row)),
+            (Some(row), None) => changes.rows.push(vanished(new, row)),
+            (None, None) => {}
+            (Some(was), Some(is)) => {
+                if was_scanned_under_the_same_text(was, is, old.as_of) {
+                    let (account, region, name) = key(is);
+                    changes.allowed_likely.insert((account, region.clone(), name.clone()));
                 }
-                None => changes.unchanged += 1,
+                match both(was, is, new.as_of > old.as_of) {
+                    Some(change) => {
+                        keep_texts(&mut changes.policies, &change, old, new);
+                        changes.rows.push(change);
+                    }
+                    None => changes.unchanged += 1,
+                }
             }
         }
-        if order != Ordering::Greater {
-            was = next(&mut before)?;
-        }
-        if order != Ordering::Less {
-            is = next(&mut after)?;
-        }
-    }
+    })?;
     changes.rows.sort_by(|a, b| {
         let place = |change: &Change| (change.kind, change.account, change.region.clone(), change.repository.clone());
         place(a).cmp(&place(b))

@@ -13,6 +13,7 @@ mod planned;
 mod policies;
 mod registries;
 mod repositories;
+mod trend;
 mod unmatched;
 
 pub(crate) use accounts::ACCOUNTS;
@@ -32,6 +33,7 @@ pub use planned::{PlanRow, PlanView};
 pub(crate) use policies::POLICIES;
 pub(crate) use registries::{REGISTRIES, scan_rules};
 pub(crate) use repositories::{REPOSITORIES, next_step};
+pub(crate) use trend::TREND;
 pub(crate) use unmatched::UNMATCHED;
 
 use crate::input::Input;
@@ -55,6 +57,7 @@ pub enum TableName {
     Registries,
     Accounts,
     Images,
+    Trend,
 }
 
 impl TableName {
@@ -69,6 +72,7 @@ impl TableName {
             Self::Images => "images",
             Self::Gaps => "gaps",
             Self::Changes => "changes",
+            Self::Trend => "trend",
         }
     }
 }
@@ -78,6 +82,8 @@ pub fn tables() -> Vec<Table> {
     let table = |name, file, sheet, columns| Table { name, file, sheet, columns };
     vec![
         table(TableName::Causes, "causes.csv", "Causes", infos(CAUSES)),
+        // Only where there are earlier audits.
+        table(TableName::Trend, "trend.csv", "Trend", infos(TREND)),
         table(TableName::Repositories, "repositories.csv", "Repositories", infos(REPOSITORIES)),
         table(TableName::Policies, "policies.csv", "Policies", infos(POLICIES)),
         // Only where there is an earlier audit to compare with.
@@ -95,6 +101,7 @@ pub(crate) fn tables_of(input: &Input<'_>) -> Vec<Table> {
     let has = |table: &Table| match table.name {
         TableName::Changes => input.changes.is_some(),
         TableName::Images => input.images.is_some(),
+        TableName::Trend => input.trend.is_some(),
         _ => true,
     };
     tables().into_iter().filter(has).collect()

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use crate::columns::{
-    ACCOUNTS, CAUSES, CHANGES, Column, GAPS, IMAGES, Kind, POLICIES, REGISTRIES, REPOSITORIES, TableName,
+    ACCOUNTS, CAUSES, CHANGES, Column, GAPS, IMAGES, Kind, POLICIES, REGISTRIES, REPOSITORIES, TREND, TableName,
 };
 use crate::context::ReportContext;
 use crate::input::Input;
@@ -38,6 +38,7 @@ pub(crate) fn write(
         TableName::Gaps => rows(GAPS, input.gaps().map(Ok), dialect, out),
         TableName::Images => rows(IMAGES, input.image_rows(), dialect, out),
         TableName::Changes => rows(CHANGES, input.changes().map(Ok), dialect, out),
+        TableName::Trend => rows(TREND, input.trend_rows().map(Ok), dialect, out),
     }
 }
 
@@ -122,9 +123,16 @@ fn safe<'a>(value: &'a Value<'_>) -> Cow<'a, str> {
     let text = value.render();
     match (value, text.as_bytes().first()) {
         (Value::Text(_), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\0')) => Cow::Owned(format!("'{text}")),
-        (Value::Text(_) | Value::Integer(_) | Value::Time(_) | Value::List(_) | Value::Counts(_) | Value::Empty, _) => {
-            text
-        }
+        (
+            Value::Text(_)
+            | Value::Integer(_)
+            | Value::Tenths(_)
+            | Value::Time(_)
+            | Value::List(_)
+            | Value::Counts(_)
+            | Value::Empty,
+            _,
+        ) => text,
     }
 }
 

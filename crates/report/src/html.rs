@@ -9,6 +9,7 @@ mod heat;
 mod place;
 mod policies;
 mod tone;
+mod trend;
 mod view;
 
 use std::io::{self, Write};
@@ -28,6 +29,7 @@ use crate::columns::{AppliedRow, AppliedView, PlanView};
 use crate::context::ReportContext;
 use crate::input::Input;
 use crate::summary::{GapGroup, Summary, images_in_words};
+use crate::trend::Trend;
 use crate::value::utc;
 use crate::words::{count, thousands};
 
@@ -91,6 +93,8 @@ fn page(material: &ReportContext<'_>, plan: Option<&PlanView>, applied: Option<&
         covered: summary.covered_in_words(),
         not_read: summary.not_read_in_words(),
         since: input.changes.map(|changes| (utc(changes.since), changes.balance.in_words())),
+        over_time: input.trend.and_then(Trend::in_words),
+        trend: input.trend.map(trend::view),
         apart: summary.unlisted_in_words(),
         bar: bar(summary),
         figures: DIAGNOSES.iter().filter_map(|info| figure(summary, info)).collect(),

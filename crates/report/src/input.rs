@@ -16,6 +16,7 @@ use scangap_model::{
 
 use crate::change::{Change, Changes};
 use crate::reading::Reading;
+use crate::trend::{Trend, TrendRow};
 
 /// The facts, what they come to, and where they are from.
 #[derive(Clone, Copy)]
@@ -35,6 +36,8 @@ pub struct Input<'a> {
     pub images: Option<&'a dyn Images>,
     /// What differs from an earlier audit, where one was named.
     pub changes: Option<&'a Changes>,
+    /// What this audit says together with all that were named, itself the last.
+    pub trend: Option<&'a Trend>,
 }
 
 impl fmt::Debug for Input<'_> {
@@ -131,6 +134,10 @@ pub(crate) struct GapRow<'a> {
 impl<'a> Input<'a> {
     pub(crate) fn changes(&self) -> impl Iterator<Item = (&'a Changes, &'a Change)> + use<'a> {
         self.changes.into_iter().flat_map(|changes| changes.rows.iter().map(move |change| (changes, change)))
+    }
+
+    pub(crate) fn trend_rows(&self) -> impl Iterator<Item = &'a TrendRow> + use<'a> {
+        self.trend.into_iter().flat_map(|trend| &trend.rows)
     }
 
     /// Every repository's row, in order. After an error there is nothing more.

@@ -83,6 +83,7 @@ pub fn changes_json(changes: &Changes) -> Value {
             "off_not_selected_or_changing": balance.otherwise,
             "covered_no_longer_known": balance.covered_no_longer_known,
             "lost_scanning": balance.lost_scanning,
+            "gained_scanning": balance.gained_scanning,
         },
         "counts": counts,
         "unchanged": changes.unchanged,

@@ -269,7 +269,7 @@ fn data(row: &RepositoryRow<'_>) -> Map<String, Json> {
     let value = |value: Value<'_>| match value {
         Value::Text(text) => Json::String(text.into_owned()),
         Value::Integer(number) => Json::from(number),
-        time @ Value::Time(_) => Json::String(time.render().into_owned()),
+        time @ (Value::Tenths(_) | Value::Time(_)) => Json::String(time.render().into_owned()),
         Value::List(items) => Json::from(items.into_owned()),
         Value::Counts(counts) => serde_json::json!(counts),
         Value::Empty => Json::Null,

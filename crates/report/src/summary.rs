@@ -278,14 +278,19 @@ pub(crate) struct Unit {
     pub accounts_with_gaps: usize,
 }
 
-/// Every OU by path, those too of whose accounts nothing was read; accounts whose OU is not known stand under `unknown`.
-pub(crate) fn by_ou(input: &Input<'_>) -> BTreeMap<String, Unit> {
-    let with_gaps: BTreeSet<_> = input.assessment.gaps.iter().filter_map(|gap| gap.account).collect();
-    let path = |account: AccountId| match input.facts.accounts.get(&account).map(|account| &account.ou_path) {
+/// The OU that an account is directly in.
+pub(crate) fn ou_of(input: &Input<'_>, account: AccountId) -> String {
+    match input.facts.accounts.get(&account).map(|account| &account.ou_path) {
         Some(Observed::Known(path)) => path.clone(),
         Some(Observed::Absent) => NONE.to_owned(),
         Some(Observed::Unknown(_)) | None => UNKNOWN.to_owned(),
-    };
+    }
+}
+
+/// Every OU by path, those too of whose accounts nothing was read; accounts whose OU is not known stand under `unknown`.
+pub(crate) fn by_ou(input: &Input<'_>) -> BTreeMap<String, Unit> {
+    let with_gaps: BTreeSet<_> = input.assessment.gaps.iter().filter_map(|gap| gap.account).collect();
+    let path = |account: AccountId| ou_of(input, account);
     let mut units: BTreeMap<String, Unit> = BTreeMap::new();
     for (id, account) in &input.facts.accounts {
         let unit = units.entry(path(*id)).or_default();

@@ -9,6 +9,7 @@ use scangap_model::{DIAGNOSES, Diagnosis, Observed, Tone, sanitize};
 use crate::causes::{denied_by, met_in, sentence};
 use crate::input::{Input, RepositoryRow};
 use crate::summary::{Summary, images_in_words};
+use crate::trend::Trend;
 use crate::words::{count, thousands};
 
 /// How many of the worst rows the screen shows.
@@ -85,6 +86,9 @@ pub fn final_screen(input: &Input<'_>, exit: u8, paint: &dyn Fn(&str, Tone) -> S
     }
     if let Some(changes) = input.changes {
         let _ = writeln!(out, "Since {:.0} {}", changes.since, changes.balance.in_words());
+    }
+    if let Some(words) = input.trend.and_then(Trend::in_words) {
+        let _ = writeln!(out, "Trend {words}");
     }
     if let Some(not_read) = summary.not_read_in_words() {
         let _ = writeln!(out, "Not read {}", paint(&not_read, Tone::Question));

@@ -11,6 +11,8 @@ use scangap_model::{Asked, Observed};
 pub(crate) enum Value<'a> {
     Text(Cow<'a, str>),
     Integer(u64),
+    /// Tenths, shown as a number with one place after the point.
+    Tenths(u64),
     Time(Timestamp),
     /// Shown as a JSON array in every format of one cell.
     List(Cow<'a, [String]>),
@@ -41,6 +43,11 @@ impl<'a> Value<'a> {
         Self::Integer(u64::try_from(number).unwrap_or(u64::MAX))
     }
 
+    /// A number of tenths.
+    pub(crate) fn tenths(number: usize) -> Self {
+        Self::Tenths(u64::try_from(number).unwrap_or(u64::MAX))
+    }
+
     pub(crate) fn yes_no(value: bool) -> Self {
         Self::text(if value { "yes" } else { "no" })
     }
@@ -50,6 +57,7 @@ impl<'a> Value<'a> {
         match self {
             Self::Text(text) => Cow::Borrowed(text),
             Self::Integer(number) => Cow::Owned(number.to_string()),
+            Self::Tenths(number) => Cow::Owned(format!("{}.{}", number / 10, number % 10)),
             Self::Time(time) => Cow::Owned(utc(*time)),
             Self::List(items) if items.is_empty() => Cow::Borrowed("[]"),
             Self::List(items) => Cow::Owned(serde_json::Value::from(items.to_vec()).to_string()),

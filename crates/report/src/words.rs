@@ -17,8 +17,8 @@ pub fn thousands(number: usize) -> String {
 pub fn count(number: usize, noun: &str) -> String {
     match (number, noun.strip_suffix('y')) {
         (1, _) => format!("1 {noun}"),
-        (_, Some(stem)) => format!("{} {stem}ies", thousands(number)),
-        (_, None) => format!("{} {noun}s", thousands(number)),
+        (_, Some(stem)) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{} {stem}ies", thousands(number)),
+        _ => format!("{} {noun}s", thousands(number)),
     }
 }
 
@@ -51,5 +51,6 @@ mod tests {
         assert_eq!(count(1, "repository"), "1 repository");
         assert_eq!(count(1_204, "repository"), "1,204 repositories");
         assert_eq!(count(0, "gap"), "0 gaps");
+        assert_eq!(count(91, "day"), "91 days");
     }
 }

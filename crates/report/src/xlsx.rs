@@ -10,6 +10,7 @@ mod notes;
 mod sheet;
 mod style;
 mod summary;
+mod trend;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -180,6 +181,7 @@ fn workbook(material: &ReportContext<'_>, extras: Extras<'_>, part: Part) -> io:
             "Data dictionary",
             "Evidence",
         ]);
+        sheets.extend(input.trend.map(|_| "Trend"));
         sheets.extend(input.changes.map(|_| "Changes"));
         sheets.extend(input.images.map(|_| "Images"));
         sheets.extend(extras.plan.map(|_| RESYNC));
@@ -192,13 +194,16 @@ fn workbook(material: &ReportContext<'_>, extras: Extras<'_>, part: Part) -> io:
         summary::write(&mut workbook, material).map_err(io::Error::other)?;
         let causes = Sheet { wrapped: Some(48.0), ..Sheet::new("Causes", CAUSES, material.causes.len()) };
         causes.write(&mut workbook, input, material.causes.iter().cloned().map(Ok))?;
+        if let Some(trend) = input.trend {
+            trend::write(&mut workbook, input, trend)?;
+        }
         matrix::write(&mut workbook, material).map_err(io::Error::other)?;
     }
     repositories(&mut workbook, material, extras, part)?;
     if part.number == 1 {
         for table in columns::tables_of(input) {
             match table.name {
-                TableName::Causes | TableName::Repositories => {}
+                TableName::Causes | TableName::Repositories | TableName::Trend => {}
                 TableName::Policies => {
                     policies(&mut workbook, material)?;
                     if let Some(plan) = extras.plan {

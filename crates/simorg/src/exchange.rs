@@ -20,7 +20,7 @@ use crate::throttle::Throttle;
 use crate::wire::{
     Answer, Incoming, Protocol, Reply, Reset, WireError, cut_short, failure, parse, plain, success, throttled,
 };
-use crate::world::{Caller, Rejected, World};
+use crate::world::{CLOCK_TOLERANCE, Caller, Rejected, World};
 
 /// Everything a call may touch, under one lock that is never held across an await.
 #[derive(Debug)]
@@ -116,24 +116,25 @@ impl State {
             Some((operation, called)) if *operation == permission => *called = true,
             Some(_) | None => {}
         }
-        let caller = match self.world.caller(&incoming.access_key, incoming.token.as_deref(), arrived) {
-            Ok(caller) => caller,
-            Err(rejected) => {
-                let error = rejection(incoming, rejected);
-                self.log.push(CallRecord {
-                    mutating: is_mutating(&permission),
-                    operation: permission,
-                    account: None,
-                    region: incoming.region.clone(),
-                    principal: String::new(),
-                    resource: incoming.resource(),
-                    token: String::new(),
-                    status: error.status,
-                    error: error.code.clone(),
-                });
-                return Outcome::Failure(error);
-            }
-        };
+        let caller =
+            match self.world.caller(&incoming.access_key, incoming.token.as_deref(), incoming.signed_at, arrived) {
+                Ok(caller) => caller,
+                Err(rejected) => {
+                    let error = rejection(incoming, rejected, arrived);
+                    self.log.push(CallRecord {
+                        mutating: is_mutating(&permission),
+                        operation: permission,
+                        account: None,
+                        region: incoming.region.clone(),
+                        principal: String::new(),
+                        resource: incoming.resource(),
+                        token: String::new(),
+                        status: error.status,
+                        error: error.code.clone(),
+                    });
+                    return Outcome::Failure(error);
+                }
+            };
         // The account whose answer this is: for AssumeRole the role's, elsewhere the caller's.
         let account = incoming
             .text("RoleArn")
@@ -224,7 +225,7 @@ impl State {
     }
 }
 
-fn rejection(incoming: &Incoming, rejected: Rejected) -> WireError {
+fn rejection(incoming: &Incoming, rejected: Rejected, arrived: Timestamp) -> WireError {
     let query = incoming.protocol == Protocol::Query;
     match rejected {
         Rejected::Unknown => WireError::new(
@@ -237,6 +238,33 @@ fn rejection(incoming: &Incoming, rejected: Rejected) -> WireError {
             if query { "ExpiredToken" } else { "ExpiredTokenException" },
             "The security token included in the request is expired",
         ),
+        Rejected::OffClock { signed } => WireError::new(
+            if query { 403 } else { 400 },
+            if query { "SignatureDoesNotMatch" } else { "InvalidSignatureException" },
+            off_clock(signed, arrived),
+        ),
+    }
+}
+
+/// AWS's own words. The bound is the service's time and what it tolerates.
+fn off_clock(signed: Timestamp, arrived: Timestamp) -> String {
+    let text = |at: Timestamp| at.strftime("%Y%m%dT%H%M%SZ").to_string();
+    let minutes = CLOCK_TOLERANCE.as_mins();
+    let bound = |tolerance| text(arrived.saturating_add(tolerance).unwrap_or(arrived));
+    if signed < arrived {
+        let earliest = bound(-CLOCK_TOLERANCE);
+        format!(
+            "Signature expired: {} is now earlier than {earliest} ({} - {minutes} min.)",
+            text(signed),
+            text(arrived)
+        )
+    } else {
+        let latest = bound(CLOCK_TOLERANCE);
+        format!(
+            "Signature not yet current: {} is still later than {latest} ({} + {minutes} min.)",
+            text(signed),
+            text(arrived)
+        )
     }
 }
 

@@ -18,6 +18,6 @@ mod wire;
 mod world;
 
 pub use log::CallRecord;
-pub use scenario::{Generate, Scenario, ScenarioError};
+pub use scenario::{Generate, Quarters, Scenario, ScenarioError};
 pub use server::{CALLS_KEPT, Simulator, SimulatorOptions, StartError};
 pub use truth::{Answer, Judge, Question, Standing};

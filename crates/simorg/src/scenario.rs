@@ -2,6 +2,7 @@
 
 mod file;
 mod generate;
+mod quarters;
 
 pub use file::{
     AccountSpec, CoverageSpec, DEMO, DelaySpec, FaultKind, FaultSpec, ImageSpec, LatencySpec, LimitSpec,
@@ -10,3 +11,4 @@ pub use file::{
 };
 pub use generate::Generate;
 pub(crate) use generate::Random;
+pub use quarters::Quarters;

@@ -7,7 +7,7 @@ mod state;
 mod time;
 
 pub(crate) use build::digest_of;
-pub(crate) use sessions::{Caller, LONG_LIVED, Rejected};
+pub(crate) use sessions::{CLOCK_TOLERANCE, Caller, LONG_LIVED, Rejected};
 pub(crate) use state::{
     Account, Coverage, Finding, FindingsReport, Image, RegistryState, Repository, Rule, Session, Transition, World,
 };

@@ -9,6 +9,8 @@ use crate::schema::{APPLICATION_ID, OLDEST_VERSION, SCHEMA_VERSION};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
+    #[error("`{0}` does not exist")]
+    Missing(PathBuf),
     #[error("`{path}` cannot be read as a snapshot")]
     Sqlite { path: PathBuf, source: rusqlite::Error },
     #[error("`{0}` is not a scangap snapshot")]
@@ -71,6 +73,9 @@ pub fn holds_nothing(path: &Path) -> bool {
 /// The file, if it is a snapshot of a version that is known here.
 pub(crate) fn connect(path: &Path) -> Result<Connection, ReadError> {
     let sqlite = |source| ReadError::Sqlite { path: path.to_owned(), source };
+    if !path.exists() {
+        return Err(ReadError::Missing(path.to_owned()));
+    }
     // Every thread has a connection of its own: SQLite's locks would guard nothing.
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;

@@ -100,6 +100,12 @@ impl Snapshot {
         Ok(FactsHash { stored: tables.meta()?.facts_sha256, computed })
     }
 
+    /// How the run went, without the facts.
+    pub fn meta(path: &Path) -> Result<Meta, ReadError> {
+        let connection = connect(path)?;
+        Tables { path, connection: &connection, decode: Decoder { gaps: BTreeMap::new() } }.meta()
+    }
+
     pub fn open(path: &Path) -> Result<Self, ReadError> {
         let connection = connect(path)?;
         let mut tables = Tables { path, connection: &connection, decode: Decoder { gaps: BTreeMap::new() } };

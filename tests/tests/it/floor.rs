@@ -93,6 +93,24 @@ fn batches_of_statuses_make_no_difference_to_what_is_read() {
     same_facts(&slow, &fast, "with more calls in flight");
 }
 
+// Holds: 14 Near the floor: a shell that lets few files be open does not limit the calls in flight, and where the system does it is said
+#[test]
+fn the_calls_in_flight_have_the_files_that_they_need() {
+    let mut scenario = Generate { accounts: 120, regions: 1, repositories: 2, seed: 5 }.scenario();
+    scenario.latency.ms = 100;
+    let management = scenario.organization.management_account.clone();
+    let simulator = simulate(scenario);
+    let regions = ["--regions", "us-east-1,eu-west-1"];
+    let audit = || Scangap::audit_at(&simulator.url(), &Simulator::access_key(&management)).args(&regions);
+    let raised = audit().with_open_files(64, 4096).into_folder().expect_code(0);
+    assert!(!raised.finished.stderr.contains("open files"), "{}", raised.finished.stderr);
+    let few = audit().args(&["--max-in-flight", "40"]).with_open_files(64, 220).into_folder().expect_code(0);
+    same_facts(&raised, &few, "with few files open");
+    let said = audit().with_open_files(64, 400).into_folder();
+    let expected = "512 calls in flight may need 1636 open files, and this process may open 400: raise the hard limit (`ulimit -Hn`), or use --max-in-flight 100";
+    assert!(said.finished.stderr.contains(expected), "{}", said.finished.stderr);
+}
+
 // Holds: 14 Near the floor: a large registry begins before the administrator's stream has ended
 #[test]
 fn a_large_registry_does_not_wait_for_the_administrators_stream() {

@@ -37,6 +37,7 @@ mod screens;
 mod settings;
 mod shards;
 mod throttling;
+mod trend;
 mod trouble;
 mod unread;
 mod way_back;

@@ -334,6 +334,26 @@ fn who_the_caller_is_ends_an_audit_by_what_went_wrong() {
     }
 }
 
+// Holds: 14 Kills and faults: a clock that is ten minutes off is one clear error, which says how far and which way; four minutes are nothing
+#[test]
+fn a_clock_that_is_off_is_one_clear_error() {
+    for (ahead, said) in [(600, "it is 10 minutes behind AWS's"), (-600, "it is 10 minutes ahead of AWS's")] {
+        let mut scenario = organization(WORLD);
+        scenario.organization.clock_ahead_seconds = ahead;
+        let simulator = simulate(scenario);
+        let finished = audit(&simulator).expect_code(77).finished;
+        let hint = finished.stderr.lines().find(|line| line.contains("set this machine's clock: ")).expect("a hint");
+        assert!(hint.contains(said), "{hint}");
+        assert_eq!(finished.stderr.matches("error:").count(), 1, "{}", finished.stderr);
+        assert_eq!(simulator.calls().len(), 1, "nothing else is asked, and it is not asked again");
+    }
+    for ahead in [240, -240] {
+        let mut scenario = organization(WORLD);
+        scenario.organization.clock_ahead_seconds = ahead;
+        assert!(audit(&simulate(scenario)).expect_code(0).gaps().is_empty());
+    }
+}
+
 // Holds: 7 The wire: a key that was revoked is no region that is not enabled
 #[test]
 fn a_revoked_key_is_no_region_that_is_not_enabled() {

@@ -28,7 +28,7 @@ pub(crate) struct Size {
     #[arg(long, default_value_t = 50)]
     latency_ms: u64,
     /// Calls in flight
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = 512)]
     in_flight: usize,
     /// Registries of 1,200 repositories, in as many accounts
     #[arg(long, default_value_t = 0)]
@@ -54,7 +54,7 @@ impl Default for Size {
             regions: 4,
             repositories: 10,
             latency_ms: 50,
-            in_flight: 256,
+            in_flight: 512,
             large: 0,
             no_limits: false,
             alone: false,

@@ -131,6 +131,7 @@ fn stages(path: &Path, folder: &Path, n_rows: usize) -> Result<()> {
         caller_arn: "",
         images: None,
         changes: None,
+        trend: None,
     };
     let started = Instant::now();
     write_repositories_csv(

@@ -7,6 +7,7 @@ use scangap_snapshot::{RunStart, merge};
 
 use crate::args::{Global, Merge};
 use crate::assessed::file_in;
+use crate::earlier::Earlier;
 use crate::environment;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -47,7 +48,7 @@ pub(super) fn run(command: &Merge, global: &Global) -> Result<Exit, CliError> {
     }
     let interrupted = !(merged.missing.is_empty() && merged.interrupted.is_empty());
     let (fail_on, form) = (FailOn::of(&command.fail_on), command.form.options());
-    store::hand_over(&judged, None, &command.out, &fail_on, &form, global.quiet, interrupted)
+    store::hand_over(&judged, &Earlier::default(), &command.out, &fail_on, &form, global.quiet, interrupted)
 }
 
 /// A snapshot, the folder of a run, or a folder of such folders.

@@ -50,7 +50,7 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
             stale_since(&old.assessment, &old.snapshot.repositories, meta.as_of).map_err(unreadable)?
         }
     };
-    let input = judged.input(None);
+    let input = judged.input();
     let summary = Summary::of(&input);
     let complete = summary.is_complete() && judged.snapshot.meta.state == RunState::Complete;
     let mut source = PlanInput {

@@ -36,11 +36,10 @@ pub(super) fn run(command: &Rehearse, global: &Global) -> Result<Exit, CliError>
     }
     let out = places::folder(command.out.as_deref(), &plan)?;
     let counted = places::losses(&plan, &original.path)?;
-    let copy =
-        SimulatedCopy::start(&original.input(None), &counted, environment::now()).map_err(|error| match error {
-            CopyError::Facts(error) => CliError::Facts(Unreadable(error)),
-            CopyError::Start(error) => CliError::Simulator(error),
-        })?;
+    let copy = SimulatedCopy::start(&original.input(), &counted, environment::now()).map_err(|error| match error {
+        CopyError::Facts(error) => CliError::Facts(Unreadable(error)),
+        CopyError::Start(error) => CliError::Simulator(error),
+    })?;
     // A rehearsal is always a simulation: with this flag the executor rejects an AWS endpoint.
     plan.simulated = true;
     plan.organization_id = Some(copy.organization_id.clone());
@@ -56,7 +55,7 @@ pub(super) fn run(command: &Rehearse, global: &Global) -> Result<Exit, CliError>
     applying::write_report(&plan, &outcome, &out)?;
     let after = audit_of_copy(&connect, &copy.role, &out.join("after"))?;
     let changes = after.changes_since(&before)?;
-    let (original_input, before, after) = (original.input(None), before.input(None), after.input(Some(&changes)));
+    let (original_input, before, after) = (original.input(), before.input(), after.input_with(Some(&changes), None));
     write_changes(&after, &changes, CsvDialect::default(), &out).map_err(CliError::Report)?;
     let audits = Audits { original: &original_input, before: &before, after: &after, changes: &changes };
     let rehearsal =

@@ -8,6 +8,7 @@ use scangap_report::{AppliedRow, AppliedView, CarriedNotes, PlanRow, PlanView, R
 
 use crate::args::{Global, Report};
 use crate::assessed::{AssessedSnapshot, file_in};
+use crate::earlier::Earlier;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::fail_on::FailOn;
@@ -16,10 +17,7 @@ use crate::values::BadValue;
 
 pub(super) fn run(command: &Report, global: &Global) -> Result<Exit, CliError> {
     let judged = AssessedSnapshot::open_checked(&command.snapshot)?;
-    let changes = match &command.previous {
-        Some(path) => Some(judged.changes_since(&AssessedSnapshot::open_checked(path)?)?),
-        None => None,
-    };
+    let earlier = Earlier::read(&judged, command.previous.as_deref(), &command.history)?;
     let directory = match (&command.out, judged.path.parent()) {
         (Some(directory), _) => directory.clone(),
         (None, Some(parent)) if !parent.as_os_str().is_empty() => parent.to_owned(),
@@ -33,7 +31,7 @@ pub(super) fn run(command: &Report, global: &Global) -> Result<Exit, CliError> {
         carried: CarriedNotes::read(&command.carry_over).map_err(CliError::CarryOver)?,
         ..command.form.options()
     };
-    store::hand_over(&judged, changes.as_ref(), &directory, &FailOn::default(), &options, global.quiet, false)
+    store::hand_over(&judged, &earlier, &directory, &FailOn::default(), &options, global.quiet, false)
 }
 
 /// A plan, if it is whole and of this snapshot.

@@ -8,7 +8,9 @@ use scangap_assess::verdict_of_text;
 use scangap_model::{Partition, Verdict};
 use scangap_policy::{Caller, Organization as InOrganization, Request, RoleIdentity, Tags};
 use scangap_simorg::scenario::AccountSpec;
-use scangap_simorg::{CALLS_KEPT, Generate, Judge, Question, Scenario, Simulator, SimulatorOptions, Standing};
+use scangap_simorg::{
+    CALLS_KEPT, Generate, Judge, Quarters, Question, Scenario, Simulator, SimulatorOptions, Standing,
+};
 
 use crate::args::{Organization, Simulate};
 use crate::environment;
@@ -52,15 +54,15 @@ pub(super) fn scenario(organization: &Organization) -> Result<Scenario, CliError
             fs_err::read_to_string(path).map_err(|source| CliError::ScenarioFile { path: path.clone(), source })?;
         return Scenario::parse(&text).map_err(|source| CliError::Scenario { path: path.clone(), source });
     }
-    match organization.accounts {
-        Some(accounts) => Ok(Generate {
-            accounts,
-            regions: organization.regions,
-            repositories: organization.repositories,
-            seed: organization.seed,
+    let Organization { repositories, seed, .. } = *organization;
+    match (organization.accounts, organization.quarter) {
+        (Some(accounts), Some(quarter)) => Ok(Quarters { accounts, repositories, seed }.scenario(usize::from(quarter))),
+        (Some(accounts), None) => {
+            Ok(Generate { accounts, regions: organization.regions, repositories, seed }.scenario())
         }
-        .scenario()),
-        None => Scenario::demo().map_err(|source| CliError::Scenario { path: "the demo organization".into(), source }),
+        (None, _) => {
+            Scenario::demo().map_err(|source| CliError::Scenario { path: "the demo organization".into(), source })
+        }
     }
 }
 

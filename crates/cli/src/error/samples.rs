@@ -189,6 +189,7 @@ fn files() -> Vec<CliError> {
         CliError::NeverClosed(path("snapshot.db")),
         CliError::Folder { path: path("out"), source: io_error() },
         CliError::Store(WriteError::Create { path: path("snapshot.db"), source: io_error() }),
+        CliError::Snapshot(ReadError::Missing(path("nosuch.db"))),
         CliError::Snapshot(ReadError::NotASnapshot(path("snapshot.db"))),
         CliError::Snapshot(ReadError::Newer { path: path("snapshot.db"), found: 99 }),
         CliError::Snapshot(ReadError::CannotResume { path: path("snapshot.db") }),
@@ -201,6 +202,10 @@ fn files() -> Vec<CliError> {
         CliError::OtherApplied(path("applied.json")),
         CliError::CarryOver(CarryOverError::NoRepositories { path: path("audit.xlsx") }),
         CliError::Compare(CompareError::Simulated),
+        CliError::History {
+            path: path("snapshot.db"),
+            source: CompareError::Organizations("o-a".into(), "o-b".into()),
+        },
         CliError::Compare(CompareError::Order { since: Timestamp::UNIX_EPOCH, until: Timestamp::MIN }),
         CliError::Verify(VerifyError::Read { path: path("manifest.json"), source: io_error() }),
         CliError::Report(FileError { path: path("audit.xlsx"), source: io_error() }),

@@ -12,6 +12,8 @@ pub(crate) trait Kind {
 pub enum Type {
     Text,
     Integer,
+    /// With one place after the point.
+    Number,
     Time,
     List,
     /// Numbers by name.
@@ -23,6 +25,7 @@ impl Type {
         match self {
             Self::Text => "text",
             Self::Integer => "integer",
+            Self::Number => "number",
             Self::Time => "time",
             Self::List => "list",
             Self::Counts => "counts",

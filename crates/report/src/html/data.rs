@@ -55,7 +55,7 @@ impl Packed {
         let text = match value {
             Value::Text(text) => json!(sanitize(text)),
             Value::Integer(number) => json!(number),
-            Value::Time(_) => json!(value.render()),
+            Value::Tenths(_) | Value::Time(_) => json!(value.render()),
             Value::List(items) => json!(items.iter().map(|item| sanitize(item)).collect::<Vec<_>>()),
             Value::Counts(counts) => json!(counts),
             Value::Empty => json!(null),

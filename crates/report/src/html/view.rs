@@ -6,6 +6,7 @@ use super::action::ActionRow;
 use super::changes::ChangesView;
 use super::heat::Heat;
 use super::policies::PolicyView;
+use super::trend::TrendView;
 use crate::columns::{AppliedRow, PlanView};
 
 #[derive(Template)]
@@ -25,6 +26,9 @@ pub(super) struct Page {
     pub(super) not_read: Option<String>,
     /// The time of the earlier audit, and what changed since.
     pub(super) since: Option<(String, String)>,
+    /// Coverage over all audits, in a line.
+    pub(super) over_time: Option<String>,
+    pub(super) trend: Option<TrendView>,
     /// What the share leaves out.
     pub(super) apart: Option<String>,
     pub(super) bar: Vec<Segment>,

@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::head::{Counts, Head};
 use crate::columns::{
-    ACCOUNTS, CAUSES, CHANGES, Column, GAPS, IMAGES, Kind, POLICIES, REGISTRIES, REPOSITORIES, TableName, tables_of,
+    ACCOUNTS, CAUSES, CHANGES, Column, GAPS, IMAGES, Kind, POLICIES, REGISTRIES, REPOSITORIES, TREND, TableName,
+    tables_of,
 };
 use crate::context::ReportContext;
 use crate::input::Input;
@@ -38,6 +39,7 @@ pub(crate) fn write(material: &ReportContext<'_>, out: &mut dyn Write) -> io::Re
             TableName::Gaps => rows(GAPS, input.gaps().map(Ok), out)?,
             TableName::Images => rows(IMAGES, input.image_rows(), out)?,
             TableName::Changes => rows(CHANGES, input.changes().map(Ok), out)?,
+            TableName::Trend => rows(TREND, input.trend_rows().map(Ok), out)?,
         }
         out.write_all(b"]")?;
     }
@@ -92,6 +94,7 @@ fn object<K: Kind>(columns: &[Column<K>], row: &K::Row<'_>, out: &mut dyn Write)
         match (column.value)(row) {
             Value::Text(text) => serde_json::to_writer(&mut *out, &text)?,
             Value::Integer(number) => write!(out, "{number}")?,
+            value @ Value::Tenths(_) => write!(out, "{}", value.render())?,
             Value::Time(time) => write!(out, "\"{}\"", utc(time))?,
             Value::List(items) => serde_json::to_writer(&mut *out, &items)?,
             Value::Counts(counts) => serde_json::to_writer(&mut *out, counts)?,

@@ -38,8 +38,8 @@ pub fn audit_schema() -> Value {
     let mut required = Vec::new();
     let mut properties = Map::new();
     for table in tables() {
-        // Only where there is an earlier audit to compare with, and where images were kept.
-        if !matches!(table.name, TableName::Changes | TableName::Images) {
+        // Only where there are earlier audits to compare with, and where images were kept.
+        if !matches!(table.name, TableName::Changes | TableName::Images | TableName::Trend) {
             required.push(table.name.word().to_owned());
         }
         properties.insert(table.name.word().to_owned(), json!({"type": "array", "items": row_schema(&table)}));
@@ -60,6 +60,7 @@ fn row_schema(table: &Table) -> Value {
         let kind = match column.kind {
             Type::Text | Type::Time => json!({"type": ["string", "null"]}),
             Type::Integer => json!({"type": ["integer", "string", "null"]}),
+            Type::Number => json!({"type": ["number", "null"]}),
             Type::Counts => {
                 json!({"type": ["object", "string", "null"], "additionalProperties": {"type": "integer"}})
             }

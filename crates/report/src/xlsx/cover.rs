@@ -24,6 +24,7 @@ const HOW_TO_READ: &[(&str, &str)] = &[
         "Causes",
         "what many repositories share: a statement, a refusal, a setting; how many there are, and the one repair",
     ),
+    ("Trend", "coverage and diagnoses at each audit, by OU too; what an audit did not read makes its share a range"),
     ("Coverage matrix", "each account in each region: how many of its repositories Inspector covers"),
     (
         "Repositories",

@@ -199,6 +199,9 @@ impl<'s, K: Kind> Sheet<'s, K> {
                 Value::Integer(number) => {
                     worksheet.write_number_with_format(at, index, number as f64, &formats.text)?;
                 }
+                Value::Tenths(tenths) => {
+                    worksheet.write_number_with_format(at, index, tenths as f64 / 10.0, &formats.tenths)?;
+                }
                 Value::Time(time) => match ExcelDateTime::from_timestamp(time.as_second()) {
                     Ok(time) => {
                         worksheet.write_datetime_with_format(at, index, &time, &formats.time)?;
@@ -265,6 +268,7 @@ pub(super) struct Formats {
     text: Format,
     time: Format,
     day: Format,
+    tenths: Format,
     link: Format,
 }
 
@@ -279,6 +283,7 @@ impl Formats {
             text,
             time: Format::new().set_num_format("yyyy-mm-dd hh:mm"),
             day: Format::new().set_num_format("yyyy-mm-dd"),
+            tenths: Format::new().set_num_format("0.0"),
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::causes::denied_by;
 use crate::context::ReportContext;
 use crate::listing::Unlisted;
 use crate::summary::{Counts, Summary, Unit, WORST_ACCOUNTS, by_ou, worst_accounts};
+use crate::trend::Trend;
 
 /// OUs that are shown one by one; the cover of all is the table of diagnoses.
 const OUS_MAX: usize = 40;
@@ -33,10 +34,14 @@ pub(super) fn write(workbook: &mut Workbook, material: &ReportContext<'_>) -> Re
     let covered = summary.covered_in_words().map(|words| format!("Covered: {words}."));
     let since = input.changes.map(|changes| format!("Since {:.0}: {}.", changes.since, changes.balance.in_words()));
     let not_read = summary.not_read_in_words().map(|words| format!("Not read: {words}."));
-    let first: Vec<String> = [covered, since, not_read].into_iter().flatten().collect();
+    let over_time = input.trend.and_then(Trend::in_words).map(|words| format!("{words}."));
+    let first: Vec<String> = [covered, since, over_time, not_read].into_iter().flatten().collect();
     worksheet.write_string(1, 0, first.join(" "))?;
     let mut at = diagnoses(worksheet, summary)?;
     at = causes(worksheet, material, at + 1)?;
+    if let Some(trend) = input.trend {
+        at = super::trend::on_summary(worksheet, trend, at + 3, CHARTS)?;
+    }
     at = units(worksheet, material, at + 3)?;
     at = accounts(worksheet, material, at + 2)?;
     reading(worksheet, summary, at + 2)?;

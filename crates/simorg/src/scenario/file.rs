@@ -73,6 +73,9 @@ pub struct OrganizationSpec {
     /// Seconds that AssumeRole adds to the expiration that it returns: a caller whose clock is behind sees the same.
     #[serde(default)]
     pub session_end_told_later_seconds: i64,
+    /// Seconds by which AWS's clock is ahead of this machine's. A request signed more than five minutes off is refused.
+    #[serde(default)]
+    pub clock_ahead_seconds: i64,
     /// Whether the registry's scan rules survive turning ECR scanning off and on. AWS does not say.
     #[serde(default)]
     pub rules_survive_disable: bool,

@@ -107,6 +107,7 @@ impl Generate {
                 session_seconds: None,
                 no_session_expiration: false,
                 session_end_told_later_seconds: 0,
+                clock_ahead_seconds: 0,
                 rules_survive_disable: false,
                 enable_writes_rules: false,
                 report_buckets: None,
@@ -141,23 +142,33 @@ impl Generate {
                 sticky: false,
             })
             .collect();
+        let is_off = random.below(20) == 0;
         RegistrySpec {
-            region: region.to_owned(),
-            ecr_scanning: if random.below(20) == 0 { "DISABLED" } else { "ENABLED" }.to_owned(),
-            ec2_scanning: true,
-            scan_type: "ENHANCED".to_owned(),
-            rules: vec![RuleSpec { frequency: "CONTINUOUS_SCAN".to_owned(), filters: vec!["*".to_owned()] }],
-            registry_policy: None,
-            registry_policy_text: None,
-            registry_policy_scope: "V2".to_owned(),
-            templates: Vec::<TemplateSpec>::new(),
+            ecr_scanning: if is_off { "DISABLED" } else { "ENABLED" }.to_owned(),
             repositories,
-            orphaned_coverage: Vec::new(),
-            suppression_rules: Vec::new(),
-            rescan_duration: "DAYS_14".to_owned(),
-            pull_date_rescan_duration: "DAYS_14".to_owned(),
-            pull_date_rescan_mode: "LAST_IN_USE_AT".to_owned(),
+            ..empty_registry(region)
         }
+    }
+}
+
+/// Everything as AWS sets it up, with Inspector's scanning on.
+pub(super) fn empty_registry(region: &str) -> RegistrySpec {
+    RegistrySpec {
+        region: region.to_owned(),
+        ecr_scanning: "ENABLED".to_owned(),
+        ec2_scanning: true,
+        scan_type: "ENHANCED".to_owned(),
+        rules: vec![RuleSpec { frequency: "CONTINUOUS_SCAN".to_owned(), filters: vec!["*".to_owned()] }],
+        registry_policy: None,
+        registry_policy_text: None,
+        registry_policy_scope: "V2".to_owned(),
+        templates: Vec::<TemplateSpec>::new(),
+        repositories: Vec::new(),
+        orphaned_coverage: Vec::new(),
+        suppression_rules: Vec::new(),
+        rescan_duration: "DAYS_14".to_owned(),
+        pull_date_rescan_duration: "DAYS_14".to_owned(),
+        pull_date_rescan_mode: "LAST_IN_USE_AT".to_owned(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a request asks for, in whichever protocol it speaks.
 
+use jiff::Timestamp;
 use scangap_model::AccountId;
 use serde_json::{Map, Value};
 
@@ -25,6 +26,8 @@ pub(crate) struct Incoming {
     pub(crate) access_key: String,
     pub(crate) region: String,
     pub(crate) token: Option<String>,
+    /// When the caller says that it signed, where it says so.
+    pub(crate) signed_at: Option<Timestamp>,
 }
 
 const INSPECTOR_PATHS: &[(&str, &str)] = &[
@@ -54,6 +57,7 @@ pub(crate) fn parse(path: &str, header: impl Fn(&str) -> Option<String>, body: &
         WireError::new(400, "IncompleteSignature", "Authorization header requires a Credential parameter")
     })?;
     let token = header("x-amz-security-token");
+    let signed_at = header("x-amz-date").and_then(|date| date.parse().ok());
     let unknown =
         || WireError::new(404, "UnknownOperationException", "the simulated organization does not have this operation");
     let json = || serde_json::from_slice(body).unwrap_or_else(|_| Value::Object(Map::new()));
@@ -79,7 +83,7 @@ pub(crate) fn parse(path: &str, header: impl Fn(&str) -> Option<String>, body: &
         let (_, operation) = paths.iter().find(|(known, _)| *known == path).ok_or_else(unknown)?;
         (Protocol::RestJson, service, (*operation).to_owned(), json())
     };
-    Ok(Incoming { protocol, service, operation, input, access_key, region, token })
+    Ok(Incoming { protocol, service, operation, input, access_key, region, token, signed_at })
 }
 
 /// AWS: SigV4 `Credential=<key>/<date>/<region>/<service>/aws4_request`. The signature itself is not checked: every

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use scangap_model::{AccountId, Partition, REGIONS, RegionName, inspector_role_arn};
 
 use super::state::{Account, Coverage, Finding, Image, RegistryState, Repository, Rule, Template, World};
@@ -30,6 +30,8 @@ impl World {
             truth: PolicyTruth::new(judge),
             clock,
         };
+        let ahead = SignedDuration::from_secs(scenario.organization.clock_ahead_seconds);
+        let wall = wall.saturating_add(ahead).unwrap_or(wall);
         let mut accounts = BTreeMap::new();
         for spec in &scenario.accounts {
             let account = id(&spec.id)?;
@@ -167,7 +169,7 @@ impl Builder<'_> {
     ) -> Repository {
         let policy = self.policy(spec.policy.as_ref(), account, region);
         let denied = registry_denies || policy.as_ref().is_some_and(|(_, truth)| truth.inspector == Standing::Denied);
-        let scanned_at = self.clock.saturating_sub(jiff::SignedDuration::from_hours(6)).unwrap_or(self.clock);
+        let scanned_at = self.clock.saturating_sub(SignedDuration::from_hours(6)).unwrap_or(self.clock);
         let stated = |spec: &CoverageSpec| {
             (spec.status != "none").then(|| Coverage {
                 status: spec.status.clone(),
@@ -219,7 +221,7 @@ impl Builder<'_> {
             })
             .collect();
         Repository {
-            created_at: self.clock.saturating_sub(jiff::SignedDuration::from_hours(24 * 90)).unwrap_or(self.clock),
+            created_at: self.clock.saturating_sub(SignedDuration::from_hours(24 * 90)).unwrap_or(self.clock),
             policy: spec.policy_text.clone().or_else(|| policy.as_ref().map(|(text, _)| text.clone())),
             effective: spec.policy_text.clone().or_else(|| policy.map(|(text, _)| text)),
             tags: spec.tags.clone(),
@@ -234,7 +236,7 @@ impl Builder<'_> {
 impl Builder<'_> {
     fn pushed_at(&self, image: &ImageSpec) -> Timestamp {
         let exact = image.pushed_at.as_ref().and_then(|text| text.parse().ok());
-        let ago = jiff::SignedDuration::from_hours(24 * i64::from(image.pushed_days_ago));
+        let ago = SignedDuration::from_hours(24 * i64::from(image.pushed_days_ago));
         exact.unwrap_or_else(|| self.clock.saturating_sub(ago).unwrap_or(self.clock))
     }
 

@@ -1,5 +1,6 @@
 //! Who calls: long-lived keys that name their account, and sessions handed out by AssumeRole.
 
+use jiff::{SignedDuration, Timestamp};
 use scangap_model::AccountId;
 
 use super::state::{Session, World};
@@ -21,15 +22,26 @@ pub(crate) struct Caller {
 pub(crate) enum Rejected {
     Unknown,
     Expired,
+    /// Signed too long before or after the service's time.
+    OffClock {
+        signed: Timestamp,
+    },
 }
+
+/// AWS: how far a signature's time may be from the service's.
+pub(crate) const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
 impl World {
     pub(crate) fn caller(
         &self,
         access_key: &str,
         token: Option<&str>,
-        arrived: jiff::Timestamp,
+        signed: Option<Timestamp>,
+        arrived: Timestamp,
     ) -> Result<Caller, Rejected> {
+        if let Some(signed) = signed.filter(|signed| arrived.duration_since(*signed).abs() > CLOCK_TOLERANCE) {
+            return Err(Rejected::OffClock { signed });
+        }
         if let Some(account) = access_key.strip_prefix(LONG_LIVED) {
             let account: AccountId = account.parse().map_err(|_| Rejected::Unknown)?;
             if !self.accounts.contains_key(&account) {

@@ -1,0 +1,125 @@
+//! The trend: what many audits of one organization say together, row by row.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use scangap_model::{AccountId, Diagnosis, RegionName, RepositoryName};
+
+use crate::balance::Balance;
+use crate::words::{count, thousands};
+
+/// A repository.
+pub(crate) type Key = (AccountId, RegionName, RepositoryName);
+
+/// What needs action, with the time of the first audit that showed it.
+pub(crate) type Since = BTreeMap<Key, Timestamp>;
+
+/// What many audits say together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trend {
+    /// The organization at each audit, then each organizational unit.
+    pub rows: Vec<TrendRow>,
+    /// What needs action at the last audit, or could not be read since it did.
+    pub(crate) since: Since,
+}
+
+impl Trend {
+    /// `Covered 61.0 %, 64.2 to 70.1 %, 68.8 % over 3 audits since 2026-05-31; 40 of 83 that need action needed it at the audit before
+    /// already`. `None`: this audit is the only one.
+    pub fn in_words(&self) -> Option<String> {
+        let whole: Vec<&TrendRow> = self.rows.iter().filter(|row| row.ou.is_none()).collect();
+        let (first, last) = (whole.first()?, whole.last()?);
+        if whole.len() < 2 {
+            return None;
+        }
+        let shares: Vec<String> = whole.iter().map(|row| row.share_in_words()).collect();
+        let older: usize = whole.iter().rev().skip(1).map(|row| row.open_since).sum();
+        let age = whole.iter().find(|row| row.open_since > 0).filter(|row| row.as_of < last.as_of);
+        let age = age.map_or_else(
+            || "nothing that needs action did so at an audit before".to_owned(),
+            |oldest| format!("{} that need action did so before, the oldest since {}", thousands(older), oldest.date()),
+        );
+        Some(format!(
+            "Covered {} over {} since {}; {age}",
+            shares.join(", "),
+            count(whole.len(), "audit"),
+            first.date()
+        ))
+    }
+}
+
+/// A row of the trend: one audit, of one organizational unit or of the organization.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TrendRow {
+    pub as_of: Timestamp,
+    pub facts_sha256: String,
+    pub simulated: bool,
+    /// `None`: the whole organization.
+    pub ou: Option<String>,
+    pub is_complete: bool,
+    /// Of all repositories that are known, in lists that were read or not.
+    pub diagnoses: BTreeMap<Diagnosis, usize>,
+    /// Repositories that the audit nearest in time listed, and that are not known to this one: at least so many.
+    pub hidden: usize,
+    /// `None`: there is no audit before.
+    pub balance: Option<Balance>,
+    pub repaired: usize,
+    /// The middle one and the longest, in days between audits.
+    pub repaired_after_days: Option<(i64, i64)>,
+    pub open_since: usize,
+}
+
+impl TrendRow {
+    fn of(&self, diagnosis: Diagnosis) -> usize {
+        self.diagnoses.get(&diagnosis).copied().unwrap_or(0)
+    }
+
+    pub fn known(&self) -> usize {
+        self.diagnoses.values().sum()
+    }
+
+    pub fn covered(&self) -> usize {
+        self.of(Diagnosis::Covered)
+    }
+
+    pub fn to_act_on(&self) -> usize {
+        self.diagnoses.iter().filter(|(diagnosis, _)| diagnosis.info().fails_any).map(|(_, number)| number).sum()
+    }
+
+    /// Covered if all that could not be learnt is.
+    pub fn covered_at_most(&self) -> usize {
+        self.covered() + self.of(Diagnosis::Unreadable) + self.hidden
+    }
+
+    /// Repositories that are to be scanned, with those that may be.
+    pub fn to_scan(&self) -> usize {
+        let not = [Diagnosis::InspectorOff, Diagnosis::BasicScanning, Diagnosis::NotSelected, Diagnosis::Empty];
+        self.known() + self.hidden - not.into_iter().map(|diagnosis| self.of(diagnosis)).sum::<usize>()
+    }
+
+    /// `2026-11-23`.
+    pub(crate) fn date(&self) -> String {
+        self.as_of.strftime("%Y-%m-%d").to_string()
+    }
+
+    /// `68.8 %`, or `61.0 to 74.2 %`.
+    pub(crate) fn share_in_words(&self) -> String {
+        match self.share() {
+            None => "nothing to be scanned".to_owned(),
+            Some((least, most)) if least == most => format!("{} %", tenths(least)),
+            Some((least, most)) => format!("{} to {} %", tenths(least), tenths(most)),
+        }
+    }
+
+    /// The share of what is to be scanned that is covered, in thousandths: at least, and at most. Equal where all was learnt. Never
+    /// rounded up. `None`: nothing is to be scanned.
+    pub fn share(&self) -> Option<(usize, usize)> {
+        let of = |part: usize| (part * 1000).checked_div(self.to_scan());
+        Some((of(self.covered())?, of(self.covered_at_most())?))
+    }
+}
+
+/// `68.8`.
+pub(crate) fn tenths(number: usize) -> String {
+    format!("{}.{}", number / 10, number % 10)
+}
