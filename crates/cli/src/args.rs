@@ -245,8 +245,8 @@ pub struct Report {
     /// there. The latest is what --previous would name
     #[arg(long, value_name = "SNAPSHOT", num_args = 1..)]
     pub history: Vec<PathBuf>,
-    /// Earlier workbooks: what was written into their columns Owner, Decision, Justification, Due and Reviewed by comes
-    /// into the new one
+    /// Earlier workbooks, owners' too: what was written into their action lists (Owner, Decision, Ticket, Due, Expires, Justification,
+    /// Reviewed by) comes into the new one
     #[arg(long, value_name = "XLSX", value_delimiter = ',')]
     pub carry_over: Vec<PathBuf>,
     /// A plan of this snapshot: what it would do and destroy goes into a sheet of the workbook

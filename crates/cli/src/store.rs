@@ -334,14 +334,14 @@ pub(crate) fn hand_over(
             })
             .collect(),
     };
-    let batch = write_all(&input, &run, options, directory).map_err(CliError::Report)?;
+    let (batch, notes) = write_all(&input, &run, options, directory).map_err(CliError::Report)?;
     let real = |path: &Path| fs_err::canonicalize(path).ok();
     let beside = real(&judged.path).is_some_and(|path| path.parent().map(Path::to_owned) == real(directory));
     let others: Vec<PathBuf> = beside.then(|| judged.path.clone()).into_iter().collect();
     manifest(&batch, directory, &others, meta.simulated, &meta.tool_version).map_err(CliError::Report)?;
     let written = batch.commit_in_place_of_former(directory).map_err(CliError::Report)?;
     if quiet < 2 {
-        let mut screen = final_screen(&input, open_applies::ending(exit).code(), &terminal::paint)
+        let mut screen = final_screen(&input, notes, open_applies::ending(exit).code(), &terminal::paint)
             .map_err(|error| CliError::Facts(Unreadable(Box::new(error))))?;
         let calls: u64 = meta.api_use.iter().map(|used| used.calls).sum();
         let throttled: u64 = meta.api_use.iter().map(|used| used.throttled).sum();

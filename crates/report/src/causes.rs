@@ -179,7 +179,7 @@ fn of_statement(
         "arn:{}:iam::{{account}}:role/aws-service-role/inspector2.amazonaws.com/AWSServiceRoleForAmazonInspector2",
         input.facts.organization.partition
     );
-    let exempt = format!("exempt {role} from the statement, where {{account}} is the policy's account");
+    let exempt = format!("exempt {role} from the statement");
     if tally.diagnoses.keys().all(|diagnosis| *diagnosis == Diagnosis::Undecided) && !tally.diagnoses.is_empty() {
         return "a person decides: see depends_on in repositories.csv".to_owned();
     }

@@ -1,6 +1,7 @@
 //! The column tables: every name, title, width, meaning and source, once. Order is append-only.
 
 mod accounts;
+mod actions;
 mod applied;
 mod causes;
 mod changes;
@@ -17,6 +18,7 @@ mod trend;
 mod unmatched;
 
 pub(crate) use accounts::ACCOUNTS;
+pub(crate) use actions::{ACTIONS, ON_SHEET};
 pub(crate) use applied::APPLIED;
 pub use applied::{AppliedRow, AppliedView};
 pub(crate) use causes::CAUSES;
@@ -49,6 +51,7 @@ pub struct Table {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableName {
+    Actions,
     Causes,
     Repositories,
     Policies,
@@ -64,6 +67,7 @@ impl TableName {
     /// Its name in machine-readable reports.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Actions => "actions",
             Self::Causes => "causes",
             Self::Repositories => "repositories",
             Self::Policies => "policies",
@@ -81,6 +85,7 @@ impl TableName {
 pub fn tables() -> Vec<Table> {
     let table = |name, file, sheet, columns| Table { name, file, sheet, columns };
     vec![
+        table(TableName::Actions, "actions.csv", "Action list", infos(ACTIONS)),
         table(TableName::Causes, "causes.csv", "Causes", infos(CAUSES)),
         // Only where there are earlier audits.
         table(TableName::Trend, "trend.csv", "Trend", infos(TREND)),

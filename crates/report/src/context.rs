@@ -5,6 +5,7 @@ use std::io;
 
 use crate::causes::CauseRow;
 use crate::input::Input;
+use crate::notes::CarriedNotes;
 use crate::policies::{self, PolicyGroup, PolicyKey, PolicyRow};
 use crate::summary::Summary;
 
@@ -13,6 +14,8 @@ use crate::summary::Summary;
 pub(crate) struct ReportContext<'a> {
     pub(crate) input: Input<'a>,
     pub(crate) summary: Summary,
+    /// What people wrote into earlier workbooks.
+    pub(crate) carried: &'a CarriedNotes,
     /// The worst first.
     pub(crate) causes: Vec<CauseRow<'a>>,
     pub(crate) policies: Vec<PolicyGroup>,
@@ -21,10 +24,10 @@ pub(crate) struct ReportContext<'a> {
 }
 
 impl<'a> ReportContext<'a> {
-    pub(crate) fn gather(input: &Input<'a>) -> io::Result<Self> {
+    pub(crate) fn gather(input: &Input<'a>, carried: &'a CarriedNotes) -> io::Result<Self> {
         let (policies, policy_places) = policies::groups(input)?;
         let causes = CauseRow::all(input)?;
-        Ok(Self { input: *input, summary: Summary::of(input), causes, policies, policy_places })
+        Ok(Self { input: *input, summary: Summary::of(input), carried, causes, policies, policy_places })
     }
 
     pub(crate) fn policy_place(&self, key: &PolicyKey) -> Option<usize> {

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+use crate::actions;
 use crate::columns::{
-    ACCOUNTS, CAUSES, CHANGES, Column, GAPS, IMAGES, Kind, POLICIES, REGISTRIES, REPOSITORIES, TREND, TableName,
+    ACCOUNTS, ACTIONS, CAUSES, CHANGES, Column, GAPS, IMAGES, Kind, POLICIES, REGISTRIES, REPOSITORIES, TREND,
+    TableName,
 };
 use crate::context::ReportContext;
 use crate::input::Input;
@@ -30,6 +32,12 @@ pub(crate) fn write(
     let input = &material.input;
     mark(dialect, out)?;
     match table {
+        TableName::Actions => {
+            let mut writer = writer(&mut *out);
+            header(ACTIONS, &mut writer)?;
+            actions::visit(material, usize::MAX, &mut |action| row(ACTIONS, action, dialect, &mut writer))?;
+            writer.flush()
+        }
         TableName::Causes => rows(CAUSES, material.causes.iter().cloned().map(Ok), dialect, out),
         TableName::Repositories => repositories(input, dialect, out),
         TableName::Policies => rows(POLICIES, material.policies().map(Ok), dialect, out),

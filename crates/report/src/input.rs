@@ -6,17 +6,19 @@ use std::io;
 use std::ops::Range;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::Offset;
 use scangap_assess::{
     Assessment, Coverage, ImageCoverage, LikelyCause, RegistryAssessment, RepositoryAssessment, coverage_of, images_of,
 };
 use scangap_model::{
-    AccountFacts, AccountId, Api, Asked, AuditFacts, Gap, ImageRow, Images, Observed, RegionName, RegistryFacts,
-    RegistryOutcome, Repositories, RepositoryFacts, RepositoryRecord,
+    AccountFacts, AccountId, Api, Asked, AuditFacts, Diagnosis, Gap, ImageRow, Images, Observed, RegionName,
+    RegistryFacts, RegistryOutcome, Repositories, RepositoryFacts, RepositoryRecord,
 };
 
 use crate::change::{Change, Changes};
 use crate::reading::Reading;
-use crate::trend::{Trend, TrendRow};
+use crate::trend::{Key, Trend, TrendRow};
 
 /// The facts, what they come to, and where they are from.
 #[derive(Clone, Copy)]
@@ -134,6 +136,17 @@ pub(crate) struct GapRow<'a> {
 impl<'a> Input<'a> {
     pub(crate) fn changes(&self) -> impl Iterator<Item = (&'a Changes, &'a Change)> + use<'a> {
         self.changes.into_iter().flat_map(|changes| changes.rows.iter().map(move |change| (changes, change)))
+    }
+
+    /// The day that dates are compared with.
+    pub(crate) fn today(&self) -> Date {
+        Offset::UTC.to_datetime(self.as_of).date()
+    }
+
+    /// The first audit that showed that a repository needs action, as far as audits are known.
+    pub(crate) fn since(&self, key: &Key, diagnosis: Diagnosis) -> Option<Timestamp> {
+        let since = self.trend?.since.get(key).copied();
+        since.or_else(|| diagnosis.info().fails_any.then_some(self.as_of))
     }
 
     pub(crate) fn trend_rows(&self) -> impl Iterator<Item = &'a TrendRow> + use<'a> {

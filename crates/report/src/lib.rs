@@ -2,6 +2,7 @@
 //!
 //! Reads facts and assessments, knows neither AWS nor SQL. The same facts give the same bytes.
 
+mod actions;
 mod balance;
 mod causes;
 mod change;
@@ -19,6 +20,7 @@ mod links;
 mod listing;
 mod manifest;
 mod matrix;
+mod notes;
 mod ocsf;
 mod owners;
 mod parallel;
@@ -42,6 +44,7 @@ pub use files::{Batch, FileError, Written, manifest, remove_leftovers, write_ato
 pub use history::History;
 pub use input::{CallCount, Input, OneRun, RunEvidence};
 pub use json::{audit_schema, changes_json, run_schema};
+pub use notes::{CarriedNotes, NoteCounts};
 pub use owners::Split;
 pub use scangap_model::{is_control_like, sanitize};
 pub use summary::{GapGroup, RegistryCounts, Summary};
@@ -49,7 +52,7 @@ pub use terminal::final_screen;
 pub use trend::{Trend, TrendRow};
 pub use verify::{FileState, VerifyError, verify};
 pub use words::{count, thousands};
-pub use xlsx::{CarriedNotes, CarryOverError};
+pub use xlsx::{CarryOverError, read_notes};
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -99,17 +102,18 @@ pub struct ReportOptions {
     pub split: Option<Split>,
 }
 
-/// Everything an audit hands over, but the snapshot itself, written and without its names: `Batch::commit` gives them.
+/// Everything an audit hands over, but the snapshot itself, written and without its names: `Batch::commit` gives them. And what became of
+/// the notes of earlier workbooks.
 pub fn write_all(
     input: &Input<'_>,
     run: &RunEvidence,
     options: &ReportOptions,
     directory: &Path,
-) -> Result<Batch, FileError> {
+) -> Result<(Batch, NoteCounts), FileError> {
     let of_folder = |source| FileError { path: directory.to_owned(), source };
-    let material = &ReportContext::gather(input).map_err(of_folder)?;
-    let extras =
-        xlsx::Extras { run, carried: &options.carried, plan: options.plan.as_ref(), applied: options.applied.as_ref() };
+    let material = &ReportContext::gather(input, &options.carried).map_err(of_folder)?;
+    let (notes, apart) = actions::notes(material).map_err(of_folder)?;
+    let extras = xlsx::Extras { run, apart: &apart, plan: options.plan.as_ref(), applied: options.applied.as_ref() };
     // The longest first, so that no core idles at the end.
     let mut jobs: Vec<(PathBuf, Fill<'_>)> = xlsx::jobs(material, extras, directory);
     let mut files: Vec<(&str, Fill<'_>)> = vec![
@@ -132,7 +136,7 @@ pub fn write_all(
     let batch = Batch::default();
     batch.write_in_parallel(jobs)?;
     if let Some(split) = &options.split {
-        owners::write(material, split, &options.carried, directory, &batch)?;
+        owners::write(material, split, directory, &batch)?;
     }
-    Ok(batch)
+    Ok((batch, notes))
 }

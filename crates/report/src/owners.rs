@@ -22,7 +22,7 @@ use crate::files::{Batch, FileError, Fill};
 use crate::input::{Input, RepositoryRow};
 use crate::policies::PolicyKey;
 use crate::words::count;
-use crate::xlsx::{self, CarriedNotes};
+use crate::xlsx;
 
 /// What makes rows belong together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +85,6 @@ impl<'m> Rows<'m> {
 pub(crate) fn write(
     material: &ReportContext<'_>,
     split: &Split,
-    carried: &CarriedNotes,
     directory: &Path,
     batch: &Batch,
 ) -> Result<(), FileError> {
@@ -106,8 +105,7 @@ pub(crate) fn write(
         let mut jobs: Vec<(PathBuf, Fill<'_>)> = Vec::new();
         for (owner, rows) in some.iter().zip(&rows) {
             let path = |suffix: &str| folder.join(format!("{}.{suffix}", owner.slug));
-            let workbook =
-                move |out: &mut dyn Write| xlsx::write_owner(material, carried, owner.rows, &|| rows.iter(), out);
+            let workbook = move |out: &mut dyn Write| xlsx::write_owner(material, owner.rows, &|| rows.iter(), out);
             jobs.push((path("xlsx"), Box::new(workbook)));
             jobs.push((path("md"), Box::new(move |out| page(material, owner, rows, out))));
         }

@@ -8,6 +8,7 @@ use scangap_model::{DIAGNOSES, Diagnosis, Observed, Tone, sanitize};
 
 use crate::causes::{denied_by, met_in, sentence};
 use crate::input::{Input, RepositoryRow};
+use crate::notes::NoteCounts;
 use crate::summary::{Summary, images_in_words};
 use crate::trend::Trend;
 use crate::words::{count, thousands};
@@ -17,7 +18,12 @@ const WORST: usize = 5;
 
 /// `exit` is the code that an incomplete run ends with. `paint` colours a word by its tone; plain text is the identity.
 #[expect(clippy::too_many_lines, reason = "one screen, line by line")]
-pub fn final_screen(input: &Input<'_>, exit: u8, paint: &dyn Fn(&str, Tone) -> String) -> io::Result<String> {
+pub fn final_screen(
+    input: &Input<'_>,
+    notes: NoteCounts,
+    exit: u8,
+    paint: &dyn Fn(&str, Tone) -> String,
+) -> io::Result<String> {
     let summary = Summary::of(input);
     let mut out = String::new();
     if input.simulated {
@@ -89,6 +95,9 @@ pub fn final_screen(input: &Input<'_>, exit: u8, paint: &dyn Fn(&str, Tone) -> S
     }
     if let Some(words) = input.trend.and_then(Trend::in_words) {
         let _ = writeln!(out, "Trend {words}");
+    }
+    if let Some(words) = notes.in_words() {
+        let _ = writeln!(out, "Notes {words}");
     }
     if let Some(not_read) = summary.not_read_in_words() {
         let _ = writeln!(out, "Not read {}", paint(&not_read, Tone::Question));

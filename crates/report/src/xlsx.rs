@@ -1,12 +1,13 @@
 //! The workbook for auditors, and the smaller ones for owners and comparisons. Beyond a size that Excel opens with comfort
 //! the repositories go on in further workbooks, which are written in parallel.
 
+mod actions;
+mod carry_over;
 mod cover;
 mod dictionary;
 mod disk;
 mod evidence;
 mod matrix;
-mod notes;
 mod sheet;
 mod style;
 mod summary;
@@ -18,12 +19,12 @@ use std::path::Path;
 
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Workbook, XlsxError};
 use scangap_assess::RepositoryAssessment;
-use scangap_model::Diagnosis;
+use scangap_model::{DIAGNOSES, Diagnosis};
 
+pub use self::carry_over::{CarryOverError, read_notes};
 use self::cover::Part;
-pub(crate) use self::notes::NOTE_COLUMNS;
-pub use self::notes::{CarriedNotes, CarryOverError};
 use self::sheet::{Link, Noted, Sheet};
+use crate::actions::ActionRow;
 use crate::columns::{
     self, ACCOUNTS, APPLIED, AppliedView, CAUSES, CHANGES, GAPS, IMAGES, PLANNED, POLICIES, PlanView, REGISTRIES,
     REPOSITORIES, TableName, UNMATCHED,
@@ -32,6 +33,7 @@ use crate::context::ReportContext;
 use crate::files::Fill;
 use crate::input::{Input, RepositoryRow, RunEvidence};
 use crate::links::console_url;
+use crate::notes::{NOTE_COLUMNS, NoteKey, RowNotes};
 use crate::policies::PolicyKey;
 use crate::summary::Summary;
 
@@ -45,7 +47,8 @@ const RESYNC: &str = "Re-sync and losses";
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Extras<'a> {
     pub(crate) run: &'a RunEvidence,
-    pub(crate) carried: &'a CarriedNotes,
+    /// Notes that belong to no row of the action list.
+    pub(crate) apart: &'a [(&'a NoteKey, &'a RowNotes)],
     pub(crate) plan: Option<&'a PlanView>,
     pub(crate) applied: Option<&'a AppliedView>,
 }
@@ -102,30 +105,25 @@ pub(crate) type Again<'m, 'r> = dyn Fn() -> Box<dyn Iterator<Item = io::Result<R
 /// A workbook of one owner's repositories, with the policies that deny Inspector, or may.
 pub(crate) fn write_owner<'r>(
     material: &ReportContext<'_>,
-    carried: &CarriedNotes,
     n_rows: usize,
     rows: &'r Again<'_, 'r>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    out.write_all(&disk::guarded(|| owner_workbook(material, carried, n_rows, rows))?)
+    out.write_all(&disk::guarded(|| owner_workbook(material, n_rows, rows))?)
 }
 
-fn owner_workbook<'r>(
-    material: &ReportContext<'_>,
-    carried: &CarriedNotes,
-    n_rows: usize,
-    rows: &'r Again<'_, 'r>,
-) -> io::Result<Vec<u8>> {
+fn owner_workbook<'r>(material: &ReportContext<'_>, n_rows: usize, rows: &'r Again<'_, 'r>) -> io::Result<Vec<u8>> {
     let input = &material.input;
     let mut workbook = created(input).map_err(io::Error::other)?;
     let link: &Link<'_, _> = &|row: &RepositoryRow<'_>, column| repository_link(input, row, column);
-    let noted: &Noted<'_, _> = &|row: &RepositoryRow<'_>| carried.of(&row.repository.arn);
-    let sheet = Sheet {
-        link: Some(link),
-        notes: NOTE_COLUMNS,
-        noted: (!carried.is_empty()).then_some(noted),
-        ..Sheet::new("Repositories", REPOSITORIES, n_rows)
-    };
+    let mut to_act_on = 0;
+    for row in rows() {
+        to_act_on += usize::from(crate::actions::is_listed(row?.assessment.diagnosis));
+    }
+    actions::write(&mut workbook, material, to_act_on.min(actions::ROWS_MAX), &mut |each| {
+        of_owner(material, rows, each)
+    })?;
+    let sheet = Sheet { link: Some(link), ..Sheet::new("Repositories", REPOSITORIES, n_rows) };
     sheet.write(&mut workbook, input, rows())?;
     let mut mine = BTreeSet::new();
     for row in rows() {
@@ -138,6 +136,25 @@ fn owner_workbook<'r>(
     let sheet = Sheet { wrapped: Some(120.0), ..Sheet::new("Policies", POLICIES, policies.len()) };
     sheet.write(&mut workbook, input, policies.into_iter().map(Ok))?;
     workbook.save_to_buffer().map_err(io::Error::other)
+}
+
+/// The owner's rows of the action list, worst first: each diagnosis is one pass over what is theirs.
+fn of_owner<'r>(
+    material: &ReportContext<'_>,
+    rows: &'r Again<'_, 'r>,
+    each: &mut dyn FnMut(&ActionRow<'_>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut number = 0;
+    for info in DIAGNOSES.iter().filter(|info| crate::actions::is_listed(info.diagnosis)) {
+        for row in rows() {
+            let row = row?;
+            if row.assessment.diagnosis == info.diagnosis && number < actions::ROWS_MAX {
+                number += 1;
+                each(&ActionRow::of(material, row, number))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// An empty workbook with its properties.
@@ -165,11 +182,12 @@ fn is_unreadable(assessment: &RepositoryAssessment) -> bool {
 
 fn workbook(material: &ReportContext<'_>, extras: Extras<'_>, part: Part) -> io::Result<Vec<u8>> {
     let input = &material.input;
-    let unmatched = if part.number == 1 { unmatched(material, extras.carried)? } else { Vec::new() };
+    let apart = if part.number == 1 { extras.apart } else { &[] };
     let mut sheets = vec!["Repositories"];
     if part.number == 1 {
         sheets.extend([
             "Summary",
+            carry_over::ACTIONS,
             "Causes",
             "Coverage matrix",
             "Policies",
@@ -186,12 +204,16 @@ fn workbook(material: &ReportContext<'_>, extras: Extras<'_>, part: Part) -> io:
         sheets.extend(input.images.map(|_| "Images"));
         sheets.extend(extras.plan.map(|_| RESYNC));
         sheets.extend(extras.applied.map(|_| "Applied"));
-        sheets.extend((!unmatched.is_empty()).then_some(notes::UNMATCHED));
+        sheets.extend((!apart.is_empty()).then_some(carry_over::APART));
     }
     let mut workbook = created(input).map_err(io::Error::other)?;
     cover::write(&mut workbook, input, &material.summary, &sheets, part).map_err(io::Error::other)?;
     if part.number == 1 {
         summary::write(&mut workbook, material).map_err(io::Error::other)?;
+        let n_rows = actions::n_rows(material);
+        actions::write(&mut workbook, material, n_rows, &mut |each| {
+            crate::actions::visit(material, actions::ROWS_MAX, each)
+        })?;
         let causes = Sheet { wrapped: Some(48.0), ..Sheet::new("Causes", CAUSES, material.causes.len()) };
         causes.write(&mut workbook, input, material.causes.iter().cloned().map(Ok))?;
         if let Some(trend) = input.trend {
@@ -199,11 +221,11 @@ fn workbook(material: &ReportContext<'_>, extras: Extras<'_>, part: Part) -> io:
         }
         matrix::write(&mut workbook, material).map_err(io::Error::other)?;
     }
-    repositories(&mut workbook, material, extras, part)?;
+    repositories(&mut workbook, material, part)?;
     if part.number == 1 {
         for table in columns::tables_of(input) {
             match table.name {
-                TableName::Causes | TableName::Repositories | TableName::Trend => {}
+                TableName::Actions | TableName::Causes | TableName::Repositories | TableName::Trend => {}
                 TableName::Policies => {
                     policies(&mut workbook, material)?;
                     if let Some(plan) = extras.plan {
@@ -240,14 +262,14 @@ fn workbook(material: &ReportContext<'_>, extras: Extras<'_>, part: Part) -> io:
                 }
             }
         }
-        if !unmatched.is_empty() {
-            let noted: &Noted<'_, _> = &|arn: &&String| extras.carried.of(arn);
+        if !apart.is_empty() {
+            let noted: &Noted<'_, _> = &|(_, notes): &(&NoteKey, &RowNotes)| Some(notes.notes.as_slice());
             let sheet = Sheet {
                 notes: NOTE_COLUMNS,
                 noted: Some(noted),
-                ..Sheet::new(notes::UNMATCHED, UNMATCHED, unmatched.len())
+                ..Sheet::new(carry_over::APART, UNMATCHED, apart.len())
             };
-            sheet.write(&mut workbook, input, unmatched.iter().map(Ok))?;
+            sheet.write(&mut workbook, input, apart.iter().copied().map(Ok))?;
         }
         dictionary::write(&mut workbook, input)?;
         evidence::write(&mut workbook, input, extras.run)?;
@@ -260,12 +282,7 @@ fn row_of(part: Part, place: usize) -> Option<usize> {
     (part.first..part.first + part.n_rows).contains(&place).then(|| place - part.first + 2)
 }
 
-fn repositories(
-    workbook: &mut Workbook,
-    material: &ReportContext<'_>,
-    extras: Extras<'_>,
-    part: Part,
-) -> io::Result<()> {
+fn repositories(workbook: &mut Workbook, material: &ReportContext<'_>, part: Part) -> io::Result<()> {
     let input = &material.input;
     let link: &Link<'_, _> = &|row: &RepositoryRow<'_>, column| {
         let key = match column {
@@ -278,13 +295,7 @@ fn repositories(
         }
         repository_link(input, row, column)
     };
-    let noted: &Noted<'_, _> = &|row: &RepositoryRow<'_>| extras.carried.of(&row.repository.arn);
-    let sheet = Sheet {
-        link: Some(link),
-        notes: NOTE_COLUMNS,
-        noted: (!extras.carried.is_empty()).then_some(noted),
-        ..Sheet::new("Repositories", REPOSITORIES, part.n_rows)
-    };
+    let sheet = Sheet { link: Some(link), ..Sheet::new("Repositories", REPOSITORIES, part.n_rows) };
     sheet.write(workbook, input, input.repositories_at(part.first..part.first + part.n_rows))
 }
 
@@ -364,21 +375,6 @@ fn some(
     };
     let sheet = Sheet { link: Some(link), ..Sheet::new(name, REPOSITORIES, places.len()).only(columns) };
     sheet.write(workbook, input, input.repositories_where(wanted))
-}
-
-/// The ARNs of carried notes whose repository is not in this audit.
-fn unmatched(material: &ReportContext<'_>, carried: &CarriedNotes) -> io::Result<Vec<String>> {
-    if carried.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut seen = BTreeSet::new();
-    for row in material.input.repositories() {
-        let arn = row?.repository.arn;
-        if carried.holds(&arn) {
-            seen.insert(style::cell_text(&arn).into_owned());
-        }
-    }
-    Ok(carried.without(&seen).into_iter().map(|(arn, _)| arn.clone()).collect())
 }
 
 #[cfg(test)]

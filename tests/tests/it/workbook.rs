@@ -32,12 +32,33 @@ for name in data:
     assert [column.name for column in table.tableColumns] == header, name
     assert sheet.freeze_panes and sheet.freeze_panes[-1] == "2", (name, sheet.freeze_panes)
     assert sheet.print_title_rows == "$1:$1" and sheet.page_setup.orientation == "landscape", name
-    assert sheet.sheet_properties.pageSetUpPr.fitToPage and "SIMULATED" in sheet.oddFooter.center.text, name
+    assert name == "Action list" or sheet.sheet_properties.pageSetUpPr.fitToPage, name
+    assert "SIMULATED" in sheet.oddFooter.center.text, name
     assert not any(isinstance(cell.value, str) and cell.data_type == "f" for row in sheet.iter_rows() for cell in row), name
+sheet = book["Action list"]
+header = {cell.value: cell.column for cell in sheet[1]}
+assert len(header) == 17, header
+assert sheet.freeze_panes == "D2", sheet.freeze_panes
+assert sum(sheet.column_dimensions[letter].width * 7 + 5 for letter in "ABC") <= 420
+assert sheet.print_area.replace("$", "").endswith(f"A1:Q{sheet.max_row}"), sheet.print_area
+assert not (sheet.sheet_properties.pageSetUpPr and sheet.sheet_properties.pageSetUpPr.fitToPage) and sheet.page_setup.scale in (None, 100)
+assert sheet.print_title_cols == "$A:$C" and [b.id for b in sheet.col_breaks.brk] == [8, 10]
+assert sheet.sheet_properties.tabColor is not None
+rules = {str(rule.sqref).rstrip("0123456789"): rule for rule in sheet.data_validations.dataValidation}
+assert rules["L2:L"].formula1 == '"fix,accept,false positive,transfer"', rules
+assert [rules[place].type for place in ("N2:N", "O2:O")] == ["date", "date"]
+marks = {str(place.sqref): rule.formula for place in sheet.conditional_formatting for rule in place.rules if rule.type == "expression"}
+assert ["AND(ISNUMBER(N2),N2<DATE(2026,11,23))"] in marks.values() and ["AND(ISNUMBER(O2),O2<DATE(2026,11,23))"] in marks.values(), marks
+order = ["blocked", "at_risk", "stale", "key_denied", "unseen", "undecided", "unreadable", "limited"]
+listed = [sheet.cell(row, header["Diagnosis"]).value for row in range(2, sheet.max_row + 1)]
+assert listed == sorted(listed, key=order.index) and listed[0] == "blocked", listed
+assert [sheet.cell(row, 1).value for row in range(2, sheet.max_row + 1)] == list(range(1, sheet.max_row))
+assert all("{account}" not in (sheet.cell(row, header["Repair"]).value or "") for row in range(2, sheet.max_row + 1))
+for title in ["Owner", "Decision", "Ticket", "Due", "Expires", "Justification", "Reviewed by"]:
+    assert title in header and all(sheet.cell(row, header[title]).value is None for row in range(2, sheet.max_row + 1)), title
 sheet = book["Repositories"]
 header = {cell.value: cell.column for cell in sheet[1]}
-for title in ["Owner", "Decision", "Justification", "Due", "Reviewed by"]:
-    assert title in header and all(sheet.cell(row, header[title]).value is None for row in range(2, sheet.max_row + 1)), title
+assert "Owner" not in header, "notes have one place"
 for row in range(2, sheet.max_row + 1):
     assert re.fullmatch(r"\d{12}", sheet.cell(row, header["Account"]).value)
     scanned = sheet.cell(row, header["Last scanned"]).value
@@ -110,7 +131,7 @@ const ANNOTATE: &str = r#"
 import datetime, sys
 import openpyxl
 book = openpyxl.load_workbook(sys.argv[1])
-sheet = book["Repositories"]
+sheet = book["Action list"]
 header = {cell.value: cell.column for cell in sheet[1]}
 rows = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=2)]
 rows.sort(key=lambda row: row[header["Repository"] - 1], reverse=True)
@@ -122,11 +143,11 @@ for row in rows:
     if row[place["Repository"]] == "ledger":
         row[place["Reviewed by"]], row[place["Justification"]] = 42, "x" * 40
 gone = list(rows[0])
-gone[place["Repository ARN"]], gone[place["Owner"]] = "arn:aws:ecr:eu-west-1:333333333333:repository/gone", "somebody"
+gone[place["Account"]], gone[place["Region"]], gone[place["Repository"]], gone[place["Owner"]] = "333333333333", "eu-west-1", "gone", "somebody"
 rows.append(gone)
 out = openpyxl.Workbook()
 sheet = out.active
-sheet.title = "Repositories"
+sheet.title = "Action list"
 order = list(reversed(range(len(titles))))
 sheet.append([titles[at] for at in order])
 for row in rows:
@@ -143,7 +164,7 @@ const CARRIED: &str = r#"
 import datetime, sys
 import openpyxl
 book = openpyxl.load_workbook(sys.argv[1])
-sheet = book["Repositories"]
+sheet = book["Action list"]
 header = {cell.value: cell.column for cell in sheet[1]}
 rows = {sheet.cell(row, header["Repository"]).value: {title: sheet.cell(row, column) for title, column in header.items()} for row in range(2, sheet.max_row + 1)}
 blocked, ledger = rows["journey/1-blocked"], rows["ledger"]
@@ -151,10 +172,52 @@ assert blocked["Owner"].value == '=HYPERLINK("http://evil")' and blocked["Owner"
 assert blocked["Decision"].value == "fix 日本"
 assert blocked["Due"].value == datetime.datetime(2026, 12, 24), blocked["Due"].value
 assert ledger["Reviewed by"].value == 42 and ledger["Justification"].value == "x" * 40
-filled = [name for name, row in rows.items() if any(row[title].value for title in ("Owner", "Decision", "Justification", "Due", "Reviewed by"))]
+filled = [name for name, row in rows.items() if any(row[title].value for title in ("Owner", "Decision", "Ticket", "Due", "Expires", "Justification", "Reviewed by"))]
 assert sorted(filled) == ["journey/1-blocked", "ledger"], filled
 rest = book["Notes carried over"]
-assert [cell.value for cell in rest[2]][:2] == ["arn:aws:ecr:eu-west-1:333333333333:repository/gone", "somebody"]
+at = {cell.value: cell.column - 1 for cell in rest[1]}
+assert [rest[2][at[title]].value for title in ("Account", "Region", "Repository", "Owner")] == ["333333333333", "eu-west-1", "gone", "somebody"]
+"#;
+
+// Holds: 15 Decisions live: a workbook of before, with its notes beside the repositories, carries them over too
+#[test]
+fn notes_of_workbooks_of_before_are_carried_over() {
+    let audited = demo();
+    let home = tempfile::tempdir().expect("a folder");
+    let old = home.path().join("old.xlsx");
+    python(BEFORE, &[&old.to_string_lossy()]);
+    let call =
+        Scangap::new(&["report", &snapshot(&audited), "--out", "new", "--carry-over", &old.to_string_lossy()]).run();
+    assert_eq!(call.code, 3, "{}", call.stderr);
+    assert!(
+        call.stdout.contains("Notes 1 carried, 1 overdue, 1 whose diagnosis changed, 1 on repositories"),
+        "{}",
+        call.stdout
+    );
+    let folder = call.home.path().join("new");
+    let mut reader = csv::Reader::from_path(folder.join("actions.csv")).expect("a file");
+    let rows: Vec<scangap_tests::Row> = reader.deserialize().map(|row| row.expect("a row")).collect();
+    let noted: Vec<_> = rows.iter().filter(|row| !row["owner"].is_empty() || !row["due"].is_empty()).collect();
+    let [row] = noted[..] else { panic!("{noted:?}") };
+    assert_eq!(row["repository"], "journey/1-blocked");
+    assert_eq!((row["due"].as_str(), row["attention"].as_str()), ("2026-11-22", "overdue, written about covered"));
+    let page = fs_err::read_to_string(folder.join("report.html")).expect("a page");
+    assert!(page.contains("<strong>overdue, written about covered</strong>"));
+}
+
+const BEFORE: &str = r#"
+import datetime, sys
+import openpyxl
+book = openpyxl.Workbook()
+sheet = book.active
+sheet.title = "Repositories"
+sheet.append(["Account", "Region", "Repository", "Diagnosis", "Repository ARN", "Owner", "Decision", "Justification", "Due", "Reviewed by"])
+arn = "arn:aws:ecr:eu-west-1:333333333333:repository/"
+sheet.append(["333333333333", "eu-west-1", "journey/1-blocked", "covered", arn + "journey/1-blocked", "Alice", "fix", None, datetime.datetime(2026, 11, 22), None])
+rest = book.create_sheet("Notes carried over")
+rest.append(["Repository ARN", "Owner", "Decision", "Justification", "Due", "Reviewed by"])
+rest.append([arn + "long/gone", "Bob", None, None, None, None])
+book.save(sys.argv[1])
 "#;
 
 #[test]
@@ -266,7 +329,7 @@ const TWO: &str = r#"
 import sys, openpyxl
 for source, target, notes in [(1, 2, {"Owner": "Alice", "Decision": "fix"}), (1, 3, {"Owner": "Bob", "Justification": "why"})]:
     book = openpyxl.load_workbook(sys.argv[source])
-    sheet = book["Repositories"]
+    sheet = book["Action list"]
     header = {cell.value: cell.column for cell in sheet[1]}
     for row in range(2, sheet.max_row + 1):
         if sheet.cell(row, header["Repository"]).value == "ledger":
@@ -278,7 +341,7 @@ book.save(sys.argv[4])
 
 const BOTH: &str = r#"
 import sys, openpyxl
-sheet = openpyxl.load_workbook(sys.argv[1])["Repositories"]
+sheet = openpyxl.load_workbook(sys.argv[1])["Action list"]
 header = {cell.value: cell.column for cell in sheet[1]}
 (row,) = [row for row in range(2, sheet.max_row + 1) if sheet.cell(row, header["Repository"]).value == "ledger"]
 found = {title: sheet.cell(row, header[title]).value for title in ("Owner", "Decision", "Justification")}

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use scangap_apply::{ClosedStep, ClosingReport, Lost};
 use scangap_plan::{PlanReadError, PlanSummary, PlanSummaryRow, plan_summary};
-use scangap_report::{AppliedRow, AppliedView, CarriedNotes, PlanRow, PlanView, ReportOptions, Split};
+use scangap_report::{AppliedRow, AppliedView, PlanRow, PlanView, ReportOptions, Split, read_notes};
 
 use crate::args::{Global, Report};
 use crate::assessed::{AssessedSnapshot, file_in};
@@ -28,7 +28,7 @@ pub(super) fn run(command: &Report, global: &Global) -> Result<Exit, CliError> {
         split: command.split_by.as_deref().map(|text| split(text, &judged.snapshot.meta.tag_keys)).transpose()?,
         plan: command.plan.as_deref().map(|path| planned(path, judged.facts_sha256())).transpose()?,
         applied: command.applied.as_deref().map(|path| applied(path, &judged)).transpose()?,
-        carried: CarriedNotes::read(&command.carry_over).map_err(CliError::CarryOver)?,
+        carried: read_notes(&command.carry_over).map_err(CliError::CarryOver)?,
         ..command.form.options()
     };
     store::hand_over(&judged, &earlier, &directory, &FailOn::default(), &options, global.quiet, false)

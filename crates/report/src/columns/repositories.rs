@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use scangap_assess::{Coverage, ImageCoverage, ImagesCovered, LikelyCause};
-use scangap_model::{Api, Asked, Diagnosis, NOT_STATED, Observed, RegistryFacts, RegistryOutcome, sanitize};
+use scangap_model::{
+    AccountFacts, Api, Asked, Diagnosis, NOT_STATED, Observed, RegistryFacts, RegistryOutcome, sanitize,
+};
 
 use super::column::{Column, Kind, Type, column};
 use crate::input::RepositoryRow;
@@ -20,9 +22,9 @@ pub(crate) const REPOSITORIES: &[Column<Repositories>] = &[
     column("account_id", "Account", Type::Text, 14, "12-digit account id; text, leading zeros count", Api::ListAccounts.permission(),
         |row| id(&row.repository.account)),
     column("account_name", "Account name", Type::Text, 24, "the account's name in the organization", Api::ListAccounts.permission(),
-        |row| row.account.map_or(Value::text(UNKNOWN), |account| observed(&account.name, plain))),
+        |row| observed_account(row, |account| &account.name)),
     column("ou_path", "OU", Type::Text, 28, "organizational units from the root down, joined with /; empty directly under the root", Api::ListAccounts.permission(),
-        |row| row.account.map_or(Value::text(UNKNOWN), |account| observed(&account.ou_path, plain))),
+        |row| observed_account(row, |account| &account.ou_path)),
     column("region", "Region", Type::Text, 15, "the region of the registry", Api::ListRegions.permission(),
         |row| id(&row.repository.region)),
     column("repository", "Repository", Type::Text, 36, "the repository's name", Api::DescribeRepositories.permission(),
@@ -203,6 +205,14 @@ fn own_step(row: &RepositoryRow<'_>) -> Cow<'static, str> {
         (Diagnosis::Limited, _) => limited(row),
         _ => Cow::Borrowed(general),
     }
+}
+
+/// What is known of the repository's account.
+pub(crate) fn observed_account<'r>(
+    row: &'r RepositoryRow<'_>,
+    fact: impl FnOnce(&'r AccountFacts) -> &'r Observed<String>,
+) -> Value<'r> {
+    row.account.map_or(Value::text(UNKNOWN), |account| observed(fact(account), plain))
 }
 
 /// What is open may be so only because it could not be read.

@@ -1,6 +1,6 @@
-//! How a diagnosis looks on the page, and whether it asks for action.
+//! How a diagnosis looks on the page.
 
-use scangap_model::{Diagnosis, Tone};
+use scangap_model::Tone;
 
 pub(super) fn tone(tone: Tone) -> &'static str {
     match tone {
@@ -10,9 +10,4 @@ pub(super) fn tone(tone: Tone) -> &'static str {
         Tone::Neutral => "neutral",
         Tone::Good => "good",
     }
-}
-
-/// Whether it asks for action.
-pub(super) fn needs_action(diagnosis: Diagnosis) -> bool {
-    diagnosis.info().fails_any || diagnosis == Diagnosis::Unreadable
 }

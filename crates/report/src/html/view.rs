@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::action::ActionRow;
+use super::action::ActionView;
 use super::changes::ChangesView;
 use super::heat::Heat;
 use super::policies::PolicyView;
@@ -41,7 +41,7 @@ pub(super) struct Page {
     pub(super) heat: Heat,
     pub(super) data: String,
     pub(super) held_note: String,
-    pub(super) actions: Vec<ActionRow>,
+    pub(super) actions: Vec<ActionView>,
     pub(super) action_note: String,
     pub(super) changes: Option<ChangesView>,
     pub(super) plan: Option<PlanView>,

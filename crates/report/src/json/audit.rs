@@ -6,9 +6,10 @@ use std::io::{self, Write};
 use serde_json::json;
 
 use super::head::{Counts, Head};
+use crate::actions;
 use crate::columns::{
-    ACCOUNTS, CAUSES, CHANGES, Column, GAPS, IMAGES, Kind, POLICIES, REGISTRIES, REPOSITORIES, TREND, TableName,
-    tables_of,
+    ACCOUNTS, ACTIONS, CAUSES, CHANGES, Column, GAPS, IMAGES, Kind, POLICIES, REGISTRIES, REPOSITORIES, TREND,
+    TableName, tables_of,
 };
 use crate::context::ReportContext;
 use crate::input::Input;
@@ -26,6 +27,14 @@ pub(crate) fn write(material: &ReportContext<'_>, out: &mut dyn Write) -> io::Re
     for table in tables_of(input) {
         write!(out, ",\n  {}: [", json!(table.name.word()))?;
         match table.name {
+            TableName::Actions => {
+                let mut comma = "\n    ";
+                actions::visit(material, usize::MAX, &mut |action| {
+                    out.write_all(std::mem::replace(&mut comma, ",\n    ").as_bytes())?;
+                    object(ACTIONS, action, out)
+                })?;
+                out.write_all(if comma.starts_with(',') { b"\n  " } else { b"" })?;
+            }
             TableName::Causes => rows(CAUSES, material.causes.iter().cloned().map(Ok), out)?,
             TableName::Repositories => {
                 // A comma before every row but the first.

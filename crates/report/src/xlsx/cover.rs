@@ -21,15 +21,16 @@ pub(super) fn observed<T: ToString>(fact: &Observed<T>) -> String {
 const HOW_TO_READ: &[(&str, &str)] = &[
     ("Summary", "how many repositories fall in each diagnosis, by OU and by account, as charts too"),
     (
+        "Action list",
+        "what needs action, worst first, with columns to fill: who, what, until when; `report --carry-over` brings them into the next workbook",
+    ),
+    (
         "Causes",
         "what many repositories share: a statement, a refusal, a setting; how many there are, and the one repair",
     ),
     ("Trend", "coverage and diagnoses at each audit, by OU too; what an audit did not read makes its share a range"),
     ("Coverage matrix", "each account in each region: how many of its repositories Inspector covers"),
-    (
-        "Repositories",
-        "one row per repository: its diagnosis, the responsible statement, what to do, and columns for your own notes",
-    ),
+    ("Repositories", "one row per repository: its diagnosis, the responsible statement, what to do"),
     ("Policies", "each policy that keeps Inspector out, or may, beside its repair"),
     (
         "Re-sync and losses",
@@ -46,7 +47,10 @@ const HOW_TO_READ: &[(&str, &str)] = &[
     ("Registries", "one row per account and region, read or not, and why"),
     ("Images", "one row per image, as Inspector's coverage has it"),
     ("Accounts", "one row per account in scope"),
-    ("Notes carried over", "your notes of the earlier workbook on repositories that are not in this audit"),
+    (
+        "Notes carried over",
+        "your notes of earlier workbooks on repositories that need no action now, or are not in this audit",
+    ),
     ("Data dictionary", "what every column means and which AWS API it comes from"),
     ("Evidence", "how the run went: calls, attempts, and what AWS said where it refused"),
 ];

@@ -4,10 +4,10 @@ use std::io;
 
 use rust_xlsxwriter::Workbook;
 
-use super::notes::NOTE_COLUMNS;
 use super::sheet::Sheet;
 use crate::columns::{DICTIONARY, DictionaryRow, sheets_alone, tables};
 use crate::input::Input;
+use crate::notes::NOTE_COLUMNS;
 
 pub(super) fn write(workbook: &mut Workbook, input: &Input<'_>) -> io::Result<()> {
     let sheets = tables().into_iter().map(|table| (table.sheet, table.columns)).chain(sheets_alone());
@@ -21,7 +21,7 @@ pub(super) fn write(workbook: &mut Workbook, input: &Input<'_>) -> io::Result<()
         })
     });
     let notes = NOTE_COLUMNS.iter().map(|note| DictionaryRow {
-        sheet: "Repositories",
+        sheet: "Notes carried over",
         title: note.title,
         name: "",
         meaning: note.meaning,

@@ -13,6 +13,7 @@ use super::style::{cell_text, print_setup, tint, title, title_to_fill};
 use crate::change::CHANGE_KINDS;
 use crate::columns::{Column, Kind};
 use crate::input::Input;
+use crate::notes::{Note, NoteColumn};
 use crate::value::Value;
 
 /// Excel's sheets: 1,048,576 rows, one of them the header.
@@ -30,26 +31,6 @@ fn last_row(n_rows: usize) -> u32 {
     u32::try_from(n_rows.max(1)).unwrap_or(u32::MAX)
 }
 
-/// Columns that an auditor fills in.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct NoteColumn {
-    pub(crate) title: &'static str,
-    pub(crate) width: u16,
-    pub(crate) meaning: &'static str,
-    pub(crate) is_date: bool,
-}
-
-/// What an auditor wrote in a cell of an earlier workbook.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Note {
-    Empty,
-    Text(String),
-    Number(f64),
-    /// Days, as Excel counts them.
-    Date(f64),
-    Yes(bool),
-}
-
 /// What there is to a sheet beside its columns and rows.
 pub(super) struct Sheet<'s, K: Kind> {
     pub(super) name: String,
@@ -64,12 +45,14 @@ pub(super) struct Sheet<'s, K: Kind> {
     pub(super) plain: bool,
     /// Wrapped columns, with the height of a row in points.
     pub(super) wrapped: Option<f64>,
+    /// Columns that stay in sight; without, those up to the repository.
+    pub(super) frozen: Option<u16>,
 }
 
 /// A link of a row in the column of that name.
 pub(super) type Link<'s, K> = dyn for<'a> Fn(&<K as Kind>::Row<'a>, &'static str) -> Option<String> + 's;
 /// An auditor's notes on a row.
-pub(super) type Noted<'s, K> = dyn for<'a> Fn(&<K as Kind>::Row<'a>) -> Option<&'s [Note]> + 's;
+pub(super) type Noted<'s, K> = dyn for<'r, 'a> Fn(&'r <K as Kind>::Row<'a>) -> Option<&'r [Note]> + 's;
 
 impl<'s, K: Kind> Sheet<'s, K> {
     pub(super) fn new(name: impl Into<String>, columns: &'s [Column<K>], n_rows: usize) -> Self {
@@ -81,6 +64,7 @@ impl<'s, K: Kind> Sheet<'s, K> {
             notes: &[],
             noted: None,
             wrapped: None,
+            frozen: None,
             plain: false,
         }
     }
@@ -88,6 +72,12 @@ impl<'s, K: Kind> Sheet<'s, K> {
     /// Only the columns of these names.
     pub(super) fn only(mut self, names: &[&str]) -> Self {
         self.columns.retain(|column| names.contains(&column.name));
+        self
+    }
+
+    /// Only so many columns.
+    pub(super) fn first(mut self, number: usize) -> Self {
+        self.columns.truncate(number);
         self
     }
 
@@ -103,17 +93,32 @@ impl<'s, K: Kind> Sheet<'s, K> {
         let mut part = 1;
         loop {
             let here = left.min(ROWS_MAX);
-            let name = if part == 1 { self.name.clone() } else { format!("{} ({part})", self.name) };
-            let worksheet = workbook.add_worksheet_with_constant_memory().map_err(io::Error::other)?;
-            worksheet.set_name(&name).map_err(io::Error::other)?;
-            self.frame(worksheet, input, here, part).map_err(io::Error::other)?;
-            self.fill(worksheet, rows.by_ref().take(here))?;
+            let worksheet = self.open(workbook, input, here, part)?;
+            let mut written = Rows::new(self);
+            for row in rows.by_ref().take(here) {
+                written.write(worksheet, &row?)?;
+            }
             left -= here;
             if left == 0 {
                 return Ok(());
             }
             part += 1;
         }
+    }
+
+    /// The sheet with everything but its rows.
+    pub(super) fn open<'w>(
+        &self,
+        workbook: &'w mut Workbook,
+        input: &Input<'_>,
+        n_rows: usize,
+        part: u32,
+    ) -> io::Result<&'w mut Worksheet> {
+        let name = if part == 1 { self.name.clone() } else { format!("{} ({part})", self.name) };
+        let worksheet = workbook.add_worksheet_with_constant_memory().map_err(io::Error::other)?;
+        worksheet.set_name(&name).map_err(io::Error::other)?;
+        self.frame(worksheet, input, n_rows, part).map_err(io::Error::other)?;
+        Ok(worksheet)
     }
 
     /// Everything but the rows. The header comes first: rows can only follow.
@@ -132,8 +137,8 @@ impl<'s, K: Kind> Sheet<'s, K> {
         for (note, index) in self.notes.iter().zip(u16::try_from(self.columns.len()).unwrap_or(u16::MAX)..) {
             worksheet.set_column_width(index, f64::from(note.width))?;
         }
-        let frozen = self.columns.iter().position(|column| column.name == "repository").map_or(1, |at| at + 1);
-        worksheet.set_freeze_panes(1, u16::try_from(frozen).unwrap_or(1))?;
+        let up_to = self.columns.iter().position(|column| column.name == "repository").map_or(1, |at| at + 1);
+        worksheet.set_freeze_panes(1, self.frozen.unwrap_or(u16::try_from(up_to).unwrap_or(1)))?;
         print_setup(worksheet, input);
         worksheet.set_repeat_rows(0, 0)?;
         Ok(())
@@ -164,20 +169,6 @@ impl<'s, K: Kind> Sheet<'s, K> {
         } else {
             // A table needs a row below its header.
             worksheet.add_table(0, 0, last_row, last, &table)?;
-        }
-        Ok(())
-    }
-
-    fn fill<'a>(
-        &self,
-        worksheet: &mut Worksheet,
-        rows: impl Iterator<Item = io::Result<K::Row<'a>>>,
-    ) -> io::Result<()> {
-        let mut formats = Formats::new(self.wrapped.is_some());
-        let mut links = 0;
-        for (row, at) in rows.zip(1u32..) {
-            let row = row?;
-            self.row(worksheet, &mut formats, &row, at, &mut links).map_err(io::Error::other)?;
         }
         Ok(())
     }
@@ -235,6 +226,28 @@ impl<'s, K: Kind> Sheet<'s, K> {
             write_note(worksheet, formats, note, at, index)?;
         }
         Ok(())
+    }
+}
+
+/// The rows of one sheet as they come.
+pub(super) struct Rows<'r, 's, K: Kind> {
+    sheet: &'r Sheet<'s, K>,
+    formats: Formats,
+    links: usize,
+    at: u32,
+}
+
+impl<'r, 's, K: Kind> Rows<'r, 's, K> {
+    pub(super) fn new(sheet: &'r Sheet<'s, K>) -> Self {
+        Self { sheet, formats: Formats::new(sheet.wrapped.is_some()), links: 0, at: 0 }
+    }
+
+    /// Writes the next, and says where it is.
+    pub(super) fn write(&mut self, worksheet: &mut Worksheet, row: &K::Row<'_>) -> io::Result<u32> {
+        self.at += 1;
+        let written = self.sheet.row(worksheet, &mut self.formats, row, self.at, &mut self.links);
+        written.map_err(io::Error::other)?;
+        Ok(self.at)
     }
 }
 

@@ -1,8 +1,6 @@
 //! The trend: a table on the summary with native charts beside it, and the whole in a sheet of its own.
 
-use rust_xlsxwriter::{
-    Chart, ChartFormat, ChartLine, ChartType, Color, ExcelDateTime, Format, Workbook, Worksheet, XlsxError,
-};
+use rust_xlsxwriter::{Chart, ChartFormat, ChartLine, ChartType, Color, Format, Workbook, Worksheet, XlsxError};
 
 use super::sheet::Sheet;
 use super::style::{number, over_numbers, subheading};
@@ -42,12 +40,11 @@ pub(super) fn on_summary(worksheet: &mut Worksheet, trend: &Trend, at: u32, char
         worksheet.write_string_with_format(at + 1, column, *title, &over_numbers())?;
     }
     let first = at + 2;
-    let day = Format::new().set_num_format("yyyy-mm-dd");
     let tenths = Format::new().set_num_format("0.0");
     let mut row = first;
     for audit in &rows {
-        let time = ExcelDateTime::from_timestamp(audit.as_of.as_second())?;
-        worksheet.write_datetime_with_format(row, 0, &time, &day)?;
+        // A text: as an axis every program shows it as it is.
+        worksheet.write_string(row, 0, audit.date())?;
         for ((title, of), column) in COLUMNS.iter().zip(1u16..) {
             let format = if title.ends_with('%') { &tenths } else { &number() };
             if let Some(value) = of(audit) {
