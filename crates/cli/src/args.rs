@@ -66,6 +66,11 @@ pub enum ColorChoice {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// List what is signed for, or sign for a diagnosis or a gap until a day: it stays in every report, and fails nothing
+    #[command(
+        after_help = "Examples:\n  scangap accept\n  scangap accept --diagnosis blocked --repository 'legacy/*' --reason 'gone in March' --by jane --until 2027-03-31\n  scangap accept --gap access_denied --region sa-east-1 --reason 'no workloads, closed by SCP' --by jane --until 2027-06-30"
+    )]
+    Accept(Accept),
     /// Audit an organization: discover accounts, read ECR and Inspector everywhere, diagnose, report
     #[command(
         after_help = "Examples:\n  scangap audit\n  scangap audit --profile security --ou Workloads/Payments --regions eu-west-1,eu-central-1\n  scangap audit --accounts 111122223333 --role-name audit/ReadOnly --fail-on any --out runs/today\n  scangap audit --resume runs/today"
@@ -122,7 +127,43 @@ pub enum Command {
 }
 
 #[derive(Debug, Args)]
+pub struct Accept {
+    /// The diagnosis that is accepted
+    #[arg(long, value_name = "WORD", conflicts_with = "gap")]
+    pub diagnosis: Option<String>,
+    /// The kind of gap that is accepted, as in the column Kind of gaps.csv
+    #[arg(long, value_name = "WORD")]
+    pub gap: Option<String>,
+    /// Accounts, by id or name; * stands for any text, ? for one character, here and below. What is not said is everywhere
+    #[arg(long, value_name = "PATTERN")]
+    pub account: Option<String>,
+    /// Organizational units, by path
+    #[arg(long, value_name = "PATTERN")]
+    pub ou: Option<String>,
+    /// Regions
+    #[arg(long, value_name = "PATTERN")]
+    pub region: Option<String>,
+    /// Repositories, by name; of a gap the resource that was asked about
+    #[arg(long, value_name = "PATTERN")]
+    pub repository: Option<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Who signs
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
+    /// The last day that it holds, such as 2027-03-31
+    #[arg(long, value_name = "DATE")]
+    pub until: Option<String>,
+    /// The file to write and list; default: scangap.toml in this folder
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub struct Audit {
+    #[command(flatten)]
+    pub past: Past,
     #[command(flatten)]
     pub aws: Aws,
     #[command(flatten)]
@@ -231,13 +272,10 @@ pub struct Run {
     pub max_in_flight: u16,
 }
 
-#[derive(Debug, Args)]
-pub struct Report {
-    /// The snapshot of an audit
-    pub snapshot: PathBuf,
-    /// Folder for the reports; default: the snapshot's own
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
+/// Earlier audits, and what people decided.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Earlier audits and decisions")]
+pub struct Past {
     /// An earlier snapshot: what changed since goes into a sheet, a CSV file and audit.json
     #[arg(long, value_name = "SNAPSHOT")]
     pub previous: Option<PathBuf>,
@@ -249,6 +287,20 @@ pub struct Report {
     /// Reviewed by) comes into the new one
     #[arg(long, value_name = "XLSX", value_delimiter = ',')]
     pub carry_over: Vec<PathBuf>,
+    /// What is accepted, as `[[accept]]` entries; default: scangap.toml in this folder, where there is one
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Report {
+    /// The snapshot of an audit
+    pub snapshot: PathBuf,
+    /// Folder for the reports; default: the snapshot's own
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub past: Past,
     /// A plan of this snapshot: what it would do and destroy goes into a sheet of the workbook
     #[arg(long, value_name = "PLAN_JSON")]
     pub plan: Option<PathBuf>,
@@ -265,6 +317,8 @@ pub struct Report {
 
 #[derive(Debug, Args)]
 pub struct Merge {
+    #[command(flatten)]
+    pub past: Past,
     /// Snapshots or folders of shards, or a folder of such folders
     #[arg(required = true)]
     pub parts: Vec<PathBuf>,

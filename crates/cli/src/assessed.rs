@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use scangap_assess::{Assessment, assess};
 use scangap_model::{Diagnosis, Images};
-use scangap_report::{Changes, Input, Summary, Trend, compare};
+use scangap_report::{Changes, Input, Summary, compare};
 use scangap_snapshot::{RunState, Snapshot};
 
 use crate::error::{CliError, Unreadable};
@@ -39,11 +39,11 @@ impl AssessedSnapshot {
     }
 
     pub(crate) fn input(&self) -> Input<'_> {
-        self.input_with(None, None)
+        self.input_with(None)
     }
 
     /// With what earlier audits say.
-    pub(crate) fn input_with<'a>(&'a self, changes: Option<&'a Changes>, trend: Option<&'a Trend>) -> Input<'a> {
+    pub(crate) fn input_with<'a>(&'a self, changes: Option<&'a Changes>) -> Input<'a> {
         let meta = &self.snapshot.meta;
         Input {
             facts: &self.snapshot.facts,
@@ -57,7 +57,8 @@ impl AssessedSnapshot {
             caller_arn: &meta.caller_arn,
             images: meta.keeps_images.then_some(&self.snapshot.repositories as &dyn Images),
             changes,
-            trend,
+            trend: None,
+            decisions: None,
         }
     }
 

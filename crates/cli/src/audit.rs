@@ -65,8 +65,8 @@ pub(crate) fn run(job: &Job) -> Result<Exit, CliError> {
     let judged = store.close()?;
     phases.ended("judging");
     let interrupted = outcome == Collected::Interrupted;
-    let exit =
-        store::hand_over(&judged, &Earlier::default(), &folder, &job.fail_on, &job.reports, job.quiet, interrupted)?;
+    let earlier = Earlier::read(&judged, &job.past, job.decisions.clone())?;
+    let exit = store::hand_over(&judged, &earlier, &folder, &job.fail_on, &job.reports, job.quiet, interrupted)?;
     phases.ended("writing reports");
     if job.table {
         closing::print(&meter, &phases);

@@ -41,6 +41,7 @@ pub enum ErrorCode {
     AwsIdentity,
     AwsSetting,
     ClosingReportInvalid,
+    ConfigInvalid,
     DiffCompare,
     EndpointMismatch,
     FolderInUse,
@@ -257,6 +258,12 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         "name the applied.json that scangap apply wrote",
     ),
     row(
+        ErrorCode::ConfigInvalid,
+        "config.invalid",
+        "scangap.toml cannot be read, or says what is not known",
+        "the error names the line or the acceptance; scangap accept writes acceptances as they are read",
+    ),
+    row(
         ErrorCode::DiffCompare,
         "diff.compare",
         "the snapshots cannot be compared",
@@ -463,6 +470,7 @@ pub(crate) fn of(error: &CliError) -> ErrorCode {
         CliError::NotApplied { .. } | CliError::OtherApplied(_) => ErrorCode::ClosingReportInvalid,
         CliError::CarryOver(_) => ErrorCode::WorkbookCarryOver,
         CliError::Compare(_) | CliError::History { .. } => ErrorCode::DiffCompare,
+        CliError::Config { .. } => ErrorCode::ConfigInvalid,
         CliError::Verify(_) => ErrorCode::VerifyFolder,
         CliError::Report(_) => ErrorCode::ReportWrite,
         CliError::ScenarioFile { .. } | CliError::Scenario { .. } => ErrorCode::ScenarioInvalid,

@@ -1,5 +1,6 @@
 //! One file per command: translates its arguments into calls to the crates below.
 
+mod accept;
 mod apply;
 mod audit;
 mod demo;
@@ -19,6 +20,7 @@ use crate::exit::Exit;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CliError> {
     match &arguments.command {
+        Command::Accept(command) => accept::run(command),
         Command::Audit(command) => audit::run(command, &arguments.global),
         Command::Merge(command) => merge::run(command, &arguments.global),
         Command::Rehearse(command) => rehearse::run(command, &arguments.global),

@@ -1,12 +1,14 @@
 //! Earlier audits of the same organization, for a report: what changed since the last, and the trend of all.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
-use scangap_report::{Changes, History, Trend};
+use scangap_report::{Changes, Decisions, History, Trend, read_notes};
 use scangap_snapshot::Snapshot;
 
+use crate::args::Past;
 use crate::assessed::{AssessedSnapshot, file_in};
+use crate::config;
 use crate::error::CliError;
 
 /// What earlier audits say together with the one that is reported.
@@ -14,19 +16,17 @@ use crate::error::CliError;
 pub(crate) struct Earlier {
     pub(crate) changes: Option<Changes>,
     pub(crate) trend: Option<Trend>,
+    pub(crate) decisions: Decisions,
 }
 
 impl Earlier {
     /// The one before is the one that is named, or the last of the history.
-    pub(crate) fn read(
-        judged: &AssessedSnapshot,
-        previous: Option<&Path>,
-        history: &[PathBuf],
-    ) -> Result<Self, CliError> {
+    pub(crate) fn read(judged: &AssessedSnapshot, past: &Past, decisions: Decisions) -> Result<Self, CliError> {
+        let (previous, history) = (past.previous.as_deref(), &past.history);
         let previous = previous.map(AssessedSnapshot::open_checked).transpose()?;
         let mut changes = previous.as_ref().map(|previous| judged.changes_since(previous)).transpose()?;
         if history.is_empty() {
-            return Ok(Self { changes, trend: None });
+            return Ok(Self { changes, trend: None, decisions });
         }
         let mut trend = History::default();
         let mut before: Option<AssessedSnapshot> = None;
@@ -43,8 +43,14 @@ impl Earlier {
         if let (None, Some(before)) = (&changes, &before) {
             changes = Some(judged.changes_since(before)?);
         }
-        Ok(Self { changes, trend: Some(trend.trend()) })
+        Ok(Self { changes, trend: Some(trend.trend()), decisions })
     }
+}
+
+/// What people decided. It is read before anything is asked: a file that cannot be read costs no audit.
+pub(crate) fn decisions(past: &Past) -> Result<Decisions, CliError> {
+    let acceptances = config::acceptances(past.config.as_deref())?;
+    Ok(Decisions { acceptances, notes: read_notes(&past.carry_over).map_err(CliError::CarryOver)? })
 }
 
 /// Snapshots by their time, each once, and not the one that is reported: it comes last.

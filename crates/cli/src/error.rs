@@ -15,6 +15,7 @@ use scangap_report::{CarryOverError, CompareError, FileError, VerifyError};
 use scangap_simorg::{ScenarioError, StartError};
 use scangap_snapshot::{MergeError, ReadError, WriteError};
 
+use crate::config::ConfigError;
 use crate::exit::Exit;
 use crate::runs;
 use crate::values::BadValue;
@@ -68,6 +69,8 @@ pub(crate) enum CliError {
     Compare(#[source] CompareError),
     #[error("`{path}` is no part of this history")]
     History { path: PathBuf, source: CompareError },
+    #[error("the configuration `{path}` cannot be used")]
+    Config { path: PathBuf, source: ConfigError },
     #[error("the folder cannot be checked")]
     Verify(#[source] VerifyError),
     #[error("failed to write the reports")]
@@ -195,6 +198,7 @@ impl CliError {
             | Self::CarryOver(_)
             | Self::Verify(_)
             | Self::Compare(_)
+            | Self::Config { .. }
             | Self::History { .. }
             | Self::PolicyFile { .. }
             | Self::NotAPolicy { .. }
@@ -300,6 +304,7 @@ impl CliError {
             Self::NoWriteRole => "name one with --write-role-name: it is narrowed to the calls of the plan".to_owned(),
             Self::OtherOrganization { .. } => "use credentials of the organization that was audited".to_owned(),
             Self::Organization(error) => error.clone().at(None, None, "").hint(),
+            Self::Config { .. } => "`scangap accept` writes acceptances as they are read".to_owned(),
             Self::Scenario { .. } => "`scangap simulate --print-scenario` prints an example".to_owned(),
             Self::Simulator(StartError::Listen { .. }) => "name another port with --port, or 0 for any".to_owned(),
             Self::Store(_)

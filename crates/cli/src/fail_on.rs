@@ -1,5 +1,7 @@
 //! What `--fail-on` names, and the exit code that follows.
 
+use std::collections::BTreeMap;
+
 use scangap_assess::Assessment;
 use scangap_model::{DIAGNOSES, Diagnosis, Verdict};
 
@@ -53,9 +55,10 @@ impl FailOn {
         fail_on
     }
 
-    pub(crate) fn reached(&self, assessment: &Assessment) -> Exit {
+    /// What is accepted does not count.
+    pub(crate) fn reached(&self, assessment: &Assessment, accepted: &BTreeMap<Diagnosis, usize>) -> Exit {
         let counts = assessment.counts();
-        let met = |diagnosis: &&Diagnosis| counts.contains_key(*diagnosis);
+        let met = |diagnosis: &&Diagnosis| counts.get(*diagnosis) > accepted.get(*diagnosis);
         let registry_policies = |verdict: Verdict| {
             self.registry && assessment.registries.iter().any(|registry| registry.registry_verdict == Some(verdict))
         };

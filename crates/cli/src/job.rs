@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use scangap_aws::ConnectOptions;
 use scangap_collect::CollectOptions;
-use scangap_report::ReportOptions;
+use scangap_report::{Decisions, ReportOptions};
 
+use crate::args::Past;
 use crate::fail_on::FailOn;
 use crate::resumption::Resumption;
 
@@ -22,6 +23,9 @@ pub(crate) struct Job {
     /// An audit to go on with, in place of a new one.
     pub(crate) resume: Option<Resumption>,
     pub(crate) reports: ReportOptions,
+    /// Earlier audits to compare with.
+    pub(crate) past: Past,
+    pub(crate) decisions: Decisions,
     /// When things happened, for the evidence.
     pub(crate) clock: fn() -> Timestamp,
     /// What the endpoint is called in the evidence, where its address says nothing.

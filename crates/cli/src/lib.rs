@@ -8,6 +8,7 @@ mod closing;
 mod codes;
 mod collect_for_plan;
 mod commands;
+mod config;
 mod earlier;
 mod environment;
 mod error;

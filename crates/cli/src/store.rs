@@ -14,8 +14,8 @@ use scangap_collect::{Event, RegistryRecord};
 use scangap_model::{Observed, OrganizationFacts, RecordError, RegistryOutcome, Shard};
 use scangap_plan::shell_word;
 use scangap_report::{
-    CallCount, Input, OneRun, ReportOptions, RunEvidence, Summary, Written, count, final_screen, manifest,
-    remove_leftovers, write_all,
+    CallCount, DecisionCounts, Input, OneRun, ReportOptions, Reports, RunEvidence, Summary, Written, count,
+    final_screen, manifest, remove_leftovers, write_all,
 };
 use scangap_snapshot::{
     AccountToStore, ApiUse, AssessmentRow, Closing, RegistryToStore, ResumedRun, RunStart, SnapshotWriter, WriteError,
@@ -304,8 +304,13 @@ pub(crate) fn hand_over(
 ) -> Result<Exit, CliError> {
     remove_leftovers(directory);
     let meta = &judged.snapshot.meta;
-    let input = judged.input_with(earlier.changes.as_ref(), earlier.trend.as_ref());
-    let exit = if interrupted { Exit::Interrupted } else { exit(&input, fail_on) };
+    let input = Input {
+        trend: earlier.trend.as_ref(),
+        decisions: Some(&earlier.decisions),
+        ..judged.input_with(earlier.changes.as_ref())
+    };
+    let decided = DecisionCounts::of(&input).map_err(|error| CliError::Facts(Unreadable(Box::new(error))))?;
+    let exit = if interrupted { Exit::Interrupted } else { exit(&input, &decided, fail_on) };
     let run = RunEvidence {
         started_at: meta.started_at,
         finished_at: meta.finished_at,
@@ -334,14 +339,14 @@ pub(crate) fn hand_over(
             })
             .collect(),
     };
-    let (batch, notes) = write_all(&input, &run, options, directory).map_err(CliError::Report)?;
+    let Reports { batch, notes } = write_all(&input, &run, options, directory).map_err(CliError::Report)?;
     let real = |path: &Path| fs_err::canonicalize(path).ok();
     let beside = real(&judged.path).is_some_and(|path| path.parent().map(Path::to_owned) == real(directory));
     let others: Vec<PathBuf> = beside.then(|| judged.path.clone()).into_iter().collect();
     manifest(&batch, directory, &others, meta.simulated, &meta.tool_version).map_err(CliError::Report)?;
     let written = batch.commit_in_place_of_former(directory).map_err(CliError::Report)?;
     if quiet < 2 {
-        let mut screen = final_screen(&input, notes, open_applies::ending(exit).code(), &terminal::paint)
+        let mut screen = final_screen(&input, notes, &decided, open_applies::ending(exit).code(), &terminal::paint)
             .map_err(|error| CliError::Facts(Unreadable(Box::new(error))))?;
         let calls: u64 = meta.api_use.iter().map(|used| used.calls).sum();
         let throttled: u64 = meta.api_use.iter().map(|used| used.throttled).sum();
@@ -417,9 +422,12 @@ fn duration(from: Timestamp, to: Timestamp) -> String {
 }
 
 /// Incomplete outranks the result of `--fail-on`: what was not read could be worse.
-fn exit(input: &Input<'_>, fail_on: &FailOn) -> Exit {
-    if input.interrupted || !Summary::of(input).is_complete() {
+/// What is accepted fails nothing.
+fn exit(input: &Input<'_>, decided: &DecisionCounts, fail_on: &FailOn) -> Exit {
+    let summary = Summary::of(input);
+    let open = Summary { gaps: summary.gaps.saturating_sub(decided.gaps_accepted), ..summary };
+    if input.interrupted || !open.is_complete() {
         return Exit::Incomplete;
     }
-    fail_on.reached(input.assessment)
+    fail_on.reached(input.assessment, &decided.accepted)
 }

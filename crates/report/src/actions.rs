@@ -10,6 +10,7 @@ use scangap_model::{Diagnosis, sanitize};
 use crate::causes::named;
 use crate::columns::next_step;
 use crate::context::ReportContext;
+use crate::decisions::note_key;
 use crate::input::{Input, RepositoryRow};
 use crate::notes::{NoteCounts, NoteKey, RowNotes};
 
@@ -113,30 +114,21 @@ impl<'m> ActionRow<'m> {
                 || sanitize(&next_step(&row)),
                 |cause| sanitize(&cause.repair).replace("{account}", row.repository.account.as_str()),
             ),
-            notes: material.carried.of(&note_key(&row)),
+            notes: material.notes().and_then(|notes| notes.of(&note_key(&row.repository))),
             today: material.input.today(),
             row,
         }
     }
 }
 
-/// By what the notes on a repository are found.
-pub(crate) fn note_key(row: &RepositoryRow<'_>) -> NoteKey {
-    let repository = &row.repository;
-    (repository.account.to_string(), repository.region.to_string(), sanitize(repository.name.as_str()))
-}
-
 /// What became of the notes of earlier workbooks, and those that stand apart.
 pub(crate) fn notes<'m>(material: &'m ReportContext<'_>) -> io::Result<(NoteCounts, Vec<(&'m NoteKey, &'m RowNotes)>)> {
-    let carried = material.carried;
     let mut counts = NoteCounts::default();
-    if carried.is_empty() {
-        return Ok((counts, Vec::new()));
-    }
+    let Some(carried) = material.notes() else { return Ok((counts, Vec::new())) };
     let mut seen = std::collections::BTreeSet::new();
     visit(material, usize::MAX, &mut |action| {
         if let Some(notes) = action.notes {
-            seen.insert(note_key(&action.row));
+            seen.insert(note_key(&action.row.repository));
             counts.carried += 1;
             counts.expired += usize::from(action.is_expired());
             counts.overdue += usize::from(action.is_overdue());

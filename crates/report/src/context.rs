@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use crate::causes::CauseRow;
+use crate::decision_counts::DecisionCounts;
 use crate::input::Input;
 use crate::notes::CarriedNotes;
 use crate::policies::{self, PolicyGroup, PolicyKey, PolicyRow};
@@ -14,8 +15,8 @@ use crate::summary::Summary;
 pub(crate) struct ReportContext<'a> {
     pub(crate) input: Input<'a>,
     pub(crate) summary: Summary,
-    /// What people wrote into earlier workbooks.
-    pub(crate) carried: &'a CarriedNotes,
+    /// What the decisions come to.
+    pub(crate) decided: DecisionCounts,
     /// The worst first.
     pub(crate) causes: Vec<CauseRow<'a>>,
     pub(crate) policies: Vec<PolicyGroup>,
@@ -24,10 +25,22 @@ pub(crate) struct ReportContext<'a> {
 }
 
 impl<'a> ReportContext<'a> {
-    pub(crate) fn gather(input: &Input<'a>, carried: &'a CarriedNotes) -> io::Result<Self> {
+    pub(crate) fn gather(input: &Input<'a>) -> io::Result<Self> {
         let (policies, policy_places) = policies::groups(input)?;
         let causes = CauseRow::all(input)?;
-        Ok(Self { input: *input, summary: Summary::of(input), carried, causes, policies, policy_places })
+        Ok(Self {
+            input: *input,
+            summary: Summary::of(input),
+            decided: DecisionCounts::of(input)?,
+            causes,
+            policies,
+            policy_places,
+        })
+    }
+
+    /// What people wrote into earlier workbooks, where they did.
+    pub(crate) fn notes(&self) -> Option<&'a CarriedNotes> {
+        self.input.decisions.map(|decisions| &decisions.notes).filter(|notes| !notes.is_empty())
     }
 
     pub(crate) fn policy_place(&self, key: &PolicyKey) -> Option<usize> {

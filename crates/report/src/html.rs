@@ -27,6 +27,7 @@ use crate::causes::{CauseRow, denied_by, met_in};
 use crate::change::Changes;
 use crate::columns::{AppliedRow, AppliedView, PlanView};
 use crate::context::ReportContext;
+use crate::decision_counts::DecisionCounts;
 use crate::input::Input;
 use crate::summary::{GapGroup, Summary, images_in_words};
 use crate::trend::Trend;
@@ -95,9 +96,10 @@ fn page(material: &ReportContext<'_>, plan: Option<&PlanView>, applied: Option<&
         since: input.changes.map(|changes| (utc(changes.since), changes.balance.in_words())),
         over_time: input.trend.and_then(Trend::in_words),
         trend: input.trend.map(trend::view),
+        decided: material.decided.in_words().iter().map(|line| sanitize(line)).collect(),
         apart: summary.unlisted_in_words(),
         bar: bar(summary),
-        figures: DIAGNOSES.iter().filter_map(|info| figure(summary, info)).collect(),
+        figures: DIAGNOSES.iter().filter_map(|info| figure(summary, &material.decided, info)).collect(),
         reading: reading(summary),
         gaps: summary.gap_causes.iter().map(gap).collect(),
         denied_by: denied_by(input),
@@ -145,7 +147,7 @@ fn organization(input: &Input<'_>) -> String {
     }
 }
 
-fn figure(summary: &Summary, info: &DiagnosisInfo) -> Option<Figure> {
+fn figure(summary: &Summary, decided: &DecisionCounts, info: &DiagnosisInfo) -> Option<Figure> {
     let number = summary.listed.get(&info.diagnosis)?;
     Some(Figure {
         tone: tone(info.tone),
@@ -153,6 +155,10 @@ fn figure(summary: &Summary, info: &DiagnosisInfo) -> Option<Figure> {
         count: thousands(*number),
         title: info.title,
         meaning: meaning(summary, info),
+        accepted: match decided.accepted.get(&info.diagnosis) {
+            Some(accepted) => format!("{} of them accepted", thousands(*accepted)),
+            None => String::new(),
+        },
     })
 }
 

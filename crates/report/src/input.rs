@@ -17,6 +17,7 @@ use scangap_model::{
 };
 
 use crate::change::{Change, Changes};
+use crate::decisions::{Decisions, Standing, Verdict};
 use crate::reading::Reading;
 use crate::trend::{Key, Trend, TrendRow};
 
@@ -38,6 +39,8 @@ pub struct Input<'a> {
     pub images: Option<&'a dyn Images>,
     /// What differs from an earlier audit, where one was named.
     pub changes: Option<&'a Changes>,
+    /// What people decided, where anything was named.
+    pub decisions: Option<&'a Decisions>,
     /// What this audit says together with all that were named, itself the last.
     pub trend: Option<&'a Trend>,
 }
@@ -93,6 +96,8 @@ pub(crate) struct RepositoryRow<'a> {
     pub(crate) images: ImageCoverage,
     /// What this audit says, or an earlier one.
     pub(crate) likely_cause: Option<LikelyCause>,
+    /// Whether somebody signed for the diagnosis.
+    pub(crate) standing: Standing,
     pub(crate) simulated: bool,
 }
 
@@ -126,9 +131,10 @@ pub(crate) struct AccountRow<'a> {
     pub(crate) simulated: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct GapRow<'a> {
     pub(crate) gap: &'a Gap,
+    pub(crate) standing: Standing,
     pub(crate) account: Option<&'a AccountFacts>,
     pub(crate) simulated: bool,
 }
@@ -188,7 +194,7 @@ impl<'a> Input<'a> {
         let image_rows: u64 = record.images.kinds().map(|of| of.count.images).sum();
         let key = (record.facts.account, record.facts.region.clone(), record.facts.name.clone());
         let scanned_before = self.changes.is_some_and(|changes| changes.allowed_likely.contains(&key));
-        RepositoryRow {
+        let mut row = RepositoryRow {
             likely_cause: assessment.likely_cause.or(scanned_before.then_some(LikelyCause::AllowedLikely)),
             assessment,
             account: self.facts.accounts.get(&record.facts.account),
@@ -198,7 +204,22 @@ impl<'a> Input<'a> {
             images: images_of(&record.images, registry.map_or(&Asked::NotNeeded, |registry| &registry.image_coverage)),
             repository: record.facts,
             simulated: self.simulated,
-        }
+            standing: Standing::Open,
+        };
+        row.standing = self.decided(&row).standing;
+        row
+    }
+
+    /// What people decided about a row.
+    pub(crate) fn decided(&self, row: &RepositoryRow<'_>) -> Verdict {
+        self.decisions.map_or_else(Verdict::default, |decisions| {
+            decisions.of_repository(&row.repository, row.account, row.assessment.diagnosis, self.today())
+        })
+    }
+
+    pub(crate) fn decided_of_gap(&self, gap: &Gap) -> Verdict {
+        let account = gap.account.and_then(|account| self.facts.accounts.get(&account));
+        self.decisions.map_or_else(Verdict::default, |decisions| decisions.of_gap(gap, account, self.today()))
     }
 
     /// The rows of some repositories. The others are not built.
@@ -258,8 +279,9 @@ impl<'a> Input<'a> {
     }
 
     pub(crate) fn gaps(&self) -> impl Iterator<Item = GapRow<'a>> + use<'a> {
-        let (facts, simulated) = (self.facts, self.simulated);
+        let (facts, simulated, input) = (self.facts, self.simulated, *self);
         self.assessment.gaps.iter().map(move |gap| GapRow {
+            standing: input.decided_of_gap(gap).standing,
             gap,
             account: gap.account.and_then(|id| facts.accounts.get(&id)),
             simulated,

@@ -16,8 +16,8 @@ pub use schema::audit_schema;
 use self::head::{Counts, Head, SummaryJson};
 use self::run::RunJson;
 use crate::change::{CHANGE_KINDS, Change, Changes};
+use crate::context::ReportContext;
 use crate::input::{Input, RunEvidence};
-use crate::summary::Summary;
 
 pub(crate) fn write(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, value)?;
@@ -25,8 +25,9 @@ pub(crate) fn write(value: &impl Serialize, out: &mut dyn Write) -> io::Result<(
 }
 
 /// The head and the counts in one object.
-pub(crate) fn write_summary(input: &Input<'_>, out: &mut dyn Write) -> io::Result<()> {
-    write(&SummaryJson { head: Head::of(input), counts: Counts::of(&Summary::of(input)) }, out)
+pub(crate) fn write_summary(material: &ReportContext<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let counts = Counts::of(&material.summary, &material.decided);
+    write(&SummaryJson { head: Head::of(&material.input), counts }, out)
 }
 
 pub(crate) fn write_run(input: &Input<'_>, run: &RunEvidence, out: &mut dyn Write) -> io::Result<()> {

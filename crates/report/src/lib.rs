@@ -10,6 +10,8 @@ mod changes;
 mod columns;
 mod context;
 mod csv;
+mod decision_counts;
+mod decisions;
 mod difference;
 mod files;
 mod history;
@@ -39,6 +41,8 @@ pub use change::{CHANGE_KINDS, Change, ChangeKind, Changes, Difference};
 pub use changes::{CompareError, compare};
 pub use columns::{AppliedRow, AppliedView, ColumnInfo, PlanRow, PlanView, Table, TableName, Type, tables};
 pub use csv::CsvDialect;
+pub use decision_counts::DecisionCounts;
+pub use decisions::{Acceptance, Accepts, Decisions, Pattern};
 pub use difference::Line;
 pub use files::{Batch, FileError, Written, manifest, remove_leftovers, write_atomically};
 pub use history::History;
@@ -90,8 +94,6 @@ pub fn write_repositories_xlsx(input: &Input<'_>, n_rows: usize, table: bool, ou
 #[derive(Debug, Clone, Default)]
 pub struct ReportOptions {
     pub csv: CsvDialect,
-    /// What auditors wrote into earlier workbooks.
-    pub carried: CarriedNotes,
     /// What a plan for this snapshot would do and lose, for a sheet of the workbook and a part of the page.
     pub plan: Option<PlanView>,
     /// What was changed since an earlier audit by applying a plan, for the evidence.
@@ -102,16 +104,23 @@ pub struct ReportOptions {
     pub split: Option<Split>,
 }
 
-/// Everything an audit hands over, but the snapshot itself, written and without its names: `Batch::commit` gives them. And what became of
-/// the notes of earlier workbooks.
+/// Reports that are written and have no names yet.
+#[derive(Debug)]
+pub struct Reports {
+    pub batch: Batch,
+    /// What became of the notes of earlier workbooks.
+    pub notes: NoteCounts,
+}
+
+/// Everything an audit hands over, but the snapshot itself, written and without its names: `Batch::commit` gives them.
 pub fn write_all(
     input: &Input<'_>,
     run: &RunEvidence,
     options: &ReportOptions,
     directory: &Path,
-) -> Result<(Batch, NoteCounts), FileError> {
+) -> Result<Reports, FileError> {
     let of_folder = |source| FileError { path: directory.to_owned(), source };
-    let material = &ReportContext::gather(input, &options.carried).map_err(of_folder)?;
+    let material = &ReportContext::gather(input).map_err(of_folder)?;
     let (notes, apart) = actions::notes(material).map_err(of_folder)?;
     let extras = xlsx::Extras { run, apart: &apart, plan: options.plan.as_ref(), applied: options.applied.as_ref() };
     // The longest first, so that no core idles at the end.
@@ -120,7 +129,7 @@ pub fn write_all(
         ("report.html", Box::new(|out| html::write(material, options.plan.as_ref(), options.applied.as_ref(), out))),
         ("audit.json", Box::new(|out| json::audit::write(material, out))),
         ("repositories.jsonl", Box::new(|out| json::audit::repositories(input, out))),
-        ("summary.json", Box::new(|out| json::write_summary(input, out))),
+        ("summary.json", Box::new(|out| json::write_summary(material, out))),
         ("run.json", Box::new(|out| json::write_run(input, run, out))),
     ];
     if let Some(applied) = &options.applied {
@@ -138,5 +147,5 @@ pub fn write_all(
     if let Some(split) = &options.split {
         owners::write(material, split, directory, &batch)?;
     }
-    Ok((batch, notes))
+    Ok(Reports { batch, notes })
 }

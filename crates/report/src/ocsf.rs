@@ -97,6 +97,8 @@ struct Finding<'f> {
     details: Vec<String>,
     next_step: String,
     data: Option<Map<String, Json>>,
+    /// Somebody signed for it.
+    accepted: bool,
 }
 
 fn finding(input: &Input<'_>, row: &RepositoryRow<'_>) -> Json {
@@ -119,6 +121,7 @@ fn finding(input: &Input<'_>, row: &RepositoryRow<'_>) -> Json {
             details: policy.responsible_statements.iter().cloned().chain(keys).collect(),
             next_step: next_step(row).into_owned(),
             data: Some(data(row)),
+            accepted: row.standing.is_accepted(),
         },
     )
 }
@@ -144,9 +147,11 @@ fn places<'f>(input: &Input<'f>) -> Vec<Finding<'f>> {
                 details: Vec::new(),
                 next_step,
                 data: None,
+                accepted: false,
             }
         };
     let unread = |gap: &Gap| format!("{} {}", gap.api, gap.code);
+    let is_accepted = |gap: &Gap| input.decided_of_gap(gap).standing.is_accepted();
     let mut found = Vec::new();
     for account in input.facts.accounts.values() {
         let (why, help) = match &account.outcome {
@@ -154,7 +159,9 @@ fn places<'f>(input: &Input<'f>) -> Vec<Finding<'f>> {
             AccountOutcome::NotReached => ("the audit was interrupted".to_owned(), "audit again".to_owned()),
             AccountOutcome::Read { .. } | AccountOutcome::Skipped { .. } => continue,
         };
-        found.push(place(account.id, None, "account_unreadable", "an account that could not be read", why, help));
+        let accepted = matches!(&account.outcome, AccountOutcome::Unreadable(gap) if is_accepted(gap));
+        let finding = place(account.id, None, "account_unreadable", "an account that could not be read", why, help);
+        found.push(Finding { accepted, ..finding });
     }
     for row in input.registries() {
         let of_account = row.account.map(|account| &account.outcome);
@@ -168,7 +175,9 @@ fn places<'f>(input: &Input<'f>) -> Vec<Finding<'f>> {
                 }
             };
             if !why.is_empty() {
-                found.push(place(account, region, "region_unreadable", "a region that could not be read", why, help));
+                let accepted = matches!(&row.registry.outcome, RegistryOutcome::Unreadable(gap) if is_accepted(gap));
+                let finding = place(account, region, "region_unreadable", "a region that could not be read", why, help);
+                found.push(Finding { accepted, ..finding });
             }
         }
         if row.assessment.registry_verdict == Some(Verdict::Denied) {
@@ -220,8 +229,8 @@ fn event(input: &Input<'_>, finding: &Finding<'_>) -> Json {
         "type_name": "Compliance Finding: Create",
         "severity_id": severity_id,
         "severity": severity,
-        "status_id": 1,
-        "status": "New",
+        "status_id": if finding.accepted { 3 } else { 1 },
+        "status": if finding.accepted { "Suppressed" } else { "New" },
         "time": time,
         "message": format!("{simulated}{} is {}: {}", finding.resource_name, finding.title, finding.meaning),
         "metadata": {

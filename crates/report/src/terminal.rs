@@ -7,6 +7,7 @@ use scangap_assess::RepositoryAssessment;
 use scangap_model::{DIAGNOSES, Diagnosis, Observed, Tone, sanitize};
 
 use crate::causes::{denied_by, met_in, sentence};
+use crate::decision_counts::DecisionCounts;
 use crate::input::{Input, RepositoryRow};
 use crate::notes::NoteCounts;
 use crate::summary::{Summary, images_in_words};
@@ -21,6 +22,7 @@ const WORST: usize = 5;
 pub fn final_screen(
     input: &Input<'_>,
     notes: NoteCounts,
+    decided: &DecisionCounts,
     exit: u8,
     paint: &dyn Fn(&str, Tone) -> String,
 ) -> io::Result<String> {
@@ -98,6 +100,9 @@ pub fn final_screen(
     }
     if let Some(words) = notes.in_words() {
         let _ = writeln!(out, "Notes {words}");
+    }
+    for line in decided.in_words() {
+        let _ = writeln!(out, "{}", sanitize(&line));
     }
     if let Some(not_read) = summary.not_read_in_words() {
         let _ = writeln!(out, "Not read {}", paint(&not_read, Tone::Question));

@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::format_collect, reason = "tests")]
 
+mod accept;
 mod apply;
 mod causes;
 mod changes;

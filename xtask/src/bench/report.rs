@@ -132,6 +132,7 @@ fn stages(path: &Path, folder: &Path, n_rows: usize) -> Result<()> {
         images: None,
         changes: None,
         trend: None,
+        decisions: None,
     };
     let started = Instant::now();
     write_repositories_csv(

@@ -10,6 +10,7 @@ use scangap_model::{Phase, RegionName, Scope, Shard, nearest_region, region_info
 
 use crate::args::{Audit, Global, ScopeArguments};
 use crate::audit;
+use crate::earlier::decisions;
 use crate::environment;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -44,6 +45,7 @@ pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
         Some(resume) => (resume.organization.scope.clone(), resume.as_of, resume.tag_keys.clone(), resume.keeps_images),
         None => (named.scope, named.as_of.unwrap_or_else(environment::now), named.tags, named.images),
     };
+    let decisions = decisions(&command.past)?;
     let introduction = introduction::of(command, &scope);
     audit::run(&Job {
         introduction,
@@ -62,6 +64,8 @@ pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
         out: command.run.out.clone(),
         resume,
         reports: command.run.form.options(),
+        past: command.past.clone(),
+        decisions,
         clock: environment::now,
         endpoint_name: None,
         quiet: global.quiet,

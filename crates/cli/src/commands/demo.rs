@@ -1,10 +1,11 @@
 //! `scangap demo`: a simulated organization on loopback, audited end to end through the same code as AWS.
 
 use scangap_collect::CollectOptions;
+use scangap_report::Decisions;
 use scangap_simorg::Simulator;
 
 use super::simulate;
-use crate::args::{Demo, Global};
+use crate::args::{Demo, Global, Past};
 use crate::audit;
 use crate::environment;
 use crate::error::CliError;
@@ -38,6 +39,8 @@ pub(super) fn run(command: &Demo, global: &Global) -> Result<Exit, CliError> {
         out: command.run.out.clone(),
         resume: None,
         reports: command.run.form.options(),
+        past: Past::default(),
+        decisions: Decisions::default(),
         clock: environment::sample_time,
         // Its port is another every time.
         endpoint_name: Some("simulated organization on loopback"),

@@ -19,7 +19,7 @@ const LINES: usize = 12;
 pub(super) fn run(command: &Diff, global: &Global) -> Result<Exit, CliError> {
     let (old, new) = (AssessedSnapshot::open_checked(&command.old)?, AssessedSnapshot::open_checked(&command.new)?);
     let changes = new.changes_since(&old)?;
-    let input = new.input_with(Some(&changes), None);
+    let input = new.input_with(Some(&changes));
     if let Some(directory) = &command.out {
         fs_err::create_dir_all(directory).map_err(|source| CliError::Folder { path: directory.clone(), source })?;
         let dialect = command.csv_dialect.into();

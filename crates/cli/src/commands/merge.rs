@@ -7,7 +7,7 @@ use scangap_snapshot::{RunStart, merge};
 
 use crate::args::{Global, Merge};
 use crate::assessed::file_in;
-use crate::earlier::Earlier;
+use crate::earlier::{Earlier, decisions};
 use crate::environment;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -18,6 +18,7 @@ use crate::terminal;
 use crate::values::BadValue;
 
 pub(super) fn run(command: &Merge, global: &Global) -> Result<Exit, CliError> {
+    let decisions = decisions(&command.past)?;
     let parts = command.parts.iter().map(|part| snapshots(part)).collect::<Result<Vec<_>, _>>()?.concat();
     let mut folder = Folder::prepare(Some(command.out.clone()))?;
     let now = environment::now();
@@ -48,7 +49,8 @@ pub(super) fn run(command: &Merge, global: &Global) -> Result<Exit, CliError> {
     }
     let interrupted = !(merged.missing.is_empty() && merged.interrupted.is_empty());
     let (fail_on, form) = (FailOn::of(&command.fail_on), command.form.options());
-    store::hand_over(&judged, &Earlier::default(), &command.out, &fail_on, &form, global.quiet, interrupted)
+    let earlier = Earlier::read(&judged, &command.past, decisions)?;
+    store::hand_over(&judged, &earlier, &command.out, &fail_on, &form, global.quiet, interrupted)
 }
 
 /// A snapshot, the folder of a run, or a folder of such folders.

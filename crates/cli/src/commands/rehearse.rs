@@ -12,9 +12,9 @@ use scangap_aws::ConnectOptions;
 use scangap_model::Tone;
 use scangap_plan::PlanDocument;
 use scangap_rehearse::{Audits, CopyError, Rehearsal, SimulatedCopy};
-use scangap_report::{CsvDialect, ReportOptions, write_changes};
+use scangap_report::{CsvDialect, Decisions, ReportOptions, write_changes};
 
-use crate::args::{Global, Output, Rehearse};
+use crate::args::{Global, Output, Past, Rehearse};
 use crate::assessed::AssessedSnapshot;
 use crate::audit;
 use crate::error::{CliError, Unreadable};
@@ -55,7 +55,7 @@ pub(super) fn run(command: &Rehearse, global: &Global) -> Result<Exit, CliError>
     applying::write_report(&plan, &outcome, &out)?;
     let after = audit_of_copy(&connect, &copy.role, &out.join("after"))?;
     let changes = after.changes_since(&before)?;
-    let (original_input, before, after) = (original.input(), before.input(), after.input_with(Some(&changes), None));
+    let (original_input, before, after) = (original.input(), before.input(), after.input_with(Some(&changes)));
     write_changes(&after, &changes, CsvDialect::default(), &out).map_err(CliError::Report)?;
     let audits = Audits { original: &original_input, before: &before, after: &after, changes: &changes };
     let rehearsal =
@@ -110,6 +110,8 @@ fn audit_of_copy(connect: &ConnectOptions, role: &str, out: &Path) -> Result<Ass
         out: Some(out.to_owned()),
         resume: None,
         reports: ReportOptions::default(),
+        past: Past::default(),
+        decisions: Decisions::default(),
         clock: environment::now,
         endpoint_name: Some("simulated copy on loopback"),
         quiet: 2,

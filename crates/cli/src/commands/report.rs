@@ -4,11 +4,11 @@ use std::path::Path;
 
 use scangap_apply::{ClosedStep, ClosingReport, Lost};
 use scangap_plan::{PlanReadError, PlanSummary, PlanSummaryRow, plan_summary};
-use scangap_report::{AppliedRow, AppliedView, PlanRow, PlanView, ReportOptions, Split, read_notes};
+use scangap_report::{AppliedRow, AppliedView, PlanRow, PlanView, ReportOptions, Split};
 
 use crate::args::{Global, Report};
 use crate::assessed::{AssessedSnapshot, file_in};
-use crate::earlier::Earlier;
+use crate::earlier::{Earlier, decisions};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::fail_on::FailOn;
@@ -17,7 +17,7 @@ use crate::values::BadValue;
 
 pub(super) fn run(command: &Report, global: &Global) -> Result<Exit, CliError> {
     let judged = AssessedSnapshot::open_checked(&command.snapshot)?;
-    let earlier = Earlier::read(&judged, command.previous.as_deref(), &command.history)?;
+    let earlier = Earlier::read(&judged, &command.past, decisions(&command.past)?)?;
     let directory = match (&command.out, judged.path.parent()) {
         (Some(directory), _) => directory.clone(),
         (None, Some(parent)) if !parent.as_os_str().is_empty() => parent.to_owned(),
@@ -28,7 +28,6 @@ pub(super) fn run(command: &Report, global: &Global) -> Result<Exit, CliError> {
         split: command.split_by.as_deref().map(|text| split(text, &judged.snapshot.meta.tag_keys)).transpose()?,
         plan: command.plan.as_deref().map(|path| planned(path, judged.facts_sha256())).transpose()?,
         applied: command.applied.as_deref().map(|path| applied(path, &judged)).transpose()?,
-        carried: read_notes(&command.carry_over).map_err(CliError::CarryOver)?,
         ..command.form.options()
     };
     store::hand_over(&judged, &earlier, &directory, &FailOn::default(), &options, global.quiet, false)

@@ -37,7 +37,8 @@ pub(crate) const ACTIONS: &[Column<Actions>] = &[
     column("expires", "Expires", Type::Text, 11, "the same: until when the decision holds", "the reader", |row| noted(row, "expires")),
     column("justification", "Justification", Type::Text, 18, "the same: why", "the reader", |row| noted(row, "justification")),
     column("reviewed_by", "Reviewed by", Type::Text, 12, "the same: who has seen it", "the reader", |row| noted(row, "reviewed_by")),
-    column("attention", "Attention", Type::Text, 24, "what is to be looked at in these: overdue, expired, written about another diagnosis", "scangap", |row| attention(row)),
+    column("attention", "Attention", Type::Text, 24, "what is to be looked at: overdue, accepted, expired, written about another diagnosis", "scangap", |row| attention(row)),
+    column("accepted", "Accepted", Type::Text, 10, "whether the diagnosis is accepted, by the decision here or in the configuration: yes, no, or expired", "scangap", |row| Value::text(row.row.standing.word())),
     column("simulated", "Simulated", Type::Text, 10, "yes where any answer came from a host that is not AWS's", "scangap", |row| Value::yes_no(row.row.simulated)),
 ];
 
@@ -52,7 +53,8 @@ fn attention<'a>(row: &ActionRow<'_>) -> Value<'a> {
     let of_another = row.notes.filter(|notes| notes.are_of_another(row.row.assessment.diagnosis));
     let parts: Vec<String> = [
         row.is_overdue().then(|| "overdue".to_owned()),
-        row.is_expired().then(|| "expired".to_owned()),
+        row.row.standing.is_accepted().then(|| "accepted".to_owned()),
+        (row.is_expired() || row.row.standing.word() == "expired").then(|| "expired".to_owned()),
         of_another.map(|notes| format!("written about {}", notes.diagnosis)),
     ]
     .into_iter()

@@ -3,6 +3,7 @@
 use scangap_model::Api;
 
 use super::column::{Column, Kind, Type, column};
+use super::repositories::signed;
 use crate::input::GapRow;
 use crate::value::{Value, observed, plain, text_of};
 
@@ -32,9 +33,12 @@ pub(crate) const GAPS: &[Column<Gaps>] = &[
     column("permission_needed", "Permission needed", Type::Text, 40, "the IAM action to allow, where a permission would help", "scangap",
         |row| row.gap.permission_needed().map_or(Value::Empty, Value::text)),
     column("hint", "Hint", Type::Text, 60, "one action that helps", "scangap", |row| Value::text(row.gap.hint())),
-    column("accepted", "Accepted", Type::Text, 10, "whether someone has signed for this gap", "scangap", |_| Value::text("no")),
+    column("accepted", "Accepted", Type::Text, 10, "whether someone has signed for this gap: yes, no, or expired where the day is past", "scangap", |row| Value::text(row.standing.word())),
     column("simulated", "Simulated", Type::Text, 10, "yes where any answer came from a host that is not AWS's", "scangap",
         |row| Value::yes_no(row.simulated)),
     column("denied_by_policy", "Denying policy", Type::Text, 44, "the ARN of the policy that denies, where AWS names it", "the operation's answer",
         |row| if row.gap.policy_arn.is_empty() { Value::Empty } else { plain(&row.gap.policy_arn) }),
+    column("accepted_until", "Accepted until", Type::Text, 13, "the last day that the acceptance holds", "scangap", |row| signed(&row.standing, |signed| signed.until.to_string())),
+    column("accepted_by", "Accepted by", Type::Text, 18, "who signed", "scangap", |row| signed(&row.standing, |signed| signed.by.clone())),
+    column("accepted_because", "Accepted because", Type::Text, 36, "why, as they wrote it", "scangap", |row| signed(&row.standing, |signed| signed.reason.clone())),
 ];

@@ -8,6 +8,7 @@ use scangap_model::{
 };
 
 use super::column::{Column, Kind, Type, column};
+use crate::decisions::{Signed, Standing};
 use crate::input::RepositoryRow;
 use crate::value::{NONE, NOT_NEEDED, UNKNOWN, Value, asked, id, observed, plain};
 
@@ -71,7 +72,7 @@ pub(crate) const REPOSITORIES: &[Column<Repositories>] = &[
         |row| plain(&row.repository.arn)),
     column("likely_cause", "Likely cause", Type::Text, 22, "for unreadable rows: policy_denies_auditor, or blocked_likely where coverage agrees; for undecided rows: denied_likely where coverage says ACCESS_DENIED, allowed_likely where an earlier audit shows an image scanned under the same policy; role_absent where the account has no service-linked role of Inspector's", "scangap",
         |row| row.likely_cause.map_or(Value::Empty, |cause| Value::text(cause.word()))),
-    column("accepted", "Accepted", Type::Text, 10, "whether someone has signed for this diagnosis", "scangap", |_| Value::text("no")),
+    column("accepted", "Accepted", Type::Text, 10, "whether someone has signed for this diagnosis: yes, no, or expired where the day is past", "scangap", |row| Value::text(row.standing.word())),
     column("simulated", "Simulated", Type::Text, 10, "yes where any answer came from a host that is not AWS's", "scangap",
         |row| Value::yes_no(row.simulated)),
     column("listed", "Listed by ECR", Type::Text, 13, "no where the repository is known from Inspector's coverage alone", Api::DescribeRepositories.permission(),
@@ -101,6 +102,10 @@ pub(crate) const REPOSITORIES: &[Column<Repositories>] = &[
         |row| of_images(row, |images| images.newest_scan.map_or(Value::Empty, Value::Time))),
     column("cause", "Cause", Type::Text, 15, "the ids of its causes, as in causes.csv; empty where it needs nothing", "scangap",
         |row| causes(row)),
+    column("accepted_until", "Accepted until", Type::Text, 13, "the last day that the acceptance holds", "scangap", |row| signed(&row.standing, |signed| signed.until.to_string())),
+    column("accepted_by", "Accepted by", Type::Text, 18, "who signed", "scangap", |row| signed(&row.standing, |signed| signed.by.clone())),
+    column("accepted_because", "Accepted because", Type::Text, 36, "why, as they wrote it", "scangap", |row| signed(&row.standing, |signed| signed.reason.clone())),
+    column("accepted_in", "Accepted in", Type::Text, 24, "where it stands: the configuration, or the workbook that was carried over", "scangap", |row| signed(&row.standing, |signed| signed.source.clone())),
 ];
 
 fn causes<'r>(row: &RepositoryRow<'_>) -> Value<'r> {
@@ -205,6 +210,11 @@ fn own_step(row: &RepositoryRow<'_>) -> Cow<'static, str> {
         (Diagnosis::Limited, _) => limited(row),
         _ => Cow::Borrowed(general),
     }
+}
+
+/// What an acceptance says, where there is one.
+pub(crate) fn signed<'a>(standing: &Standing, of: impl FnOnce(&Signed) -> String) -> Value<'a> {
+    standing.signed().map_or(Value::Empty, |signed| Value::text(of(signed)))
 }
 
 /// What is known of the repository's account.

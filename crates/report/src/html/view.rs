@@ -29,6 +29,8 @@ pub(super) struct Page {
     /// Coverage over all audits, in a line.
     pub(super) over_time: Option<String>,
     pub(super) trend: Option<TrendView>,
+    /// What people decided, in lines.
+    pub(super) decided: Vec<String>,
     /// What the share leaves out.
     pub(super) apart: Option<String>,
     pub(super) bar: Vec<Segment>,
@@ -57,6 +59,7 @@ pub(super) struct Figure {
     pub(super) count: String,
     pub(super) title: &'static str,
     pub(super) meaning: String,
+    pub(super) accepted: String,
 }
 
 /// A part of the bar of all repositories, in thousandths of its length.

@@ -23,7 +23,7 @@ pub(crate) fn write(material: &ReportContext<'_>, out: &mut dyn Write) -> io::Re
     for (name, value) in head.as_object().into_iter().flatten() {
         writeln!(out, "  {}: {value},", json!(name))?;
     }
-    write!(out, "  \"summary\": {}", serde_json::to_string(&Counts::of(&material.summary))?)?;
+    write!(out, "  \"summary\": {}", serde_json::to_string(&Counts::of(&material.summary, &material.decided))?)?;
     for table in tables_of(input) {
         write!(out, ",\n  {}: [", json!(table.name.word()))?;
         match table.name {

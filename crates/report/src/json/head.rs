@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
-use scangap_model::{DIAGNOSES, Observed};
+use scangap_model::{DIAGNOSES, Diagnosis, Observed};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::decision_counts::DecisionCounts;
 use crate::input::Input;
 use crate::summary::{GapGroup, Summary};
 
@@ -136,6 +137,8 @@ pub(super) struct Counts {
     /// rows of coverage of repositories that there are not
     coverage_without_repository: u64,
     gaps: usize,
+    /// what people signed for
+    accepted: AcceptedJson,
     /// gaps with one cause, and what mends it
     gap_groups: Vec<GapGroupJson>,
 }
@@ -184,6 +187,43 @@ struct ImageCountsJson {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+struct AcceptedJson {
+    /// repositories by diagnosis
+    diagnoses: BTreeMap<String, usize>,
+    gaps: usize,
+    /// acceptances whose day is past: these count again
+    expired_diagnoses: BTreeMap<String, usize>,
+    expired_gaps: usize,
+    /// where the acceptances stand whose day is past
+    expired: Vec<String>,
+    /// acceptances that match nothing
+    unmatched: Vec<String>,
+    /// where the configuration and a workbook say different things
+    disagreements: Vec<String>,
+    /// decisions of a workbook that accept without a day or a reason: they do not count
+    without_day_or_reason: usize,
+}
+
+impl AcceptedJson {
+    fn of(decided: &DecisionCounts) -> Self {
+        let by_word = |counts: &BTreeMap<Diagnosis, usize>| {
+            counts.iter().map(|(diagnosis, number)| (diagnosis.word().to_owned(), *number)).collect()
+        };
+        Self {
+            diagnoses: by_word(&decided.accepted),
+            gaps: decided.gaps_accepted,
+            expired_diagnoses: by_word(&decided.expired),
+            expired_gaps: decided.gaps_expired,
+            expired: decided.past.clone(),
+            unmatched: decided.unmatched.clone(),
+            disagreements: decided.disagreements.clone(),
+            without_day_or_reason: decided.half,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct GapGroupJson {
     api: String,
     kind: String,
@@ -196,7 +236,7 @@ struct GapGroupJson {
 }
 
 impl Counts {
-    pub(super) fn of(summary: &Summary) -> Self {
+    pub(super) fn of(summary: &Summary, decided: &DecisionCounts) -> Self {
         let registries = &summary.registries;
         let of_diagnosis = |diagnosis| summary.diagnoses.get(diagnosis).copied().unwrap_or(0);
         let group = |group: &GapGroup| GapGroupJson {
@@ -246,6 +286,7 @@ impl Counts {
             vanished: summary.vanished,
             coverage_without_repository: summary.coverage_without_repository,
             gaps: summary.gaps,
+            accepted: AcceptedJson::of(decided),
             gap_groups: summary.gap_groups.iter().map(group).collect(),
         }
     }

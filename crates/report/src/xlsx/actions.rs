@@ -11,9 +11,11 @@ use rust_xlsxwriter::{
 
 use super::carry_over::ACTIONS as NAME;
 use super::sheet::{Link, Noted, Rows, Sheet};
+use super::style::cell_text;
 use crate::actions::{self, ActionRow};
 use crate::columns::{ACTIONS, ON_SHEET};
 use crate::context::ReportContext;
+use crate::decisions::WORKBOOK;
 use crate::notes::NOTE_COLUMNS;
 
 /// Rows that the sheet holds. All of them are in actions.csv.
@@ -45,7 +47,7 @@ pub(super) fn write(
     let sheet = Sheet {
         link: Some(link),
         notes: NOTE_COLUMNS,
-        noted: (!material.carried.is_empty()).then_some(noted),
+        noted: material.notes().is_some().then_some(noted),
         wrapped: Some(HEIGHT),
         frozen: Some(FROZEN),
         ..Sheet::new(NAME, ACTIONS, n_rows)
@@ -60,11 +62,24 @@ pub(super) fn write(
         let of_another = action.notes.filter(|notes| notes.are_of_another(action.row.assessment.diagnosis));
         if let Some(notes) = of_another {
             let text = format!("Written about `{}`: the diagnosis is another now.", notes.diagnosis);
-            let comment = Comment::new(text).add_author_prefix(false);
-            worksheet.insert_note(at, decision(), &comment).map_err(io::Error::other)?;
+            comment(worksheet, at, &text)?;
+        } else if let Some(signed) = action.row.standing.signed().filter(|signed| signed.source != WORKBOOK) {
+            let word = if action.row.standing.is_accepted() { "Accepted" } else { "Acceptance expired: it held" };
+            comment(
+                worksheet,
+                at,
+                &format!("{word} until {} by {}: {} ({})", signed.until, signed.by, signed.reason, signed.source),
+            )?;
         }
         Ok(())
     })
+}
+
+/// Beside the decision.
+fn comment(worksheet: &mut Worksheet, at: u32, text: &str) -> io::Result<()> {
+    let comment = Comment::new(cell_text(text)).add_author_prefix(false);
+    worksheet.insert_note(at, decision(), &comment).map_err(io::Error::other)?;
+    Ok(())
 }
 
 fn column(name: &str) -> u16 {

@@ -35,8 +35,9 @@ pub(super) fn write(workbook: &mut Workbook, material: &ReportContext<'_>) -> Re
     let since = input.changes.map(|changes| format!("Since {:.0}: {}.", changes.since, changes.balance.in_words()));
     let not_read = summary.not_read_in_words().map(|words| format!("Not read: {words}."));
     let over_time = input.trend.and_then(Trend::in_words).map(|words| format!("{words}."));
-    let first: Vec<String> = [covered, since, over_time, not_read].into_iter().flatten().collect();
-    worksheet.write_string(1, 0, first.join(" "))?;
+    let decided = material.decided.in_words().into_iter().map(|line| format!("{line}."));
+    let first: Vec<String> = [covered, since, over_time].into_iter().flatten().chain(decided).chain(not_read).collect();
+    worksheet.write_string(1, 0, cell_text(&first.join(" ")))?;
     let mut at = diagnoses(worksheet, summary)?;
     at = causes(worksheet, material, at + 1)?;
     if let Some(trend) = input.trend {

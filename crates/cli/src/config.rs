@@ -1,0 +1,168 @@
+//! `scangap.toml`: what is accepted.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use jiff::civil::Date;
+use scangap_model::{DIAGNOSES, Diagnosis, GapKind};
+use scangap_report::{Acceptance, Accepts, Pattern};
+use serde::Deserialize;
+
+use crate::error::CliError;
+
+/// Where it is looked for where nothing is named.
+pub(crate) const FILE: &str = "scangap.toml";
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    #[error("it cannot be read")]
+    Read(#[source] std::io::Error),
+    #[error("it is not what a configuration is")]
+    Toml(#[source] Box<toml::de::Error>),
+    #[error("acceptance {number}: {problem}")]
+    Acceptance { number: usize, problem: String },
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    accept: Vec<Written>,
+}
+
+/// An acceptance as it is written. What is not said is everywhere.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Written {
+    pub(crate) diagnosis: Option<String>,
+    pub(crate) gap: Option<String>,
+    pub(crate) account: Option<String>,
+    pub(crate) ou: Option<String>,
+    pub(crate) region: Option<String>,
+    pub(crate) repository: Option<String>,
+    pub(crate) reason: String,
+    pub(crate) by: String,
+    pub(crate) until: Until,
+}
+
+/// A date of TOML, or the same as a text.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Until {
+    Date(toml::value::Datetime),
+    Text(String),
+}
+
+/// The acceptances of a file: the one that is named, or that of this folder where there is one.
+pub(crate) fn acceptances(named: Option<&Path>) -> Result<Vec<Acceptance>, CliError> {
+    let Some(path) = named.map(Path::to_owned).or_else(|| Some(PathBuf::from(FILE)).filter(|path| path.exists()))
+    else {
+        return Ok(Vec::new());
+    };
+    let wrong = |source| CliError::Config { path: path.clone(), source };
+    let text = fs_err::read_to_string(&path).map_err(|error| wrong(ConfigError::Read(error)))?;
+    parse(&text, &path).map_err(wrong)
+}
+
+fn parse(text: &str, path: &Path) -> Result<Vec<Acceptance>, ConfigError> {
+    let file: File = toml::from_str(text).map_err(|error| ConfigError::Toml(Box::new(error)))?;
+    file.accept
+        .into_iter()
+        .zip(1..)
+        .map(|(written, number)| {
+            let name = path.file_name().map_or_else(|| FILE.into(), std::ffi::OsStr::to_string_lossy);
+            let source = format!("{name}, acceptance {number} ({})", written.in_words());
+            written.acceptance(source).map_err(|problem| ConfigError::Acceptance { number, problem })
+        })
+        .collect()
+}
+
+impl Written {
+    /// What it says, checked.
+    pub(crate) fn acceptance(&self, source: String) -> Result<Acceptance, String> {
+        let what = match (&self.diagnosis, &self.gap) {
+            (Some(word), None) => Accepts::Diagnosis(
+                Diagnosis::from_word(word)
+                    .ok_or_else(|| unknown(word, "a diagnosis", DIAGNOSES.iter().map(|info| info.word)))?,
+            ),
+            (None, Some(word)) => Accepts::Gap(
+                GapKind::from_word(word)
+                    .ok_or_else(|| unknown(word, "a kind of gap", GapKind::ALL.iter().map(|kind| kind.word())))?,
+            ),
+            (None, None) => return Err("it names neither a `diagnosis` nor a `gap`".to_owned()),
+            (Some(_), Some(_)) => return Err("it names a `diagnosis` and a `gap`: write two".to_owned()),
+        };
+        if what == Accepts::Diagnosis(Diagnosis::Covered) {
+            return Err("`covered` needs no acceptance".to_owned());
+        }
+        for (name, text) in [("reason", &self.reason), ("by", &self.by)] {
+            if text.trim().is_empty() {
+                return Err(format!("`{name}` is empty"));
+            }
+        }
+        let written = match &self.until {
+            Until::Date(date) => date.date.map(|date| date.to_string()).unwrap_or_default(),
+            Until::Text(text) => text.clone(),
+        };
+        let until: Date =
+            written.parse().map_err(|_| format!("`until` is `{written}`: write a date, such as 2026-12-31"))?;
+        let pattern = |text: &Option<String>| Pattern::new(text.as_deref().unwrap_or("*"));
+        Ok(Acceptance {
+            what,
+            account: pattern(&self.account),
+            ou: pattern(&self.ou),
+            region: pattern(&self.region),
+            repository: pattern(&self.repository),
+            reason: self.reason.clone(),
+            by: self.by.clone(),
+            until,
+            source,
+        })
+    }
+
+    /// `blocked, repository legacy/*`.
+    pub(crate) fn in_words(&self) -> String {
+        let what = self.diagnosis.as_ref().or(self.gap.as_ref()).map_or("?", String::as_str);
+        let places =
+            [("account", &self.account), ("OU", &self.ou), ("region", &self.region), ("repository", &self.repository)];
+        places.into_iter().fold(what.to_owned(), |mut words, (name, pattern)| {
+            if let Some(pattern) = pattern {
+                let _ = write!(words, ", {name} {pattern}");
+            }
+            words
+        })
+    }
+
+    /// As it stands in the file.
+    pub(crate) fn in_toml(&self) -> String {
+        let until = match &self.until {
+            Until::Date(date) => date.to_string(),
+            Until::Text(text) => text.clone(),
+        };
+        let members = [
+            ("diagnosis", self.diagnosis.as_ref()),
+            ("gap", self.gap.as_ref()),
+            ("account", self.account.as_ref()),
+            ("ou", self.ou.as_ref()),
+            ("region", self.region.as_ref()),
+            ("repository", self.repository.as_ref()),
+            ("reason", Some(&self.reason)),
+            ("by", Some(&self.by)),
+        ];
+        let mut text = "[[accept]]\n".to_owned();
+        for (name, value) in members {
+            if let Some(value) = value {
+                let _ = writeln!(text, "{name} = {}", toml::Value::String(value.clone()));
+            }
+        }
+        let _ = writeln!(text, "until = {until}");
+        text
+    }
+}
+
+fn unknown(word: &str, expected: &str, known: impl Iterator<Item = &'static str>) -> String {
+    let known: Vec<&str> = known.collect();
+    let likeness = |one: &str| strsim::jaro_winkler(one, word);
+    let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).copied().unwrap_or_default();
+    format!("`{word}` is not {expected}: did you mean `{nearest}`?")
+}
