@@ -37,7 +37,7 @@ fn everything_the_demo_writes_says_simulated() {
         .expect("the folder")
         .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
         .collect();
-    let expected = "accounts.csv audit.json audit.xlsx causes.csv gaps.csv manifest.json policies.csv registries.csv report.html repositories.csv repositories.jsonl run.json snapshot.db summary.json";
+    let expected = "accounts.csv actions.csv audit.json audit.xlsx causes.csv gaps.csv manifest.json policies.csv registries.csv report.html repositories.csv repositories.jsonl run.json snapshot.db summary.json";
     assert_eq!(names.into_iter().collect::<Vec<_>>().join(" "), expected);
 }
 

@@ -149,7 +149,7 @@ fn parts_that_do_not_belong_together_are_refused() {
     assert_eq!(finished.code, 0, "{}", finished.stderr);
     refused("changed", "than a part before it");
     let nothing = merged(&[home.path().join("nowhere").as_path()], &folder("none")).expect_code(65);
-    assert!(nothing.finished.stderr.contains("cannot be read as a snapshot"), "{}", nothing.finished.stderr);
+    assert!(nothing.finished.stderr.contains("nowhere` does not exist"), "{}", nothing.finished.stderr);
 }
 
 // Holds: 14 Shards: a shard without a time of its own is refused before the first call

@@ -8,7 +8,7 @@ use scangap_simorg::{Quarters, Scenario, Simulator, Standing};
 use scangap_tests::{Row, Scangap, browser, simulate};
 use tempfile::TempDir;
 
-const SIZE: Quarters = Quarters { accounts: 62, repositories: 4, seed: 7 };
+const SIZE: Quarters = Quarters { accounts: 36, repositories: 4, seed: 7 };
 
 const REGIONS: &str = "us-east-1,eu-west-1,eu-central-1,us-west-2,ap-southeast-1,ca-central-1,sa-east-1";
 

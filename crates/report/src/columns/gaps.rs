@@ -39,6 +39,6 @@ pub(crate) const GAPS: &[Column<Gaps>] = &[
     column("denied_by_policy", "Denying policy", Type::Text, 44, "the ARN of the policy that denies, where AWS names it", "the operation's answer",
         |row| if row.gap.policy_arn.is_empty() { Value::Empty } else { plain(&row.gap.policy_arn) }),
     column("accepted_until", "Accepted until", Type::Text, 13, "the last day that the acceptance holds", "scangap", |row| signed(&row.standing, |signed| signed.until.to_string())),
-    column("accepted_by", "Accepted by", Type::Text, 18, "who signed", "scangap", |row| signed(&row.standing, |signed| signed.by.clone())),
+    column("accepted_by", "Accepted by", Type::Text, 18, "who signed for it", "scangap", |row| signed(&row.standing, |signed| signed.by.clone())),
     column("accepted_because", "Accepted because", Type::Text, 36, "why, as they wrote it", "scangap", |row| signed(&row.standing, |signed| signed.reason.clone())),
 ];

@@ -103,7 +103,7 @@ pub(crate) const REPOSITORIES: &[Column<Repositories>] = &[
     column("cause", "Cause", Type::Text, 15, "the ids of its causes, as in causes.csv; empty where it needs nothing", "scangap",
         |row| causes(row)),
     column("accepted_until", "Accepted until", Type::Text, 13, "the last day that the acceptance holds", "scangap", |row| signed(&row.standing, |signed| signed.until.to_string())),
-    column("accepted_by", "Accepted by", Type::Text, 18, "who signed", "scangap", |row| signed(&row.standing, |signed| signed.by.clone())),
+    column("accepted_by", "Accepted by", Type::Text, 18, "who signed for it", "scangap", |row| signed(&row.standing, |signed| signed.by.clone())),
     column("accepted_because", "Accepted because", Type::Text, 36, "why, as they wrote it", "scangap", |row| signed(&row.standing, |signed| signed.reason.clone())),
     column("accepted_in", "Accepted in", Type::Text, 24, "where it stands: the configuration, or the workbook that was carried over", "scangap", |row| signed(&row.standing, |signed| signed.source.clone())),
 ];
