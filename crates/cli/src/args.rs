@@ -276,6 +276,11 @@ pub struct Run {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Earlier audits and decisions")]
 pub struct Past {
+    /// Take the earlier audits of the same organization along, found in the folders beside this one and in runs: the last complete audit
+    /// of each earlier quarter as --history, the latest of them as --previous, and the notes of the latest workbook as --carry-over. What is
+    /// named with those is taken instead
+    #[arg(long)]
+    pub quarter: bool,
     /// An earlier snapshot: what changed since goes into a sheet, a CSV file and audit.json
     #[arg(long, value_name = "SNAPSHOT")]
     pub previous: Option<PathBuf>,

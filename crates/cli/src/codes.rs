@@ -470,7 +470,7 @@ pub(crate) fn of(error: &CliError) -> ErrorCode {
         CliError::NotApplied { .. } | CliError::OtherApplied(_) => ErrorCode::ClosingReportInvalid,
         CliError::CarryOver(_) => ErrorCode::WorkbookCarryOver,
         CliError::Compare(_) | CliError::History { .. } => ErrorCode::DiffCompare,
-        CliError::Config { .. } => ErrorCode::ConfigInvalid,
+        CliError::Config(_) => ErrorCode::ConfigInvalid,
         CliError::Verify(_) => ErrorCode::VerifyFolder,
         CliError::Report(_) => ErrorCode::ReportWrite,
         CliError::ScenarioFile { .. } | CliError::Scenario { .. } => ErrorCode::ScenarioInvalid,

@@ -8,13 +8,19 @@ use scangap_model::{DIAGNOSES, Diagnosis, GapKind};
 use scangap_report::{Acceptance, Accepts, Pattern};
 use serde::Deserialize;
 
-use crate::error::CliError;
-
 /// Where it is looked for where nothing is named.
 pub(crate) const FILE: &str = "scangap.toml";
 
+/// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ConfigError {
+#[error("the configuration `{path}` cannot be used")]
+pub(crate) struct ConfigError {
+    pub(crate) path: PathBuf,
+    pub(crate) source: ConfigProblem,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigProblem {
     #[error("it cannot be read")]
     Read(#[source] std::io::Error),
     #[error("it is not what a configuration is")]
@@ -54,25 +60,25 @@ pub(crate) enum Until {
 }
 
 /// The acceptances of a file: the one that is named, or that of this folder where there is one.
-pub(crate) fn acceptances(named: Option<&Path>) -> Result<Vec<Acceptance>, CliError> {
+pub(crate) fn acceptances(named: Option<&Path>) -> Result<Vec<Acceptance>, ConfigError> {
     let Some(path) = named.map(Path::to_owned).or_else(|| Some(PathBuf::from(FILE)).filter(|path| path.exists()))
     else {
         return Ok(Vec::new());
     };
-    let wrong = |source| CliError::Config { path: path.clone(), source };
-    let text = fs_err::read_to_string(&path).map_err(|error| wrong(ConfigError::Read(error)))?;
+    let wrong = |source| ConfigError { path: path.clone(), source };
+    let text = fs_err::read_to_string(&path).map_err(|error| wrong(ConfigProblem::Read(error)))?;
     parse(&text, &path).map_err(wrong)
 }
 
-fn parse(text: &str, path: &Path) -> Result<Vec<Acceptance>, ConfigError> {
-    let file: File = toml::from_str(text).map_err(|error| ConfigError::Toml(Box::new(error)))?;
+fn parse(text: &str, path: &Path) -> Result<Vec<Acceptance>, ConfigProblem> {
+    let file: File = toml::from_str(text).map_err(|error| ConfigProblem::Toml(Box::new(error)))?;
     file.accept
         .into_iter()
         .zip(1..)
         .map(|(written, number)| {
             let name = path.file_name().map_or_else(|| FILE.into(), std::ffi::OsStr::to_string_lossy);
             let source = format!("{name}, acceptance {number} ({})", written.in_words());
-            written.acceptance(source).map_err(|problem| ConfigError::Acceptance { number, problem })
+            written.acceptance(source).map_err(|problem| ConfigProblem::Acceptance { number, problem })
         })
         .collect()
 }

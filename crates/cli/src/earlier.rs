@@ -1,15 +1,17 @@
 //! Earlier audits of the same organization, for a report: what changed since the last, and the trend of all.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use scangap_report::{Changes, Decisions, History, Trend, read_notes};
+use scangap_report::{Changes, Decisions, History, Trend, count, read_notes, sanitize};
 use scangap_snapshot::Snapshot;
 
 use crate::args::Past;
 use crate::assessed::{AssessedSnapshot, file_in};
 use crate::config;
 use crate::error::CliError;
+use crate::runs::{self, Found};
+use crate::terminal;
 
 /// What earlier audits say together with the one that is reported.
 #[derive(Debug, Default)]
@@ -22,8 +24,23 @@ pub(crate) struct Earlier {
 impl Earlier {
     /// The one before is the one that is named, or the last of the history.
     pub(crate) fn read(judged: &AssessedSnapshot, past: &Past, decisions: Decisions) -> Result<Self, CliError> {
-        let (previous, history) = (past.previous.as_deref(), &past.history);
-        let previous = previous.map(AssessedSnapshot::open_checked).transpose()?;
+        let mut decisions = decisions;
+        let found = if past.quarter {
+            runs::earlier_of(&judged.path, &judged.snapshot).map_err(CliError::Snapshot)?
+        } else {
+            Found::default()
+        };
+        let history = if past.history.is_empty() { &found.history } else { &past.history };
+        if let Some(workbook) = found.workbook.as_ref().filter(|_| past.carry_over.is_empty()) {
+            decisions.notes = read_notes(std::slice::from_ref(workbook)).map_err(CliError::CarryOver)?;
+        }
+        if past.quarter {
+            terminal::note(&sanitize(&in_words(
+                history,
+                found.workbook.as_deref().filter(|_| past.carry_over.is_empty()),
+            )));
+        }
+        let previous = past.previous.as_deref().map(AssessedSnapshot::open_checked).transpose()?;
         let mut changes = previous.as_ref().map(|previous| judged.changes_since(previous)).transpose()?;
         if history.is_empty() {
             return Ok(Self { changes, trend: None, decisions });
@@ -47,22 +64,35 @@ impl Earlier {
     }
 }
 
+/// `the quarter: 4 earlier audits, the last in runs/2026-08-24-o-exampleorg; notes of its audit.xlsx`.
+fn in_words(history: &[PathBuf], workbook: Option<&Path>) -> String {
+    let audits = match history.last() {
+        None => "no earlier audit of this organization was found beside this one or in runs".to_owned(),
+        Some(last) => format!("{}, the last is {}", count(history.len(), "earlier audit"), last.display()),
+    };
+    let notes = workbook.map_or_else(String::new, |path| format!("; notes of {}", path.display()));
+    format!("the quarter: {audits}{notes}")
+}
+
 /// What people decided. It is read before anything is asked: a file that cannot be read costs no audit.
 pub(crate) fn decisions(past: &Past) -> Result<Decisions, CliError> {
-    let acceptances = config::acceptances(past.config.as_deref())?;
+    let acceptances = config::acceptances(past.config.as_deref()).map_err(CliError::Config)?;
     Ok(Decisions { acceptances, notes: read_notes(&past.carry_over).map_err(CliError::CarryOver)? })
 }
 
 /// Snapshots by their time, each once, and not the one that is reported: it comes last.
 fn in_order(judged: &AssessedSnapshot, paths: &[PathBuf]) -> Result<Vec<(Timestamp, PathBuf)>, CliError> {
+    let own = &judged.snapshot.meta;
     let mut found = Vec::new();
-    let mut seen = vec![judged.snapshot.meta.facts_sha256.clone()];
+    // Two audits may have the same facts, where nothing changed between them.
+    let mut seen = vec![(own.as_of, own.facts_sha256.clone())];
     for path in paths {
         let path = file_in(path, "snapshot.db");
         let meta = Snapshot::meta(&path).map_err(CliError::Snapshot)?;
+        let identity = (meta.as_of, meta.facts_sha256);
         // A run that was never closed has no hash, and is itself alone.
-        if meta.facts_sha256.is_none() || !seen.contains(&meta.facts_sha256) {
-            seen.push(meta.facts_sha256);
+        if identity.1.is_none() || !seen.contains(&identity) {
+            seen.push(identity);
             found.push((meta.as_of, path));
         }
     }

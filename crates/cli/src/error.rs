@@ -69,8 +69,8 @@ pub(crate) enum CliError {
     Compare(#[source] CompareError),
     #[error("`{path}` is no part of this history")]
     History { path: PathBuf, source: CompareError },
-    #[error("the configuration `{path}` cannot be used")]
-    Config { path: PathBuf, source: ConfigError },
+    #[error(transparent)]
+    Config(ConfigError),
     #[error("the folder cannot be checked")]
     Verify(#[source] VerifyError),
     #[error("failed to write the reports")]
@@ -198,7 +198,7 @@ impl CliError {
             | Self::CarryOver(_)
             | Self::Verify(_)
             | Self::Compare(_)
-            | Self::Config { .. }
+            | Self::Config(_)
             | Self::History { .. }
             | Self::PolicyFile { .. }
             | Self::NotAPolicy { .. }
@@ -304,7 +304,7 @@ impl CliError {
             Self::NoWriteRole => "name one with --write-role-name: it is narrowed to the calls of the plan".to_owned(),
             Self::OtherOrganization { .. } => "use credentials of the organization that was audited".to_owned(),
             Self::Organization(error) => error.clone().at(None, None, "").hint(),
-            Self::Config { .. } => "`scangap accept` writes acceptances as they are read".to_owned(),
+            Self::Config(_) => "`scangap accept` writes acceptances as they are read".to_owned(),
             Self::Scenario { .. } => "`scangap simulate --print-scenario` prints an example".to_owned(),
             Self::Simulator(StartError::Listen { .. }) => "name another port with --port, or 0 for any".to_owned(),
             Self::Store(_)

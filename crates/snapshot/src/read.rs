@@ -106,6 +106,14 @@ impl Snapshot {
         Tables { path, connection: &connection, decode: Decoder { gaps: BTreeMap::new() } }.meta()
     }
 
+    /// The organization, without its accounts; `None` where it was not read yet.
+    pub fn organization(path: &Path) -> Result<Option<OrganizationFacts>, ReadError> {
+        let connection = connect(path)?;
+        let mut tables = Tables { path, connection: &connection, decode: Decoder { gaps: BTreeMap::new() } };
+        tables.decode.gaps = tables.rows("gaps", GAPS, gap)?.into_iter().collect();
+        Ok(tables.rows("organization", "SELECT * FROM organization", organization)?.into_iter().next())
+    }
+
     pub fn open(path: &Path) -> Result<Self, ReadError> {
         let connection = connect(path)?;
         let mut tables = Tables { path, connection: &connection, decode: Decoder { gaps: BTreeMap::new() } };

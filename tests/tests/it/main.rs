@@ -27,6 +27,7 @@ mod old_files;
 mod owners;
 mod page;
 mod plan;
+mod quarter;
 mod reach;
 mod rehearsal;
 mod reports;

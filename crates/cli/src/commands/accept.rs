@@ -8,7 +8,7 @@ use jiff::tz::Offset;
 use scangap_report::{count, sanitize, write_atomically};
 
 use crate::args::Accept;
-use crate::config::{self, FILE, Until, Written};
+use crate::config::{self, ConfigError, ConfigProblem, FILE, Until, Written};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::values::BadValue;
@@ -24,7 +24,7 @@ pub(super) fn run(command: &Accept) -> Result<Exit, CliError> {
 }
 
 fn list(command: &Accept, today: Date) -> Result<Exit, CliError> {
-    let acceptances = config::acceptances(command.config.as_deref())?;
+    let acceptances = config::acceptances(command.config.as_deref()).map_err(CliError::Config)?;
     let mut out = String::new();
     for acceptance in &acceptances {
         let state = if acceptance.until < today { "expired" } else { "accepted" };
@@ -66,9 +66,9 @@ fn add(command: &Accept, path: &PathBuf, today: Date) -> Result<Exit, CliError> 
     }
     // What is there already must be whole before it is added to.
     let before = if path.exists() {
-        config::acceptances(Some(path))?;
+        config::acceptances(Some(path)).map_err(CliError::Config)?;
         fs_err::read_to_string(path)
-            .map_err(|source| CliError::Config { path: path.clone(), source: config::ConfigError::Read(source) })?
+            .map_err(|error| CliError::Config(ConfigError { path: path.clone(), source: ConfigProblem::Read(error) }))?
     } else {
         String::new()
     };

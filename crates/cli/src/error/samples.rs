@@ -18,7 +18,7 @@ use scangap_snapshot::{MergeError, ReadError, WriteError};
 
 use super::{CliError, Unreadable};
 use crate::codes::{self, ERROR_CODES, ErrorCode};
-use crate::config::ConfigError;
+use crate::config::{ConfigError, ConfigProblem};
 use crate::shown_error::ShownError;
 use crate::values;
 
@@ -208,10 +208,10 @@ fn files() -> Vec<CliError> {
             source: CompareError::Organizations("o-a".into(), "o-b".into()),
         },
         CliError::Compare(CompareError::Order { since: Timestamp::UNIX_EPOCH, until: Timestamp::MIN }),
-        CliError::Config {
+        CliError::Config(ConfigError {
             path: path("scangap.toml"),
-            source: ConfigError::Acceptance { number: 2, problem: "`reason` is empty".to_owned() },
-        },
+            source: ConfigProblem::Acceptance { number: 2, problem: "`reason` is empty".to_owned() },
+        }),
         CliError::Verify(VerifyError::Read { path: path("manifest.json"), source: io_error() }),
         CliError::Report(FileError { path: path("audit.xlsx"), source: io_error() }),
         CliError::ScenarioFile { path: path("scenario.toml"), source: io_error() },
