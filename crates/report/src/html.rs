@@ -29,6 +29,7 @@ use crate::columns::{AppliedRow, AppliedView, PlanView};
 use crate::context::ReportContext;
 use crate::decision_counts::DecisionCounts;
 use crate::input::Input;
+use crate::sign_off;
 use crate::summary::{GapGroup, Summary, images_in_words};
 use crate::trend::Trend;
 use crate::value::utc;
@@ -116,6 +117,9 @@ fn page(material: &ReportContext<'_>, plan: Option<&PlanView>, applied: Option<&
         policies: policies::views(material, &shown, &places),
         policies_note: policies::note(material),
         about: about(input),
+        sign_off: sign_off::rows(material),
+        to_fill: sign_off::TO_FILL,
+        controls: sign_off::CONTROLS,
     })
 }
 

@@ -28,6 +28,7 @@ mod owners;
 mod parallel;
 mod policies;
 mod reading;
+mod sign_off;
 mod summary;
 mod terminal;
 mod trend;

@@ -9,6 +9,7 @@ mod disk;
 mod evidence;
 mod matrix;
 mod sheet;
+mod sign_off;
 mod style;
 mod summary;
 mod trend;
@@ -198,6 +199,7 @@ fn workbook(material: &ReportContext<'_>, extras: Extras<'_>, part: Part) -> io:
             "Accounts",
             "Data dictionary",
             "Evidence",
+            sign_off::NAME,
         ]);
         sheets.extend(input.trend.map(|_| "Trend"));
         sheets.extend(input.changes.map(|_| "Changes"));
@@ -273,6 +275,7 @@ fn workbook(material: &ReportContext<'_>, extras: Extras<'_>, part: Part) -> io:
         }
         dictionary::write(&mut workbook, input)?;
         evidence::write(&mut workbook, input, extras.run)?;
+        sign_off::write(&mut workbook, material).map_err(io::Error::other)?;
     }
     workbook.save_to_buffer().map_err(io::Error::other)
 }

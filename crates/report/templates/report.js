@@ -410,13 +410,17 @@
 
   // On paper every selected row is printed in full, up to a limit.
   addEventListener('beforeprint', () => {
+    if (!document.documentElement.classList.contains('print-all')) return;
     const lines = [];
     for (let place = 0; place < Math.min(matches.length, PRINTED); place++) lines.push(drawRow(place));
     if (matches.length > PRINTED) lines.push(make('tr', {}, make('td', { colspan: view.columns.length }, `${number(matches.length - PRINTED)} more rows are in repositories.csv.`)));
     body.replaceChildren(...lines);
     for (const details of document.querySelectorAll('details:not([open])')) { details.open = true; details.dataset.shut = ''; }
   });
+  $('print-all').addEventListener('click', () => { document.documentElement.classList.add('print-all'); print(); });
   addEventListener('afterprint', () => {
+    if (!document.documentElement.classList.contains('print-all')) return;
+    document.documentElement.classList.remove('print-all');
     for (const details of document.querySelectorAll('details[data-shut]')) { details.open = false; delete details.dataset.shut; }
     draw(true);
   });

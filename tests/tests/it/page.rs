@@ -60,8 +60,9 @@ fn without_its_script_the_page_says_what_needs_action() {
     check("still");
 }
 
+// Holds: 15 Page: on paper twenty pages at most by default, and everything by choice
 #[test]
-fn on_paper_every_row_stands_and_nothing_is_folded() {
+fn on_paper_is_what_is_signed_and_everything_by_choice() {
     check("print");
 }
 

@@ -32,6 +32,7 @@ fn the_workbook_has_its_sheets_and_says_what_the_csv_says() {
         "Accounts",
         "Data dictionary",
         "Evidence",
+        "Sign-off",
     ];
     assert_eq!(workbook.sheet_names(), names);
     for (name, file) in [

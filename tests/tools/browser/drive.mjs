@@ -191,23 +191,37 @@ const checks = {
   },
 
   async print() {
+    const pages = (pdf) => Buffer.from(pdf).toString('latin1').match(/\/Type\s*\/Page\b/g).length;
+    const options = { preferCSSPageSize: true, printBackground: true };
+    for (const script of [true, false]) {
+      const page = await open('', { script });
+      const few = pages(await page.pdf(options));
+      assert.ok(few >= 2 && few <= 20, `${few} pages by default`);
+      await page.emulateMediaType('print');
+      const shown = await page.evaluate(() => ['#causes', '#action', '#reading', '#about', '#explore', '#map', '#policies', 'nav', '.on-paper'].map((selector) => getComputedStyle(document.querySelector(selector)).display !== 'none'));
+      assert.deepEqual(shown, [true, true, true, true, false, false, false, false, true]);
+    }
     const page = await open();
-    const pdf = await page.pdf({ preferCSSPageSize: true, printBackground: true });
-    const pages = Buffer.from(pdf).toString('latin1').match(/\/Type\s*\/Page\b/g).length;
-    assert.ok(pages >= 3 && pages < 40, `${pages} pages`);
+    // Everything by choice: every row, nothing folded.
     const counts = await page.evaluate(() => {
+      window.print = () => {};
+      document.querySelector('#print-all').click();
       dispatchEvent(new Event('beforeprint'));
       const rows = document.querySelectorAll('#body tr[data-place]').length;
       const shut = document.querySelectorAll('main details:not([open])').length;
-      dispatchEvent(new Event('afterprint'));
-      return { rows, shut, shutAgain: document.querySelectorAll('main details:not([open])').length };
+      return { rows, shut };
     });
+    const all = pages(await page.pdf(options));
+    assert.ok(all >= 3 && all < 60, `${all} pages of everything`);
     assert.equal(`${counts.rows} repositories`, await result(page), 'every row is printed');
     assert.equal(counts.shut, 0, 'what is folded is unfolded on paper');
-    assert.ok(counts.shutAgain > 0);
     await page.emulateMediaType('print');
-    const hidden = await page.evaluate(() => ['nav', '.tools', '#facets'].map((selector) => getComputedStyle(document.querySelector(selector)).display));
-    assert.deepEqual(hidden, ['none', 'none', 'none']);
+    await page.evaluate(() => document.documentElement.classList.add('print-all'));
+    const hidden = await page.evaluate(() => ['nav', '.tools', '#facets', '.on-paper'].map((selector) => getComputedStyle(document.querySelector(selector)).display));
+    assert.deepEqual(hidden, ['none', 'none', 'none', 'none']);
+    await page.evaluate(() => dispatchEvent(new Event('afterprint')));
+    assert.ok(await page.evaluate(() => document.querySelectorAll('main details:not([open])').length > 0));
+    assert.equal(await page.evaluate(() => document.documentElement.classList.contains('print-all')), false);
   },
 
   async access() {

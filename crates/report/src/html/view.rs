@@ -8,6 +8,7 @@ use super::heat::Heat;
 use super::policies::PolicyView;
 use super::trend::TrendView;
 use crate::columns::{AppliedRow, PlanView};
+use crate::sign_off::Control;
 
 #[derive(Template)]
 #[template(path = "report.html")]
@@ -51,6 +52,9 @@ pub(super) struct Page {
     pub(super) policies: Vec<PolicyView>,
     pub(super) policies_note: String,
     pub(super) about: Vec<(&'static str, String)>,
+    pub(super) sign_off: Vec<(&'static str, String)>,
+    pub(super) to_fill: &'static [&'static str],
+    pub(super) controls: &'static [Control],
 }
 
 pub(super) struct Figure {

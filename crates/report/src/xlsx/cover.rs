@@ -52,6 +52,10 @@ const HOW_TO_READ: &[(&str, &str)] = &[
         "your notes of earlier workbooks on repositories that need no action now, or are not in this audit",
     ),
     ("Data dictionary", "what every column means and which AWS API it comes from"),
+    (
+        "Sign-off",
+        "what is signed: period, population, procedure, exceptions, preparer and reviewer; AWS's controls and what they do not see",
+    ),
     ("Evidence", "how the run went: calls, attempts, and what AWS said where it refused"),
 ];
 

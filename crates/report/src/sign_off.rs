@@ -1,0 +1,128 @@
+//! What is signed at the end of a quarter: the period, the population and how it was obtained, what was not read, the procedure, the
+//! service level that was reached, and who prepared and reviewed it; and which of AWS's own controls look at the same, with what they do
+//! not see.
+
+use jiff::Timestamp;
+use scangap_model::{Observed, sanitize};
+
+use crate::context::ReportContext;
+use crate::value::utc;
+use crate::words::{count, thousands};
+
+/// What people write on it.
+pub(crate) const TO_FILL: &[&str] = &[
+    "Service level: a blocked repository is repaired within",
+    "Prepared by",
+    "Prepared on",
+    "Reviewed by",
+    "Reviewed on",
+    "Remarks",
+];
+
+/// A control of AWS's that looks at the scanning of images.
+#[derive(Debug)]
+pub(crate) struct Control {
+    pub(crate) name: &'static str,
+    /// The requirements that AWS itself maps to it. Where AWS maps none, there are none.
+    pub(crate) requirements: &'static str,
+    pub(crate) sees: &'static str,
+    pub(crate) does_not_see: &'static str,
+    pub(crate) source: &'static str,
+}
+
+const BLIND: &str =
+    "a repository whose policy shuts Inspector out: `blocked`, `at_risk`, `stale`, `key_denied` and `unseen` pass";
+
+pub(crate) const CONTROLS: &[Control] = &[
+    Control {
+        name: "Security Hub ECR.1, AWS Config ecr-private-image-scanning-enabled",
+        requirements: "NIST.800-53.r5 RA-5; PCI DSS v4.0.1/6.2.3; PCI DSS v4.0.1/6.2.4",
+        sees: "whether a repository is configured for scan on push or continuous scanning",
+        does_not_see: BLIND,
+        source: "https://docs.aws.amazon.com/securityhub/latest/userguide/ecr-controls.html",
+    },
+    Control {
+        name: "Security Hub Inspector.2, AWS Config inspector-ecr-scan-enabled",
+        requirements: "see its page",
+        sees: "whether ECR scanning of Inspector is enabled for the accounts",
+        does_not_see: BLIND,
+        source: "https://docs.aws.amazon.com/securityhub/latest/userguide/inspector-controls.html",
+    },
+];
+
+/// What is known, name by name.
+pub(crate) fn rows(material: &ReportContext<'_>) -> Vec<(&'static str, String)> {
+    let (input, summary) = (&material.input, &material.summary);
+    let organization = &input.facts.organization;
+    let scope = &organization.scope;
+    let period = match input.changes {
+        Some(changes) => format!("{} to {}", date(changes.since), date(input.as_of)),
+        None => format!("as of {}", date(input.as_of)),
+    };
+    let of = match (&organization.n_accounts, scope.accounts.is_empty()) {
+        (Observed::Known(all), _) => format!(
+            "{} of the {} of the organization",
+            count(summary.accounts, "account"),
+            thousands(usize::try_from(*all).unwrap_or(usize::MAX))
+        ),
+        (_, _) => count(summary.accounts, "account"),
+    };
+    let limits: Vec<String> = [
+        ("accounts", scope.accounts.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        ("without", scope.exclude_accounts.iter().map(ToString::to_string).collect()),
+        ("organizational units", scope.organizational_units.clone()),
+        ("regions", scope.regions.iter().map(ToString::to_string).collect()),
+    ]
+    .into_iter()
+    .filter(|(_, items)| !items.is_empty())
+    .map(|(name, items)| format!("{name} {}", items.join(", ")))
+    .collect();
+    let last = input.trend.and_then(|trend| trend.rows.iter().rev().find(|row| row.ou.is_none()));
+    let level = last.and_then(|row| {
+        let (middle, longest) = row.repaired_after_days?;
+        Some(format!(
+            "{} repaired since the audit before, first seen {middle} days ago in the middle and {longest} at most",
+            count(row.repaired, "repository")
+        ))
+    });
+    let accepted = &material.decided;
+    let mut rows = vec![
+        ("Period", period),
+        (
+            "Population",
+            format!(
+                "{of}, {} with Amazon ECR in them, {}",
+                count(summary.registries.total(), "registry"),
+                count(summary.repositories, "repository")
+            ),
+        ),
+        (
+            "How it was obtained",
+            "accounts by organizations:ListAccounts, regions by account:ListRegions or the table of default-enabled regions, repositories by ecr:DescribeRepositories and inspector2:ListCoverage; docs/reference.md lists every call".to_owned(),
+        ),
+        ("Scope", if limits.is_empty() { "the whole organization, every enabled region".to_owned() } else { limits.join("; ") }),
+        ("Not read", summary.not_read_in_words().unwrap_or_else(|| "nothing: everything in scope was learnt".to_owned())),
+        ("Procedure", format!("scangap {}, read-only, every policy decided exactly; the same in every audit", input.tool_version)),
+        ("By", sanitize(input.caller_arn)),
+        (
+            "Exceptions",
+            format!(
+                "{} and {} accepted, {} expired; each with approver, reason and day in repositories.csv and gaps.csv",
+                count(accepted.n_accepted(), "repository"),
+                count(accepted.gaps_accepted, "gap"),
+                thousands(accepted.n_expired() + accepted.gaps_expired)
+            ),
+        ),
+    ];
+    rows.extend(level.map(|level| ("Repairs", level)));
+    rows.push(("Facts SHA-256", input.facts_sha256.to_owned()));
+    rows.push((
+        "What was handed over",
+        "manifest.json lists every file with its SHA-256; `scangap verify` checks them".to_owned(),
+    ));
+    rows
+}
+
+fn date(time: Timestamp) -> String {
+    utc(time)
+}
