@@ -52,6 +52,18 @@ impl<'a> Value<'a> {
         Self::text(if value { "yes" } else { "no" })
     }
 
+    /// For people: a list without brackets and quotes, counts as `blocked 3; stale 1`.
+    pub(crate) fn in_words(&self) -> Cow<'_, str> {
+        match self {
+            Self::List(items) => Cow::Owned(items.join("; ")),
+            Self::Counts(counts) => {
+                let parts: Vec<String> = counts.iter().map(|(name, number)| format!("{name} {number}")).collect();
+                Cow::Owned(parts.join("; "))
+            }
+            other => other.render(),
+        }
+    }
+
     /// The text of a cell, in every format but Excel's typed ones.
     pub(crate) fn render(&self) -> Cow<'_, str> {
         match self {

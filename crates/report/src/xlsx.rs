@@ -20,7 +20,7 @@ use std::path::Path;
 
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Workbook, XlsxError};
 use scangap_assess::RepositoryAssessment;
-use scangap_model::{DIAGNOSES, Diagnosis};
+use scangap_model::{DIAGNOSES, Diagnosis, RegistryOutcome};
 
 pub use self::carry_over::{CarryOverError, read_notes};
 use self::cover::Part;
@@ -255,8 +255,10 @@ fn workbook(material: &ReportContext<'_>, extras: Extras<'_>, part: Part) -> io:
                     sheet.write(&mut workbook, input, input.gaps().map(Ok))?;
                 }
                 TableName::Registries => {
-                    let sheet = Sheet::new(table.sheet, REGISTRIES, input.facts.registries.len());
-                    sheet.write(&mut workbook, input, input.registries().map(Ok))?;
+                    // Where nothing could be there is no row: half of all regions are not enabled.
+                    let listed = || input.registries().filter(|row| is_of_interest(&row.registry.outcome));
+                    let sheet = Sheet::new(table.sheet, REGISTRIES, listed().count());
+                    sheet.write(&mut workbook, input, listed().map(Ok))?;
                 }
                 TableName::Accounts => {
                     let sheet = Sheet::new(table.sheet, ACCOUNTS, input.facts.accounts.len());
@@ -278,6 +280,11 @@ fn workbook(material: &ReportContext<'_>, extras: Extras<'_>, part: Part) -> io:
         sign_off::write(&mut workbook, material).map_err(io::Error::other)?;
     }
     workbook.save_to_buffer().map_err(io::Error::other)
+}
+
+/// Whether a registry was read, or should have been.
+fn is_of_interest(outcome: &RegistryOutcome) -> bool {
+    !matches!(outcome, RegistryOutcome::NotEnabled | RegistryOutcome::Skipped { .. })
 }
 
 /// A repository's row in its sheet, where this workbook has it.

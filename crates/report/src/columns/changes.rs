@@ -28,7 +28,7 @@ pub(crate) const CHANGES: &[Column<ChangeRows>] = &[
         |(_, change)| change.before.map_or(Value::Empty, |diagnosis| Value::text(diagnosis.word()))),
     column("diagnosis", "Diagnosis", Type::Text, 15, "its diagnosis at the later audit; empty where there is none", "scangap",
         |(_, change)| change.after.map_or(Value::Empty, |diagnosis| Value::text(diagnosis.word()))),
-    column("differences", "Differences", Type::List, 60, "the columns that differ, with the value before and after, as a JSON array", "scangap",
+    column("differences", "Differences", Type::List, 60, "the columns that differ, with the value before and after, as a list (a JSON array in CSV and JSON)", "scangap",
         |(_, change)| Value::List(change.differences.iter().map(|one| format!("{}: {} -> {}", one.column, one.before, one.after)).collect::<Vec<_>>().into())),
     column("note", "Note", Type::Text, 44, "what the two audits together say beyond the difference", "scangap",
         |(_, change)| if change.note.is_empty() { Value::Empty } else { plain(&change.note) }),

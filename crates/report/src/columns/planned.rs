@@ -68,7 +68,7 @@ pub(crate) const PLANNED: &[Column<Planned>] = &[
     column("what", "What", Type::Text, 10, "re-sync: turning ECR scanning off and on for the account in the region, which deletes its findings; repair: changing a policy, which loses nothing; warning: what the plan's re-syncs delete together", "scangap", |row| plain(&row.what)),
     column("account_id", "Account", Type::Text, 14, "12-digit account id; text, leading zeros count", Api::ListAccounts.permission(), |row| word(&row.account_id)),
     column("region", "Region", Type::Text, 15, "the region of the registry", Api::ListRegions.permission(), |row| word(&row.region)),
-    column("repositories", "Repositories", Type::List, 44, "the repositories it is for, as a JSON array", Api::DescribeRepositories.permission(), |row| if row.repositories.is_empty() { Value::Empty } else { Value::list(&row.repositories) }),
+    column("repositories", "Repositories", Type::List, 44, "the repositories it is for, as a list (a JSON array in CSV and JSON)", Api::DescribeRepositories.permission(), |row| if row.repositories.is_empty() { Value::Empty } else { Value::list(&row.repositories) }),
     column("decision", "Decision", Type::Text, 12, "planned or refused", "scangap", |row| word(&row.decision)),
     column("why", "Why", Type::Text, 70, "why it is refused; the warning's words", "scangap", |row| word(&row.why)),
     column("findings_lost", "Findings lost", Type::Integer, 16, "findings that would be deleted; `not counted` where nobody counted them; empty where nothing is lost", Api::ListFindings.permission(), |row| counted(&row.findings_lost)),

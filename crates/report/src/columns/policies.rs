@@ -32,7 +32,7 @@ pub(crate) const POLICIES: &[Column<Policies>] = &[
         |row| row.group.first.as_ref().map_or(Value::Empty, |(_, repository)| id(&repository.name))),
     column("policy_verdict", "Policy verdict", Type::Text, 14, "the worst that is decided for Inspector's role where it counts", "scangap",
         |row| Value::text(row.group.verdict.word())),
-    column("responsible_statements", "Responsible statements", Type::List, 44, "its statements that keep repositories from Inspector, or may, with their conditions, as a JSON array", "scangap",
+    column("responsible_statements", "Responsible statements", Type::List, 44, "its statements that keep repositories from Inspector, or may, with their conditions, as a list (a JSON array in CSV and JSON)", "scangap",
         |row| Value::list(&row.group.responsible_statements)),
     column("policy_text", "Policy as it is", Type::Text, 70, "the policy's text as AWS returned it", Api::GetRepositoryPolicy.permission(),
         |row| row.evidence.as_ref().map_or(Value::text(UNKNOWN), |evidence| plain(&evidence.text))),

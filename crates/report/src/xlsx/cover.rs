@@ -44,7 +44,10 @@ const HOW_TO_READ: &[(&str, &str)] = &[
     ("Undecided", "repositories whose verdict hangs on something that a person must settle"),
     ("Unreadable", "repositories of which a fact that decides could not be read, and what helps"),
     ("Gaps", "what was asked and could not be learnt; while there are rows here, the audit is not complete"),
-    ("Registries", "one row per account and region, read or not, and why"),
+    (
+        "Registries",
+        "one row per account and region that was read or should have been; those not enabled or skipped are counted here and listed in registries.csv",
+    ),
     ("Images", "one row per image, as Inspector's coverage has it"),
     ("Accounts", "one row per account in scope"),
     (
@@ -143,6 +146,14 @@ fn facts(input: &Input<'_>, summary: &Summary, part: Part) -> Vec<(&'static str,
         (
             "Scope: regions",
             list(scope.regions.iter().map(ToString::to_string).collect(), "every region enabled in each account"),
+        ),
+        (
+            "Registries without a row",
+            format!(
+                "{} not enabled, {} of accounts that were skipped",
+                thousands(summary.registries.not_enabled),
+                thousands(summary.registries.skipped)
+            ),
         ),
         ("As of", utc(input.as_of)),
         ("Complete", complete),

@@ -203,7 +203,10 @@ impl<'s, K: Kind> Sheet<'s, K> {
                 },
                 // Always as a string: foreign text is never a formula.
                 value @ (Value::Text(_) | Value::List(_) | Value::Counts(_)) => {
-                    let text = value.render();
+                    let text = value.in_words();
+                    if text.is_empty() {
+                        continue;
+                    }
                     let link = self.link.filter(|_| *links < LINKS_MAX).and_then(|link| link(row, column.name));
                     match link.filter(|link| link.chars().count() <= LINK_CHARS_MAX) {
                         Some(link) => {
