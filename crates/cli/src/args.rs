@@ -362,12 +362,43 @@ pub struct Form {
     /// Also write ocsf.jsonl: OCSF 1.5 Compliance Findings, for Security Lake
     #[arg(long)]
     pub ocsf: bool,
+    /// Also write tickets.csv: a ticket for each cause and owner, in the columns that the tracker imports
+    #[arg(long, value_enum, value_name = "TRACKER")]
+    pub tickets: Option<Tracker>,
+    /// Also write chat.md: the audit in fifteen lines of Markdown
+    #[arg(long)]
+    pub chat: bool,
 }
 
 impl Form {
     pub(crate) fn options(&self) -> scangap_report::ReportOptions {
         let csv = self.csv_dialect.into();
-        scangap_report::ReportOptions { csv, ocsf: self.ocsf, ..scangap_report::ReportOptions::default() }
+        let tickets = self.tickets.map(Into::into);
+        scangap_report::ReportOptions {
+            csv,
+            ocsf: self.ocsf,
+            chat: self.chat,
+            tickets,
+            ..scangap_report::ReportOptions::default()
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Tracker {
+    Jira,
+    #[value(name = "servicenow")]
+    ServiceNow,
+    Csv,
+}
+
+impl From<Tracker> for scangap_report::Tracker {
+    fn from(tracker: Tracker) -> Self {
+        match tracker {
+            Tracker::Jira => Self::Jira,
+            Tracker::ServiceNow => Self::ServiceNow,
+            Tracker::Csv => Self::Csv,
+        }
     }
 }
 

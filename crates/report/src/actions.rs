@@ -1,11 +1,13 @@
 //! What needs action, worst first: a row for each repository, with its cause, its repair and what people decided.
 
-use std::io;
+use std::collections::BTreeMap;
+use std::io::{self, Seek, Write};
 use std::ops::Range;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use scangap_model::{Diagnosis, sanitize};
+use tempfile::SpooledTempFile;
 
 use crate::causes::named;
 use crate::columns::next_step;
@@ -53,24 +55,22 @@ pub(crate) fn is_listed(diagnosis: Diagnosis) -> bool {
 
 /// How many rows there are.
 pub(crate) fn count(input: &Input<'_>) -> usize {
-    let counts = input.assessment.counts();
-    counts.iter().filter(|(diagnosis, _)| is_listed(**diagnosis)).map(|(_, number)| number).sum()
+    listed(input).map(|(_, number)| number).sum()
 }
 
 /// Repositories that are read in one go.
 const CHUNK: usize = 4096;
 
 /// Gives the rows in their order, at most so many. Each diagnosis is one pass over those parts of the snapshot that have it: no row is
-/// held.
+/// held. For a few rows; all of them are written by `write_all`.
 pub(crate) fn visit<'m>(
     material: &'m ReportContext<'_>,
     at_most: usize,
     each: &mut dyn FnMut(&ActionRow<'m>) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut number = 0;
-    for (diagnosis, _) in material.input.assessment.counts().into_iter().filter(|(diagnosis, _)| is_listed(*diagnosis))
-    {
-        for places in chunks(&material.input, diagnosis) {
+    for (diagnosis, _) in listed(&material.input) {
+        for places in chunks(&material.input, |one| one == diagnosis) {
             material.input.visit_repositories(places, |row| {
                 if row.assessment.diagnosis == diagnosis && number < at_most {
                     number += 1;
@@ -86,13 +86,63 @@ pub(crate) fn visit<'m>(
     Ok(())
 }
 
-/// The parts of the snapshot that hold a repository of this diagnosis, each from its first to its last.
-fn chunks(input: &Input<'_>, diagnosis: Diagnosis) -> Vec<Range<usize>> {
+/// Gives every row once, in the order of the snapshot, with its place in the list.
+pub(crate) fn visit_unordered<'m>(
+    material: &'m ReportContext<'_>,
+    each: &mut dyn FnMut(&ActionRow<'m>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut before = 0;
+    let mut next: BTreeMap<Diagnosis, usize> = BTreeMap::new();
+    for (diagnosis, number) in listed(&material.input) {
+        next.insert(diagnosis, before);
+        before += number;
+    }
+    for places in chunks(&material.input, is_listed) {
+        material.input.visit_repositories(places, |row| {
+            let Some(number) = next.get_mut(&row.assessment.diagnosis) else { return Ok(()) };
+            *number += 1;
+            each(&ActionRow::of(material, row.clone(), *number))
+        })?;
+    }
+    Ok(())
+}
+
+/// What of a diagnosis is held in memory before it goes to a file without a name.
+const HELD: usize = 1 << 20;
+
+/// Writes every row in its order, in one pass: what each diagnosis has is written beside the others and put one after the other.
+pub(crate) fn write_all(
+    material: &ReportContext<'_>,
+    out: &mut dyn Write,
+    each: &mut dyn FnMut(&ActionRow<'_>, &mut Vec<u8>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut parts: BTreeMap<Diagnosis, SpooledTempFile> = BTreeMap::new();
+    let mut buffer = Vec::new();
+    visit_unordered(material, &mut |action| {
+        buffer.clear();
+        each(action, &mut buffer)?;
+        let part = parts.entry(action.row.assessment.diagnosis).or_insert_with(|| SpooledTempFile::new(HELD));
+        part.write_all(&buffer)
+    })?;
+    for mut part in parts.into_values() {
+        part.rewind()?;
+        io::copy(&mut part, out)?;
+    }
+    Ok(())
+}
+
+/// The diagnoses of the list, the worst first, with how many repositories have each.
+fn listed(input: &Input<'_>) -> impl Iterator<Item = (Diagnosis, usize)> + use<> {
+    input.assessment.counts().into_iter().filter(|(diagnosis, _)| is_listed(*diagnosis))
+}
+
+/// The parts of the snapshot that hold a repository of such a diagnosis, each from its first to its last.
+fn chunks(input: &Input<'_>, wanted: impl Fn(Diagnosis) -> bool) -> Vec<Range<usize>> {
     let parts = input.assessment.repositories.chunks(CHUNK).zip((0..).step_by(CHUNK));
-    let wanted = |one: &scangap_assess::RepositoryAssessment| one.diagnosis == diagnosis;
     parts
         .filter_map(|(part, start)| {
-            let (first, last) = (part.iter().position(wanted)?, part.iter().rposition(wanted)?);
+            let first = part.iter().position(|one| wanted(one.diagnosis))?;
+            let last = part.iter().rposition(|one| wanted(one.diagnosis))?;
             Some(start + first..start + last + 1)
         })
         .collect()
@@ -102,7 +152,7 @@ impl<'m> ActionRow<'m> {
     pub(crate) fn of(material: &'m ReportContext<'_>, row: RepositoryRow<'m>, number: usize) -> Self {
         let first = row.assessment.causes().first();
         let met = [(row.assessment.diagnosis, 1)].into();
-        let cause_row = first.and_then(|cause| material.causes.iter().find(|one| one.tally.cause.id == cause.id));
+        let cause_row = first.and_then(|cause| material.cause(cause.id));
         let repository = &row.repository;
         let key = (repository.account, repository.region.clone(), repository.name.clone());
         Self {
@@ -126,7 +176,7 @@ pub(crate) fn notes<'m>(material: &'m ReportContext<'_>) -> io::Result<(NoteCoun
     let mut counts = NoteCounts::default();
     let Some(carried) = material.notes() else { return Ok((counts, Vec::new())) };
     let mut seen = std::collections::BTreeSet::new();
-    visit(material, usize::MAX, &mut |action| {
+    visit_unordered(material, &mut |action| {
         if let Some(notes) = action.notes {
             seen.insert(note_key(&action.row.repository));
             counts.carried += 1;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use scangap_assess::CauseId;
+
 use crate::causes::CauseRow;
 use crate::decision_counts::DecisionCounts;
 use crate::input::Input;
@@ -19,6 +21,8 @@ pub(crate) struct ReportContext<'a> {
     pub(crate) decided: DecisionCounts,
     /// The worst first.
     pub(crate) causes: Vec<CauseRow<'a>>,
+    /// The place of each among them.
+    cause_places: BTreeMap<CauseId, usize>,
     pub(crate) policies: Vec<PolicyGroup>,
     /// The place of each among them.
     policy_places: BTreeMap<PolicyKey, usize>,
@@ -28,11 +32,13 @@ impl<'a> ReportContext<'a> {
     pub(crate) fn gather(input: &Input<'a>) -> io::Result<Self> {
         let (policies, policy_places) = policies::groups(input)?;
         let causes = CauseRow::all(input)?;
+        let cause_places = causes.iter().enumerate().map(|(at, row)| (row.tally.cause.id, at)).collect();
         Ok(Self {
             input: *input,
             summary: Summary::of(input),
             decided: DecisionCounts::of(input)?,
             causes,
+            cause_places,
             policies,
             policy_places,
         })
@@ -41,6 +47,10 @@ impl<'a> ReportContext<'a> {
     /// What people wrote into earlier workbooks, where they did.
     pub(crate) fn notes(&self) -> Option<&'a CarriedNotes> {
         self.input.decisions.map(|decisions| &decisions.notes).filter(|notes| !notes.is_empty())
+    }
+
+    pub(crate) fn cause(&self, id: CauseId) -> Option<&CauseRow<'a>> {
+        self.causes.get(*self.cause_places.get(&id)?)
     }
 
     pub(crate) fn policy_place(&self, key: &PolicyKey) -> Option<usize> {

@@ -33,10 +33,12 @@ pub(crate) fn write(
     mark(dialect, out)?;
     match table {
         TableName::Actions => {
-            let mut writer = writer(&mut *out);
-            header(ACTIONS, &mut writer)?;
-            actions::visit(material, usize::MAX, &mut |action| row(ACTIONS, action, dialect, &mut writer))?;
-            writer.flush()
+            header(ACTIONS, &mut writer(&mut *out))?;
+            actions::write_all(material, out, &mut |action, buffer| {
+                let mut writer = writer(buffer);
+                row(ACTIONS, action, dialect, &mut writer)?;
+                writer.flush()
+            })
         }
         TableName::Causes => rows(CAUSES, material.causes.iter().cloned().map(Ok), dialect, out),
         TableName::Repositories => repositories(input, dialect, out),

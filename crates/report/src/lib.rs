@@ -7,6 +7,7 @@ mod balance;
 mod causes;
 mod change;
 mod changes;
+mod chat;
 mod columns;
 mod context;
 mod csv;
@@ -31,6 +32,7 @@ mod reading;
 mod sign_off;
 mod summary;
 mod terminal;
+mod tickets;
 mod trend;
 mod value;
 mod verify;
@@ -54,6 +56,7 @@ pub use owners::Split;
 pub use scangap_model::{is_control_like, sanitize};
 pub use summary::{GapGroup, RegistryCounts, Summary};
 pub use terminal::final_screen;
+pub use tickets::Tracker;
 pub use trend::{Trend, TrendRow};
 pub use verify::{FileState, VerifyError, verify};
 pub use words::{count, thousands};
@@ -101,6 +104,10 @@ pub struct ReportOptions {
     pub applied: Option<AppliedView>,
     /// Whether to write OCSF findings too.
     pub ocsf: bool,
+    /// Whether to write fifteen lines for a channel.
+    pub chat: bool,
+    /// For which tracker to write tickets.
+    pub tickets: Option<Tracker>,
     /// By what to write a pack for each owner.
     pub split: Option<Split>,
 }
@@ -138,6 +145,12 @@ pub fn write_all(
     }
     if options.ocsf {
         files.push(("ocsf.jsonl", Box::new(|out| ocsf::write(input, out))));
+    }
+    if options.chat {
+        files.push(("chat.md", Box::new(|out| chat::write(material, out))));
+    }
+    if let Some(tracker) = options.tickets {
+        files.push(("tickets.csv", Box::new(move |out| tickets::write(material, tracker, out))));
     }
     for table in columns::tables_of(input) {
         files.push((table.file, Box::new(move |out| csv::write(table.name, material, options.csv, out))));

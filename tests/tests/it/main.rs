@@ -16,6 +16,7 @@ mod explain;
 mod fault_matrix;
 mod faults;
 mod floor;
+mod hand_over;
 mod hostile;
 mod images;
 mod independent_client;

@@ -28,12 +28,11 @@ pub(crate) fn write(material: &ReportContext<'_>, out: &mut dyn Write) -> io::Re
         write!(out, ",\n  {}: [", json!(table.name.word()))?;
         match table.name {
             TableName::Actions => {
-                let mut comma = "\n    ";
-                actions::visit(material, usize::MAX, &mut |action| {
-                    out.write_all(std::mem::replace(&mut comma, ",\n    ").as_bytes())?;
-                    object(ACTIONS, action, out)
+                actions::write_all(material, out, &mut |action, buffer| {
+                    buffer.extend_from_slice(if action.number == 1 { b"\n    " } else { b",\n    " });
+                    object(ACTIONS, action, buffer)
                 })?;
-                out.write_all(if comma.starts_with(',') { b"\n  " } else { b"" })?;
+                out.write_all(if actions::count(input) == 0 { b"" } else { b"\n  " })?;
             }
             TableName::Causes => rows(CAUSES, material.causes.iter().cloned().map(Ok), out)?,
             TableName::Repositories => {

@@ -1,0 +1,179 @@
+//! Tickets: one for each cause and owner, in the columns that a tracker imports. Its label is the same at every audit, so that an import can
+//! find the ticket that is there already.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use jiff::civil::Date;
+use scangap_model::plain_name;
+
+use crate::actions::{self, ActionRow};
+use crate::context::ReportContext;
+use crate::words::{count, thousands};
+
+/// Whose columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tracker {
+    Jira,
+    ServiceNow,
+    Csv,
+}
+
+impl Tracker {
+    /// Summary, description, label, due date, owner; then what only some take.
+    const fn columns(self) -> [&'static str; 7] {
+        match self {
+            Self::Jira => ["Summary", "Description", "Labels", "Due date", "Owner", "Priority", "Cause"],
+            Self::ServiceNow => [
+                "short_description",
+                "description",
+                "correlation_id",
+                "due_date",
+                "assignment_group",
+                "priority",
+                "u_cause",
+            ],
+            Self::Csv => ["summary", "description", "label", "due", "owner", "priority", "cause"],
+        }
+    }
+
+    const fn priority(self, is_high: bool) -> &'static str {
+        match (self, is_high) {
+            (Self::Jira | Self::Csv, true) => "High",
+            (Self::Jira | Self::Csv, false) => "Medium",
+            // ServiceNow counts from 1, critical.
+            (Self::ServiceNow, true) => "2",
+            (Self::ServiceNow, false) => "3",
+        }
+    }
+}
+
+/// Repositories that a ticket names; all of them are in actions.csv.
+const NAMED: usize = 40;
+
+/// What one owner has to do about one cause.
+struct Ticket {
+    cause: String,
+    owner: String,
+    sentence: String,
+    repair: String,
+    repositories: Vec<String>,
+    number: usize,
+    accounts: std::collections::BTreeSet<String>,
+    /// The earliest that is written.
+    due: Option<Date>,
+    is_high: bool,
+}
+
+/// `tickets.csv`. What is accepted asks nothing of anybody.
+pub(crate) fn write(material: &ReportContext<'_>, tracker: Tracker, out: &mut dyn Write) -> io::Result<()> {
+    // The worst row decides where a ticket stands.
+    let mut places: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let mut tickets: Vec<Ticket> = Vec::new();
+    actions::visit(material, usize::MAX, &mut |action| {
+        if !action.row.standing.is_accepted() {
+            let key = (action.cause_id.clone(), owner(action));
+            let at = *places.entry(key).or_insert_with(|| {
+                tickets.push(Ticket::of(action));
+                tickets.len() - 1
+            });
+            if let Some(ticket) = tickets.get_mut(at) {
+                ticket.add(action);
+            }
+        }
+        Ok(())
+    })?;
+    let mut rows = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
+    rows.write_record(tracker.columns()).map_err(io::Error::other)?;
+    for ticket in &tickets {
+        let due = ticket.due.map(|due| due.to_string()).unwrap_or_default();
+        let simulated = if material.input.simulated { "SIMULATED: " } else { "" };
+        let fields = [
+            format!("{simulated}{}: {}", count(ticket.number, "repository"), ticket.sentence),
+            ticket.description(material),
+            ticket.label(),
+            due,
+            ticket.owner.clone(),
+            tracker.priority(ticket.is_high).to_owned(),
+            ticket.cause.clone(),
+        ];
+        rows.write_record(fields.iter().map(|field| defused(field))).map_err(io::Error::other)?;
+    }
+    rows.flush()
+}
+
+/// Names are written by strangers: what a spreadsheet would take for a formula gets an apostrophe.
+fn defused(field: &str) -> String {
+    if field.starts_with(['=', '+', '-', '@', '\t', '\r', '\0']) { format!("'{field}") } else { field.to_owned() }
+}
+
+/// Who is written beside the row, or the account.
+fn owner(action: &ActionRow<'_>) -> String {
+    let written = action.notes.map(|notes| notes.shown("owner")).filter(|owner| !owner.trim().is_empty());
+    written.unwrap_or_else(|| {
+        let name = action.row.account.and_then(|account| account.name.known().cloned());
+        let id = action.row.repository.account;
+        name.map_or_else(|| id.to_string(), |name| format!("{name} ({id})"))
+    })
+}
+
+impl Ticket {
+    fn of(action: &ActionRow<'_>) -> Self {
+        Self {
+            cause: action.cause_id.clone(),
+            owner: owner(action),
+            sentence: action.cause.clone(),
+            repair: action.repair.clone(),
+            repositories: Vec::new(),
+            number: 0,
+            accounts: std::collections::BTreeSet::new(),
+            due: None,
+            is_high: action.row.assessment.diagnosis.info().tone == scangap_model::Tone::Bad,
+        }
+    }
+
+    fn add(&mut self, action: &ActionRow<'_>) {
+        let repository = &action.row.repository;
+        self.number += 1;
+        self.accounts.insert(repository.account.to_string());
+        if self.repositories.len() < NAMED {
+            self.repositories.push(format!(
+                "{} {} {} ({})",
+                repository.account,
+                repository.region,
+                repository.name,
+                action.row.assessment.diagnosis.word()
+            ));
+        }
+        let due = action.notes.and_then(|notes| notes.date("due"));
+        self.due = [self.due, due].into_iter().flatten().min();
+    }
+
+    /// The same at every audit, and of characters that every tracker takes.
+    fn label(&self) -> String {
+        format!("scangap-{}-{}", self.cause, plain_name(&self.owner))
+    }
+
+    fn description(&self, material: &ReportContext<'_>) -> String {
+        let mut lines = vec![
+            format!("Cause {}: {}.", self.cause, self.sentence),
+            format!("What repairs it: {}.", self.repair),
+            format!("{} in {}:", count(self.number, "repository"), count(self.accounts.len(), "account")),
+        ];
+        lines.extend(self.repositories.iter().map(|line| format!("- {line}")));
+        if self.number > NAMED {
+            lines.push(format!("- and {} more, in actions.csv", thousands(self.number - NAMED)));
+        }
+        lines.push(format!(
+            "As of {}, facts {}.",
+            crate::value::utc(material.input.as_of),
+            material.input.facts_sha256
+        ));
+        in_lines(&lines)
+    }
+}
+
+/// Foreign text in lines: what could act on the sight of others is shown instead.
+fn in_lines(lines: &[String]) -> String {
+    lines.iter().map(|line| scangap_model::sanitize(line)).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,139 @@
+//! What is handed over: a ticket for each cause and owner, fifteen lines for a channel, and what is signed.
+
+use std::collections::BTreeSet;
+
+use calamine::{Reader, Xlsx, open_workbook};
+use scangap_simorg::Simulator;
+use scangap_tests::{Audited, Row, Scangap, Simulated, organization, simulate};
+
+const BODY: &str = r#"
+[[policies]]
+name = "office"
+inspector = "denied"
+text = '{"Statement":{"Sid":"Office","Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"NotIpAddress":{"aws:SourceIp":"203.0.113.10/32"}}}}'
+[[policies]]
+name = "endpoint"
+inspector = "denied"
+text = '{"Statement":{"Sid":"Endpoint","Effect":"Deny","Principal":"*","Action":"ecr:BatchGetImage","Condition":{"StringNotEquals":{"aws:SourceVpce":"vpce-0a1b2c3d"}}}}'
+[[accounts]]
+id = "333333333333"
+name = "=HYPERLINK(\"http://evil\")"
+[[accounts.registries]]
+region = "eu-west-1"
+repositories = [
+  { name = "one", policy = "office", coverage = { status = "none" } },
+  { name = "two", policy = "office", coverage = { status = "none" } },
+  { name = "three", policy = "endpoint", coverage = { status = "none" } },
+  { name = "legacy/gone", policy = "endpoint", coverage = { status = "none" } },
+  { name = "fine" },
+]
+[[accounts]]
+id = "444444444444"
+name = "beta"
+[[accounts.registries]]
+region = "us-east-1"
+repositories = [{ name = "one", policy = "office", coverage = { status = "none" } }]
+"#;
+
+fn audit(simulator: &Simulated, at: &str, tracker: &str) -> Audited {
+    let call = Scangap::audit_as_of(at, &simulator.url(), &Simulator::access_key("111111111111"));
+    let entry = "[[accept]]\ndiagnosis = \"blocked\"\nrepository = \"legacy/*\"\nreason = \"gone\"\nby = \"jane\"\nuntil = 2027-01-01\n";
+    fs_err::write(call.home().join("scangap.toml"), entry).expect("a file");
+    let home = call.home().to_owned();
+    call.in_folder(&home).args(&["--tickets", tracker, "--chat"]).into_folder().expect_code(0)
+}
+
+// Holds: 15 Hand over: one ticket for each cause and owner, with a label that is the same at every audit, in the columns of the tracker
+#[test]
+fn tickets_are_one_for_each_cause_and_owner() {
+    let simulator = simulate(organization(BODY));
+    let first = audit(&simulator, "2026-08-24T00:00:00Z", "jira");
+    let rows: Vec<Row> = first.csv("tickets.csv");
+    let actions = first.csv("actions.csv");
+    let open = |row: &&Row| row["accepted"] == "no";
+    let pairs: BTreeSet<(String, String)> =
+        actions.iter().filter(open).map(|row| (row["cause_id"].clone(), row["account_id"].clone())).collect();
+    assert_eq!((rows.len(), pairs.len()), (3, 3), "office in two accounts, the endpoint in one");
+    let labels = |rows: &[Row], column: &str| rows.iter().map(|row| row[column].clone()).collect::<BTreeSet<_>>();
+    assert_eq!(labels(&rows, "Labels").len(), 3);
+    let named: usize =
+        rows.iter().map(|row| row["Description"].lines().filter(|line| line.starts_with("- ")).count()).sum();
+    assert_eq!(
+        named,
+        actions.iter().filter(open).count(),
+        "each repository is in one ticket, and what is accepted in none"
+    );
+    for row in &rows {
+        assert!(row["Summary"].starts_with("SIMULATED: "), "{row:?}");
+        assert!(!row["Owner"].starts_with('='), "{row:?}");
+        assert!(
+            row["Description"].contains(&row["Cause"])
+                && row["Description"].contains("What repairs it: exempt arn:aws:iam::"),
+            "{row:?}"
+        );
+        assert!(!row["Description"].contains("legacy/gone"));
+    }
+    // A quarter later, for another tracker: the same labels.
+    let second = audit(&simulator, "2026-11-23T00:00:00Z", "servicenow");
+    let later: Vec<Row> = second.csv("tickets.csv");
+    assert_eq!(labels(&later, "correlation_id"), labels(&rows, "Labels"));
+    assert_eq!(later.iter().map(|row| row["priority"].as_str()).collect::<Vec<_>>(), ["2"; 3]);
+    let third = audit(&simulator, "2026-11-23T00:00:00Z", "csv");
+    assert_eq!(labels(&third.csv("tickets.csv"), "label"), labels(&rows, "Labels"));
+}
+
+// Holds: 15 Hand over: fifteen lines for a channel, with the numbers of the report
+#[test]
+fn the_channel_gets_fifteen_lines() {
+    let audited = audit(&simulate(organization(BODY)), "2026-11-23T00:00:00Z", "csv");
+    let text = String::from_utf8(audited.bytes("chat.md")).expect("UTF-8");
+    assert!(text.lines().count() <= 15, "{text}");
+    for part in [
+        "SIMULATED",
+        "o-testing",
+        "- Covered: 1 of all 6",
+        "Accepted: 1 repository",
+        "5 repositories are denied by 2 statements",
+        "C-",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+// Holds: 15 Hand over: what is signed has the period, the population, exceptions and the hash, on the page and in the workbook
+#[test]
+fn the_sign_off_says_what_is_signed() {
+    let audited = audit(&simulate(organization(BODY)), "2026-11-23T00:00:00Z", "csv");
+    let mut workbook: Xlsx<_> = open_workbook(audited.out.join("audit.xlsx")).expect("a workbook");
+    let sheet = workbook.worksheet_range("Sign-off").expect("a sheet");
+    let cell = |name: &str| {
+        let row = sheet.rows().find(|row| row[0].to_string() == name).unwrap_or_else(|| panic!("no {name}"));
+        row[1].to_string()
+    };
+    let hash = audited.json("summary.json")["facts_sha256"].as_str().expect("a hash").to_owned();
+    let expected = [
+        ("Period", "as of 2026-11-23T00:00:00Z"),
+        (
+            "Exceptions",
+            "1 repository and 0 gaps accepted, 0 expired; each with approver, reason and day in repositories.csv and gaps.csv",
+        ),
+        ("Not read", "nothing: everything in scope was learnt"),
+        ("Scope", "the whole organization, every enabled region"),
+        ("Facts SHA-256", &hash),
+        ("Prepared by", ""),
+        ("Reviewed by", ""),
+    ];
+    let page = String::from_utf8(audited.bytes("report.html")).expect("UTF-8");
+    for (name, value) in expected {
+        assert_eq!(cell(name), value, "{name}");
+        assert!(page.contains(&format!("<dt>{name}</dt>")) && page.contains(value), "{name}");
+    }
+    assert!(
+        cell("Population").contains("4 accounts") && cell("Population").contains("6 repositories"),
+        "{}",
+        cell("Population")
+    );
+    let controls: Vec<String> =
+        sheet.rows().map(|row| row[0].to_string()).filter(|name| name.starts_with("Security Hub")).collect();
+    assert_eq!(controls.len(), 2);
+}
