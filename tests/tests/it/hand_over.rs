@@ -107,7 +107,7 @@ fn the_sign_off_says_what_is_signed() {
     let mut workbook: Xlsx<_> = open_workbook(audited.out.join("audit.xlsx")).expect("a workbook");
     let sheet = workbook.worksheet_range("Sign-off").expect("a sheet");
     let cell = |name: &str| {
-        let row = sheet.rows().find(|row| row[0].to_string() == name).unwrap_or_else(|| panic!("no {name}"));
+        let row = sheet.rows().find(|row| row[0] == *name).unwrap_or_else(|| panic!("no {name}"));
         row[1].to_string()
     };
     let hash = audited.json("summary.json")["facts_sha256"].as_str().expect("a hash").to_owned();
