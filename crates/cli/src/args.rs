@@ -160,6 +160,14 @@ pub struct Accept {
     pub config: Option<PathBuf>,
 }
 
+impl Accept {
+    /// Whether anything is said that only an acceptance has.
+    pub(crate) fn says_a_place(&self) -> bool {
+        let said = [&self.account, &self.ou, &self.region, &self.repository, &self.reason, &self.by, &self.until];
+        said.iter().any(|value| value.is_some())
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct Audit {
     #[command(flatten)]
@@ -276,8 +284,9 @@ pub struct Run {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Earlier audits and decisions")]
 pub struct Past {
-    /// Take the earlier audits of the same organization along, found in the folders beside this one and in runs: the last complete audit
-    /// of each earlier quarter as --history, the latest of them as --previous, and the notes of the latest workbook as --carry-over. What is
+    /// Take the earlier audits of the same organization along, found in the folders beside this one and in runs: the last finished
+    /// audit of the same scope in each earlier quarter as --history, the latest of them as --previous, and the notes of the latest workbook that
+    /// has some as --carry-over. What is
     /// named with those is taken instead
     #[arg(long)]
     pub quarter: bool,

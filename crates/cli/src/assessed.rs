@@ -51,6 +51,7 @@ impl AssessedSnapshot {
             assessment: &self.assessment,
             simulated: meta.simulated,
             interrupted: meta.state == RunState::Interrupted,
+            shard: meta.shard,
             as_of: meta.as_of,
             facts_sha256: self.facts_sha256(),
             tool_version: &meta.tool_version,

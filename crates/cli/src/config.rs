@@ -101,6 +101,12 @@ impl Written {
         if what == Accepts::Diagnosis(Diagnosis::Covered) {
             return Err("`covered` needs no acceptance".to_owned());
         }
+        let places = [("account", &self.account), ("region", &self.region), ("repository", &self.repository)];
+        for (name, pattern) in places {
+            if pattern.as_ref().is_some_and(|text| text.trim().is_empty()) {
+                return Err(format!("`{name}` is empty: leave it out for everywhere"));
+            }
+        }
         for (name, text) in [("reason", &self.reason), ("by", &self.by)] {
             if text.trim().is_empty() {
                 return Err(format!("`{name}` is empty"));

@@ -25,20 +25,26 @@ impl Earlier {
     /// The one before is the one that is named, or the last of the history.
     pub(crate) fn read(judged: &AssessedSnapshot, past: &Past, decisions: Decisions) -> Result<Self, CliError> {
         let mut decisions = decisions;
-        let found = if past.quarter {
-            runs::earlier_of(&judged.path, &judged.snapshot).map_err(CliError::Snapshot)?
-        } else {
-            Found::default()
-        };
+        let found = if past.quarter { runs::earlier_of(&judged.path, &judged.snapshot) } else { Found::default() };
         let history = if past.history.is_empty() { &found.history } else { &past.history };
-        if let Some(workbook) = found.workbook.as_ref().filter(|_| past.carry_over.is_empty()) {
-            decisions.notes = read_notes(std::slice::from_ref(workbook)).map_err(CliError::CarryOver)?;
-        }
         if past.quarter {
-            terminal::note(&sanitize(&in_words(
-                history,
-                found.workbook.as_deref().filter(|_| past.carry_over.is_empty()),
-            )));
+            let mut notes_of = None;
+            if past.carry_over.is_empty() {
+                // The latest that holds notes has all of them. One that cannot be read is named, and costs no report.
+                for workbook in found.workbooks {
+                    match read_notes(std::slice::from_ref(&workbook)) {
+                        Ok(notes) if notes.is_empty() => {}
+                        Ok(notes) => {
+                            (decisions.notes, notes_of) = (notes, Some(workbook));
+                            break;
+                        }
+                        Err(error) => {
+                            terminal::note(&sanitize(&format!("no notes of {}: {error}", workbook.display())))
+                        }
+                    }
+                }
+            }
+            terminal::note(&sanitize(&in_words(history, notes_of.as_deref())));
         }
         let previous = past.previous.as_deref().map(AssessedSnapshot::open_checked).transpose()?;
         let mut changes = previous.as_ref().map(|previous| judged.changes_since(previous)).transpose()?;
@@ -76,6 +82,9 @@ fn in_words(history: &[PathBuf], workbook: Option<&Path>) -> String {
 
 /// What people decided. It is read before anything is asked: a file that cannot be read costs no audit.
 pub(crate) fn decisions(past: &Past) -> Result<Decisions, CliError> {
+    for path in past.previous.iter().chain(&past.history) {
+        Snapshot::meta(&file_in(path, "snapshot.db")).map_err(CliError::Snapshot)?;
+    }
     let acceptances = config::acceptances(past.config.as_deref()).map_err(CliError::Config)?;
     Ok(Decisions { acceptances, notes: read_notes(&past.carry_over).map_err(CliError::CarryOver)? })
 }

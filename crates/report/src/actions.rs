@@ -58,6 +58,9 @@ pub(crate) fn count(input: &Input<'_>) -> usize {
     listed(input).map(|(_, number)| number).sum()
 }
 
+/// Rows that the sheet holds. All of them are in actions.csv.
+pub(crate) const SHEET_ROWS_MAX: usize = 50_000;
+
 /// Repositories that are read in one go.
 const CHUNK: usize = 4096;
 
@@ -178,7 +181,10 @@ pub(crate) fn notes<'m>(material: &'m ReportContext<'_>) -> io::Result<(NoteCoun
     let mut seen = std::collections::BTreeSet::new();
     visit_unordered(material, &mut |action| {
         if let Some(notes) = action.notes {
-            seen.insert(note_key(&action.row.repository));
+            // What the sheet does not hold keeps its notes in the other one.
+            if action.number <= SHEET_ROWS_MAX {
+                seen.insert(note_key(&action.row.repository));
+            }
             counts.carried += 1;
             counts.expired += usize::from(action.is_expired());
             counts.overdue += usize::from(action.is_overdue());

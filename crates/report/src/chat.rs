@@ -33,8 +33,14 @@ pub(crate) fn write(material: &ReportContext<'_>, out: &mut dyn Write) -> io::Re
     if let Some(words) = input.trend.and_then(Trend::in_words) {
         writeln!(out, "- {words}")?;
     }
-    if let Some(line) = material.decided.in_words().first() {
-        writeln!(out, "- {line}")?;
+    let decided = &material.decided;
+    for (repositories, gaps, word) in [
+        (decided.n_accepted(), decided.gaps_accepted, "Accepted"),
+        (decided.n_expired(), decided.gaps_expired, "Acceptance expired, counts again"),
+    ] {
+        if repositories + gaps > 0 {
+            writeln!(out, "- {word}: {} and {}", count(repositories, "repository"), count(gaps, "gap"))?;
+        }
     }
     if let Some(denied) = denied_by(input) {
         writeln!(out, "- {denied}")?;

@@ -129,7 +129,7 @@ fn as_text<'a>(value: &Value<'_>, field: Cow<'a, str>) -> Cow<'a, str> {
 
 /// OWASP ASVS 1.2.10: what a spreadsheet would take for a formula gets a leading apostrophe. Names, tags and Sids are
 /// written by strangers.
-fn safe<'a>(value: &'a Value<'_>) -> Cow<'a, str> {
+pub(crate) fn safe<'a>(value: &'a Value<'_>) -> Cow<'a, str> {
     let text = value.render();
     match (value, text.as_bytes().first()) {
         (Value::Text(_), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\0')) => Cow::Owned(format!("'{text}")),

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use jiff::civil::Date;
 use scangap_model::Diagnosis;
 
-use crate::decisions::{Acceptance, Standing, Verdict, WORKBOOK};
+use crate::decisions::{Standing, Verdict};
 use crate::input::Input;
 use crate::words::{count, thousands};
-
-/// How many disagreements and expired acceptances are named one by one.
-const NAMED: usize = 20;
 
 /// How many of them a screen shows.
 const SHOWN: usize = 10;
@@ -23,7 +21,7 @@ pub struct DecisionCounts {
     pub expired: BTreeMap<Diagnosis, usize>,
     pub gaps_accepted: usize,
     pub gaps_expired: usize,
-    /// Acceptances that are past, with what they still match; at most so many.
+    /// Acceptances whose day is past, with how many rows they leave open.
     pub past: Vec<String>,
     /// Acceptances of the configuration that match nothing.
     pub unmatched: Vec<String>,
@@ -38,7 +36,7 @@ impl DecisionCounts {
         let mut counts = Self::default();
         let Some(decisions) = input.decisions.filter(|decisions| !decisions.is_empty()) else { return Ok(counts) };
         let mut matched = vec![0_usize; decisions.acceptances.len()];
-        let mut of_workbooks = 0;
+        let mut past: BTreeMap<(String, Date), usize> = BTreeMap::new();
         let mut add = |counts: &mut Self, verdict: Verdict| {
             for at in verdict.matched {
                 if let Some(number) = matched.get_mut(at) {
@@ -46,9 +44,7 @@ impl DecisionCounts {
                 }
             }
             counts.half += usize::from(verdict.is_half);
-            if counts.disagreements.len() < NAMED {
-                counts.disagreements.extend(verdict.disagreement);
-            }
+            counts.disagreements.extend(verdict.disagreement);
             verdict.standing
         };
         input.visit_repositories(0..input.assessment.repositories.len(), |row| {
@@ -57,8 +53,8 @@ impl DecisionCounts {
                 Standing::Open => {}
                 Standing::Accepted(_) => *counts.accepted.entry(diagnosis).or_default() += 1,
                 Standing::Expired(signed) => {
-                    of_workbooks += usize::from(signed.source == WORKBOOK);
                     *counts.expired.entry(diagnosis).or_default() += 1;
+                    *past.entry((signed.source, signed.until)).or_default() += 1;
                 }
             }
             Ok(())
@@ -67,21 +63,21 @@ impl DecisionCounts {
             match add(&mut counts, input.decided_of_gap(gap)) {
                 Standing::Open => {}
                 Standing::Accepted(_) => counts.gaps_accepted += 1,
-                Standing::Expired(_) => counts.gaps_expired += 1,
+                Standing::Expired(signed) => {
+                    counts.gaps_expired += 1;
+                    *past.entry((signed.source, signed.until)).or_default() += 1;
+                }
             }
         }
-        let today = input.today();
         for (acceptance, number) in decisions.acceptances.iter().zip(matched) {
-            let Acceptance { source, until, .. } = acceptance;
             if number == 0 {
-                counts.unmatched.push(source.clone());
-            } else if *until < today && counts.past.len() < NAMED {
-                counts.past.push(format!("{source}, past since {until}"));
+                counts.unmatched.push(acceptance.source.clone());
             }
         }
-        if of_workbooks > 0 {
-            counts.past.push(format!("{} of the workbook", count(of_workbooks, "decision")));
-        }
+        counts.past = past
+            .into_iter()
+            .map(|((source, until), number)| format!("{source}, past since {until}: {}", thousands(number)))
+            .collect();
         Ok(counts)
     }
 
@@ -103,16 +99,14 @@ impl DecisionCounts {
             lines.push(format!("Accepted: {}; they stay in every report", both(self.n_accepted(), self.gaps_accepted)));
         }
         if self.n_expired() + self.gaps_expired > 0 {
-            lines.push(format!(
-                "Acceptance expired, counts again: {} ({})",
-                both(self.n_expired(), self.gaps_expired),
-                self.past.join("; ")
-            ));
+            lines.push(format!("Acceptance expired, counts again: {}", both(self.n_expired(), self.gaps_expired)));
         }
         if self.half > 0 {
             lines.push(format!("Not accepted: {} without Expires or Justification", count(self.half, "decision")));
         }
-        for (what, all) in [("Decisions disagree", &self.disagreements), ("Matches nothing", &self.unmatched)] {
+        for (what, all) in
+            [("Expired", &self.past), ("Decisions disagree", &self.disagreements), ("Matches nothing", &self.unmatched)]
+        {
             lines.extend(all.iter().take(SHOWN).map(|words| format!("{what}: {words}")));
             if all.len() > SHOWN {
                 lines.push(format!("{what}: {} more (summary.json)", thousands(all.len() - SHOWN)));

@@ -108,13 +108,26 @@ impl Acceptance {
     }
 
     fn is_of_place(&self, account: Option<AccountId>, facts: Option<&AccountFacts>, region: &str, name: &str) -> bool {
-        let text = |fact: Option<&Observed<String>>| fact.and_then(Observed::known).cloned().unwrap_or_default();
-        let id = account.map(|account| account.to_string()).unwrap_or_default();
-        (self.account.matches(&id) || self.account.matches(&text(facts.map(|facts| &facts.name))))
-            && self.ou.matches(&text(facts.map(|facts| &facts.ou_path)))
-            && self.region.matches(region)
-            && self.repository.matches(name)
+        // What is not known matches no pattern but that of everything.
+        let id = account.map(|account| account.to_string());
+        // A pattern of digits is of ids: an account may be named as it likes.
+        let is_of_ids = self.account.pattern().bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'*' | b'?'));
+        let of_account = matches(&self.account, id.as_deref())
+            || !is_of_ids && matches(&self.account, facts.and_then(|facts| known(&facts.name)));
+        of_account
+            && matches(&self.ou, facts.and_then(|facts| known(&facts.ou_path)))
+            && matches(&self.region, Some(region).filter(|region| !region.is_empty()))
+            && matches(&self.repository, Some(name).filter(|name| !name.is_empty()))
     }
+}
+
+/// What is not known matches no pattern but that of everything.
+fn matches(pattern: &Pattern, value: Option<&str>) -> bool {
+    value.map_or_else(|| pattern.pattern() == "*", |value| pattern.matches(value))
+}
+
+fn known(fact: &Observed<String>) -> Option<&str> {
+    fact.known().map(String::as_str)
 }
 
 impl Decisions {

@@ -11,7 +11,8 @@ use crate::changes::{CompareError, check_comparable, side_by_side, tally};
 use crate::input::{Input, RepositoryRow};
 use crate::listing::{is_listed, is_missing};
 use crate::summary::{Counts, Summary, ou_of};
-use crate::trend::{Key, Since, Trend, TrendRow};
+use crate::trend::{Key, Open, Since, Trend, TrendRow};
+use crate::value::UNKNOWN;
 
 type Place = (AccountId, RegionName);
 /// Audits so far. The last one is the one that is reported.
@@ -60,7 +61,7 @@ struct Numbers {
     balance: Option<Balance>,
     /// Days from the audit that first showed it to the one that showed it repaired.
     repaired_after: Vec<i64>,
-    /// Repositories that this audit was the first to show as needing action, and that no later one shows without.
+    /// Repositories that this audit was the first to show as needing action, and that need it still at the last.
     open_since: usize,
 }
 
@@ -133,14 +134,14 @@ impl History {
             let since = open.remove(&key);
             match (diagnosis.info().fails_any, since) {
                 (true, since) => {
-                    next.insert(key, since.unwrap_or(audit.as_of));
+                    next.insert(key, Open { since: since.map_or(audit.as_of, |open| open.since), is_known: true });
                 }
-                (false, Some(since)) if diagnosis == Diagnosis::Unreadable => {
-                    next.insert(key, since);
+                (false, Some(open)) if diagnosis == Diagnosis::Unreadable => {
+                    next.insert(key, Open { is_known: false, ..open });
                 }
-                (false, Some(since)) if matches!(diagnosis, Diagnosis::Covered | Diagnosis::Empty) => {
-                    let unit = unit_of.get(&key.0).cloned().unwrap_or_default();
-                    let days = audit.as_of.duration_since(since).as_hours() / 24;
+                (false, Some(open)) if matches!(diagnosis, Diagnosis::Covered | Diagnosis::Empty) => {
+                    let unit = unit_of.get(&key.0).cloned().unwrap_or_else(unknown);
+                    let days = audit.as_of.duration_since(open.since).as_hours() / 24;
                     units.entry(unit).or_default().repaired_after.push(days);
                 }
                 (false, _) => {}
@@ -149,7 +150,8 @@ impl History {
         // A repository that the list does not name any more is gone; where the list was not read it may be there still.
         next.extend(
             open.into_iter()
-                .filter(|((account, region, _), _)| !is_listed(audit.facts.registry(&(*account, region.clone())))),
+                .filter(|((account, region, _), _)| !is_listed(audit.facts.registry(&(*account, region.clone()))))
+                .map(|(key, open)| (key, Open { is_known: false, ..open })),
         );
         self.since = next;
         Ok(())
@@ -191,7 +193,7 @@ impl History {
                 };
                 if hidden > 0 {
                     let later = self.audits.iter().rev().find_map(|audit| audit.unit_of.get(&place.0));
-                    let unit = audit.unit_of.get(&place.0).or(later).cloned().unwrap_or_default();
+                    let unit = audit.unit_of.get(&place.0).or(later).cloned().unwrap_or_else(unknown);
                     units.entry(unit).or_default().hidden += hidden as usize;
                 }
             }
@@ -200,10 +202,10 @@ impl History {
 
     fn add_open(&self, numbers: &mut [BTreeMap<String, Numbers>]) {
         let Some(last) = self.audits.last() else { return };
-        for ((account, ..), since) in &self.since {
-            let at = self.audits.iter().position(|audit| audit.as_of == *since);
+        for ((account, ..), open) in self.since.iter().filter(|(_, open)| open.is_known) {
+            let at = self.audits.iter().position(|audit| audit.as_of == open.since);
             if let Some(units) = at.and_then(|at| numbers.get_mut(at)) {
-                let unit = last.unit_of.get(account).cloned().unwrap_or_default();
+                let unit = last.unit_of.get(account).cloned().unwrap_or_else(unknown);
                 units.entry(unit).or_default().open_since += 1;
             }
         }
@@ -274,6 +276,11 @@ impl Numbers {
     }
 }
 
+/// The unit of an account that has no record.
+fn unknown() -> String {
+    UNKNOWN.to_owned()
+}
+
 fn key(row: &RepositoryRow<'_>) -> Key {
     let repository = &row.repository;
     (repository.account, repository.region.clone(), repository.name.clone())
@@ -284,7 +291,7 @@ fn counted(audit: &Input<'_>, unit_of: &BTreeMap<AccountId, String>) -> BTreeMap
     let mut units: BTreeMap<String, Numbers> =
         unit_of.values().map(|unit| (unit.clone(), Numbers::default())).collect();
     for (place, diagnoses) in &audit.assessment.by_registry {
-        let unit = unit_of.get(&place.0).cloned().unwrap_or_default();
+        let unit = unit_of.get(&place.0).cloned().unwrap_or_else(unknown);
         let counts = &mut units.entry(unit).or_default().diagnoses;
         for (diagnosis, number) in diagnoses {
             *counts.entry(*diagnosis).or_default() += number;
@@ -304,7 +311,7 @@ fn balances(
     let mut all: BTreeMap<String, Balance> = unit_of.values().map(|unit| (unit.clone(), Balance::default())).collect();
     side_by_side(before, audit, |was, is| {
         let Some(account) = is.or(was).map(|row| row.repository.account) else { return };
-        let unit = unit_of.get(&account).or_else(|| was_unit_of?.get(&account)).cloned().unwrap_or_default();
+        let unit = unit_of.get(&account).or_else(|| was_unit_of?.get(&account)).cloned().unwrap_or_else(unknown);
         tally(all.entry(unit).or_default(), was, is, before);
     })?;
     Ok(all)

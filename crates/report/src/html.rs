@@ -160,7 +160,7 @@ fn figure(summary: &Summary, decided: &DecisionCounts, info: &DiagnosisInfo) -> 
         title: info.title,
         meaning: meaning(summary, info),
         accepted: match decided.accepted.get(&info.diagnosis) {
-            Some(accepted) => format!("{} of them accepted", thousands(*accepted)),
+            Some(accepted) => format!("accepted: {}", thousands(*accepted)),
             None => String::new(),
         },
     })

@@ -13,7 +13,7 @@ use scangap_assess::{
 };
 use scangap_model::{
     AccountFacts, AccountId, Api, Asked, AuditFacts, Diagnosis, Gap, ImageRow, Images, Observed, RegionName,
-    RegistryFacts, RegistryOutcome, Repositories, RepositoryFacts, RepositoryRecord,
+    RegistryFacts, RegistryOutcome, Repositories, RepositoryFacts, RepositoryRecord, Shard,
 };
 
 use crate::change::{Change, Changes};
@@ -31,6 +31,8 @@ pub struct Input<'a> {
     pub simulated: bool,
     /// The audit was interrupted: what was not reached is missing.
     pub interrupted: bool,
+    /// The slice of the accounts that was read; `None`: all.
+    pub shard: Option<Shard>,
     pub as_of: Timestamp,
     pub facts_sha256: &'a str,
     pub tool_version: &'a str,
@@ -151,7 +153,7 @@ impl<'a> Input<'a> {
 
     /// The first audit that showed that a repository needs action, as far as audits are known.
     pub(crate) fn since(&self, key: &Key, diagnosis: Diagnosis) -> Option<Timestamp> {
-        let since = self.trend?.since.get(key).copied();
+        let since = self.trend?.since.get(key).map(|open| open.since);
         since.or_else(|| diagnosis.info().fails_any.then_some(self.as_of))
     }
 

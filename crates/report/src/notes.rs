@@ -104,7 +104,36 @@ pub(crate) struct RowNotes {
     pub(crate) diagnosis: String,
 }
 
+/// In place of a diagnosis, where two workbooks decided about two.
+const OF_SEVERAL: &str = "several diagnoses";
+
 impl RowNotes {
+    /// A decision that was made about another diagnosis is written as `accept (about stale)`, and read so.
+    fn read_what_it_is_about(&mut self) {
+        let text = self.shown("decision");
+        let about = text.strip_suffix(')').and_then(|text| text.rsplit_once(" (about "));
+        if let Some((decision, diagnosis)) = about
+            && let Some(place) = NOTE_COLUMNS.iter().position(|column| column.name == "decision")
+            && let Some(note) = self.notes.get_mut(place)
+        {
+            *note = Note::Text(decision.to_owned());
+            diagnosis.clone_into(&mut self.diagnosis);
+        }
+    }
+
+    /// The notes as they stand beside a row of this diagnosis: what was decided about another says so, and decides nothing here.
+    pub(crate) fn beside(&self, diagnosis: Diagnosis) -> Vec<Note> {
+        let mut notes = self.notes.clone();
+        let place = NOTE_COLUMNS.iter().position(|column| column.name == "decision");
+        if self.are_of_another(diagnosis)
+            && let Some(note) = place.and_then(|place| notes.get_mut(place))
+            && *note != Note::Empty
+        {
+            *note = Note::Text(format!("{} (about {})", note.shown(), self.diagnosis));
+        }
+        notes
+    }
+
     fn at(&self, name: &str) -> Option<&Note> {
         let place = NOTE_COLUMNS.iter().position(|column| column.name == name)?;
         self.notes.get(place)
@@ -132,10 +161,16 @@ pub struct CarriedNotes {
 
 impl CarriedNotes {
     /// Adds notes. Where two say different things in one column of a repository, both stand there.
-    pub(crate) fn add(&mut self, key: NoteKey, notes: RowNotes) {
+    pub(crate) fn add(&mut self, key: NoteKey, mut notes: RowNotes) {
+        notes.read_what_it_is_about();
         let into = self.notes.entry(key).or_default();
-        if into.diagnosis.is_empty() {
-            into.diagnosis = notes.diagnosis;
+        // What was decided is about the diagnosis that stood beside the decision, whoever else wrote of the repository.
+        let decides = |notes: &RowNotes| !notes.shown("decision").is_empty();
+        if into.diagnosis.is_empty() || decides(&notes) && !decides(into) {
+            into.diagnosis.clone_from(&notes.diagnosis);
+        } else if decides(&notes) && into.diagnosis != notes.diagnosis {
+            // Two decisions about two diagnoses are none.
+            into.diagnosis = OF_SEVERAL.to_owned();
         }
         merge(&mut into.notes, notes.notes);
     }

@@ -3,7 +3,7 @@
 //! not see.
 
 use jiff::Timestamp;
-use scangap_model::{Observed, sanitize};
+use scangap_model::{Diagnosis, Observed, sanitize};
 
 use crate::context::ReportContext;
 use crate::value::utc;
@@ -68,6 +68,7 @@ pub(crate) fn rows(material: &ReportContext<'_>) -> Vec<(&'static str, String)> 
         (_, _) => count(summary.accounts, "account"),
     };
     let limits: Vec<String> = [
+        ("shard", input.shard.iter().map(ToString::to_string).collect::<Vec<_>>()),
         ("accounts", scope.accounts.iter().map(ToString::to_string).collect::<Vec<_>>()),
         ("without", scope.exclude_accounts.iter().map(ToString::to_string).collect()),
         ("organizational units", scope.organizational_units.clone()),
@@ -86,6 +87,20 @@ pub(crate) fn rows(material: &ReportContext<'_>) -> Vec<(&'static str, String)> 
         ))
     });
     let accepted = &material.decided;
+    let unread = summary.not_read_in_words().filter(|_| !summary.is_complete());
+    let not_read = match (input.interrupted, unread) {
+        (true, Some(words)) => format!("the audit was interrupted, or shards of it are missing; {words}"),
+        (true, None) => {
+            "the audit was interrupted, or shards of it are missing: what was not reached is not counted".to_owned()
+        }
+        (false, Some(words)) => words,
+        (false, None) => "nothing: everything in scope was learnt".to_owned(),
+    };
+    let undecided = summary.diagnoses.get(&Diagnosis::Undecided).copied().unwrap_or(0);
+    let accounts_by = match organization.n_accounts {
+        Observed::Known(_) => "accounts by organizations:ListAccounts",
+        Observed::Absent | Observed::Unknown(_) => "accounts as they were named",
+    };
     let mut rows = vec![
         ("Period", period),
         (
@@ -98,11 +113,27 @@ pub(crate) fn rows(material: &ReportContext<'_>) -> Vec<(&'static str, String)> 
         ),
         (
             "How it was obtained",
-            "accounts by organizations:ListAccounts, regions by account:ListRegions or the table of default-enabled regions, repositories by ecr:DescribeRepositories and inspector2:ListCoverage; docs/reference.md lists every call".to_owned(),
+            format!(
+                "{accounts_by}, regions by account:ListRegions or the table of default-enabled regions, repositories by ecr:DescribeRepositories and inspector2:ListCoverage"
+            ),
         ),
-        ("Scope", if limits.is_empty() { "the whole organization, every enabled region".to_owned() } else { limits.join("; ") }),
-        ("Not read", summary.not_read_in_words().unwrap_or_else(|| "nothing: everything in scope was learnt".to_owned())),
-        ("Procedure", format!("scangap {}, read-only, every policy decided exactly; the same in every audit", input.tool_version)),
+        (
+            "Scope",
+            if limits.is_empty() {
+                "the whole organization, every enabled region".to_owned()
+            } else {
+                limits.join("; ")
+            },
+        ),
+        ("Not read", not_read),
+        (
+            "Procedure",
+            format!(
+                "scangap {}, read-only; each policy decided statement by statement, {} left to a person",
+                input.tool_version,
+                count(undecided, "repository")
+            ),
+        ),
         ("By", sanitize(input.caller_arn)),
         (
             "Exceptions",

@@ -142,10 +142,19 @@ pub fn final_screen(
             let _ = writeln!(out, "  note   {}", paint(&format!("{} {text}", count(number, what)), Tone::Warning));
         }
     }
-    if !summary.is_complete() || input.interrupted {
+    let open = summary.gaps.saturating_sub(decided.gaps_accepted);
+    let complete = Summary { gaps: open, ..summary.clone() }.is_complete();
+    if complete && summary.gaps > 0 {
+        let _ = writeln!(
+            out,
+            "{} could not be learnt (gaps.csv), and somebody signed for that.",
+            count(summary.gaps, "fact")
+        );
+    }
+    if !complete || input.interrupted {
         let mut missing = Vec::new();
-        if summary.gaps > 0 {
-            missing.push(format!("{} could not be learnt (gaps.csv)", count(summary.gaps, "fact")));
+        if open > 0 {
+            missing.push(format!("{} could not be learnt (gaps.csv)", count(open, "fact")));
         }
         if summary.registries.not_reached > 0 {
             missing.push(format!("{} not reached (registries.csv)", count(summary.registries.not_reached, "registry")));

@@ -6,9 +6,12 @@ use std::io::{self, Write};
 
 use jiff::civil::Date;
 use scangap_model::plain_name;
+use sha2::{Digest, Sha256};
 
 use crate::actions::{self, ActionRow};
 use crate::context::ReportContext;
+use crate::csv::safe;
+use crate::value::Value;
 use crate::words::{count, thousands};
 
 /// Whose columns.
@@ -37,6 +40,14 @@ impl Tracker {
         }
     }
 
+    /// A text in which nothing is markup.
+    fn verbatim(self, text: String) -> String {
+        match self {
+            Self::Jira => format!("{{noformat}}\n{}\n{{noformat}}", text.replace("{noformat}", "{ noformat }")),
+            Self::ServiceNow | Self::Csv => text,
+        }
+    }
+
     const fn priority(self, is_high: bool) -> &'static str {
         match (self, is_high) {
             (Self::Jira | Self::Csv, true) => "High",
@@ -55,8 +66,12 @@ const NAMED: usize = 40;
 struct Ticket {
     cause: String,
     owner: String,
+    /// What keeps it apart from other owners, the same at every audit.
+    key: String,
     sentence: String,
     repair: String,
+    /// The same for any account.
+    repair_anywhere: String,
     repositories: Vec<String>,
     number: usize,
     accounts: std::collections::BTreeSet<String>,
@@ -72,7 +87,7 @@ pub(crate) fn write(material: &ReportContext<'_>, tracker: Tracker, out: &mut dy
     let mut tickets: Vec<Ticket> = Vec::new();
     actions::visit(material, usize::MAX, &mut |action| {
         if !action.row.standing.is_accepted() {
-            let key = (action.cause_id.clone(), owner(action));
+            let key = (action.cause_id.clone(), owner(action).0);
             let at = *places.entry(key).or_insert_with(|| {
                 tickets.push(Ticket::of(action));
                 tickets.len() - 1
@@ -83,47 +98,55 @@ pub(crate) fn write(material: &ReportContext<'_>, tracker: Tracker, out: &mut dy
         }
         Ok(())
     })?;
-    let mut rows = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
+    let mut rows = ::csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
     rows.write_record(tracker.columns()).map_err(io::Error::other)?;
     for ticket in &tickets {
         let due = ticket.due.map(|due| due.to_string()).unwrap_or_default();
         let simulated = if material.input.simulated { "SIMULATED: " } else { "" };
         let fields = [
             format!("{simulated}{}: {}", count(ticket.number, "repository"), ticket.sentence),
-            ticket.description(material),
+            tracker.verbatim(ticket.description(material)),
             ticket.label(),
             due,
             ticket.owner.clone(),
             tracker.priority(ticket.is_high).to_owned(),
             ticket.cause.clone(),
         ];
-        rows.write_record(fields.iter().map(|field| defused(field))).map_err(io::Error::other)?;
+        let values: Vec<Value<'_>> = fields.iter().map(|field| Value::text(field.as_str())).collect();
+        rows.write_record(values.iter().map(|value| safe(value).into_owned())).map_err(io::Error::other)?;
     }
     rows.flush()
 }
 
-/// Names are written by strangers: what a spreadsheet would take for a formula gets an apostrophe.
-fn defused(field: &str) -> String {
-    if field.starts_with(['=', '+', '-', '@', '\t', '\r', '\0']) { format!("'{field}") } else { field.to_owned() }
-}
-
-/// Who is written beside the row, or the account.
-fn owner(action: &ActionRow<'_>) -> String {
+/// Who is written beside the row, or the account: what tells owners apart, and what they are called.
+fn owner(action: &ActionRow<'_>) -> (String, String) {
     let written = action.notes.map(|notes| notes.shown("owner")).filter(|owner| !owner.trim().is_empty());
-    written.unwrap_or_else(|| {
-        let name = action.row.account.and_then(|account| account.name.known().cloned());
-        let id = action.row.repository.account;
-        name.map_or_else(|| id.to_string(), |name| format!("{name} ({id})"))
-    })
+    let id = action.row.repository.account;
+    match written {
+        Some(owner) => {
+            let hash = Sha256::digest(owner.as_bytes())
+                .iter()
+                .take(4)
+                .fold(String::new(), |hash, byte| format!("{hash}{byte:02x}"));
+            (format!("{}-{hash}", plain_name(&owner)), owner)
+        }
+        None => {
+            let name = action.row.account.and_then(|account| account.name.known().cloned());
+            (id.to_string(), name.map_or_else(|| id.to_string(), |name| format!("{name} ({id})")))
+        }
+    }
 }
 
 impl Ticket {
     fn of(action: &ActionRow<'_>) -> Self {
+        let (key, owner) = owner(action);
         Self {
             cause: action.cause_id.clone(),
-            owner: owner(action),
+            owner,
+            key,
             sentence: action.cause.clone(),
             repair: action.repair.clone(),
+            repair_anywhere: action.repair.replace(action.row.repository.account.as_str(), "{account}"),
             repositories: Vec::new(),
             number: 0,
             accounts: std::collections::BTreeSet::new(),
@@ -151,13 +174,18 @@ impl Ticket {
 
     /// The same at every audit, and of characters that every tracker takes.
     fn label(&self) -> String {
-        format!("scangap-{}-{}", self.cause, plain_name(&self.owner))
+        format!("scangap-{}-{}", self.cause, self.key)
     }
 
     fn description(&self, material: &ReportContext<'_>) -> String {
+        let repair = match self.accounts.len() {
+            1 => self.repair.clone(),
+            _ if self.repair_anywhere == self.repair => self.repair.clone(),
+            _ => format!("{}, where {{account}} is the account of each", self.repair_anywhere),
+        };
         let mut lines = vec![
             format!("Cause {}: {}.", self.cause, self.sentence),
-            format!("What repairs it: {}.", self.repair),
+            format!("What repairs it: {repair}."),
             format!("{} in {}:", count(self.number, "repository"), count(self.accounts.len(), "account")),
         ];
         lines.extend(self.repositories.iter().map(|line| format!("- {line}")));

@@ -11,8 +11,17 @@ use crate::words::{count, thousands};
 /// A repository.
 pub(crate) type Key = (AccountId, RegionName, RepositoryName);
 
-/// What needs action, with the time of the first audit that showed it.
-pub(crate) type Since = BTreeMap<Key, Timestamp>;
+/// What needs action, or could not be read since it did.
+pub(crate) type Since = BTreeMap<Key, Open>;
+
+/// A finding that no audit showed closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Open {
+    /// The first audit that showed it.
+    pub(crate) since: Timestamp,
+    /// Whether the last one shows it too.
+    pub(crate) is_known: bool,
+}
 
 /// What many audits say together.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -25,7 +25,7 @@ use scangap_model::{DIAGNOSES, Diagnosis, RegistryOutcome};
 pub use self::carry_over::{CarryOverError, read_notes};
 use self::cover::Part;
 use self::sheet::{Link, Noted, Sheet};
-use crate::actions::ActionRow;
+use crate::actions::{ActionRow, SHEET_ROWS_MAX};
 use crate::columns::{
     self, ACCOUNTS, APPLIED, AppliedView, CAUSES, CHANGES, GAPS, IMAGES, PLANNED, POLICIES, PlanView, REGISTRIES,
     REPOSITORIES, TableName, UNMATCHED,
@@ -121,9 +121,7 @@ fn owner_workbook<'r>(material: &ReportContext<'_>, n_rows: usize, rows: &'r Aga
     for row in rows() {
         to_act_on += usize::from(crate::actions::is_listed(row?.assessment.diagnosis));
     }
-    actions::write(&mut workbook, material, to_act_on.min(actions::ROWS_MAX), &mut |each| {
-        of_owner(material, rows, each)
-    })?;
+    actions::write(&mut workbook, material, to_act_on.min(SHEET_ROWS_MAX), &mut |each| of_owner(material, rows, each))?;
     let sheet = Sheet { link: Some(link), ..Sheet::new("Repositories", REPOSITORIES, n_rows) };
     sheet.write(&mut workbook, input, rows())?;
     let mut mine = BTreeSet::new();
@@ -149,7 +147,7 @@ fn of_owner<'r>(
     for info in DIAGNOSES.iter().filter(|info| crate::actions::is_listed(info.diagnosis)) {
         for row in rows() {
             let row = row?;
-            if row.assessment.diagnosis == info.diagnosis && number < actions::ROWS_MAX {
+            if row.assessment.diagnosis == info.diagnosis && number < SHEET_ROWS_MAX {
                 number += 1;
                 each(&ActionRow::of(material, row, number))?;
             }
@@ -214,7 +212,7 @@ fn workbook(material: &ReportContext<'_>, extras: Extras<'_>, part: Part) -> io:
         summary::write(&mut workbook, material).map_err(io::Error::other)?;
         let n_rows = actions::n_rows(material);
         actions::write(&mut workbook, material, n_rows, &mut |each| {
-            crate::actions::visit(material, actions::ROWS_MAX, each)
+            crate::actions::visit(material, SHEET_ROWS_MAX, each)
         })?;
         let causes = Sheet { wrapped: Some(48.0), ..Sheet::new("Causes", CAUSES, material.causes.len()) };
         causes.write(&mut workbook, input, material.causes.iter().cloned().map(Ok))?;
@@ -267,7 +265,7 @@ fn workbook(material: &ReportContext<'_>, extras: Extras<'_>, part: Part) -> io:
             }
         }
         if !apart.is_empty() {
-            let noted: &Noted<'_, _> = &|(_, notes): &(&NoteKey, &RowNotes)| Some(notes.notes.as_slice());
+            let noted: &Noted<'_, _> = &|(_, notes): &(&NoteKey, &RowNotes)| Some(notes.notes.clone());
             let sheet = Sheet {
                 notes: NOTE_COLUMNS,
                 noted: Some(noted),

@@ -268,7 +268,7 @@ fn a_decision_of_a_workbook_is_an_acceptance() {
             &["Decision=accept", why, past],
             &nothing,
             "expired",
-            "counts again: 1 repository and 0 gaps (1 decision of the workbook)",
+            "Expired: the workbook, past since 2026-11-01: 1",
         ),
         ("another decision", &["Decision=fix", why, until], &nothing, "no", "Notes 1 carried"),
         (
@@ -316,6 +316,28 @@ fn a_decision_of_a_workbook_is_an_acceptance() {
         let rows: Vec<Row> = reader.deserialize().map(|row| row.expect("a row")).collect();
         let row = rows.iter().find(|row| row["repository"] == "legacy/one").expect("a row");
         assert_eq!(row["accepted"], accepted, "{name}");
+        if name == "about another diagnosis" {
+            // The new workbook says what was decided about, and decides nothing in the next report either.
+            let next = folder.path().join("next");
+            let again = Scangap::new(&[
+                "report",
+                &snapshot.to_string_lossy(),
+                "--out",
+                &next.to_string_lossy(),
+                "--carry-over",
+                &out.join("audit.xlsx").to_string_lossy(),
+            ])
+            .run();
+            assert_eq!(again.code, 0, "{}", again.stderr);
+            let mut workbook: Xlsx<_> = open_workbook(next.join("audit.xlsx")).expect("a workbook");
+            let sheet = workbook.worksheet_range("Action list").expect("a sheet");
+            let cells: Vec<String> = sheet.rows().flatten().map(ToString::to_string).collect();
+            assert!(cells.contains(&"accept (about stale)".to_owned()), "{cells:?}");
+            let text = fs_err::read_to_string(next.join("repositories.csv")).expect("a file");
+            assert!(!text.contains(",yes,2026"), "nobody signed for what it is now: {text}");
+            let summary = fs_err::read_to_string(next.join("summary.json")).expect("a file");
+            assert!(summary.contains("\"diagnoses\": {}"), "{summary}");
+        }
         if name == "whole" {
             assert_eq!(
                 (row["accepted_by"].as_str(), row["accepted_until"].as_str(), row["accepted_in"].as_str()),
@@ -349,6 +371,10 @@ fn accept_writes_and_lists_what_is_signed_for() {
     }
     let late = run(&["--diagnosis", "blocked", "--reason", "x", "--by", "y", "--until", "2020-01-01"]);
     assert_eq!((late.code, late.stderr.contains("is not a day to come")), (64, true), "{}", late.stderr);
+    let place = run(&["--repository", "legacy/*"]);
+    assert_eq!((place.code, place.stderr.contains("--diagnosis or --gap")), (64, true), "{}", place.stderr);
+    let empty = run(&[&["--diagnosis", "blocked", "--account", ""], &sign[..]].concat());
+    assert_eq!((empty.code, empty.stderr.contains("`account` is empty")), (64, true), "{}", empty.stderr);
     let half = run(&["--diagnosis", "blocked"]);
     assert_eq!((half.code, half.stderr.contains("--until")), (64, true), "{}", half.stderr);
     assert_eq!(
@@ -356,6 +382,9 @@ fn accept_writes_and_lists_what_is_signed_for() {
         before,
         "nothing was written"
     );
+    // However a day is written, what is written is read.
+    let basic = run(&["--diagnosis", "stale", "--reason", "x", "--by", "y", "--until", "20990331"]);
+    assert_eq!((basic.code, run(&[]).code), (0, 0), "{}", basic.stderr);
     // What cannot be read names its line or its entry, and nothing is asked of AWS.
     let simulator = world(false);
     for (text, said) in [

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use calamine::{Reader, Xlsx, open_workbook};
 use scangap_simorg::Simulator;
-use scangap_tests::{Audited, Row, Scangap, Simulated, organization, simulate};
+use scangap_tests::{Audited, Row, Scangap, Simulated, organization, python, simulate};
 
 const BODY: &str = r#"
 [[policies]]
@@ -80,6 +80,37 @@ fn tickets_are_one_for_each_cause_and_owner() {
     assert_eq!(later.iter().map(|row| row["priority"].as_str()).collect::<Vec<_>>(), ["2"; 3]);
     let third = audit(&simulator, "2026-11-23T00:00:00Z", "csv");
     assert_eq!(labels(&third.csv("tickets.csv"), "label"), labels(&rows, "Labels"));
+}
+
+const OWN: &str = r#"
+import sys, openpyxl
+book = openpyxl.load_workbook(sys.argv[1])
+sheet = book["Action list"]
+header = {cell.value: cell.column for cell in sheet[1]}
+for row in range(2, sheet.max_row + 1):
+    sheet.cell(row, header["Owner"]).value = sys.argv[2] if sheet.cell(row, header["Repository"]).value != "two" else sys.argv[3]
+book.save(sys.argv[1])
+"#;
+
+// Holds: 15 Hand over: a ticket over several accounts names none of their roles, and owners who look alike have labels of their own
+#[test]
+fn a_ticket_of_one_owner_in_several_accounts_repairs_each() {
+    let audited = audit(&simulate(organization(BODY)), "2026-11-23T00:00:00Z", "csv");
+    let workbook = audited.out.join("audit.xlsx").to_string_lossy().into_owned();
+    python(OWN, &[&workbook, "日本", "中国"]);
+    let out = audited.out.join("again").to_string_lossy().into_owned();
+    let snapshot = audited.out.join("snapshot.db").to_string_lossy().into_owned();
+    let reported =
+        Scangap::new(&["report", &snapshot, "--out", &out, "--carry-over", &workbook, "--tickets", "csv"]).run();
+    assert_eq!(reported.code, 0, "{}", reported.stderr);
+    let path = audited.out.join("again/tickets.csv");
+    let rows: Vec<Row> =
+        csv::Reader::from_path(path).expect("a file").deserialize().map(|row| row.expect("a row")).collect();
+    let labels: BTreeSet<&String> = rows.iter().map(|row| &row["label"]).collect();
+    assert_eq!((rows.len(), labels.len()), (3, 3), "{labels:?}");
+    let both = rows.iter().find(|row| row["description"].contains("444444444444")).expect("a ticket");
+    assert!(both["description"].contains("arn:aws:iam::{account}:role/"), "{}", both["description"]);
+    assert!(!both["description"].contains("iam::333333333333"), "{}", both["description"]);
 }
 
 // Holds: 15 Hand over: fifteen lines for a channel, with the numbers of the report

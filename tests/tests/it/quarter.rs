@@ -58,6 +58,9 @@ fn the_quarter_is_one_command() {
     };
     owners("c", "Alice");
     owners("d", "Bob");
+    // One account alone, to look at something: no audit of a quarter, and a workbook without notes.
+    let _ = audit(&simulator, "2026-09-02T00:00:00Z", folder, "look", &["--accounts", "333333333333"]);
+    let _ = audit(&simulator, "2026-11-02T00:00:00Z", folder, "look-again", &["--accounts", "333333333333"]);
     // Another organization, an audit that was interrupted, and what is no snapshot.
     let mut scenario = organization(BODY);
     "o-another123".clone_into(&mut scenario.organization.id);

@@ -252,7 +252,8 @@ fn findings_have_an_age_and_repairs_a_time(walk: &Walk) {
         repaired.push(days);
     }
     for (row, at) in whole.iter().zip(0..) {
-        let open = since.values().filter(|first| **first == at).count();
+        let last = walk.truths.last().expect("the last");
+        let open = since.iter().filter(|(key, first)| **first == at && needs(last.known.get(**key))).count();
         assert_eq!(row["first_seen_and_open"], open.to_string(), "{}", row["audit"]);
         let days = &repaired[at];
         assert_eq!(row["repaired"], days.len().to_string(), "{}", row["audit"]);

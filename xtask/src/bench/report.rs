@@ -133,6 +133,7 @@ fn stages(path: &Path, folder: &Path, n_rows: usize) -> Result<()> {
         changes: None,
         trend: None,
         decisions: None,
+        shard: None,
     };
     let started = Instant::now();
     write_repositories_csv(

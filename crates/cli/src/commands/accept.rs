@@ -18,6 +18,10 @@ pub(super) fn run(command: &Accept) -> Result<Exit, CliError> {
     let path = command.config.clone().unwrap_or_else(|| PathBuf::from(FILE));
     let today = Offset::UTC.to_datetime(environment::now()).date();
     match (&command.diagnosis, &command.gap) {
+        (None, None) if command.says_a_place() => {
+            let hint = "say --diagnosis or --gap too; `scangap accept` alone lists what is accepted";
+            Err(BadValue::new("accept", "enough by itself", hint).into())
+        }
         (None, None) => list(command, today),
         _ => add(command, &path, today),
     }
@@ -77,6 +81,7 @@ fn add(command: &Accept, path: &PathBuf, today: Date) -> Result<Exit, CliError> 
         text if text.ends_with('\n') => "\n",
         _ => "\n\n",
     };
+    let written = Written { until: Until::Text(checked.until.to_string()), ..written };
     let text = format!("{before}{gap}{}", written.in_toml());
     write_atomically(path, |out| out.write_all(text.as_bytes())).map_err(CliError::Report)?;
     terminal::out(&format!(

@@ -50,7 +50,7 @@ pub(crate) const TREND: &[Column<Trend>] = &[
     column("repaired", "Repaired", Type::Integer, 10, "repositories that needed action at any audit before, and that this one is the first to show covered, or with nothing to scan", "scangap", |row| Value::count(row.repaired)),
     column("repaired_after_days", "Repaired after, days", Type::Integer, 11, "the middle one of their times from the audit that first showed them to this one: the repair itself was earlier", "scangap", |row| row.repaired_after_days.map_or(Value::Empty, |(middle, _)| days(middle))),
     column("repaired_after_days_longest", "Longest, days", Type::Integer, 11, "the longest of these times", "scangap", |row| row.repaired_after_days.map_or(Value::Empty, |(_, longest)| days(longest))),
-    column("first_seen_and_open", "First seen here, open", Type::Integer, 11, "repositories that this audit was the first to show as needing action, and that no later one shows without", "scangap", |row| Value::count(row.open_since)),
+    column("first_seen_and_open", "First seen here, open", Type::Integer, 11, "repositories that this audit was the first to show as needing action, and that need it at the last one", "scangap", |row| Value::count(row.open_since)),
     of_diagnosis!(Blocked, "blocked", "Blocked"),
     of_diagnosis!(AtRisk, "at_risk", "At risk"),
     of_diagnosis!(Stale, "stale", "Stale"),

@@ -18,8 +18,6 @@ use crate::context::ReportContext;
 use crate::decisions::WORKBOOK;
 use crate::notes::NOTE_COLUMNS;
 
-/// Rows that the sheet holds. All of them are in actions.csv.
-pub(super) const ROWS_MAX: usize = 50_000;
 /// Number, diagnosis and repository stay in sight: some 350 pixels.
 const FROZEN: u16 = 3;
 /// A page at its full size ends before these columns; those in sight are on each.
@@ -29,7 +27,7 @@ const HEIGHT: f64 = 45.0;
 
 /// Rows that are on the sheet.
 pub(super) fn n_rows(material: &ReportContext<'_>) -> usize {
-    actions::count(&material.input).min(ROWS_MAX)
+    actions::count(&material.input).min(actions::SHEET_ROWS_MAX)
 }
 
 /// Gives the rows in their order.
@@ -43,7 +41,8 @@ pub(super) fn write(
 ) -> io::Result<()> {
     let input = &material.input;
     let link: &Link<'_, _> = &|action: &ActionRow<'_>, column| super::repository_link(input, &action.row, column);
-    let noted: &Noted<'_, _> = &|action: &ActionRow<'_>| action.notes.map(|notes| notes.notes.as_slice());
+    let noted: &Noted<'_, _> =
+        &|action: &ActionRow<'_>| action.notes.map(|notes| notes.beside(action.row.assessment.diagnosis));
     let sheet = Sheet {
         link: Some(link),
         notes: NOTE_COLUMNS,

@@ -52,7 +52,7 @@ pub(super) struct Sheet<'s, K: Kind> {
 /// A link of a row in the column of that name.
 pub(super) type Link<'s, K> = dyn for<'a> Fn(&<K as Kind>::Row<'a>, &'static str) -> Option<String> + 's;
 /// An auditor's notes on a row.
-pub(super) type Noted<'s, K> = dyn for<'r, 'a> Fn(&'r <K as Kind>::Row<'a>) -> Option<&'r [Note]> + 's;
+pub(super) type Noted<'s, K> = dyn for<'a> Fn(&<K as Kind>::Row<'a>) -> Option<Vec<Note>> + 's;
 
 impl<'s, K: Kind> Sheet<'s, K> {
     pub(super) fn new(name: impl Into<String>, columns: &'s [Column<K>], n_rows: usize) -> Self {
