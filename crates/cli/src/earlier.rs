@@ -39,7 +39,7 @@ impl Earlier {
                             break;
                         }
                         Err(error) => {
-                            terminal::note(&sanitize(&format!("no notes of {}: {error}", workbook.display())))
+                            terminal::note(&sanitize(&format!("no notes of {}: {error}", workbook.display())));
                         }
                     }
                 }

@@ -76,7 +76,7 @@ pub(crate) fn earlier_of(path: &Path, snapshot: &Snapshot) -> Found {
         || audits.iter().filter(|(_, (_, is_whole))| *is_whole).map(|((as_of, _), (path, _))| (*as_of, path.clone()));
     let mut by_quarter: BTreeMap<Quarter, PathBuf> = BTreeMap::new();
     by_quarter.extend(whole().map(|(as_of, path)| (quarter(as_of), path)).filter(|(of, _)| *of < quarter(own.as_of)));
-    let latest = whole().last().map(|(_, path)| path);
+    let latest = whole().next_back().map(|(_, path)| path);
     let history = if by_quarter.is_empty() { latest.into_iter().collect() } else { by_quarter.into_values().collect() };
     let workbooks = audits.into_values().rev().map(|(path, _)| path.with_file_name("audit.xlsx"));
     let workbooks = workbooks.filter(|path| path.is_file()).collect();

@@ -170,7 +170,7 @@ impl CarriedNotes {
             into.diagnosis.clone_from(&notes.diagnosis);
         } else if decides(&notes) && into.diagnosis != notes.diagnosis {
             // Two decisions about two diagnoses are none.
-            into.diagnosis = OF_SEVERAL.to_owned();
+            OF_SEVERAL.clone_into(&mut into.diagnosis);
         }
         merge(&mut into.notes, notes.notes);
     }

@@ -122,19 +122,13 @@ pub(crate) fn write(material: &ReportContext<'_>, tracker: Tracker, out: &mut dy
 fn owner(action: &ActionRow<'_>) -> (String, String) {
     let written = action.notes.map(|notes| notes.shown("owner")).filter(|owner| !owner.trim().is_empty());
     let id = action.row.repository.account;
-    match written {
-        Some(owner) => {
-            let hash = Sha256::digest(owner.as_bytes())
-                .iter()
-                .take(4)
-                .fold(String::new(), |hash, byte| format!("{hash}{byte:02x}"));
-            (format!("{}-{hash}", plain_name(&owner)), owner)
-        }
-        None => {
-            let name = action.row.account.and_then(|account| account.name.known().cloned());
-            (id.to_string(), name.map_or_else(|| id.to_string(), |name| format!("{name} ({id})")))
-        }
+    if let Some(owner) = written {
+        let digest = Sha256::digest(owner.as_bytes());
+        let hash = digest.iter().take(4).fold(String::new(), |hash, byte| format!("{hash}{byte:02x}"));
+        return (format!("{}-{hash}", plain_name(&owner)), owner);
     }
+    let name = action.row.account.and_then(|account| account.name.known().cloned());
+    (id.to_string(), name.map_or_else(|| id.to_string(), |name| format!("{name} ({id})")))
 }
 
 impl Ticket {
