@@ -54,7 +54,15 @@ impl Earlier {
         let mut trend = History::default();
         let mut before: Option<AssessedSnapshot> = None;
         for (_, path) in in_order(judged, history)? {
-            let audit = AssessedSnapshot::open_checked(&path)?;
+            let audit = match AssessedSnapshot::open_checked(&path) {
+                Ok(audit) => audit,
+                // What was found by itself costs no report.
+                Err(error) if past.history.is_empty() => {
+                    terminal::note(&sanitize(&format!("not in the history: {error}")));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let added = trend.add(before.as_ref().map(AssessedSnapshot::input).as_ref(), &audit.input());
             added.map_err(|source| CliError::History { path, source })?;
             before = Some(audit);
@@ -98,6 +106,14 @@ fn in_order(judged: &AssessedSnapshot, paths: &[PathBuf]) -> Result<Vec<(Timesta
     for path in paths {
         let path = file_in(path, "snapshot.db");
         let meta = Snapshot::meta(&path).map_err(CliError::Snapshot)?;
+        if meta.as_of > own.as_of {
+            // A pattern such as runs/* names all there are.
+            terminal::note(&sanitize(&format!(
+                "{} is later than the audit that is reported: left out",
+                path.display()
+            )));
+            continue;
+        }
         let identity = (meta.as_of, meta.facts_sha256);
         // A run that was never closed has no hash, and is itself alone.
         if identity.1.is_none() || !seen.contains(&identity) {

@@ -201,7 +201,8 @@ fn merge(into: &mut Vec<Note>, notes: Vec<Note>) {
         *old = match (std::mem::replace(old, Note::Empty), new) {
             (old, Note::Empty) => old,
             (Note::Empty, new) => new,
-            (old, new) if old == new => old,
+            // `accept` and `Accept`, or a date and the same day as a text, are one.
+            (old, new) if old.shown().trim().to_lowercase() == new.shown().trim().to_lowercase() => old,
             (old, new) => Note::Text(format!("{} | {}", old.shown(), new.shown())),
         };
     }
