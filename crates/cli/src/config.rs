@@ -23,7 +23,7 @@ pub(crate) struct ConfigError {
 pub(crate) enum ConfigProblem {
     #[error("it cannot be read")]
     Read(#[source] std::io::Error),
-    #[error("it is not what a configuration is")]
+    #[error("it is not a valid configuration")]
     Toml(#[source] Box<toml::de::Error>),
     #[error("acceptance {number}: {problem}")]
     Acceptance { number: usize, problem: String },

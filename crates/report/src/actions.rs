@@ -47,8 +47,7 @@ impl ActionRow<'_> {
     }
 }
 
-/// Whether a repository of this diagnosis is in the list: it needs action, or what was to be known of it needs somebody to let the
-/// auditor in.
+/// Whether a repository of this diagnosis is in the list: it needs action, or it could not be read, which needs a permission.
 pub(crate) fn is_listed(diagnosis: Diagnosis) -> bool {
     diagnosis.info().fails_any || diagnosis == Diagnosis::Unreadable
 }

@@ -98,7 +98,7 @@ pub(crate) struct RepositoryRow<'a> {
     pub(crate) images: ImageCoverage,
     /// What this audit says, or an earlier one.
     pub(crate) likely_cause: Option<LikelyCause>,
-    /// Whether somebody signed for the diagnosis.
+    /// Whether the diagnosis is accepted.
     pub(crate) standing: Standing,
     pub(crate) simulated: bool,
 }

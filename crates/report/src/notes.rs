@@ -49,7 +49,7 @@ pub(crate) const NOTE_COLUMNS: &[NoteColumn] = &[
     note("reviewed_by", "Reviewed by", 12, "yours to fill: who has seen it"),
 ];
 
-/// What somebody wrote in a cell.
+/// The value of a note's cell.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Note {
     Empty,
@@ -164,7 +164,7 @@ impl CarriedNotes {
     pub(crate) fn add(&mut self, key: NoteKey, mut notes: RowNotes) {
         notes.read_what_it_is_about();
         let into = self.notes.entry(key).or_default();
-        // What was decided is about the diagnosis that stood beside the decision, whoever else wrote of the repository.
+        // A decision applies to the diagnosis in its own row, also where another workbook has notes on the repository.
         let decides = |notes: &RowNotes| !notes.shown("decision").is_empty();
         if into.diagnosis.is_empty() || decides(&notes) && !decides(into) {
             into.diagnosis.clone_from(&notes.diagnosis);

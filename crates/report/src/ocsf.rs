@@ -97,7 +97,7 @@ struct Finding<'f> {
     details: Vec<String>,
     next_step: String,
     data: Option<Map<String, Json>>,
-    /// Somebody signed for it.
+    /// Accepted: the finding is suppressed.
     accepted: bool,
 }
 

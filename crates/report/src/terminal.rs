@@ -145,11 +145,8 @@ pub fn final_screen(
     let open = summary.gaps.saturating_sub(decided.gaps_accepted);
     let complete = Summary { gaps: open, ..summary.clone() }.is_complete();
     if complete && summary.gaps > 0 {
-        let _ = writeln!(
-            out,
-            "{} could not be learnt (gaps.csv), and somebody signed for that.",
-            count(summary.gaps, "fact")
-        );
+        let _ =
+            writeln!(out, "{} could not be learnt (gaps.csv); these gaps are accepted.", count(summary.gaps, "fact"));
     }
     if !complete || input.interrupted {
         let mut missing = Vec::new();

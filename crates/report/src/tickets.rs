@@ -80,7 +80,7 @@ struct Ticket {
     is_high: bool,
 }
 
-/// `tickets.csv`. What is accepted asks nothing of anybody.
+/// `tickets.csv`. Accepted repositories get no ticket.
 pub(crate) fn write(material: &ReportContext<'_>, tracker: Tracker, out: &mut dyn Write) -> io::Result<()> {
     // The worst row decides where a ticket stands.
     let mut places: BTreeMap<(String, String), usize> = BTreeMap::new();

@@ -51,7 +51,7 @@ fn audit(simulator: &Simulated, config: &str) -> Audited {
     call.in_folder(&home).args(&["--fail-on", "any", "--ocsf"]).into_folder()
 }
 
-/// One row of the table: what is written, and what comes of it.
+/// One row of the table: the configuration, and the expected results.
 struct Case {
     name: &'static str,
     with_gap: bool,
