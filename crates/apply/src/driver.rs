@@ -146,7 +146,7 @@ impl<'e> Driver<'e> {
         let step = self.step.id.clone();
         let event = match notice {
             Notice::Begins => {
-                let what = format!("ECR scanning of account {} in {}", self.step.account, self.step.region);
+                let what = format!("ECR scanning of account {}", self.step.place());
                 ApplyEvent::Begins { step, what }
             }
             Notice::Reached(_) => ApplyEvent::Reached { step, status: self.status.clone() },

@@ -42,7 +42,7 @@ pub(crate) async fn run(executor: &Executor<'_>, step: &Repair) -> Result<StepRe
         let (policy, what) = policy_now(executor, step).await?;
         match next(policy, written, &mut backoff, executor.now()) {
             RepairAction::Write => {
-                let what = format!("policy of {}", step.repository);
+                let what = format!("policy of {} in {}", step.repository, step.place());
                 executor.tell(ApplyEvent::Begins { step: id(), what });
             }
             RepairAction::WaitThenWrite(pause) => tokio::time::sleep(pause).await,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use scangap_aws::{ApiCount, Meter};
-use scangap_report::thousands;
+use scangap_model::thousands;
 
 use crate::terminal;
 

@@ -2,9 +2,9 @@
 
 use scangap_aws::ConnectOptions;
 use scangap_collect::{CollectOptions, PlanAnswers, PlanQuestions, collect_for_plan};
-use scangap_model::{Observed, ResyncFacts};
+use scangap_model::{Observed, ResyncFacts, count as count_of};
 use scangap_plan::Candidates;
-use scangap_report::{count as count_of, sanitize};
+use scangap_report::sanitize;
 use scangap_snapshot::{LossesMeta, StoredLosses};
 
 use crate::assessed::AssessedSnapshot;

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use scangap_report::{Changes, Decisions, History, Trend, count, read_notes, sanitize};
+use scangap_model::count;
+use scangap_report::{Changes, Decisions, History, Trend, read_notes, sanitize};
 use scangap_snapshot::Snapshot;
 
 use crate::args::Past;

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use scangap_aws::Meter;
 use scangap_collect::{Board, Event, RegistryRecord};
-use scangap_model::{AccountId, AccountOutcome, Api, Gap, RegionName, RegistryOutcome, RepositoryFacts};
-use scangap_report::thousands;
+use scangap_model::{AccountId, AccountOutcome, Api, Gap, RegionName, RegistryOutcome, RepositoryFacts, thousands};
 
 use crate::terminal;
 

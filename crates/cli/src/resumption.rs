@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use scangap_collect::{Begun, CollectOptions, Prior, PriorAccount, PriorOpening, PriorOrganization, PriorRole};
-use scangap_model::{AccountOutcome, Asked, Observed, OrganizationFacts, Scope, Shard};
-use scangap_report::{count, thousands};
+use scangap_model::{AccountOutcome, Asked, Observed, OrganizationFacts, Scope, Shard, count, thousands};
 use scangap_snapshot::{ApiUse, Meta, Snapshot, StoredAccount, StoredRun};
 
 use crate::assessed::file_in;

@@ -11,11 +11,11 @@ use jiff::Timestamp;
 use scangap_assess::{Coverage, coverage_of};
 use scangap_aws::Meter;
 use scangap_collect::{Event, RegistryRecord};
-use scangap_model::{Observed, OrganizationFacts, RecordError, RegistryOutcome, Shard};
+use scangap_model::{Observed, OrganizationFacts, RecordError, RegistryOutcome, Shard, count};
 use scangap_plan::shell_word;
 use scangap_report::{
-    CallCount, DecisionCounts, Input, OneRun, ReportOptions, Reports, RunEvidence, Summary, Written, count,
-    final_screen, manifest, remove_leftovers, write_all,
+    CallCount, DecisionCounts, Input, OneRun, ReportOptions, Reports, RunEvidence, Summary, Written, final_screen,
+    manifest, remove_leftovers, write_all,
 };
 use scangap_snapshot::{
     AccountToStore, ApiUse, AssessmentRow, Closing, RegistryToStore, ResumedRun, RunStart, SnapshotWriter, WriteError,

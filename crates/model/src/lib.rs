@@ -14,6 +14,7 @@ mod resync;
 mod shard;
 mod text;
 mod verdict;
+mod words;
 
 pub use api::{
     APIS, Allowance, Api, ApiInfo, Limit, Phase, Reader, SESSION_POLICY_MAX_CHARS, permissions, session_policy,
@@ -35,5 +36,6 @@ pub use resync::{
     CoveredImage, FindingCount, FindingTally, NOT_STATED, RepositoryTags, RescanDurations, ResyncFacts, UnitPrice,
 };
 pub use shard::{NoShard, Shard};
-pub use text::{code_block, code_span, is_control_like, plain_name, sanitize};
+pub use text::{code_block, code_cell, code_span, is_control_like, plain_name, sanitize};
 pub use verdict::Verdict;
+pub use words::{account_label, count, thousands};

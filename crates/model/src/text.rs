@@ -45,6 +45,11 @@ pub fn code_span(text: &str) -> String {
     format!("{fence}{space}{text}{space}{fence}")
 }
 
+/// The same in a cell of a table, where a bar would end the cell.
+pub fn code_cell(text: &str) -> String {
+    code_span(text).replace('|', "\\|")
+}
+
 /// Lines in Markdown, fenced by more backticks than they hold.
 pub fn code_block(language: &str, lines: &str) -> String {
     let fence = "`".repeat(longest_run(lines).max(2) + 1);

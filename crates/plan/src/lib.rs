@@ -4,6 +4,7 @@
 mod counted;
 mod file;
 mod governs;
+mod groups;
 pub mod hash;
 mod planner;
 mod refusal;
@@ -20,6 +21,7 @@ pub use file::{
     Resync, plan_json, plan_schema, plan_summary,
 };
 pub use governs::inspector_policy_governs;
+pub use groups::{AccountTally, CauseGroup, RefusalGroup};
 pub use planner::{Candidates, candidates, plan};
 pub use refusal::{Refusal, Refused};
 pub use render::{PlanFile, files, shell_word};

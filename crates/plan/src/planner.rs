@@ -1,10 +1,11 @@
 //! The planner: repositories stream by, and what can be repaired becomes a step.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use scangap_assess::{
-    RepositoryAssessment, Selection, inspector_request, policy_evidence, selects, verdict_with_policy, write_access,
-    write_role,
+    AttachedTo, CauseKind, RepositoryAssessment, Selection, SharedCause, inspector_request, policy_evidence, selects,
+    verdict_with_policy, write_access, write_role,
 };
 use scangap_model::{
     AccountId, Diagnosis, RecordError, RegionName, RegistryFacts, RegistryOutcome, RepositoryFacts, Verdict,
@@ -61,17 +62,18 @@ pub fn plan(source: &PlanInput<'_>, request: &PlanRequest) -> Result<Plan, Recor
         if request.repairs(diagnosis) {
             match repair(source, request, &facts, assessment, plan.policies.len() + 1) {
                 Ok(step) => plan.policies.push(step),
-                Err(refusal) => plan.refused.push(refused("repair", &facts, diagnosis, refusal)),
+                Err(refusal) => plan.refused.push(refused(source, &facts, diagnosis, refusal)),
             }
         } else if request.fix && request.names(diagnosis) && diagnosis == Diagnosis::Undecided {
             plan.undecided.push(Undecided {
                 account: facts.account,
+                account_name: source.account_name(facts.account),
                 region: facts.region,
                 repository: facts.name,
                 depends_on: assessment.policy.depends_on.clone(),
             });
         } else if request.fix && request.diagnoses.is_empty() && facts.policy.gap().is_some() {
-            plan.refused.push(refused("repair", &facts, diagnosis, Refusal::PolicyUnread));
+            plan.refused.push(refused(source, &facts, diagnosis, Refusal::PolicyUnread));
         } else if request.resyncs() && diagnosis == Diagnosis::Stale {
             stale.entry((facts.account, facts.region.clone())).or_default().push(facts);
         } else if diagnosis.info().fails_any && can_help(diagnosis) {
@@ -146,10 +148,12 @@ fn can_help(diagnosis: Diagnosis) -> bool {
     matches!(diagnosis, Diagnosis::Blocked | Diagnosis::AtRisk | Diagnosis::Undecided | Diagnosis::Stale)
 }
 
-fn refused(what: &'static str, facts: &RepositoryFacts, diagnosis: Diagnosis, refusal: Refusal) -> Refused {
+/// A repair that is not planned.
+fn refused(source: &PlanInput<'_>, facts: &RepositoryFacts, diagnosis: Diagnosis, refusal: Refusal) -> Refused {
     Refused {
-        what,
+        what: "repair",
         account: facts.account,
+        account_name: source.account_name(facts.account),
         region: facts.region.clone(),
         repositories: vec![facts.name.to_string()],
         diagnosis,
@@ -184,7 +188,6 @@ fn repair(
         Verdict::Denied => return Err(Refusal::StillDenied),
         Verdict::Depends | Verdict::Unknown => return Err(Refusal::NotProven(verdict_after)),
     }
-    let account = source.facts.accounts.get(&facts.account);
     let registry = source.facts.registry(&(facts.account, facts.region.clone()));
     let writer = write_role(source.facts.organization.partition, facts.account, request.write_role_name.as_deref());
     let name = Some(&facts.name);
@@ -196,17 +199,24 @@ fn repair(
         write_role_name: request.write_role_name.clone(),
         id: format!("policy-{number:04}"),
         account: facts.account,
-        account_name: account.and_then(|account| account.name.known().cloned()),
+        account_name: source.account_name(facts.account),
         region: facts.region.clone(),
         repository: facts.name.clone(),
         repository_arn: facts.arn.clone(),
         diagnosis: assessment.diagnosis,
         responsible_statements: assessment.policy.responsible_statements.clone(),
+        causes: own_causes(assessment),
         before: evidence.text,
         after,
         sources: sources(facts, tags(source, facts), registry),
         sources_not_looked_for: not_looked_for(tags(source, facts), registry),
     })
+}
+
+/// What the repository's own policy is responsible with.
+fn own_causes(assessment: &RepositoryAssessment) -> Vec<Arc<SharedCause>> {
+    let is_own = |kind: &CauseKind| matches!(kind, CauseKind::Statement { attached_to: AttachedTo::Repository, .. });
+    assessment.policy.causes.iter().filter(|cause| is_own(&cause.kind)).cloned().collect()
 }
 
 /// Where another writer was not looked for.

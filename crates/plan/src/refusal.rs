@@ -154,6 +154,7 @@ pub struct Refused {
     /// `repair` or `resync`.
     pub what: &'static str,
     pub account: AccountId,
+    pub account_name: Option<String>,
     pub region: RegionName,
     /// The repositories it is about.
     pub repositories: Vec<String>,

@@ -36,8 +36,8 @@ pub fn files(plan: &Plan) -> Vec<PlanFile> {
         files.push(file(&format!("{folder}/before.json"), step.before.clone()));
         files.push(file(&format!("{folder}/after.json"), step.after.clone()));
         files.push(file(&format!("{folder}/change.diff"), step.difference()));
-        files.push(file(&format!("{folder}/policy.tf"), terraform::snippet(step)));
     }
+    files.extend(terraform::modules(&plan.policies));
     files
 }
 

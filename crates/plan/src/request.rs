@@ -38,6 +38,12 @@ pub struct PlanInput<'a> {
     pub collected: Option<&'a LossEstimate>,
 }
 
+impl PlanInput<'_> {
+    pub(crate) fn account_name(&self, id: AccountId) -> Option<String> {
+        self.facts.accounts.get(&id)?.name.known().cloned()
+    }
+}
+
 impl std::fmt::Debug for PlanInput<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PlanInput").field("facts_sha256", &self.facts_sha256).finish_non_exhaustive()

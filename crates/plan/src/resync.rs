@@ -126,6 +126,7 @@ pub(crate) fn resync(
         Box::new(Refused {
             what: "resync",
             account: stale.account,
+            account_name: source.account_name(stale.account),
             region: stale.region.clone(),
             repositories: stale.names(),
             diagnosis: Diagnosis::Stale,
@@ -141,11 +142,10 @@ pub(crate) fn resync(
     let losses = counted.map_err(&refuse)?;
     let toggled_from = preconditions(facts, request, &losses).map_err(&refuse)?;
     let needs_first = would_help(stale, facts, &losses).map_err(&refuse)?;
-    let account = source.facts.accounts.get(&stale.account);
     Ok(ResyncStep {
         id: format!("resync-{number:04}"),
         account: stale.account,
-        account_name: account.and_then(|account| account.name.known().cloned()),
+        account_name: source.account_name(stale.account),
         region: stale.region.clone(),
         repositories: stale.names(),
         policies: stale

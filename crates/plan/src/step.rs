@@ -1,9 +1,10 @@
 //! What a plan is made of.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use scangap_assess::WriteAccess;
+use scangap_assess::{SharedCause, WriteAccess};
 use scangap_model::{AccountId, Diagnosis, Observed, Partition, RegionName, RepositoryName, Verdict, plain_name};
 use similar::TextDiff;
 
@@ -61,6 +62,8 @@ pub struct PolicyStep {
     pub repository_arn: String,
     pub diagnosis: Diagnosis,
     pub responsible_statements: Vec<String>,
+    /// The same as causes, of the repository's own policy: what the repair takes away.
+    pub causes: Vec<Arc<SharedCause>>,
     /// Whether the write role, by this name or whatever it is called, gets through the policy as it is.
     pub write_role_name: Option<String>,
     pub write_access: WriteAccess,
@@ -83,10 +86,15 @@ impl PolicyStep {
         in_words(&self.write_access, &who)
     }
 
-    /// Where the step's policies stand in the plan's folder. The step's id keeps repositories apart.
+    /// Where the step's policies stand in the plan's folder.
     pub(crate) fn folder(&self) -> String {
+        format!("policies/{}", self.folder_name())
+    }
+
+    /// The step's id keeps repositories apart.
+    pub(crate) fn folder_name(&self) -> String {
         let name = plain_name(self.repository.as_str());
-        format!("policies/{}-{}{}{name}", self.id, self.account, if name.is_empty() { "" } else { "-" })
+        format!("{}-{}{}{name}", self.id, self.account, if name.is_empty() { "" } else { "-" })
     }
 
     /// A unified difference that `patch` takes.
@@ -97,6 +105,22 @@ impl PolicyStep {
             .header("before.json", "after.json")
             .to_string()
     }
+
+    /// The same to read: a policy that is one line is printed in lines first.
+    pub(crate) fn readable_difference(&self) -> String {
+        let (before, after) = (printed(&self.before), printed(&self.after));
+        let difference = TextDiff::from_lines(&before, &after);
+        difference.unified_diff().context_radius(3).missing_newline_hint(false).to_string()
+    }
+}
+
+/// One line per value, where the author left all in one.
+fn printed(text: &str) -> String {
+    if text.trim().contains('\n') {
+        return text.to_owned();
+    }
+    let value = serde_json::from_str::<serde_json::Value>(text);
+    value.and_then(|value| serde_json::to_string_pretty(&value)).unwrap_or_else(|_| text.to_owned())
 }
 
 /// What policies say to a change by the write role.
@@ -119,6 +143,7 @@ pub fn in_words(access: &WriteAccess, who: &str) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undecided {
     pub account: AccountId,
+    pub account_name: Option<String>,
     pub region: RegionName,
     pub repository: RepositoryName,
     pub depends_on: Vec<String>,

@@ -9,5 +9,5 @@ mod rehearsal;
 mod scenario;
 mod simulated_copy;
 
-pub use rehearsal::{Audits, LostInCopy, Predicted, Rehearsal};
+pub use rehearsal::{Audits, LostInCopy, Predicted, Rehearsal, RehearsedRepository};
 pub use simulated_copy::{CopyError, SimulatedCopy};

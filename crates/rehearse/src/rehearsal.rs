@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use scangap_apply::{ClosingReport, Outcome};
-use scangap_model::{Diagnosis, RecordError, sanitize};
+use scangap_model::{AccountId, Diagnosis, RecordError, RegionName, RepositoryName, Verdict, account_label, sanitize};
 use scangap_plan::PlanDocument;
 use scangap_report::{Change, ChangeKind, Changes, Input};
 use serde::Serialize;
@@ -47,18 +47,53 @@ pub struct Predicted {
     pub images_not_rescanned: u64,
 }
 
-/// How a plan went on the copy. Repositories are written as `account region name: before -> after`.
+/// A repository of the copy, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RehearsedRepository {
+    account: AccountId,
+    account_name: Option<String>,
+    region: RegionName,
+    repository: RepositoryName,
+    what: String,
+}
+
+impl RehearsedRepository {
+    /// For a person: with the account's name.
+    pub fn in_words(&self) -> String {
+        let account = account_label(self.account, self.account_name.as_deref());
+        format!("{account} {} {}: {}", self.region, sanitize(self.repository.as_str()), self.what)
+    }
+
+    /// Which repository it is.
+    pub fn key(&self) -> (AccountId, &RegionName, &RepositoryName) {
+        (self.account, &self.region, &self.repository)
+    }
+}
+
+impl Serialize for RehearsedRepository {
+    /// `account region name: before -> after`.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { account, region, repository, what, .. } = self;
+        serializer.collect_str(&format_args!("{account} {region} {}: {what}", sanitize(repository.as_str())))
+    }
+}
+
+/// How a plan went on the copy.
 #[derive(Debug, Serialize)]
 pub struct Rehearsal {
     simulated: bool,
     plan_sha256: String,
     outcome: ClosingReport,
-    pub becomes_covered: Vec<String>,
-    pub becomes_worse: Vec<String>,
+    /// Repositories whose policies let Inspector in with the plan, and did not before.
+    pub lets_inspector_in: Vec<RehearsedRepository>,
+    /// Those of them that nothing but the next push keeps from being scanned.
+    pub at_the_next_push: Vec<RehearsedRepository>,
+    pub becomes_covered: Vec<RehearsedRepository>,
+    pub becomes_worse: Vec<RehearsedRepository>,
     /// All other repositories whose diagnosis changed.
-    pub changes_otherwise: Vec<String>,
+    pub changes_otherwise: Vec<RehearsedRepository>,
     /// Repositories of the plan that are still not scanned.
-    pub stays_broken: Vec<String>,
+    pub stays_broken: Vec<RehearsedRepository>,
     pub lost: LostInCopy,
     pub predicted: Predicted,
     pub assumed: &'static [&'static str],
@@ -74,9 +109,11 @@ impl Rehearsal {
         audits: Audits<'_>,
         lost: (u64, u64),
     ) -> Result<Self, RecordError> {
-        let rows = |wanted: &dyn Fn(&Change) -> bool| -> Vec<String> {
-            audits.changes.rows.iter().filter(|change| wanted(change)).map(row).collect()
+        let names = Names(audits.original);
+        let rows = |wanted: &dyn Fn(&Change) -> bool| -> Vec<RehearsedRepository> {
+            audits.changes.rows.iter().filter(|change| wanted(change)).map(|change| names.changed(change)).collect()
         };
+        let planned = Planned::of(plan, audits, &names)?;
         let is_covered = |change: &Change| change.after == Some(Diagnosis::Covered) && !loses_coverage(change);
         let is_worse = |change: &Change| {
             loses_coverage(change) || matches!(change.kind, ChangeKind::Regressed | ChangeKind::NoLongerReadable)
@@ -86,12 +123,14 @@ impl Rehearsal {
             simulated: true,
             plan_sha256: plan.plan_sha256.clone(),
             outcome: outcome.report(plan),
+            lets_inspector_in: planned.let_in,
+            at_the_next_push: planned.at_the_next_push,
             becomes_covered: rows(&is_covered),
             becomes_worse: rows(&is_worse),
             changes_otherwise: rows(&|change| {
                 change.before != change.after && !is_covered(change) && !is_worse(change)
             }),
-            stays_broken: stays_broken(plan, audits.after)?,
+            stays_broken: planned.stays_broken,
             lost: LostInCopy {
                 findings: lost.0,
                 images: lost.1,
@@ -110,10 +149,26 @@ impl Rehearsal {
     }
 }
 
-fn row(change: &Change) -> String {
-    let word = |one: Option<Diagnosis>| one.map_or("-", Diagnosis::word);
-    let (before, after) = (word(change.before), word(change.after));
-    format!("{} {} {}: {before} -> {after}", change.account, change.region, sanitize(change.repository.as_str()))
+/// The accounts' names, as the snapshot has them.
+struct Names<'a>(&'a Input<'a>);
+
+impl Names<'_> {
+    fn row(&self, account: AccountId, region: &RegionName, name: &RepositoryName, what: String) -> RehearsedRepository {
+        let facts = self.0.facts.accounts.get(&account);
+        RehearsedRepository {
+            account,
+            account_name: facts.and_then(|facts| facts.name.known().cloned()),
+            region: region.clone(),
+            repository: name.clone(),
+            what,
+        }
+    }
+
+    fn changed(&self, change: &Change) -> RehearsedRepository {
+        let word = |one: Option<Diagnosis>| one.map_or("-", Diagnosis::word);
+        let what = format!("{} -> {}", word(change.before), word(change.after));
+        self.row(change.account, &change.region, &change.repository, what)
+    }
 }
 
 /// Whether it was scanned before and is not now.
@@ -122,24 +177,64 @@ fn loses_coverage(change: &Change) -> bool {
     change.differences.iter().find(of_status).is_some_and(|one| one.before == "ACTIVE" && one.after != "ACTIVE")
 }
 
-fn stays_broken(plan: &PlanDocument, after: &Input<'_>) -> Result<Vec<String>, RecordError> {
-    let repairs = plan.repairs.iter().map(|step| (step.account, step.region.clone(), step.repository.clone()));
-    let registries = plan
-        .resyncs
-        .iter()
-        .flat_map(|step| step.repositories.iter().map(|name| (step.account, step.region.clone(), name.clone())));
-    let of_plan: HashSet<_> = repairs.chain(registries).collect();
-    let mut rows = Vec::new();
-    for joined in after.assessment.join(after.repositories, 0..after.assessment.repositories.len()) {
+/// What became of the repositories that the plan is for.
+struct Planned {
+    let_in: Vec<RehearsedRepository>,
+    at_the_next_push: Vec<RehearsedRepository>,
+    stays_broken: Vec<RehearsedRepository>,
+}
+
+impl Planned {
+    fn of(plan: &PlanDocument, audits: Audits<'_>, names: &Names<'_>) -> Result<Self, RecordError> {
+        let repairs = plan.repairs.iter().map(|step| (step.account, step.region.clone(), step.repository.clone()));
+        let registries = plan
+            .resyncs
+            .iter()
+            .flat_map(|step| step.repositories.iter().map(|name| (step.account, step.region.clone(), name.clone())));
+        let of_plan: HashSet<_> = repairs.chain(registries).collect();
+        let let_in_before = let_in(audits.before)?;
+        let mut planned = Self { let_in: Vec::new(), at_the_next_push: Vec::new(), stays_broken: Vec::new() };
+        let after = audits.after;
+        for joined in after.assessment.join(after.repositories, 0..after.assessment.repositories.len()) {
+            let (record, assessment) = joined?;
+            let facts = record.facts;
+            if !of_plan.contains(&(facts.account, facts.region.clone(), facts.name.to_string())) {
+                continue;
+            }
+            let row = |what: &str| names.row(facts.account, &facts.region, &facts.name, what.to_owned());
+            let is_let_in = assessment.policy.verdict == Verdict::Allowed && !let_in_before.contains(&facts.arn);
+            match assessment.diagnosis {
+                diagnosis if is_let_in && waits_for_a_push(diagnosis) => {
+                    let row = row(&format!("{}, until the next push", diagnosis.word()));
+                    planned.let_in.push(row.clone());
+                    planned.at_the_next_push.push(row);
+                }
+                diagnosis if is_let_in => planned.let_in.push(row(diagnosis.word())),
+                _ => {}
+            }
+            if assessment.diagnosis != Diagnosis::Covered {
+                planned.stays_broken.push(row(assessment.diagnosis.word()));
+            }
+        }
+        Ok(planned)
+    }
+}
+
+/// Whether the layers after the policies are open too, and there is only nothing that was scanned since.
+const fn waits_for_a_push(diagnosis: Diagnosis) -> bool {
+    matches!(diagnosis, Diagnosis::Stale | Diagnosis::Unseen | Diagnosis::Empty)
+}
+
+/// The repositories whose policies let Inspector in, by ARN.
+fn let_in(input: &Input<'_>) -> Result<HashSet<String>, RecordError> {
+    let mut arns = HashSet::new();
+    for joined in input.assessment.join(input.repositories, 0..input.assessment.repositories.len()) {
         let (record, assessment) = joined?;
-        let facts = record.facts;
-        let named = (facts.account, facts.region.clone(), facts.name.to_string());
-        if of_plan.contains(&named) && assessment.diagnosis != Diagnosis::Covered {
-            let name = sanitize(facts.name.as_str());
-            rows.push(format!("{} {} {name}: {}", facts.account, facts.region, assessment.diagnosis.word()));
+        if assessment.policy.verdict == Verdict::Allowed {
+            arns.insert(record.facts.arn);
         }
     }
-    Ok(rows)
+    Ok(arns)
 }
 
 fn other(original: &Input<'_>, copy: &Input<'_>) -> Result<usize, RecordError> {

@@ -1,8 +1,8 @@
 //! The balance of two audits: how much needs action before and after, and what became of it.
 
-use scangap_model::Diagnosis;
+use scangap_model::{Diagnosis, thousands};
 
-use crate::words::{percent, thousands};
+use crate::words::percent;
 
 /// Counted over all repositories that are known at either audit; what is covered, over those in lists that were read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -5,12 +5,12 @@ use std::io;
 
 use scangap_assess::{AttachedTo, CauseKind, CauseTally, SharedCause, policy_evidence, registry_policy_evidence};
 use scangap_model::{
-    AccountId, Cause, Diagnosis, Observed, RegionName, RepositoryFacts, hint, hint_against_policy, sanitize,
+    AccountId, Cause, Diagnosis, Observed, RegionName, RepositoryFacts, count, hint, hint_against_policy, sanitize,
+    thousands,
 };
 
 use crate::input::Input;
 use crate::value::UNKNOWN;
-use crate::words::{count, thousands};
 
 /// A cause with what a row says of it.
 #[derive(Debug, Clone)]

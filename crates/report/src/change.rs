@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use scangap_model::{AccountId, Diagnosis, Observed, PolicyHash, RegionName, RepositoryName, Tone};
+use scangap_model::{AccountId, Diagnosis, Observed, PolicyHash, RegionName, RepositoryName, Tone, thousands};
 
 use crate::balance::Balance;
 use crate::difference::{self, Line};
-use crate::words::thousands;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ChangeKind {

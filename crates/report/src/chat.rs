@@ -2,12 +2,11 @@
 
 use std::io::{self, Write};
 
-use scangap_model::{Observed, code_span};
+use scangap_model::{Observed, code_span, count};
 
 use crate::causes::{denied_by, met_in};
 use crate::context::ReportContext;
 use crate::trend::Trend;
-use crate::words::count;
 
 /// Causes that are named.
 const CAUSES: usize = 5;

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::io;
 
 use jiff::civil::Date;
-use scangap_model::Diagnosis;
+use scangap_model::{Diagnosis, count, thousands};
 
 use crate::decisions::{Standing, Verdict};
 use crate::input::Input;
-use crate::words::{count, thousands};
 
 /// How many of them a screen shows.
 const SHOWN: usize = 10;

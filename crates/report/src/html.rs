@@ -16,7 +16,7 @@ use std::io::{self, Write};
 
 use askama::Template;
 use base64::prelude::{BASE64_STANDARD, Engine};
-use scangap_model::{AccountId, DIAGNOSES, Diagnosis, DiagnosisInfo, Observed, sanitize};
+use scangap_model::{AccountId, DIAGNOSES, Diagnosis, DiagnosisInfo, Observed, count, sanitize, thousands};
 use sha2::{Digest, Sha256};
 
 use self::action::Actions;
@@ -33,7 +33,6 @@ use crate::sign_off;
 use crate::summary::{GapGroup, Summary, images_in_words};
 use crate::trend::Trend;
 use crate::value::utc;
-use crate::words::{count, thousands};
 
 const STYLE: &str = include_str!("../templates/report.css");
 const SCRIPT: &str = include_str!("../templates/report.js");

@@ -59,7 +59,6 @@ pub use terminal::final_screen;
 pub use tickets::Tracker;
 pub use trend::{Trend, TrendRow};
 pub use verify::{FileState, VerifyError, verify};
-pub use words::{count, thousands};
 pub use xlsx::{CarryOverError, read_notes};
 
 use std::io::{self, Write};

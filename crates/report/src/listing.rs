@@ -3,9 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use scangap_model::{Diagnosis, GapKind, RegistryFacts, RegistryOutcome};
-
-use crate::words::thousands;
+use scangap_model::{Diagnosis, GapKind, RegistryFacts, RegistryOutcome, thousands};
 
 /// Registries whose list was not read, and the repositories in them that are known all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

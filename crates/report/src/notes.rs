@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
-use scangap_model::Diagnosis;
-
-use crate::words::thousands;
+use scangap_model::{Diagnosis, thousands};
 
 /// A column that people fill in.
 #[derive(Debug, Clone, Copy)]

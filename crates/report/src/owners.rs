@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use scangap_assess::{CauseId, CauseKind, SharedCause};
 use scangap_model::{
     AccountFacts, AccountId, AccountOutcome, Asked, DIAGNOSES, Diagnosis, Observed, RegistryOutcome, code_block,
-    code_span, plain_name,
+    code_span, count, plain_name,
 };
 use sha2::{Digest, Sha256};
 
@@ -21,7 +21,6 @@ use crate::difference;
 use crate::files::{Batch, FileError, Fill};
 use crate::input::{Input, RepositoryRow};
 use crate::policies::PolicyKey;
-use crate::words::count;
 use crate::xlsx;
 
 /// What makes rows belong together.

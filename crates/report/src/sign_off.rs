@@ -3,11 +3,10 @@
 //! not see.
 
 use jiff::Timestamp;
-use scangap_model::{Diagnosis, Observed, sanitize};
+use scangap_model::{Diagnosis, Observed, count, sanitize, thousands};
 
 use crate::context::ReportContext;
 use crate::value::utc;
-use crate::words::{count, thousands};
 
 /// What people write on it.
 pub(crate) const TO_FILL: &[&str] = &[

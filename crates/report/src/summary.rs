@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use scangap_assess::ImageTotals;
 use scangap_model::{
     AccountId, AccountOutcome, Api, Cause, Diagnosis, Gap, GapKind, Observed, RegionName, RegistryFacts,
-    RegistryOutcome, Verdict, hint_against_policy, sanitize,
+    RegistryOutcome, Verdict, count, hint_against_policy, sanitize, thousands,
 };
 
 use crate::input::Input;
 use crate::listing::{Unlisted, is_listed, is_missing};
 use crate::reading::Reading;
 use crate::value::{NONE, UNKNOWN};
-use crate::words::{count, percent, thousands};
+use crate::words::percent;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RegistryCounts {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::io;
 
 use scangap_assess::RepositoryAssessment;
-use scangap_model::{DIAGNOSES, Diagnosis, Observed, Tone, sanitize};
+use scangap_model::{DIAGNOSES, Diagnosis, Observed, Tone, count, sanitize, thousands};
 
 use crate::causes::{denied_by, met_in, sentence};
 use crate::decision_counts::DecisionCounts;
@@ -12,7 +12,6 @@ use crate::input::{Input, RepositoryRow};
 use crate::notes::NoteCounts;
 use crate::summary::{Summary, images_in_words};
 use crate::trend::Trend;
-use crate::words::{count, thousands};
 
 /// How many of the worst rows the screen shows.
 const WORST: usize = 5;

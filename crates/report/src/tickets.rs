@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use jiff::civil::Date;
-use scangap_model::plain_name;
+use scangap_model::{count, plain_name, thousands};
 use sha2::{Digest, Sha256};
 
 use crate::actions::{self, ActionRow};
 use crate::context::ReportContext;
 use crate::csv::safe;
 use crate::value::Value;
-use crate::words::{count, thousands};
 
 /// Whose columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

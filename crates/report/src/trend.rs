@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use scangap_model::{AccountId, Diagnosis, RegionName, RepositoryName};
+use scangap_model::{AccountId, Diagnosis, RegionName, RepositoryName, count, thousands};
 
 use crate::balance::Balance;
-use crate::words::{count, thousands};
 
 /// A repository.
 pub(crate) type Key = (AccountId, RegionName, RepositoryName);

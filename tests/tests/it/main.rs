@@ -28,6 +28,7 @@ mod old_files;
 mod owners;
 mod page;
 mod plan;
+mod plan_for_people;
 mod quarter;
 mod reach;
 mod rehearsal;

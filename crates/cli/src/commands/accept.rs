@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use jiff::civil::Date;
 use jiff::tz::Offset;
-use scangap_report::{count, sanitize, write_atomically};
+use scangap_model::count;
+use scangap_report::{sanitize, write_atomically};
 
 use crate::args::Accept;
 use crate::config::{self, ConfigError, ConfigProblem, FILE, Until, Written};

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use scangap_model::Tone;
-use scangap_report::{CHANGE_KINDS, Change, Changes, changes_json, count, sanitize, write_changes};
+use scangap_model::{Tone, count};
+use scangap_report::{CHANGE_KINDS, Change, Changes, changes_json, sanitize, write_changes};
 
 use crate::args::{Diff, Global, Output};
 use crate::assessed::AssessedSnapshot;

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use scangap_model::Tone;
-use scangap_report::{FileState, count, sanitize, verify};
+use scangap_model::{Tone, count};
+use scangap_report::{FileState, sanitize, verify};
 use scangap_snapshot::Snapshot;
 
 use crate::args::{Global, Verify};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use scangap_model::{AccountId, Partition, RegionName, ScanRule};
+use scangap_model::{AccountId, Partition, RegionName, ScanRule, account_label};
 
 use super::open::{PlanReadError, open};
 use super::v2::{PlanJson, RepairJson, RepositoryPolicyJson, ResyncJson, ScanRuleJson, StepJson};
@@ -51,6 +51,7 @@ pub struct PlanDocument {
 pub struct Repair {
     pub id: String,
     pub account: AccountId,
+    pub account_name: Option<String>,
     pub region: RegionName,
     pub repository: String,
     pub repository_arn: String,
@@ -66,6 +67,7 @@ pub struct Repair {
 pub struct Resync {
     pub id: String,
     pub account: AccountId,
+    pub account_name: Option<String>,
     pub region: RegionName,
     pub repositories: Vec<String>,
     /// The policy of each in canonical form; `None`: it has none.
@@ -85,7 +87,19 @@ pub struct Resync {
     pub only_scan_type: bool,
 }
 
+impl Repair {
+    /// `111111111111 (payments) eu-west-1`.
+    pub fn place(&self) -> String {
+        format!("{} {}", account_label(self.account, self.account_name.as_deref()), self.region)
+    }
+}
+
 impl Resync {
+    /// `111111111111 (payments) eu-west-1`.
+    pub fn place(&self) -> String {
+        format!("{} {}", account_label(self.account, self.account_name.as_deref()), self.region)
+    }
+
     /// What brings the registry back by hand: commands, a line each, that are pasted as they are.
     pub fn reenable_commands(&self) -> String {
         let commands = RegistryCommands {
@@ -236,6 +250,7 @@ fn repair(step: &RepairJson) -> Result<Repair, PlanReadError> {
     Ok(Repair {
         id: step.id.clone(),
         account: parsed("account_id", &step.account_id)?,
+        account_name: step.account_name.clone(),
         region: parsed("region", &step.region)?,
         repository: step.repository.clone(),
         repository_arn: step.repository_arn.clone(),
@@ -252,6 +267,7 @@ fn resync(step: &ResyncJson) -> Result<Resync, PlanReadError> {
     Ok(Resync {
         id: step.id.clone(),
         account: parsed("account_id", &step.account_id)?,
+        account_name: step.account_name.clone(),
         region: parsed("region", &step.region)?,
         repositories: step.repositories.clone(),
         policies: step.repository_policies.iter().map(policy).collect(),

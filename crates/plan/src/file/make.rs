@@ -76,6 +76,7 @@ fn refused(refused: &Refused) -> RefusedJson {
     RefusedJson {
         what: refused.what.to_owned(),
         account_id: refused.account.to_string(),
+        account_name: refused.account_name.clone(),
         region: refused.region.to_string(),
         repositories: refused.repositories.clone(),
         diagnosis: refused.diagnosis.word().to_owned(),
@@ -88,6 +89,7 @@ fn refused(refused: &Refused) -> RefusedJson {
 fn undecided(undecided: &Undecided) -> UndecidedJson {
     UndecidedJson {
         account_id: undecided.account.to_string(),
+        account_name: undecided.account_name.clone(),
         region: undecided.region.to_string(),
         repository: undecided.repository.to_string(),
         depends_on: undecided.depends_on.clone(),
@@ -112,6 +114,7 @@ fn repair(step: &PolicyStep) -> StepJson {
         repository_arn: step.repository_arn.clone(),
         diagnosis: step.diagnosis.word().to_owned(),
         responsible_statements: step.responsible_statements.clone(),
+        causes: step.causes.iter().map(|cause| cause.id.to_string()).collect(),
         call: RepairCallJson {
             api: Api::SetRepositoryPolicy.to_string(),
             as_account: step.account.to_string(),

@@ -174,6 +174,9 @@ pub struct RepairJson {
     pub repository_arn: String,
     pub diagnosis: String,
     pub responsible_statements: Vec<String>,
+    /// The ids of the same as causes, which other repositories may share.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<String>,
     pub call: RepairCallJson,
     pub before_canonical_sha256: String,
     pub after_canonical_sha256: String,
@@ -370,6 +373,8 @@ pub struct RefusedJson {
     /// `repair` or `resync`.
     pub what: String,
     pub account_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_name: Option<String>,
     pub region: String,
     pub repositories: Vec<String>,
     pub diagnosis: String,
@@ -384,6 +389,8 @@ pub struct RefusedJson {
 #[serde(deny_unknown_fields)]
 pub struct UndecidedJson {
     pub account_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_name: Option<String>,
     pub region: String,
     pub repository: String,
     pub depends_on: Vec<String>,

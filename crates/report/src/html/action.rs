@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use scangap_model::{Diagnosis, sanitize};
+use scangap_model::{Diagnosis, count, sanitize, thousands};
 
 use super::place::Place;
 use super::policies;
@@ -12,7 +12,6 @@ use crate::actions::{self, ActionRow};
 use crate::columns::ACTIONS;
 use crate::context::ReportContext;
 use crate::policies::PolicyKey;
-use crate::words::{count, thousands};
 
 /// Rows that the page shows without the script; the rest are in the CSV, and the page says so.
 pub(super) const ACTIONS_MAX: usize = 5_000;

@@ -1,12 +1,11 @@
 //! What changed since the earlier audit, on the page.
 
-use scangap_model::sanitize;
+use scangap_model::{count, sanitize, thousands};
 
 use super::tone::tone;
 use crate::change::{CHANGE_KINDS, Change, Changes};
 use crate::difference::Line;
 use crate::value::utc;
-use crate::words::{count, thousands};
 
 /// Changes that the page shows; the rest are in changes.csv, and the page says so.
 const CHANGES_MAX: usize = 2_000;

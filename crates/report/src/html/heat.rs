@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use scangap_model::{AccountId, Diagnosis, RegionName, RegistryFacts, RegistryOutcome, Tone, sanitize};
+use scangap_model::{
+    AccountId, Diagnosis, RegionName, RegistryFacts, RegistryOutcome, Tone, count, sanitize, thousands,
+};
 
 use super::tone::tone;
 use crate::input::Input;
 use crate::listing;
 use crate::matrix::{Matrix, matrix};
-use crate::words::{count, thousands};
 
 /// Accounts that the map shows; the rest are in registries.csv, and the page says so.
 const ACCOUNTS_MAX: usize = 1_000;

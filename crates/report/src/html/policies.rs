@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use scangap_assess::PolicyEvidence;
-use scangap_model::sanitize;
+use scangap_model::{count, sanitize};
 use scangap_policy::PolicyDocument;
 use sha2::{Digest, Sha256};
 
@@ -11,7 +11,6 @@ use super::place::Place;
 use crate::context::ReportContext;
 use crate::difference::{self, Line, readable};
 use crate::policies::{PolicyKey, PolicyRow};
-use crate::words::count;
 
 /// Policies that the page shows; the rest are in policies.csv, and the page says so.
 const POLICIES_MAX: usize = 500;

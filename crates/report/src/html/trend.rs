@@ -4,11 +4,10 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use scangap_model::{DIAGNOSES, sanitize};
+use scangap_model::{DIAGNOSES, count, sanitize, thousands};
 
 use super::tone::tone;
 use crate::trend::{Trend, TrendRow, tenths};
-use crate::words::{count, thousands};
 
 /// Organizational units that the page shows; all are in trend.csv.
 const UNITS_MAX: usize = 60;

@@ -1,13 +1,12 @@
 //! The sheet that is read first: what was audited, by whom, when, whether it is complete, and how to read the rest.
 
 use rust_xlsxwriter::{Workbook, XlsxError};
-use scangap_model::{AccountId, Observed};
+use scangap_model::{AccountId, Observed, count, thousands};
 
 use super::style::{bold, cell_text, heading, print_setup, subheading, warning, wrapped};
 use crate::input::Input;
 use crate::summary::Summary;
 use crate::value::utc;
-use crate::words::{count, thousands};
 
 pub(super) fn observed<T: ToString>(fact: &Observed<T>) -> String {
     match fact {

@@ -1,17 +1,20 @@
 //! What an apply says before it begins, after a look, and at its end.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
 use scangap_apply::{ApplyError, Outcome};
-use scangap_model::{Tone, sanitize};
-use scangap_plan::PlanDocument;
-use scangap_report::count;
+use scangap_model::{Tone, account_label, count, sanitize};
+use scangap_plan::{PlanDocument, shell_word};
 
 use crate::args::Global;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::{applying, open_applies, terminal};
+
+/// How many rows of one kind the screen shows.
+const SHOWN: usize = 20;
 
 pub(super) fn introduce(plan: &PlanDocument, global: &Global) {
     if global.quiet > 0 {
@@ -26,9 +29,42 @@ pub(super) fn introduce(plan: &PlanDocument, global: &Global) {
         count(plan.repairs.len(), "policy"),
         count(plan.resyncs.len(), "registry")
     ));
+    terminal::note(&steps(plan));
     if let Some(warning) = &plan.warning {
         terminal::note(&terminal::paint(&sanitize(warning), Tone::Bad));
     }
+}
+
+/// What would be done, step by step, or where that is too much for a screen account by account.
+fn steps(plan: &PlanDocument) -> String {
+    let mut lines = Vec::new();
+    if plan.repairs.len() <= SHOWN {
+        lines.extend(
+            plan.repairs
+                .iter()
+                .map(|step| format!("  change   {}  {}  {}", step.id, step.place(), sanitize(&step.repository))),
+        );
+    } else {
+        let mut accounts: BTreeMap<_, usize> = BTreeMap::new();
+        for step in &plan.repairs {
+            *accounts.entry((step.account, step.account_name.as_deref())).or_default() += 1;
+        }
+        lines.extend(accounts.iter().take(SHOWN).map(|((id, name), policies)| {
+            format!("  change   {}  {}", account_label(*id, *name), count(*policies, "policy"))
+        }));
+        lines.extend(more(accounts.len(), "account"));
+    }
+    lines.extend(plan.resyncs.iter().take(SHOWN).map(|step| {
+        let deleted = count(usize::try_from(step.findings).unwrap_or(usize::MAX), "finding");
+        format!("  re-sync  {}  {}  deletes {deleted}", step.id, step.place())
+    }));
+    lines.extend(more(plan.resyncs.len(), "registry"));
+    lines.join("\n")
+}
+
+fn more(number: usize, noun: &str) -> Option<String> {
+    let rest = number.checked_sub(SHOWN).filter(|rest| *rest > 0)?;
+    Some(format!("           and {} more (plan.md)", count(rest, noun)))
 }
 
 /// Says what a look at everything that the plan would change came to.
@@ -61,6 +97,17 @@ fn cannot_be_made(refused: &[ApplyError]) -> String {
     text
 }
 
+/// What to do next. Where a registry may be off, the commands that are listed then come before everything else.
+fn next(outcome: &Outcome, folder: &Path) -> String {
+    if !outcome.left_disabled.is_empty() {
+        return String::new();
+    }
+    if outcome.left > 0 {
+        return format!("Next     scangap apply {} --resume\n", sanitize(&shell_word(&folder.to_string_lossy())));
+    }
+    "Next     scangap audit --previous SNAPSHOT, with the snapshot that the plan was made from\n".to_owned()
+}
+
 /// The closing report, and how it ended.
 pub(super) fn close(plan: &PlanDocument, outcome: Outcome, folder: &Path, global: &Global) -> Result<Exit, CliError> {
     let written = applying::write_report(plan, &outcome, folder);
@@ -72,6 +119,7 @@ pub(super) fn close(plan: &PlanDocument, outcome: Outcome, folder: &Path, global
             if plan.simulated { " (SIMULATED)" } else { "" },
             folder.display()
         ));
+        terminal::out(&next(&outcome, folder));
     }
     let unfinished = outcome.steps.iter().any(|step| step.finished && !step.not_refreshed.is_empty());
     open_applies::warn_of_unrecorded(&outcome.left_disabled);

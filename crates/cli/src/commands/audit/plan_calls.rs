@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use scangap_collect::{Floor, Machine, Size, Sizes, Work};
-use scangap_model::{AccountId, AccountOutcome, RegistryOutcome};
-use scangap_report::{count, thousands};
+use scangap_model::{AccountId, AccountOutcome, RegistryOutcome, count, thousands};
 use scangap_snapshot::Snapshot;
 
 use crate::assessed::file_in;
