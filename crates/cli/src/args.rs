@@ -322,7 +322,7 @@ pub struct Report {
     /// comes along
     #[arg(long, value_name = "APPLIED_JSON")]
     pub applied: Option<PathBuf>,
-    /// Also write a workbook and a page for each owner, into owners: account, ou, or `tag:KEY`
+    /// Also write a page, a workbook, a mail and the changed policies for each owner, into owners: account, ou, or `tag:KEY`
     #[arg(long, value_name = "WHAT")]
     pub split_by: Option<String>,
     #[command(flatten)]

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::error::ContextKind;
 use scangap_aws::ConnectError;
-use scangap_report::sanitize;
+use scangap_model::{escape_control_characters, sanitize};
 use serde_json::json;
 
 use crate::args::ErrorFormat;
@@ -119,7 +119,7 @@ impl ShownError {
                     "region": self.place.region,
                     "exit_code": self.exit.code(),
                 });
-                terminal::note(&terminal::escape_control_characters(&json!({ "error": error }).to_string()));
+                terminal::note(&escape_control_characters(&json!({ "error": error }).to_string()));
             }
         }
     }

@@ -4,8 +4,7 @@ use std::io::Write;
 use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
-use scangap_model::Tone;
-use scangap_report::is_control_like;
+use scangap_model::{Tone, escape_control_characters};
 use serde::Serialize;
 
 use crate::args::ColorChoice;
@@ -54,20 +53,6 @@ pub(crate) fn raw(text: &str) {
 pub(crate) fn json(value: &impl Serialize) {
     // INVARIANT: what scangap prints is made of texts, numbers and lists.
     raw(&escape_control_characters(&format!("{}\n", serde_json::to_string_pretty(value).unwrap_or_default())));
-}
-
-/// JSON in which what would act on a terminal is written as an escape, which reads as the same character.
-pub(crate) fn escape_control_characters(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        if c != '\n' && is_control_like(c) {
-            let mut units = [0; 2];
-            out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
-        } else {
-            out.push(c);
-        }
-    }
-    out
 }
 
 /// Everything that is not a result.

@@ -36,6 +36,8 @@ pub use resync::{
     CoveredImage, FindingCount, FindingTally, NOT_STATED, RepositoryTags, RescanDurations, ResyncFacts, UnitPrice,
 };
 pub use shard::{NoShard, Shard};
-pub use text::{code_block, code_cell, code_span, is_control_like, plain_name, sanitize};
+pub use text::{
+    code_block, code_cell, code_span, escape_control_characters, hcl_string, is_control_like, plain_name, sanitize,
+};
 pub use verdict::Verdict;
 pub use words::{account_label, count, thousands};

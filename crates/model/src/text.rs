@@ -1,4 +1,6 @@
-//! Makes untrusted text safe in file names, terminals and Markdown.
+//! Makes untrusted text safe in file names, terminals, Markdown and HCL.
+
+use std::fmt::Write;
 
 /// Characters that are kept of a text.
 const LONGEST: usize = 60;
@@ -50,6 +52,37 @@ pub fn code_cell(text: &str) -> String {
     code_span(text).replace('|', "\\|")
 }
 
+/// JSON in which what would act on a terminal or on the order of text is written as an escape, which reads as the same character.
+pub fn escape_control_characters(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && is_control_like(c) {
+            let mut units = [0; 2];
+            out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// A string of HCL, in which nothing is a template, and nothing acts on the order of text.
+pub fn hcl_string(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            c if is_control_like(c) => {
+                let _ = write!(out, "\\U{:08x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    // Before a brace alone, `$` and `%` begin a template.
+    out.replace("${", "$${").replace("%{", "%%{") + "\""
+}
+
 /// Lines in Markdown, fenced by more backticks than they hold.
 pub fn code_block(language: &str, lines: &str) -> String {
     let fence = "`".repeat(longest_run(lines).max(2) + 1);
@@ -64,6 +97,14 @@ fn longest_run(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_in_a_string_of_hcl_is_a_template() {
+        assert_eq!(hcl_string("team/app"), "\"team/app\"");
+        assert_eq!(hcl_string("a\"b\\${x}%{y}$5 100%"), "\"a\\\"b\\\\$${x}%%{y}$5 100%\"");
+        assert_eq!(hcl_string("a\u{202e}b"), "\"a\\U0000202eb\"");
+        assert_eq!(hcl_string("&{aws:username}"), "\"&{aws:username}\"");
+    }
 
     #[test]
     fn no_text_leads_out_of_its_folder() {

@@ -97,7 +97,13 @@ impl Batch {
         let former = crate::verify::left_over(directory, &keep);
         let written = self.commit()?;
         for path in former {
-            fs_err::remove_file(&path).map_err(|source| FileError { path, source })?;
+            fs_err::remove_file(&path).map_err(|source| FileError { path: path.clone(), source })?;
+            // A folder goes with the last of its files; one that holds anything is not removed.
+            for folder in path.ancestors().skip(1).take_while(|folder| *folder != directory) {
+                if fs_err::remove_dir(folder).is_err() {
+                    break;
+                }
+            }
         }
         Ok(written)
     }

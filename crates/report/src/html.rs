@@ -20,8 +20,8 @@ use scangap_model::{AccountId, DIAGNOSES, Diagnosis, DiagnosisInfo, Observed, co
 use sha2::{Digest, Sha256};
 
 use self::action::Actions;
-pub(crate) use self::place::Place;
-use self::tone::tone;
+pub(crate) use self::place::shell_word;
+pub(crate) use self::tone::tone;
 use self::view::{CauseView, ChangesPage, Figure, GapView, Page, Segment};
 use crate::causes::{CauseRow, denied_by, met_in};
 use crate::change::Changes;
@@ -34,7 +34,7 @@ use crate::summary::{GapGroup, Summary, images_in_words};
 use crate::trend::Trend;
 use crate::value::utc;
 
-const STYLE: &str = include_str!("../templates/report.css");
+pub(crate) const STYLE: &str = include_str!("../templates/report.css");
 const SCRIPT: &str = include_str!("../templates/report.js");
 
 pub(crate) fn write(
@@ -59,7 +59,7 @@ pub(crate) fn write_changes(input: &Input<'_>, changes: &Changes, out: &mut dyn 
 }
 
 /// The template writes text, files take bytes.
-struct Text<'w>(&'w mut dyn Write);
+pub(crate) struct Text<'w>(pub(crate) &'w mut dyn Write);
 
 impl std::fmt::Write for Text<'_> {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
@@ -67,7 +67,7 @@ impl std::fmt::Write for Text<'_> {
     }
 }
 
-fn hash(text: &str) -> String {
+pub(crate) fn hash(text: &str) -> String {
     BASE64_STANDARD.encode(Sha256::digest(text.as_bytes()))
 }
 

@@ -9,6 +9,27 @@ const ROWS: usize = 8192;
 /// Buffers that wait for those before them, for each thread.
 const WAITING: usize = 1;
 
+/// The same of each item, made with as many threads as there are cores, in the order of the items.
+pub(crate) fn map<T: Sync, R: Send>(items: &[T], of: impl Fn(&T) -> io::Result<R> + Sync) -> io::Result<Vec<R>> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = items.len().div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        let of = &of;
+        let workers: Vec<_> = items
+            .chunks(share)
+            .map(|part| scope.spawn(move || part.iter().map(of).collect::<io::Result<Vec<R>>>()))
+            .collect();
+        let mut all = Vec::with_capacity(items.len());
+        for worker in workers {
+            match worker.join() {
+                Ok(part) => all.extend(part?),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        Ok(all)
+    })
+}
+
 /// Fills a buffer for each range of rows with as many threads as there are cores, and writes them one after the other.
 pub(crate) fn write_in_order(
     n_rows: usize,

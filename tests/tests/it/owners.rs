@@ -19,7 +19,7 @@ fn split(audited: &Audited, by: &str, code: i32) -> (tempfile::TempDir, BTreeMap
         let path = entry.expect("a file").path();
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
         if let Some(owner) = name.strip_suffix(".xlsx") {
-            assert!(folder.join(format!("{owner}.md")).exists(), "{owner} has a page");
+            assert!(folder.join(format!("{owner}.html")).exists(), "{owner} has a page");
             packs.insert(owner.to_owned(), repositories(&path));
         }
     }
@@ -46,14 +46,14 @@ fn each_account_gets_its_own_rows_and_the_exact_change() {
         assert!(mine[0].1.contains(&row["repository"]));
     }
     let page = packs.keys().find(|owner| owner.starts_with("333333333333")).expect("a pack");
-    let page = fs_err::read_to_string(home.path().join("packs/owners").join(format!("{page}.md"))).expect("a page");
+    let page = fs_err::read_to_string(home.path().join("packs/owners").join(format!("{page}.html"))).expect("a page");
     for part in [
-        "**SIMULATED",
-        "- **C-d192008280**, 1 repository: `repository policy OfficeOnly (NotIpAddress aws:SourceIp) denies Inspector`.",
-        "### `journey/1-blocked`",
-        "- responsible: `repository policy: OfficeOnly (NotIpAddress aws:SourceIp)`",
-        "+         \"ArnNotEquals\": {",
-        "aws ecr set-repository-policy --registry-id 333333333333 --region eu-west-1 --repository-name journey/1-blocked",
+        "SIMULATED: nothing here is evidence",
+        "<span class=\"tag bad\">C-d192008280</span> repository policy OfficeOnly (NotIpAddress aws:SourceIp) denies Inspector</h3>",
+        "<p>1 repository: 1 blocked.</p>",
+        ">journey/1-blocked</a></th><td>repository policy: OfficeOnly (NotIpAddress aws:SourceIp)</td>",
+        "<ins>+         &#34;ArnNotEquals&#34;: {</ins>",
+        "aws ecr set-repository-policy --registry-id 333333333333 --region eu-west-1 --repository-name journey/1-blocked --policy-text file://after.json",
     ] {
         assert!(page.contains(part), "`{part}` is missing:\n{page}");
     }
@@ -227,7 +227,7 @@ fn an_owner_can_tell_nothing_to_do_from_nothing_seen() {
     let (home, packs) = split(&audited, "account", 3);
     let page = |account: &str| {
         let name = packs.keys().find(|owner| owner.starts_with(account)).expect("a pack");
-        fs_err::read_to_string(home.path().join("packs/owners").join(format!("{name}.md"))).expect("a page")
+        fs_err::read_to_string(home.path().join("packs/owners").join(format!("{name}.html"))).expect("a page")
     };
     assert!(page("666666666666").contains("Nothing: every repository of yours is covered"));
     let unread = page("444444444444");
@@ -235,12 +235,12 @@ fn an_owner_can_tell_nothing_to_do_from_nothing_seen() {
     assert!(!unread.contains("Nothing: every"), "{unread}");
     let off = page("555555555555");
     assert!(
-        off.contains("what to do: `enable ECR scanning in Inspector, or accept; auto-enable of ECR scanning is on"),
+        off.contains("What to do: enable ECR scanning in Inspector, or accept; auto-enable of ECR scanning is on"),
         "{off}"
     );
     let kept_out = page("333333333333");
-    assert!(kept_out.contains("The change of the registry's policy, which is not yours alone"), "{kept_out}");
-    assert!(kept_out.contains("The change of the policy: "), "{kept_out}");
+    assert!(kept_out.contains("The change of the registry&#39;s policy, which is not yours alone"), "{kept_out}");
+    assert!(kept_out.contains("The change of the policy of 1 repository"), "{kept_out}");
     // Findings say of the account that could not be read that it could not.
     let snapshot = audited.out.join("snapshot.db").to_string_lossy().into_owned();
     let call = Scangap::new(&["report", &snapshot, "--out", "ocsf", "--ocsf"]).run();
@@ -260,4 +260,154 @@ fn an_owner_can_tell_nothing_to_do_from_nothing_seen() {
         .collect();
     assert!(codes.contains(&"account_unreadable \"Unknown\"".to_owned()), "{codes:?}");
     assert!(codes.contains(&"registry_denies \"Fail\"".to_owned()), "{codes:?}");
+}
+
+/// Two accounts with one statement in two texts, one statement that hangs on what is not known, and a registry's own policy.
+const TO_REPAIR: &str = r#"
+[[policies]]
+name = "office"
+inspector = "denied"
+text = """{
+  "Statement": [{"Sid": "OfficeOnly", "Effect": "Deny", "Principal": "*", "Action": "ecr:*",
+    "Condition": {"NotIpAddress": {"aws:SourceIp": "203.0.113.10/32"}}}]
+}
+"""
+[[policies]]
+name = "line"
+inspector = "denied"
+text = '{"Statement":[{"Sid":"OfficeOnly","Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"NotIpAddress":{"aws:SourceIp":"203.0.113.10/32"}}}]}'
+[[policies]]
+name = "office-after"
+inspector = "allowed"
+text = '{"Statement":[{"Sid":"OfficeOnly","Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"NotIpAddress":{"aws:SourceIp":"203.0.113.10/32"},"ArnNotEquals":{"aws:PrincipalArn":"arn:aws:iam::333333333333:role/aws-service-role/inspector2.amazonaws.com/AWSServiceRoleForAmazonInspector2"}}}]}'
+[[policies]]
+name = "line-changed"
+inspector = "denied"
+text = '{"Statement":[{"Sid":"OfficeAndHome","Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"NotIpAddress":{"aws:SourceIp":"203.0.113.10/32"}}}]}'
+[[accounts]]
+id = "333333333333"
+name = "alpha"
+registries = [{ region = "eu-west-1", repositories = [
+  { name = "app", policy = "office" },
+  { name = "team/bc", policy = "line" },
+  { name = "fine" },
+] }]
+[[accounts]]
+id = "444444444444"
+name = "beta"
+registries = [{ region = "us-east-1", repositories = [{ name = "app", policy = "office" }] }]
+"#;
+
+// Holds: 15 Owners: an owner repairs a cause with the commands of its folder and the aws CLI alone; a policy that was changed meanwhile is left as it is
+#[test]
+fn an_owner_repairs_with_the_folder_alone() {
+    let simulator = simulate(organization(TO_REPAIR));
+    let audited = Scangap::audit(&simulator).into_folder().expect_code(0);
+    let (home, packs) = split(&audited, "account", 0);
+    let owner = packs.keys().find(|owner| owner.starts_with("333333333333")).expect("a pack");
+    let folder = home.path().join("packs/owners").join(owner);
+    let causes: Vec<_> = fs_err::read_dir(&folder).expect("a folder").map(|entry| entry.expect("one").path()).collect();
+    let cause = causes.iter().find(|path| path.is_dir()).expect("a cause");
+    let script = cause.join("commands.sh");
+    let lint =
+        std::process::Command::new(scangap_tests::venv_program("shellcheck")).arg(&script).output().expect("runs");
+    assert!(lint.status.success(), "{}", String::from_utf8_lossy(&lint.stdout));
+    let run = |account: &str| {
+        let tools = scangap_tests::aws_program().parent().expect("a folder").display().to_string();
+        let output = std::process::Command::new("sh")
+            .arg(&script)
+            .env_clear()
+            .env("PATH", format!("{tools}:/usr/bin:/bin"))
+            .env("AWS_ENDPOINT_URL", simulator.url())
+            .env("AWS_ACCESS_KEY_ID", scangap_simorg::Simulator::access_key(account))
+            .env("AWS_SECRET_ACCESS_KEY", "simulated")
+            .env("AWS_DEFAULT_REGION", "eu-west-1")
+            .output()
+            .expect("sh runs");
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let stored = |name: &str| {
+        let ask = serde_json::json!({ "repositoryName": name });
+        let answer =
+            scangap_tests::Operator::of(&simulator, "333333333333", "eu-west-1").ecr("GetRepositoryPolicy", &ask);
+        answer["policyText"].as_str().expect("a text").to_owned()
+    };
+    assert!(!run("444444444444").0, "with another account's credentials nothing is done");
+    assert!(!stored("app").contains("aws-service-role"));
+    // One of the two was changed since the audit: it is left as it is, and the other is repaired.
+    let text = stored("team/bc").replace("OfficeOnly", "OfficeAndHome");
+    let change = serde_json::json!({ "repositoryName": "team/bc", "policyText": text });
+    scangap_tests::Operator::of(&simulator, "333333333333", "eu-west-1").ecr("SetRepositoryPolicy", &change);
+    let (whole, said) = run("333333333333");
+    assert!(!whole && said.contains("done: app (333333333333 eu-west-1)"), "{said}");
+    assert!(stored("app").contains("role/aws-service-role/inspector2.amazonaws.com"), "{}", stored("app"));
+    assert!(stored("team/bc").contains("OfficeAndHome") && !stored("team/bc").contains("aws-service-role"));
+    let after = Scangap::audit(&simulator).into_folder();
+    assert_eq!(after.repository("app")["policy_verdict"], "allowed");
+}
+
+// Holds: 15 Owners: the index counts each owner as the tables do, and every pack has a page, a workbook, a mail and the changed texts by cause
+#[test]
+fn the_index_says_who_gets_what() {
+    let audited = demo();
+    let (home, packs) = split(&audited, "account", 3);
+    let folder = home.path().join("packs/owners");
+    python(INDEX, &[&folder.to_string_lossy(), &audited.out.to_string_lossy(), &packs.len().to_string()]);
+}
+
+const INDEX: &str = r##"
+import csv, html, json, pathlib, re, sys
+import hcl2
+owners, audit = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+rows = list(csv.DictReader(open(owners / "index.csv", encoding="utf-8")))
+assert len(rows) == int(sys.argv[3]) > 3
+repositories = list(csv.DictReader(open(audit / "repositories.csv", encoding="utf-8")))
+actions = list(csv.DictReader(open(audit / "actions.csv", encoding="utf-8")))
+page = html.unescape((owners / "index.html").read_text(encoding="utf-8"))
+names = {row["owner"][:12]: row for row in rows}
+assert sum(int(row["repositories"]) for row in rows) == len(repositories)
+assert sum(int(row["to_act_on"]) for row in rows) == len(actions)
+assert [int(row["to_act_on"]) for row in rows] == sorted((int(row["to_act_on"]) for row in rows), reverse=True)
+for account, row in names.items():
+    mine = [one for one in actions if one["account_id"] == account]
+    assert int(row["repositories"]) == sum(one["account_id"] == account for one in repositories), row
+    assert int(row["to_act_on"]) == len(mine) and int(row["causes"]) == len({one["cause_id"] for one in mine}), (row, mine)
+    for file in ("page", "workbook", "mail"):
+        assert (owners / row[file]).is_file(), row
+    assert row["owner"] in page and f'href="{row["page"]}"' in page, row
+    mail = (owners / row["mail"]).read_text(encoding="utf-8")
+    assert mail.startswith("Subject: SIMULATED: Amazon Inspector: "), mail
+    assert not mine or f"{len(mine)} of " in mail, mail
+    text = html.unescape((owners / row["page"]).read_text(encoding="utf-8"))
+    for link in re.findall(r'href="([^"#:]+)"', text):
+        assert (owners / link).exists(), (row["page"], link)
+    folder = owners / row["page"].removesuffix(".html")
+    for task in (path for path in folder.iterdir() if path.is_dir()):
+        assert task.name in text, task
+        after = [json.loads(path.read_text()) for path in sorted(task.glob("after*.json"))]
+        before = [json.loads(path.read_text()) for path in sorted(task.glob("before*.json"))]
+        assert after and len(after) == len(before), task
+        # The lines for programs are the whole condition of the statements that change.
+        as_list = lambda one: one if isinstance(one, list) else [one]
+        changed = [s for s in as_list(after[0]["Statement"]) if s not in as_list(before[0]["Statement"])]
+        lines = json.loads((task / "condition.json").read_text())
+        assert [one["Condition"] for one in lines] == [one["Condition"] for one in changed], task
+        blocks = hcl2.loads((task / "condition.tf").read_text())["condition"]
+        in_hcl = sorted((json.loads(b["test"]), json.loads(b["variable"]), sorted(json.loads(v) for v in b["values"])) for b in blocks)
+        in_json = sorted((operator, key, sorted(str(v) for v in as_list(values))) for one in changed
+                         for operator, keys in one["Condition"].items() for key, values in keys.items())
+        assert in_hcl == in_json, (in_hcl, in_json)
+        assert "conditions: {" in (task / "condition.ts").read_text()
+"##;
+
+// Holds: 15 Owners: an owner's page and the index read in every window, light and dark, without a script or a request, and axe finds nothing
+#[test]
+fn the_pages_of_owners_are_accessible() {
+    let audited = demo();
+    let (home, packs) = split(&audited, "account", 3);
+    let folder = home.path().join("packs/owners");
+    let owner = packs.keys().find(|owner| owner.starts_with("333333333333")).expect("a pack");
+    for page in ["index.html".to_owned(), format!("{owner}.html")] {
+        scangap_tests::browser("plain", &folder.join(page), "");
+    }
 }

@@ -145,8 +145,9 @@ fn what_a_former_report_had_and_this_one_has_not_goes_with_it() {
     let n_files = pack();
     assert!(n_files > 5 && home.path().join("ocsf.jsonl").exists());
     // What a user wrote into, or put there, is theirs.
-    let theirs =
-        fs_err::read_dir(home.path().join("owners")).expect("a folder").next().expect("a pack").expect("a file").path();
+    let mut theirs =
+        fs_err::read_dir(home.path().join("owners")).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let theirs = theirs.find(|path| path.is_file()).expect("a file");
     fs_err::write(&theirs, "notes").expect("a file");
     fs_err::write(home.path().join("owners/mine.txt"), "mine").expect("a file");
     report(&[]);

@@ -12,7 +12,7 @@ const browser = await puppeteer.launch({
 });
 
 // A page that was opened, with everything that it asked for and complained of.
-const open = async (hash = '', { script = true, scheme = 'light', width = 1440 } = {}) => {
+const open = async (hash = '', { script = true, ready = script, scheme = 'light', width = 1440 } = {}) => {
   const page = await browser.newPage();
   page.asked = [];
   page.said = [];
@@ -24,7 +24,7 @@ const open = async (hash = '', { script = true, scheme = 'light', width = 1440 }
   await page.setViewport({ width, height: 1000 });
   await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
   await page.goto(`file://${file}${hash}`);
-  if (script) await page.waitForSelector('html.ready');
+  if (ready) await page.waitForSelector('html.ready');
   return page;
 };
 const texts = (page, selector) => page.$$eval(selector, (found) => found.map((element) => element.textContent.trim()));
@@ -239,6 +239,25 @@ const checks = {
         assert.ok(wide <= 0, `the page is ${wide} pixels wider than the window at ${options.width}`);
         await page.close();
       }
+    }
+  },
+
+  // A page that has no script of its own: axe finds nothing, nothing is asked for, and it fits every window.
+  async plain() {
+    const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+    for (const options of [{}, { scheme: 'dark' }, { width: 390 }, { width: 2560 }]) {
+      const page = await open('', { ready: false, ...options });
+      assert.deepEqual(page.asked, [`file://${file}`]);
+      assert.equal((await page.$$('script, img, iframe, form')).length, 0);
+      await page.evaluate(axe);
+      const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }));
+      const found = violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(' ')).slice(0, 3).join(', ')}`);
+      assert.deepEqual(found, [], JSON.stringify(options));
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(wide <= 0, `the page is ${wide} pixels wider than the window at ${options.width}`);
+      assert.deepEqual(page.said, []);
+      if (more) await page.screenshot({ path: `${more}/plain-${options.width ?? 1440}-${options.scheme ?? 'light'}.png`, fullPage: true });
+      await page.close();
     }
   },
 

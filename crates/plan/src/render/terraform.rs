@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use scangap_model::{AccountId, RegionName, account_label};
+use scangap_model::{AccountId, RegionName, account_label, hcl_string};
 
 use super::PlanFile;
 use crate::step::PolicyStep;
@@ -76,13 +76,13 @@ provider \"aws\" {{
   }}
 }}
 ",
-            quoted(&alias(region)),
-            quoted(region.as_str())
+            hcl_string(&alias(region)),
+            hcl_string(region.as_str())
         );
     }
     for step in steps {
         let label = step.id.replace('-', "_");
-        let repository = quoted(step.repository.as_str());
+        let repository = hcl_string(step.repository.as_str());
         let _ = write!(
             text,
             "
@@ -107,35 +107,4 @@ resource \"aws_ecr_repository_policy\" \"{label}\" {{
 /// A region as a word of HCL.
 fn alias(region: &RegionName) -> String {
     region.as_str().replace('-', "_")
-}
-
-/// A text in HCL, where nothing of it is a template.
-fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '$' => out.push_str("$$"),
-            '%' => out.push_str("%%"),
-            c if c.is_control() => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
-            }
-            c => out.push(c),
-        }
-    }
-    // `$$` and `%%` stand for themselves only before a brace; elsewhere one is enough.
-    let out = out.replace("$${", "\u{1}").replace("$$", "$").replace('\u{1}', "$${");
-    out.replace("%%{", "\u{1}").replace("%%", "%").replace('\u{1}', "%%{") + "\""
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn nothing_is_a_template() {
-        assert_eq!(quoted("team/app"), "\"team/app\"");
-        assert_eq!(quoted("a\"b\\${x}%{y}$5 100%"), "\"a\\\"b\\\\$${x}%%{y}$5 100%\"");
-    }
 }

@@ -26,9 +26,9 @@ impl Place {
     /// from another can never be stored here.
     pub(crate) fn commands(&self) -> String {
         let (account, region) = (self.account, &self.region);
-        let name = quoted(&sanitize(&self.repository));
+        let name = shell_word(&sanitize(&self.repository));
         let file = format!("repaired-{account}-{region}-{}-{}.json", self.repository.replace('/', "+"), self.text);
-        let file = quoted(&sanitize(&file));
+        let file = shell_word(&sanitize(&file));
         format!(
             "scangap explain --snapshot snapshot.db --account {account} --region {region} --repository {name} --fix --write {file}\naws ecr set-repository-policy --registry-id {account} --region {region} --repository-name {name} --policy-text file://{file}"
         )
@@ -36,7 +36,7 @@ impl Place {
 }
 
 /// A word of the shell in which nothing acts.
-fn quoted(text: &str) -> String {
+pub(crate) fn shell_word(text: &str) -> String {
     // INVARIANT: with NUL allowed, every text has a quoted form.
     shlex::Quoter::new().allow_nul(true).quote(text).unwrap_or_default().into_owned()
 }

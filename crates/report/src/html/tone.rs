@@ -2,7 +2,7 @@
 
 use scangap_model::Tone;
 
-pub(super) fn tone(tone: Tone) -> &'static str {
+pub(crate) fn tone(tone: Tone) -> &'static str {
     match tone {
         Tone::Bad => "bad",
         Tone::Warning => "warning",

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 
 use jiff::Timestamp;
 use rayon::prelude::*;
+use scangap_model::escape_control_characters;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -34,7 +35,7 @@ pub(super) fn run(exit_zero: bool) -> Result<Exit, CliError> {
             .par_iter()
             .map(|line| {
                 let answer = answer(line, now);
-                (exit(&answer), terminal::escape_control_characters(&answer.to_string()))
+                (exit(&answer), escape_control_characters(&answer.to_string()))
             })
             .collect();
         worst = answers.iter().map(|(exit, _)| *exit).chain([worst]).max_by_key(|exit| rank(*exit)).unwrap_or(worst);

@@ -1,0 +1,64 @@
+//! A mail to an owner, as text: what is asked, by when, and what comes with it.
+
+use std::fmt::Write;
+
+use scangap_model::{count, sanitize};
+
+use super::owner::Owner;
+use super::to_do::ToDo;
+use crate::context::ReportContext;
+
+/// Tasks that the mail names.
+const NAMED: usize = 5;
+
+pub(super) fn text(material: &ReportContext<'_>, owner: &Owner, to_do: &ToDo, not_read: &[String]) -> String {
+    let input = &material.input;
+    let (name, simulated) = (sanitize(&owner.label), if input.simulated { "SIMULATED: " } else { "" });
+    let number = to_do.to_act_on();
+    let due = to_do.due().map(|due| format!(" by {due}")).unwrap_or_default();
+    let mut text = String::new();
+    let subject = match number {
+        0 if not_read.is_empty() => format!("nothing to do for {name} in Amazon ECR"),
+        0 => format!("not everything of {name} in Amazon ECR could be read"),
+        _ => format!("{} of {name} in Amazon ECR to repair{due}", count(number, "repository")),
+    };
+    let _ = writeln!(text, "Subject: {simulated}Amazon Inspector: {subject}\n");
+    let _ = writeln!(
+        text,
+        "Hello,\n\nas of {:.10}, {number} of {} of {name} need action so that Amazon Inspector can scan their images.",
+        crate::value::utc(input.as_of),
+        count(owner.rows, "repository")
+    );
+    for (at, task) in to_do.of_action_list().take(NAMED).enumerate() {
+        let due = task.due().map(|due| format!(", due {due}")).unwrap_or_default();
+        let step = task.steps.first().map_or("", |(step, _)| step.as_str());
+        let repositories = count(task.repositories.len(), "repository");
+        let _ = writeln!(text, "\n{}. {repositories}{due}: {}.\n   To do: {step}.", at + 1, task.sentence);
+    }
+    if let rest @ 1.. = to_do.of_action_list().count().saturating_sub(NAMED) {
+        let _ = writeln!(text, "\nAnd {}, on the page.", count(rest, "other cause"));
+    }
+    if !not_read.is_empty() {
+        let _ = writeln!(text, "\nNot everything could be read, and more may be hidden by it; the page names it.");
+    }
+    if !to_do.accepted.is_empty() {
+        let _ =
+            writeln!(text, "\n{} accepted until a day; the page names them.", count(to_do.accepted.len(), "finding"));
+    }
+    let slug = &owner.slug;
+    let _ = writeln!(text, "\nWith this mail:\n- {slug}.html: what is wrong, and the exact change");
+    let _ = writeln!(
+        text,
+        "- {slug}.xlsx: every repository, and the action list with columns to answer in (Owner, Decision, Ticket, Due, Expires, Justification)"
+    );
+    if to_do.tasks.iter().any(|task| super::repair_files::shown(task).is_some()) {
+        let _ = writeln!(
+            text,
+            "- the folder {slug}: for each cause the changed policies, and commands of the aws CLI that set them"
+        );
+    }
+    if number > 0 {
+        let _ = writeln!(text, "\nPlease repair these, or write into the workbook what you decide, and send it back.");
+    }
+    text
+}

@@ -1,0 +1,195 @@
+//! The page of an owner, for a browser and for paper: what needs something, by cause, with the exact change.
+
+use std::io::{self, Write};
+
+use askama::Template;
+use scangap_model::{DIAGNOSES, Diagnosis, count, sanitize, thousands};
+
+use super::condition;
+use super::owner::Owner;
+use super::repair_files;
+use super::to_do::{AcceptedRepository, Change, Task, ToDo};
+use crate::context::ReportContext;
+use crate::difference::{self, Line};
+use crate::html::{STYLE, Text, hash, tone};
+use crate::links::console_url;
+use crate::value::utc;
+
+/// Repositories of a cause that the page names; all of them are in the workbook.
+const NAMED: usize = 200;
+#[derive(Template)]
+#[template(path = "owner.html")]
+struct OwnerPage<'a> {
+    style: &'static str,
+    style_hash: String,
+    simulated: bool,
+    interrupted: bool,
+    owner: String,
+    slug: &'a str,
+    heading: String,
+    as_of: String,
+    due: Option<String>,
+    not_read: &'a [String],
+    figures: Vec<Figure>,
+    nothing: Option<&'static str>,
+    tasks: Vec<TaskView<'a>>,
+    accepted: &'a [AcceptedRepository],
+    facts_sha256: &'a str,
+}
+
+struct Figure {
+    tone: &'static str,
+    count: String,
+    title: &'static str,
+    meaning: &'static str,
+}
+
+struct TaskView<'a> {
+    task: &'a Task,
+    tone: &'static str,
+    where_met: String,
+    due: Option<String>,
+    changes: Vec<ChangeView>,
+    more_changes: usize,
+    refusals: Vec<String>,
+    command: Option<String>,
+    hcl: String,
+    json: String,
+    cdk: String,
+    rows: Vec<RowView<'a>>,
+    more_rows: usize,
+}
+
+struct ChangeView {
+    heading: String,
+    file: String,
+    lines: Vec<Line>,
+}
+
+struct RowView<'a> {
+    tone: &'static str,
+    title: &'static str,
+    account: String,
+    region: &'a str,
+    repository: String,
+    console: Option<String>,
+    why: String,
+    due: String,
+}
+
+pub(super) fn write(
+    material: &ReportContext<'_>,
+    owner: &Owner,
+    to_do: &ToDo,
+    not_read: &[String],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let input = &material.input;
+    let number = to_do.to_act_on();
+    let nothing = match (to_do.tasks.len(), not_read.is_empty(), to_do.accepted.is_empty()) {
+        (0, true, true) => Some("Nothing: every repository of yours is covered, or has nothing to scan."),
+        (0, true, false) => Some("Nothing: what needs something is accepted until a day."),
+        (0, false, _) => Some("No problems found in what was read."),
+        _ => None,
+    };
+    let page = OwnerPage {
+        style: STYLE,
+        style_hash: hash(STYLE),
+        simulated: input.simulated,
+        interrupted: input.interrupted,
+        owner: sanitize(&owner.label),
+        slug: &owner.slug,
+        heading: format!("{} of {} need action", thousands(number), count(owner.rows, "repository")),
+        as_of: utc(input.as_of),
+        due: to_do.due().map(|due| due.to_string()),
+        not_read,
+        figures: DIAGNOSES
+            .iter()
+            .filter_map(|info| {
+                let number = to_do.counts.get(&info.diagnosis)?;
+                Some(Figure {
+                    tone: tone(info.tone),
+                    count: thousands(*number),
+                    title: info.title,
+                    meaning: info.meaning,
+                })
+            })
+            .collect(),
+        nothing,
+        tasks: to_do.tasks.iter().map(|task| view(material, task)).collect(),
+        accepted: &to_do.accepted,
+        facts_sha256: input.facts_sha256,
+    };
+    page.render_into(&mut Text(out)).map_err(io::Error::other)
+}
+
+fn view<'a>(material: &ReportContext<'_>, task: &'a Task) -> TaskView<'a> {
+    let worst = task.diagnoses.keys().next().copied().unwrap_or(Diagnosis::Covered);
+    let repaired: Vec<(usize, &Change)> =
+        task.changes.iter().enumerate().filter(|(_, change)| change.after.is_ok()).collect();
+    // One of the repositories' own, and one of a registry: the others change in the same way.
+    let first = |of_registry: bool| {
+        repaired.iter().find(move |(_, change)| change.key.registry.is_some() == of_registry).copied()
+    };
+    let shown: Vec<(usize, &Change)> = [first(true), first(false)].into_iter().flatten().collect();
+    let refused = |change: &Change| {
+        let why = change.after.as_ref().err()?;
+        Some(format!(
+            "No repair by an exemption in {}, {}: {why}",
+            change.account_label(),
+            count(change.repositories, "repository")
+        ))
+    };
+    let exemptions = repair_files::shown(task).map_or(&[][..], |change| &change.exemptions);
+    TaskView {
+        task,
+        tone: tone(worst.info().tone),
+        where_met: format!("{}: {}", count(task.repositories.len(), "repository"), task.diagnoses_in_words()),
+        due: task.due().map(|due| due.to_string()),
+        changes: shown.iter().map(|(at, change)| change_view(task, *at, change)).collect(),
+        more_changes: repaired.len() - shown.len(),
+        refusals: task.changes.iter().filter_map(refused).collect(),
+        command: repair_files::plain_command(task),
+        hcl: condition::as_hcl(exemptions),
+        json: condition::as_json(exemptions),
+        cdk: condition::as_cdk(exemptions),
+        rows: task
+            .repositories
+            .iter()
+            .take(NAMED)
+            .map(|one| {
+                let partition = material.input.facts.organization.partition;
+                let mut why = one.statements.clone();
+                why.extend(one.depends_on.iter().map(|key| format!("depends on {key}")));
+                RowView {
+                    tone: tone(one.diagnosis.info().tone),
+                    title: one.diagnosis.info().title,
+                    account: one.account_label(),
+                    region: one.region.as_str(),
+                    repository: sanitize(&one.name),
+                    console: console_url(partition, one.account, &one.region, &one.name),
+                    why: why.join("; "),
+                    due: one.due.map(|due| due.to_string()).unwrap_or_default(),
+                }
+            })
+            .collect(),
+        more_rows: task.repositories.len().saturating_sub(NAMED),
+    }
+}
+
+fn change_view(task: &Task, at: usize, change: &Change) -> ChangeView {
+    let whose = match &change.key.registry {
+        Some(region) => {
+            format!("the registry's policy, which is not yours alone, of {} in {region}", change.account_label())
+        }
+        None => format!("the policy of {} in {}", count(change.repositories, "repository"), change.account_label()),
+    };
+    let (before, after) = (&change.before, change.after.as_deref().unwrap_or_default());
+    // A text of one line would be one line that goes and one that comes.
+    let in_lines = |text: &str| if text.trim().contains('\n') { text.to_owned() } else { difference::printed(text) };
+    ChangeView {
+        heading: format!("The change of {whose}"),
+        file: repair_files::after_file(task, at),
+        lines: difference::hunks(&in_lines(before), &in_lines(after)),
+    }
+}

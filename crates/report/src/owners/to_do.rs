@@ -1,0 +1,258 @@
+//! What an owner has to do: their repositories that need something, by the causes that these share.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use jiff::civil::Date;
+use scangap_assess::CauseId;
+use scangap_model::{AccountId, DIAGNOSES, Diagnosis, RegionName, account_label, sanitize};
+
+use super::condition::{self, Exemption};
+use crate::actions::is_listed;
+use crate::causes::named;
+use crate::columns::next_step;
+use crate::context::ReportContext;
+use crate::decisions::note_key;
+use crate::input::RepositoryRow;
+use crate::policies::PolicyKey;
+
+/// Repositories of one owner that the same causes keep from being scanned.
+#[derive(Debug)]
+pub(super) struct Task {
+    /// Its name, and the folder of what repairs it: the causes' ids, or the diagnosis where it has none.
+    pub(super) name: String,
+    pub(super) sentence: String,
+    /// The worst first.
+    pub(super) diagnoses: BTreeMap<Diagnosis, usize>,
+    /// What to do, each with how many repositories it is for.
+    pub(super) steps: Vec<(String, usize)>,
+    pub(super) repositories: Vec<TaskRepository>,
+    /// Texts to be changed, each once.
+    pub(super) changes: Vec<Change>,
+}
+
+#[derive(Debug)]
+pub(super) struct TaskRepository {
+    pub(super) account: AccountId,
+    pub(super) account_name: Option<String>,
+    pub(super) region: RegionName,
+    pub(super) name: String,
+    pub(super) diagnosis: Diagnosis,
+    /// `repository policy: OfficeOnly (...)`, and what else the decision hangs on.
+    pub(super) statements: Vec<String>,
+    pub(super) depends_on: Vec<String>,
+    pub(super) due: Option<Date>,
+    /// The place of the changed text among the task's.
+    pub(super) change: Option<usize>,
+}
+
+impl TaskRepository {
+    pub(super) fn account_label(&self) -> String {
+        account_label(self.account, self.account_name.as_deref())
+    }
+}
+
+/// A policy's text as it is, and as it would be.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) key: PolicyKey,
+    pub(super) account_name: Option<String>,
+    pub(super) before: String,
+    /// Or why an exemption does not repair it.
+    pub(super) after: Result<String, String>,
+    /// What changes, as lines of a program.
+    pub(super) exemptions: Vec<Exemption>,
+    pub(super) repositories: usize,
+}
+
+impl Change {
+    pub(super) fn account_label(&self) -> String {
+        account_label(self.key.account, self.account_name.as_deref())
+    }
+}
+
+/// A repository whose diagnosis is accepted.
+#[derive(Debug)]
+pub(super) struct AcceptedRepository {
+    pub(super) place: String,
+    pub(super) diagnosis: Diagnosis,
+    pub(super) until: String,
+    pub(super) by: String,
+    pub(super) reason: String,
+}
+
+/// Everything that a page says of an owner's repositories.
+#[derive(Debug, Default)]
+pub(super) struct ToDo {
+    pub(super) counts: BTreeMap<Diagnosis, usize>,
+    /// The worst first.
+    pub(super) tasks: Vec<Task>,
+    pub(super) accepted: Vec<AcceptedRepository>,
+}
+
+impl ToDo {
+    pub(super) fn of<'m>(
+        material: &ReportContext<'_>,
+        rows: impl Iterator<Item = io::Result<RepositoryRow<'m>>>,
+    ) -> io::Result<Self> {
+        let mut all = Self::default();
+        let mut places: BTreeMap<Key, usize> = BTreeMap::new();
+        for row in rows {
+            let row = row?;
+            let diagnosis = row.assessment.diagnosis;
+            *all.counts.entry(diagnosis).or_default() += 1;
+            if !asks(diagnosis) {
+                continue;
+            }
+            if let Some(signed) = row.standing.signed().filter(|_| row.standing.is_accepted()) {
+                let account = row.account.and_then(|account| account.name.known());
+                let facts = &row.repository;
+                let place = account_label(facts.account, account.map(String::as_str));
+                all.accepted.push(AcceptedRepository {
+                    place: sanitize(&format!("{place} {} {}", facts.region, facts.name)),
+                    diagnosis,
+                    until: signed.until.to_string(),
+                    by: sanitize(&signed.by),
+                    reason: sanitize(&signed.reason),
+                });
+                continue;
+            }
+            let at = *places.entry(Key::of(&row)).or_insert(all.tasks.len());
+            if at == all.tasks.len() {
+                all.tasks.push(Task::of(&row));
+            }
+            if let Some(task) = all.tasks.get_mut(at) {
+                task.add(material, &row);
+            }
+        }
+        all.tasks
+            .sort_by_key(|task| (task.diagnoses.keys().next().copied(), std::cmp::Reverse(task.repositories.len())));
+        Ok(all)
+    }
+
+    /// Repositories that need action, without those that are accepted: what the action list has open.
+    pub(super) fn to_act_on(&self) -> usize {
+        self.tasks.iter().flat_map(|task| &task.repositories).filter(|one| is_listed(one.diagnosis)).count()
+    }
+
+    /// Those that are in the action list. The others are so by somebody's choice, or were never looked at.
+    pub(super) fn of_action_list(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.iter().filter(|task| task.repositories.iter().any(|one| is_listed(one.diagnosis)))
+    }
+
+    /// The first day that something is due.
+    pub(super) fn due(&self) -> Option<Date> {
+        self.tasks.iter().filter_map(Task::due).min()
+    }
+}
+
+/// Whether there is something that an owner can do, or accept.
+fn asks(diagnosis: Diagnosis) -> bool {
+    diagnosis.info().next_step != "none" && diagnosis != Diagnosis::Changing
+}
+
+/// What tells tasks apart.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Causes(BTreeSet<CauseId>),
+    /// Of no cause that others could share.
+    Diagnosis(Diagnosis),
+}
+
+impl Key {
+    fn of(row: &RepositoryRow<'_>) -> Self {
+        match row.assessment.causes() {
+            [] => Self::Diagnosis(row.assessment.diagnosis),
+            causes => Self::Causes(causes.iter().map(|cause| cause.id).collect()),
+        }
+    }
+}
+
+impl Task {
+    fn of(row: &RepositoryRow<'_>) -> Self {
+        let diagnosis = row.assessment.diagnosis;
+        let causes = row.assessment.causes();
+        let met = [(diagnosis, 1)].into();
+        let (name, sentence) = if causes.is_empty() {
+            (diagnosis.word().to_owned(), diagnosis.info().meaning.to_owned())
+        } else {
+            let ids: BTreeSet<String> = causes.iter().map(|cause| cause.id.to_string()).collect();
+            let sentences: Vec<String> = causes.iter().map(|cause| named(cause, &met)).collect();
+            (ids.into_iter().collect::<Vec<_>>().join("-"), sentences.join("; "))
+        };
+        Self {
+            name,
+            sentence: sanitize(&sentence),
+            diagnoses: BTreeMap::new(),
+            steps: Vec::new(),
+            repositories: Vec::new(),
+            changes: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, material: &ReportContext<'_>, row: &RepositoryRow<'_>) {
+        let facts = &row.repository;
+        let step = sanitize(&next_step(row));
+        match self.steps.iter_mut().find(|(known, _)| *known == step) {
+            Some((_, number)) => *number += 1,
+            None => self.steps.push((step, 1)),
+        }
+        *self.diagnoses.entry(row.assessment.diagnosis).or_default() += 1;
+        self.change(material, row, PolicyKey::registry(row));
+        let change = self.change(material, row, PolicyKey::own(row));
+        let due = material.notes().and_then(|notes| notes.of(&note_key(facts))?.date("due"));
+        self.repositories.push(TaskRepository {
+            account: facts.account,
+            account_name: row.account.and_then(|account| account.name.known().cloned()),
+            region: facts.region.clone(),
+            name: facts.name.to_string(),
+            diagnosis: row.assessment.diagnosis,
+            statements: row.assessment.policy.responsible_statements.iter().map(|text| sanitize(text)).collect(),
+            depends_on: row.assessment.policy.depends_on.iter().map(|key| sanitize(key)).collect(),
+            due,
+            change,
+        });
+    }
+
+    /// The place of the text's change among the task's.
+    fn change(
+        &mut self,
+        material: &ReportContext<'_>,
+        row: &RepositoryRow<'_>,
+        key: Option<PolicyKey>,
+    ) -> Option<usize> {
+        let key = key?;
+        if let Some(at) = self.changes.iter().position(|change| change.key == key) {
+            self.changes.get_mut(at)?.repositories += 1;
+            return Some(at);
+        }
+        let group = material.policies.get(material.policy_place(&key)?)?;
+        let evidence = group.evidence(&material.input)?;
+        let exemptions = match &evidence.repaired {
+            Ok(after) => condition::exemptions(&evidence.text, after),
+            Err(_) => Vec::new(),
+        };
+        self.changes.push(Change {
+            key,
+            account_name: row.account.and_then(|account| account.name.known().cloned()),
+            before: evidence.text,
+            after: evidence.repaired.map_err(|why| sanitize(&why)),
+            exemptions,
+            repositories: 1,
+        });
+        Some(self.changes.len() - 1)
+    }
+
+    pub(super) fn due(&self) -> Option<Date> {
+        self.repositories.iter().filter_map(|one| one.due).min()
+    }
+
+    /// `8 blocked, 2 at risk`.
+    pub(super) fn diagnoses_in_words(&self) -> String {
+        let words = DIAGNOSES.iter().filter_map(|info| {
+            let number = self.diagnoses.get(&info.diagnosis)?;
+            Some(format!("{number} {}", info.title.to_lowercase()))
+        });
+        words.collect::<Vec<_>>().join(", ")
+    }
+}
