@@ -1,20 +1,29 @@
 //! Links that leave a report: to AWS's console and nowhere else.
 
-use scangap_model::{AccountId, Partition, RegionName};
+use scangap_model::{AccountId, Partition, RegionName, RepositoryFacts};
+
+use crate::input::Input;
+
+/// Where the console of a partition is; a region stands before it.
+pub(crate) fn console_host(partition: Partition) -> Option<&'static str> {
+    match partition.as_str() {
+        "aws" => Some("console.aws.amazon.com"),
+        "aws-cn" => Some("console.amazonaws.cn"),
+        "aws-us-gov" => Some("console.amazonaws-us-gov.com"),
+        _ => None,
+    }
+}
+
+/// The repository in AWS's console. A simulated one is nowhere.
+pub(crate) fn repository_url(input: &Input<'_>, repository: &RepositoryFacts) -> Option<String> {
+    let partition = input.facts.organization.partition;
+    let url = || console_url(partition, repository.account, &repository.region, repository.name.as_str());
+    if input.simulated { None } else { url() }
+}
 
 /// The repository in the console of its partition. `None` where it is not known what the console is called there.
-pub(crate) fn console_url(
-    partition: Partition,
-    account: AccountId,
-    region: &RegionName,
-    repository: &str,
-) -> Option<String> {
-    let host = match partition.as_str() {
-        "aws" => "console.aws.amazon.com",
-        "aws-cn" => "console.amazonaws.cn",
-        "aws-us-gov" => "console.amazonaws-us-gov.com",
-        _ => return None,
-    };
+fn console_url(partition: Partition, account: AccountId, region: &RegionName, repository: &str) -> Option<String> {
+    let host = console_host(partition)?;
     let name = percent_encoded(repository);
     Some(format!("https://{region}.{host}/ecr/repositories/private/{account}/{name}?region={region}"))
 }

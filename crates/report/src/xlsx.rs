@@ -33,7 +33,7 @@ use crate::columns::{
 use crate::context::ReportContext;
 use crate::files::Fill;
 use crate::input::{Input, RepositoryRow, RunEvidence};
-use crate::links::console_url;
+use crate::links::repository_url;
 use crate::notes::{NOTE_COLUMNS, NoteKey, RowNotes};
 use crate::policies::PolicyKey;
 use crate::summary::Summary;
@@ -307,13 +307,9 @@ fn repositories(workbook: &mut Workbook, material: &ReportContext<'_>, part: Par
     sheet.write(workbook, input, input.repositories_at(part.first..part.first + part.n_rows))
 }
 
-/// The repository in AWS's console. A simulated one is nowhere.
+/// What the name of a repository leads to.
 fn repository_link(input: &Input<'_>, row: &RepositoryRow<'_>, column: &str) -> Option<String> {
-    if column != "repository" || input.simulated {
-        return None;
-    }
-    let repository = &row.repository;
-    console_url(input.facts.organization.partition, repository.account, &repository.region, repository.name.as_str())
+    repository_url(input, &row.repository).filter(|_| column == "repository")
 }
 
 fn policies(workbook: &mut Workbook, material: &ReportContext<'_>) -> io::Result<()> {

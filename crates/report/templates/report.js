@@ -86,17 +86,33 @@
   };
 
   let haystack = null;
-  const SEARCHED = ['repository', 'account_id', 'account_name', 'ou_path', 'region', 'responsible_statements', 'coverage_reason', 'repository_arn'];
+  const SEARCHED = ['repository', 'account_id', 'account_name', 'ou_path', 'region', 'responsible_statements', 'coverage_reason', 'repository_arn', 'cause', 'next_step'];
   const hay = (row) => {
     haystack = haystack || new Array(count);
     return (haystack[row] = haystack[row] || SEARCHED.map((name) => text(value(name, row))).join('\n').toLowerCase());
   };
 
+  // Every word has to be there. One with a prefix looks into its columns alone: `ou:payments is:blocked region:eu-west-1`.
+  const PREFIXES = { ou: ['ou_path'], region: ['region'], account: ['account_id', 'account_name'], cause: ['cause'], is: ['diagnosis', 'accepted'] };
+  const plain = (word) => word.toLowerCase().replace(/[ _-]+/g, '-');
+  const isOne = (row, word) => {
+    if (word === 'accepted') return value('accepted', row) === 'yes';
+    if (word === 'action' || word === 'needs-action') return needsAction.includes(value('diagnosis', row));
+    const diagnosis = value('diagnosis', row);
+    return [diagnosis, diagnoses.get(diagnosis).title].some((one) => plain(one).startsWith(word));
+  };
+  const conditions = (query) => [...query.toLowerCase().matchAll(/(?:(\p{L}+):)?(?:"([^"]*)"?|(\S+))/gu)].map(([whole, prefix, quoted, word]) => {
+    const wanted = quoted ?? word;
+    if (!Object.hasOwn(PREFIXES, prefix ?? '')) { const needle = quoted === undefined || prefix ? whole : quoted; return (row) => hay(row).includes(needle); }
+    if (prefix === 'is') { const one = plain(wanted); return (row) => isOne(row, one); }
+    return (row) => PREFIXES[prefix].some((name) => text(value(name, row)).toLowerCase().includes(wanted));
+  });
+
   // One pass: a row counts for a facet when nothing but that facet may leave it out.
   let matches = new Uint32Array(0);
   let counts = new Map();
   const select = () => {
-    const needle = view.q.trim().toLowerCase();
+    const wanted = conditions(view.q);
     const facets = data.facets.map((name) => {
       const { values, rows } = columns.get(name);
       const chosen = view.facets.get(name);
@@ -104,7 +120,7 @@
     });
     const found = [];
     for (let row = 0; row < count; row++) {
-      if (needle && !hay(row).includes(needle)) continue;
+      if (!wanted.every((holds) => holds(row))) continue;
       let out = 0;
       let which = -1;
       facets.forEach((facet, at) => { if (!facet.open && !facet.wanted[facet.rows[row]]) { out++; which = at; } });
@@ -160,6 +176,7 @@
     for (let place = first; place < last; place++) lines.push(drawRow(place));
     if (last < matches.length) lines.push(spacer(matches.length - last));
     body.replaceChildren(...lines);
+    $('nothing').hidden = matches.length > 0;
     if (held) body.querySelector(`[data-place="${active}"]`)?.focus({ preventScroll: true });
   };
 
@@ -306,6 +323,13 @@
     const parts = [make('p', {}, make('span', { class: `tag ${diagnosis.tone}` }, diagnosis.title), `${images(value('diagnosis', row), row)} ${diagnosis.meaning}`)];
     parts.push(make('p', {}, make('b', {}, 'What to do: '), text(value('next_step', row))));
     const [account, region] = [value('account_id', row), value('region', row)];
+    const place = [`${text(value('account_name', row))} (${account})`, region, text(value('ou_path', row))].filter((part) => part !== '').join(', ');
+    parts.unshift(make('p', {}, place));
+    if (data.console !== null) {
+      const path = value('repository', row).split('/').map(encodeURIComponent).join('/');
+      const href = `${data.console.replace('{region}', region)}/${account}/${path}?region=${region}`;
+      parts.push(make('p', {}, make('a', { href, rel: 'noreferrer', id: 'console' }, "Open in AWS's console")));
+    }
     const own = data.policies[`${account} ${value('policy_sha256', row)}`];
     const registry = data.policies[`${account} ${region} ${value('registry_policy_sha256', row)}`];
     const blamed = (label) => value('responsible_statements', row).some((statement) => statement.startsWith(label));
@@ -370,6 +394,7 @@
     update();
   };
   $('clear').addEventListener('click', () => { narrow({}); });
+  $('clear-nothing').addEventListener('click', () => { narrow({}); $('search').focus(); });
   $('needs-action').addEventListener('click', () => { narrow({ diagnosis: needsAction }); });
   $('share').replaceWith(copier('Copy link to this view', () => location.href));
 

@@ -51,7 +51,7 @@ fn each_account_gets_its_own_rows_and_the_exact_change() {
         "SIMULATED: nothing here is evidence",
         "<span class=\"tag bad\">C-d192008280</span> repository policy OfficeOnly (NotIpAddress aws:SourceIp) denies Inspector</h3>",
         "<p>1 repository: 1 blocked.</p>",
-        ">journey/1-blocked</a></th><td>repository policy: OfficeOnly (NotIpAddress aws:SourceIp)</td>",
+        "<th scope=\"row\">journey/1-blocked</th><td>repository policy: OfficeOnly (NotIpAddress aws:SourceIp)</td>",
         "<ins>+         &#34;ArnNotEquals&#34;: {</ins>",
         "aws ecr set-repository-policy --registry-id 333333333333 --region eu-west-1 --repository-name journey/1-blocked --policy-text file://after.json",
     ] {

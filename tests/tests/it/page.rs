@@ -15,6 +15,7 @@ fn columns_sort_the_worst_first_and_either_way() {
     check("sort");
 }
 
+// Holds: 15 Page: every word of a search has to match, prefixes look into one place, and nothing found says so
 #[test]
 fn a_search_narrows_the_table() {
     check("search");

@@ -1,7 +1,10 @@
 // Drives a page of scangap's in Chromium: node drive.mjs CHECK PAGE [MORE]. Fails by throwing; prints what a caller may want.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import puppeteer from 'puppeteer-core';
 
 const [check, file, more] = process.argv.slice(2);
@@ -58,6 +61,37 @@ const checks = {
     await page.click('#clear');
     assert.equal((await column(page, 5)).length, all);
     assert.equal(await page.$eval('#search', (input) => input.value), '');
+    const search = async (query) => {
+      await page.$eval('#search', (input, query) => { input.value = query; input.dispatchEvent(new Event('input')); }, query);
+      await new Promise((done) => { setTimeout(done, 50); });
+      return column(page, 5);
+    };
+    // Every word has to match, in whichever column; quotes keep words together.
+    assert.deepEqual(await search('officeonly 333333333333 journey'), ['journey/1-blocked']);
+    assert.deepEqual(await search('"policy: officeonly" eu-west-1'), ['journey/1-blocked']);
+    assert.deepEqual(await search('"officeonly eu-west-1"'), []);
+    // A prefix looks into one place.
+    assert.deepEqual(await search('is:blocked cause:C-d192008280'), ['journey/1-blocked']);
+    const atRisk = await search('is:at_risk');
+    assert.ok(atRisk.length > 0);
+    assert.deepEqual(await search('is:at-risk'), atRisk);
+    assert.deepEqual(await search('is:"at risk"'), atRisk);
+    assert.ok((await search('region:us-east-1')).length > 0);
+    assert.ok((await column(page, 4)).every((region) => region === 'us-east-1'));
+    assert.ok((await search('account:333333333333 is:action')).length > 1);
+    assert.ok((await column(page, 3)).every((account) => account === '333333333333'));
+    const units = (await search('ou:workloads')).length;
+    assert.ok(units > 0 && units < all, `${units} of ${all}`);
+    assert.deepEqual(await search('ou:officeonly'), [], 'a prefix looks nowhere else');
+    // Nothing found says so, and how to go on.
+    assert.equal(await page.$eval('#nothing', (part) => getComputedStyle(part).display !== 'none'), true);
+    await page.click('#clear-nothing');
+    assert.equal((await column(page, 5)).length, all);
+    assert.equal(await page.$eval('#nothing', (part) => getComputedStyle(part).display), 'none');
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'search');
+    // What one looks for first is there without choosing columns.
+    const heads = await texts(page, '#heads th');
+    for (const title of ['OU', 'Responsible statements', 'Next step']) assert.ok(heads.includes(title), heads.join());
   },
 
   async facets() {
@@ -119,6 +153,21 @@ const checks = {
     await page.evaluate(() => [...document.querySelectorAll('#panel button')].find((button) => button.textContent === 'Copy the commands').click());
     await page.waitForFunction(() => [...document.querySelectorAll('#panel button')].some((button) => button.textContent.startsWith('Cop') && button.textContent !== 'Copy the commands' && !button.textContent.startsWith('Copy link')));
     assert.ok((await page.evaluate(() => navigator.clipboard.readText())).startsWith('scangap explain --snapshot'));
+    assert.ok(body.includes('(333333333333), eu-west-1'), 'where it is stands first');
+    // What is simulated is in nobody's console; a page of AWS leads there.
+    assert.equal((await page.$$('#console')).length, 0);
+    const text = readFileSync(file, 'utf8');
+    const [, before, packed, after] = text.match(/^([^]*id="data"[^>]*>)([^<]*)(<[^]*)$/);
+    const data = JSON.parse(gunzipSync(Buffer.from(packed, 'base64')).toString());
+    assert.equal(data.console, null);
+    data.console = 'https://{region}.console.aws.amazon.com/ecr/repositories/private';
+    const real = `${mkdtempSync(join(tmpdir(), 'page-'))}/report.html`;
+    writeFileSync(real, before + gzipSync(JSON.stringify(data)).toString('base64') + after);
+    await page.goto(`file://${real}`);
+    await page.waitForSelector('html.ready');
+    await page.locator('#body tr[data-place="0"]').click();
+    const href = await page.$eval('#console', (link) => link.href);
+    assert.equal(href, 'https://eu-west-1.console.aws.amazon.com/ecr/repositories/private/333333333333/journey/1-blocked?region=eu-west-1');
   },
 
   async keyboard() {
@@ -153,9 +202,9 @@ const checks = {
   async columns() {
     const page = await open();
     await page.click('#choose summary');
-    await page.evaluate(() => [...document.querySelectorAll('#columns label')].find((label) => label.textContent === 'Next step').querySelector('input').click());
-    assert.ok((await texts(page, '#heads th')).includes('Next step'));
-    assert.ok((await page.evaluate(() => location.hash)).includes('next_step'));
+    await page.evaluate(() => [...document.querySelectorAll('#columns label')].find((label) => label.textContent === 'Policy verdict').querySelector('input').click());
+    assert.ok((await texts(page, '#heads th')).includes('Policy verdict'));
+    assert.ok((await page.evaluate(() => location.hash)).includes('policy_verdict'));
   },
 
   // Nothing but the page itself is ever asked for, and the browser has nothing to complain of.

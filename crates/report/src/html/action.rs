@@ -11,6 +11,7 @@ use super::tone::tone;
 use crate::actions::{self, ActionRow};
 use crate::columns::ACTIONS;
 use crate::context::ReportContext;
+use crate::links::repository_url;
 use crate::policies::PolicyKey;
 
 /// Rows that the page shows without the script; the rest are in the CSV, and the page says so.
@@ -24,6 +25,8 @@ pub(super) struct ActionView {
     pub(super) name: String,
     pub(super) region: String,
     pub(super) repository: String,
+    /// In AWS's console.
+    pub(super) console: Option<String>,
     pub(super) why: String,
     pub(super) cause_id: String,
     pub(super) next_step: String,
@@ -48,7 +51,7 @@ pub(super) fn actions(material: &ReportContext<'_>, policies_shown: &[usize]) ->
     actions::visit(material, ACTIONS_MAX, &mut |action| {
         let keys = [PolicyKey::own(&action.row), PolicyKey::registry(&action.row)];
         let keys: Vec<PolicyKey> = keys.into_iter().flatten().filter(|key| shown.contains(key)).collect();
-        rows.push(view(action, keys.first()));
+        rows.push(view(material, action, keys.first()));
         for key in keys {
             places.entry(key).or_default().push(Place::of(&action.row.repository));
         }
@@ -57,7 +60,7 @@ pub(super) fn actions(material: &ReportContext<'_>, policies_shown: &[usize]) ->
     Ok(Actions { rows, places, note: note(material) })
 }
 
-fn view(action: &ActionRow<'_>, policy: Option<&PolicyKey>) -> ActionView {
+fn view(material: &ReportContext<'_>, action: &ActionRow<'_>, policy: Option<&PolicyKey>) -> ActionView {
     let row = &action.row;
     let info = row.assessment.diagnosis.info();
     let statements = row.assessment.policy.responsible_statements.iter().map(|statement| sanitize(statement));
@@ -76,6 +79,7 @@ fn view(action: &ActionRow<'_>, policy: Option<&PolicyKey>) -> ActionView {
         name: row.account.and_then(|account| account.name.known()).map_or_else(String::new, |name| sanitize(name)),
         region: row.repository.region.to_string(),
         repository: sanitize(row.repository.name.as_str()),
+        console: repository_url(&material.input, &row.repository),
         why: if why.is_empty() { action.cause.clone() } else { why.join("; ") },
         cause_id: action.cause_id.clone(),
         next_step: action.repair.clone(),

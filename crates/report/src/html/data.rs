@@ -20,6 +20,7 @@ use super::tone::tone;
 use crate::columns::REPOSITORIES;
 use crate::context::ReportContext;
 use crate::input::RepositoryRow;
+use crate::links::console_host;
 use crate::value::Value;
 
 /// Repositories that a page holds. Beyond it only those that need action are in the page, and it says so.
@@ -36,9 +37,9 @@ pub(super) const SHOWN: &[&str] = &[
     "account_id",
     "region",
     "repository",
-    "policy_verdict",
-    "coverage_status",
-    "coverage_reason",
+    "ou_path",
+    "responsible_statements",
+    "next_step",
 ];
 
 /// One column, packed.
@@ -114,10 +115,15 @@ fn write(material: &ReportContext<'_>, columns: &[Packed], out: &mut dyn Write) 
     let diagnoses: Vec<_> =
         DIAGNOSES.iter().map(|info| json!([info.word, info.title, tone(info.tone), info.meaning])).collect();
     let held = PageData::of(material);
+    // What is simulated is in nobody's console.
+    let partition = material.input.facts.organization.partition;
+    let console = console_host(partition).filter(|_| !material.input.simulated);
+    let console = console.map(|host| format!("https://{{region}}.{host}/ecr/repositories/private"));
     write!(
         out,
-        r#"{{"diagnoses":{},"facets":{},"shown":{},"all":{},"whole":{},"columns":["#,
+        r#"{{"diagnoses":{},"console":{},"facets":{},"shown":{},"all":{},"whole":{},"columns":["#,
         json!(diagnoses),
+        json!(console),
         json!(FACETS),
         json!(SHOWN),
         held.left_out == 0,

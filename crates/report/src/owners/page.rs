@@ -12,7 +12,6 @@ use super::to_do::{AcceptedRepository, Change, Task, ToDo};
 use crate::context::ReportContext;
 use crate::difference::{self, Line};
 use crate::html::{STYLE, Text, hash, tone};
-use crate::links::console_url;
 use crate::value::utc;
 
 /// Repositories of a cause that the page names; all of them are in the workbook.
@@ -72,7 +71,7 @@ struct RowView<'a> {
     account: String,
     region: &'a str,
     repository: String,
-    console: Option<String>,
+    console: Option<&'a str>,
     why: String,
     due: String,
 }
@@ -116,14 +115,14 @@ pub(super) fn write(
             })
             .collect(),
         nothing,
-        tasks: to_do.tasks.iter().map(|task| view(material, task)).collect(),
+        tasks: to_do.tasks.iter().map(view).collect(),
         accepted: &to_do.accepted,
         facts_sha256: input.facts_sha256,
     };
     page.render_into(&mut Text(out)).map_err(io::Error::other)
 }
 
-fn view<'a>(material: &ReportContext<'_>, task: &'a Task) -> TaskView<'a> {
+fn view(task: &Task) -> TaskView<'_> {
     let worst = task.diagnoses.keys().next().copied().unwrap_or(Diagnosis::Covered);
     let repaired: Vec<(usize, &Change)> =
         task.changes.iter().enumerate().filter(|(_, change)| change.after.is_ok()).collect();
@@ -158,7 +157,6 @@ fn view<'a>(material: &ReportContext<'_>, task: &'a Task) -> TaskView<'a> {
             .iter()
             .take(NAMED)
             .map(|one| {
-                let partition = material.input.facts.organization.partition;
                 let mut why = one.statements.clone();
                 why.extend(one.depends_on.iter().map(|key| format!("depends on {key}")));
                 RowView {
@@ -167,7 +165,7 @@ fn view<'a>(material: &ReportContext<'_>, task: &'a Task) -> TaskView<'a> {
                     account: one.account_label(),
                     region: one.region.as_str(),
                     repository: sanitize(&one.name),
-                    console: console_url(partition, one.account, &one.region, &one.name),
+                    console: one.console.as_deref(),
                     why: why.join("; "),
                     due: one.due.map(|due| due.to_string()).unwrap_or_default(),
                 }

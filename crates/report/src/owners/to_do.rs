@@ -14,6 +14,7 @@ use crate::columns::next_step;
 use crate::context::ReportContext;
 use crate::decisions::note_key;
 use crate::input::RepositoryRow;
+use crate::links::repository_url;
 use crate::policies::PolicyKey;
 
 /// Repositories of one owner that the same causes keep from being scanned.
@@ -42,6 +43,8 @@ pub(super) struct TaskRepository {
     pub(super) statements: Vec<String>,
     pub(super) depends_on: Vec<String>,
     pub(super) due: Option<Date>,
+    /// In AWS's console.
+    pub(super) console: Option<String>,
     /// The place of the changed text among the task's.
     pub(super) change: Option<usize>,
 }
@@ -210,6 +213,7 @@ impl Task {
             statements: row.assessment.policy.responsible_statements.iter().map(|text| sanitize(text)).collect(),
             depends_on: row.assessment.policy.depends_on.iter().map(|key| sanitize(key)).collect(),
             due,
+            console: repository_url(&material.input, facts),
             change,
         });
     }
