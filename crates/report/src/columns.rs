@@ -34,7 +34,7 @@ pub(crate) use planned::PLANNED;
 pub use planned::{PlanRow, PlanView};
 pub(crate) use policies::POLICIES;
 pub(crate) use registries::{REGISTRIES, scan_rules};
-pub(crate) use repositories::{REPOSITORIES, next_step};
+pub(crate) use repositories::{REPOSITORIES, Repositories, next_step};
 pub(crate) use trend::TREND;
 pub(crate) use unmatched::UNMATCHED;
 

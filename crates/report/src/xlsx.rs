@@ -8,6 +8,7 @@ mod dictionary;
 mod disk;
 mod evidence;
 mod matrix;
+mod repositories;
 mod sheet;
 mod sign_off;
 mod style;
@@ -19,7 +20,6 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Workbook, XlsxError};
-use scangap_assess::RepositoryAssessment;
 use scangap_model::{DIAGNOSES, Diagnosis, RegistryOutcome};
 
 pub use self::carry_over::{CarryOverError, read_notes};
@@ -28,7 +28,7 @@ use self::sheet::{Link, Noted, Sheet};
 use crate::actions::{ActionRow, SHEET_ROWS_MAX};
 use crate::columns::{
     self, ACCOUNTS, APPLIED, AppliedView, CAUSES, CHANGES, GAPS, IMAGES, PLANNED, POLICIES, PlanView, REGISTRIES,
-    REPOSITORIES, TableName, UNMATCHED,
+    REPOSITORIES, Repositories, TableName, UNMATCHED,
 };
 use crate::context::ReportContext;
 use crate::files::Fill;
@@ -116,13 +116,13 @@ pub(crate) fn write_owner<'r>(
 fn owner_workbook<'r>(material: &ReportContext<'_>, n_rows: usize, rows: &'r Again<'_, 'r>) -> io::Result<Vec<u8>> {
     let input = &material.input;
     let mut workbook = created(input).map_err(io::Error::other)?;
-    let link: &Link<'_, _> = &|row: &RepositoryRow<'_>, column| repository_link(input, row, column);
+    let link: &Link<'_, Repositories> = &|row: &RepositoryRow<'_>, column| repository_link(input, row, column);
     let mut to_act_on = 0;
     for row in rows() {
         to_act_on += usize::from(crate::actions::is_listed(row?.assessment.diagnosis));
     }
     actions::write(&mut workbook, material, to_act_on.min(SHEET_ROWS_MAX), &mut |each| of_owner(material, rows, each))?;
-    let sheet = Sheet { link: Some(link), ..Sheet::new("Repositories", REPOSITORIES, n_rows) };
+    let sheet = repositories::sheet(n_rows, link);
     sheet.write(&mut workbook, input, rows())?;
     let mut mine = BTreeSet::new();
     for row in rows() {
@@ -171,14 +171,6 @@ fn created(input: &Input<'_>) -> Result<Workbook, XlsxError> {
     Ok(workbook)
 }
 
-fn is_undecided(assessment: &RepositoryAssessment) -> bool {
-    assessment.diagnosis == Diagnosis::Undecided
-}
-
-fn is_unreadable(assessment: &RepositoryAssessment) -> bool {
-    assessment.diagnosis == Diagnosis::Unreadable
-}
-
 fn workbook(material: &ReportContext<'_>, extras: Extras<'_>, part: Part) -> io::Result<Vec<u8>> {
     let input = &material.input;
     let apart = if part.number == 1 { extras.apart } else { &[] };
@@ -210,6 +202,7 @@ fn workbook(material: &ReportContext<'_>, extras: Extras<'_>, part: Part) -> io:
     cover::write(&mut workbook, input, &material.summary, &sheets, part).map_err(io::Error::other)?;
     if part.number == 1 {
         summary::write(&mut workbook, material).map_err(io::Error::other)?;
+        summary::define_names(&mut workbook).map_err(io::Error::other)?;
         let n_rows = actions::n_rows(material);
         actions::write(&mut workbook, material, n_rows, &mut |each| {
             crate::actions::visit(material, SHEET_ROWS_MAX, each)
@@ -221,13 +214,14 @@ fn workbook(material: &ReportContext<'_>, extras: Extras<'_>, part: Part) -> io:
         }
         matrix::write(&mut workbook, material).map_err(io::Error::other)?;
     }
-    repositories(&mut workbook, material, part)?;
+    let order = repositories::Order::of(input, part);
+    repositories::write(&mut workbook, material, part, &order)?;
     if part.number == 1 {
         for table in columns::tables_of(input) {
             match table.name {
                 TableName::Actions | TableName::Causes | TableName::Repositories | TableName::Trend => {}
                 TableName::Policies => {
-                    policies(&mut workbook, material)?;
+                    policies(&mut workbook, material, &order)?;
                     if let Some(plan) = extras.plan {
                         let rows = plan.sheet_rows();
                         let sheet = Sheet::new(RESYNC, PLANNED, rows.len());
@@ -247,8 +241,8 @@ fn workbook(material: &ReportContext<'_>, extras: Extras<'_>, part: Part) -> io:
                     sheet.write(&mut workbook, input, input.image_rows())?;
                 }
                 TableName::Gaps => {
-                    some(&mut workbook, material, "Undecided", UNDECIDED, is_undecided)?;
-                    some(&mut workbook, material, "Unreadable", UNREADABLE, is_unreadable)?;
+                    repositories::of_diagnosis(&mut workbook, input, Diagnosis::Undecided, &order)?;
+                    repositories::of_diagnosis(&mut workbook, input, Diagnosis::Unreadable, &order)?;
                     let sheet = Sheet::new(table.sheet, GAPS, input.assessment.gaps.len());
                     sheet.write(&mut workbook, input, input.gaps().map(Ok))?;
                 }
@@ -285,100 +279,19 @@ fn is_of_interest(outcome: &RegistryOutcome) -> bool {
     !matches!(outcome, RegistryOutcome::NotEnabled | RegistryOutcome::Skipped { .. })
 }
 
-/// A repository's row in its sheet, where this workbook has it.
-fn row_of(part: Part, place: usize) -> Option<usize> {
-    (part.first..part.first + part.n_rows).contains(&place).then(|| place - part.first + 2)
-}
-
-fn repositories(workbook: &mut Workbook, material: &ReportContext<'_>, part: Part) -> io::Result<()> {
-    let input = &material.input;
-    let link: &Link<'_, _> = &|row: &RepositoryRow<'_>, column| {
-        let key = match column {
-            "policy_sha256" => PolicyKey::own(row),
-            "registry_policy_sha256" => PolicyKey::registry(row),
-            _ => None,
-        };
-        if let Some(at) = key.filter(|_| part.number == 1).and_then(|key| material.policy_place(&key)) {
-            return Some(format!("internal:'Policies'!A{}", at + 2));
-        }
-        repository_link(input, row, column)
-    };
-    let sheet = Sheet { link: Some(link), ..Sheet::new("Repositories", REPOSITORIES, part.n_rows) };
-    sheet.write(workbook, input, input.repositories_at(part.first..part.first + part.n_rows))
-}
-
 /// What the name of a repository leads to.
 fn repository_link(input: &Input<'_>, row: &RepositoryRow<'_>, column: &str) -> Option<String> {
     repository_url(input, &row.repository).filter(|_| column == "repository")
 }
 
-fn policies(workbook: &mut Workbook, material: &ReportContext<'_>) -> io::Result<()> {
-    let first = parts(material.summary.repositories, ROWS_PER_WORKBOOK).into_iter().next();
+fn policies(workbook: &mut Workbook, material: &ReportContext<'_>, order: &repositories::Order) -> io::Result<()> {
     let link: &Link<'_, _> = &|row: &crate::policies::PolicyRow<'_>, column| {
-        let at = row_of(first?, row.group.first.as_ref()?.0)?;
+        let at = order.row_of(row.group.first.as_ref()?.0)?;
         (column == "example_repository").then(|| format!("internal:'Repositories'!A{at}"))
     };
     let sheet =
         Sheet { link: Some(link), wrapped: Some(120.0), ..Sheet::new("Policies", POLICIES, material.policies.len()) };
     sheet.write(workbook, &material.input, material.policies().map(Ok))
-}
-
-const UNDECIDED: &[&str] = &[
-    "account_id",
-    "account_name",
-    "ou_path",
-    "region",
-    "repository",
-    "diagnosis",
-    "cause",
-    "depends_on",
-    "responsible_statements",
-    "coverage_status",
-    "coverage_reason",
-    "next_step",
-    "repository_arn",
-    "simulated",
-];
-const UNREADABLE: &[&str] = &[
-    "account_id",
-    "account_name",
-    "ou_path",
-    "region",
-    "repository",
-    "diagnosis",
-    "cause",
-    "likely_cause",
-    "policy_verdict",
-    "coverage_status",
-    "coverage_reason",
-    "next_step",
-    "repository_arn",
-    "simulated",
-];
-
-/// The rows of one diagnosis by themselves, each leading to its row among all.
-fn some(
-    workbook: &mut Workbook,
-    material: &ReportContext<'_>,
-    name: &'static str,
-    columns: &[&str],
-    wanted: fn(&RepositoryAssessment) -> bool,
-) -> io::Result<()> {
-    let input = &material.input;
-    let places: Vec<usize> =
-        input.assessment.repositories.iter().enumerate().filter(|(_, one)| wanted(one)).map(|(at, _)| at).collect();
-    let first = parts(material.summary.repositories, ROWS_PER_WORKBOOK).into_iter().next();
-    // Rows come in the order of their places.
-    let at = std::cell::Cell::new(0);
-    let link: &Link<'_, _> = &|_: &RepositoryRow<'_>, column| {
-        if column != "repository" {
-            return None;
-        }
-        let place = places.get(at.replace(at.get() + 1))?;
-        row_of(first?, *place).map(|row| format!("internal:'Repositories'!A{row}"))
-    };
-    let sheet = Sheet { link: Some(link), ..Sheet::new(name, REPOSITORIES, places.len()).only(columns) };
-    sheet.write(workbook, input, input.repositories_where(wanted))
 }
 
 #[cfg(test)]
@@ -392,10 +305,5 @@ mod tests {
         assert_eq!(shape(0), [(1, 1, 0, 0)]);
         assert_eq!(shape(10), [(1, 1, 0, 10)]);
         assert_eq!(shape(25), [(1, 3, 0, 10), (2, 3, 10, 10), (3, 3, 20, 5)]);
-        let part = parts(25, 10)[1];
-        assert_eq!(
-            (row_of(part, 9), row_of(part, 10), row_of(part, 19), row_of(part, 20)),
-            (None, Some(2), Some(11), None)
-        );
     }
 }

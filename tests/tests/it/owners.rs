@@ -31,7 +31,7 @@ fn split(audited: &Audited, by: &str, code: i32) -> (tempfile::TempDir, BTreeMap
 fn repositories(workbook: &Path) -> Vec<String> {
     let mut workbook: Xlsx<_> = open_workbook(workbook).expect("a workbook");
     let rows = workbook.worksheet_range("Repositories").expect("the sheet");
-    rows.rows().skip(1).map(|row| row[4].to_string()).collect()
+    rows.rows().skip(1).map(|row| row[1].to_string()).collect()
 }
 
 #[test]

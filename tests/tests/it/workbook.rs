@@ -10,6 +10,7 @@ fn snapshot(audited: &Audited) -> String {
     audited.out.join("snapshot.db").to_string_lossy().into_owned()
 }
 
+// Holds: 15 Workbook: repositories stand worst first, what few look at is folded, facts are locked and notes are not, the counts have names
 #[test]
 fn openpyxl_finds_every_table_filter_rule_link_and_type() {
     let audited = demo();
@@ -68,6 +69,34 @@ assert any(isinstance(sheet.cell(row, header["Last scanned"]).value, datetime.da
 assert sheet.cell(2, header["Created"]).number_format == "yyyy-mm-dd hh:mm" or isinstance(sheet.cell(2, header["Created"]).value, str)
 words = {rule.text for rules in sheet.conditional_formatting for rule in rules.rules}
 assert {"blocked", "at_risk", "stale", "covered", "unreadable", "denied", "depends"} <= words, words
+# The worst first, what few look at folded away, the first twelve columns on paper.
+every = ["blocked", "at_risk", "stale", "key_denied", "unseen", "undecided", "unreadable", "limited", "not_selected", "basic_scanning", "inspector_off", "changing", "empty", "covered"]
+listed = [sheet.cell(row, header["Diagnosis"]).value for row in range(2, sheet.max_row + 1)]
+assert listed[0] == "blocked" and listed == sorted(listed, key=every.index), listed
+assert [sheet.cell(1, at).value for at in (1, 2)] == ["Diagnosis", "Repository"] and sheet.freeze_panes == "C2", sheet.freeze_panes
+assert sheet.print_area.replace("$", "").endswith(f"A1:L{sheet.max_row}"), sheet.print_area
+letter = openpyxl.utils.get_column_letter
+folded = {title for title, at in header.items() if any(d.outlineLevel == 1 and d.hidden and d.min <= at <= d.max for d in sheet.column_dimensions.values())}
+assert {"Policy SHA-256", "Repository ARN", "Simulated", "Created"} <= folded and not folded & {"Diagnosis", "Repository", "Next step", "Accepted"}, folded
+# Facts are locked without a password, what is filled in is not.
+for name in book.sheetnames:
+    assert book[name].protection.sheet and book[name].protection.password is None, name
+    assert not book[name].protection.autoFilter, name
+assert all(book["Action list"].cell(2, at).protection.locked for at in range(1, 11))
+dimensions = book["Action list"].column_dimensions
+for at in range(11, 18):
+    held = next(d for d in dimensions.values() if d.min and d.min <= at <= d.max)
+    assert not held.protection.locked, at
+assert any(not cell.protection.locked for row in book["Sign-off"].iter_rows() for cell in row)
+for name in book.sheetnames:
+    assert book[name].sheet_properties.tabColor is not None, name
+# Names for the counts.
+names = {name: place.attr_text for name, place in book.defined_names.items()}
+for word in every:
+    _, place = names[f"Count_{word}"].split("!")
+    of_lists = sum(diagnosis == word and sheet.cell(row, header["Listed by ECR"]).value == "yes" for row, diagnosis in enumerate(listed, 2))
+    assert book["Summary"][place.replace("$", "")].value == of_lists, (word, place, of_lists)
+    assert book["Summary"]["A" + place.split("$")[2]].value == word, word
 # Links, both ways, lead to rows that are what they say.
 policies = book["Policies"]
 columns = {cell.value: cell.column for cell in policies[1]}
@@ -242,7 +271,7 @@ fn an_organization_with_nothing_in_it_has_whole_workbooks_too() {
     let audited = Scangap::audit(&simulator).into_folder().expect_code(0);
     let mut workbook: Xlsx<_> = open_workbook(audited.out.join("audit.xlsx")).expect("a workbook");
     let rows = workbook.worksheet_range("Repositories").expect("the sheet");
-    assert_eq!(rows.rows().next().expect("a header")[0], Data::String("Account".into()));
+    assert_eq!(rows.rows().next().expect("a header")[0], Data::String("Diagnosis".into()));
     python(
         "import sys, openpyxl; b = openpyxl.load_workbook(sys.argv[1]); assert b['Repositories'].max_row <= 2 and b['Gaps'].tables",
         &[&audited.out.join("audit.xlsx").to_string_lossy()],

@@ -93,9 +93,9 @@ fn decision() -> u16 {
 /// The colour of its tab, what may be written, what is marked, and how it is printed.
 fn form(worksheet: &mut Worksheet, today: Date, n_rows: usize) -> Result<(), XlsxError> {
     let last_row = u32::try_from(n_rows.max(1)).unwrap_or(u32::MAX);
-    worksheet.set_tab_color(Color::RGB(0xB3_3A_36));
     for note in NOTE_COLUMNS {
         let at = column(note.name);
+        worksheet.set_column_format(at, &Format::new().set_unlocked())?;
         if !note.words.is_empty() {
             let list = DataValidation::new().allow_list_strings(note.words)?;
             // Other words are allowed, with a question.
@@ -124,7 +124,7 @@ fn form(worksheet: &mut Worksheet, today: Date, n_rows: usize) -> Result<(), Xls
                 .set_bold();
             let rule = ConditionalFormatFormula::new().set_rule(Formula::new(past)).set_format(red);
             worksheet.add_conditional_format(1, at, last_row, at, &rule)?;
-            worksheet.set_column_format(at, &Format::new().set_num_format("yyyy-mm-dd"))?;
+            worksheet.set_column_format(at, &Format::new().set_num_format("yyyy-mm-dd").set_unlocked())?;
         }
     }
     let last_column = u16::try_from(ON_SHEET + NOTE_COLUMNS.len() - 1).unwrap_or(u16::MAX);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use scangap_model::{AccountId, Diagnosis, RegionName, RegistryOutcome, Tone};
 
-use super::style::{cell_text, column_title, print_setup, tint};
+use super::style::{cell_text, column_title, lock, print_setup, tab, tint};
 use crate::context::ReportContext;
 use crate::input::Input;
 use crate::listing;
@@ -95,6 +95,8 @@ pub(super) fn write(workbook: &mut Workbook, material: &ReportContext<'_>) -> Re
     worksheet.set_freeze_panes(3, 2)?;
     worksheet.set_repeat_rows(2, 2)?;
     print_setup(worksheet, input);
+    worksheet.set_tab_color(tab("Coverage matrix"));
+    lock(worksheet);
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use rust_xlsxwriter::{
 };
 use scangap_model::{DIAGNOSES, Tone, Verdict};
 
-use super::style::{cell_text, print_setup, tint, title, title_to_fill};
+use super::style::{cell_text, lock, print_setup, tab, tint, title, title_to_fill};
 use crate::change::CHANGE_KINDS;
 use crate::columns::{Column, Kind};
 use crate::input::Input;
@@ -25,6 +25,10 @@ const TABLE_ROWS_MAX: usize = 50_000;
 pub(super) const LINKS_MAX: usize = 65_530;
 /// Excel's links: 2,080 characters each.
 const LINK_CHARS_MAX: usize = 2_080;
+
+fn at_column(place: usize) -> u16 {
+    u16::try_from(place).unwrap_or(u16::MAX)
+}
 
 /// A table needs a row below its header.
 fn last_row(n_rows: usize) -> u32 {
@@ -47,6 +51,10 @@ pub(super) struct Sheet<'s, K: Kind> {
     pub(super) wrapped: Option<f64>,
     /// Columns that stay in sight; without, those up to the repository.
     pub(super) frozen: Option<u16>,
+    /// From this column on, all stand in a group that is closed.
+    pub(super) grouped: Option<usize>,
+    /// So many columns are printed; without, all.
+    pub(super) printed: Option<usize>,
 }
 
 /// A link of a row in the column of that name.
@@ -65,6 +73,8 @@ impl<'s, K: Kind> Sheet<'s, K> {
             noted: None,
             wrapped: None,
             frozen: None,
+            grouped: None,
+            printed: None,
             plain: false,
         }
     }
@@ -117,6 +127,8 @@ impl<'s, K: Kind> Sheet<'s, K> {
         let name = if part == 1 { self.name.clone() } else { format!("{} ({part})", self.name) };
         let worksheet = workbook.add_worksheet_with_constant_memory().map_err(io::Error::other)?;
         worksheet.set_name(&name).map_err(io::Error::other)?;
+        worksheet.set_tab_color(tab(&self.name));
+        lock(worksheet);
         self.frame(worksheet, input, n_rows, part).map_err(io::Error::other)?;
         Ok(worksheet)
     }
@@ -139,8 +151,14 @@ impl<'s, K: Kind> Sheet<'s, K> {
         }
         let up_to = self.columns.iter().position(|column| column.name == "repository").map_or(1, |at| at + 1);
         worksheet.set_freeze_panes(1, self.frozen.unwrap_or(u16::try_from(up_to).unwrap_or(1)))?;
+        let last_column = self.columns.len() + self.notes.len();
+        if let Some(first) = self.grouped.filter(|first| *first < last_column) {
+            worksheet.group_columns_collapsed(at_column(first), at_column(last_column - 1))?;
+        }
         print_setup(worksheet, input);
         worksheet.set_repeat_rows(0, 0)?;
+        let printed = self.printed.unwrap_or(last_column);
+        worksheet.set_print_area(0, 0, last_row, at_column(printed.saturating_sub(1)))?;
         Ok(())
     }
 
@@ -264,16 +282,16 @@ pub(super) fn write_note(
     match note {
         Note::Empty => {}
         Note::Text(text) => {
-            worksheet.write_string(at, index, cell_text(text))?;
+            worksheet.write_string_with_format(at, index, cell_text(text), &formats.note)?;
         }
         Note::Number(number) => {
-            worksheet.write_number(at, index, *number)?;
+            worksheet.write_number_with_format(at, index, *number, &formats.note)?;
         }
         Note::Date(days) => {
             worksheet.write_number_with_format(at, index, *days, &formats.day)?;
         }
         Note::Yes(yes) => {
-            worksheet.write_boolean(at, index, *yes)?;
+            worksheet.write_boolean_with_format(at, index, *yes, &formats.note)?;
         }
     }
     Ok(())
@@ -283,6 +301,8 @@ pub(super) fn write_note(
 pub(super) struct Formats {
     text: Format,
     time: Format,
+    /// What a reader wrote stays theirs to change.
+    note: Format,
     day: Format,
     tenths: Format,
     link: Format,
@@ -298,7 +318,8 @@ impl Formats {
                 .set_underline(rust_xlsxwriter::FormatUnderline::Single),
             text,
             time: Format::new().set_num_format("yyyy-mm-dd hh:mm"),
-            day: Format::new().set_num_format("yyyy-mm-dd"),
+            note: Format::new().set_unlocked(),
+            day: Format::new().set_num_format("yyyy-mm-dd").set_unlocked(),
             tenths: Format::new().set_num_format("0.0"),
         }
     }

@@ -2,7 +2,7 @@
 
 use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder, Workbook, XlsxError};
 
-use super::style::{bold, cell_text, column_title, heading, print_setup, subheading, warning, wrapped};
+use super::style::{bold, cell_text, column_title, heading, lock, print_setup, subheading, warning, wrapped};
 use crate::context::ReportContext;
 use crate::sign_off::{CONTROLS, TO_FILL, rows};
 
@@ -28,7 +28,8 @@ pub(super) fn write(workbook: &mut Workbook, material: &ReportContext<'_>) -> Re
         .set_background_color(Color::RGB(0xFF_F7_DC))
         .set_border_bottom(FormatBorder::Thin)
         .set_align(FormatAlign::Top)
-        .set_text_wrap();
+        .set_text_wrap()
+        .set_unlocked();
     at += 1;
     for name in TO_FILL {
         worksheet.write_string_with_format(at, 0, *name, &bold())?;
@@ -52,5 +53,6 @@ pub(super) fn write(workbook: &mut Workbook, material: &ReportContext<'_>) -> Re
         worksheet.set_row_height(at, 62)?;
     }
     print_setup(worksheet, &material.input);
+    lock(worksheet);
     Ok(())
 }

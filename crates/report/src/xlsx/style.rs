@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder, Worksheet};
+use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder, ProtectionOptions, Worksheet};
 use scangap_model::{Tone, is_control_like};
 
 use crate::input::Input;
@@ -80,6 +80,27 @@ pub(super) fn print_setup(worksheet: &mut Worksheet, input: &Input<'_>) {
     let simulated = if input.simulated { "SIMULATED " } else { "" };
     worksheet.set_landscape().set_paper_size(9).set_print_fit_to_pages(1, 0);
     worksheet.set_footer(format!("&L&A&C{simulated}facts {run}&R&P / &N"));
+}
+
+/// Facts are not overtyped by mistake: there is no password, and what may be filled in is open. Filters and widths stay the reader's.
+pub(super) fn lock(worksheet: &mut Worksheet) {
+    worksheet.protect_with_options(&ProtectionOptions {
+        use_autofilter: true,
+        sort: true,
+        format_columns: true,
+        format_rows: true,
+        ..ProtectionOptions::default()
+    });
+}
+
+/// The colour of a sheet's tab: what is read first, what is to be done, the facts, and how they were come by.
+pub(super) fn tab(name: &str) -> Color {
+    match name {
+        "Cover" | "Summary" | "Trend" | "Causes" | "Coverage matrix" => Color::RGB(0x2F_3B_4A),
+        "Action list" | "Sign-off" => Color::RGB(0xB3_3A_36),
+        "Data dictionary" | "Evidence" => Color::RGB(0xC4_CA_D0),
+        _ => Color::RGB(0x2A_8C_82),
+    }
 }
 
 /// Foreign text as a cell may hold it: what would act on the order or the sight of others is shown, not obeyed, and what

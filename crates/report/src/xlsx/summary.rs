@@ -7,7 +7,8 @@ use rust_xlsxwriter::{Chart, ChartFormat, ChartSolidFill, ChartType, Color, Work
 use scangap_model::{AccountId, DIAGNOSES, Diagnosis, Observed, Tone};
 
 use super::style::{
-    cell_text, column_title, heading, number, over_numbers, print_setup, sentence, subheading, tint, warning, wrapped,
+    cell_text, column_title, heading, lock, number, over_numbers, print_setup, sentence, subheading, tab, tint,
+    warning, wrapped,
 };
 use crate::causes::denied_by;
 use crate::context::ReportContext;
@@ -48,6 +49,16 @@ pub(super) fn write(workbook: &mut Workbook, material: &ReportContext<'_>) -> Re
     reading(worksheet, summary, at + 2)?;
     worksheet.set_freeze_panes(3, 1)?;
     print_setup(worksheet, input);
+    worksheet.set_tab_color(tab("Summary"));
+    lock(worksheet);
+    Ok(())
+}
+
+/// Names for the counts, so that a reader's own sheets can refer to them: `Count_blocked`.
+pub(super) fn define_names(workbook: &mut Workbook) -> Result<(), XlsxError> {
+    for (info, row) in DIAGNOSES.iter().zip(FIRST_COUNT + 1..) {
+        workbook.define_name(format!("Count_{}", info.word), &format!("=Summary!$B${row}"))?;
+    }
     Ok(())
 }
 
@@ -72,11 +83,14 @@ fn n(number: usize) -> f64 {
     number as f64
 }
 
+/// The row of the first diagnosis, from 0.
+const FIRST_COUNT: u32 = 3;
+
 /// The row after the table.
 fn diagnoses(worksheet: &mut Worksheet, summary: &Summary) -> Result<u32, XlsxError> {
     titles(worksheet, 2, &["Diagnosis", "Repositories", "What it means", "", "", "", "What to do", "", "", "", ""])?;
     worksheet.write_string_with_format(2, 1, "Repositories", &over_numbers())?;
-    let mut at = 3;
+    let mut at = FIRST_COUNT;
     for info in DIAGNOSES {
         let count = summary.listed.get(&info.diagnosis).copied().unwrap_or(0);
         worksheet.write_url_with_format(
@@ -95,7 +109,10 @@ fn diagnoses(worksheet: &mut Worksheet, summary: &Summary) -> Result<u32, XlsxEr
     let mut chart = bars("Repositories by diagnosis");
     let points: Vec<_> = DIAGNOSES.iter().map(|info| point(info.tone)).collect();
     let series = chart.add_series();
-    series.set_categories(("Summary", 3, 0, at - 1, 0)).set_values(("Summary", 3, 1, at - 1, 1)).set_points(&points);
+    series
+        .set_categories(("Summary", FIRST_COUNT, 0, at - 1, 0))
+        .set_values(("Summary", FIRST_COUNT, 1, at - 1, 1))
+        .set_points(&points);
     series.set_gap(40);
     chart.set_width(620).set_height(380);
     worksheet.insert_chart(2, CHARTS, &chart)?;
