@@ -109,15 +109,20 @@ impl Undecided {
 impl Plan {
     /// The policies to change by what makes them deny, those with most policies first.
     pub fn by_cause(&self) -> Vec<CauseGroup<'_>> {
-        let mut groups: BTreeMap<Vec<CauseId>, CauseGroup<'_>> = BTreeMap::new();
+        let mut groups: BTreeMap<BTreeSet<CauseId>, CauseGroup<'_>> = BTreeMap::new();
         for step in &self.policies {
-            let ids = step.causes.iter().map(|cause| cause.id).collect();
+            let ids: BTreeSet<CauseId> = step.causes.iter().map(|cause| cause.id).collect();
             let group = groups.entry(ids).or_insert(CauseGroup { causes: &step.causes, steps: Vec::new() });
             group.steps.push(step);
         }
         let mut groups: Vec<CauseGroup<'_>> = groups.into_values().collect();
         groups.sort_by_key(|group| std::cmp::Reverse(group.steps.len()));
         groups
+    }
+
+    /// The causes of the policies to change, each once.
+    pub fn causes(&self) -> usize {
+        self.policies.iter().flat_map(|step| &step.causes).map(|cause| cause.id).collect::<BTreeSet<_>>().len()
     }
 
     /// Everything of the plan by account.

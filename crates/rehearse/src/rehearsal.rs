@@ -192,7 +192,7 @@ impl Planned {
             .iter()
             .flat_map(|step| step.repositories.iter().map(|name| (step.account, step.region.clone(), name.clone())));
         let of_plan: HashSet<_> = repairs.chain(registries).collect();
-        let let_in_before = let_in(audits.before)?;
+        let let_in_before = let_in(audits.before, &of_plan)?;
         let mut planned = Self { let_in: Vec::new(), at_the_next_push: Vec::new(), stays_broken: Vec::new() };
         let after = audits.after;
         for joined in after.assessment.join(after.repositories, 0..after.assessment.repositories.len()) {
@@ -225,12 +225,16 @@ const fn waits_for_a_push(diagnosis: Diagnosis) -> bool {
     matches!(diagnosis, Diagnosis::Stale | Diagnosis::Unseen | Diagnosis::Empty)
 }
 
-/// The repositories whose policies let Inspector in, by ARN.
-fn let_in(input: &Input<'_>) -> Result<HashSet<String>, RecordError> {
+type Named = (AccountId, RegionName, String);
+
+/// Those of the plan's repositories whose policies let Inspector in, by ARN.
+fn let_in(input: &Input<'_>, of_plan: &HashSet<Named>) -> Result<HashSet<String>, RecordError> {
     let mut arns = HashSet::new();
     for joined in input.assessment.join(input.repositories, 0..input.assessment.repositories.len()) {
         let (record, assessment) = joined?;
-        if assessment.policy.verdict == Verdict::Allowed {
+        let facts = &record.facts;
+        let named = (facts.account, facts.region.clone(), facts.name.to_string());
+        if assessment.policy.verdict == Verdict::Allowed && of_plan.contains(&named) {
             arns.insert(record.facts.arn);
         }
     }

@@ -27,6 +27,9 @@ use crate::{parallel, xlsx};
 
 /// Below the folder of the reports.
 const FOLDER: &str = "owners";
+/// Below it: what repairs each owner's causes.
+const REPAIRS: &str = "repairs";
+
 /// Rows that are held at once while packs are written. An owner with more is read again for each file.
 const ROWS_AT_ONCE: usize = 20_000;
 
@@ -80,16 +83,18 @@ pub(crate) fn write(
         let to_do = to_do.map_err(failed)?;
         let mut jobs: Vec<(PathBuf, Fill<'_>)> = Vec::new();
         for (((owner, rows), to_do), not_read) in some.iter().zip(&rows).zip(&to_do).zip(&not_read) {
-            index.push(IndexRow::of(owner, to_do, not_read.len()));
+            index.push(IndexRow::of(owner, to_do, gaps(material, owner)));
             let path = |suffix: &str| folder.join(format!("{}.{suffix}", owner.slug));
             let workbook = move |out: &mut dyn Write| xlsx::write_owner(material, owner.rows, &|| rows.iter(), out);
             jobs.push((path("xlsx"), Box::new(workbook)));
             jobs.push((path("html"), Box::new(move |out| page::write(material, owner, to_do, not_read, out))));
-            let own_folder = folder.join(&owner.slug);
-            fs_err::create_dir_all(&own_folder).map_err(failed)?;
-            let mail =
-                move |out: &mut dyn Write| out.write_all(mail::text(material, owner, to_do, not_read).as_bytes());
-            jobs.push((own_folder.join("mail.txt"), Box::new(mail)));
+            if owner.is_somebody {
+                let mail =
+                    move |out: &mut dyn Write| out.write_all(mail::text(material, owner, to_do, not_read).as_bytes());
+                jobs.push((path("mail.txt"), Box::new(mail)));
+            }
+            // In a folder of their own: an owner may be called as another's file is.
+            let own_folder = folder.join(REPAIRS).join(&owner.slug);
             for task in &to_do.tasks {
                 let of_task = own_folder.join(&task.name);
                 let files = repair_files::files(task, material.input.simulated);
@@ -146,6 +151,15 @@ fn rows_of<'m>(
         }
     }
     Ok(all)
+}
+
+/// Gaps that may hide something of an owner: all of the audit's where tags tell owners apart, because nobody knows whose they are.
+fn gaps(material: &ReportContext<'_>, owner: &Owner) -> usize {
+    if owner.accounts.is_empty() {
+        return material.summary.gaps;
+    }
+    let of_owner = |account: AccountId| owner.accounts.contains(&account);
+    material.input.assessment.gaps.iter().filter(|gap| gap.account.is_some_and(of_owner)).count()
 }
 
 /// Accounts that are named one by one.

@@ -186,7 +186,7 @@ for page in pages + [root / "index.html"]:
     text = page.read_text(encoding="utf-8")
     assert not any(c in text for c in "\u202e\x1b\x07"), page
     Page().feed(text)
-for mail in root.glob("*/mail.txt"):
+for mail in root.glob("*.mail.txt"):
     assert not any(c in mail.read_text(encoding="utf-8") for c in "\u202e\x1b\x07"), mail
     assert len([line for line in mail.read_text(encoding="utf-8").splitlines() if line.startswith("Subject:")]) == 1, mail
 assert len(pages) == int(sys.argv[2]), len(pages)

@@ -174,6 +174,18 @@ fn the_lines_of_the_runbook_change_the_policies_and_take_it_back() {
     let undone = pasted.replace("change policy", "undo policy");
     assert!(paste(&simulator, account, &folder, &format!("{functions}\n{undone}")), "{undone}");
     assert_eq!(stored(), [false; 2]);
+    // One that was changed meanwhile is left as it is, and so is one that was not changed and is to be undone.
+    let operator = Operator::of(&simulator, account, "eu-west-1");
+    let put = |text: &str| {
+        operator.ecr("SetRepositoryPolicy", &json!({"repositoryName": "office/app-00", "policyText": text}))
+    };
+    put(TAGS);
+    let undo = pasted.replace("change policy", "undo policy");
+    for lines in [&pasted.lines().next().expect("a line").to_owned(), &undo] {
+        assert!(!paste(&simulator, account, &folder, &format!("{functions}\n{lines}")), "{lines}");
+        let text = operator.ecr("GetRepositoryPolicy", &json!({"repositoryName": "office/app-00"}));
+        assert!(text["policyText"].as_str().is_some_and(|text| text.contains("TeamOnly")), "{text}");
+    }
 }
 
 fn paste(simulator: &Simulated, account: &str, folder: &Path, lines: &str) -> bool {

@@ -102,7 +102,7 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
                     .map(|warning| format!("{}\n", terminal::paint(&warning, Tone::Bad)))
                     .unwrap_or_default()
             )),
-            Output::Text => terminal::out(&screen::text(&planned, &command.snapshot, command.out.as_deref())),
+            Output::Text => terminal::out(&screen::text(&planned, command.out.as_deref())),
         }
     }
     Ok(match (planned.complete, command.detailed_exitcode && planned.has_steps()) {

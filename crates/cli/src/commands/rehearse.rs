@@ -63,7 +63,7 @@ pub(super) fn run(command: &Rehearse, global: &Global) -> Result<Exit, CliError>
     if global.quiet < 2 {
         match command.output {
             Output::Json => terminal::json(&rehearsal),
-            Output::Text => terminal::out(&screen::text(&rehearsal, &command.plan, &out)),
+            Output::Text => terminal::out(&screen::text(&rehearsal, outcome.stopped.is_none(), &command.plan, &out)),
         }
     }
     if rehearsal.exceeds_plan() {

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use askama::Template;
 use jiff::Timestamp;
 use scangap_assess::{ELIGIBLE_DAYS, LostImage};
-use scangap_model::{AccountId, Observed, account_label, code_block, code_cell, code_span, count, sanitize};
+use scangap_model::{AccountId, Observed, code_block, code_cell, code_span, count, sanitize};
 use scangap_policy::deleted_principals;
 
 use super::by_hand::chapter;
@@ -119,17 +119,15 @@ fn example(group: &CauseGroup<'_>) -> String {
 
 /// What each shell is told first.
 fn functions() -> String {
-    let call = |name: &str, file: &str| {
-        format!(
-            "{name}() {{ is_account \"$2\" \"$3\" && aws ecr set-repository-policy --registry-id \"$2\" --region \"$3\" --repository-name \"$4\" --policy-text \"file://policies/$1/{file}.json\"; }}"
-        )
-    };
-    let look = "look() { is_account \"$2\" \"$3\" && aws ecr get-repository-policy --registry-id \"$2\" --region \"$3\" --repository-name \"$4\" --query policyText --output text; }";
-    code_block(
-        "sh",
-        &format!("export AWS_PAGER=\n{IS_ACCOUNT}\n{look}\n{}\n{}", call("change", "after"), call("undo", "before")),
-    )
+    code_block("sh", &format!("export AWS_PAGER=\n{IS_ACCOUNT}\n{FUNCTIONS}"))
 }
+
+/// A step's folder, account, region and repository.
+const FUNCTIONS: &str = r#"look() { is_account "$2" "$3" && aws ecr get-repository-policy --registry-id "$2" --region "$3" --repository-name "$4" --query policyText --output text; }
+store() { aws ecr set-repository-policy --registry-id "$2" --region "$3" --repository-name "$4" --policy-text "file://policies/$1/$5.json"; }
+left() { echo "NOT DONE: $4 ($2 $3): $5" >&2; false; }
+change() { now=$(look "$@") || { left "$@" "its policy could not be read"; return; }; [ "$now" = "$(cat "policies/$1/before.json")" ] || { left "$@" "its policy is not before.json any more"; return; }; store "$@" after; }
+undo() { now=$(look "$@") || { left "$@" "its policy could not be read"; return; }; case "$now" in *AWSServiceRoleForAmazonInspector2*) store "$@" before ;; *) left "$@" "its policy does not name Inspector's role" ;; esac; }"#;
 
 /// A line for each step of a group, below the account that it is for.
 fn lines(group: &CauseGroup<'_>) -> String {
@@ -137,7 +135,8 @@ fn lines(group: &CauseGroup<'_>) -> String {
     let mut account = None;
     for step in &group.steps {
         if account.replace(step.account) != Some(step.account) {
-            let _ = writeln!(text, "# as account {}", account_label(step.account, step.account_name.as_deref()));
+            // Without the account's name: some shells read a comment that is pasted as a command.
+            let _ = writeln!(text, "# as account {}", step.account);
         }
         let name = quoted(&sanitize(step.repository.as_str()));
         let _ = writeln!(text, "change {} {} {} {name}", step.folder_name(), step.account, step.region);

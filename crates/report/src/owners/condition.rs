@@ -1,8 +1,9 @@
 //! A repair as lines of a program: the condition of each statement that changes, for JSON, Terraform and the CDK.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use scangap_model::{escape_control_characters, hcl_string, sanitize};
+use scangap_model::{AccountId, escape_control_characters, hcl_string, sanitize};
 use serde_json::{Map, Value, json};
 
 /// A statement's condition as it would be.
@@ -33,19 +34,59 @@ pub(super) fn exemptions(before: &str, after: &str) -> Vec<Exemption> {
     changed.filter_map(exemption).collect()
 }
 
+/// A statement that changes, with the policy that it is in.
+pub(super) struct Changed<'a> {
+    exemption: &'a Exemption,
+    /// `repository policy`, or `registry policy`.
+    attached_to: &'static str,
+    account: AccountId,
+}
+
+/// The statements that change, each once, however many accounts have it: there the role's ARN has their id.
+pub(super) fn distinct<'a>(
+    policies: impl Iterator<Item = (&'static str, AccountId, &'a [Exemption])>,
+) -> Vec<Changed<'a>> {
+    let mut seen = BTreeSet::new();
+    let mut all = Vec::new();
+    for (attached_to, account, exemptions) in policies {
+        for exemption in exemptions {
+            let condition = pretty(&Value::Object(exemption.condition.clone())).replace(account.as_str(), "{account}");
+            if seen.insert((attached_to, &exemption.sid, condition)) {
+                all.push(Changed { exemption, attached_to, account });
+            }
+        }
+    }
+    all
+}
+
+impl Changed<'_> {
+    /// `OfficeOnly of the repository policy, in account 111111111111`.
+    fn place(&self) -> String {
+        let sid =
+            if self.exemption.sid.is_empty() { "without a Sid".to_owned() } else { sanitize(&self.exemption.sid) };
+        format!("{sid} of the {}, in account {}", self.attached_to, self.account)
+    }
+}
+
 /// As policies have it: an array of the statements, each with its Sid and the whole of its condition.
-pub(super) fn as_json(exemptions: &[Exemption]) -> String {
-    let statements: Value =
-        exemptions.iter().map(|one| json!({"Sid": one.sid, "Condition": one.condition.clone()})).collect();
-    pretty(&statements) + "\n"
+pub(super) fn as_json(statements: &[Changed<'_>]) -> String {
+    let statement = |one: &Changed<'_>| {
+        json!({
+            "Policy": one.attached_to,
+            "Account": one.account.as_str(),
+            "Sid": one.exemption.sid,
+            "Condition": one.exemption.condition.clone(),
+        })
+    };
+    pretty(&statements.iter().map(statement).collect()) + "\n"
 }
 
 /// For `data "aws_iam_policy_document"`, where `&{` is what policies write as `${`.
-pub(super) fn as_hcl(exemptions: &[Exemption]) -> String {
+pub(super) fn as_hcl(statements: &[Changed<'_>]) -> String {
     let mut text = String::new();
-    for one in exemptions {
-        let _ = writeln!(text, "# In the statement {} of data \"aws_iam_policy_document\":", of_sid(&one.sid));
-        for (operator, keys) in &one.condition {
+    for one in statements {
+        let _ = writeln!(text, "# data \"aws_iam_policy_document\", the statement {}:", one.place());
+        for (operator, keys) in &one.exemption.condition {
             for (key, values) in keys.as_object().into_iter().flatten() {
                 let values: Vec<String> =
                     as_list(values).iter().map(|value| hcl_string(&value.replace("${", "&{"))).collect();
@@ -63,17 +104,13 @@ pub(super) fn as_hcl(exemptions: &[Exemption]) -> String {
 }
 
 /// For `iam.PolicyStatement` of the CDK, in TypeScript.
-pub(super) fn as_cdk(exemptions: &[Exemption]) -> String {
+pub(super) fn as_cdk(statements: &[Changed<'_>]) -> String {
     let mut text = String::new();
-    for one in exemptions {
-        let condition = pretty(&Value::Object(one.condition.clone()));
-        let _ = writeln!(text, "// In the iam.PolicyStatement {}:\nconditions: {condition},", of_sid(&one.sid));
+    for one in statements {
+        let condition = pretty(&Value::Object(one.exemption.condition.clone()));
+        let _ = writeln!(text, "// iam.PolicyStatement, the statement {}:\nconditions: {condition},", one.place());
     }
     text
-}
-
-fn of_sid(sid: &str) -> String {
-    if sid.is_empty() { "without a Sid".to_owned() } else { sanitize(sid) }
 }
 
 /// A condition's values, however they are written.
@@ -101,14 +138,22 @@ mod tests {
         let after = r#"{"Statement":[{"Sid":"Pull","Effect":"Allow","Principal":"*","Action":"ecr:*"},{"Sid":"Own","Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"StringNotEquals":{"aws:PrincipalTag/user":"${aws:username}","aws:PrincipalArn":["a","b"]},"Bool":{"aws:SecureTransport":true}}}]}"#;
         let exemptions = exemptions(before, after);
         assert_eq!(exemptions.len(), 1, "{exemptions:?}");
-        let json: Value = serde_json::from_str(&as_json(&exemptions)).unwrap();
+        let statements: Vec<Changed<'_>> = exemptions
+            .iter()
+            .map(|exemption| Changed {
+                exemption,
+                attached_to: "repository policy",
+                account: "111111111111".parse().unwrap(),
+            })
+            .collect();
+        let json: Value = serde_json::from_str(&as_json(&statements)).unwrap();
         let whole: Value = serde_json::from_str(after).unwrap();
         assert_eq!((&json[0]["Sid"], &json[0]["Condition"]), (&json!("Own"), &whole["Statement"][1]["Condition"]));
         assert_eq!(
-            as_hcl(&exemptions),
-            "# In the statement Own of data \"aws_iam_policy_document\":\ncondition {\n  test     = \"StringNotEquals\"\n  variable = \"aws:PrincipalTag/user\"\n  values   = [\"&{aws:username}\"]\n}\ncondition {\n  test     = \"StringNotEquals\"\n  variable = \"aws:PrincipalArn\"\n  values   = [\"a\", \"b\"]\n}\ncondition {\n  test     = \"Bool\"\n  variable = \"aws:SecureTransport\"\n  values   = [\"true\"]\n}\n"
+            as_hcl(&statements),
+            "# data \"aws_iam_policy_document\", the statement Own of the repository policy, in account 111111111111:\ncondition {\n  test     = \"StringNotEquals\"\n  variable = \"aws:PrincipalTag/user\"\n  values   = [\"&{aws:username}\"]\n}\ncondition {\n  test     = \"StringNotEquals\"\n  variable = \"aws:PrincipalArn\"\n  values   = [\"a\", \"b\"]\n}\ncondition {\n  test     = \"Bool\"\n  variable = \"aws:SecureTransport\"\n  values   = [\"true\"]\n}\n"
         );
-        let cdk = as_cdk(&exemptions);
+        let cdk = as_cdk(&statements);
         let object = cdk.split_once("conditions: ").unwrap().1.trim_end().trim_end_matches(',');
         assert_eq!(serde_json::from_str::<Value>(object).unwrap(), json[0]["Condition"]);
     }

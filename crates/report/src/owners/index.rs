@@ -11,7 +11,7 @@ use super::to_do::ToDo;
 use crate::context::ReportContext;
 use crate::csv::safe;
 use crate::html::{STYLE, Text, hash};
-use crate::value::{Value, utc};
+use crate::value::{UNKNOWN, Value, utc};
 
 /// An owner, as the index has them.
 #[derive(Debug)]
@@ -25,26 +25,34 @@ pub(super) struct IndexRow {
     due: String,
     not_read: usize,
     has_folder: bool,
+    /// Nobody answers for what has no owner.
+    has_mail: bool,
 }
 
 impl IndexRow {
     pub(super) fn of(owner: &Owner, to_do: &ToDo, not_read: usize) -> Self {
         let worst = to_do.of_action_list().filter_map(|task| task.diagnoses.keys().next()).min();
         Self {
+            has_mail: owner.is_somebody,
             label: owner.label.clone(),
             slug: owner.slug.clone(),
             repositories: owner.rows,
             to_act_on: to_do.to_act_on(),
-            causes: to_do.of_action_list().count(),
+            causes: to_do.causes(),
             worst: worst.map(|diagnosis| diagnosis.info().title),
             due: to_do.due().map(|due| due.to_string()).unwrap_or_default(),
             not_read,
-            has_folder: to_do.tasks.iter().any(|task| super::repair_files::shown(task).is_some()),
+            has_folder: to_do.tasks.iter().any(super::repair_files::has_changes),
         }
     }
 }
 
 impl IndexRow {
+    /// A number of what was looked at; of what was not there is none.
+    fn known(&self, number: usize) -> String {
+        if self.repositories == 0 && self.not_read > 0 { UNKNOWN.to_owned() } else { number.to_string() }
+    }
+
     /// Those with most to do first, then those of whom least is known.
     pub(super) fn order(&self) -> (Reverse<usize>, Reverse<usize>, String) {
         (Reverse(self.to_act_on), Reverse(self.not_read), self.slug.clone())
@@ -94,16 +102,16 @@ pub(super) fn table(rows: &[IndexRow], out: &mut dyn Write) -> io::Result<()> {
         let slug = &row.slug;
         let fields = [
             row.label.clone(),
-            row.repositories.to_string(),
-            row.to_act_on.to_string(),
+            row.known(row.repositories),
+            row.known(row.to_act_on),
             row.causes.to_string(),
             row.worst.unwrap_or_default().to_owned(),
             row.due.clone(),
             row.not_read.to_string(),
             format!("{slug}.html"),
             format!("{slug}.xlsx"),
-            format!("{slug}/mail.txt"),
-            if row.has_folder { format!("{slug}/") } else { String::new() },
+            if row.has_mail { format!("{slug}.mail.txt") } else { String::new() },
+            if row.has_folder { format!("repairs/{slug}/") } else { String::new() },
         ];
         let values: Vec<Value<'_>> = fields.iter().map(|field| Value::text(field.as_str())).collect();
         table.write_record(values.iter().map(|value| safe(value).into_owned())).map_err(io::Error::other)?;

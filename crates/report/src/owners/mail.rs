@@ -15,20 +15,27 @@ pub(super) fn text(material: &ReportContext<'_>, owner: &Owner, to_do: &ToDo, no
     let input = &material.input;
     let (name, simulated) = (sanitize(&owner.label), if input.simulated { "SIMULATED: " } else { "" });
     let number = to_do.to_act_on();
-    let due = to_do.due().map(|due| format!(" by {due}")).unwrap_or_default();
+    let due = to_do.due().map(|due| format!(", the first due on {due}")).unwrap_or_default();
+    let is_unknown = owner.rows == 0 && !not_read.is_empty();
     let mut text = String::new();
     let subject = match number {
-        0 if not_read.is_empty() => format!("nothing to do for {name} in Amazon ECR"),
+        0 if is_unknown => format!("{name} in Amazon ECR could not be read"),
+        0 if not_read.is_empty() => format!("no action for {name} in Amazon ECR"),
         0 => format!("not everything of {name} in Amazon ECR could be read"),
-        _ => format!("{} of {name} in Amazon ECR to repair{due}", count(number, "repository")),
+        _ => format!("{} of {name} in Amazon ECR need action{due}", count(number, "repository")),
     };
     let _ = writeln!(text, "Subject: {simulated}Amazon Inspector: {subject}\n");
-    let _ = writeln!(
-        text,
-        "Hello,\n\nas of {:.10}, {number} of {} of {name} need action so that Amazon Inspector can scan their images.",
-        crate::value::utc(input.as_of),
-        count(owner.rows, "repository")
-    );
+    let as_of = crate::value::utc(input.as_of);
+    if is_unknown {
+        let _ =
+            writeln!(text, "Hello,\n\nas of {as_of:.10}, nothing of {name} could be read: what is there is not known.");
+    } else {
+        let _ = writeln!(
+            text,
+            "Hello,\n\nas of {as_of:.10}, {number} of {} of {name} need action so that Amazon Inspector can scan their images.",
+            count(owner.rows, "repository")
+        );
+    }
     for (at, task) in to_do.of_action_list().take(NAMED).enumerate() {
         let due = task.due().map(|due| format!(", due {due}")).unwrap_or_default();
         let step = task.steps.first().map_or("", |(step, _)| step.as_str());
@@ -36,7 +43,7 @@ pub(super) fn text(material: &ReportContext<'_>, owner: &Owner, to_do: &ToDo, no
         let _ = writeln!(text, "\n{}. {repositories}{due}: {}.\n   To do: {step}.", at + 1, task.sentence);
     }
     if let rest @ 1.. = to_do.of_action_list().count().saturating_sub(NAMED) {
-        let _ = writeln!(text, "\nAnd {}, on the page.", count(rest, "other cause"));
+        let _ = writeln!(text, "\nAnd {}, on the page.", count(rest, "other group"));
     }
     if !not_read.is_empty() {
         let _ = writeln!(text, "\nNot everything could be read, and more may be hidden by it; the page names it.");
@@ -51,14 +58,15 @@ pub(super) fn text(material: &ReportContext<'_>, owner: &Owner, to_do: &ToDo, no
         text,
         "- {slug}.xlsx: every repository, and the action list with columns to answer in (Owner, Decision, Ticket, Due, Expires, Justification)"
     );
-    if to_do.tasks.iter().any(|task| super::repair_files::shown(task).is_some()) {
+    if to_do.tasks.iter().any(super::repair_files::has_changes) {
         let _ = writeln!(
             text,
-            "- the folder {slug}: for each cause the changed policies, and commands of the aws CLI that set them"
+            "- the folder repairs/{slug}: for each cause the changed policies, and commands of the aws CLI that set them"
         );
     }
     if number > 0 {
-        let _ = writeln!(text, "\nPlease repair these, or write into the workbook what you decide, and send it back.");
+        let _ =
+            writeln!(text, "\nPlease do what is named, or write into the workbook what you decide, and send it back.");
     }
     text
 }

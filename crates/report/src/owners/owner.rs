@@ -33,6 +33,8 @@ pub(super) struct Owner {
     pub(super) label: String,
     /// The pack's file names begin with it.
     pub(super) slug: String,
+    /// A tag, an account or an OU names them.
+    pub(super) is_somebody: bool,
     pub(super) rows: usize,
     pub(super) first: usize,
     pub(super) last: usize,
@@ -49,9 +51,11 @@ pub(super) fn owners(input: &Input<'_>, split: &Split) -> io::Result<(Vec<Owner>
         let next = u32::try_from(owners.len()).unwrap_or(u32::MAX);
         let slug = slug(&label);
         let text = label.text().to_owned();
+        let is_somebody = !matches!(label, Label::Nobody(NO_OWNER | UNKNOWN_OWNER));
         let place = *known.entry(label).or_insert(next);
         if place == next {
-            owners.push(Owner { label: text, slug, rows: 0, first: at, last: at, accounts: BTreeSet::new() });
+            let accounts = BTreeSet::new();
+            owners.push(Owner { label: text, slug, is_somebody, rows: 0, first: at, last: at, accounts });
         }
         place
     };

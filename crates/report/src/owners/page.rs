@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use askama::Template;
 use scangap_model::{DIAGNOSES, Diagnosis, count, sanitize, thousands};
+use scangap_policy::{Unstorable, deleted_principals};
 
 use super::condition;
 use super::owner::Owner;
@@ -33,6 +34,7 @@ struct OwnerPage<'a> {
     nothing: Option<&'static str>,
     tasks: Vec<TaskView<'a>>,
     accepted: &'a [AcceptedRepository],
+    more_accepted: usize,
     facts_sha256: &'a str,
 }
 
@@ -85,11 +87,17 @@ pub(super) fn write(
 ) -> io::Result<()> {
     let input = &material.input;
     let number = to_do.to_act_on();
-    let nothing = match (to_do.tasks.len(), not_read.is_empty(), to_do.accepted.is_empty()) {
-        (0, true, true) => Some("Nothing: every repository of yours is covered, or has nothing to scan."),
-        (0, true, false) => Some("Nothing: what needs something is accepted until a day."),
-        (0, false, _) => Some("No problems found in what was read."),
-        _ => None,
+    let changing = to_do.counts.get(&Diagnosis::Changing).copied().unwrap_or(0);
+    let nothing = if !to_do.tasks.is_empty() {
+        None
+    } else if !not_read.is_empty() {
+        Some("No problems found in what was read.")
+    } else if changing > 0 {
+        Some("Nothing now: Inspector is being turned on or off, and the next audit says more.")
+    } else if !to_do.accepted.is_empty() {
+        Some("Nothing: what needs something is accepted until a day.")
+    } else {
+        Some("Nothing: every repository of yours is covered, or has nothing to scan.")
     };
     let page = OwnerPage {
         style: STYLE,
@@ -98,7 +106,11 @@ pub(super) fn write(
         interrupted: input.interrupted,
         owner: sanitize(&owner.label),
         slug: &owner.slug,
-        heading: format!("{} of {} need action", thousands(number), count(owner.rows, "repository")),
+        heading: if owner.rows == 0 && !not_read.is_empty() {
+            "Not read: what is here is not known".to_owned()
+        } else {
+            format!("{} of {} need action", thousands(number), count(owner.rows, "repository"))
+        },
         as_of: utc(input.as_of),
         due: to_do.due().map(|due| due.to_string()),
         not_read,
@@ -116,7 +128,8 @@ pub(super) fn write(
             .collect(),
         nothing,
         tasks: to_do.tasks.iter().map(view).collect(),
-        accepted: &to_do.accepted,
+        accepted: to_do.accepted.get(..NAMED).unwrap_or(&to_do.accepted),
+        more_accepted: to_do.accepted.len().saturating_sub(NAMED),
         facts_sha256: input.facts_sha256,
     };
     page.render_into(&mut Text(out)).map_err(io::Error::other)
@@ -139,7 +152,16 @@ fn view(task: &Task) -> TaskView<'_> {
             count(change.repositories, "repository")
         ))
     };
-    let exemptions = repair_files::shown(task).map_or(&[][..], |change| &change.exemptions);
+    let statements = task.statements();
+    // Principals that were deleted: ECR takes no text that names them.
+    let not_stored = |change: &Change| {
+        let after = change.after.as_deref().unwrap_or_default();
+        let account = change.account_label();
+        let sentence = |one: Unstorable| {
+            format!("ECR will refuse the text of {account}: it names {}, {}", sanitize(&one.what), one.why)
+        };
+        deleted_principals(after, None).into_iter().map(sentence).collect::<Vec<_>>()
+    };
     TaskView {
         task,
         tone: tone(worst.info().tone),
@@ -147,11 +169,17 @@ fn view(task: &Task) -> TaskView<'_> {
         due: task.due().map(|due| due.to_string()),
         changes: shown.iter().map(|(at, change)| change_view(task, *at, change)).collect(),
         more_changes: repaired.len() - shown.len(),
-        refusals: task.changes.iter().filter_map(refused).collect(),
+        refusals: task
+            .changes
+            .iter()
+            .filter_map(refused)
+            .take(NAMED)
+            .chain(task.changes.iter().flat_map(not_stored))
+            .collect(),
         command: repair_files::plain_command(task),
-        hcl: condition::as_hcl(exemptions),
-        json: condition::as_json(exemptions),
-        cdk: condition::as_cdk(exemptions),
+        hcl: condition::as_hcl(&statements),
+        json: condition::as_json(&statements),
+        cdk: condition::as_cdk(&statements),
         rows: task
             .repositories
             .iter()

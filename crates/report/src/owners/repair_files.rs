@@ -6,7 +6,7 @@ use std::fmt::Write;
 use scangap_model::{Diagnosis, sanitize};
 
 use super::condition;
-use super::to_do::{Change, Task, TaskRepository};
+use super::to_do::{Task, TaskRepository};
 use crate::html::shell_word;
 
 /// A file of the task's folder.
@@ -29,21 +29,16 @@ pub(super) fn files(task: &Task, simulated: bool) -> Vec<RepairFile> {
         return files;
     }
     files.push(file("commands.sh", commands(task, simulated)));
-    for (name, write) in [
-        ("condition.json", condition::as_json as fn(&[condition::Exemption]) -> String),
-        ("condition.tf", condition::as_hcl),
-        ("condition.ts", condition::as_cdk),
-    ] {
-        if let Some(change) = shown(task) {
-            files.push(file(name, write(&change.exemptions)));
-        }
-    }
+    let statements = task.statements();
+    files.push(file("condition.json", condition::as_json(&statements)));
+    files.push(file("condition.tf", condition::as_hcl(&statements)));
+    files.push(file("condition.ts", condition::as_cdk(&statements)));
     files
 }
 
-/// The change that the others are shown by.
-pub(super) fn shown(task: &Task) -> Option<&Change> {
-    task.changes.iter().find(|change| change.after.is_ok())
+/// Whether there is a text to change.
+pub(super) fn has_changes(task: &Task) -> bool {
+    task.changes.iter().any(|change| change.after.is_ok())
 }
 
 fn before_file(task: &Task, at: usize) -> String {
@@ -59,12 +54,9 @@ fn numbered(side: &str, task: &Task, at: usize) -> String {
     if task.changes.len() == 1 { format!("{side}.json") } else { format!("{side}-{}.json", at + 1) }
 }
 
-/// A line that changes a repository's policy, without looking first.
+/// A line that changes a repository's policy, without looking first. None where a person has to decide before.
 pub(super) fn plain_command(task: &Task) -> Option<String> {
-    let (one, at) = task.repositories.iter().find_map(|one| {
-        let at = one.change?;
-        task.changes.get(at)?.after.is_ok().then_some((one, at))
-    })?;
+    let (one, at) = repaired(task).find(|(one, _)| one.diagnosis != Diagnosis::Undecided)?;
     Some(format!(
         "aws ecr set-repository-policy --registry-id {} --region {} --repository-name {} --policy-text file://{}",
         one.account,
@@ -79,12 +71,31 @@ export AWS_PAGER=
 failed=0
 "#;
 
+/// What is simulated is never asked of AWS.
+const SIMULATED: &str = r#"
+case "${AWS_ENDPOINT_URL:-}" in
+  http://127.0.0.1:* | http://localhost:* | 'http://[::1]:'*) ;;
+  *)
+    echo "NOT DONE: this organization is simulated: AWS_ENDPOINT_URL must name the simulation on this machine" >&2
+    exit 1
+    ;;
+esac
+"#;
+
 const CHANGE: &str = r#"
-# Looks first whether the policy is still the one that was read. To take a change back: the last command with before.json.
+# Looks first whether the policy is still the one that was read.
 change() { # account, region, repository, the text as it was read, the text as it is to be
-  now=$(aws ecr get-repository-policy --registry-id "$1" --region "$2" --repository-name "$3" --query policyText --output text)
+  if ! now=$(aws ecr get-repository-policy --registry-id "$1" --region "$2" --repository-name "$3" --query policyText --output text); then
+    echo "NOT DONE: $3 ($1 $2): its policy could not be read" >&2
+    failed=1
+    return
+  fi
   if [ "$now" != "$(cat "$4")" ]; then
-    echo "NOT DONE: $3 ($1 $2): its policy is not $4" >&2
+    case "$now" in
+      *AWSServiceRoleForAmazonInspector2*) why="it is another one now, and names Inspector's role: it may be done already" ;;
+      *) why="it is another one now" ;;
+    esac
+    echo "NOT DONE: $3 ($1 $2): its policy is not $4: $why" >&2
     failed=1
     return
   fi
@@ -96,55 +107,27 @@ change() { # account, region, repository, the text as it was read, the text as i
 }
 "#;
 
-const CHANGE_REGISTRY: &str = r#"
-# The policy of a whole registry, which is not one repository's alone: it looks first whether it is still the one that was read.
-change_registry() { # account, region, the text as it was read, the text as it is to be
-  if [ "$(aws sts get-caller-identity --query Account --output text)" != "$1" ]; then
-    echo "NOT DONE: the registry of $1: these are the credentials of another account" >&2
-    failed=1
-    return
-  fi
-  now=$(aws ecr get-registry-policy --region "$2" --query policyText --output text)
-  if [ "$now" != "$(cat "$3")" ]; then
-    echo "NOT DONE: the registry of $1 in $2: its policy is not $3" >&2
-    failed=1
-    return
-  fi
-  if aws ecr put-registry-policy --region "$2" --policy-text "file://$4" > /dev/null; then
-    echo "done: the registry of $1 in $2"
-  else
-    failed=1
-  fi
-}
-"#;
-
 fn commands(task: &Task, simulated: bool) -> String {
     let mut text = format!(
-        "#!/bin/sh\n# {}: {}\n# Exempts Amazon Inspector's role of the account from the statements that deny it. Needs the aws CLI and nothing else, with the\n# credentials of the account that each part names: what other credentials may not do is refused by AWS.\n",
+        "#!/bin/sh\n# {}: {}\n# Exempts Amazon Inspector's role of the account from the statements that deny it. Needs the aws CLI and nothing else, with the\n# credentials of the account that each part names: what other credentials may not do is refused by AWS. To take a change back:\n# aws ecr set-repository-policy with the text as it was read (before).\n",
         task.name, task.sentence
     );
-    if simulated {
-        text.push_str("# SIMULATED: these repositories do not exist.\n");
-    }
     text.push_str(BEGIN);
-    let is_repaired = |at: &usize| task.changes.get(*at).is_some_and(|change| change.after.is_ok());
-    let registries: Vec<(usize, &Change)> = task
-        .changes
-        .iter()
-        .enumerate()
-        .filter(|(at, change)| change.key.registry.is_some() && is_repaired(at))
-        .collect();
-    if !registries.is_empty() {
-        text.push_str(CHANGE_REGISTRY);
+    if simulated {
+        text.push_str(SIMULATED);
     }
-    for (at, change) in registries {
-        let Some(region) = &change.key.registry else { continue };
-        let (before, after) = (before_file(task, at), after_file(task, at));
-        let (label, account) = (change.account_label(), change.key.account);
-        let _ = writeln!(text, "\n# as account {label}\nchange_registry {account} {region} {before} {after}");
+    for (at, change) in task.changes.iter().enumerate() {
+        if let (Some(region), Ok(_)) = (&change.key.registry, &change.after) {
+            let _ = writeln!(
+                text,
+                "\n# The policy of the registry denies too. It counts for every repository of account {} in {region}, and is not one owner's alone:\n# whoever answers for the registry changes it, as that account, after a look whether it is still {}.\n# aws ecr put-registry-policy --region {region} --policy-text file://{}",
+                change.account_label(),
+                before_file(task, at),
+                after_file(task, at)
+            );
+        }
     }
-    let own: Vec<(&TaskRepository, usize)> =
-        task.repositories.iter().filter_map(|one| Some((one, one.change.filter(is_repaired)?))).collect();
+    let own: Vec<(&TaskRepository, usize)> = repaired(task).collect();
     // Whether the policy denies hangs on something that a person knows.
     let is_open = |one: &TaskRepository| one.diagnosis == Diagnosis::Undecided;
     if own.iter().any(|(one, _)| !is_open(one)) {
@@ -169,4 +152,10 @@ fn commands(task: &Task, simulated: bool) -> String {
     }
     text.push_str("\nexit \"$failed\"\n");
     text
+}
+
+/// The repositories whose own policy is repaired, each with the place of its changed text.
+fn repaired(task: &Task) -> impl Iterator<Item = (&TaskRepository, usize)> {
+    let is_repaired = |at: &usize| task.changes.get(*at).is_some_and(|change| change.after.is_ok());
+    task.repositories.iter().filter_map(move |one| Some((one, one.change.filter(is_repaired)?)))
 }

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use jiff::civil::Date;
-use scangap_assess::CauseId;
-use scangap_model::{AccountId, DIAGNOSES, Diagnosis, RegionName, account_label, sanitize};
+use scangap_assess::{CauseId, PolicyEvidence, policy_evidence, registry_policy_evidence, verdict_with_policy};
+use scangap_model::{AccountId, DIAGNOSES, Diagnosis, RegionName, Verdict, account_label, sanitize};
+use sha2::{Digest, Sha256};
 
-use super::condition::{self, Exemption};
+use super::condition::{self, Changed, Exemption};
 use crate::actions::is_listed;
 use crate::causes::named;
 use crate::columns::next_step;
@@ -22,6 +23,7 @@ use crate::policies::PolicyKey;
 pub(super) struct Task {
     /// Its name, and the folder of what repairs it: the causes' ids, or the diagnosis where it has none.
     pub(super) name: String,
+    pub(super) causes: BTreeSet<CauseId>,
     pub(super) sentence: String,
     /// The worst first.
     pub(super) diagnoses: BTreeMap<Diagnosis, usize>,
@@ -30,6 +32,8 @@ pub(super) struct Task {
     pub(super) repositories: Vec<TaskRepository>,
     /// Texts to be changed, each once.
     pub(super) changes: Vec<Change>,
+    /// The place of each among them.
+    places: BTreeMap<(PolicyKey, Result<String, String>), usize>,
 }
 
 #[derive(Debug)]
@@ -143,6 +147,11 @@ impl ToDo {
         self.tasks.iter().filter(|task| task.repositories.iter().any(|one| is_listed(one.diagnosis)))
     }
 
+    /// The causes of what is in the action list, each once.
+    pub(super) fn causes(&self) -> usize {
+        self.of_action_list().flat_map(|task| &task.causes).collect::<BTreeSet<_>>().len()
+    }
+
     /// The first day that something is due.
     pub(super) fn due(&self) -> Option<Date> {
         self.tasks.iter().filter_map(Task::due).min()
@@ -152,6 +161,23 @@ impl ToDo {
 /// Whether there is something that an owner can do, or accept.
 fn asks(diagnosis: Diagnosis) -> bool {
     diagnosis.info().next_step != "none" && diagnosis != Diagnosis::Changing
+}
+
+/// Whether the policies are what is in the way, or may be: where something else is, they are left alone.
+fn is_decided_by_policy(row: &RepositoryRow<'_>) -> bool {
+    matches!(row.assessment.diagnosis, Diagnosis::Blocked | Diagnosis::AtRisk | Diagnosis::Undecided)
+}
+
+/// Ids that are named one by one in a folder's name.
+const IDS_NAMED: usize = 3;
+
+/// A folder's name for any number of causes.
+fn folder(ids: &BTreeSet<String>) -> String {
+    let all: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let (Some(first), true) = (all.first(), all.len() > IDS_NAMED) else { return all.join("-") };
+    let digest = Sha256::digest(all.join("-"));
+    let hash = digest.iter().take(4).fold(String::new(), |hash, byte| format!("{hash}{byte:02x}"));
+    format!("{first}-and-{}-more-{hash}", all.len() - 1)
 }
 
 /// What tells tasks apart.
@@ -181,15 +207,17 @@ impl Task {
         } else {
             let ids: BTreeSet<String> = causes.iter().map(|cause| cause.id.to_string()).collect();
             let sentences: Vec<String> = causes.iter().map(|cause| named(cause, &met)).collect();
-            (ids.into_iter().collect::<Vec<_>>().join("-"), sentences.join("; "))
+            (folder(&ids), sentences.join("; "))
         };
         Self {
             name,
+            causes: causes.iter().map(|cause| cause.id).collect(),
             sentence: sanitize(&sentence),
             diagnoses: BTreeMap::new(),
             steps: Vec::new(),
             repositories: Vec::new(),
             changes: Vec::new(),
+            places: BTreeMap::new(),
         }
     }
 
@@ -201,8 +229,8 @@ impl Task {
             None => self.steps.push((step, 1)),
         }
         *self.diagnoses.entry(row.assessment.diagnosis).or_default() += 1;
-        self.change(material, row, PolicyKey::registry(row));
-        let change = self.change(material, row, PolicyKey::own(row));
+        self.registry_change(material, row);
+        let change = self.own_change(material, row);
         let due = material.notes().and_then(|notes| notes.of(&note_key(facts))?.date("due"));
         self.repositories.push(TaskRepository {
             account: facts.account,
@@ -218,33 +246,61 @@ impl Task {
         });
     }
 
-    /// The place of the text's change among the task's.
-    fn change(
-        &mut self,
-        material: &ReportContext<'_>,
-        row: &RepositoryRow<'_>,
-        key: Option<PolicyKey>,
-    ) -> Option<usize> {
-        let key = key?;
-        if let Some(at) = self.changes.iter().position(|change| change.key == key) {
-            self.changes.get_mut(at)?.repositories += 1;
-            return Some(at);
+    /// The place of the changed text of the repository's own policy among the task's.
+    fn own_change(&mut self, material: &ReportContext<'_>, row: &RepositoryRow<'_>) -> Option<usize> {
+        let (facts, as_of) = (material.input.facts, material.input.as_of);
+        let policy = &row.assessment.policy;
+        let key = PolicyKey::own(row).filter(|_| policy.own_is_responsible && is_decided_by_policy(row))?;
+        let mut evidence = policy_evidence(facts, &row.repository, as_of)?;
+        // Proved for this repository, as a plan does: where the registry denies too, one alone cannot be enough.
+        evidence.repaired = evidence.repaired.and_then(|after| {
+            let enough = policy.registry_is_responsible
+                || verdict_with_policy(facts, &row.repository, &after, as_of) == Verdict::Allowed;
+            if enough { Ok(after) } else { Err("with it the policies still do not surely let Inspector in".to_owned()) }
+        });
+        Some(self.change(row, key, evidence))
+    }
+
+    fn registry_change(&mut self, material: &ReportContext<'_>, row: &RepositoryRow<'_>) {
+        let key = PolicyKey::registry(row).filter(|_| is_decided_by_policy(row));
+        let repository = &row.repository;
+        let (facts, as_of) = (material.input.facts, material.input.as_of);
+        let evidence = registry_policy_evidence(facts, repository.account, &repository.region, Some(repository), as_of);
+        if let (Some(key), Some(evidence)) = (key, evidence) {
+            self.change(row, key, evidence);
         }
-        let group = material.policies.get(material.policy_place(&key)?)?;
-        let evidence = group.evidence(&material.input)?;
-        let exemptions = match &evidence.repaired {
-            Ok(after) => condition::exemptions(&evidence.text, after),
-            Err(_) => Vec::new(),
-        };
+    }
+
+    /// The same text may change in two ways: what a statement denies can hang on the region, the name or the tags.
+    fn change(&mut self, row: &RepositoryRow<'_>, key: PolicyKey, evidence: PolicyEvidence) -> usize {
+        let after = evidence.repaired.map_err(|why| sanitize(&why));
+        let place = (key.clone(), after.clone());
+        if let Some(&at) = self.places.get(&place) {
+            if let Some(change) = self.changes.get_mut(at) {
+                change.repositories += 1;
+            }
+            return at;
+        }
+        self.places.insert(place, self.changes.len());
+        let exemptions =
+            after.as_ref().map_or_else(|_| Vec::new(), |after| condition::exemptions(&evidence.text, after));
         self.changes.push(Change {
             key,
             account_name: row.account.and_then(|account| account.name.known().cloned()),
             before: evidence.text,
-            after: evidence.repaired.map_err(|why| sanitize(&why)),
+            after,
             exemptions,
             repositories: 1,
         });
-        Some(self.changes.len() - 1)
+        self.changes.len() - 1
+    }
+
+    /// The statements that change, as lines of a program take them.
+    pub(super) fn statements(&self) -> Vec<Changed<'_>> {
+        condition::distinct(self.changes.iter().map(|change| {
+            let attached_to = if change.key.registry.is_some() { "registry policy" } else { "repository policy" };
+            (attached_to, change.key.account, change.exemptions.as_slice())
+        }))
     }
 
     pub(super) fn due(&self) -> Option<Date> {

@@ -102,8 +102,12 @@ fn next(outcome: &Outcome, folder: &Path) -> String {
     if !outcome.left_disabled.is_empty() {
         return String::new();
     }
-    if outcome.left > 0 {
-        return format!("Next     scangap apply {} --resume\n", sanitize(&shell_word(&folder.to_string_lossy())));
+    if outcome.left > 0 && outcome.begun {
+        let folder = sanitize(&shell_word(&folder.to_string_lossy()));
+        return format!("Next     scangap apply {folder} --resume --write-role-name ROLE\n");
+    }
+    if outcome.left > 0 || outcome.stopped.is_some() {
+        return String::new();
     }
     "Next     scangap audit --previous SNAPSHOT, with the snapshot that the plan was made from\n".to_owned()
 }

@@ -14,8 +14,7 @@ const SHOWN: usize = 20;
 /// How many places of one reason.
 const PLACES: usize = 3;
 
-/// `snapshot`: what the plan is made from.
-pub(super) fn text(planned: &Planned, snapshot: &Path, directory: Option<&Path>) -> String {
+pub(super) fn text(planned: &Planned, directory: Option<&Path>) -> String {
     let mut out = String::new();
     if planned.simulated {
         let line = "SIMULATED: a plan of an organization that does not exist; it is refused at AWS.";
@@ -74,7 +73,7 @@ pub(super) fn text(planned: &Planned, snapshot: &Path, directory: Option<&Path>)
     if let Some(warning) = planned.warning() {
         let _ = writeln!(out, "{}", terminal::paint(&warning, Tone::Bad));
     }
-    end(planned, snapshot, directory, &mut out);
+    end(planned, directory, &mut out);
     out
 }
 
@@ -85,15 +84,19 @@ fn causes(planned: &Planned, out: &mut String) {
         let (policies, accounts) = (count(group.steps.len(), "policy"), count(group.accounts(), "account"));
         let statements = sanitize(&group.statements());
         let _ = writeln!(out, "  cause    {}  {policies} in {accounts}  {statements}", group.ids());
-        for (writer, steps) in group.other_writers() {
+        let writers = group.other_writers();
+        for (writer, steps) in writers.iter().take(PLACES) {
             let steps = of_all(steps.len(), group.steps.len());
             let _ = writeln!(out, "           also written by {}: repair it there too{steps}", sanitize(writer));
         }
+        if let rest @ 1.. = writers.len().saturating_sub(PLACES) {
+            let _ = writeln!(out, "           and by {} (plan.json)", count(rest, "other writer"));
+        }
         let open = |step: &&PolicyStep| step.write_access.verdict != Verdict::Allowed;
         if group.steps.iter().any(open) {
-            for (sentence, steps) in group.who_gets_through() {
+            for (sentence, steps) in group.who_gets_through().iter().take(PLACES) {
                 let steps = of_all(steps.len(), group.steps.len());
-                let _ = writeln!(out, "           {}{steps}", sanitize(&sentence));
+                let _ = writeln!(out, "           {}{steps}", sanitize(sentence));
             }
         }
     }
@@ -153,7 +156,7 @@ fn refused(group: &RefusalGroup<'_>, out: &mut String) {
 }
 
 /// What was written, and what to do next.
-fn end(planned: &Planned, snapshot: &Path, directory: Option<&Path>, out: &mut String) {
+fn end(planned: &Planned, directory: Option<&Path>, out: &mut String) {
     if let Some(directory) = directory {
         let terraform = if planned.policies.is_empty() { "" } else { "  policies/  terraform/" };
         let _ = writeln!(
@@ -164,10 +167,10 @@ fn end(planned: &Planned, snapshot: &Path, directory: Option<&Path>, out: &mut S
     }
     if planned.has_steps() {
         let next = match directory {
-            Some(directory) => format!("scangap rehearse {}", shell_word(&directory.to_string_lossy())),
-            None => format!("scangap plan {} --out plan", shell_word(&snapshot.to_string_lossy())),
+            Some(directory) => format!("scangap rehearse {}", sanitize(&shell_word(&directory.to_string_lossy()))),
+            None => "the same command with --out plan, then scangap rehearse plan".to_owned(),
         };
-        let _ = writeln!(out, "Next     {}", sanitize(&next));
+        let _ = writeln!(out, "Next     {next}");
     }
 }
 

@@ -13,7 +13,8 @@ use crate::terminal;
 /// How many repositories of one kind the screen shows.
 const SHOWN: usize = 20;
 
-pub(super) fn text(rehearsal: &Rehearsal, plan: &Path, out: &Path) -> String {
+/// `went_through`: whether every step came to its end.
+pub(super) fn text(rehearsal: &Rehearsal, went_through: bool, plan: &Path, out: &Path) -> String {
     let Rehearsal { lost, predicted, .. } = rehearsal;
     let mut text = terminal::paint("SIMULATED: nothing of this happened at AWS.", Tone::Warning);
     text.push('\n');
@@ -31,8 +32,18 @@ pub(super) fn text(rehearsal: &Rehearsal, plan: &Path, out: &Path) -> String {
     let not_waiting = |row: &&RehearsedRepository| !waiting.contains(&row.key());
     let changes = rehearsal.changes_otherwise.iter().filter(not_waiting);
     list(&mut text, "changes otherwise", "", Tone::Neutral, changes);
-    let broken = rehearsal.stays_broken.iter().filter(not_waiting);
-    list(&mut text, "still without coverage after the plan", "", Tone::Warning, broken);
+    let broken: Vec<_> = rehearsal.stays_broken.iter().filter(not_waiting).collect();
+    let until = match at_the_next_push.len() {
+        0 => String::new(),
+        waiting => format!(", {waiting} of them until the next push"),
+    };
+    list(
+        &mut text,
+        &format!("still without coverage after the plan: {}{until}; otherwise", rehearsal.stays_broken.len()),
+        "",
+        Tone::Warning,
+        broken.into_iter(),
+    );
     let planned = predicted.findings.map_or_else(|| "not counted".to_owned(), |number| number.to_string());
     let line = format!(
         "lost: {} findings (the plan says {planned}), the scans of {} images, {} of which are not scanned again (the plan says {})",
@@ -49,7 +60,7 @@ pub(super) fn text(rehearsal: &Rehearsal, plan: &Path, out: &Path) -> String {
         );
     }
     let _ = writeln!(text, "Rehearsed {}: before/  after/  changes.html  applied.md  journal.jsonl", out.display());
-    if rehearsal.exceeds_plan() {
+    if rehearsal.exceeds_plan() || !went_through {
         return text;
     }
     let plan = sanitize(&shell_word(&plan.to_string_lossy()));
