@@ -410,9 +410,79 @@
     // A page that holds a part leads to what it holds whole, and to nothing that it would have to call none.
     if (data.whole.includes(figure.dataset.diagnosis)) linked(figure, { diagnosis: [figure.dataset.diagnosis] }, figure.querySelector('.name'));
   }
-  for (const field of data.all ? document.querySelectorAll('.heat [data-region]') : []) {
-    linked(field, { account_id: [field.parentElement.dataset.account], region: [field.dataset.region] }, field);
-  }
+  // The map on one screen: a square for each account in each region that has something there, by OU, the worst first.
+  const TONES = ['bad', 'warning', 'question', 'neutral', 'good'];
+  const drawMap = () => {
+    const heat = document.querySelector('.heat');
+    const regions = [...heat.tHead.rows[0].cells].slice(1).map((head) => head.textContent);
+    const units = new Map();
+    for (const row of heat.tBodies[0].rows) {
+      const [head, ...fields] = row.cells;
+      const [account, name] = [row.dataset.account, head.firstChild.textContent];
+      const unit = units.get(row.dataset.ou) || { accounts: 0, cells: regions.map(() => []), tally: TONES.map(() => 0) };
+      units.set(row.dataset.ou, unit);
+      unit.accounts++;
+      fields.forEach((field, at) => {
+        const tone = TONES.indexOf(field.className);
+        if (tone < 0) return;
+        unit.tally[tone]++;
+        const [word, detail] = [field.firstChild.nodeName === '#text' ? field.firstChild.textContent : '', field.lastElementChild.textContent];
+        unit.cells[at].push({ tone, account, region: field.dataset.region, said: `${name} (${account}), ${regions[at]}: ${[word, detail].filter(Boolean).join(', ')}` });
+      });
+    }
+    const worse = (a, b) => { const at = a.findIndex((n, place) => n !== b[place]); return at < 0 ? 0 : b[at] - a[at]; };
+    const sorted = [...units].sort(([a, one], [b, two]) => worse(one.tally, two.tally) || collator.compare(a, b));
+    const told = make('p', { id: 'square' }, 'Arrow keys move between squares, Enter shows the repositories.');
+    const square = ({ tone, account, region, said }) => {
+      const one = make('button', { type: 'button', class: `square ${TONES[tone]}`, tabindex: -1, 'aria-label': said, title: said });
+      if (region && data.all) one.dataset.to = new URLSearchParams([['account_id', account], ['region', region]]).toString();
+      return one;
+    };
+    const cell = (squares, at) => make('div', { role: 'gridcell', 'data-at': at }, ...squares.sort((a, b) => a.tone - b.tone).map(square));
+    const unitName = (ou) => ou || '(directly under the root)';
+    const grid = make('div', { role: 'grid', 'aria-label': 'Accounts by OU and region' },
+      make('div', { role: 'row' }, ...['OU', ...regions].map((title) => make('div', { role: 'columnheader' }, title))),
+      ...sorted.map(([ou, unit]) => make('div', { role: 'row' },
+        make('div', { role: 'rowheader', title: unitName(ou) }, unitName(ou), make('small', {}, ` ${number(unit.accounts)}`)),
+        ...unit.cells.map(cell))));
+    grid.style.setProperty('--regions', regions.length);
+    $('squares').replaceChildren(told, grid);
+    const all = [...grid.querySelectorAll('.square')];
+    if (!all.length) return;
+    all[0].tabIndex = 0;
+    const tell = (one) => { told.textContent = one.title; };
+    const move = (one) => {
+      all.find((other) => other.tabIndex === 0).tabIndex = -1;
+      one.tabIndex = 0;
+      one.focus();
+    };
+    // The nearest row above or below with a square in the same region, else in any.
+    const beside = (one, step) => {
+      const at = one.parentElement.dataset.at;
+      for (let row = one.closest('[role=row]'); (row = step > 0 ? row.nextElementSibling : row.previousElementSibling);) {
+        const found = row.querySelector(`[data-at="${at}"] .square`);
+        if (found) return found;
+      }
+      return one;
+    };
+    grid.addEventListener('keydown', (event) => {
+      const one = event.target.closest('.square');
+      if (!one) return;
+      const place = all.indexOf(one);
+      const next = {
+        ArrowRight: () => all[place + 1], ArrowLeft: () => all[place - 1], Home: () => all[0], End: () => all.at(-1),
+        ArrowDown: () => beside(one, 1), ArrowUp: () => beside(one, -1),
+      }[event.key];
+      if (next) { event.preventDefault(); move(next() || one); }
+    });
+    grid.addEventListener('focusin', (event) => { tell(event.target.closest('.square')); });
+    grid.addEventListener('mouseover', (event) => { const one = event.target.closest('.square'); if (one) tell(one); });
+    grid.addEventListener('click', (event) => {
+      const one = event.target.closest('.square');
+      if (one?.dataset.to) location.hash = `${PREFIX}${one.dataset.to}`;
+    });
+  };
+  drawMap();
   const follow = (move) => {
     view = fromAddress();
     buildColumns();

@@ -26,6 +26,7 @@ fn facets_narrow_the_table_and_count_what_they_would_show() {
     check("facets");
 }
 
+// Holds: 15 Page: the map is one screen with one tab stop, and each square has its words
 #[test]
 fn the_map_and_the_figures_lead_into_the_table() {
     check("map");

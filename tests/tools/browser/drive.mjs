@@ -113,7 +113,28 @@ const checks = {
 
   async map() {
     const page = await open();
-    await page.$eval('.heat [data-account="333333333333"] [data-region="us-east-1"] a', (link) => link.click());
+    // One screen, one tab stop, arrow keys from square to square, each with its words.
+    const boxes = await page.$eval('#squares', (map) => ({ height: map.getBoundingClientRect().height, stops: map.querySelectorAll('[tabindex="0"]').length, all: map.querySelectorAll('.square').length }));
+    assert.ok(boxes.height < 900 && boxes.stops === 1 && boxes.all > 5, JSON.stringify(boxes));
+    const fields = await page.$$eval('.heat td[class]:not([class=""])', (cells) => cells.length);
+    assert.equal(boxes.all, fields, 'a square for each field that says something');
+    const label = () => page.evaluate(() => document.activeElement.getAttribute('aria-label'));
+    await page.focus('#squares [tabindex="0"]');
+    const first = await label();
+    assert.match(first, /^.+ \(\d{12}\), .+: .+/);
+    await page.keyboard.press('ArrowRight');
+    assert.notEqual(await label(), first);
+    assert.equal(await page.$eval('#square', (told) => told.textContent), await label());
+    await page.keyboard.press('Home');
+    assert.equal(await label(), first);
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowUp');
+    assert.equal(await label(), first);
+    assert.equal(await page.$$eval('#squares [tabindex="0"]', (stops) => stops.length), 1);
+    // The worst OU stands first, and in it the worst account.
+    const tones = await page.$$eval('#squares [role=row]:nth-child(2) .square', (squares) => squares.map((one) => one.className));
+    assert.ok(tones.some((tone) => tone.endsWith('bad')), tones.join());
+    await page.$eval('#squares .square[data-to="account_id=333333333333&region=us-east-1"]', (square) => square.click());
     await page.waitForFunction(() => document.querySelector('#result').textContent.includes(' of '));
     assert.deepEqual(new Set(await column(page, 3)), new Set(['333333333333']));
     assert.deepEqual(new Set(await column(page, 4)), new Set(['us-east-1']));

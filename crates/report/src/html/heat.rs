@@ -10,12 +10,15 @@ use super::tone::tone;
 use crate::input::Input;
 use crate::listing;
 use crate::matrix::{Matrix, matrix};
+use crate::value::UNKNOWN;
 
 /// Accounts that the map shows; the rest are in registries.csv, and the page says so.
 const ACCOUNTS_MAX: usize = 1_000;
 
 pub(super) struct HeatRow {
     pub(super) account: String,
+    /// Empty directly under the root.
+    pub(super) ou: String,
     pub(super) name: String,
     pub(super) fields: Vec<HeatField>,
     /// The regions without a repository of anybody's.
@@ -49,6 +52,7 @@ pub(super) fn heat(input: &Input<'_>) -> Heat {
     };
     let rows = accounts.into_iter().map(|account| HeatRow {
         account: account.id.to_string(),
+        ou: account.ou_path.known().map_or_else(|| UNKNOWN.to_owned(), |path| sanitize(path)),
         name: account.name.known().map_or_else(|| "not known".to_owned(), |name| sanitize(name)),
         fields: regions
             .iter()
