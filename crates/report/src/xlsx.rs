@@ -3,6 +3,7 @@
 
 mod actions;
 mod carry_over;
+mod charts;
 mod cover;
 mod dictionary;
 mod disk;

@@ -3,9 +3,12 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use rust_xlsxwriter::{Chart, ChartFormat, ChartSolidFill, ChartType, Color, Workbook, Worksheet, XlsxError};
+use rust_xlsxwriter::{
+    Chart, ChartFormat, ChartSolidFill, ChartType, Color, FormatAlign, Workbook, Worksheet, XlsxError,
+};
 use scangap_model::{AccountId, DIAGNOSES, Diagnosis, Observed, Tone};
 
+use super::charts::Charts;
 use super::style::{
     cell_text, column_title, heading, lock, number, over_numbers, print_setup, sentence, subheading, tab, tint,
     warning, wrapped,
@@ -38,17 +41,27 @@ pub(super) fn write(workbook: &mut Workbook, material: &ReportContext<'_>) -> Re
     let over_time = input.trend.and_then(Trend::in_words).map(|words| format!("{words}."));
     let decided = material.decided.in_words().into_iter().map(|line| format!("{line}."));
     let first: Vec<String> = [covered, since, over_time].into_iter().flatten().chain(decided).chain(not_read).collect();
-    worksheet.write_string(1, 0, cell_text(&first.join(" ")))?;
-    let mut at = diagnoses(worksheet, summary)?;
+    let first = first.join(" ");
+    worksheet.merge_range(1, 0, 1, LAST_WRAPPED, &cell_text(&first), &wrapped())?;
+    worksheet.set_row_height(1, lines(&first, ALL_CHARS))?;
+    let mut charts = Charts::default();
+    let mut at = diagnoses(worksheet, summary, &mut charts)?;
     at = causes(worksheet, material, at + 1)?;
     if let Some(trend) = input.trend {
-        at = super::trend::on_summary(worksheet, trend, at + 3, CHARTS)?;
+        at = super::trend::on_summary(worksheet, trend, at + 1, &mut charts)?;
     }
-    at = units(worksheet, material, at + 3)?;
-    at = accounts(worksheet, material, at + 2)?;
-    reading(worksheet, summary, at + 2)?;
+    let second = at + 1;
+    at = units(worksheet, material, second, &mut charts)?;
+    at = accounts(worksheet, material, at + 1, &mut charts)?;
+    at = reading(worksheet, summary, at + 1)?;
+    let (breaks, end) = charts.place(worksheet, at + 2)?;
     worksheet.set_freeze_panes(3, 1)?;
     print_setup(worksheet, input);
+    // The first page says how much of what, what changed, why, and what was not read; then come the tables, then the charts.
+    let breaks: Vec<u32> = std::iter::once(second).chain(breaks).collect();
+    worksheet.set_page_breaks(&breaks)?;
+    worksheet.set_print_scale(PRINT_SCALE).set_margins(0.3, 0.3, 0.4, 0.5, 0.2, 0.3);
+    worksheet.set_print_area(0, 0, end, LAST_PRINTED)?;
     worksheet.set_tab_color(tab("Summary"));
     lock(worksheet);
     Ok(())
@@ -65,8 +78,21 @@ pub(super) fn define_names(workbook: &mut Workbook) -> Result<(), XlsxError> {
 /// Sentences begin here and go on over the empty cells to their right; in the tables below these are columns of numbers.
 const MEANING: u16 = 2;
 const STEP: u16 = 6;
-/// Charts stand to the right of everything.
-const CHARTS: u16 = 11;
+/// The last column on paper: what is said to the right of the tables goes on over empty cells.
+const LAST_PRINTED: u16 = 13;
+/// Wrapped text ends a little before.
+const LAST_WRAPPED: u16 = 12;
+/// A page of A4 in landscape is as wide as the columns; the smallest text has 7.7 points.
+const PRINT_SCALE: u16 = 70;
+
+/// Characters that a line holds, from the first column and from `STEP` to the last that is printed.
+const ALL_CHARS: usize = 190;
+const STEP_CHARS: usize = 85;
+
+/// The height of wrapped text, in points.
+fn lines(text: &str, chars: usize) -> f64 {
+    15.0 * n(text.chars().count().div_ceil(chars).max(1))
+}
 
 fn titles(worksheet: &mut Worksheet, at: u32, titles: &[&str]) -> Result<(), XlsxError> {
     for (title, index) in titles.iter().zip(0u16..) {
@@ -87,7 +113,7 @@ fn n(number: usize) -> f64 {
 const FIRST_COUNT: u32 = 3;
 
 /// The row after the table.
-fn diagnoses(worksheet: &mut Worksheet, summary: &Summary) -> Result<u32, XlsxError> {
+fn diagnoses(worksheet: &mut Worksheet, summary: &Summary, charts: &mut Charts) -> Result<u32, XlsxError> {
     titles(worksheet, 2, &["Diagnosis", "Repositories", "What it means", "", "", "", "What to do", "", "", "", ""])?;
     worksheet.write_string_with_format(2, 1, "Repositories", &over_numbers())?;
     let mut at = FIRST_COUNT;
@@ -114,8 +140,7 @@ fn diagnoses(worksheet: &mut Worksheet, summary: &Summary) -> Result<u32, XlsxEr
         .set_values(("Summary", FIRST_COUNT, 1, at - 1, 1))
         .set_points(&points);
     series.set_gap(40);
-    chart.set_width(620).set_height(380);
-    worksheet.insert_chart(2, CHARTS, &chart)?;
+    charts.push(chart, 380);
     let apart = summary.unlisted_in_words().unwrap_or_else(|| "none: every list was read to its end".to_owned());
     for (title, value, meaning) in [
         ("All in lists that were read", summary.n_listed(), ""),
@@ -146,10 +171,11 @@ fn causes(worksheet: &mut Worksheet, material: &ReportContext<'_>, at: u32) -> R
     for cause in material.causes.iter().take(CAUSES_MAX) {
         let tone = cause.tally.worst().map_or(Tone::Question, |diagnosis| diagnosis.info().tone);
         let to = rust_xlsxwriter::Url::new("internal:'Causes'!A1").set_text(cause.tally.cause.id.to_string());
-        worksheet.write_url_with_format(row, 0, to, &tint(tone))?;
+        worksheet.write_url_with_format(row, 0, to, &tint(tone).set_align(FormatAlign::Top))?;
         worksheet.write_number_with_format(row, 1, n(cause.tally.repositories()), &number())?;
         worksheet.write_string_with_format(row, MEANING, cell_text(&cause.sentence()), &sentence())?;
-        worksheet.write_string_with_format(row, STEP, cell_text(&cause.repair), &sentence())?;
+        worksheet.merge_range(row, STEP, row, LAST_WRAPPED, &cell_text(&cause.repair), &wrapped())?;
+        worksheet.set_row_height(row, lines(&cause.repair, STEP_CHARS))?;
         row += 1;
     }
     if material.causes.len() > CAUSES_MAX {
@@ -208,7 +234,12 @@ const COUNTS: u16 = 2;
 /// The column after them: what is known of registries whose list was not read.
 const LISTS_NOT_READ: u16 = 6;
 
-fn units(worksheet: &mut Worksheet, material: &ReportContext<'_>, at: u32) -> Result<u32, XlsxError> {
+fn units(
+    worksheet: &mut Worksheet,
+    material: &ReportContext<'_>,
+    at: u32,
+    charts: &mut Charts,
+) -> Result<u32, XlsxError> {
     let units = by_ou(&material.input);
     worksheet.write_string_with_format(at, 0, "By organizational unit", &subheading())?;
     if units.len() > OUS_MAX {
@@ -228,7 +259,7 @@ fn units(worksheet: &mut Worksheet, material: &ReportContext<'_>, at: u32) -> Re
     }
     let name = |path: String| if path.is_empty() { "(directly under the root)".to_owned() } else { path };
     let rows: Vec<_> = shown.into_iter().map(|(path, unit)| (name(path), unit.counts, unit.unlisted)).collect();
-    counted(worksheet, at + 1, "OU", &rows, "Repositories by organizational unit")
+    counted(worksheet, at + 1, "OU", &rows, "Repositories by organizational unit", charts)
 }
 
 /// What only OUs have beside the counts of repositories.
@@ -236,7 +267,12 @@ type UnitCount = (&'static str, fn(&Unit) -> usize);
 const UNIT_ACCOUNTS: [UnitCount; 2] =
     [("Accounts", |unit| unit.accounts), ("Accounts with gaps", |unit| unit.accounts_with_gaps)];
 
-fn accounts(worksheet: &mut Worksheet, material: &ReportContext<'_>, at: u32) -> Result<u32, XlsxError> {
+fn accounts(
+    worksheet: &mut Worksheet,
+    material: &ReportContext<'_>,
+    at: u32,
+    charts: &mut Charts,
+) -> Result<u32, XlsxError> {
     worksheet.write_string_with_format(at, 0, "Accounts with most to do", &subheading())?;
     let worst = worst_accounts(&material.input);
     if worst.is_empty() {
@@ -252,16 +288,17 @@ fn accounts(worksheet: &mut Worksheet, material: &ReportContext<'_>, at: u32) ->
     };
     let names: Vec<_> =
         worst.into_iter().take(WORST_ACCOUNTS).map(|(id, (counts, unlisted))| (name(&id), counts, unlisted)).collect();
-    counted(worksheet, at + 1, "Account", &names, "Accounts with most to do")
+    counted(worksheet, at + 1, "Account", &names, "Accounts with most to do", charts)
 }
 
-/// A table of names with their four counts, and the same as stacked bars beside it.
+/// A table of names with their four counts, and the same as stacked bars among the charts.
 fn counted(
     worksheet: &mut Worksheet,
     at: u32,
     title: &str,
     rows: &[(String, Counts, Unlisted)],
     chart_title: &str,
+    charts: &mut Charts,
 ) -> Result<u32, XlsxError> {
     titles(worksheet, at, &[title])?;
     worksheet.write_string_with_format(at, 1, "Repositories", &over_numbers())?;
@@ -307,13 +344,12 @@ fn counted(
             .set_gap(40);
     }
     let height = 130 + 26 * u32::try_from(rows.len()).unwrap_or(40);
-    chart.set_width(760).set_height(height.max(260));
-    worksheet.insert_chart(at, CHARTS, &chart)?;
-    // The chart is beside its table and may be longer than it.
-    Ok((last + 1).max(at + height.max(260) / 20 + 1))
+    charts.push(chart, height.max(260));
+    Ok(last + 1)
 }
 
-fn reading(worksheet: &mut Worksheet, summary: &Summary, at: u32) -> Result<(), XlsxError> {
+/// The row after the table.
+fn reading(worksheet: &mut Worksheet, summary: &Summary, at: u32) -> Result<u32, XlsxError> {
     worksheet.write_string_with_format(at, 0, "What was read, and what was not", &subheading())?;
     let rows = [
         ("Accounts in scope", summary.accounts, "accounts of the organization that the audit was to read"),
@@ -360,10 +396,11 @@ fn reading(worksheet: &mut Worksheet, summary: &Summary, at: u32) -> Result<(), 
         ),
         ("Gaps", summary.gaps, "facts that were asked for and could not be learnt"),
     ];
+    let after = at + 1 + u32::try_from(rows.len()).unwrap_or(0);
     for ((name, value, meaning), at) in rows.into_iter().zip(at + 1..) {
         worksheet.write_string_with_format(at, 0, name, &super::style::bold())?;
         worksheet.write_number_with_format(at, 1, n(value), &number())?;
         worksheet.write_string_with_format(at, MEANING, meaning, &sentence())?;
     }
-    Ok(())
+    Ok(after)
 }

@@ -2,6 +2,7 @@
 
 use rust_xlsxwriter::{Chart, ChartFormat, ChartLine, ChartType, Color, Format, Workbook, Worksheet, XlsxError};
 
+use super::charts::Charts;
 use super::sheet::Sheet;
 use super::style::{number, over_numbers, subheading};
 use crate::columns::TREND;
@@ -15,7 +16,7 @@ pub(super) fn write(workbook: &mut Workbook, input: &Input<'_>, trend: &Trend) -
 }
 
 /// The rows that a chart takes.
-const CHART_ROWS: u32 = 15;
+const CHART_HEIGHT: u32 = 260;
 
 /// A number of an audit; `None`: it has none.
 type Of = fn(&TrendRow) -> Option<f64>;
@@ -30,8 +31,13 @@ const COLUMNS: &[(&str, Of)] = &[
     ("Not read everything", |row| (!row.is_complete).then_some(1.0)),
 ];
 
-/// The table of the organization, and the row after what stands beside it.
-pub(super) fn on_summary(worksheet: &mut Worksheet, trend: &Trend, at: u32, charts: u16) -> Result<u32, XlsxError> {
+/// The table of the organization, and the row after it.
+pub(super) fn on_summary(
+    worksheet: &mut Worksheet,
+    trend: &Trend,
+    at: u32,
+    charts: &mut Charts,
+) -> Result<u32, XlsxError> {
     let rows: Vec<&TrendRow> = trend.rows.iter().filter(|row| row.ou.is_none()).collect();
     worksheet.write_string_with_format(at, 0, "Trend", &subheading())?;
     worksheet.write_string(at, 2, "All numbers, by organizational unit too, are in the sheet Trend.")?;
@@ -76,9 +82,7 @@ pub(super) fn on_summary(worksheet: &mut Worksheet, trend: &Trend, at: u32, char
     for (column, color) in [(3, 0xB3_3A_36), (4, 0xD9_8E_1F), (5, 0x2A_8C_82), (6, 0x7A_5A_B5)] {
         line(&mut numbers, column, color);
     }
-    for (chart, place) in [(&mut shares, at), (&mut numbers, at + CHART_ROWS)] {
-        chart.set_width(620).set_height(CHART_ROWS * 20 - 20);
-        worksheet.insert_chart(place, charts, chart)?;
-    }
-    Ok(row.max(at + 2 * CHART_ROWS))
+    charts.push(shares, CHART_HEIGHT);
+    charts.push(numbers, CHART_HEIGHT);
+    Ok(row)
 }
