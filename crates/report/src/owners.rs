@@ -83,7 +83,7 @@ pub(crate) fn write(
         let to_do = to_do.map_err(failed)?;
         let mut jobs: Vec<(PathBuf, Fill<'_>)> = Vec::new();
         for (((owner, rows), to_do), not_read) in some.iter().zip(&rows).zip(&to_do).zip(&not_read) {
-            index.push(IndexRow::of(owner, to_do, gaps(material, owner)));
+            index.push(IndexRow::of(owner, to_do, gaps(material, owner).max(not_read.len())));
             let path = |suffix: &str| folder.join(format!("{}.{suffix}", owner.slug));
             let workbook = move |out: &mut dyn Write| xlsx::write_owner(material, owner.rows, &|| rows.iter(), out);
             jobs.push((path("xlsx"), Box::new(workbook)));

@@ -21,7 +21,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Workbook, XlsxError};
-use scangap_model::{DIAGNOSES, Diagnosis, RegistryOutcome};
+use scangap_model::{DIAGNOSES, Diagnosis, DiagnosisInfo, RegistryOutcome};
 
 pub use self::carry_over::{CarryOverError, read_notes};
 use self::cover::Part;
@@ -124,7 +124,11 @@ fn owner_workbook<'r>(material: &ReportContext<'_>, n_rows: usize, rows: &'r Aga
     }
     actions::write(&mut workbook, material, to_act_on.min(SHEET_ROWS_MAX), &mut |each| of_owner(material, rows, each))?;
     let sheet = repositories::sheet(n_rows, link);
-    sheet.write(&mut workbook, input, rows())?;
+    // The worst first: each diagnosis is one pass over what is theirs.
+    let of = |info: &'static DiagnosisInfo| {
+        rows().filter(move |row| row.as_ref().map_or(true, |row| row.assessment.diagnosis == info.diagnosis))
+    };
+    sheet.write(&mut workbook, input, DIAGNOSES.iter().flat_map(of))?;
     let mut mine = BTreeSet::new();
     for row in rows() {
         let row = row?;

@@ -86,10 +86,10 @@
   };
 
   let haystack = null;
-  const SEARCHED = ['repository', 'account_id', 'account_name', 'ou_path', 'region', 'responsible_statements', 'coverage_reason', 'repository_arn', 'cause', 'next_step'];
+  const SEARCHED = ['repository', 'account_id', 'account_name', 'ou_path', 'region', 'responsible_statements', 'coverage_reason', 'repository_arn', 'cause', 'next_step', 'diagnosis', 'policy_verdict', 'coverage_status', 'likely_cause', 'depends_on', 'accepted_by', 'accepted_because'];
   const hay = (row) => {
     haystack = haystack || new Array(count);
-    return (haystack[row] = haystack[row] || SEARCHED.map((name) => text(value(name, row))).join('\n').toLowerCase());
+    return (haystack[row] = haystack[row] || SEARCHED.map((name) => shown(name, value(name, row))).join('\n').toLowerCase());
   };
 
   // Every word has to be there. One with a prefix looks into its columns alone: `ou:payments is:blocked region:eu-west-1`.
@@ -103,6 +103,8 @@
   };
   const conditions = (query) => [...query.toLowerCase().matchAll(/(?:(\p{L}+):)?(?:"([^"]*)"?|(\S+))/gu)].map(([whole, prefix, quoted, word]) => {
     const wanted = quoted ?? word;
+    // A prefix that waits for its word.
+    if (quoted === undefined && word.endsWith(':') && Object.hasOwn(PREFIXES, word.slice(0, -1))) return () => true;
     if (!Object.hasOwn(PREFIXES, prefix ?? '')) { const needle = quoted === undefined || prefix ? whole : quoted; return (row) => hay(row).includes(needle); }
     if (prefix === 'is') { const one = plain(wanted); return (row) => isOne(row, one); }
     return (row) => PREFIXES[prefix].some((name) => text(value(name, row)).toLowerCase().includes(wanted));
@@ -432,7 +434,7 @@
     }
     const worse = (a, b) => { const at = a.findIndex((n, place) => n !== b[place]); return at < 0 ? 0 : b[at] - a[at]; };
     const sorted = [...units].sort(([a, one], [b, two]) => worse(one.tally, two.tally) || collator.compare(a, b));
-    const told = make('p', { id: 'square' }, 'Arrow keys move between squares, Enter shows the repositories.');
+    const told = make('p', { id: 'square' }, 'Arrow keys move between squares; Enter shows the repositories of one that has any.');
     const square = ({ tone, account, region, said }) => {
       const one = make('button', { type: 'button', class: `square ${TONES[tone]}`, tabindex: -1, 'aria-label': said, title: said });
       if (region && data.all) one.dataset.to = new URLSearchParams([['account_id', account], ['region', region]]).toString();
@@ -440,7 +442,7 @@
     };
     const cell = (squares, at) => make('div', { role: 'gridcell', 'data-at': at }, ...squares.sort((a, b) => a.tone - b.tone).map(square));
     const unitName = (ou) => ou || '(directly under the root)';
-    const grid = make('div', { role: 'grid', 'aria-label': 'Accounts by OU and region' },
+    const grid = make('div', { role: 'grid', tabindex: -1, 'aria-label': 'Accounts by OU and region' },
       make('div', { role: 'row' }, ...['OU', ...regions].map((title) => make('div', { role: 'columnheader' }, title))),
       ...sorted.map(([ou, unit]) => make('div', { role: 'row' },
         make('div', { role: 'rowheader', title: unitName(ou) }, unitName(ou), make('small', {}, ` ${number(unit.accounts)}`)),
@@ -467,7 +469,7 @@
     };
     grid.addEventListener('keydown', (event) => {
       const one = event.target.closest('.square');
-      if (!one) return;
+      if (!one || event.altKey || event.ctrlKey || event.metaKey) return;
       const place = all.indexOf(one);
       const next = {
         ArrowRight: () => all[place + 1], ArrowLeft: () => all[place - 1], Home: () => all[0], End: () => all.at(-1),
@@ -475,11 +477,13 @@
       }[event.key];
       if (next) { event.preventDefault(); move(next() || one); }
     });
-    grid.addEventListener('focusin', (event) => { tell(event.target.closest('.square')); });
+    grid.addEventListener('focusin', (event) => { const one = event.target.closest('.square'); if (one) tell(one); });
     grid.addEventListener('mouseover', (event) => { const one = event.target.closest('.square'); if (one) tell(one); });
     grid.addEventListener('click', (event) => {
       const one = event.target.closest('.square');
-      if (one?.dataset.to) location.hash = `${PREFIX}${one.dataset.to}`;
+      if (!one?.dataset.to) return;
+      history.pushState(null, '', `${PREFIX}${one.dataset.to}`);
+      follow(true);
     });
   };
   drawMap();

@@ -234,7 +234,7 @@ images = [{{ pushed_days_ago = 2, findings = 31, suppressed = 1 }}, {{ pushed_da
     for line in [
         "lets Inspector in: 1, at the next push",
         "333333333333 (payments) eu-west-1 article/app: stale, until the next push",
-        "still without coverage after the plan: 1, 1 of them until the next push; otherwise: 0",
+        "still without coverage after the plan: 0, and 1 until the next push",
         "Next     scangap apply repair --write-role-name ROLE --dry-run",
     ] {
         assert!(rehearsed.stdout.contains(line), "repaired, and stuck: `{line}` is missing: {}", rehearsed.stdout);

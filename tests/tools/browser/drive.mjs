@@ -83,6 +83,9 @@ const checks = {
     const units = (await search('ou:workloads')).length;
     assert.ok(units > 0 && units < all, `${units} of ${all}`);
     assert.deepEqual(await search('ou:officeonly'), [], 'a prefix looks nowhere else');
+    assert.equal((await search('ou:')).length, all, 'a prefix waits for its word');
+    assert.deepEqual(await search('stale journey'), ['journey/3-repaired-and-still-denied']);
+    assert.deepEqual(await search('ou:officeonly'), []);
     // Nothing found says so, and how to go on.
     assert.equal(await page.$eval('#nothing', (part) => getComputedStyle(part).display !== 'none'), true);
     await page.click('#clear-nothing');

@@ -122,12 +122,15 @@ fn functions() -> String {
     code_block("sh", &format!("export AWS_PAGER=\n{IS_ACCOUNT}\n{FUNCTIONS}"))
 }
 
-/// A step's folder, account, region and repository.
+/// Of a step's folder, account, region and repository. Texts are compared without spaces and brackets: ECR gives back what it stored in a
+/// form of its own.
 const FUNCTIONS: &str = r#"look() { is_account "$2" "$3" && aws ecr get-repository-policy --registry-id "$2" --region "$3" --repository-name "$4" --query policyText --output text; }
 store() { aws ecr set-repository-policy --registry-id "$2" --region "$3" --repository-name "$4" --policy-text "file://policies/$1/$5.json"; }
 left() { echo "NOT DONE: $4 ($2 $3): $5" >&2; false; }
-change() { now=$(look "$@") || { left "$@" "its policy could not be read"; return; }; [ "$now" = "$(cat "policies/$1/before.json")" ] || { left "$@" "its policy is not before.json any more"; return; }; store "$@" after; }
-undo() { now=$(look "$@") || { left "$@" "its policy could not be read"; return; }; case "$now" in *AWSServiceRoleForAmazonInspector2*) store "$@" before ;; *) left "$@" "its policy does not name Inspector's role" ;; esac; }"#;
+plain() { tr -d ' \t\r\n[]'; }
+is_still() { now=$(look "$@") || { left "$@" "its policy could not be read"; return; }; [ "$(printf %s "$now" | plain)" = "$(plain < "policies/$1/$5.json")" ] || left "$1" "$2" "$3" "$4" "its policy is not $5.json any more"; }
+change() { is_still "$@" before && store "$@" after; }
+undo() { is_still "$@" after && store "$@" before; }"#;
 
 /// A line for each step of a group, below the account that it is for.
 fn lines(group: &CauseGroup<'_>) -> String {

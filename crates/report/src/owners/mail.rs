@@ -58,7 +58,7 @@ pub(super) fn text(material: &ReportContext<'_>, owner: &Owner, to_do: &ToDo, no
         text,
         "- {slug}.xlsx: every repository, and the action list with columns to answer in (Owner, Decision, Ticket, Due, Expires, Justification)"
     );
-    if to_do.tasks.iter().any(super::repair_files::has_changes) {
+    if to_do.tasks.iter().any(|task| super::repair_files::plain_command(task).is_some()) {
         let _ = writeln!(
             text,
             "- the folder repairs/{slug}: for each cause the changed policies, and commands of the aws CLI that set them"

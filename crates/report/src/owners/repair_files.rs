@@ -132,6 +132,8 @@ fn commands(task: &Task, simulated: bool) -> String {
     let is_open = |one: &TaskRepository| one.diagnosis == Diagnosis::Undecided;
     if own.iter().any(|(one, _)| !is_open(one)) {
         text.push_str(CHANGE);
+    } else {
+        text.push_str("\necho 'NOT DONE: nothing here is changed without a decision: this file says what to decide' >&2\nfailed=1\n");
     }
     let mut account = None;
     for (one, at) in own {

@@ -95,7 +95,6 @@ fn form(worksheet: &mut Worksheet, today: Date, n_rows: usize) -> Result<(), Xls
     let last_row = u32::try_from(n_rows.max(1)).unwrap_or(u32::MAX);
     for note in NOTE_COLUMNS {
         let at = column(note.name);
-        worksheet.set_column_format(at, &Format::new().set_unlocked())?;
         if !note.words.is_empty() {
             let list = DataValidation::new().allow_list_strings(note.words)?;
             // Other words are allowed, with a question.

@@ -119,7 +119,7 @@ pub(super) fn write(
 const NOTES: &[&str] = &[
     "`unknown`: it was asked for and could not be learnt. `none`: AWS answered that there is none. `not needed`: nothing hung on it, so nobody asked. Empty: not applicable.",
     "Characters that act on others (direction overrides, control characters) are shown by their number in this workbook, a carriage return before a line's end is left out, and they stand as they are in the CSV and JSON files.",
-    "Facts are locked against overtyping, columns to fill in are not. There is no password: Review, Unprotect Sheet (to sort, for example).",
+    "Facts are locked against overtyping, except in Repositories; columns to fill in are open. Filters work; to sort, Review, Unprotect Sheet: there is no password.",
     "Excel's limits: the first 65,530 links of a sheet are links, the rest is text; a cell holds 32,767 characters, and says so where more were there; a sheet that is full goes on in one with a number.",
 ];
 

@@ -128,7 +128,10 @@ impl<'s, K: Kind> Sheet<'s, K> {
         let worksheet = workbook.add_worksheet_with_constant_memory().map_err(io::Error::other)?;
         worksheet.set_name(&name).map_err(io::Error::other)?;
         worksheet.set_tab_color(tab(&self.name));
-        lock(worksheet);
+        // A group of columns cannot be opened on a sheet that is locked.
+        if self.grouped.is_none() {
+            lock(worksheet);
+        }
         self.frame(worksheet, input, n_rows, part).map_err(io::Error::other)?;
         Ok(worksheet)
     }
@@ -148,6 +151,7 @@ impl<'s, K: Kind> Sheet<'s, K> {
         }
         for (note, index) in self.notes.iter().zip(u16::try_from(self.columns.len()).unwrap_or(u16::MAX)..) {
             worksheet.set_column_width(index, f64::from(note.width))?;
+            worksheet.set_column_format(index, &Format::new().set_unlocked())?;
         }
         let up_to = self.columns.iter().position(|column| column.name == "repository").map_or(1, |at| at + 1);
         worksheet.set_freeze_panes(1, self.frozen.unwrap_or(u16::try_from(up_to).unwrap_or(1)))?;

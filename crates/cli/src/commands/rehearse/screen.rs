@@ -35,15 +35,9 @@ pub(super) fn text(rehearsal: &Rehearsal, went_through: bool, plan: &Path, out: 
     let broken: Vec<_> = rehearsal.stays_broken.iter().filter(not_waiting).collect();
     let until = match at_the_next_push.len() {
         0 => String::new(),
-        waiting => format!(", {waiting} of them until the next push"),
+        waiting => format!(", and {waiting} until the next push"),
     };
-    list(
-        &mut text,
-        &format!("still without coverage after the plan: {}{until}; otherwise", rehearsal.stays_broken.len()),
-        "",
-        Tone::Warning,
-        broken.into_iter(),
-    );
+    list(&mut text, "still without coverage after the plan", &until, Tone::Warning, broken.into_iter());
     let planned = predicted.findings.map_or_else(|| "not counted".to_owned(), |number| number.to_string());
     let line = format!(
         "lost: {} findings (the plan says {planned}), the scans of {} images, {} of which are not scanned again (the plan says {})",
