@@ -38,7 +38,7 @@ impl CauseGroup<'_> {
         steps_by(&self.steps, |step| step.sources.iter().map(String::as_str).collect())
     }
 
-    /// What the policies as they are say to whoever makes the change, each with its steps.
+    /// Whether the write role may change the policies as they are now, in sentences, each with its steps.
     pub fn who_gets_through(&self) -> Vec<(String, Vec<&str>)> {
         steps_by(&self.steps, |step| vec![step.who_gets_through()])
     }

@@ -232,7 +232,7 @@ fn an_owner_can_tell_nothing_to_do_from_nothing_seen() {
     assert!(page("666666666666").contains("Nothing: every repository of yours is covered"));
     let unread = page("444444444444");
     assert!(unread.contains("account 444444444444, all of it: sts:AssumeRole"), "{unread}");
-    assert!(!unread.contains("Nothing: every"), "{unread}");
+    assert!(!unread.contains("Nothing: every") && !unread.contains("There are no repositories"), "{unread}");
     let off = page("555555555555");
     assert!(
         off.contains("What to do: enable ECR scanning in Inspector, or accept; auto-enable of ECR scanning is on"),
@@ -518,6 +518,7 @@ assert [line.startswith("# to be decided by a person first: ") for line in lines
 assert "aws ecr set-repository-policy" not in (root / rows["index.html"]["page"]).read_text()
 (task,) = tasks("kept-out")
 assert [line.startswith("# aws ecr put-registry-policy ") for line in lines(task)] == [True], lines(task)
+assert "the registry policy of account 555555555555 in eu-west-1 denies Inspector too" in (task / "commands.sh").read_text()
 # Where scanning is off the policy is not what is in the way.
 assert tasks("off") == [], tasks("off")
 assert rows["off"]["to_act_on"] == "0" and "What to do: enable ECR scanning" in (root / rows["off"]["page"]).read_text()

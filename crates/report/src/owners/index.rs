@@ -94,7 +94,7 @@ pub(super) fn page(material: &ReportContext<'_>, rows: &[IndexRow], out: &mut dy
 const COLUMNS: [&str; 11] =
     ["owner", "repositories", "to_act_on", "causes", "worst", "due", "not_read", "page", "workbook", "mail", "folder"];
 
-/// `index.csv`, for whoever sends the mails.
+/// `index.csv`: the same table, for the program that sends the mails.
 pub(super) fn table(rows: &[IndexRow], out: &mut dyn Write) -> io::Result<()> {
     let mut table = ::csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
     table.write_record(COLUMNS).map_err(io::Error::other)?;

@@ -37,7 +37,7 @@ pub(super) fn text(material: &ReportContext<'_>, owner: &Owner, to_do: &ToDo, no
         );
     }
     for (at, task) in to_do.of_action_list().take(NAMED).enumerate() {
-        let due = task.due().map(|due| format!(", due {due}")).unwrap_or_default();
+        let due = task.due().map(|due| format!(", the first due on {due}")).unwrap_or_default();
         let step = task.steps.first().map_or("", |(step, _)| step.as_str());
         let repositories = count(task.repositories.len(), "repository");
         let _ = writeln!(text, "\n{}. {repositories}{due}: {}.\n   To do: {step}.", at + 1, task.sentence);

@@ -120,20 +120,26 @@ fn commands(task: &Task, simulated: bool) -> String {
         if let (Some(region), Ok(_)) = (&change.key.registry, &change.after) {
             let _ = writeln!(
                 text,
-                "\n# The policy of the registry denies too. It counts for every repository of account {} in {region}, and is not one owner's alone:\n# whoever answers for the registry changes it, as that account, after a look whether it is still {}.\n# aws ecr put-registry-policy --region {region} --policy-text file://{}",
+                "\n# The policy of the registry denies too. It counts for every repository of account {} in {region}, and is not one owner's alone.\n# The registry's administrator sets it with credentials of that account, if the stored policy still equals {}:\n# aws ecr put-registry-policy --region {region} --policy-text file://{}",
                 change.account_label(),
                 before_file(task, at),
                 after_file(task, at)
             );
+            // Without it, a repaired repository policy would read as the end of it.
+            let _ = writeln!(
+                text,
+                "echo 'NOT DONE: the registry policy of account {} in {region} denies Inspector too, and is not changed here' >&2\nfailed=1",
+                change.key.account
+            );
         }
     }
     let own: Vec<(&TaskRepository, usize)> = repaired(task).collect();
-    // Whether the policy denies hangs on something that a person knows.
+    // Whether the policy denies depends on a condition key whose value is not known.
     let is_open = |one: &TaskRepository| one.diagnosis == Diagnosis::Undecided;
     if own.iter().any(|(one, _)| !is_open(one)) {
         text.push_str(CHANGE);
     } else {
-        text.push_str("\necho 'NOT DONE: nothing here is changed without a decision: this file says what to decide' >&2\nfailed=1\n");
+        text.push_str("\necho 'NOT DONE: this file changes no policy by itself; its comments say what a person has to decide' >&2\nfailed=1\n");
     }
     let mut account = None;
     for (one, at) in own {

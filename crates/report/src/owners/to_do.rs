@@ -142,7 +142,7 @@ impl ToDo {
         self.tasks.iter().flat_map(|task| &task.repositories).filter(|one| is_listed(one.diagnosis)).count()
     }
 
-    /// Those that are in the action list. The others are so by somebody's choice, or were never looked at.
+    /// Tasks with a repository in the action list. The others are settings that may be intended, such as scanning that is off.
     pub(super) fn of_action_list(&self) -> impl Iterator<Item = &Task> {
         self.tasks.iter().filter(|task| task.repositories.iter().any(|one| is_listed(one.diagnosis)))
     }
