@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::coverage::{Coverage, ImageCoverage};
 use crate::diagnose::{Layers, Selection};
+use crate::tag_writer::TagWriter;
 
 /// `C-` and ten hexadecimal digits of the SHA-256 of what the cause is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -159,7 +160,7 @@ fn id(kind: &CauseKind) -> CauseId {
 }
 
 /// Puts a parameter in the place of a word, where it is a whole word.
-fn with_parameter(text: &str, word: &str, parameter: &str) -> String {
+pub fn with_parameter(text: &str, word: &str, parameter: &str) -> String {
     let inside = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
     let mut out = String::with_capacity(text.len());
     let mut rest = 0;
@@ -278,8 +279,8 @@ pub struct CauseTally {
     pub registries_not_read: usize,
     /// Creation templates that write it into the policies of new repositories.
     pub templates: BTreeSet<(AccountId, RegionName, String)>,
-    /// `CloudFormation` stacks that have repositories with it, where tags were read.
-    pub stacks: BTreeSet<(AccountId, String)>,
+    /// What owns repositories with it, where tags were read.
+    pub tag_writers: BTreeSet<(AccountId, TagWriter)>,
     /// The place of the first repository among all, of the first that has no other cause where there is one.
     pub example: Option<usize>,
 }
@@ -294,7 +295,7 @@ impl CauseTally {
             regions: BTreeSet::new(),
             registries_not_read: 0,
             templates: BTreeSet::new(),
-            stacks: BTreeSet::new(),
+            tag_writers: BTreeSet::new(),
             example: None,
         }
     }
@@ -327,16 +328,13 @@ impl CauseTally {
         self.regions.extend(later.regions);
         self.registries_not_read += later.registries_not_read;
         self.templates.extend(later.templates);
-        self.stacks.extend(later.stacks);
+        self.tag_writers.extend(later.tag_writers);
     }
 }
 
 /// Causes as they are met, in the order of the facts.
 #[derive(Debug, Default)]
 pub(crate) struct Causes(BTreeMap<CauseId, CauseTally>);
-
-/// The tag that `CloudFormation` puts on what it makes.
-const STACK_TAG: &str = "aws:cloudformation:stack-name";
 
 impl Causes {
     fn tally(&mut self, cause: &Arc<SharedCause>) -> &mut CauseTally {
@@ -368,9 +366,9 @@ impl Causes {
                 matches!(cause.kind, CauseKind::Statement { attached_to: AttachedTo::Repository, .. });
             if is_of_repository
                 && let Asked::Answered(tags) = &repository.tags
-                && let Some(stack) = tags.known().and_then(|tags| tags.get(STACK_TAG))
+                && let Some(tags) = tags.known()
             {
-                tally.stacks.insert((repository.account, stack.clone()));
+                tally.tag_writers.extend(TagWriter::all(tags).map(|writer| (repository.account, writer)));
             }
         }
     }

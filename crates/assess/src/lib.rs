@@ -10,9 +10,10 @@ mod policies;
 mod question;
 mod registry;
 mod repository;
+mod tag_writer;
 mod writer;
 
-pub use cause::{AttachedTo, CauseId, CauseKind, CauseTally, SharedCause};
+pub use cause::{AttachedTo, CauseId, CauseKind, CauseTally, SharedCause, with_parameter};
 pub use coverage::{Coverage, ImageCoverage, ImageTotals, ImagesCovered, images_of, of as coverage_of};
 pub use diagnose::{Layers, Selection, diagnose, selects};
 pub use evidence::{PolicyEvidence, policy_evidence, registry_policy_evidence, verdict_of_text, verdict_with_policy};
@@ -22,4 +23,5 @@ pub use policies::request as inspector_request;
 pub use question::{AskedPolicy, Participation, PolicyAnswer, PolicyQuestion, PolicyRepair};
 pub use registry::RegistryAssessment;
 pub use repository::{LikelyCause, PolicyAssessment, RepositoryAssessment};
+pub use tag_writer::TagWriter;
 pub use writer::{WriteAccess, write_access, write_role};

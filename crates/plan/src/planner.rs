@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use scangap_assess::{
-    AttachedTo, CauseKind, RepositoryAssessment, Selection, SharedCause, inspector_request, policy_evidence, selects,
-    verdict_with_policy, write_access, write_role,
+    AttachedTo, CauseKind, RepositoryAssessment, Selection, SharedCause, TagWriter, inspector_request, policy_evidence,
+    selects, verdict_with_policy, write_access, write_role,
 };
 use scangap_model::{
     AccountId, Diagnosis, RecordError, RegionName, RegistryFacts, RegistryOutcome, RepositoryFacts, Verdict,
@@ -246,12 +246,6 @@ fn sources(
             sources.push(format!("repository creation template `{}`", template.prefix));
         }
     }
-    for (key, value) in tags.into_iter().flatten() {
-        if key == "aws:cloudformation:stack-name" {
-            sources.push(format!("CloudFormation stack `{value}`"));
-        } else if [key, value].iter().any(|text| text.to_lowercase().contains("terraform")) {
-            sources.push(format!("Terraform, as its tag says: `{key}` = `{value}`"));
-        }
-    }
+    sources.extend(tags.into_iter().flat_map(TagWriter::all).map(|writer| writer.to_string()));
     sources
 }

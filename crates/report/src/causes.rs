@@ -88,14 +88,14 @@ fn ous(input: &Input<'_>, accounts: &BTreeSet<AccountId>) -> Vec<String> {
     paths.into_iter().collect()
 }
 
-/// What would write it again: creation templates into new repositories, stacks at their next deployment.
+/// What would write it again: creation templates into new repositories, stacks and Terraform at their next deployment.
 fn written_by(tally: &CauseTally) -> Vec<String> {
     let templates = tally
         .templates
         .iter()
         .map(|(account, region, prefix)| format!("creation template {prefix} ({account} {region})"));
-    let stacks = tally.stacks.iter().map(|(account, stack)| format!("stack {stack} ({account})"));
-    templates.chain(stacks).collect()
+    let tools = tally.tag_writers.iter().map(|(account, writer)| sanitize(&format!("{writer} ({account})")));
+    templates.chain(tools).collect()
 }
 
 /// What it is, in one sentence without its end.

@@ -12,6 +12,7 @@ mod gaps;
 mod images;
 mod planned;
 mod policies;
+mod policy_texts;
 mod registries;
 mod repositories;
 mod trend;
@@ -33,6 +34,7 @@ pub(crate) use images::IMAGES;
 pub(crate) use planned::PLANNED;
 pub use planned::{PlanRow, PlanView};
 pub(crate) use policies::POLICIES;
+pub(crate) use policy_texts::POLICY_TEXTS;
 pub(crate) use registries::{REGISTRIES, scan_rules};
 pub(crate) use repositories::{REPOSITORIES, Repositories, next_step};
 pub(crate) use trend::TREND;
@@ -45,6 +47,7 @@ use crate::input::Input;
 pub struct Table {
     pub name: TableName,
     pub file: &'static str,
+    /// Its sheet in the workbook. That of policies has columns of its own: a text once.
     pub sheet: &'static str,
     pub columns: Vec<ColumnInfo>,
 }
@@ -112,9 +115,10 @@ pub(crate) fn tables_of(input: &Input<'_>) -> Vec<Table> {
     tables().into_iter().filter(has).collect()
 }
 
-/// Sheets of the workbook that have no file of their own: their names and columns.
+/// Sheets of the workbook that no file has the columns of: their names and columns.
 pub(crate) fn sheets_alone() -> Vec<(&'static str, Vec<ColumnInfo>)> {
     vec![
+        ("Policies", infos(POLICY_TEXTS)),
         ("Re-sync and losses", infos(PLANNED)),
         ("Applied", infos(APPLIED)),
         ("Notes carried over", infos(UNMATCHED)),

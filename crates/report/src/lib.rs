@@ -28,6 +28,7 @@ mod ocsf;
 mod owners;
 mod parallel;
 mod policies;
+mod policy_texts;
 mod reading;
 mod sign_off;
 mod summary;

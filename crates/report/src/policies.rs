@@ -38,8 +38,8 @@ impl PolicyKey {
 #[derive(Debug, Clone)]
 pub(crate) struct PolicyGroup {
     pub(crate) key: PolicyKey,
-    /// The first repository that it hits, by its place among all. A registry's text may hit none, and be there all the same.
-    pub(crate) first: Option<(usize, RepositoryFacts)>,
+    /// The first repository that it hits. A registry's text may hit none, and be there all the same.
+    pub(crate) first: Option<RepositoryFacts>,
     pub(crate) repositories: usize,
     /// The worst diagnosis among its repositories.
     pub(crate) worst: Option<Diagnosis>,
@@ -49,7 +49,7 @@ pub(crate) struct PolicyGroup {
 
 impl PolicyGroup {
     pub(crate) fn evidence(&self, input: &Input<'_>) -> Option<PolicyEvidence> {
-        let example = self.first.as_ref().map(|(_, facts)| facts);
+        let example = self.first.as_ref();
         match &self.key.registry {
             None => policy_evidence(input.facts, example?, input.as_of),
             Some(region) => registry_policy_evidence(input.facts, self.key.account, region, example, input.as_of),
@@ -75,11 +75,11 @@ fn blocks_inspector(assessment: &RepositoryAssessment) -> bool {
 pub(crate) fn groups(input: &Input<'_>) -> io::Result<(Vec<PolicyGroup>, BTreeMap<PolicyKey, usize>)> {
     let mut groups = Groups::default();
     if input.assessment.repositories.iter().any(blocks_inspector) {
-        for (at, row) in input.repositories().enumerate() {
+        for row in input.repositories() {
             let row = row?;
             if blocks_inspector(row.assessment) {
-                groups.add(PolicyKey::own(&row), at, &row, "repository policy: ");
-                groups.add(PolicyKey::registry(&row), at, &row, "registry policy: ");
+                groups.add(PolicyKey::own(&row), &row, "repository policy: ");
+                groups.add(PolicyKey::registry(&row), &row, "registry policy: ");
             }
         }
     }
@@ -118,14 +118,14 @@ struct Groups {
 }
 
 impl Groups {
-    fn add(&mut self, key: Option<PolicyKey>, at: usize, row: &RepositoryRow<'_>, label: &str) {
+    fn add(&mut self, key: Option<PolicyKey>, row: &RepositoryRow<'_>, label: &str) {
         let Some(key) = key else { return };
         let (diagnosis, policy) = (row.assessment.diagnosis, &row.assessment.policy);
         let place = *self.places.entry(key.clone()).or_insert(self.groups.len());
         if place == self.groups.len() {
             self.groups.push(PolicyGroup {
                 key,
-                first: Some((at, row.repository.clone())),
+                first: Some(row.repository.clone()),
                 repositories: 0,
                 worst: None,
                 verdict: policy.verdict,

@@ -25,10 +25,10 @@ use scangap_model::{DIAGNOSES, Diagnosis, DiagnosisInfo, RegistryOutcome};
 
 pub use self::carry_over::{CarryOverError, read_notes};
 use self::cover::Part;
-use self::sheet::{Link, Noted, Sheet};
+use self::sheet::{Link, LinkTo, Noted, Sheet};
 use crate::actions::{ActionRow, SHEET_ROWS_MAX};
 use crate::columns::{
-    self, ACCOUNTS, APPLIED, AppliedView, CAUSES, CHANGES, GAPS, IMAGES, PLANNED, POLICIES, PlanView, REGISTRIES,
+    self, ACCOUNTS, APPLIED, AppliedView, CAUSES, CHANGES, GAPS, IMAGES, PLANNED, POLICY_TEXTS, PlanView, REGISTRIES,
     REPOSITORIES, Repositories, TableName, UNMATCHED,
 };
 use crate::context::ReportContext;
@@ -37,10 +37,14 @@ use crate::input::{Input, RepositoryRow, RunEvidence};
 use crate::links::repository_url;
 use crate::notes::{NOTE_COLUMNS, NoteKey, RowNotes};
 use crate::policies::PolicyKey;
+use crate::policy_texts::{PolicyTextRow, PolicyTexts};
 use crate::summary::Summary;
 
 /// Repositories that one workbook holds: Excel opens it with comfort, and making its table takes some 80 MB.
 const ROWS_PER_WORKBOOK: usize = 100_000;
+
+/// The sheet of the policies' texts.
+const POLICIES: &str = "Policies";
 
 /// What a plan would destroy, and what it would not.
 const RESYNC: &str = "Re-sync and losses";
@@ -135,10 +139,8 @@ fn owner_workbook<'r>(material: &ReportContext<'_>, n_rows: usize, rows: &'r Aga
         let keys = [PolicyKey::own(&row), PolicyKey::registry(&row)];
         mine.extend(keys.into_iter().flatten().filter_map(|key| material.policy_place(&key)));
     }
-    let policies: Vec<_> =
-        mine.into_iter().filter_map(|at| material.policies.get(at)).map(|group| material.policy(group)).collect();
-    let sheet = Sheet { wrapped: Some(120.0), ..Sheet::new("Policies", POLICIES, policies.len()) };
-    sheet.write(&mut workbook, input, policies.into_iter().map(Ok))?;
+    let texts = PolicyTexts::of(material, mine.into_iter().filter_map(|at| material.policies.get(at)));
+    policies(&mut workbook, material, &texts)?;
     workbook.save_to_buffer().map_err(io::Error::other)
 }
 
@@ -219,14 +221,15 @@ fn workbook(material: &ReportContext<'_>, extras: Extras<'_>, part: Part) -> io:
         }
         matrix::write(&mut workbook, material).map_err(io::Error::other)?;
     }
-    let order = repositories::Order::of(input, part);
-    repositories::write(&mut workbook, material, part, &order)?;
-    if part.number == 1 {
+    // The sheets that rows lead to are in the first workbook alone.
+    let texts = (part.number == 1).then(|| PolicyTexts::of(material, &material.policies));
+    repositories::write(&mut workbook, material, part, texts.as_ref())?;
+    if let Some(texts) = &texts {
         for table in columns::tables_of(input) {
             match table.name {
                 TableName::Actions | TableName::Causes | TableName::Repositories | TableName::Trend => {}
                 TableName::Policies => {
-                    policies(&mut workbook, material, &order)?;
+                    policies(&mut workbook, material, texts)?;
                     if let Some(plan) = extras.plan {
                         let rows = plan.sheet_rows();
                         let sheet = Sheet::new(RESYNC, PLANNED, rows.len());
@@ -246,8 +249,8 @@ fn workbook(material: &ReportContext<'_>, extras: Extras<'_>, part: Part) -> io:
                     sheet.write(&mut workbook, input, input.image_rows())?;
                 }
                 TableName::Gaps => {
-                    repositories::of_diagnosis(&mut workbook, input, Diagnosis::Undecided, &order)?;
-                    repositories::of_diagnosis(&mut workbook, input, Diagnosis::Unreadable, &order)?;
+                    repositories::of_diagnosis(&mut workbook, input, Diagnosis::Undecided)?;
+                    repositories::of_diagnosis(&mut workbook, input, Diagnosis::Unreadable)?;
                     let sheet = Sheet::new(table.sheet, GAPS, input.assessment.gaps.len());
                     sheet.write(&mut workbook, input, input.gaps().map(Ok))?;
                 }
@@ -285,18 +288,19 @@ fn is_of_interest(outcome: &RegistryOutcome) -> bool {
 }
 
 /// What the name of a repository leads to.
-fn repository_link(input: &Input<'_>, row: &RepositoryRow<'_>, column: &str) -> Option<String> {
-    repository_url(input, &row.repository).filter(|_| column == "repository")
+fn repository_link(input: &Input<'_>, row: &RepositoryRow<'_>, column: &str) -> Option<LinkTo> {
+    repository_url(input, &row.repository).filter(|_| column == "repository").map(LinkTo::Url)
 }
 
-fn policies(workbook: &mut Workbook, material: &ReportContext<'_>, order: &repositories::Order) -> io::Result<()> {
-    let link: &Link<'_, _> = &|row: &crate::policies::PolicyRow<'_>, column| {
-        let at = order.row_of(row.group.first.as_ref()?.0)?;
-        (column == "example_repository").then(|| format!("internal:'Repositories'!A{at}"))
+fn policies(workbook: &mut Workbook, material: &ReportContext<'_>, texts: &PolicyTexts<'_>) -> io::Result<()> {
+    let input = &material.input;
+    let link: &Link<'_, _> = &|row: &PolicyTextRow<'_>, column| {
+        let example = row.text.first.first.as_ref().filter(|_| column == "example_repository")?;
+        repository_url(input, example).map(LinkTo::Url)
     };
     let sheet =
-        Sheet { link: Some(link), wrapped: Some(120.0), ..Sheet::new("Policies", POLICIES, material.policies.len()) };
-    sheet.write(workbook, &material.input, material.policies().map(Ok))
+        Sheet { link: Some(link), wrapped: Some(120.0), ..Sheet::new(POLICIES, POLICY_TEXTS, texts.texts.len()) };
+    sheet.write(workbook, input, texts.texts.iter().map(|text| Ok(text.row(material))))
 }
 
 #[cfg(test)]

@@ -434,7 +434,7 @@
     }
     const worse = (a, b) => { const at = a.findIndex((n, place) => n !== b[place]); return at < 0 ? 0 : b[at] - a[at]; };
     const sorted = [...units].sort(([a, one], [b, two]) => worse(one.tally, two.tally) || collator.compare(a, b));
-    const told = make('p', { id: 'square' }, 'Arrow keys move between squares; Enter shows the repositories of one that has any.');
+    const told = make('p', { id: 'square' }, `Arrow keys move between squares${data.all ? '; Enter shows the repositories of one that has any' : ''}.`);
     const square = ({ tone, account, region, said }) => {
       const one = make('button', { type: 'button', class: `square ${TONES[tone]}`, tabindex: -1, 'aria-label': said, title: said });
       if (region && data.all) one.dataset.to = new URLSearchParams([['account_id', account], ['region', region]]).toString();

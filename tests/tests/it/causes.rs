@@ -209,3 +209,33 @@ fn two_statements_of_one_name_are_two_causes() {
     }
     assert!(audited.finished.stdout.contains("Causes: 1 repository is denied by 2 statements\n"));
 }
+
+// Holds: 15 Causes: who writes a cause again is named where tags were read: stacks, and Terraform where a tag names it
+#[test]
+fn what_writes_a_cause_again_is_named() {
+    let body = r#"
+[[policies]]
+name = "tagged"
+inspector = "denied"
+text = '{"Statement":{"Sid":"Closed","Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"StringEquals":{"aws:ResourceTag/state":"closed"}}}}'
+[[accounts]]
+id = "333333333333"
+name = "alpha"
+[[accounts.registries]]
+region = "eu-west-1"
+repositories = [
+  { name = "by-stack", policy = "tagged", tags = { state = "closed", "aws:cloudformation:stack-name" = "payments" } },
+  { name = "by-terraform", policy = "tagged", tags = { state = "closed", ManagedBy = "OpenTofu" } },
+  { name = "by-hand", policy = "tagged", tags = { state = "closed", team = "payments" } },
+]
+"#;
+    let audited = audit(&simulate(organization(body)), 0);
+    let rows = audited.csv("causes.csv");
+    let [cause] = &*rows else { panic!("one cause: {rows:?}") };
+    assert_eq!(number(cause, "repositories"), 3, "{cause:?}");
+    let expected = [
+        "CloudFormation stack `payments` (333333333333)",
+        "Terraform, as its tag says: `ManagedBy` = `OpenTofu` (333333333333)",
+    ];
+    assert_eq!(cause["written_by"], serde_json::json!(expected).to_string());
+}

@@ -476,7 +476,7 @@ ecr_scanning = "DISABLED"
 repositories = [{ name = "off", policy = "office", tags = { owner = "off" } }]
 [[accounts]]
 id = "555555555555"
-name = "gamma"
+name = "gamma\n'; touch pwned; echo $(touch pwned) <blink>https://example.invalid/</blink>"
 [[accounts.registries]]
 region = "eu-west-1"
 registry_policy = "registry"
@@ -528,6 +528,23 @@ assert len(task.name) < 60 and "-and-23-more-" in task.name, task.name
 assert rows["payments.html"]["causes"] == "24", rows["payments.html"]
 after = json.loads((task / "after.json").read_text())["Statement"]
 assert all("AWSServiceRole" in json.dumps(one) for one in after)
+# A name is a name: it is no line of a program, and no element or link of a page.
+import html.parser, subprocess
+class Page(html.parser.HTMLParser):
+    def handle_starttag(self, tag, attributes):
+        assert tag != "blink" and not any("example.invalid" in (value or "") for name, value in attributes), (tag, attributes)
+named = 0
+for page in root.glob("*.html"):
+    text = page.read_text()
+    named += "&lt;blink&gt;" in text or "&#60;blink&#62;" in text
+    Page().feed(text)
+assert named >= 1, named
+scripts = list(root.rglob("commands.sh"))
+for script in scripts:
+    subprocess.run(["sh", "-n", str(script)], check=True)
+    assert not any(line.lstrip().startswith("'; touch") for line in script.read_text().splitlines()), script
+    subprocess.run(["/bin/sh", str(script)], check=False, capture_output=True, env={"PATH": "/usr/bin:/bin", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
+assert scripts and not list(root.rglob("pwned")), list(root.rglob("pwned"))
 # A simulated organization is never asked of AWS.
 assert all("this organization is simulated" in (task / "commands.sh").read_text() for owner in rows for task in tasks(owner))
 "##;

@@ -22,7 +22,7 @@ const ACCOUNTS: [&str; 3] = ["333333333333", "444444444444", "555555555555"];
 const OF_EACH: [(usize, usize); 3] = [(20, 3), (9, 0), (0, 5)];
 
 /// Three accounts with two causes, and policies that may not be read.
-fn world() -> Simulated {
+pub(crate) fn world() -> Simulated {
     let mut scenario = String::new();
     // What is pasted stores these.
     let [after, one_line_after] = [BEFORE, ONE_LINE].map(|text| {

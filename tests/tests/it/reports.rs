@@ -39,7 +39,6 @@ fn the_workbook_has_its_sheets_and_says_what_the_csv_says() {
         ("Action list", "actions.csv"),
         ("Causes", "causes.csv"),
         ("Repositories", "repositories.csv"),
-        ("Policies", "policies.csv"),
         ("Accounts", "accounts.csv"),
         ("Gaps", "gaps.csv"),
     ] {

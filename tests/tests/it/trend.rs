@@ -285,6 +285,10 @@ fn the_trend_is_the_same_everywhere(walk: &Walk) {
     let mut workbook: Xlsx<_> = open_workbook(folder.join("audit.xlsx")).expect("a workbook");
     let sheet = workbook.worksheet_range("Trend").expect("a sheet");
     assert_eq!(sheet.rows().count(), rows.len() + 1);
+    // Every bad text is one row, in however many accounts it is, and whatever account it names.
+    let texts = workbook.worksheet_range("Policies").expect("a sheet").rows().count() - 1;
+    let of_accounts = walk.csv(6, "policies.csv").len();
+    assert!(texts <= 4 && of_accounts > 4 * texts, "{texts} texts in {of_accounts} rows of accounts");
     let summary = workbook.worksheet_range("Summary").expect("a sheet");
     let at = summary.rows().position(|row| row[0] == Data::String("Trend".to_owned())).expect("a table");
     for (row, line) in rows.iter().filter(|row| row["of"] == "organization").zip(summary.rows().skip(at + 2)) {

@@ -45,7 +45,7 @@ pub(crate) const CAUSES: &[Column<Causes>] = &[
         |row| Value::Counts(&row.diagnoses)),
     column("repair", "Repair", Type::Text, 60, "what repairs it, with {account} for the account of each policy", "scangap",
         |row| Value::text(row.repair.as_str())),
-    column("written_by", "Written by", Type::List, 40, "what would write it again: creation templates, and CloudFormation stacks where the tags of a repository were read; a JSON array", "scangap",
+    column("written_by", "Written by", Type::List, 40, "what would write it again: creation templates, and where the tags of a repository were read, the CloudFormation stacks and Terraform that they name; a JSON array", "scangap",
         |row| Value::list(&row.written_by)),
     column("statement", "Statement", Type::Text, 60, "the statement in canonical form without its Sid, with {account} and {region} for those of its policy; empty for other kinds", Api::GetRepositoryPolicy.permission(),
         |row| match &row.tally.cause.kind {

@@ -25,11 +25,11 @@ pub(crate) const POLICIES: &[Column<Policies>] = &[
     column("example_region", "Region", Type::Text, 15, "the region of the first of them, or of the registry", Api::ListRegions.permission(),
         |row| match (&row.group.key.registry, &row.group.first) {
             (Some(region), _) => id(region),
-            (None, Some((_, repository))) => id(&repository.region),
+            (None, Some(repository)) => id(&repository.region),
             (None, None) => Value::Empty,
         }),
     column("example_repository", "Repository", Type::Text, 36, "the first of them; empty where there is none", Api::DescribeRepositories.permission(),
-        |row| row.group.first.as_ref().map_or(Value::Empty, |(_, repository)| id(&repository.name))),
+        |row| row.group.first.as_ref().map_or(Value::Empty, |repository| id(&repository.name))),
     column("policy_verdict", "Policy verdict", Type::Text, 14, "the worst that is decided for Inspector's role where it counts", "scangap",
         |row| Value::text(row.group.verdict.word())),
     column("responsible_statements", "Responsible statements", Type::List, 44, "its statements that keep repositories from Inspector, or may, with their conditions, as a list (a JSON array in CSV and JSON)", "scangap",

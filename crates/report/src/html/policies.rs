@@ -77,7 +77,7 @@ fn view(row: &PolicyRow<'_>, named: &[Place]) -> Option<PolicyView> {
     let evidence = row.evidence.as_ref()?;
     let key = &row.group.key;
     let name = row.account.and_then(|account| account.name.known()).map_or("", String::as_str);
-    let first: Vec<Place> = row.group.first.iter().map(|(_, repository)| Place::of(repository)).collect();
+    let first: Vec<Place> = row.group.first.iter().map(Place::of).collect();
     let places = if named.is_empty() { first.as_slice() } else { named };
     let shown: Vec<String> = places
         .iter()

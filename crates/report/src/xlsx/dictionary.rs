@@ -5,12 +5,14 @@ use std::io;
 use rust_xlsxwriter::Workbook;
 
 use super::sheet::Sheet;
-use crate::columns::{DICTIONARY, DictionaryRow, sheets_alone, tables};
+use crate::columns::{DICTIONARY, DictionaryRow, TableName, sheets_alone, tables};
 use crate::input::Input;
 use crate::notes::NOTE_COLUMNS;
 
 pub(super) fn write(workbook: &mut Workbook, input: &Input<'_>) -> io::Result<()> {
-    let sheets = tables().into_iter().map(|table| (table.sheet, table.columns)).chain(sheets_alone());
+    // The sheet of policies is not the file: it has a text once.
+    let of_files = tables().into_iter().filter(|table| table.name != TableName::Policies);
+    let sheets = of_files.map(|table| (table.sheet, table.columns)).chain(sheets_alone());
     let of_tables = sheets.flat_map(|(sheet, columns)| {
         columns.into_iter().map(move |column| DictionaryRow {
             sheet,

@@ -7,12 +7,13 @@ use rust_xlsxwriter::Workbook;
 use scangap_model::Diagnosis;
 
 use super::cover::Part;
-use super::repository_link;
-use super::sheet::{Link, Sheet};
+use super::sheet::{Link, LinkTo, Sheet};
+use super::{POLICIES, repository_link};
 use crate::columns::{REPOSITORIES, Repositories};
 use crate::context::ReportContext;
 use crate::input::{Input, RepositoryRow};
 use crate::policies::PolicyKey;
+use crate::policy_texts::PolicyTexts;
 
 /// What a repository is known by, and where it is: these columns stand first.
 const FIRST: &[&str] = &[
@@ -50,33 +51,6 @@ const FROZEN: u16 = 2;
 /// Rows that are held while they are put in order. Diagnoses that have more are read again, each in a pass of its own.
 const HELD: usize = 20_000;
 
-/// Where the repositories of a workbook stand in its sheet.
-pub(super) struct Order {
-    first: usize,
-    rows: Vec<u32>,
-}
-
-impl Order {
-    pub(super) fn of(input: &Input<'_>, part: Part) -> Self {
-        let all = &input.assessment.repositories;
-        let here = all.get(part.first..part.first + part.n_rows).unwrap_or_default();
-        let mut places: Vec<u32> = (0..u32::try_from(here.len()).unwrap_or(u32::MAX)).collect();
-        places.sort_by_key(|&at| (here.get(at as usize).map(|one| one.diagnosis), at));
-        let mut rows = vec![0; here.len()];
-        for (row, at) in (0..).zip(places) {
-            if let Some(place) = rows.get_mut(at as usize) {
-                *place = row;
-            }
-        }
-        Self { first: part.first, rows }
-    }
-
-    /// Its row, counted as spreadsheets do, where this workbook has it.
-    pub(super) fn row_of(&self, place: usize) -> Option<u32> {
-        self.rows.get(place.checked_sub(self.first)?).map(|row| row + 2)
-    }
-}
-
 /// The sheet with its columns in the order of people: what few look at is folded away.
 pub(super) fn sheet<'s>(n_rows: usize, link: &'s Link<'s, Repositories>) -> Sheet<'s, Repositories> {
     let named = |names: &'static [&'static str]| {
@@ -95,34 +69,36 @@ pub(super) fn sheet<'s>(n_rows: usize, link: &'s Link<'s, Repositories>) -> Shee
     }
 }
 
+/// With the texts that are in the same workbook, rows lead to them and to the causes.
 pub(super) fn write(
     workbook: &mut Workbook,
     material: &ReportContext<'_>,
     part: Part,
-    order: &Order,
+    texts: Option<&PolicyTexts<'_>>,
 ) -> io::Result<()> {
     let input = &material.input;
     let link: &Link<'_, Repositories> = &|row: &RepositoryRow<'_>, column| {
-        let key = match column {
-            "policy_sha256" => PolicyKey::own(row),
-            "registry_policy_sha256" => PolicyKey::registry(row),
-            _ => None,
-        };
-        if let Some(at) = key.filter(|_| part.number == 1).and_then(|key| material.policy_place(&key)) {
-            return Some(format!("internal:'Policies'!A{}", at + 2));
+        let to_text = |key: Option<PolicyKey>| Some(LinkTo::Row { sheet: POLICIES, key: texts?.id(&key?)?.to_owned() });
+        match column {
+            "policy_sha256" => to_text(PolicyKey::own(row)),
+            "registry_policy_sha256" => to_text(PolicyKey::registry(row)),
+            "cause" => match row.assessment.causes() {
+                [cause] if texts.is_some() => Some(LinkTo::Row { sheet: "Causes", key: cause.id.to_string() }),
+                _ => None,
+            },
+            _ => repository_link(input, row, column),
         }
-        repository_link(input, row, column)
     };
-    sheet(part.n_rows, link).write(workbook, input, worst_first(input, order)?)
+    sheet(part.n_rows, link).write(workbook, input, worst_first(input, part)?)
 }
 
 /// The rows of a workbook by diagnosis, in the order of the snapshot within each.
 fn worst_first<'m>(
     input: &Input<'m>,
-    order: &Order,
+    part: Part,
 ) -> io::Result<impl Iterator<Item = io::Result<RepositoryRow<'m>>> + use<'m>> {
     let input = *input;
-    let places = order.first..order.first + order.rows.len();
+    let places = part.first..part.first + part.n_rows;
     let mut counts: BTreeMap<Diagnosis, usize> = BTreeMap::new();
     for one in input.assessment.repositories.get(places.clone()).unwrap_or_default() {
         *counts.entry(one.diagnosis).or_default() += 1;
@@ -192,26 +168,12 @@ const UNREADABLE: &[&str] = &[
     "simulated",
 ];
 
-/// The rows of one diagnosis by themselves, each leading to its row among all.
-pub(super) fn of_diagnosis(
-    workbook: &mut Workbook,
-    input: &Input<'_>,
-    diagnosis: Diagnosis,
-    order: &Order,
-) -> io::Result<()> {
+/// The rows of one diagnosis by themselves.
+pub(super) fn of_diagnosis(workbook: &mut Workbook, input: &Input<'_>, diagnosis: Diagnosis) -> io::Result<()> {
     let (name, columns) =
         if diagnosis == Diagnosis::Undecided { ("Undecided", UNDECIDED) } else { ("Unreadable", UNREADABLE) };
-    let all = input.assessment.repositories.iter().enumerate();
-    let places: Vec<usize> = all.filter(|(_, one)| one.diagnosis == diagnosis).map(|(at, _)| at).collect();
-    // Rows come in the order of their places.
-    let at = std::cell::Cell::new(0);
-    let link: &Link<'_, _> = &|_: &RepositoryRow<'_>, column| {
-        if column != "repository" {
-            return None;
-        }
-        let place = places.get(at.replace(at.get() + 1))?;
-        order.row_of(*place).map(|row| format!("internal:'Repositories'!A{row}"))
-    };
-    let sheet = Sheet { link: Some(link), ..Sheet::new(name, REPOSITORIES, places.len()).only(columns) };
+    let n_rows = input.assessment.repositories.iter().filter(|one| one.diagnosis == diagnosis).count();
+    let link: &Link<'_, _> = &|row: &RepositoryRow<'_>, column| repository_link(input, row, column);
+    let sheet = Sheet { link: Some(link), ..Sheet::new(name, REPOSITORIES, n_rows).only(columns) };
     sheet.write(workbook, input, input.repositories_where(|one| one.diagnosis == diagnosis))
 }

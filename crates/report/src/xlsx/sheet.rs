@@ -4,7 +4,7 @@
 use std::io;
 
 use rust_xlsxwriter::{
-    ConditionalFormatText, ConditionalFormatTextRule, ExcelDateTime, Format, FormatAlign, Table as ExcelTable,
+    ConditionalFormatText, ConditionalFormatTextRule, ExcelDateTime, Format, FormatAlign, Formula, Table as ExcelTable,
     TableColumn, TableStyle, Url, Workbook, Worksheet, XlsxError,
 };
 use scangap_model::{DIAGNOSES, Tone, Verdict};
@@ -57,8 +57,27 @@ pub(super) struct Sheet<'s, K: Kind> {
     pub(super) printed: Option<usize>,
 }
 
+/// Where a value leads.
+pub(super) enum LinkTo {
+    Url(String),
+    /// The row of another sheet that has this key in its first column, wherever it was sorted to.
+    Row {
+        sheet: &'static str,
+        key: String,
+    },
+}
+
+impl LinkTo {
+    /// A formula that finds the row when it is asked. `None` for keys that could be more than a key in it.
+    fn formula(sheet: &str, key: &str, text: &str) -> Option<Formula> {
+        let is_plain = |text: &str| text.len() <= 200 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let formula = format!("=HYPERLINK(\"#'{sheet}'!A\"&MATCH(\"{key}\",'{sheet}'!$A:$A,0),\"{text}\")");
+        (is_plain(key) && is_plain(text)).then(|| Formula::new(formula).set_result(text))
+    }
+}
+
 /// A link of a row in the column of that name.
-pub(super) type Link<'s, K> = dyn for<'a> Fn(&<K as Kind>::Row<'a>, &'static str) -> Option<String> + 's;
+pub(super) type Link<'s, K> = dyn for<'a> Fn(&<K as Kind>::Row<'a>, &'static str) -> Option<LinkTo> + 's;
 /// An auditor's notes on a row.
 pub(super) type Noted<'s, K> = dyn for<'a> Fn(&<K as Kind>::Row<'a>) -> Option<Vec<Note>> + 's;
 
@@ -230,16 +249,23 @@ impl<'s, K: Kind> Sheet<'s, K> {
                         continue;
                     }
                     let link = self.link.filter(|_| *links < LINKS_MAX).and_then(|link| link(row, column.name));
-                    match link.filter(|link| link.chars().count() <= LINK_CHARS_MAX) {
-                        Some(link) => {
-                            *links += 1;
-                            let url = Url::new(link).set_text(cell_text(&text));
+                    *links += usize::from(link.is_some());
+                    let formula = match &link {
+                        Some(LinkTo::Row { sheet, key }) => LinkTo::formula(sheet, key, &text),
+                        _ => None,
+                    };
+                    match (link, formula) {
+                        (Some(LinkTo::Url(url)), _) if url.chars().count() <= LINK_CHARS_MAX => {
+                            let url = Url::new(url).set_text(cell_text(&text));
                             worksheet.write_url_with_format(at, index, &url, &formats.link)?;
                         }
-                        None if self.wrapped.is_some() => {
+                        (_, Some(formula)) => {
+                            worksheet.write_formula_with_format(at, index, formula, &formats.link)?;
+                        }
+                        _ if self.wrapped.is_some() => {
                             worksheet.write_string_with_format(at, index, cell_text(&text), &formats.text)?;
                         }
-                        None => {
+                        _ => {
                             worksheet.write_string(at, index, cell_text(&text))?;
                         }
                     }
