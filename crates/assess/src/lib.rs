@@ -11,6 +11,7 @@ mod question;
 mod registry;
 mod repository;
 mod tag_writer;
+mod worlds;
 mod writer;
 
 pub use cause::{AttachedTo, CauseId, CauseKind, CauseTally, SharedCause, with_parameter};
@@ -24,4 +25,5 @@ pub use question::{AskedPolicy, Participation, PolicyAnswer, PolicyQuestion, Pol
 pub use registry::RegistryAssessment;
 pub use repository::{LikelyCause, PolicyAssessment, RepositoryAssessment};
 pub use tag_writer::TagWriter;
+pub use worlds::{OpenPolicy, OpenValue, PolicyWorld, UNKNOWN_ACCOUNT, UNKNOWN_REGION, WorldsAnswer};
 pub use writer::{WriteAccess, write_access, write_role};

@@ -2,12 +2,15 @@
 
 #![expect(clippy::doc_markdown, reason = "documentation here is the help, where backticks would be shown")]
 
+mod gate;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use scangap_model::{AccountId, Diagnosis, RegionName, Shard};
 
+pub use self::gate::{Gate, GateOutput};
 use crate::fail_on::{self, FailWord};
 use crate::values::{self, WrittenDuration};
 
@@ -122,6 +125,11 @@ pub enum Command {
         after_help = "Examples:\n  scangap explain policy.json --account 111122223333\n  scangap explain policy.json --account 111122223333 --fix\n  aws ecr get-repository-policy --repository-name app --query policyText --output text | scangap explain - --account 111122223333\n  scangap explain --snapshot runs/today/snapshot.db --account 111122223333 --region eu-west-1 --repository app"
     )]
     Explain(Box<Explain>),
+    /// Judge policies before they are deployed: in Terraform, CloudFormation, manifests and plain files. Offline
+    #[command(
+        after_help = "Examples:\n  scangap gate\n  terraform show -json tfplan > tfplan.json && scangap gate tfplan.json *.tf --account 111122223333\n  scangap gate cdk.out --output sarif > scangap.sarif\n  scangap gate infra --principal arn:aws:iam::111122223333:role/deploy --action ecr:PutImage --account 111122223333"
+    )]
+    Gate(Box<Gate>),
     /// Print what machines can rely on: columns and exit codes
     Schema(Schema),
 }

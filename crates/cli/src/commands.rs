@@ -6,6 +6,7 @@ mod audit;
 mod demo;
 mod diff;
 mod explain;
+mod gate;
 mod merge;
 mod plan;
 mod rehearse;
@@ -32,6 +33,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CliError> {
         Command::Apply(command) => apply::run(command, &arguments.global),
         Command::Verify(command) => verify::run(command, &arguments.global),
         Command::Explain(command) => explain::run(command),
+        Command::Gate(command) => gate::run(command),
         Command::Schema(command) => {
             schema::run(command);
             Ok(Exit::Finished)

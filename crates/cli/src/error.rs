@@ -81,6 +81,12 @@ pub(crate) enum CliError {
     Scenario { path: PathBuf, source: ScenarioError },
     #[error("failed to read the policy `{path}`")]
     PolicyFile { path: PathBuf, source: std::io::Error },
+    #[error("failed to read the baseline `{path}`")]
+    Baseline { path: PathBuf, source: std::io::Error },
+    #[error("failed to write the job summary `{path}`")]
+    StepSummary { path: PathBuf, source: std::io::Error },
+    #[error("failed to write JUnit's XML: {0}")]
+    Junit(String),
     #[error("`{path}` is not a policy that AWS would store")]
     NotAPolicy { path: PathBuf, source: SyntaxError },
     #[error("repository `{0}` is not in the snapshot for this account and region")]
@@ -202,6 +208,7 @@ impl CliError {
             | Self::History { .. }
             | Self::PolicyFile { .. }
             | Self::NotAPolicy { .. }
+            | Self::Baseline { .. }
             | Self::NoPolicy(_)
             | Self::EndpointMismatch { .. }
             | Self::Document(_)
@@ -217,6 +224,8 @@ impl CliError {
             | Self::Merge(MergeError::Write(_) | MergeError::Sqlite { .. })
             | Self::Store(_)
             | Self::Report(_)
+            | Self::StepSummary { .. }
+            | Self::Junit(_)
             | Self::Organization(_)
             | Self::BeingWritten(_)
             | Self::RehearsalLost
@@ -307,7 +316,10 @@ impl CliError {
             Self::Config(_) => "`scangap accept` writes acceptances as they are read".to_owned(),
             Self::Scenario { .. } => "`scangap simulate --print-scenario` prints an example".to_owned(),
             Self::Simulator(StartError::Listen { .. }) => "name another port with --port, or 0 for any".to_owned(),
+            Self::Baseline { .. } => "`scangap gate --write-baseline` writes one".to_owned(),
             Self::Store(_)
+            | Self::StepSummary { .. }
+            | Self::Junit(_)
             | Self::Snapshot(_)
             | Self::Facts(_)
             | Self::Report(_)

@@ -24,14 +24,18 @@ pub const EXIT_CODES: &[(Exit, u8, &str)] = &[
     (
         Exit::Reached,
         2,
-        "a diagnosis named by --fail-on was met; plan --detailed-exitcode: there are steps; explain: denied",
+        "a diagnosis named by --fail-on was met; plan --detailed-exitcode: there are steps; explain: denied; gate: a finding fails",
     ),
     (
         Exit::Incomplete,
         3,
         "finished but incomplete: something could not be read (outranks 2); apply: a repository is not refreshed yet",
     ),
-    (Exit::UndecidedReached, 4, "only undecided repositories reached --fail-on; explain: depends or unknown"),
+    (
+        Exit::UndecidedReached,
+        4,
+        "only undecided repositories reached --fail-on; explain: depends or unknown; gate: only undecided or unknown until apply",
+    ),
     (
         Exit::ScanningOff,
         5,

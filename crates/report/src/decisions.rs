@@ -107,6 +107,11 @@ impl Acceptance {
         Signed { until: self.until, by: self.by.clone(), reason: self.reason.clone(), source: self.source.clone() }
     }
 
+    /// Whether it is about a repository that is not deployed yet.
+    pub fn is_of(&self, account: Option<AccountId>, region: Option<&RegionName>, repository: Option<&str>) -> bool {
+        self.is_of_place(account, None, region.map_or("", RegionName::as_str), repository.unwrap_or_default())
+    }
+
     fn is_of_place(&self, account: Option<AccountId>, facts: Option<&AccountFacts>, region: &str, name: &str) -> bool {
         // What is not known matches no pattern but that of everything.
         let id = account.map(|account| account.to_string());

@@ -11,6 +11,7 @@ const PAGES: &[&str] = &[
     "README.md",
     "docs/apply.md",
     "docs/explain.md",
+    "docs/gate.md",
     "docs/plan.md",
     "docs/reference.md",
     "docs/reports.md",

@@ -16,6 +16,7 @@ mod explain;
 mod fault_matrix;
 mod faults;
 mod floor;
+mod gate;
 mod hand_over;
 mod hostile;
 mod images;

@@ -2,9 +2,8 @@
 
 mod ask;
 mod batch;
-mod excerpt;
 mod json;
-mod request;
+pub(super) mod request;
 mod snapshot;
 mod text;
 

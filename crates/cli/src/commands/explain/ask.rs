@@ -35,29 +35,11 @@ fn read(path: &Path) -> Result<String, CliError> {
         fs_err::read(path)
     };
     let unreadable = |source| CliError::PolicyFile { path: path.to_owned(), source };
-    let (text, is_utf16) = decoded(&bytes.map_err(unreadable)?).map_err(unreadable)?;
+    let (text, is_utf16) = scangap_iac::decode(&bytes.map_err(unreadable)?).map_err(unreadable)?;
     if is_utf16 {
         terminal::note(&format!("`{}` is UTF-16, and is read as such", path.display()));
     }
     Ok(policy_text(&text).unwrap_or(text))
-}
-
-/// Files as people have them: UTF-8 with or without a byte order mark, or UTF-16, as some shells redirect.
-fn decoded(bytes: &[u8]) -> std::io::Result<(String, bool)> {
-    let wrong = |what: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, format!("the file is not {what}"));
-    let utf16 = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
-        let (pairs, odd) = rest.as_chunks::<2>();
-        let units: Vec<u16> = pairs.iter().map(|pair| unit(*pair)).collect();
-        let text = String::from_utf16(&units).ok().filter(|_| odd.is_empty());
-        text.map(|text| (text, true)).ok_or_else(|| wrong("UTF-16, as its byte order mark says"))
-    };
-    match bytes {
-        [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes),
-        [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes),
-        [0xEF, 0xBB, 0xBF, rest @ ..] | rest => {
-            std::str::from_utf8(rest).map(|text| (text.to_owned(), false)).map_err(|_| wrong("UTF-8"))
-        }
-    }
 }
 
 /// The policy in an answer of `aws ecr get-repository-policy` or `get-registry-policy`.

@@ -12,7 +12,10 @@ use scangap_policy::{
 use crate::values::{self, BadValue};
 
 /// The partition and region of the request. A given partition must be that of the region.
-pub(super) fn place(partition: Option<&str>, region: Option<&str>) -> Result<(Partition, String), BadValue> {
+pub(in crate::commands) fn place(
+    partition: Option<&str>,
+    region: Option<&str>,
+) -> Result<(Partition, String), BadValue> {
     let said: Option<Partition> = match partition {
         Some(text) => Some(
             text.parse()
@@ -33,7 +36,7 @@ pub(super) fn place(partition: Option<&str>, region: Option<&str>) -> Result<(Pa
 }
 
 /// A request with nothing known of its context but its place.
-pub(super) fn at(
+pub(in crate::commands) fn at(
     (partition, region): (Partition, String),
     account: AccountId,
     repository: Option<&str>,
@@ -65,7 +68,7 @@ pub(super) fn at(
 }
 
 /// The organization's id, and the path of the account's OU where it is known.
-pub(super) fn organization(id: &str, path: Option<&str>) -> Result<Organization, BadValue> {
+pub(in crate::commands) fn organization(id: &str, path: Option<&str>) -> Result<Organization, BadValue> {
     let shaped = |text: &str| {
         text.strip_prefix("o-").is_some_and(|rest| {
             !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
@@ -85,7 +88,7 @@ pub(super) fn organization(id: &str, path: Option<&str>) -> Result<Organization,
 }
 
 /// What is said of Inspector's role: its id, and its tags.
-pub(super) fn inspector_role(
+pub(in crate::commands) fn inspector_role(
     request: &mut Request,
     id: Option<&str>,
     tags: Option<BTreeMap<String, String>>,
@@ -112,7 +115,7 @@ pub(super) fn inspector_role(
 }
 
 /// Sets a context key. Each key has values, is absent, or is unknown; contradictory input is an error.
-pub(super) fn state(request: &mut Request, key: &str, stated: Stated) -> Result<(), BadValue> {
+pub(in crate::commands) fn state(request: &mut Request, key: &str, stated: Stated) -> Result<(), BadValue> {
     let lower = key.to_ascii_lowercase();
     match (request.stated.get_mut(&lower), stated) {
         (Some(Stated::Values(values)), Stated::Values(more)) => values.extend(more),
@@ -126,7 +129,7 @@ pub(super) fn state(request: &mut Request, key: &str, stated: Stated) -> Result<
 }
 
 /// Those that were named, of any of ECR's; else the six that a repository policy can touch, or all ten.
-pub(super) fn actions<T: AsRef<str>>(
+pub(in crate::commands) fn actions<T: AsRef<str>>(
     named: Option<&[T]>,
     kind: PolicyKind,
     principal: Option<&str>,

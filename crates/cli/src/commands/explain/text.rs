@@ -9,7 +9,7 @@ use scangap_policy::{Action, Caller, Context, Decision, Note, Responsible, why};
 use scangap_report::sanitize;
 use similar::TextDiff;
 
-use super::excerpt;
+use crate::excerpt;
 use crate::terminal::paint;
 
 pub(super) fn explained(question: &PolicyQuestion, answer: &PolicyAnswer) -> String {

@@ -12,7 +12,7 @@ use crate::terminal::paint;
 /// Longer lines are shown in pieces around the elements.
 const WIDEST: usize = 160;
 
-pub(super) fn write(out: &mut String, text: &str, (start, end): (usize, usize), elements: &[Element]) {
+pub(crate) fn write(out: &mut String, text: &str, (start, end): (usize, usize), elements: &[Element]) {
     let lines = lines(text);
     let within = |line: &&Line<'_>| line.start <= end && start <= line.start + line.text.len();
     let shown: Vec<&Line<'_>> = lines.iter().filter(within).collect();

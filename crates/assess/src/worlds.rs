@@ -1,0 +1,372 @@
+//! A policy that is not deployed yet, of which something is not known: judged in every world that the unknown could make. Where all
+//! worlds agree, that is the verdict; where they do not, it depends, on what is named.
+
+use std::collections::BTreeSet;
+
+use scangap_model::{AccountId, RegionName, Verdict, inspector_role_arn};
+use scangap_policy::{Caller, Lint, SyntaxError};
+
+use crate::question::{AskedPolicy, Participation, PolicyAnswer, PolicyQuestion};
+
+/// A policy with values that are not known.
+pub struct OpenPolicy<'a> {
+    /// What is asked of the policy; its account and region where they are known, and no policies.
+    pub question: PolicyQuestion,
+    pub account: Option<AccountId>,
+    pub region: Option<RegionName>,
+    pub values: Vec<OpenValue>,
+    /// The policy in a world.
+    pub written: &'a dyn Fn(&PolicyWorld) -> Result<AskedPolicy, SyntaxError>,
+    /// Whether the policy takes part; a registry's may not.
+    pub counts: Participation,
+}
+
+/// A string of which something is not known.
+#[derive(Debug, Clone)]
+pub struct OpenValue {
+    /// `["Statement", "0", "Principal", "AWS"]`.
+    pub path: Vec<String>,
+    /// What is not known, as its author names it.
+    pub name: String,
+    /// The string; `None` for a part that is not known.
+    pub pieces: Vec<Option<String>>,
+    /// The ARN of a role or user that is made together with the policy: never Inspector's.
+    pub is_made_role: bool,
+}
+
+/// Values for everything that is not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyWorld {
+    pub account: AccountId,
+    pub region: RegionName,
+    /// Of each open value; `None`: something that is nobody and nothing.
+    pub values: Vec<Option<String>>,
+}
+
+/// The answer over all worlds.
+#[derive(Debug)]
+pub struct WorldsAnswer {
+    pub verdict: Verdict,
+    /// What the verdict depends on: names of values, condition keys.
+    pub depends_on: BTreeSet<String>,
+    /// The question and the answer in the world that is worst.
+    pub question: PolicyQuestion,
+    pub answer: PolicyAnswer,
+    pub world: PolicyWorld,
+    /// Mistakes that are there in every world.
+    pub lints: Vec<Lint>,
+}
+
+/// The account and the region, as `depends_on` names them.
+pub const UNKNOWN_ACCOUNT: &str = "the account";
+pub const UNKNOWN_REGION: &str = "the region";
+
+/// Worlds that are judged one by one.
+const WORLDS_MAX: usize = 256;
+
+impl std::fmt::Debug for OpenPolicy<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OpenPolicy")
+            .field("question", &self.question)
+            .field("values", &self.values)
+            .finish_non_exhaustive()
+    }
+}
+
+impl OpenPolicy<'_> {
+    pub fn answer(&self) -> Result<WorldsAnswer, SyntaxError> {
+        let base_text = self.in_world(&self.base())?.own_text().to_owned();
+        let (accounts, regions) = (self.accounts(&base_text), self.regions(&base_text));
+        let base = PolicyWorld {
+            account: accounts.first().copied().unwrap_or(self.question.request.account),
+            region: regions.first().cloned().unwrap_or_else(|| self.question.request.region.clone()),
+            values: vec![None; self.values.len()],
+        };
+        let Some(choices) = self.choices(&base_text, accounts.len() * regions.len()) else {
+            return self.too_many(&base);
+        };
+        let mut worlds = vec![base.clone()];
+        for (at, alternatives) in choices.iter().enumerate() {
+            worlds = worlds
+                .iter()
+                .flat_map(|world| {
+                    alternatives.iter().map(move |value| {
+                        let mut world = world.clone();
+                        if let Some(place) = world.values.get_mut(at) {
+                            place.clone_from(value);
+                        }
+                        world
+                    })
+                })
+                .collect();
+        }
+        let places = accounts.iter().flat_map(|account| regions.iter().map(move |region| (*account, region.clone())));
+        let worlds: Vec<PolicyWorld> = places
+            .flat_map(|(account, region)| {
+                worlds.iter().map(move |world| PolicyWorld {
+                    account,
+                    region: region.clone(),
+                    values: world.values.clone(),
+                })
+            })
+            .collect();
+        self.over(&base, &worlds)
+    }
+
+    /// Something that cannot be written out world by world: only what is so in none of them is decided.
+    fn too_many(&self, base: &PolicyWorld) -> Result<WorldsAnswer, SyntaxError> {
+        let mut answer = self.over(base, std::slice::from_ref(base))?;
+        answer.verdict = Verdict::Depends;
+        answer.depends_on = self.values.iter().map(|value| value.name.clone()).collect();
+        answer.lints.clear();
+        Ok(answer)
+    }
+
+    fn over(&self, base: &PolicyWorld, worlds: &[PolicyWorld]) -> Result<WorldsAnswer, SyntaxError> {
+        let mut judged = Vec::new();
+        for world in worlds {
+            let question = self.in_world(world)?;
+            let answer = question.answer();
+            judged.push((world, question, answer));
+        }
+        let verdicts: BTreeSet<Verdict> = judged.iter().map(|(_, _, answer)| answer.verdict).collect();
+        let verdict = match verdicts.len() {
+            1 => verdicts.first().copied().unwrap_or(Verdict::Depends),
+            _ => Verdict::Depends,
+        };
+        let mut depends_on = BTreeSet::new();
+        if verdict == Verdict::Depends {
+            let keys = judged.iter().flat_map(|(_, _, answer)| &answer.decisions);
+            depends_on.extend(keys.flat_map(|(_, decision)| decision.depends_on.iter().cloned()));
+            if verdicts.len() > 1 {
+                depends_on.extend(self.differing(base, &judged));
+            }
+        }
+        let lints = common_lints(&judged, &self.values);
+        let worst = |verdict: Verdict| match verdict {
+            Verdict::Denied => 0,
+            Verdict::Depends => 1,
+            Verdict::Unknown => 2,
+            Verdict::Allowed => 3,
+        };
+        judged.sort_by_key(|(_, _, answer)| worst(answer.verdict));
+        let (world, question, answer) = judged.swap_remove(0);
+        Ok(WorldsAnswer { verdict, depends_on, world: world.clone(), question, answer, lints })
+    }
+
+    /// What makes a difference by itself; where nothing does, all of it together.
+    fn differing(
+        &self,
+        base: &PolicyWorld,
+        judged: &[(&PolicyWorld, PolicyQuestion, PolicyAnswer)],
+    ) -> BTreeSet<String> {
+        let at =
+            |world: &PolicyWorld| judged.iter().find(|(one, _, _)| *one == world).map(|(_, _, answer)| answer.verdict);
+        let of_base = at(base);
+        let mut names = BTreeSet::new();
+        let mut every = BTreeSet::new();
+        for (world, _, answer) in judged {
+            let mut differs = Vec::new();
+            if world.account != base.account {
+                differs.push(UNKNOWN_ACCOUNT.to_owned());
+            }
+            if world.region != base.region {
+                differs.push(UNKNOWN_REGION.to_owned());
+            }
+            let values = world.values.iter().zip(&base.values).zip(&self.values);
+            differs.extend(values.filter(|((one, of_base), _)| one != of_base).map(|(_, value)| value.name.clone()));
+            if Some(answer.verdict) != of_base && differs.len() == 1 {
+                names.extend(differs.clone());
+            }
+            every.extend(differs);
+        }
+        if names.is_empty() { every } else { names }
+    }
+
+    fn base(&self) -> PolicyWorld {
+        PolicyWorld {
+            account: self.question.request.account,
+            region: self.question.request.region.clone(),
+            values: vec![None; self.values.len()],
+        }
+    }
+
+    fn in_world(&self, world: &PolicyWorld) -> Result<PolicyQuestion, SyntaxError> {
+        let mut policy = (self.written)(world)?;
+        policy.counts = self.counts;
+        let mut request = self.question.request.clone();
+        request.account = world.account;
+        request.region = world.region.clone();
+        Ok(PolicyQuestion {
+            request,
+            policies: vec![policy],
+            actions: self.question.actions.clone(),
+            unread: self.question.unread,
+            members: self.question.members.clone(),
+        })
+    }
+
+    /// Accounts that could make a difference: one that nothing names, and each that something names.
+    fn accounts(&self, text: &str) -> Vec<AccountId> {
+        if let Some(account) = self.account {
+            return vec![account];
+        }
+        let mut named: BTreeSet<AccountId> = words(text).filter_map(|word| word.parse().ok()).collect();
+        match &self.question.request.principal {
+            Caller::Role { account, .. }
+            | Caller::SomeRole { account }
+            | Caller::User { account, .. }
+            | Caller::Root { account, .. } => drop(named.insert(*account)),
+            Caller::Inspector | Caller::Service(_) => {}
+        }
+        named.remove(&self.question.request.account);
+        std::iter::once(self.question.request.account).chain(named).collect()
+    }
+
+    fn regions(&self, text: &str) -> Vec<RegionName> {
+        if let Some(region) = &self.region {
+            return vec![region.clone()];
+        }
+        let base = self.question.request.region.clone();
+        let is_region = |word: &&str| {
+            let parts: Vec<&str> = word.split('-').collect();
+            let is_number =
+                parts.last().is_some_and(|last| last.len() == 1 && last.bytes().all(|b| b.is_ascii_digit()));
+            parts.len() >= 3 && parts.len() <= 4 && is_number && parts.first().is_some_and(|first| first.len() == 2)
+        };
+        let named: BTreeSet<RegionName> = words(text)
+            .filter(is_region)
+            .filter_map(|word| word.parse().ok())
+            .filter(|region| *region != base)
+            .collect();
+        std::iter::once(base).chain(named).collect()
+    }
+
+    /// The values that each open value may have, as far as they make a difference. `None`: they cannot be written out, or are too
+    /// many.
+    fn choices(&self, text: &str, mut worlds: usize) -> Option<Vec<Vec<Option<String>>>> {
+        let mut all = Vec::new();
+        for value in &self.values {
+            let alternatives = self.alternatives(value, text)?;
+            worlds = worlds.saturating_mul(alternatives.len());
+            all.push(alternatives);
+        }
+        (worlds <= WORLDS_MAX).then_some(all)
+    }
+
+    fn alternatives(&self, value: &OpenValue, text: &str) -> Option<Vec<Option<String>>> {
+        let request = &self.question.request;
+        let role = inspector_role_arn(request.partition, request.account);
+        let caller = match &request.principal {
+            Caller::Inspector => role,
+            Caller::Role { arn, .. } | Caller::User { arn, .. } | Caller::Root { arn, .. } => arn.clone(),
+            Caller::Service(name) => name.clone(),
+            Caller::SomeRole { .. } => return None,
+        };
+        let account = request.account.to_string();
+        let nobody = || vec![None];
+        if value.is_made_role && request.principal == Caller::Inspector {
+            return Some(nobody());
+        }
+        let or = |texts: Vec<String>| -> Vec<Option<String>> {
+            let fitting = texts.into_iter().filter(|text| value.fits(text)).map(Some);
+            nobody().into_iter().chain(fitting).collect()
+        };
+        let path: Vec<&str> =
+            value.path.iter().map(String::as_str).filter(|step| !step.bytes().all(|b| b.is_ascii_digit())).collect();
+        match path.as_slice() {
+            ["Id" | "Version"] | ["Statement", "Sid"] => Some(nobody()),
+            ["Statement", "Principal" | "NotPrincipal", "AWS" | "CanonicalUser" | "Federated"] => {
+                let root = format!("arn:{}:iam::{account}:root", request.partition);
+                Some(or(vec![caller, root, account, "*".to_owned()]))
+            }
+            ["Statement", "Principal" | "NotPrincipal", "Service"] => Some(or(vec![caller])),
+            ["Statement", "Resource" | "NotResource"] => {
+                let all = format!("arn:{}:ecr:{}:{account}:repository/*", request.partition, request.region);
+                Some(or(vec![all, "*".to_owned()]))
+            }
+            ["Statement", "Condition", operator, key] => {
+                let operator = operator.rsplit(':').next().unwrap_or(operator).trim_end_matches("IfExists");
+                let key = key.to_ascii_lowercase();
+                match operator {
+                    "IpAddress" | "NotIpAddress" => {
+                        Some([NO_ADDRESS, EVERY_ADDRESS].into_iter().map(|text| Some(text.to_owned())).collect())
+                    }
+                    "Bool" | "Null" => Some(["true", "false"].into_iter().map(|text| Some(text.to_owned())).collect()),
+                    _ if key == "aws:principalarn" => Some(or(vec![caller, "*".to_owned()])),
+                    _ if key == "aws:principalaccount" || key == "aws:sourceaccount" => Some(or(vec![account])),
+                    // A variable has the value of its own key: whatever that is, it is equal. Older versions take it for text.
+                    operator if operator.starts_with("String") && text.contains("2012-10-17") && !key.contains('/') => {
+                        Some(or(vec![format!("${{{key}}}"), "*".to_owned()]))
+                    }
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A range of documentation addresses, which nobody has.
+const NO_ADDRESS: &str = "192.0.2.0/24";
+const EVERY_ADDRESS: &str = "0.0.0.0/0";
+
+impl OpenValue {
+    /// Whether the string could be this.
+    fn fits(&self, text: &str) -> bool {
+        let mut rest = text;
+        let mut free = false;
+        for piece in &self.pieces {
+            match piece {
+                None => free = true,
+                Some(known) if free => match rest.find(known.as_str()) {
+                    Some(at) => {
+                        rest = rest.get(at + known.len()..).unwrap_or_default();
+                        free = false;
+                    }
+                    None => return false,
+                },
+                Some(known) => match rest.strip_prefix(known.as_str()) {
+                    Some(after) => rest = after,
+                    None => return false,
+                },
+            }
+        }
+        free || rest.is_empty()
+    }
+
+    /// `Statement[0].Principal.AWS[1]`, as lints name places.
+    fn place(&self) -> String {
+        let mut place = String::new();
+        for (at, step) in self.path.iter().enumerate() {
+            if step.bytes().all(|b| b.is_ascii_digit()) {
+                place.extend(["[", step, "]"]);
+            } else {
+                // One statement alone is the first.
+                place += if at == 1 && !place.ends_with(']') { "[0]" } else { "" };
+                place += if at == 0 { "" } else { "." };
+                place += step;
+            }
+        }
+        place
+    }
+}
+
+/// Runs of letters, digits and hyphens.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+}
+
+/// The mistakes that are there in every world, and are not about what is not known.
+fn common_lints(judged: &[(&PolicyWorld, PolicyQuestion, PolicyAnswer)], values: &[OpenValue]) -> Vec<Lint> {
+    let mut all = judged.iter().map(|(_, _, answer)| answer.lints.iter().map(|(_, lint)| lint));
+    let Some(first) = all.next() else { return Vec::new() };
+    let others: Vec<BTreeSet<(&str, &str)>> =
+        all.map(|lints| lints.map(|lint| (lint.code, lint.path.as_str())).collect()).collect();
+    let open: Vec<String> = values.iter().map(OpenValue::place).collect();
+    first
+        .filter(|lint| others.iter().all(|known| known.contains(&(lint.code, lint.path.as_str()))))
+        .filter(|lint| !open.iter().any(|place| lint.path.contains('.') && place.starts_with(lint.path.as_str())))
+        .cloned()
+        .collect()
+}

@@ -1,0 +1,139 @@
+//! `scangap gate`: policies in the files that deploy them, judged before they are.
+
+mod files;
+mod findings;
+mod judge;
+mod output;
+mod places;
+
+use std::path::Path;
+
+use jiff::civil::Date;
+use jiff::tz::Offset;
+use rayon::prelude::*;
+use scangap_iac::{BASELINE_VERSION, Baseline, GateReport};
+use scangap_report::{Acceptance, Accepts, write_atomically};
+
+use crate::args::Gate;
+use crate::config;
+use crate::environment;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::gate_rules;
+use crate::terminal;
+
+use self::findings::Found;
+use self::judge::Asked;
+
+pub(super) fn run(command: &Gate) -> Result<Exit, CliError> {
+    let acceptances = config::acceptances(command.config.as_deref()).map_err(CliError::Config)?;
+    let baseline = command.baseline.as_deref().map(read_baseline).transpose()?;
+    let as_of = command.as_of.unwrap_or_else(environment::now);
+    let today = Offset::UTC.to_datetime(as_of).date();
+    let asked = Asked::of(command, as_of)?;
+    let (units, problems) = files::units(command)?;
+    let mut report = GateReport { problems, ..GateReport::default() };
+    let read: Vec<files::Read> = units.into_par_iter().map(files::read).collect();
+    let read = places::plans_first(read);
+    let scope = judge::registry_policy_scope(command, &read);
+    let judged: Vec<Vec<Found>> = read
+        .par_iter()
+        .map(|unit| findings::of_unit(unit, &asked, scope.as_deref(), today, &command.fail_on))
+        .collect();
+    for (unit, found) in read.into_iter().zip(judged) {
+        report.files_read += unit.n_files;
+        report.problems.extend(unit.problems);
+        report.exceptions.extend(unit.notes);
+        for one in found {
+            match one {
+                Found::Finding(finding) => report.findings.push(*finding),
+                Found::Allowed => *report.counts.entry("allowed".to_owned()).or_default() += 1,
+                Found::Judged => report.policies_judged += 1,
+                Found::Problem(problem) => report.problems.push(problem),
+                Found::Note(note) => report.exceptions.push(note),
+            }
+        }
+    }
+    findings::number_equal_fingerprints(&mut report.findings);
+    report.findings.sort_by(|a, b| (&a.place, a.level, &a.code).cmp(&(&b.place, b.level, &b.code)));
+    for finding in &report.findings {
+        *report.counts.entry(finding.code.clone()).or_default() += 1;
+    }
+    accept(&mut report, &acceptances, today, &asked);
+    if let Some((name, baseline)) = &baseline {
+        baseline.except(&mut report, name, today);
+    }
+    report.exceptions.sort();
+    report.exceptions.dedup();
+    if let (Some(path), Some(reason), Some(until)) = (&command.write_baseline, &command.reason, command.until) {
+        let baseline = Baseline::of(&report, reason, until);
+        let text = serde_json::to_string_pretty(&baseline).unwrap_or_default() + "\n";
+        write_atomically(path, |out| out.write_all(text.as_bytes())).map_err(CliError::Report)?;
+        output::print(command, &report)?;
+        terminal::note(&format!(
+            "{} in {}: name it with --baseline",
+            scangap_model::count(baseline.findings.len(), "finding"),
+            path.display()
+        ));
+        return Ok(if report.problems.is_empty() { Exit::Finished } else { Exit::Data });
+    }
+    output::print(command, &report)?;
+    Ok(exit(&report))
+}
+
+/// What is unreadable could hide anything: it outranks the rest.
+fn exit(report: &GateReport) -> Exit {
+    let failing = || report.findings.iter().filter(|finding| finding.fails && finding.excepted.is_none());
+    let is_open = |code: &str| code == gate_rules::UNDECIDED || code == gate_rules::UNKNOWN;
+    if !report.problems.is_empty() {
+        Exit::Data
+    } else if failing().any(|finding| !is_open(&finding.code)) {
+        Exit::Reached
+    } else if failing().next().is_some() {
+        Exit::UndecidedReached
+    } else {
+        Exit::Finished
+    }
+}
+
+fn read_baseline(path: &Path) -> Result<(String, Baseline), CliError> {
+    let wrong = |source| CliError::Baseline { path: path.to_owned(), source };
+    let text = fs_err::read_to_string(path).map_err(wrong)?;
+    let invalid = |what: String| wrong(std::io::Error::new(std::io::ErrorKind::InvalidData, what));
+    let baseline: Baseline = serde_json::from_str(&text).map_err(|error| invalid(error.to_string()))?;
+    if baseline.schema_version != BASELINE_VERSION {
+        return Err(invalid(format!("it is of version {}, and not {BASELINE_VERSION}", baseline.schema_version)));
+    }
+    Ok((path.display().to_string(), baseline))
+}
+
+/// Excepts what the configuration accepts. An acceptance that is past is named; one that matches nothing here may be about what an
+/// audit finds.
+fn accept(report: &mut GateReport, acceptances: &[Acceptance], today: Date, asked: &Asked) {
+    let mut notes = Vec::new();
+    for acceptance in acceptances {
+        let Accepts::Diagnosis(diagnosis) = acceptance.what else { continue };
+        for finding in &mut report.findings {
+            let account = finding.deployed.account.or(asked.account);
+            let region = finding.deployed.region.as_ref().or(asked.region.as_ref());
+            let is_about =
+                diagnosis.word() == finding.code && acceptance.is_of(account, region, finding.repository.as_deref());
+            if !is_about || finding.excepted.is_some() {
+                continue;
+            }
+            if acceptance.until < today {
+                notes.push(scangap_iac::ExceptionNote {
+                    source: acceptance.source.clone(),
+                    what: format!("expired on {}", acceptance.until),
+                });
+            } else {
+                finding.excepted = Some(scangap_iac::Exception {
+                    reason: acceptance.reason.clone(),
+                    until: acceptance.until.to_string(),
+                    source: acceptance.source.clone(),
+                });
+            }
+        }
+    }
+    report.exceptions.extend(notes);
+}

@@ -1,0 +1,376 @@
+//! From answers and settings to findings, each with its place, its words and its repair.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use scangap_assess::{UNKNOWN_ACCOUNT, UNKNOWN_REGION};
+use scangap_iac::{
+    Attached, Comment, DeclaredPolicy, DeclaredSetting, ExceptionNote, FileProblem, Finding, Language, Level, NoText,
+    Place, Replacement, Setting, Span, additions, by_comment, comments, fingerprint, repair_lines, unused,
+};
+use scangap_model::{Verdict, sanitize};
+use scangap_policy::{Action, Context, Decision, Lint, Responsible, why};
+
+use super::files::Read;
+use super::judge::{self, Asked, Judged, without_made_up_account};
+use crate::excerpt;
+use crate::gate_rules::{self, BASIC_SCANNING, BLOCKED, INSPECTOR_OFF, PRINCIPAL_DENIED, UNDECIDED, UNKNOWN};
+
+/// What one policy or setting came to.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// A policy was judged, whatever it came to.
+    Judged,
+    Allowed,
+    Finding(Box<Finding>),
+    Problem(FileProblem),
+    Note(ExceptionNote),
+}
+
+/// Everything that the files of a unit come to.
+pub(super) fn of_unit(unit: &Read, asked: &Asked, scope: Option<&str>, today: Date, fail_on: &[String]) -> Vec<Found> {
+    let mut notes = Vec::new();
+    let mut excepting = comments(&unit.source, &mut notes);
+    let mut all = Vec::new();
+    for policy in &unit.stated.policies {
+        let mut maker = Maker { unit, asked, fail_on, today, comments: &mut excepting, found: &mut all };
+        maker.policy(policy, scope);
+    }
+    if asked.is_about_inspector() {
+        for setting in &unit.stated.settings {
+            let mut maker = Maker { unit, asked, fail_on, today, comments: &mut excepting, found: &mut all };
+            maker.setting(setting);
+        }
+    }
+    unused(&excepting, today, &mut notes);
+    all.extend(notes.into_iter().map(Found::Note));
+    if let Some(reported) = &unit.reported {
+        all.retain(|one| match one {
+            Found::Finding(finding) => reported.contains(&finding.place.file),
+            _ => true,
+        });
+    }
+    all
+}
+
+/// Two findings that are alike in everything are told apart by their order.
+pub(super) fn number_equal_fingerprints(findings: &mut [Finding]) {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for finding in findings {
+        let number = seen.entry(finding.fingerprint.clone()).or_default();
+        *number += 1;
+        if *number > 1 {
+            finding.fingerprint = fingerprint(&[&finding.fingerprint, &number.to_string()]);
+        }
+    }
+}
+
+struct Maker<'m> {
+    unit: &'m Read,
+    asked: &'m Asked,
+    fail_on: &'m [String],
+    today: Date,
+    comments: &'m mut Vec<Comment>,
+    found: &'m mut Vec<Found>,
+}
+
+/// A finding before it has its place.
+struct Draft {
+    code: String,
+    level: Level,
+    message: String,
+    span: Span,
+    statement: Option<String>,
+    excerpt: String,
+    repair: Option<String>,
+    replacement: Option<Replacement>,
+    /// What else it is told from others by.
+    detail: String,
+}
+
+impl Draft {
+    fn new(code: &str, level: Level, message: String, span: Span) -> Self {
+        Self {
+            code: code.to_owned(),
+            level,
+            message,
+            span,
+            statement: None,
+            excerpt: String::new(),
+            repair: None,
+            replacement: None,
+            detail: String::new(),
+        }
+    }
+}
+
+impl Maker<'_> {
+    fn policy(&mut self, policy: &DeclaredPolicy, scope: Option<&str>) {
+        let source = &self.unit.source;
+        let document = match &policy.document {
+            Ok(document) => document,
+            Err(no_text) => {
+                self.found.push(Found::Judged);
+                let draft = Draft::new(UNKNOWN, Level::Error, why_unknown(policy, no_text), no_text.span);
+                self.add(draft, policy);
+                return;
+            }
+        };
+        let judged = match judge::judge(self.asked, policy, document, source, scope) {
+            Ok(judged) => judged,
+            Err(error) => {
+                let message = format!("{} is not a policy that AWS would store: {error}", subject(policy));
+                self.found.push(Found::Problem(FileProblem { place: self.place(document.span.0, policy).0, message }));
+                return;
+            }
+        };
+        self.found.push(Found::Judged);
+        match judged.answer.verdict {
+            Verdict::Allowed => self.found.push(Found::Allowed),
+            verdict => {
+                let draft = self.verdict(policy, &judged, verdict);
+                self.add(draft, policy);
+            }
+        }
+        for lint in &judged.answer.lints {
+            let span = judged.written.source_span(lint.span).unwrap_or(document.span);
+            let draft =
+                Draft { detail: lint.path.clone(), ..Draft::new(lint.code, Level::Warning, lint_message(lint), span) };
+            self.add(draft, policy);
+        }
+    }
+
+    fn verdict(&self, policy: &DeclaredPolicy, judged: &Judged, verdict: Verdict) -> Draft {
+        let answer = &judged.answer;
+        let responsible = responsible(&answer.answer.decisions);
+        let labels: Vec<String> = responsible.iter().map(|(_, one)| sanitize(&one.label())).collect();
+        let (code, message) = if verdict == Verdict::Denied {
+            let lacks_allow = answer.answer.decisions.iter().any(|(_, decision)| decision.lacks_allow);
+            let by = match (labels.as_slice(), lacks_allow) {
+                ([], true) => "no statement allows it, and a principal of elsewhere needs one".to_owned(),
+                (labels, _) => labels.join(", "),
+            };
+            match &self.asked.principal {
+                None => (BLOCKED, format!("{} keeps Inspector out: {by}", subject(policy))),
+                Some(who) => (PRINCIPAL_DENIED, format!("{} denies {}: {by}", subject(policy), sanitize(who))),
+            }
+        } else {
+            let on: Vec<String> = answer.depends_on.iter().map(|one| depends(one)).collect();
+            let by = if labels.is_empty() { String::new() } else { format!(" ({})", labels.join(", ")) };
+            let does = match &self.asked.principal {
+                None => "keeps Inspector out".to_owned(),
+                Some(who) => format!("denies {}", sanitize(who)),
+            };
+            (UNDECIDED, format!("whether {} {does} depends on {}{by}", subject(policy), on.join(", ")))
+        };
+        let written = &judged.written;
+        let span = responsible
+            .first()
+            .and_then(|(_, one)| statement_span(judged, one))
+            .and_then(|span| written.source_span(span))
+            .unwrap_or(policy.span);
+        let mut excerpts = String::new();
+        for (action, one) in &responsible {
+            self.excerpt(&mut excerpts, judged, *action, one);
+        }
+        let (repair, replacement) = if self.asked.is_about_inspector() && verdict != Verdict::Allowed {
+            self.repair(policy, judged)
+        } else {
+            (None, None)
+        };
+        Draft {
+            statement: (!labels.is_empty()).then(|| labels.join(", ")),
+            excerpt: without_made_up_account(&excerpts),
+            repair,
+            replacement,
+            detail: labels.join("|"),
+            ..Draft::new(code, Level::Error, without_made_up_account(&message), span)
+        }
+    }
+
+    /// The statement in the file's own lines, each element underlined. A policy in one line is shown as JSON is printed.
+    fn excerpt(&self, out: &mut String, judged: &Judged, action: Action, one: &Responsible) {
+        let question = &judged.answer.question;
+        let Some(policy) = question.policies.first() else { return };
+        let Some(span) = statement_span(judged, one) else { return };
+        let mut elements = why(&policy.document, one.index, action, &Context::new(&question.request));
+        let source = &self.unit.source;
+        let written = &judged.written;
+        let lines = |span: Span| (source.place(span.0), source.place(span.1));
+        let in_file = written.source_span(span).filter(|span| {
+            let (start, end) = lines(*span);
+            start.file == end.file && end.line > start.line
+        });
+        let Some(in_file) = in_file else {
+            excerpt::write(out, &written.text, span, &elements);
+            return;
+        };
+        let file = source.files().find(|(_, (start, end))| (*start..=*end).contains(&in_file.0));
+        let Some((start, text)) = file.and_then(|(_, (start, end))| Some((start, source.text.get(start..end)?))) else {
+            return;
+        };
+        for element in &mut elements {
+            let span = written.source_span(element.span).unwrap_or((in_file.0, in_file.0));
+            element.span = (span.0.saturating_sub(start), span.1.saturating_sub(start));
+        }
+        elements.retain(|element| {
+            text.len() >= element.span.1 && element.span.0 >= in_file.0 - start && element.span.1 <= in_file.1 - start
+        });
+        excerpt::write(out, text, (in_file.0 - start, in_file.1 - start), &elements);
+    }
+
+    fn repair(&self, policy: &DeclaredPolicy, judged: &Judged) -> (Option<String>, Option<Replacement>) {
+        let question = &judged.answer.question;
+        let request = &question.request;
+        let before = question.own_text();
+        match question.repair() {
+            Ok(repair) => {
+                let added = additions(before, &repair.text);
+                let of_template =
+                    policy.language == Language::Json && policy.attribute != "policyText" && !policy.address.is_empty();
+                let account = request.account.to_string();
+                let lines = repair_lines(&added, policy.language, &account, request.partition.as_str(), of_template);
+                let lines = without_made_up_account(&lines);
+                let remains =
+                    repair.remains.map_or_else(String::new, |remains| format!("with this repair {remains}\n"));
+                // A file that is the policy, of an account that is known, can be replaced by its repair.
+                let whole =
+                    self.unit.source.text == before && (policy.place.account.is_some() || self.asked.account.is_some());
+                let replacement = whole.then(|| Replacement {
+                    start: self.unit.source.place(0),
+                    end: self.unit.source.place(before.len()),
+                    text: repair.text.clone(),
+                });
+                (Some(lines + &remains).filter(|text| !text.is_empty()), replacement)
+            }
+            Err(why) => {
+                (Some(without_made_up_account(&format!("an exemption does not repair it: {}\n", sanitize(&why)))), None)
+            }
+        }
+    }
+
+    fn setting(&mut self, setting: &DeclaredSetting) {
+        let address = sanitize(&setting.address);
+        let (code, message) = match &setting.setting {
+            Setting::ScanType(Some(word)) if word == "BASIC" => (
+                BASIC_SCANNING,
+                format!("{address} sets the registry's scan type to BASIC: Inspector scans nothing there"),
+            ),
+            Setting::ScanningConfigurationDestroyed => (
+                BASIC_SCANNING,
+                format!("{address} is destroyed, which leaves the registry with BASIC: Inspector scans nothing there"),
+            ),
+            Setting::Enabler { types: Some(types), had_ecr: true } if !types.iter().any(|one| one == "ECR") => (
+                INSPECTOR_OFF,
+                format!("{address} has ECR no more among its resource types: ECR scanning is turned off"),
+            ),
+            Setting::EnablerDestroyed { had_ecr: true } => {
+                (INSPECTOR_OFF, format!("{address} is destroyed: ECR scanning is turned off, and its history lost"))
+            }
+            Setting::ScanType(_)
+            | Setting::RegistryPolicyScope(_)
+            | Setting::Enabler { .. }
+            | Setting::EnablerDestroyed { .. } => return,
+        };
+        let draft = Draft::new(code, Level::Warning, message, setting.span);
+        self.finding(draft, &setting.address, setting.span, setting.place.clone(), None);
+    }
+
+    fn add(&mut self, draft: Draft, policy: &DeclaredPolicy) {
+        self.finding(draft, &policy.address, policy.span, policy.place.clone(), policy.repository.clone());
+    }
+
+    fn finding(
+        &mut self,
+        draft: Draft,
+        address: &str,
+        resource: Span,
+        deployed: scangap_iac::DeployedTo,
+        repository: Option<String>,
+    ) {
+        let source = &self.unit.source;
+        let (place, end) = match self.unit.written.get(address) {
+            Some((place, end)) => (place.clone(), end.clone()),
+            None => (source.place(draft.span.0), source.place(draft.span.1)),
+        };
+        let file = place.file.clone();
+        let fails = gate_rules::fails(&draft.code, self.fail_on);
+        let mut finding = Finding {
+            fingerprint: fingerprint(&[&draft.code, &file, address, &draft.detail]),
+            code: draft.code,
+            level: draft.level,
+            message: draft.message,
+            place,
+            end,
+            address: address.to_owned(),
+            statement: draft.statement,
+            excerpt: draft.excerpt,
+            repair: draft.repair,
+            replacement: draft.replacement,
+            excepted: None,
+            fails,
+            deployed,
+            repository,
+        };
+        finding.excepted = by_comment(self.comments, &finding, source, resource, self.today);
+        self.found.push(Found::Finding(Box::new(finding)));
+    }
+
+    fn place(&self, offset: usize, policy: &DeclaredPolicy) -> (Place, Place) {
+        let here = self.unit.source.place(offset);
+        self.unit.written.get(&policy.address).cloned().unwrap_or((here.clone(), here))
+    }
+}
+
+/// The statements that decide, each once, with the first action that each decides.
+fn responsible(decisions: &[(Action, Decision)]) -> Vec<(Action, &Responsible)> {
+    let mut all: Vec<(Action, &Responsible)> = Vec::new();
+    for (action, decision) in decisions.iter().filter(|(_, decision)| decision.verdict != Verdict::Allowed) {
+        for statement in &decision.statements {
+            if !all.iter().any(|(_, known)| known.index == statement.index) {
+                all.push((*action, statement));
+            }
+        }
+    }
+    all
+}
+
+fn statement_span(judged: &Judged, one: &Responsible) -> Option<Span> {
+    let policy = judged.answer.question.policies.first()?;
+    policy.document.statements().get(one.index).map(|statement| statement.span)
+}
+
+/// What a sentence is about.
+fn subject(policy: &DeclaredPolicy) -> String {
+    let what = match &policy.attached_to {
+        Attached::Repository => "the repository policy".to_owned(),
+        Attached::Registry => "the registry policy".to_owned(),
+        Attached::Template { prefix } => format!("the policy of the creation template `{}`", sanitize(prefix)),
+    };
+    if policy.address.is_empty() { what } else { format!("{what} of {}", sanitize(&policy.address)) }
+}
+
+fn why_unknown(policy: &DeclaredPolicy, no_text: &NoText) -> String {
+    let why = sanitize(&no_text.why);
+    match policy.language {
+        _ if why.starts_with("known after") => format!("{} is {why}", subject(policy)),
+        Language::Hcl | Language::HclText | Language::HclDocument => {
+            format!("{} needs a plan: {why} is not literal", subject(policy))
+        }
+        Language::Json | Language::Yaml => format!("{} is not decided by the file: {why}", subject(policy)),
+    }
+}
+
+/// A key or a value that the verdict depends on.
+fn depends(name: &str) -> String {
+    match name {
+        UNKNOWN_ACCOUNT => "the account (state it with --account)".to_owned(),
+        UNKNOWN_REGION => "the region (state it with --region)".to_owned(),
+        "REGISTRY_POLICY_SCOPE" => "the scope of registry policies (state it with --registry-policy-scope)".to_owned(),
+        name => sanitize(name),
+    }
+}
+
+fn lint_message(lint: &Lint) -> String {
+    without_made_up_account(&format!("{}. {}", sanitize(&lint.message), lint.explanation))
+}

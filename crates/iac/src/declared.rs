@@ -1,0 +1,88 @@
+//! What a file would deploy, as far as it decides whether Inspector can scan.
+
+use scangap_model::{AccountId, RegionName};
+
+use crate::document::{Document, NoText};
+use crate::source::Span;
+
+/// Everything that a file states.
+#[derive(Debug, Default)]
+pub struct Declarations {
+    pub policies: Vec<DeclaredPolicy>,
+    pub settings: Vec<DeclaredSetting>,
+}
+
+/// A policy that a file deploys.
+#[derive(Debug)]
+pub struct DeclaredPolicy {
+    pub attached_to: Attached,
+    /// `module.team.aws_ecr_repository_policy.app["api"]`; empty for a file that is the policy.
+    pub address: String,
+    /// `policy`, `RepositoryPolicyText`.
+    pub attribute: &'static str,
+    /// Of the resource, in its file.
+    pub span: Span,
+    pub document: Result<Document, NoText>,
+    pub place: DeployedTo,
+    /// The repository's name, where it is known.
+    pub repository: Option<String>,
+    pub language: Language,
+}
+
+/// What a policy is attached to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attached {
+    Repository,
+    Registry,
+    /// Every new repository whose name has the prefix.
+    Template {
+        prefix: String,
+    },
+}
+
+/// Where a file is deployed, as far as it says so.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeployedTo {
+    pub account: Option<AccountId>,
+    pub region: Option<RegionName>,
+}
+
+/// The language that a repair is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    Json,
+    Yaml,
+    /// `jsonencode`.
+    Hcl,
+    /// JSON in a heredoc or a string of HCL.
+    HclText,
+    /// `data "aws_iam_policy_document"`.
+    HclDocument,
+}
+
+/// A setting that changes what policies mean, or whether anything is scanned.
+#[derive(Debug)]
+pub struct DeclaredSetting {
+    pub address: String,
+    pub span: Span,
+    pub place: DeployedTo,
+    pub setting: Setting,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Setting {
+    /// The registry's scan type: `BASIC`, `ENHANCED`, or a word that is not known here. `None`: not known yet.
+    ScanType(Option<String>),
+    /// The scanning configuration is destroyed, which leaves `BASIC`.
+    ScanningConfigurationDestroyed,
+    /// Where a registry policy counts: `V1` or `V2`. `None`: not known yet.
+    RegistryPolicyScope(Option<String>),
+    /// An enabler of Inspector's: the scan types that it has on. What it does not name is turned off where it was on before.
+    Enabler {
+        types: Option<Vec<String>>,
+        had_ecr: bool,
+    },
+    EnablerDestroyed {
+        had_ecr: bool,
+    },
+}

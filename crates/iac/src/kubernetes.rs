@@ -1,0 +1,54 @@
+//! Manifests of Crossplane and of AWS Controllers for Kubernetes (ACK), where they state a policy plainly.
+
+use crate::declared::{Attached, Declarations, DeclaredPolicy, DeclaredSetting, DeployedTo, Language, Setting};
+use crate::document::Document;
+use crate::tree::Node;
+
+/// Whether a tree is a manifest of ECR's.
+pub(crate) fn is_manifest(root: &Node) -> bool {
+    root.text_at(&["apiVersion"]).is_some_and(|version| {
+        let group = version.split('/').next().unwrap_or_default();
+        group.starts_with("ecr.") && root.get("kind").is_some()
+    })
+}
+
+pub(crate) fn read(root: &Node, language: Language) -> Declarations {
+    let mut stated = Declarations::default();
+    let kind = root.text_at(&["kind"]).unwrap_or_default();
+    let name = root.text_at(&["metadata", "name"]).unwrap_or("?");
+    let address = format!("{kind}/{name}");
+    let of_crossplane = root.at(&["spec", "forProvider"]);
+    let Some(spec) = of_crossplane.or_else(|| root.get("spec")) else { return stated };
+    let text = |name: &str| spec.text_at(&[name]).map(str::to_owned);
+    let place = DeployedTo { account: None, region: text("region").and_then(|region| region.parse().ok()) };
+    if kind == "RegistryScanningConfiguration" {
+        let setting = Setting::ScanType(text("scanType"));
+        stated.settings.push(DeclaredSetting { address, span: root.span, place, setting });
+        return stated;
+    }
+    let (attached_to, repository) = match kind {
+        // ACK has the policy of a repository in the repository.
+        "Repository" => (Attached::Repository, text("name")),
+        "RepositoryPolicy" => (Attached::Repository, text("repository").or_else(|| text("repositoryName"))),
+        "RegistryPolicy" => (Attached::Registry, None),
+        "RepositoryCreationTemplate" => {
+            (Attached::Template { prefix: text("prefix").unwrap_or_else(|| "?".to_owned()) }, None)
+        }
+        _ => return stated,
+    };
+    for attribute in ["policy", "rawPolicy", "policyText", "repositoryPolicy"] {
+        if let Some(node) = spec.get(attribute) {
+            stated.policies.push(DeclaredPolicy {
+                attached_to: attached_to.clone(),
+                address: address.clone(),
+                attribute,
+                span: root.span,
+                document: Document::of_node(node),
+                place: place.clone(),
+                repository: repository.clone(),
+                language,
+            });
+        }
+    }
+    stated
+}

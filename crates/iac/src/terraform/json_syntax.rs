@@ -1,0 +1,48 @@
+//! Terraform's JSON syntax (`*.tf.json`): the same resources, where nothing in them is an expression.
+
+use crate::declared::{Declarations, DeployedTo, Language};
+use crate::document::NoText;
+use crate::terraform::attributes::{self, Resource};
+use crate::tree::{Node, Value};
+
+pub(crate) fn is_configuration(root: &Node) -> bool {
+    root.get("resource").is_some_and(|kinds| kinds.members().iter().any(|kind| attributes::is_of_interest(&kind.key)))
+}
+
+pub(crate) fn read(root: &Node) -> Declarations {
+    let mut stated = Declarations::default();
+    for kind in root.get("resource").map_or(&[][..], Node::members) {
+        if !attributes::is_of_interest(&kind.key) {
+            continue;
+        }
+        for resource in kind.value.members() {
+            // A block that may be repeated is an array of objects.
+            let body = resource.value.items().first().unwrap_or(&resource.value);
+            let policy = attributes::policy_attribute(&kind.key).and_then(|name| body.get(name));
+            let expression = policy
+                .filter(|node| has_expression(node))
+                .map(|node| Err(NoText { why: node.as_text().unwrap_or("an expression").to_owned(), span: node.span }));
+            let one = Resource {
+                kind: &kind.key,
+                address: format!("{}.{}", kind.key, resource.key),
+                span: resource.value.span,
+                attributes: body,
+                before: None,
+                is_destroyed: false,
+                place: DeployedTo::default(),
+                language: Language::Hcl,
+            };
+            attributes::add(&mut stated, one, expression);
+        }
+    }
+    stated
+}
+
+fn has_expression(node: &Node) -> bool {
+    match &node.value {
+        Value::Text(_) => node.as_text().is_none_or(|text| text.contains("${") || text.contains("%{")),
+        _ => {
+            node.items().iter().any(has_expression) || node.members().iter().any(|member| has_expression(&member.value))
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! HCL itself: the files of one folder together, as Terraform reads them.
+
+use hcl_edit::Span as _;
+use hcl_edit::structure::Body;
+
+use crate::declared::{Declarations, Language};
+use crate::error::ReadProblem;
+use crate::source::Source;
+use crate::terraform::attributes::{self, Resource};
+use crate::terraform::providers::Providers;
+use crate::terraform::scope::Scope;
+use crate::terraform::value::{Evaluator, range};
+use crate::tree::is_too_deep;
+
+/// What a module states, with the files that cannot be read, by their place among the source's.
+pub(crate) fn read(source: &Source) -> (Declarations, Vec<(usize, ReadProblem)>) {
+    let mut bodies = Vec::new();
+    let mut problems = Vec::new();
+    for (at, (_, (start, end))) in source.files().enumerate() {
+        let text = source.text.get(start..end).unwrap_or_default();
+        match parsed(text) {
+            Ok(body) => bodies.push((body, start)),
+            Err(problem) => problems.push((at, problem)),
+        }
+    }
+    (of_bodies(source, &bodies), problems)
+}
+
+fn parsed(text: &str) -> Result<Body, ReadProblem> {
+    if is_too_deep(text) {
+        return Err(ReadProblem::TooDeep);
+    }
+    hcl_edit::parser::parse_body(text).map_err(|error| {
+        ReadProblem::syntax("HCL", error.message().lines().collect::<Vec<_>>().join("; "), error.location().offset())
+    })
+}
+
+fn of_bodies(source: &Source, bodies: &[(Body, usize)]) -> Declarations {
+    let scope = Scope::of(source, bodies);
+    let providers = Providers::of(&scope, bodies);
+    let mut stated = Declarations::default();
+    for (body, base) in bodies {
+        for block in body.get_blocks("resource") {
+            let labels: Vec<&str> = block.labels.iter().map(hcl_edit::structure::BlockLabel::as_str).collect();
+            let [kind, name] = labels.as_slice() else { continue };
+            if !attributes::is_of_interest(kind) {
+                continue;
+            }
+            let mut evaluator = Evaluator::new(&scope);
+            let span = range(block.span(), (*base, *base), *base);
+            let Some(tree) = evaluator.blocks(&block.body, *base) else { continue };
+            let mut place = providers.place(block, source, *base);
+            if let Some(region) = tree.text_at(&["region"]).and_then(|name| name.parse().ok()) {
+                place.region = Some(region);
+            }
+            let policy = attributes::policy_attribute(kind).and_then(|name| block.body.get_attribute(name));
+            let expression = policy.and_then(|one| one.value.span());
+            let expression = expression.and_then(|span| source.text.get(base + span.start..base + span.end));
+            let one = Resource {
+                kind,
+                address: format!("{kind}.{name}"),
+                span,
+                attributes: &tree,
+                before: None,
+                is_destroyed: false,
+                place,
+                language: language(expression.unwrap_or_default()),
+            };
+            attributes::add(&mut stated, one, None);
+        }
+    }
+    stated
+}
+
+/// The language that a policy's expression is written in.
+fn language(expression: &str) -> Language {
+    let expression = expression.trim_start();
+    if expression.starts_with("data.aws_iam_policy_document.") {
+        Language::HclDocument
+    } else if expression.starts_with(['<', '"']) {
+        Language::HclText
+    } else {
+        Language::Hcl
+    }
+}

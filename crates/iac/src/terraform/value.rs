@@ -1,0 +1,271 @@
+//! HCL expressions as values, as far as they are literal. What is not becomes an open string with the expression's own text for a name.
+
+use hcl_edit::Span as _;
+use hcl_edit::expr::{Expression, FuncCall, ObjectKey, Traversal, TraversalOperator};
+use hcl_edit::template::{Element, StringTemplate, Template};
+
+use crate::source::Span;
+use crate::terraform::scope::Scope;
+use crate::tree::{Member, Node, Piece, Unresolved, Value, joined};
+
+/// Values that one policy may come to: locals that refer to each other twice double with each step.
+const VALUES_MAX: usize = 100_000;
+/// Locals that refer to locals.
+const REFERENCES_MAX: usize = 32;
+
+/// Evaluates the expressions of one attribute.
+pub(super) struct Evaluator<'s> {
+    scope: &'s Scope<'s>,
+    values: usize,
+    references: usize,
+}
+
+impl<'s> Evaluator<'s> {
+    pub(super) fn new(scope: &'s Scope<'s>) -> Self {
+        Self { scope, values: 0, references: 0 }
+    }
+
+    /// `base` is where the expression's file begins in the module's text.
+    pub(super) fn value(&mut self, expression: &Expression, base: usize) -> Node {
+        let span = span_of(expression, base);
+        self.values += 1;
+        if self.values > VALUES_MAX {
+            return Node::open(span, "more values than any policy has");
+        }
+        let value = match expression {
+            Expression::Null(_) => Value::Null,
+            Expression::Bool(one) => Value::Bool(**one),
+            Expression::Number(number) => Value::Number(number.value().to_string()),
+            Expression::String(text) => return Node::text(span, text.as_str()),
+            Expression::Array(items) => Value::Array(items.iter().map(|item| self.value(item, base)).collect()),
+            Expression::Object(object) => {
+                let mut members = Vec::new();
+                for (key, value) in object {
+                    let Some(name) = self.key(key, base) else { return self.open(span) };
+                    let key_span = match key {
+                        ObjectKey::Ident(ident) => range(ident.span(), span, base),
+                        ObjectKey::Expression(expression) => span_of(expression, base),
+                    };
+                    members.push(Member { key: name, key_span, value: self.value(value.expr(), base) });
+                }
+                Value::Object(members)
+            }
+            Expression::StringTemplate(template) => self.template_string(template, base),
+            Expression::HeredocTemplate(heredoc) => self.template(&heredoc.template, base),
+            Expression::Parenthesis(inner) => return self.value(inner.inner(), base),
+            Expression::FuncCall(call) => return self.call(call, span, base),
+            Expression::Traversal(traversal) => return self.traversal(traversal, span),
+            Expression::Variable(_)
+            | Expression::Conditional(_)
+            | Expression::UnaryOp(_)
+            | Expression::BinaryOp(_)
+            | Expression::ForExpr(_) => return self.open(span),
+        };
+        Node { span, value }
+    }
+
+    fn open(&self, span: Span) -> Node {
+        Node::open(span, self.scope.name(span))
+    }
+
+    fn key(&mut self, key: &ObjectKey, base: usize) -> Option<String> {
+        match key {
+            ObjectKey::Ident(ident) => Some(ident.as_str().to_owned()),
+            ObjectKey::Expression(expression) => match self.value(expression, base).value {
+                Value::Text(pieces) => match pieces.as_slice() {
+                    [Piece::Known(text)] => Some(text.clone()),
+                    _ => None,
+                },
+                _ => None,
+            },
+        }
+    }
+
+    fn template_string(&mut self, template: &StringTemplate, base: usize) -> Value {
+        let elements: Vec<&Element> = template.iter().collect();
+        self.elements(&elements, base)
+    }
+
+    fn template(&mut self, template: &Template, base: usize) -> Value {
+        let elements: Vec<&Element> = template.iter().collect();
+        self.elements(&elements, base)
+    }
+
+    fn elements(&mut self, elements: &[&Element], base: usize) -> Value {
+        let mut pieces = Vec::new();
+        for element in elements {
+            match element {
+                Element::Literal(text) => pieces.push(Piece::Known(text.as_str().to_owned())),
+                Element::Interpolation(interpolation) => {
+                    let node = self.value(&interpolation.expr, base);
+                    match node.value {
+                        Value::Text(more) => pieces.extend(more),
+                        Value::Number(number) => pieces.push(Piece::Known(number)),
+                        Value::Bool(one) => pieces.push(Piece::Known(one.to_string())),
+                        Value::Null | Value::Array(_) | Value::Object(_) => {
+                            pieces.push(Piece::Unresolved(Unresolved::Other(self.scope.name(node.span))));
+                        }
+                    }
+                }
+                Element::Directive(directive) => {
+                    let span = range(directive.span(), (base, base), base);
+                    pieces.push(Piece::Unresolved(Unresolved::Other(self.scope.name(span))));
+                }
+            }
+        }
+        Value::Text(joined(pieces))
+    }
+
+    fn call(&mut self, call: &FuncCall, span: Span, base: usize) -> Node {
+        let mut arguments = Vec::new();
+        if !call.name.namespace.is_empty() {
+            return self.open(span);
+        }
+        for argument in &call.args {
+            arguments.push(argument);
+        }
+        match (call.name.name.as_str(), arguments.as_slice()) {
+            // A policy that is an object is its text.
+            ("jsonencode" | "tolist" | "toset", [one]) => self.value(one, base),
+            ("concat" | "flatten", lists) => {
+                let mut items = Vec::new();
+                for list in lists {
+                    match self.value(list, base).value {
+                        Value::Array(more) if call.name.name.as_str() == "concat" => items.extend(more),
+                        Value::Array(more) => items.extend(more.into_iter().flat_map(|item| match item.value {
+                            Value::Array(inner) => inner,
+                            _ => vec![item],
+                        })),
+                        _ => return self.open(span),
+                    }
+                }
+                Node { span, value: Value::Array(items) }
+            }
+            ("join", [separator, list]) => {
+                let separator = self.value(separator, base);
+                let list = self.value(list, base);
+                let (Some(separator), Value::Array(items)) = (separator.as_text(), &list.value) else {
+                    return self.open(span);
+                };
+                let mut pieces = Vec::new();
+                for (at, item) in items.iter().enumerate() {
+                    if at > 0 {
+                        pieces.push(Piece::Known(separator.to_owned()));
+                    }
+                    match &item.value {
+                        Value::Text(more) => pieces.extend(more.iter().cloned()),
+                        Value::Number(number) => pieces.push(Piece::Known(number.clone())),
+                        _ => return self.open(span),
+                    }
+                }
+                Node { span, value: Value::Text(joined(pieces)) }
+            }
+            _ => self.open(span),
+        }
+    }
+
+    fn traversal(&mut self, traversal: &Traversal, span: Span) -> Node {
+        let Expression::Variable(root) = &traversal.expr else { return self.open(span) };
+        let mut steps = vec![root.as_str().to_owned()];
+        for operator in &traversal.operators {
+            match &**operator {
+                TraversalOperator::GetAttr(name) => steps.push(name.as_str().to_owned()),
+                // `aws_ecr_repository.app[0].name`: whichever instance, its block is the same.
+                TraversalOperator::Index(_) | TraversalOperator::LegacyIndex(_) if steps.len() > 2 => {}
+                TraversalOperator::Index(Expression::String(key)) => steps.push(key.as_str().to_owned()),
+                _ => return self.open(span),
+            }
+        }
+        let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+        let place = |open: Unresolved| Node { span, value: Value::Text(vec![Piece::Unresolved(open)]) };
+        match steps.as_slice() {
+            ["data", "aws_caller_identity", _, "account_id"] => place(Unresolved::Account),
+            ["data", "aws_region", _, "name" | "region" | "id"] => place(Unresolved::Region),
+            ["data", "aws_partition", _, "partition"] => place(Unresolved::Partition),
+            ["data", "aws_iam_policy_document", name, "json" | "minified_json"] => self.document(name, span),
+            ["local", name, rest @ ..] => match self.referred(|this| {
+                let (expression, base) = this.scope.local(name)?;
+                Some(this.value(expression, base))
+            }) {
+                // A value is where it is used; what is in it, where it is written.
+                Some(node) => match rest.iter().try_fold(&node, |node, key| node.get(key)) {
+                    Some(found) => Node { span, value: found.value.clone() },
+                    None => self.open(span),
+                },
+                None => self.open(span),
+            },
+            [kind @ ("aws_iam_role" | "aws_iam_user"), name, "arn"] => {
+                place(Unresolved::MadeRole(format!("{kind}.{name}.arn")))
+            }
+            [kind, name, attribute] if kind.starts_with("aws_") => self
+                .referred(|this| {
+                    let (block, base) = this.scope.resource(kind, name)?;
+                    let node = this.value(&block.body.get_attribute(attribute)?.value, base);
+                    node.as_text().is_some().then_some(node)
+                })
+                .unwrap_or_else(|| self.open(span)),
+            _ => self.open(span),
+        }
+    }
+
+    /// What is referred to, unless references go round.
+    fn referred(&mut self, of: impl FnOnce(&mut Self) -> Option<Node>) -> Option<Node> {
+        if self.references >= REFERENCES_MAX {
+            return None;
+        }
+        self.references += 1;
+        let node = of(self);
+        self.references -= 1;
+        node
+    }
+
+    /// The policy of a document in the same module.
+    fn document(&mut self, name: &str, span: Span) -> Node {
+        let policy = self.referred(|this| {
+            let (block, base) = this.scope.document(name)?;
+            let tree = this.blocks(&block.body, base)?;
+            super::policy_document::policy(&tree).ok()
+        });
+        policy.unwrap_or_else(|| self.open(span))
+    }
+
+    /// A body as plans have it: nested blocks are arrays of objects. `None`: some are made when they are planned.
+    pub(super) fn blocks(&mut self, body: &hcl_edit::structure::Body, base: usize) -> Option<Node> {
+        let span = range(body.span(), (base, base), base);
+        let mut members: Vec<Member> = Vec::new();
+        for attribute in body.attributes() {
+            let key_span = range(attribute.key.span(), span, base);
+            let value = self.value(&attribute.value, base);
+            members.push(Member { key: attribute.key.as_str().to_owned(), key_span, value });
+        }
+        for block in body.blocks() {
+            if block.has_ident("dynamic") {
+                return None;
+            }
+            let block_span = range(block.span(), span, base);
+            let inner = Node { span: block_span, value: self.blocks(&block.body, base)?.value };
+            match members
+                .iter_mut()
+                .find(|member| member.key == block.ident.as_str())
+                .map(|member| &mut member.value.value)
+            {
+                Some(Value::Array(items)) => items.push(inner),
+                Some(_) => return None,
+                None => members.push(Member {
+                    key: block.ident.as_str().to_owned(),
+                    key_span: block_span,
+                    value: Node { span: block_span, value: Value::Array(vec![inner]) },
+                }),
+            }
+        }
+        Some(Node { span, value: Value::Object(members) })
+    }
+}
+
+pub(super) fn range(span: Option<std::ops::Range<usize>>, otherwise: Span, base: usize) -> Span {
+    span.map_or(otherwise, |span| (base + span.start, base + span.end))
+}
+
+fn span_of(expression: &Expression, base: usize) -> Span {
+    range(expression.span(), (base, base), base)
+}
