@@ -1,7 +1,7 @@
 //! What others wrote and the tests run: independent servers, a client and readers in a virtual environment of Python's; an
 //! independent evaluator and a browser's driver for Node, all pinned; and the browser itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -19,8 +19,10 @@ pub(crate) struct Tools {
 
 /// Installs what is missing.
 pub(crate) fn install() -> Result<Tools> {
+    let venv = python()?;
+    sarif_schema(&venv)?;
     Ok(Tools {
-        venv: python()?,
+        venv,
         node: node("iam-simulate", "test-tools-node", &["evaluate.mjs"])?,
         driver: node("browser", "test-tools-browser", &["drive.mjs"])?,
         chromium: chromium()?,
@@ -62,6 +64,31 @@ fn python() -> Result<PathBuf> {
     // Written last: an installation that broke off is made again.
     fs_err::write(stamp, wanted)?;
     Ok(venv)
+}
+
+/// The published schema of SARIF, as a crate carries it: the crate itself is not built.
+fn sarif_schema(venv: &Path) -> Result<()> {
+    let schema = venv.join("share/sarif-schema-2.1.0.json");
+    if schema.is_file() {
+        return Ok(());
+    }
+    let folder = target().join("tmp/sarif-schema");
+    fs_err::create_dir_all(&folder)?;
+    let manifest = "[package]\nname = \"sarif-schema\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[lib]\npath = \"lib.rs\"\n[dependencies]\nserde-sarif = { version = \"=0.8.0\", default-features = false }\n[workspace]\n";
+    fs_err::write(folder.join("Cargo.toml"), manifest)?;
+    fs_err::write(folder.join("lib.rs"), "")?;
+    let output =
+        Command::new("cargo").args(["metadata", "--format-version", "1", "--quiet"]).current_dir(&folder).output()?;
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)
+        .with_context(|| format!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr)))?;
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let path = packages
+        .filter(|package| package["name"] == "serde-sarif")
+        .find_map(|package| package["manifest_path"].as_str());
+    let path = path.context("the crate with the schema of SARIF was not found")?;
+    fs_err::create_dir_all(venv.join("share"))?;
+    fs_err::copy(Path::new(path).with_file_name("src").join("schema.json"), schema)?;
+    Ok(())
 }
 
 /// The packages of a folder of `tests/tools`, with its own programs beside them.
