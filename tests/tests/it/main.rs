@@ -17,6 +17,7 @@ mod fault_matrix;
 mod faults;
 mod floor;
 mod gate;
+mod gate_ci;
 mod gate_formats;
 mod hand_over;
 mod hostile;

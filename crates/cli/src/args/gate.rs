@@ -59,6 +59,9 @@ pub struct Gate {
     /// Acceptances; default: scangap.toml in this folder
     #[arg(long, value_name = "FILE", help_heading = "Exceptions")]
     pub config: Option<PathBuf>,
+    /// Pass over files that deploy no policy, though they are named: hooks name every file that changed
+    #[arg(long)]
+    pub skip_unrelated: bool,
     /// Search folders without regard to .gitignore
     #[arg(long)]
     pub no_ignore: bool,

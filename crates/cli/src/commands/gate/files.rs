@@ -68,7 +68,7 @@ pub(super) fn units(command: &Gate) -> Result<(Vec<Unit>, Vec<FileProblem>), Cli
                         asked.insert(path.clone());
                     }
                 }
-                Some(Form::Data) | None => drop(data.insert(path.clone(), true)),
+                Some(Form::Data) | None => drop(data.insert(path.clone(), !command.skip_unrelated)),
             }
         } else if let Some((folder, pattern)) = pattern(path) {
             let before = data.len() + modules.len();
