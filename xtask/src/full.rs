@@ -18,7 +18,7 @@ pub(crate) struct Full {
     /// Seconds of fuzzing
     #[arg(long, default_value_t = 600, requires = "full")]
     fuzz_seconds: u32,
-    /// Only these parts: licences, oracle, properties, fuzz, mutants, crashes, kills, faults, bench-collect, bench-policy, bench-report
+    /// Only these parts: licences, oracle, properties, fuzz, mutants, crashes, kills, faults, bench-collect, bench-policy, bench-gate, bench-report
     #[arg(long, value_delimiter = ',', requires = "full")]
     only: Vec<String>,
 }
@@ -40,6 +40,7 @@ const PARTS: &[Part] = &[
     Part { name: "faults", run: faults },
     Part { name: "bench-collect", run: |_| bench("collect") },
     Part { name: "bench-policy", run: |_| bench("policy") },
+    Part { name: "bench-gate", run: |_| bench("gate") },
     Part { name: "bench-report", run: |_| bench("report") },
 ];
 
@@ -151,15 +152,19 @@ fn properties(_: &Full) -> Result<String> {
 }
 
 fn fuzz(full: &Full) -> Result<String> {
-    let text = said(
-        Command::new("cargo")
-            .args(["+nightly", "fuzz", "run", "policy", "corpus/policy", "../tests/fixtures", "--"])
-            .args(["-dict=policy.dict", "-max_len=10240", "-timeout=5"])
-            .arg(format!("-max_total_time={}", full.fuzz_seconds))
-            .current_dir(root().join("fuzz")),
-    )
-    .context("`cargo install cargo-fuzz` and a nightly toolchain are needed")?;
-    Ok(lines_with(&text, &["Done ", "DONE"]))
+    let mut all = String::new();
+    for (target, seeds) in [("policy", "../tests/fixtures"), ("iac", "../tests/fixtures/gate")] {
+        let text = said(
+            Command::new("cargo")
+                .args(["+nightly", "fuzz", "run", target, &format!("corpus/{target}"), seeds, "--"])
+                .args(["-dict=policy.dict", "-max_len=10240", "-timeout=5"])
+                .arg(format!("-max_total_time={}", full.fuzz_seconds))
+                .current_dir(root().join("fuzz")),
+        )
+        .context("`cargo install cargo-fuzz` and a nightly toolchain are needed")?;
+        writeln!(all, "{target}:\n{}", lines_with(&text, &["Done ", "DONE"]))?;
+    }
+    Ok(all)
 }
 
 fn mutants(_: &Full) -> Result<String> {

@@ -60,6 +60,8 @@ enum Task {
 enum Bench {
     /// Collection against a boto3 script that makes the same calls
     Collect(bench::collect::Size),
+    /// The gate over a repository of 10,000 files
+    Gate,
     /// The policy engine on one core, and the batch on all
     Policy,
     /// One large registry under AWS-like limits
@@ -80,6 +82,7 @@ fn main() -> anyhow::Result<()> {
         Task::Docs { check } => docs::run(check),
         Task::Bench(Bench::Collect(size)) => bench::collect::run(&size),
         Task::Bench(Bench::Throttle(registry)) => bench::throttle::run(&registry),
+        Task::Bench(Bench::Gate) => bench::gate::run(),
         Task::Bench(Bench::Policy) => bench::policy::run(),
         Task::Bench(Bench::Report(size)) => bench::report::run(&size),
     }

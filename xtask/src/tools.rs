@@ -81,13 +81,13 @@ fn sarif_schema(venv: &Path) -> Result<()> {
         Command::new("cargo").args(["metadata", "--format-version", "1", "--quiet"]).current_dir(&folder).output()?;
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)
         .with_context(|| format!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr)))?;
-    let packages = metadata["packages"].as_array().into_iter().flatten();
-    let path = packages
-        .filter(|package| package["name"] == "serde-sarif")
-        .find_map(|package| package["manifest_path"].as_str());
+    let packages = metadata.get("packages").and_then(serde_json::Value::as_array).into_iter().flatten();
+    let text = |package: &serde_json::Value, name: &str| package.get(name)?.as_str().map(str::to_owned);
+    let mut found = packages.filter(|package| text(package, "name").as_deref() == Some("serde-sarif"));
+    let path = found.next().and_then(|package| text(package, "manifest_path"));
     let path = path.context("the crate with the schema of SARIF was not found")?;
     fs_err::create_dir_all(venv.join("share"))?;
-    fs_err::copy(Path::new(path).with_file_name("src").join("schema.json"), schema)?;
+    fs_err::copy(Path::new(&path).with_file_name("src").join("schema.json"), schema)?;
     Ok(())
 }
 

@@ -705,6 +705,8 @@ pub enum SchemaKind {
     Diagnoses,
     /// The JSON Schema of audit.json
     Audit,
+    /// The JSON Schema of gate --output json
+    Gate,
     /// The JSON Schema of plan.json
     Plan,
     /// The JSON Schema of run.json

@@ -34,6 +34,18 @@ pub(crate) enum ConfigProblem {
 struct File {
     #[serde(default)]
     accept: Vec<Written>,
+    #[serde(default)]
+    gate: GateSettings,
+}
+
+/// Where the files that the gate judges are deployed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GateSettings {
+    pub(crate) account: Option<String>,
+    pub(crate) region: Option<String>,
+    pub(crate) org: Option<String>,
+    pub(crate) registry_policy_scope: Option<String>,
 }
 
 /// An acceptance as it is written. What is not said is everywhere.
@@ -61,22 +73,30 @@ pub(crate) enum Until {
 
 /// The acceptances of a file: the one that is named, or that of this folder where there is one.
 pub(crate) fn acceptances(named: Option<&Path>) -> Result<Vec<Acceptance>, ConfigError> {
+    Ok(read(named)?.map(|(acceptances, _)| acceptances).unwrap_or_default())
+}
+
+/// What the same file says of the gate, with the acceptances.
+pub(crate) fn of_gate(named: Option<&Path>) -> Result<(Vec<Acceptance>, GateSettings), ConfigError> {
+    Ok(read(named)?.unwrap_or_default())
+}
+
+fn read(named: Option<&Path>) -> Result<Option<(Vec<Acceptance>, GateSettings)>, ConfigError> {
     let Some(path) = named.map(Path::to_owned).or_else(|| Some(PathBuf::from(FILE)).filter(|path| path.exists()))
     else {
-        return Ok(Vec::new());
+        return Ok(None);
     };
     let wrong = |source| ConfigError { path: path.clone(), source };
     let text = fs_err::read_to_string(&path).map_err(|error| wrong(ConfigProblem::Read(error)))?;
-    parse(&text, &path).map_err(wrong)
+    let file: File = toml::from_str(&text).map_err(|error| wrong(ConfigProblem::Toml(Box::new(error))))?;
+    let name = path.file_name().map_or_else(|| FILE.into(), std::ffi::OsStr::to_string_lossy);
+    Ok(Some((accepted(file.accept, &name).map_err(wrong)?, file.gate)))
 }
 
-fn parse(text: &str, path: &Path) -> Result<Vec<Acceptance>, ConfigProblem> {
-    let file: File = toml::from_str(text).map_err(|error| ConfigProblem::Toml(Box::new(error)))?;
-    file.accept
-        .into_iter()
+fn accepted(all: Vec<Written>, name: &str) -> Result<Vec<Acceptance>, ConfigProblem> {
+    all.into_iter()
         .zip(1..)
         .map(|(written, number)| {
-            let name = path.file_name().map_or_else(|| FILE.into(), std::ffi::OsStr::to_string_lossy);
             let source = format!("{name}, acceptance {number} ({})", written.in_words());
             written.acceptance(source).map_err(|problem| ConfigProblem::Acceptance { number, problem })
         })

@@ -8,6 +8,6 @@ mod sarif;
 
 pub use github::{annotations, step_summary};
 pub use gitlab::code_quality;
-pub use json::report as json_report;
+pub use json::{report as json_report, schema as gate_schema};
 pub use junit::junit;
 pub use sarif::sarif;

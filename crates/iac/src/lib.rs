@@ -5,6 +5,7 @@
 //!
 //! Pure: texts in, policies out. Files are found, and policies judged, by others.
 
+mod cdk;
 mod cloudformation;
 mod declared;
 mod document;
@@ -23,12 +24,13 @@ mod terraform;
 mod tree;
 mod yaml;
 
+pub use cdk::environments as cdk_environments;
 pub use declared::{Attached, Declarations, DeclaredPolicy, DeclaredSetting, DeployedTo, Language, Setting};
 pub use document::{Document, Leaf, NoText, UNKNOWN, World, WrittenPolicy};
 pub use error::ReadProblem;
 pub use exceptions::{BASELINE_VERSION, Baseline, Comment, Known, by_comment, comments, unused};
 pub use finding::{Exception, ExceptionNote, FileProblem, Finding, GateReport, Level, Replacement, Rule, fingerprint};
-pub use formats::{annotations, code_quality, json_report, junit, sarif, step_summary};
+pub use formats::{annotations, code_quality, gate_schema, json_report, junit, sarif, step_summary};
 pub use read::{Form, form, may_matter, read_data, read_module};
 pub use repair::{Addition, There, additions, lines as repair_lines};
 pub use source::{Place, Source, Span, decode};

@@ -216,3 +216,15 @@ fn a_baseline_lets_be_what_was_there_before() {
     assert_eq!(broken.code, 65);
     assert!(broken.stderr.contains("failed to read the baseline"), "{}", broken.stderr);
 }
+
+// Holds: 16 Reports: the JSON is valid by the schema that scangap prints
+#[test]
+fn json_is_valid_by_its_schema() {
+    let (folder, path) = saved("json");
+    let schema = folder.path().join("schema.json");
+    fs_err::write(&schema, Scangap::new(&["schema", "gate"]).run().stdout).expect("a file");
+    python(
+        "import json, sys, jsonschema\nschema = json.load(open(sys.argv[2]))\njsonschema.Draft202012Validator.check_schema(schema)\nreport = json.load(open(sys.argv[1]))\njsonschema.Draft202012Validator(schema).validate(report)\nassert report['findings'] and report['problems'] and any(f['excepted'] for f in report['findings'])\ndel report['findings'][0]['code']\nassert list(jsonschema.Draft202012Validator(schema).iter_errors(report))",
+        &[&path, &schema.to_string_lossy()],
+    );
+}

@@ -391,7 +391,7 @@ fn measure_scenario(scenario: Scenario, command: impl FnOnce(&str, &str) -> Comm
 }
 
 /// What a process has used so far, where the system tells: Linux counts in hundredths of a second.
-fn processor_seconds(process: u32) -> f64 {
+pub(crate) fn processor_seconds(process: u32) -> f64 {
     let stat = fs_err::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     let ticks: u32 = after_name.split_whitespace().skip(11).take(2).filter_map(|text| text.parse::<u32>().ok()).sum();
@@ -399,7 +399,7 @@ fn processor_seconds(process: u32) -> f64 {
 }
 
 /// The most that a process has held so far, where the system tells.
-fn resident_kib(process: u32) -> u64 {
+pub(crate) fn resident_kib(process: u32) -> u64 {
     let status = fs_err::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|text| text.split_whitespace().next()?.parse().ok()).unwrap_or(0)

@@ -26,16 +26,16 @@ use self::findings::Found;
 use self::judge::Asked;
 
 pub(super) fn run(command: &Gate) -> Result<Exit, CliError> {
-    let acceptances = config::acceptances(command.config.as_deref()).map_err(CliError::Config)?;
+    let (acceptances, settings) = config::of_gate(command.config.as_deref()).map_err(CliError::Config)?;
     let baseline = command.baseline.as_deref().map(read_baseline).transpose()?;
     let as_of = command.as_of.unwrap_or_else(environment::now);
     let today = Offset::UTC.to_datetime(as_of).date();
-    let asked = Asked::of(command, as_of)?;
+    let asked = Asked::of(command, &settings, as_of)?;
     let (units, problems) = files::units(command)?;
     let mut report = GateReport { problems, ..GateReport::default() };
     let read: Vec<files::Read> = units.into_par_iter().map(files::read).collect();
     let read = places::plans_first(read);
-    let scope = judge::registry_policy_scope(command, &read);
+    let scope = judge::registry_policy_scope(command, &settings, &read)?;
     let judged: Vec<Vec<Found>> = read
         .par_iter()
         .map(|unit| findings::of_unit(unit, &asked, scope.as_deref(), today, &command.fail_on))

@@ -18,6 +18,7 @@ pub(super) fn run(command: &Schema) {
             .map(|info| json!({"diagnosis": info.word, "meaning": info.meaning, "next_step": info.next_step, "in_fail_on_any": info.fails_any}))
             .collect(),
         SchemaKind::Audit => audit_schema(),
+        SchemaKind::Gate => scangap_iac::gate_schema(),
         SchemaKind::Plan => scangap_plan::plan_schema().to_value(),
         SchemaKind::Run => run_schema().to_value(),
         SchemaKind::Applied => scangap_apply::applied_schema().to_value(),

@@ -45,3 +45,51 @@ fn finding(finding: &Finding) -> Value {
 fn place(place: &Place) -> Value {
     json!({ "line": place.line, "column": place.column })
 }
+
+/// The schema of the report.
+pub fn schema() -> Value {
+    let text = || json!({ "type": "string" });
+    let optional = || json!({ "type": ["string", "null"] });
+    let number = || json!({ "type": "integer", "minimum": 0 });
+    let place = || object(&[("line", number()), ("column", number())]);
+    let excepted = object(&[("reason", text()), ("until", text()), ("source", text())]);
+    let finding = object(&[
+        ("code", text()),
+        ("level", json!({ "enum": ["error", "warning", "note"] })),
+        ("message", text()),
+        ("file", text()),
+        ("start", place()),
+        ("end", place()),
+        ("address", text()),
+        ("statement", optional()),
+        ("repair", optional()),
+        ("fingerprint", text()),
+        ("fails", json!({ "type": "boolean" })),
+        ("excepted", json!({ "oneOf": [{ "type": "null" }, excepted] })),
+    ]);
+    let problem = object(&[("file", text()), ("line", number()), ("column", number()), ("message", text())]);
+    let exception = object(&[("source", text()), ("what", text())]);
+    let array = |items: Value| json!({ "type": "array", "items": items });
+    let mut schema = object(&[
+        ("schema_version", json!({ "const": SCHEMA_VERSION })),
+        ("files_read", number()),
+        ("policies_judged", number()),
+        ("counts", json!({ "type": "object", "additionalProperties": number() })),
+        ("findings", array(finding)),
+        ("problems", array(problem)),
+        ("exceptions_without_effect", array(exception)),
+    ]);
+    if let Some(members) = schema.as_object_mut() {
+        members.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
+        members.insert("title".to_owned(), json!("scangap gate --output json"));
+    }
+    schema
+}
+
+/// An object that has exactly these members.
+fn object(members: &[(&str, Value)]) -> Value {
+    let properties: serde_json::Map<String, Value> =
+        members.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let required: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
+    json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
+}

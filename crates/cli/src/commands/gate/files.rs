@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use ignore::WalkBuilder;
 use ignore::overrides::OverrideBuilder;
 use scangap_iac::{
-    Declarations, ExceptionNote, FileProblem, Form, Place, ReadProblem, Source, decode, form, may_matter, read_data,
-    read_module,
+    Declarations, ExceptionNote, FileProblem, Form, Place, ReadProblem, Source, cdk_environments, decode, form,
+    may_matter, read_data, read_module,
 };
 
 use crate::args::Gate;
@@ -174,11 +174,30 @@ pub(super) fn read(unit: Unit) -> Read {
                 Ok(bytes) if !asked && !may_matter(&String::from_utf8_lossy(&bytes)) && !is_utf16(&bytes) => {
                     nothing(name)
                 }
-                Ok(bytes) => of_data(&name, asked, decode(&bytes).map(|(text, _)| text)),
+                Ok(bytes) => {
+                    let mut read = of_data(&name, asked, decode(&bytes).map(|(text, _)| text));
+                    place_stack(&mut read.stated, &path);
+                    read
+                }
                 Err(error) => of_data(&name, asked, Err(error)),
             }
         }
         Unit::Module { paths, asked } => of_module(&paths, asked),
+    }
+}
+
+/// What the CDK synthesized is deployed where the manifest beside it says.
+fn place_stack(declared: &mut Declarations, path: &Path) {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if declared.policies.is_empty() || !name.ends_with(".template.json") {
+        return;
+    }
+    let Ok(manifest) = fs_err::read_to_string(path.with_file_name("manifest.json")) else { return };
+    let Some(place) = cdk_environments(&manifest).remove(&*name) else { return };
+    let policies = declared.policies.iter_mut().map(|policy| &mut policy.place);
+    for one in policies.chain(declared.settings.iter_mut().map(|setting| &mut setting.place)) {
+        one.account = one.account.or(place.account);
+        one.region = one.region.take().or_else(|| place.region.clone());
     }
 }
 

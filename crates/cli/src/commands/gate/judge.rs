@@ -11,6 +11,7 @@ use scangap_policy::{Action, Caller, Organization, PolicyKind, Request, RoleIden
 use super::files::Read;
 use crate::args::Gate;
 use crate::commands::explain::request;
+use crate::config::GateSettings;
 use crate::error::CliError;
 use crate::values::{self, BadValue};
 
@@ -36,10 +37,20 @@ pub(super) struct Asked {
 const NO_ACCOUNT: &str = "000000000000";
 
 impl Asked {
-    pub(super) fn of(command: &Gate, as_of: Timestamp) -> Result<Self, CliError> {
-        let region = command.region.as_ref().map(RegionName::as_str);
+    pub(super) fn of(command: &Gate, settings: &GateSettings, as_of: Timestamp) -> Result<Self, CliError> {
+        let account = match (&command.account, &settings.account) {
+            (Some(account), _) => Some(*account),
+            (None, Some(text)) => Some(values::account(text)?),
+            (None, None) => None,
+        };
+        let stated_region = match (&command.region, &settings.region) {
+            (Some(region), _) => Some(region.clone()),
+            (None, Some(text)) => Some(values::region(text)?),
+            (None, None) => None,
+        };
+        let region = stated_region.as_ref().map(RegionName::as_str);
         let (partition, home) = request::place(command.partition.as_deref(), region)?;
-        let organization = match command.org.as_deref() {
+        let organization = match command.org.as_deref().or(settings.org.as_deref()) {
             None => Organization::Unknown,
             Some("none") => Organization::None,
             Some(text) => {
@@ -56,8 +67,8 @@ impl Asked {
         };
         let named = (!command.action.is_empty()).then_some(command.action.as_slice());
         Ok(Self {
-            account: command.account,
-            region: command.region.clone(),
+            account,
+            region: stated_region,
             principal: command.principal.clone(),
             partition: command.partition.is_some().then_some(partition),
             organization,
@@ -79,8 +90,12 @@ impl Asked {
     }
 }
 
-/// The scope in which registry policies count: as the command says, else as the files set it.
-pub(super) fn registry_policy_scope(command: &Gate, read: &[Read]) -> Option<String> {
+/// The scope in which registry policies count: as the command or the configuration says, else as the files set it.
+pub(super) fn registry_policy_scope(
+    command: &Gate,
+    settings: &GateSettings,
+    read: &[Read],
+) -> Result<Option<String>, CliError> {
     let of_files = || {
         let settings = read.iter().flat_map(|unit| &unit.stated.settings);
         let mut scopes = settings.filter_map(|one| match &one.setting {
@@ -89,7 +104,11 @@ pub(super) fn registry_policy_scope(command: &Gate, read: &[Read]) -> Option<Str
         });
         scopes.next_back()
     };
-    command.registry_policy_scope.clone().or_else(of_files)
+    match command.registry_policy_scope.as_ref().or(settings.registry_policy_scope.as_ref()) {
+        Some(scope) if scope == "V1" || scope == "V2" => Ok(Some(scope.clone())),
+        Some(scope) => Err(BadValue::new(scope, "a scope of registry policies", "it is V1 or V2").into()),
+        None => Ok(of_files()),
+    }
 }
 
 /// A policy with its answer.
