@@ -1,5 +1,7 @@
 //! Files that are damaged in every way: never a panic, never a place outside of the file.
 
+#![expect(clippy::expect_used, reason = "tests")]
+
 mod common;
 
 use std::path::Path;
