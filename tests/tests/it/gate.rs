@@ -110,3 +110,71 @@ fn every_case_is_judged_right() {
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
+
+// Holds: 16 Reads: what the cases give is what the tools of others take for Terraform and CloudFormation
+#[test]
+fn others_read_the_cases_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut templates, mut modules) = (Vec::new(), Vec::new());
+    for case in cases() {
+        for (at, (name, text)) in case.files.iter().enumerate() {
+            let path = folder.path().join(format!("{}-{at}-{}", case.name, name.replace('/', "-")));
+            let is_template = case.name.starts_with("cfn-") || case.name.starts_with("cdk-");
+            if is_template && text.contains("AWS::ECR::") {
+                templates.push(path.clone());
+            } else if name.ends_with(".tf") && case.exit != 65 {
+                modules.push(path.clone());
+            }
+            fs_err::write(path, text).expect("a file");
+        }
+    }
+    assert!(templates.len() > 10 && modules.len() > 25, "{} and {}", templates.len(), modules.len());
+    let done = std::process::Command::new(scangap_tests::venv_program("cfn-lint"))
+        .args(["--non-zero-exit-code", "error", "--"])
+        .args(&templates)
+        .output()
+        .expect("it runs");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stdout));
+    let modules: Vec<String> = modules.iter().map(|path| path.to_string_lossy().into_owned()).collect();
+    let modules: Vec<&str> = modules.iter().map(String::as_str).collect();
+    scangap_tests::python(
+        "import sys, hcl2\nfor name in sys.argv[1:]:\n    assert hcl2.load(open(name)), name",
+        &modules,
+    );
+}
+
+// Holds: 16 Must be shown: a file that is hostile is one clear error, and stops nothing else
+#[test]
+fn hostile_files_stop_nothing_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, bytes: &[u8]| fs_err::write(folder.path().join(name), bytes).expect("a file");
+    write("policy.json", crate::journey::BEFORE.as_bytes());
+    write("latin.yaml", b"# AWS::ECR:: caf\xe9\n");
+    write("binary.json", b"\x00\xff\x00\xff not text, and nothing of ECR");
+    let utf16: Vec<u8> =
+        [0xFF, 0xFE].into_iter().chain(crate::journey::BEFORE.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+    write("utf16.json", &utf16);
+    let huge = fs_err::File::create(folder.path().join("huge.json")).expect("a file");
+    huge.set_len(300 * 1024 * 1024).expect("a length");
+    std::os::unix::fs::symlink(folder.path(), folder.path().join("round")).expect("a link");
+    let call = Scangap::new(&["gate", "--account", "111122223333", "--output", "json"]).in_folder(folder.path()).run();
+    assert_eq!(call.code, 65, "{}", call.stderr);
+    let report: Value = serde_json::from_str(&call.stdout).expect("JSON");
+    let blocked: Vec<&str> =
+        report["findings"].as_array().expect("findings").iter().filter_map(|one| one["file"].as_str()).collect();
+    assert_eq!(blocked, ["policy.json", "utf16.json"], "each once");
+    let problems: Vec<(&str, &str)> = report["problems"]
+        .as_array()
+        .expect("problems")
+        .iter()
+        .filter_map(|one| Some((one["file"].as_str()?, one["message"].as_str()?)))
+        .collect();
+    let expected = [("huge.json", "it is larger than any template or plan"), ("latin.yaml", "the file is not UTF-8")];
+    assert_eq!(problems, expected);
+    for wrong in [&["gate", "nowhere"][..], &["gate", "*.nothing"], &["gate", "--fail-on", "blokced"]] {
+        let call = Scangap::new(wrong).in_folder(folder.path()).run();
+        assert_eq!(call.code, 64, "{wrong:?} {}", call.stderr);
+    }
+    let stdin = Scangap::new(&["gate", "-", "--account", "111122223333"]).run_with(crate::journey::BEFORE);
+    assert_eq!(stdin.code, 2, "{}{}", stdin.stdout, stdin.stderr);
+}
