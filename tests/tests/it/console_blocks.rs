@@ -73,6 +73,8 @@ impl Shell {
         let profile = "[profile security]\naws_access_key_id = AKIASIMU111111111111\naws_secret_access_key = simulated\nregion = us-east-1\n";
         fs_err::write(home.path().join(".aws/config"), profile).expect("written");
         fs_err::write(home.path().join("policy.json"), crate::journey::BEFORE).expect("written");
+        let example = Command::new("cp").arg("-r").arg(root().join("deploy/gate/example")).arg(home.path()).status();
+        assert!(example.expect("cp runs").success());
         Self { home, exports: served.exports.clone() }
     }
 

@@ -178,3 +178,30 @@ fn hostile_files_stop_nothing_else() {
     let stdin = Scangap::new(&["gate", "-", "--account", "111122223333"]).run_with(crate::journey::BEFORE);
     assert_eq!(stdin.code, 2, "{}{}", stdin.stdout, stdin.stderr);
 }
+
+// Holds: 16 Must be shown: from a repository with a plan to a failing check with the repair shown, which repairs it
+#[test]
+fn the_example_fails_and_is_repaired_by_what_is_shown() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/gate/example");
+    let folder = tempfile::tempdir().expect("a folder");
+    let main = folder.path().join("main.tf");
+    fs_err::copy(example.join("infra/main.tf"), &main).expect("a copy");
+    fs_err::copy(example.join("tfplan.json"), folder.path().join("tfplan.json")).expect("a copy");
+    let gate = |paths: &[&str]| Scangap::new(&[&["gate"], paths].concat()).in_folder(folder.path()).run();
+    let open = gate(&["main.tf"]);
+    assert_eq!(open.code, 4, "{}", open.stdout);
+    assert!(open.stdout.contains("depends on") && open.stdout.contains("var.office"), "{}", open.stdout);
+    let planned = gate(&["."]);
+    assert_eq!(planned.code, 2, "{}", planned.stdout);
+    assert!(planned.stdout.contains("blocked: main.tf:"), "{}", planned.stdout);
+    let repair =
+        planned.stdout.lines().map(str::trim).find(|line| line.starts_with("ArnNotEquals = ")).expect("the repair");
+    let condition = "NotIpAddress = { \"aws:SourceIp\" = var.office }\n";
+    let text = fs_err::read_to_string(&main).expect("a file");
+    assert!(text.contains(condition));
+    let sources = "data \"aws_partition\" \"current\" {}\ndata \"aws_caller_identity\" \"current\" {}\n";
+    let repaired = format!("{}{sources}", text.replace(condition, &format!("{condition}          {repair}\n")));
+    fs_err::write(&main, repaired).expect("a file");
+    let passes = gate(&["main.tf"]);
+    assert_eq!(passes.code, 0, "{}", passes.stdout);
+}

@@ -42,16 +42,24 @@ fn what_is_copied_is_valid() {
     let checked = [
         ("vendor.github-actions", root().join("action.yml")),
         ("vendor.github-workflows", workflow),
-        ("vendor.gitlab-ci", root().join("deploy/gate/gitlab-ci.yml")),
+        ("vendor.gitlab-ci", root().join("deploy/gate/example/.gitlab-ci.yml")),
         ("vendor.gitlab-ci", job.clone()),
     ];
     for (schema, file) in checked {
         succeeds(Command::new(venv_program("check-jsonschema")).args(["--builtin-schema", schema]).arg(file));
     }
-    let of_file = fs_err::read_to_string(root().join("deploy/gate/gitlab-ci.yml")).expect("a file");
+    let of_file = fs_err::read_to_string(root().join("deploy/gate/example/.gitlab-ci.yml")).expect("a file");
     let without_comment: String =
         of_file.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect();
     assert_eq!(without_comment, fs_err::read_to_string(job).expect("a file"));
+    // The repository to copy has the same files as the pages.
+    for (copied, page) in [
+        (".github/workflows/ecr-policies.yml", "docs/gate-github.md"),
+        (".pre-commit-config.yaml", "docs/gate-pre-commit.md"),
+    ] {
+        let copied = fs_err::read_to_string(root().join("deploy/gate/example").join(copied)).expect("a file");
+        assert_eq!(copied, block(page), "{page}");
+    }
     let manifest = root().join(".pre-commit-hooks.yaml");
     succeeds(Command::new(venv_program("pre-commit")).args(["validate-manifest"]).arg(manifest));
     let config = page("config.yaml", "docs/gate-pre-commit.md");
