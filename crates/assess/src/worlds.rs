@@ -39,7 +39,7 @@ pub struct OpenValue {
 pub struct PolicyWorld {
     pub account: AccountId,
     pub region: RegionName,
-    /// Of each open value; `None`: something that is nobody and nothing.
+    /// Of each open value; `None`: a text that names no principal, no resource and no value of a request.
     pub values: Vec<Option<String>>,
 }
 
@@ -82,9 +82,11 @@ impl OpenPolicy<'_> {
             region: regions.first().cloned().unwrap_or_else(|| self.question.request.region.clone()),
             values: vec![None; self.values.len()],
         };
-        let Some(choices) = self.choices(&base_text, accounts.len() * regions.len()) else {
+        let Some(choices) = self.choices(&base_text, &accounts, &regions) else {
             return self.too_many(&base);
         };
+        let first = choices.iter().map(|alternatives| alternatives.first().cloned().flatten()).collect();
+        let base = PolicyWorld { values: first, ..base };
         let mut worlds = vec![base.clone()];
         for (at, alternatives) in choices.iter().enumerate() {
             worlds = worlds
@@ -113,7 +115,7 @@ impl OpenPolicy<'_> {
         self.over(&base, &worlds)
     }
 
-    /// Something that cannot be written out world by world: only what is so in none of them is decided.
+    /// The values cannot be written out world by world, so that nothing is decided.
     fn too_many(&self, base: &PolicyWorld) -> Result<WorldsAnswer, SyntaxError> {
         let mut answer = self.over(base, std::slice::from_ref(base))?;
         answer.verdict = Verdict::Depends;
@@ -206,12 +208,17 @@ impl OpenPolicy<'_> {
         })
     }
 
-    /// Accounts that could make a difference: one that nothing names, and each that something names.
+    /// Accounts that could make a difference: one that nothing names, each that something names, and one of each pattern.
     fn accounts(&self, text: &str) -> Vec<AccountId> {
         if let Some(account) = self.account {
             return vec![account];
         }
-        let mut named: BTreeSet<AccountId> = words(text).filter_map(|word| word.parse().ok()).collect();
+        let of_pattern = |word: &str| -> Option<AccountId> {
+            let missing = ACCOUNT_DIGITS.checked_sub(word.bytes().filter(|byte| *byte != b'*').count())?;
+            word.replace('?', "1").replacen('*', &"1".repeat(missing), 1).replace('*', "").parse().ok()
+        };
+        let is_of_digits = |word: &&str| word.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'*' | b'?'));
+        let mut named: BTreeSet<AccountId> = words(text).filter(is_of_digits).filter_map(of_pattern).collect();
         match &self.question.request.principal {
             Caller::Role { account, .. }
             | Caller::SomeRole { account }
@@ -223,80 +230,126 @@ impl OpenPolicy<'_> {
         std::iter::once(self.question.request.account).chain(named).collect()
     }
 
+    /// The same of regions.
     fn regions(&self, text: &str) -> Vec<RegionName> {
         if let Some(region) = &self.region {
             return vec![region.clone()];
         }
         let base = self.question.request.region.clone();
-        let is_region = |word: &&str| {
+        let is_region = |word: &str| {
             let parts: Vec<&str> = word.split('-').collect();
             let is_number =
                 parts.last().is_some_and(|last| last.len() == 1 && last.bytes().all(|b| b.is_ascii_digit()));
-            parts.len() >= 3 && parts.len() <= 4 && is_number && parts.first().is_some_and(|first| first.len() == 2)
+            let is_area =
+                parts.first().is_some_and(|first| first.len() == 2 && first.bytes().all(|b| b.is_ascii_lowercase()));
+            parts.len() >= 3 && parts.len() <= 4 && is_number && is_area
         };
-        let named: BTreeSet<RegionName> = words(text)
-            .filter(is_region)
-            .filter_map(|word| word.parse().ok())
-            .filter(|region| *region != base)
-            .collect();
+        // What a pattern may stand for.
+        let of_pattern = |word: &str| -> Vec<String> {
+            let word = word.replace('?', "1");
+            let fill = |part: &str| word.replacen('*', part, 1).replace('*', "");
+            ["", "1", "-1", "west-1", "-west-1", "eu", "eu-", "eu-west", "eu-west-", "eu-west-1"]
+                .into_iter()
+                .map(fill)
+                .collect()
+        };
+        let named = words(text).flat_map(of_pattern).filter(|word| is_region(word));
+        let named: BTreeSet<RegionName> =
+            named.filter_map(|word| word.parse().ok()).filter(|region| *region != base).collect();
         std::iter::once(base).chain(named).collect()
     }
 
     /// The values that each open value may have, as far as they make a difference. `None`: they cannot be written out, or are too
     /// many.
-    fn choices(&self, text: &str, mut worlds: usize) -> Option<Vec<Vec<Option<String>>>> {
+    fn choices(&self, text: &str, accounts: &[AccountId], regions: &[RegionName]) -> Option<Vec<Vec<Option<String>>>> {
         let mut all = Vec::new();
+        let mut worlds = accounts.len().saturating_mul(regions.len());
         for value in &self.values {
-            let alternatives = self.alternatives(value, text)?;
-            worlds = worlds.saturating_mul(alternatives.len());
-            all.push(alternatives);
+            let mut choices: Vec<Option<String>> = Vec::new();
+            for account in accounts {
+                for region in regions {
+                    for one in self.alternatives(value, text, *account, region)? {
+                        if !choices.contains(&one) {
+                            choices.push(one);
+                        }
+                    }
+                }
+            }
+            worlds = worlds.saturating_mul(choices.len());
+            all.push(choices);
         }
         (worlds <= WORLDS_MAX).then_some(all)
     }
 
-    fn alternatives(&self, value: &OpenValue, text: &str) -> Option<Vec<Option<String>>> {
+    fn alternatives(
+        &self,
+        value: &OpenValue,
+        text: &str,
+        account: AccountId,
+        region: &RegionName,
+    ) -> Option<Vec<Option<String>>> {
         let request = &self.question.request;
-        let role = inspector_role_arn(request.partition, request.account);
+        let role = inspector_role_arn(request.partition, account);
         let caller = match &request.principal {
             Caller::Inspector => role,
             Caller::Role { arn, .. } | Caller::User { arn, .. } | Caller::Root { arn, .. } => arn.clone(),
             Caller::Service(name) => name.clone(),
             Caller::SomeRole { .. } => return None,
         };
-        let account = request.account.to_string();
-        let nobody = || vec![None];
+        let nothing = || vec![None];
         if value.is_made_role && request.principal == Caller::Inspector {
-            return Some(nobody());
+            return Some(nothing());
+        }
+        let path: Vec<&str> =
+            value.path.iter().map(String::as_str).filter(|step| !step.bytes().all(|b| b.is_ascii_digit())).collect();
+        if let ["Id" | "Version"] | ["Statement", "Sid"] = path.as_slice() {
+            return Some(nothing());
+        }
+        // A pattern matches more than a text that could be written in its place.
+        let is_pattern = |known: &String| known.contains(['*', '?']) || known.contains("${");
+        if value.pieces.iter().flatten().any(is_pattern) {
+            return None;
         }
         let or = |texts: Vec<String>| -> Vec<Option<String>> {
             let fitting = texts.into_iter().filter(|text| value.fits(text)).map(Some);
-            nobody().into_iter().chain(fitting).collect()
+            nothing().into_iter().chain(fitting).collect()
         };
-        let path: Vec<&str> =
-            value.path.iter().map(String::as_str).filter(|step| !step.bytes().all(|b| b.is_ascii_digit())).collect();
+        let is_open = value.pieces.iter().all(Option::is_none);
         match path.as_slice() {
-            ["Id" | "Version"] | ["Statement", "Sid"] => Some(nobody()),
             ["Statement", "Principal" | "NotPrincipal", "AWS" | "CanonicalUser" | "Federated"] => {
                 let root = format!("arn:{}:iam::{account}:root", request.partition);
-                Some(or(vec![caller, root, account, "*".to_owned()]))
+                Some(or(vec![caller, root, account.to_string(), "*".to_owned()]))
             }
             ["Statement", "Principal" | "NotPrincipal", "Service"] => Some(or(vec![caller])),
             ["Statement", "Resource" | "NotResource"] => {
-                let all = format!("arn:{}:ecr:{}:{account}:repository/*", request.partition, request.region);
+                let all = format!("arn:{}:ecr:{region}:{account}:repository/*", request.partition);
                 Some(or(vec![all, "*".to_owned()]))
             }
             ["Statement", "Condition", operator, key] => {
                 let operator = operator.rsplit(':').next().unwrap_or(operator).trim_end_matches("IfExists");
                 let key = key.to_ascii_lowercase();
                 match operator {
-                    "IpAddress" | "NotIpAddress" => {
+                    "IpAddress" | "NotIpAddress" if is_open => {
                         Some([NO_ADDRESS, EVERY_ADDRESS].into_iter().map(|text| Some(text.to_owned())).collect())
                     }
-                    "Bool" | "Null" => Some(["true", "false"].into_iter().map(|text| Some(text.to_owned())).collect()),
-                    _ if key == "aws:principalarn" => Some(or(vec![caller, "*".to_owned()])),
-                    _ if key == "aws:principalaccount" || key == "aws:sourceaccount" => Some(or(vec![account])),
+                    "Bool" | "Null" if is_open => {
+                        Some(["true", "false"].into_iter().map(|text| Some(text.to_owned())).collect())
+                    }
+                    "StringEquals" | "StringNotEquals" | "StringLike" | "StringNotLike" | "ArnEquals"
+                    | "ArnNotEquals" | "ArnLike" | "ArnNotLike"
+                        if key == "aws:principalarn" =>
+                    {
+                        Some(or(vec![caller, "*".to_owned()]))
+                    }
+                    "StringEquals" | "StringNotEquals" | "StringLike" | "StringNotLike"
+                        if key == "aws:principalaccount" =>
+                    {
+                        Some(or(vec![account.to_string()]))
+                    }
                     // A variable has the value of its own key: whatever that is, it is equal. Older versions take it for text.
-                    operator if operator.starts_with("String") && text.contains("2012-10-17") && !key.contains('/') => {
+                    "StringEquals" | "StringNotEquals" | "StringLike" | "StringNotLike"
+                        if is_open && text.contains("2012-10-17") && !key.contains('/') =>
+                    {
                         Some(or(vec![format!("${{{key}}}"), "*".to_owned()]))
                     }
                     _ => None,
@@ -307,6 +360,8 @@ impl OpenPolicy<'_> {
     }
 }
 
+const ACCOUNT_DIGITS: usize = 12;
+
 /// A range of documentation addresses, which nobody has.
 const NO_ADDRESS: &str = "192.0.2.0/24";
 const EVERY_ADDRESS: &str = "0.0.0.0/0";
@@ -314,25 +369,7 @@ const EVERY_ADDRESS: &str = "0.0.0.0/0";
 impl OpenValue {
     /// Whether the string could be this.
     fn fits(&self, text: &str) -> bool {
-        let mut rest = text;
-        let mut free = false;
-        for piece in &self.pieces {
-            match piece {
-                None => free = true,
-                Some(known) if free => match rest.find(known.as_str()) {
-                    Some(at) => {
-                        rest = rest.get(at + known.len()..).unwrap_or_default();
-                        free = false;
-                    }
-                    None => return false,
-                },
-                Some(known) => match rest.strip_prefix(known.as_str()) {
-                    Some(after) => rest = after,
-                    None => return false,
-                },
-            }
-        }
-        free || rest.is_empty()
+        fits(&self.pieces, text)
     }
 
     /// `Statement[0].Principal.AWS[1]`, as lints name places.
@@ -352,9 +389,22 @@ impl OpenValue {
     }
 }
 
-/// Runs of letters, digits and hyphens.
+/// Whether a text could be these pieces, of which some are not known.
+fn fits(pieces: &[Option<String>], text: &str) -> bool {
+    match pieces.split_first() {
+        None => text.is_empty(),
+        Some((Some(known), rest)) => text.strip_prefix(known.as_str()).is_some_and(|after| fits(rest, after)),
+        Some((None, rest)) => text
+            .char_indices()
+            .map(|(at, _)| at)
+            .chain([text.len()])
+            .any(|at| text.get(at..).is_some_and(|after| fits(rest, after))),
+    }
+}
+
+/// Runs of letters, digits, hyphens and wildcards.
 fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+    text.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '*' | '?'))
 }
 
 /// The mistakes that are there in every world, and are not about what is not known.

@@ -12,8 +12,19 @@ use crate::terminal::paint;
 /// Longer lines are shown in pieces around the elements.
 const WIDEST: usize = 160;
 
-pub(crate) fn write(out: &mut String, text: &str, (start, end): (usize, usize), elements: &[Element]) {
-    let lines = lines(text);
+pub(crate) fn write(out: &mut String, text: &str, span: (usize, usize), elements: &[Element]) {
+    write_from(out, text, 1, span, elements);
+}
+
+/// The same of a part of a file, that begins with the line of this number.
+pub(crate) fn write_from(
+    out: &mut String,
+    text: &str,
+    first_line: usize,
+    (start, end): (usize, usize),
+    elements: &[Element],
+) {
+    let lines = lines(text, first_line);
     let within = |line: &&Line<'_>| line.start <= end && start <= line.start + line.text.len();
     let shown: Vec<&Line<'_>> = lines.iter().filter(within).collect();
     let margin = shown.last().map_or(1, |line| line.number.to_string().len()).max(4);
@@ -81,11 +92,11 @@ impl<'t> Line<'t> {
     }
 }
 
-fn lines(text: &str) -> Vec<Line<'_>> {
+fn lines(text: &str, first: usize) -> Vec<Line<'_>> {
     let mut start = 0;
     let mut lines = Vec::new();
     for (at, line) in text.split('\n').enumerate() {
-        lines.push(Line { number: at + 1, start, text: line.strip_suffix('\r').unwrap_or(line) });
+        lines.push(Line { number: at + first, start, text: line.strip_suffix('\r').unwrap_or(line) });
         start += line.len() + 1;
     }
     lines

@@ -4,34 +4,61 @@
 use std::collections::BTreeMap;
 
 use crate::declared::{Attached, Declarations, DeclaredPolicy, DeclaredSetting, DeployedTo, Language, Setting};
-use crate::document::Document;
+use crate::document::{Document, NoText};
 use crate::tree::{Member, Node, Piece, Unresolved, Value, joined};
 
 /// Whether a tree is a template.
 pub(crate) fn is_template(root: &Node) -> bool {
-    let typed = |member: &Member| member.value.text_at(&["Type"]).is_some_and(|word| word.contains("::"));
+    let typed = |member: &Member| {
+        member.key.starts_with("Fn::") || member.value.text_at(&["Type"]).is_some_and(|word| word.contains("::"))
+    };
     root.get("Resources").is_some_and(|resources| resources.members().iter().any(typed))
 }
 
 pub(crate) fn read(root: &Node, language: Language) -> Declarations {
     let resolver = Resolver { root };
-    let mut stated = Declarations::default();
-    for Member { key, value: resource, .. } in root.get("Resources").map_or(&[][..], Node::members) {
+    let mut declarations = Declarations::default();
+    for Member { key, key_span, value: resource } in root.get("Resources").map_or(&[][..], Node::members) {
+        let span = (key_span.0.min(resource.span.0), resource.span.1);
+        let unknown = |attribute, why: String| DeclaredPolicy {
+            attached_to: Attached::Repository,
+            address: format!("Resources.{key}"),
+            attribute,
+            span,
+            document: Err(NoText { why, span }),
+            place: DeployedTo::default(),
+            repository: None,
+            language,
+            module_source: None,
+        };
+        if key.starts_with("Fn::") {
+            // Resources that are made when the template is deployed.
+            if key == "Fn::Transform" || mentions(resource, "AWS::ECR::") {
+                declarations.policies.push(unknown("RepositoryPolicyText", key.clone()));
+            }
+            continue;
+        }
         let Some(kind) = resource.text_at(&["Type"]) else { continue };
         let Some(properties) = resource.get("Properties") else { continue };
+        let transform = properties.get("Fn::Transform").map(|node| ("Fn::Transform", node));
+        if let Some((function, _)) = call(properties).or(transform).filter(|_| kind.starts_with("AWS::ECR::")) {
+            declarations.policies.push(unknown("Properties", format!("its Properties are {function}")));
+            continue;
+        }
         let property = |name: &str| properties.get(name).map(|node| resolver.resolved(node));
         let text_of = |name: &str| property(name).as_ref().and_then(Node::as_text).map(str::to_owned);
         let mut policy = |attached_to, attribute: &'static str, repository| {
             if let Some(node) = property(attribute).filter(|node| node.value != Value::Null) {
-                stated.policies.push(DeclaredPolicy {
+                declarations.policies.push(DeclaredPolicy {
                     attached_to,
                     address: format!("Resources.{key}"),
                     attribute,
-                    span: resource.span,
+                    span,
                     document: Document::of_node(&node),
                     place: DeployedTo::default(),
                     repository,
-                    language,
+                    language: language.of_value(&node),
+                    module_source: None,
                 });
             }
         };
@@ -42,16 +69,23 @@ pub(crate) fn read(root: &Node, language: Language) -> Declarations {
                 let prefix = text_of("Prefix").unwrap_or_else(|| "?".to_owned());
                 policy(Attached::Template { prefix }, "RepositoryPolicy", None);
             }
-            "AWS::ECR::RegistryScanningConfiguration" => stated.settings.push(DeclaredSetting {
+            "AWS::ECR::RegistryScanningConfiguration" => declarations.settings.push(DeclaredSetting {
                 address: format!("Resources.{key}"),
-                span: resource.span,
+                span,
                 place: DeployedTo::default(),
                 setting: Setting::ScanType(text_of("ScanType")),
             }),
             _ => {}
         }
     }
-    stated
+    declarations
+}
+
+/// Whether a text stands anywhere in a tree.
+fn mentions(node: &Node, text: &str) -> bool {
+    node.as_text().is_some_and(|known| known.contains(text))
+        || node.items().iter().any(|item| mentions(item, text))
+        || node.members().iter().any(|member| mentions(&member.value, text))
 }
 
 struct Resolver<'t> {
@@ -71,6 +105,10 @@ impl Resolver<'_> {
             Value::Object(members) => {
                 let member = |member: &Member| Member { value: self.resolved(&member.value), ..member.clone() };
                 Value::Object(members.iter().map(member).filter(|member| !is_no_value(&member.value)).collect())
+            }
+            // What CloudFormation looks up when it deploys.
+            Value::Text(_) if node.as_text().is_some_and(|text| text.contains("{{resolve:")) => {
+                Value::Text(vec![other(node.as_text().unwrap_or_default().to_owned())])
             }
             other => other.clone(),
         };
@@ -110,7 +148,14 @@ impl Resolver<'_> {
             "AWS::Partition" => Piece::Unresolved(Unresolved::Partition),
             "AWS::NoValue" => other(NO_VALUE.to_owned()),
             "AWS::URLSuffix" => Piece::Known("amazonaws.com".to_owned()),
-            // The only value that a parameter may have is its value.
+            // The only value that a parameter may have is its value; that of a parameter of SSM's is a name.
+            _ if self
+                .root
+                .text_at(&["Parameters", name, "Type"])
+                .is_some_and(|kind| kind.starts_with("AWS::SSM::")) =>
+            {
+                other(format!("Ref {name}"))
+            }
             _ => match self.root.at(&["Parameters", name, "AllowedValues"]).map(Node::items) {
                 Some([only]) if only.as_text().is_some() => Piece::Known(only.as_text().unwrap_or_default().to_owned()),
                 _ => other(format!("Ref {name}")),

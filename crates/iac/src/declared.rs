@@ -4,10 +4,13 @@ use scangap_model::{AccountId, RegionName};
 
 use crate::document::{Document, NoText};
 use crate::source::Span;
+use crate::tree::{Node, Value};
 
 /// Everything that a file states.
 #[derive(Debug, Default)]
 pub struct Declarations {
+    /// What a plan will do. A state says what is, and a file of any other form what is written.
+    pub is_plan: bool,
     pub policies: Vec<DeclaredPolicy>,
     pub settings: Vec<DeclaredSetting>,
 }
@@ -27,6 +30,8 @@ pub struct DeclaredPolicy {
     /// The repository's name, where it is known.
     pub repository: Option<String>,
     pub language: Language,
+    /// Of a plan's resource that is in a module: where the module's files are, as its caller names it.
+    pub module_source: Option<String>,
 }
 
 /// What a policy is attached to.
@@ -52,12 +57,21 @@ pub struct DeployedTo {
 pub enum Language {
     Json,
     Yaml,
+    CloudFormationJson,
+    CloudFormationYaml,
     /// `jsonencode`.
     Hcl,
     /// JSON in a heredoc or a string of HCL.
     HclText,
     /// `data "aws_iam_policy_document"`.
     HclDocument,
+}
+
+impl Language {
+    /// Of a policy that is this value: a string has JSON in it, whatever is around it.
+    pub(crate) fn of_value(self, node: &Node) -> Self {
+        if matches!(node.value, Value::Text(_)) { Self::Json } else { self }
+    }
 }
 
 /// A setting that changes what policies mean, or whether anything is scanned.

@@ -43,7 +43,7 @@ pub struct World<'a> {
     pub leaves: &'a [Option<String>],
 }
 
-/// Stands for what is not known: no name, no ARN of anybody.
+/// Stands for what is not known: it is no name and no ARN of anything.
 pub const UNKNOWN: &str = "unknown-until-apply";
 
 /// A policy's text in one world.
@@ -81,7 +81,7 @@ impl Document {
             Value::Object(_) => Self::of_tree(node.clone(), span),
             Value::Text(pieces) => match pieces.as_slice() {
                 [] => Err(NoText { why: "the policy is empty".to_owned(), span }),
-                // In one line nobody sees a place: it is printed in lines, and each of them is that line.
+                // A policy in one line is printed in lines, and the place of each is that one line.
                 [Piece::Known(text)] if !text.contains('\n') && json::parse(text).is_ok() => {
                     Self::of_pieces(pieces, span)
                 }
@@ -133,6 +133,14 @@ impl Document {
         match &self.body {
             Body::Text(text) => Some(text),
             Body::Tree(_) => None,
+        }
+    }
+
+    /// Whether a text stands in a string of it.
+    pub fn mentions(&self, text: &str) -> bool {
+        match &self.body {
+            Body::Text(own) => own.contains(text),
+            Body::Tree(node) => mentions(node, text),
         }
     }
 
@@ -229,6 +237,16 @@ fn unknown_part(policy: &Node) -> Option<String> {
     first.or_else(|| statements.items().iter().find_map(statement))
 }
 
+fn mentions(node: &Node, text: &str) -> bool {
+    match &node.value {
+        Value::Text(pieces) => pieces.iter().any(|piece| matches!(piece, Piece::Known(known) if known.contains(text))),
+        _ => {
+            node.items().iter().any(|item| mentions(item, text))
+                || node.members().iter().any(|member| mentions(&member.value, text))
+        }
+    }
+}
+
 fn is_open(piece: &Piece) -> bool {
     matches!(piece, Piece::Unresolved(Unresolved::Other(_) | Unresolved::MadeRole(_)))
 }
@@ -274,7 +292,12 @@ fn restore(node: &mut Node, opens: &[Unresolved], span: Span) -> Option<()> {
                     part
                 } else {
                     let (number, rest) = part.split_once('\u{E001}')?;
-                    restored.push(Piece::Unresolved(opens.get(number.parse::<usize>().ok()?)?.clone()));
+                    let open = opens.get(number.parse::<usize>().ok()?)?;
+                    // What is computed may have quotes in it, and be more than a part of this string.
+                    if matches!(open, Unresolved::Other(name) if name.contains('(')) {
+                        return None;
+                    }
+                    restored.push(Piece::Unresolved(open.clone()));
                     rest
                 };
                 restored.push(Piece::Known(rest.to_owned()));

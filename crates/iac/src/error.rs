@@ -7,7 +7,7 @@ pub enum ReadProblem {
     Syntax { language: &'static str, message: String, offset: usize },
     #[error("its nesting is deeper than that of any template or plan")]
     TooDeep,
-    #[error("its anchors expand to more than any template has")]
+    #[error("it is larger than any template, or its anchors expand to more than one has")]
     TooLarge,
     #[error("it is neither a policy nor a file that deploys one")]
     NotRecognized,

@@ -1,11 +1,11 @@
-//! Decisions to let a finding be: comments at the place, and a baseline of findings that were there before. Each has a reason and an end;
+//! Decisions to accept a finding: comments at the place, and a baseline of findings that were there before. Each has a reason and an end;
 //! one that is past counts no more, and one that matches nothing is named.
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::{Exception, ExceptionNote, Finding, GateReport};
-use crate::source::{Source, Span};
+use crate::source::{Place, Source};
 
 /// What a comment begins with: `scangap:ignore blocked moved to another account until 2027-01-31`.
 const MARK: &str = "scangap:ignore";
@@ -16,9 +16,10 @@ pub struct Comment {
     pub code: String,
     pub reason: String,
     pub until: Date,
-    /// The lines of its file that it is about: a comment above a block is about the block.
     file: String,
     line: usize,
+    /// The first line of code from there on: what it stands above.
+    first_below: usize,
     source: String,
     used: bool,
 }
@@ -46,29 +47,51 @@ pub struct Known {
 
 pub const BASELINE_VERSION: u32 = 1;
 
-/// The comments of a source. Those that say no reason or no end are named, and do nothing.
+/// The comments of a source. Those that say no reason or no end are named, and do nothing. JSON has none.
 pub fn comments(source: &Source, notes: &mut Vec<ExceptionNote>) -> Vec<Comment> {
     let mut all = Vec::new();
-    for (at, _) in source.text.match_indices(MARK) {
-        let (_, end) = source.line(at);
-        let place = source.place(at);
-        let said = source.text.get(at + MARK.len()..end).unwrap_or_default();
-        let said = said.trim().trim_end_matches("*/").trim();
-        let whence = format!("a comment in {}, line {}", place.file, place.line);
-        match parsed(said) {
-            Ok((code, reason, until)) => all.push(Comment {
-                code,
-                reason,
-                until,
-                file: place.file,
-                line: place.line,
-                source: whence,
-                used: false,
-            }),
-            Err(what) => notes.push(ExceptionNote { source: whence, what }),
+    for (name, (start, end)) in source.files() {
+        let text = source.text.get(start..end).unwrap_or_default();
+        if !text.contains(MARK) || text.trim_start().starts_with('{') {
+            continue;
+        }
+        let lines: Vec<&str> = text.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            let Some((before, said)) = line.split_once(MARK) else { continue };
+            if !["#", "//", "/*", "*"].iter().any(|begin| before.trim_end().ends_with(begin)) {
+                continue;
+            }
+            let said: String = said.chars().take(SAID_MAX).collect();
+            let source = format!("a comment in {name}, line {}", at + 1);
+            match parsed(said.trim().trim_end_matches("*/").trim()) {
+                Ok((code, reason, until)) => {
+                    let below = lines.iter().enumerate().skip(at).find(|(_, line)| !is_comment(line));
+                    all.push(Comment {
+                        code,
+                        reason,
+                        until,
+                        file: name.to_owned(),
+                        line: at + 1,
+                        // A comment behind code is about its own line.
+                        first_below: below.map_or(at, |(at, _)| at) + 1,
+                        source,
+                        used: false,
+                    });
+                }
+                Err(what) => notes.push(ExceptionNote { source, what }),
+            }
         }
     }
     all
+}
+
+/// Characters of a comment that are read.
+const SAID_MAX: usize = 500;
+
+/// Whether a line has no code.
+fn is_comment(line: &str) -> bool {
+    let line = line.trim();
+    line.is_empty() || ["#", "//", "/*", "*"].iter().any(|begin| line.starts_with(begin))
 }
 
 fn parsed(said: &str) -> Result<(String, String, Date), String> {
@@ -81,35 +104,32 @@ fn parsed(said: &str) -> Result<(String, String, Date), String> {
     Ok((code.to_owned(), reason.trim().to_owned(), until))
 }
 
-/// Lines above a finding, or its resource, in which a comment is about it.
-const ABOVE: usize = 2;
-
 impl Comment {
-    fn is_about(&self, finding: &Finding, resource: (usize, usize)) -> bool {
-        let (first, last) = resource;
+    /// Whether it stands in the finding's resource or statement, or right above one of them.
+    fn is_about(&self, finding: &Finding) -> bool {
+        let is_at = |start: &Place, end: &Place| {
+            let last = if end.file == start.file { end.line } else { start.line };
+            self.file == start.file && ((start.line..=last).contains(&self.line) || start.line == self.first_below)
+        };
         self.code == finding.code
-            && self.file == finding.place.file
-            && (first.saturating_sub(ABOVE)..=last).contains(&self.line)
+            && (is_at(&finding.resource.0, &finding.resource.1) || is_at(&finding.place, &finding.end))
     }
 }
 
-/// The comment that excepts a finding of a resource with this span, where there is one.
-pub fn by_comment(
-    comments: &mut [Comment],
-    finding: &Finding,
-    source: &Source,
-    resource: Span,
-    today: Date,
-) -> Option<Exception> {
-    let lines =
-        (source.place(resource.0).line.min(finding.place.line), source.place(resource.1).line.max(finding.end.line));
-    let comment = comments.iter_mut().find(|comment| comment.is_about(finding, lines))?;
-    comment.used = true;
-    (comment.until >= today).then(|| Exception {
-        reason: comment.reason.clone(),
-        until: comment.until.to_string(),
-        source: comment.source.clone(),
-    })
+/// The comment that excepts a finding, where there is one that is not past.
+pub fn by_comment(comments: &mut [Comment], finding: &Finding, today: Date) -> Option<Exception> {
+    let mut excepted = None;
+    for comment in comments.iter_mut().filter(|comment| comment.is_about(finding)) {
+        comment.used = true;
+        if comment.until >= today && excepted.is_none() {
+            excepted = Some(Exception {
+                reason: comment.reason.clone(),
+                until: comment.until.to_string(),
+                source: comment.source.clone(),
+            });
+        }
+    }
+    excepted
 }
 
 /// Names the comments that do nothing.

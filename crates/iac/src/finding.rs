@@ -30,6 +30,8 @@ pub struct Finding {
     pub message: String,
     pub place: Place,
     pub end: Place,
+    /// Of the whole resource.
+    pub resource: (Place, Place),
     /// The resource's address; empty for a file that is the policy.
     pub address: String,
     /// The statement that decides, as it is named.
@@ -42,7 +44,7 @@ pub struct Finding {
     pub replacement: Option<Replacement>,
     /// The same as long as the address, the rule and the statement are, wherever they move.
     pub fingerprint: String,
-    /// Somebody's decision to let it be.
+    /// A decision to accept it.
     pub excepted: Option<Exception>,
     /// Counts for the exit code.
     pub fails: bool,
@@ -66,7 +68,7 @@ pub struct Replacement {
     pub text: String,
 }
 
-/// A decision to let a finding be.
+/// A decision to accept a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exception {
     pub reason: String,

@@ -1,30 +1,42 @@
 //! Manifests of Crossplane and of AWS Controllers for Kubernetes (ACK), where they state a policy plainly.
 
 use crate::declared::{Attached, Declarations, DeclaredPolicy, DeclaredSetting, DeployedTo, Language, Setting};
-use crate::document::Document;
+use crate::document::{Document, NoText};
 use crate::tree::Node;
 
 /// Whether a tree is a manifest of ECR's.
 pub(crate) fn is_manifest(root: &Node) -> bool {
-    root.text_at(&["apiVersion"]).is_some_and(|version| {
-        let group = version.split('/').next().unwrap_or_default();
-        group.starts_with("ecr.") && root.get("kind").is_some()
-    })
+    let is_list = root.text_at(&["kind"]) == Some("List")
+        && root.get("items").is_some_and(|items| items.items().iter().any(is_manifest));
+    is_list
+        || root.text_at(&["apiVersion"]).is_some_and(|version| {
+            let group = version.split('/').next().unwrap_or_default();
+            group.starts_with("ecr.") && root.get("kind").is_some()
+        })
 }
 
 pub(crate) fn read(root: &Node, language: Language) -> Declarations {
-    let mut stated = Declarations::default();
+    let mut declarations = Declarations::default();
+    if root.text_at(&["kind"]) == Some("List") {
+        for item in root.get("items").map_or(&[][..], Node::items).iter().filter(|item| is_manifest(item)) {
+            let of_item = read(item, language);
+            declarations.policies.extend(of_item.policies);
+            declarations.settings.extend(of_item.settings);
+        }
+        return declarations;
+    }
     let kind = root.text_at(&["kind"]).unwrap_or_default();
     let name = root.text_at(&["metadata", "name"]).unwrap_or("?");
     let address = format!("{kind}/{name}");
     let of_crossplane = root.at(&["spec", "forProvider"]);
-    let Some(spec) = of_crossplane.or_else(|| root.get("spec")) else { return stated };
+    let initial = root.at(&["spec", "initProvider"]);
+    let Some(spec) = of_crossplane.or_else(|| root.get("spec")) else { return declarations };
     let text = |name: &str| spec.text_at(&[name]).map(str::to_owned);
     let place = DeployedTo { account: None, region: text("region").and_then(|region| region.parse().ok()) };
     if kind == "RegistryScanningConfiguration" {
         let setting = Setting::ScanType(text("scanType"));
-        stated.settings.push(DeclaredSetting { address, span: root.span, place, setting });
-        return stated;
+        declarations.settings.push(DeclaredSetting { address, span: root.span, place, setting });
+        return declarations;
     }
     let (attached_to, repository) = match kind {
         // ACK has the policy of a repository in the repository.
@@ -34,21 +46,27 @@ pub(crate) fn read(root: &Node, language: Language) -> Declarations {
         "RepositoryCreationTemplate" => {
             (Attached::Template { prefix: text("prefix").unwrap_or_else(|| "?".to_owned()) }, None)
         }
-        _ => return stated,
+        _ => return declarations,
     };
     for attribute in ["policy", "rawPolicy", "policyText", "repositoryPolicy"] {
-        if let Some(node) = spec.get(attribute) {
-            stated.policies.push(DeclaredPolicy {
+        if let Some(node) = spec.get(attribute).or_else(|| initial?.get(attribute)) {
+            declarations.policies.push(DeclaredPolicy {
                 attached_to: attached_to.clone(),
                 address: address.clone(),
                 attribute,
                 span: root.span,
-                document: Document::of_node(node),
+                document: if node.get("statements").is_some() {
+                    // Crossplane's own form of a policy, with names of its own.
+                    Err(NoText { why: format!("{attribute} is written in Crossplane's own form"), span: node.span })
+                } else {
+                    Document::of_node(node)
+                },
                 place: place.clone(),
                 repository: repository.clone(),
-                language,
+                language: language.of_value(node),
+                module_source: None,
             });
         }
     }
-    stated
+    declarations
 }

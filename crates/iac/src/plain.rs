@@ -11,13 +11,16 @@ pub(crate) fn is_resource_policy(root: &Node) -> bool {
 
 /// Whether a policy says anything of ECR: policies of buckets and queues lie in the same folders.
 pub(crate) fn is_of_ecr(root: &Node) -> bool {
-    let named = |action: &Node| action.as_text().is_none_or(|name| name.starts_with("ecr:") || name.starts_with('*'));
+    let any = |node: &Node, is: &dyn Fn(&str) -> bool| match &node.value {
+        Value::Array(items) => items.iter().any(|item| item.as_text().is_none_or(is)),
+        _ => node.as_text().is_none_or(is),
+    };
+    // IAM reads the names of actions without regard to case.
+    let named = |name: &str| name.to_ascii_lowercase().starts_with("ecr:") || name.starts_with('*');
+    let is_resource = |arn: &str| arn.split(':').nth(2).is_none_or(|service| service == "ecr" || service.contains('*'));
     let of_statement = |one: &&Node| {
-        let actions = one.get("Action").or_else(|| one.get("NotAction"));
-        actions.is_some_and(|actions| match &actions.value {
-            Value::Array(items) => items.iter().any(named),
-            _ => named(actions),
-        })
+        let actions = one.get("Action").is_some_and(|actions| any(actions, &named)) || one.get("NotAction").is_some();
+        actions && one.get("Resource").is_none_or(|resources| any(resources, &is_resource))
     };
     statements(root).iter().any(of_statement)
 }
@@ -69,6 +72,7 @@ fn one(
         place,
         repository,
         language: Language::Json,
+        module_source: None,
     };
-    Declarations { policies: vec![policy], settings: Vec::new() }
+    Declarations { policies: vec![policy], ..Declarations::default() }
 }

@@ -12,9 +12,14 @@ pub(crate) fn is_preview(root: &Node) -> bool {
 }
 
 pub(crate) fn read(root: &Node) -> Declarations {
-    let mut stated = Declarations::default();
+    let mut declarations = Declarations::default();
     for step in root.get("steps").map_or(&[][..], Node::items) {
-        let deleted = step.text_at(&["op"]).is_some_and(|op| op.starts_with("delete"));
+        let op = step.text_at(&["op"]).unwrap_or_default();
+        // The other half of a replacement creates it anew.
+        if op == "delete-replaced" {
+            continue;
+        }
+        let deleted = op == "delete";
         let state = step.get(if deleted { "oldState" } else { "newState" });
         let (Some(state), Some(urn)) = (state, step.text_at(&["urn"])) else { continue };
         let (Some(kind), Some(inputs)) = (state.text_at(&["type"]), state.get("inputs")) else { continue };
@@ -25,6 +30,10 @@ pub(crate) fn read(root: &Node) -> Declarations {
         };
         let (attached_to, attribute, repository) = match kind.rsplit(':').next().unwrap_or_default() {
             "RepositoryPolicy" if kind.starts_with("aws:ecr/") => (Attached::Repository, "policy", text("repository")),
+            "Repository" if kind.starts_with("aws-native:ecr") => {
+                (Attached::Repository, "repositoryPolicyText", text("repositoryName"))
+            }
+            "RegistryPolicy" if kind.starts_with("aws-native:ecr") => (Attached::Registry, "policyText", None),
             "RegistryPolicy" if kind.starts_with("aws:ecr/") => (Attached::Registry, "policy", None),
             "RepositoryCreationTemplate" => {
                 let prefix = text("prefix").unwrap_or_else(|| "?".to_owned());
@@ -33,7 +42,12 @@ pub(crate) fn read(root: &Node) -> Declarations {
             "RegistryScanningConfiguration" => {
                 let setting =
                     if deleted { Setting::ScanningConfigurationDestroyed } else { Setting::ScanType(text("scanType")) };
-                stated.settings.push(DeclaredSetting { address: urn.to_owned(), span: step.span, place, setting });
+                declarations.settings.push(DeclaredSetting {
+                    address: urn.to_owned(),
+                    span: step.span,
+                    place,
+                    setting,
+                });
                 continue;
             }
             _ => continue,
@@ -47,7 +61,7 @@ pub(crate) fn read(root: &Node) -> Declarations {
             } else {
                 Document::of_node(node)
             };
-            stated.policies.push(DeclaredPolicy {
+            declarations.policies.push(DeclaredPolicy {
                 attached_to,
                 address: urn.to_owned(),
                 attribute,
@@ -56,8 +70,9 @@ pub(crate) fn read(root: &Node) -> Declarations {
                 place,
                 repository,
                 language: Language::Json,
+                module_source: None,
             });
         }
     }
-    stated
+    declarations
 }

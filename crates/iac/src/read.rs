@@ -33,12 +33,19 @@ pub fn may_matter(text: &str) -> bool {
         "aws_inspector2_enabler",
         "AWS::ECR::",
         "aws:ecr/",
+        "aws-native:ecr",
         "ecr.aws.",
         "ecr.services.k8s.aws",
         "policyText",
-        "\"Principal\"",
     ];
-    MARKS.iter().any(|mark| text.contains(mark)) || text.contains("\"NotPrincipal\"")
+    MARKS.iter().any(|mark| text.contains(mark)) || may_be_policy(text)
+}
+
+/// Whether a text could be a policy that reaches ECR: it names a principal, and actions of ECR's or all but some.
+fn may_be_policy(text: &str) -> bool {
+    let has_principal = text.contains("\"Principal\"") || text.contains("\"NotPrincipal\"");
+    has_principal
+        && (text.contains("\"*\"") || text.contains("NotAction") || text.to_ascii_lowercase().contains("ecr:"))
 }
 
 /// What a file of data states. `asked`: it was named, and so is a policy even if it says nothing of ECR.
@@ -61,10 +68,11 @@ pub fn read_data(source: &Source, asked: bool) -> Result<Declarations, ReadProbl
     let mut all = Declarations::default();
     let mut recognized = false;
     for root in &documents {
-        if let Some(stated) = read_document(root, text, language, asked) {
+        if let Some(declarations) = read_document(root, text, language, asked) {
             recognized = true;
-            all.policies.extend(stated.policies);
-            all.settings.extend(stated.settings);
+            all.is_plan |= declarations.is_plan;
+            all.policies.extend(declarations.policies);
+            all.settings.extend(declarations.settings);
         }
     }
     if recognized || !asked { Ok(all) } else { Err(ReadProblem::NotRecognized) }
@@ -81,6 +89,8 @@ fn read_document(root: &Node, text: &str, language: Language, asked: bool) -> Op
     } else if terraform::is_configuration(root) {
         Some(terraform::read_json_syntax(root))
     } else if cloudformation::is_template(root) {
+        let language =
+            if language == Language::Yaml { Language::CloudFormationYaml } else { Language::CloudFormationJson };
         Some(cloudformation::read(root, language))
     } else if kubernetes::is_manifest(root) {
         Some(kubernetes::read(root, language))

@@ -87,26 +87,31 @@ fn values(node: &Node) -> Vec<String> {
 
 /// The lines that a person adds. `account` and `partition` are those of the judged role: where the file's language has a word for
 /// them, that stands in their place, so that the same lines are right in every account.
-pub fn lines(additions: &[Addition], language: Language, account: &str, partition: &str, of_template: bool) -> String {
+pub fn lines(additions: &[Addition], language: Language, account: &str, partition: &str) -> String {
     let mut text = String::new();
     for one in additions {
         let sid = one.sid.as_deref().map_or_else(|| format!("number {}", one.statement + 1), sanitize);
         let (operator, key) = (sanitize(&one.operator), sanitize(&one.key));
         let place = match (one.there, language) {
-            (There::Key, _) => format!("add to the values of {operator} {key}"),
+            (There::Key, _) => format!("add to the values of {operator} {key}, as a list"),
             (_, Language::HclDocument) => "add".to_owned(),
             (There::Nothing, _) => "with this Condition".to_owned(),
             (There::Condition, _) => "add to its Condition".to_owned(),
             (There::Operator, _) => format!("add to its {operator}"),
         };
         let lines = match language {
-            Language::Yaml => yaml(one, account, partition),
-            Language::Json => json_lines(one, |value| json_value(value, account, partition, of_template)),
+            Language::Yaml => yaml(one, &quoted),
+            Language::CloudFormationYaml => yaml(one, &|value| yaml_value(value, account, partition)),
+            Language::Json => json_lines(one, quoted),
+            Language::CloudFormationJson => json_lines(one, |value| json_value(value, account, partition)),
             Language::HclText => json_lines(one, |value| hcl_value(value, account, partition)),
             Language::Hcl => hcl(one, account, partition),
             Language::HclDocument => block(one, account, partition),
         };
         let _ = writeln!(text, "# statement {sid}: {place}\n{lines}");
+    }
+    if text.contains("${data.") {
+        text.push_str("# with data \"aws_partition\" \"current\" {} and data \"aws_caller_identity\" \"current\" {}\n");
     }
     text
 }
@@ -121,11 +126,15 @@ const OF_CLOUDFORMATION: (&str, &str) = ("${AWS::Partition}", "${AWS::AccountId}
 const OF_TERRAFORM: (&str, &str) =
     ("${data.aws_partition.current.partition}", "${data.aws_caller_identity.current.account_id}");
 
-fn yaml(one: &Addition, account: &str, partition: &str) -> String {
-    let value = |value: &String| match with_words(value, account, partition, OF_CLOUDFORMATION) {
-        Some(text) => format!("!Sub {text}"),
+/// Quoted, so that it stands in a flow as well as in a block.
+fn yaml_value(value: &str, account: &str, partition: &str) -> String {
+    match with_words(value, account, partition, OF_CLOUDFORMATION) {
+        Some(text) => format!("!Sub {}", quoted(&text)),
         None => quoted(value),
-    };
+    }
+}
+
+fn yaml(one: &Addition, value: &dyn Fn(&str) -> String) -> String {
     let items = || one.values.iter().map(|text| format!("- {}", value(text))).collect::<Vec<_>>().join("\n");
     if one.there == There::Key {
         return items();
@@ -137,8 +146,8 @@ fn yaml(one: &Addition, account: &str, partition: &str) -> String {
     nested(one, key, |name, lines| indented(&format!("{name}:"), &lines))
 }
 
-fn json_value(value: &str, account: &str, partition: &str, of_template: bool) -> String {
-    match with_words(value, account, partition, OF_CLOUDFORMATION).filter(|_| of_template) {
+fn json_value(value: &str, account: &str, partition: &str) -> String {
+    match with_words(value, account, partition, OF_CLOUDFORMATION) {
         Some(text) => format!("{{ \"Fn::Sub\": {} }}", quoted(&text)),
         None => quoted(value),
     }

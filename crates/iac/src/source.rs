@@ -21,6 +21,8 @@ pub struct Source {
     /// Each with where it begins.
     files: Vec<(usize, String)>,
     line_starts: Vec<usize>,
+    /// Then columns need no counting: a plan may be one line of megabytes.
+    is_ascii: bool,
 }
 
 impl Source {
@@ -29,7 +31,7 @@ impl Source {
     }
 
     pub fn joined(all: impl IntoIterator<Item = (String, String)>) -> Self {
-        let mut joined = Self { text: String::new(), files: Vec::new(), line_starts: Vec::new() };
+        let mut joined = Self { text: String::new(), files: Vec::new(), line_starts: Vec::new(), is_ascii: false };
         for (name, text) in all {
             let start = joined.text.len();
             joined.files.push((start, name));
@@ -41,6 +43,7 @@ impl Source {
             joined.text.push('\n');
         }
         joined.text.pop();
+        joined.is_ascii = joined.text.is_ascii();
         joined
     }
 
@@ -59,7 +62,8 @@ impl Source {
         let of_files_before = self.line_starts.partition_point(|start| *start < begins);
         let start = line.checked_sub(1).and_then(|at| self.line_starts.get(at)).copied().unwrap_or(0);
         let before = self.text.get(start..offset).unwrap_or_default();
-        Place { file: name.to_owned(), line: (line - of_files_before).max(1), column: before.chars().count() + 1 }
+        let column = if self.is_ascii { before.len() } else { before.chars().count() } + 1;
+        Place { file: name.to_owned(), line: (line - of_files_before).max(1), column }
     }
 
     /// The bytes of the line that an offset is in, without its end.

@@ -72,7 +72,8 @@ impl Node {
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&Self> {
-        self.members().iter().find(|member| member.key == key).map(|member| &member.value)
+        // Of two, readers of JSON take the last.
+        self.members().iter().rfind(|member| member.key == key).map(|member| &member.value)
     }
 
     /// The value at a path of keys.

@@ -12,8 +12,14 @@ use crate::tree::{DEPTH_MAX, Member, Node, Piece, Value};
 /// Values that aliases may add: a few lines of YAML can stand for more than any memory.
 const EXPANDED_MAX: usize = 100_000;
 
+/// Four times as large as the largest template that AWS takes.
+const BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// Every document of a file.
 pub(crate) fn parse(text: &str) -> Result<Vec<Node>, ReadProblem> {
+    if text.len() > BYTES_MAX {
+        return Err(ReadProblem::TooLarge);
+    }
     let offsets = Offsets::of(text);
     let mut builder = Builder::default();
     for event in Parser::new_from_str(text) {
@@ -100,11 +106,18 @@ impl Builder {
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 if let Some(one) = self.stack.pop() {
+                    // A collection in block style ends where the next token begins: comments lie in between.
+                    let last = match &one.kind {
+                        Collection::Array(items) => items.last().map(|item| item.span.1),
+                        Collection::Object { members, .. } => members.last().map(|member| member.value.span.1),
+                    };
+                    let is_block = span.0 == span.1;
+                    let end = if is_block { last.unwrap_or(one.start.1) } else { span.1 };
                     let value = match one.kind {
                         Collection::Array(items) => Value::Array(items),
-                        Collection::Object { members, .. } => Value::Object(members),
+                        Collection::Object { members, .. } => Value::Object(merged(members)),
                     };
-                    self.add(Node { span: (one.start.0, span.1.max(one.start.1)), value }, one.anchor, one.function);
+                    self.add(Node { span: (one.start.0, end.max(one.start.1)), value }, one.anchor, one.function);
                 }
             }
             Event::DocumentStart(_) => self.anchors.clear(),
@@ -145,6 +158,25 @@ impl Builder {
     }
 }
 
+/// Expands YAML's merge keys: what the mapping has itself stays.
+fn merged(members: Vec<Member>) -> Vec<Member> {
+    if !members.iter().any(|member| member.key == "<<") {
+        return members;
+    }
+    let (merges, mut own): (Vec<Member>, Vec<Member>) = members.into_iter().partition(|member| member.key == "<<");
+    for merge in merges {
+        let alone = if matches!(merge.value.value, Value::Array(_)) { None } else { Some(&merge.value) };
+        for node in merge.value.items().iter().chain(alone) {
+            for member in node.members() {
+                if !own.iter().any(|one| one.key == member.key) {
+                    own.push(member.clone());
+                }
+            }
+        }
+    }
+    own
+}
+
 fn size(node: &Node) -> usize {
     let below = node.items().iter().chain(node.members().iter().map(|member| &member.value));
     1 + below.map(size).sum::<usize>()
@@ -168,8 +200,9 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Value {
     }
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
-        "true" | "True" | "TRUE" => Value::Bool(true),
-        "false" | "False" | "FALSE" => Value::Bool(false),
+        // As the YAML 1.1 of CloudFormation and Kubernetes has them.
+        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Value::Bool(true),
+        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Value::Bool(false),
         // An account's id with a leading zero is text, as AWS reads it.
         _ if text.len() < 12 && text.parse::<i64>().is_ok() && !text.starts_with(['+', '0']) || text == "0" => {
             Value::Number(text.to_owned())

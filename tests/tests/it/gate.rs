@@ -171,7 +171,10 @@ fn hostile_files_stop_nothing_else() {
         .collect();
     let expected = [("huge.json", "it is larger than any template or plan"), ("latin.yaml", "the file is not UTF-8")];
     assert_eq!(problems, expected);
-    for wrong in [&["gate", "nowhere"][..], &["gate", "*.nothing"], &["gate", "--fail-on", "blokced"]] {
+    for wrong in [
+        &["gate", "--fail-on", "blokced"][..],
+        &["gate", "--write-baseline", "x", "--reason", "y", "--until", "2020-01-01"],
+    ] {
         let call = Scangap::new(wrong).in_folder(folder.path()).run();
         assert_eq!(call.code, 64, "{wrong:?} {}", call.stderr);
     }

@@ -105,7 +105,7 @@ fn the_action_says_what_it_found_and_fails() {
     assert!(folder.path().join("out.sarif").is_file() && folder.path().join("summary.md").is_file());
     // An input is a value, and no more.
     let (code, text, _) = run("$(touch pwned)\n--write-baseline\n", "111122223333");
-    assert_eq!(code, Some(64), "{text}");
+    assert_eq!(code, Some(65), "{text}");
     assert!(!folder.path().join("pwned").exists());
 }
 

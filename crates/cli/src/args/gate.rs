@@ -50,7 +50,7 @@ pub struct Gate {
     /// Write what fails now as a baseline
     #[arg(long, value_name = "FILE", requires_all = ["reason", "until"], conflicts_with = "baseline", help_heading = "Exceptions")]
     pub write_baseline: Option<PathBuf>,
-    /// Why the findings of the new baseline are let be
+    /// Why the findings of the new baseline are accepted
     #[arg(long, value_name = "TEXT", requires = "write_baseline", help_heading = "Exceptions")]
     pub reason: Option<String>,
     /// The last day that the new baseline holds, such as 2027-03-31
@@ -62,6 +62,9 @@ pub struct Gate {
     /// Pass over files that deploy no policy, though they are named: hooks name every file that changed
     #[arg(long)]
     pub skip_unrelated: bool,
+    /// Pass over files and folders of this pattern where folders are searched, as in .gitignore
+    #[arg(long, value_name = "PATTERN")]
+    pub exclude: Vec<String>,
     /// Search folders without regard to .gitignore
     #[arg(long)]
     pub no_ignore: bool,

@@ -11,7 +11,7 @@ use std::path::Path;
 use jiff::civil::Date;
 use jiff::tz::Offset;
 use rayon::prelude::*;
-use scangap_iac::{BASELINE_VERSION, Baseline, GateReport};
+use scangap_iac::{BASELINE_VERSION, Baseline, Comment, GateReport, by_comment, comments, unused};
 use scangap_report::{Acceptance, Accepts, write_atomically};
 
 use crate::args::Gate;
@@ -24,6 +24,8 @@ use crate::terminal;
 
 use self::findings::Found;
 use self::judge::Asked;
+use self::places::Configuration;
+use crate::values::BadValue;
 
 pub(super) fn run(command: &Gate) -> Result<Exit, CliError> {
     let (acceptances, settings) = config::of_gate(command.config.as_deref()).map_err(CliError::Config)?;
@@ -31,34 +33,50 @@ pub(super) fn run(command: &Gate) -> Result<Exit, CliError> {
     let as_of = command.as_of.unwrap_or_else(environment::now);
     let today = Offset::UTC.to_datetime(as_of).date();
     let asked = Asked::of(command, &settings, as_of)?;
+    if command.until.is_some_and(|until| until < today) {
+        let until = command.until.map(|until| until.to_string()).unwrap_or_default();
+        return Err(BadValue::new(&until, "a day to come", "the baseline would be past at once").into());
+    }
     let (units, problems) = files::units(command)?;
-    let mut report = GateReport { problems, ..GateReport::default() };
     let read: Vec<files::Read> = units.into_par_iter().map(files::read).collect();
-    let read = places::plans_first(read);
-    let scope = judge::registry_policy_scope(command, &settings, &read)?;
+    let configuration = Configuration::of(&read);
+    let scopes = judge::Scopes::of_files(command, &settings, &read)?;
     let judged: Vec<Vec<Found>> = read
         .par_iter()
-        .map(|unit| findings::of_unit(unit, &asked, scope.as_deref(), today, &command.fail_on))
+        .enumerate()
+        .map(|(at, unit)| findings::of_unit(at, unit, &asked, &scopes, &configuration, &command.fail_on))
         .collect();
-    for (unit, found) in read.into_iter().zip(judged) {
+    let mut report = GateReport { problems, ..GateReport::default() };
+    let mut excepting: Vec<Comment> =
+        read.iter().flat_map(|unit| comments(&unit.source, &mut report.exceptions)).collect();
+    let mut all = Vec::new();
+    for (at, (unit, found)) in read.into_iter().zip(judged).enumerate() {
         report.files_read += unit.n_files;
         report.problems.extend(unit.problems);
-        report.exceptions.extend(unit.notes);
         for one in found {
             match one {
-                Found::Finding(finding) => report.findings.push(*finding),
-                Found::Allowed => *report.counts.entry("allowed".to_owned()).or_default() += 1,
-                Found::Judged => report.policies_judged += 1,
+                Found::Finding(finding) => all.push((at, *finding)),
+                Found::Judged { address, is_allowed } if !configuration.is_planned(at, &address) => {
+                    report.policies_judged += 1;
+                    *report.counts.entry("allowed".to_owned()).or_default() += usize::from(is_allowed);
+                }
+                // It is counted with its plan.
+                Found::Judged { .. } => {}
                 Found::Problem(problem) => report.problems.push(problem),
-                Found::Note(note) => report.exceptions.push(note),
             }
         }
     }
-    findings::number_equal_fingerprints(&mut report.findings);
+    configuration.settle(&mut all);
+    report.findings = all.into_iter().map(|(_, finding)| finding).collect();
     report.findings.sort_by(|a, b| (&a.place, a.level, &a.code).cmp(&(&b.place, b.level, &b.code)));
-    for finding in &report.findings {
+    findings::name_files(&mut report.findings);
+    findings::number_equal_fingerprints(&mut report.findings);
+    report.counts.retain(|_, number| *number > 0);
+    for finding in &mut report.findings {
         *report.counts.entry(finding.code.clone()).or_default() += 1;
+        finding.excepted = by_comment(&mut excepting, finding, today);
     }
+    unused(&excepting, today, &mut report.exceptions);
     accept(&mut report, &acceptances, today, &asked);
     if let Some((name, baseline)) = &baseline {
         baseline.except(&mut report, name, today);

@@ -16,6 +16,7 @@ pub(super) struct Resource<'a> {
     pub(super) is_destroyed: bool,
     pub(super) place: DeployedTo,
     pub(super) language: Language,
+    pub(super) module_source: Option<String>,
 }
 
 /// The attribute that has the policy.
@@ -37,8 +38,8 @@ pub(super) fn is_of_interest(kind: &str) -> bool {
 }
 
 /// Adds what the resource states. `document` is its policy, where it was read from elsewhere.
-pub(super) fn add(stated: &mut Declarations, resource: Resource<'_>, document: Option<Result<Document, NoText>>) {
-    let Resource { kind, address, span, attributes, before, is_destroyed, place, language } = resource;
+pub(super) fn add(declarations: &mut Declarations, resource: Resource<'_>, document: Option<Result<Document, NoText>>) {
+    let Resource { kind, address, span, attributes, before, is_destroyed, place, language, module_source } = resource;
     let text = |name: &str| attributes.text_at(&[name]).map(str::to_owned);
     if let Some(attribute) = policy_attribute(kind) {
         let node = attributes.get(attribute).filter(|node| node.value != Value::Null);
@@ -52,7 +53,7 @@ pub(super) fn add(stated: &mut Declarations, resource: Resource<'_>, document: O
         };
         if let Some(document) = document.filter(|_| !is_destroyed) {
             let repository = text("repository");
-            stated.policies.push(DeclaredPolicy {
+            declarations.policies.push(DeclaredPolicy {
                 attached_to,
                 address,
                 attribute,
@@ -61,6 +62,7 @@ pub(super) fn add(stated: &mut Declarations, resource: Resource<'_>, document: O
                 place,
                 repository,
                 language,
+                module_source,
             });
         }
         return;
@@ -76,7 +78,7 @@ pub(super) fn add(stated: &mut Declarations, resource: Resource<'_>, document: O
         ("aws_inspector2_enabler", false) => Setting::Enabler { types: types(attributes), had_ecr: had_ecr() },
         _ => return,
     };
-    stated.settings.push(DeclaredSetting { address, span, place, setting });
+    declarations.settings.push(DeclaredSetting { address, span, place, setting });
 }
 
 fn types(attributes: &Node) -> Option<Vec<String>> {

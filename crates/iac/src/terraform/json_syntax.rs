@@ -3,19 +3,26 @@
 use crate::declared::{Declarations, DeployedTo, Language};
 use crate::document::NoText;
 use crate::terraform::attributes::{self, Resource};
-use crate::tree::{Node, Value};
+use crate::tree::{Member, Node, Value};
 
 pub(crate) fn is_configuration(root: &Node) -> bool {
-    root.get("resource").is_some_and(|kinds| kinds.members().iter().any(|kind| attributes::is_of_interest(&kind.key)))
+    kinds(root).any(|kind| attributes::is_of_interest(&kind.key))
+}
+
+/// An object of resources, or an array of such objects.
+fn kinds(root: &Node) -> impl Iterator<Item = &Member> {
+    root.get("resource").into_iter().flat_map(alternatives).flat_map(Node::members)
+}
+
+fn alternatives(node: &Node) -> impl Iterator<Item = &Node> {
+    let alone = if matches!(node.value, Value::Array(_)) { None } else { Some(node) };
+    node.items().iter().chain(alone)
 }
 
 pub(crate) fn read(root: &Node) -> Declarations {
-    let mut stated = Declarations::default();
-    for kind in root.get("resource").map_or(&[][..], Node::members) {
-        if !attributes::is_of_interest(&kind.key) {
-            continue;
-        }
-        for resource in kind.value.members() {
+    let mut declarations = Declarations::default();
+    for kind in kinds(root).filter(|kind| attributes::is_of_interest(&kind.key)) {
+        for resource in alternatives(&kind.value).flat_map(Node::members) {
             // A block that may be repeated is an array of objects.
             let body = resource.value.items().first().unwrap_or(&resource.value);
             let policy = attributes::policy_attribute(&kind.key).and_then(|name| body.get(name));
@@ -30,12 +37,13 @@ pub(crate) fn read(root: &Node) -> Declarations {
                 before: None,
                 is_destroyed: false,
                 place: DeployedTo::default(),
-                language: Language::Hcl,
+                language: Language::Json,
+                module_source: None,
             };
-            attributes::add(&mut stated, one, expression);
+            attributes::add(&mut declarations, one, expression);
         }
     }
-    stated
+    declarations
 }
 
 fn has_expression(node: &Node) -> bool {

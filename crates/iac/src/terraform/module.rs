@@ -10,7 +10,7 @@ use crate::terraform::attributes::{self, Resource};
 use crate::terraform::providers::Providers;
 use crate::terraform::scope::Scope;
 use crate::terraform::value::{Evaluator, range};
-use crate::tree::is_too_deep;
+use crate::tree::{Value, is_too_deep};
 
 /// What a module states, with the files that cannot be read, by their place among the source's.
 pub(crate) fn read(source: &Source) -> (Declarations, Vec<(usize, ReadProblem)>) {
@@ -38,7 +38,7 @@ fn parsed(text: &str) -> Result<Body, ReadProblem> {
 fn of_bodies(source: &Source, bodies: &[(Body, usize)]) -> Declarations {
     let scope = Scope::of(source, bodies);
     let providers = Providers::of(&scope, bodies);
-    let mut stated = Declarations::default();
+    let mut declarations = Declarations::default();
     for (body, base) in bodies {
         for block in body.get_blocks("resource") {
             let labels: Vec<&str> = block.labels.iter().map(hcl_edit::structure::BlockLabel::as_str).collect();
@@ -48,7 +48,10 @@ fn of_bodies(source: &Source, bodies: &[(Body, usize)]) -> Declarations {
             }
             let mut evaluator = Evaluator::new(&scope);
             let span = range(block.span(), (*base, *base), *base);
-            let Some(tree) = evaluator.blocks(&block.body, *base) else { continue };
+            let tree = evaluator.attributes(&block.body, *base);
+            if matches!(tree.get("count").map(|count| &count.value), Some(Value::Number(number)) if number == "0") {
+                continue;
+            }
             let mut place = providers.place(block, source, *base);
             if let Some(region) = tree.text_at(&["region"]).and_then(|name| name.parse().ok()) {
                 place.region = Some(region);
@@ -65,11 +68,12 @@ fn of_bodies(source: &Source, bodies: &[(Body, usize)]) -> Declarations {
                 is_destroyed: false,
                 place,
                 language: language(expression.unwrap_or_default()),
+                module_source: None,
             };
-            attributes::add(&mut stated, one, None);
+            attributes::add(&mut declarations, one, None);
         }
     }
-    stated
+    declarations
 }
 
 /// The language that a policy's expression is written in.

@@ -1,6 +1,8 @@
 //! `terraform show -json` and `tofu show -json`: of a plan, every change; of a state, every resource.
 
-use crate::declared::{Declarations, DeployedTo, Language};
+use std::collections::BTreeMap;
+
+use crate::declared::{Attached, Declarations, DeclaredPolicy, DeployedTo, Language};
 use crate::document::{Document, NoText};
 use crate::terraform::attributes::{self, Resource};
 use crate::terraform::policy_document;
@@ -12,22 +14,43 @@ pub(crate) fn is_plan_or_state(root: &Node) -> bool {
 }
 
 pub(crate) fn read(root: &Node) -> Declarations {
-    let mut stated = Declarations::default();
+    let is_plan = root.get("values").is_none();
+    let mut declarations = Declarations { is_plan, ..Declarations::default() };
     if let Some(changes) = root.get("resource_changes") {
         for change in changes.items() {
-            changed(&mut stated, root, changes, change);
+            changed(&mut declarations, root, changes, change);
+        }
+        // What is planned later is not known better than this.
+        for deferred in root.get("deferred_changes").map_or(&[][..], Node::items) {
+            if let Some(change) = deferred.get("resource_change") {
+                changed(&mut declarations, root, changes, change);
+            }
+        }
+        if root.get("errored").is_some_and(is_true) {
+            let why = "known after apply: the plan ended with an error".to_owned();
+            declarations.policies.push(DeclaredPolicy {
+                attached_to: Attached::Repository,
+                address: String::new(),
+                attribute: "policy",
+                span: root.span,
+                document: Err(NoText { why, span: root.span }),
+                place: DeployedTo::default(),
+                repository: None,
+                language: Language::Hcl,
+                module_source: None,
+            });
         }
     } else {
         let module = root.at(&["planned_values", "root_module"]).or_else(|| root.at(&["values", "root_module"]));
         if let Some(module) = module {
-            of_module(&mut stated, root, module);
+            of_module(&mut declarations, root, module);
         }
     }
-    stated
+    declarations
 }
 
 /// The resources of a state's module, and of those inside it. What is there is as AWS has it.
-fn of_module(stated: &mut Declarations, root: &Node, module: &Node) {
+fn of_module(declarations: &mut Declarations, root: &Node, module: &Node) {
     for resource in module.get("resources").map_or(&[][..], Node::items) {
         let is_managed = resource.text_at(&["mode"]).is_none_or(|mode| mode == "managed");
         let (Some(kind), Some(address), Some(values)) =
@@ -45,16 +68,17 @@ fn of_module(stated: &mut Declarations, root: &Node, module: &Node) {
                 is_destroyed: false,
                 place: place(root, address, values, None),
                 language: Language::Hcl,
+                module_source: module_source(root, address),
             };
-            attributes::add(stated, one, None);
+            attributes::add(declarations, one, None);
         }
     }
     for child in module.get("child_modules").map_or(&[][..], Node::items) {
-        of_module(stated, root, child);
+        of_module(declarations, root, child);
     }
 }
 
-fn changed(stated: &mut Declarations, root: &Node, changes: &Node, resource: &Node) {
+fn changed(declarations: &mut Declarations, root: &Node, changes: &Node, resource: &Node) {
     let is_managed = resource.text_at(&["mode"]).is_none_or(|mode| mode == "managed");
     let (Some(kind), Some(address), Some(change)) =
         (resource.text_at(&["type"]), resource.text_at(&["address"]), resource.get("change"))
@@ -97,8 +121,9 @@ fn changed(stated: &mut Declarations, root: &Node, changes: &Node, resource: &No
         is_destroyed,
         place: place(root, address, of, before),
         language,
+        module_source: module_source(root, address),
     };
-    attributes::add(stated, one, document);
+    attributes::add(declarations, one, document);
 }
 
 fn is_true(node: &Node) -> bool {
@@ -112,10 +137,13 @@ fn with_unknown(after: &Node, unknown: &Node, name: &str) -> Node {
         Value::Bool(true) => return Node::open(after.span, name),
         Value::Object(members) => {
             let mut result: Vec<Member> = after.members().to_vec();
+            let places: BTreeMap<&str, usize> =
+                after.members().iter().enumerate().map(|(at, member)| (member.key.as_str(), at)).collect();
             for member in members {
-                let known = after.get(&member.key).cloned().unwrap_or_else(nothing);
+                let place = places.get(member.key.as_str()).and_then(|at| result.get_mut(*at));
+                let known = place.as_ref().map_or_else(nothing, |one| one.value.clone());
                 let value = with_unknown(&known, &member.value, &format!("{name}.{}", member.key));
-                if let Some(one) = result.iter_mut().find(|one| one.key == member.key) {
+                if let Some(one) = place {
                     one.value = value;
                 } else if value.value != Value::Null {
                     result.push(Member { key: member.key.clone(), key_span: after.span, value });
@@ -197,6 +225,24 @@ fn end_of_step(text: &str) -> Option<usize> {
         }
     }
     None
+}
+
+/// Where the files of a resource's module are, as its caller names it; empty where that is not known. `None`: it is in no module.
+fn module_source(root: &Node, address: &str) -> Option<String> {
+    let mut rest = address;
+    let mut module = root.at(&["configuration", "root_module"]);
+    let mut source = None;
+    while let Some(after) = rest.strip_prefix("module.") {
+        let call = end_of_step(after).and_then(|length| {
+            let name = after.get(..length)?.split('[').next()?;
+            Some((module.and_then(|module| module.at(&["module_calls", name])), after.get(length + 1..)?))
+        });
+        let Some((call, next)) = call else { return Some(String::new()) };
+        source = Some(call.and_then(|call| call.text_at(&["source"])).unwrap_or_default().to_owned());
+        module = call.and_then(|call| call.get("module"));
+        rest = next;
+    }
+    source
 }
 
 /// What the configuration says of a resource.

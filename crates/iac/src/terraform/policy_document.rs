@@ -63,7 +63,7 @@ fn principals(blocks: &Node) -> Result<Node, String> {
         if kind == "*" && is_everybody {
             return Ok(Node::text(item.span, "*"));
         }
-        put(&mut by_type, kind, item.span, identifiers);
+        put(&mut by_type, kind, item.span, identifiers)?;
     }
     Ok(Node { span: blocks.span, value: Value::Object(by_type) })
 }
@@ -82,20 +82,21 @@ fn conditions(blocks: &Node) -> Result<Node, String> {
             operators.len() - 1
         });
         if let Some(Member { value: Node { value: Value::Object(keys), .. }, .. }) = operators.get_mut(place) {
-            put(keys, variable, item.span, &values);
+            put(keys, variable, item.span, &values)?;
         }
     }
     Ok(Node { span: blocks.span, value: Value::Object(operators) })
 }
 
-/// Adds values to those that a key has.
-fn put(members: &mut Vec<Member>, key: &str, span: Span, values: &Node) {
-    match members.iter_mut().find(|member| member.key == key).map(|member| &mut member.value.value) {
-        Some(Value::Array(known)) => known.extend(values.items().iter().cloned()),
-        Some(_) | None => {
-            members.push(Member { key: key.to_owned(), key_span: span, value: values.clone() });
-        }
+/// Adds values to those that a key has. `Err`: of one of the lists not even the length is known.
+fn put(members: &mut Vec<Member>, key: &str, span: Span, values: &Node) -> Result<(), String> {
+    let known = members.iter_mut().find(|member| member.key == key).map(|member| &mut member.value.value);
+    match (known, &values.value) {
+        (None, _) => members.push(Member { key: key.to_owned(), key_span: span, value: values.clone() }),
+        (Some(Value::Array(known)), Value::Array(more)) => known.extend(more.iter().cloned()),
+        (Some(_), _) => return Err(format!("the values of {key}")),
     }
+    Ok(())
 }
 
 /// In these blocks `&{` stands for the `${` of policies, which is HCL's own.

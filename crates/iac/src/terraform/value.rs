@@ -126,7 +126,12 @@ impl<'s> Evaluator<'s> {
         }
         match (call.name.name.as_str(), arguments.as_slice()) {
             // A policy that is an object is its text.
-            ("jsonencode" | "tolist" | "toset", [one]) => self.value(one, base),
+            ("jsonencode", [one]) => {
+                let node = self.value(one, base);
+                // A string gets quotes, and is none of a policy's values then.
+                if matches!(node.value, Value::Object(_) | Value::Array(_)) { node } else { self.open(span) }
+            }
+            ("tolist" | "toset", [one]) => self.value(one, base),
             ("concat" | "flatten", lists) => {
                 let mut items = Vec::new();
                 for list in lists {
@@ -171,8 +176,10 @@ impl<'s> Evaluator<'s> {
             match &**operator {
                 TraversalOperator::GetAttr(name) => steps.push(name.as_str().to_owned()),
                 // `aws_ecr_repository.app[0].name`: whichever instance, its block is the same.
-                TraversalOperator::Index(_) | TraversalOperator::LegacyIndex(_) if steps.len() > 2 => {}
+                TraversalOperator::Index(_) | TraversalOperator::LegacyIndex(_) if names_block(&steps) => {}
                 TraversalOperator::Index(Expression::String(key)) => steps.push(key.as_str().to_owned()),
+                TraversalOperator::Index(Expression::Number(number)) => steps.push(number.value().to_string()),
+                TraversalOperator::LegacyIndex(number) => steps.push(number.to_string()),
                 _ => return self.open(span),
             }
         }
@@ -188,7 +195,7 @@ impl<'s> Evaluator<'s> {
                 Some(this.value(expression, base))
             }) {
                 // A value is where it is used; what is in it, where it is written.
-                Some(node) => match rest.iter().try_fold(&node, |node, key| node.get(key)) {
+                Some(node) => match rest.iter().try_fold(&node, |node, key| element(node, key)) {
                     Some(found) => Node { span, value: found.value.clone() },
                     None => self.open(span),
                 },
@@ -208,7 +215,7 @@ impl<'s> Evaluator<'s> {
         }
     }
 
-    /// What is referred to, unless references go round.
+    /// What is referred to. `None`: the references form a circle, or are deeper than any module's.
     fn referred(&mut self, of: impl FnOnce(&mut Self) -> Option<Node>) -> Option<Node> {
         if self.references >= REFERENCES_MAX {
             return None;
@@ -229,15 +236,21 @@ impl<'s> Evaluator<'s> {
         policy.unwrap_or_else(|| self.open(span))
     }
 
-    /// A body as plans have it: nested blocks are arrays of objects. `None`: some are made when they are planned.
-    pub(super) fn blocks(&mut self, body: &hcl_edit::structure::Body, base: usize) -> Option<Node> {
+    /// The attributes of a body alone.
+    pub(super) fn attributes(&mut self, body: &hcl_edit::structure::Body, base: usize) -> Node {
         let span = range(body.span(), (base, base), base);
-        let mut members: Vec<Member> = Vec::new();
+        let mut members = Vec::new();
         for attribute in body.attributes() {
             let key_span = range(attribute.key.span(), span, base);
             let value = self.value(&attribute.value, base);
             members.push(Member { key: attribute.key.as_str().to_owned(), key_span, value });
         }
+        Node { span, value: Value::Object(members) }
+    }
+
+    /// A body as plans have it: nested blocks are arrays of objects. `None`: some are made when they are planned.
+    pub(super) fn blocks(&mut self, body: &hcl_edit::structure::Body, base: usize) -> Option<Node> {
+        let Node { span, value: Value::Object(mut members) } = self.attributes(body, base) else { return None };
         for block in body.blocks() {
             if block.has_ident("dynamic") {
                 return None;
@@ -259,6 +272,23 @@ impl<'s> Evaluator<'s> {
             }
         }
         Some(Node { span, value: Value::Object(members) })
+    }
+}
+
+/// Whether the steps so far name a resource or a data source, whose instances have one block.
+fn names_block(steps: &[String]) -> bool {
+    match steps.first().map(String::as_str) {
+        Some("data") => steps.len() == 3,
+        Some(kind) => kind.starts_with("aws_") && steps.len() == 2,
+        None => false,
+    }
+}
+
+/// A member of an object, or an item of an array by its place.
+fn element<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
+    match &node.value {
+        Value::Array(items) => items.get(key.parse::<usize>().ok()?),
+        _ => node.get(key),
     }
 }
 

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use ignore::WalkBuilder;
 use ignore::overrides::OverrideBuilder;
 use scangap_iac::{
-    Declarations, ExceptionNote, FileProblem, Form, Place, ReadProblem, Source, cdk_environments, decode, form,
-    may_matter, read_data, read_module,
+    Declarations, FileProblem, Form, Place, ReadProblem, Source, cdk_environments, decode, form, may_matter, read_data,
+    read_module,
 };
 
 use crate::args::Gate;
@@ -21,15 +21,14 @@ const BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// What is read at once.
 #[derive(Debug)]
 pub(super) enum Unit {
-    /// A file of data; `asked`: it was named.
+    /// A file of data; `is_named`: on the command line, and not found in a folder.
     Data {
         path: PathBuf,
-        asked: bool,
+        is_named: bool,
     },
-    /// A folder's files of HCL. Only what stands in those that are asked about is reported.
+    /// The files of HCL in a folder: they are one module, whichever of them is named.
     Module {
-        paths: Vec<PathBuf>,
-        asked: Option<BTreeSet<PathBuf>>,
+        folder: PathBuf,
     },
     Stdin,
 }
@@ -38,61 +37,53 @@ pub(super) enum Unit {
 #[derive(Debug)]
 pub(super) struct Read {
     pub(super) source: Source,
-    pub(super) stated: Declarations,
+    pub(super) declarations: Declarations,
     pub(super) problems: Vec<FileProblem>,
-    pub(super) notes: Vec<ExceptionNote>,
     pub(super) n_files: usize,
+    /// The folder of a module or of a file.
+    pub(super) folder: PathBuf,
     pub(super) is_module: bool,
-    /// Where the resources of a plan are written, by their address.
-    pub(super) written: BTreeMap<String, (Place, Place)>,
-    /// Files that findings are reported of; `None`: all.
-    pub(super) reported: Option<BTreeSet<String>>,
+}
+
+/// What the arguments name, by form.
+#[derive(Debug, Default)]
+struct Found {
+    data: BTreeMap<PathBuf, bool>,
+    modules: BTreeSet<PathBuf>,
+    problems: Vec<FileProblem>,
 }
 
 /// Everything that the arguments name.
 pub(super) fn units(command: &Gate) -> Result<(Vec<Unit>, Vec<FileProblem>), CliError> {
-    let mut data: BTreeMap<PathBuf, bool> = BTreeMap::new();
-    let mut modules: BTreeMap<PathBuf, Option<BTreeSet<PathBuf>>> = BTreeMap::new();
+    let mut found = Found::default();
     let mut units = Vec::new();
-    let mut problems = Vec::new();
     for path in &command.paths {
         if path == Path::new("-") {
             units.push(Unit::Stdin);
         } else if path.is_dir() {
-            walk(path, None, command.no_ignore, &mut data, &mut modules, &mut problems)?;
+            walk(path, None, command, &mut found)?;
         } else if path.exists() {
             match form(&path.to_string_lossy()) {
-                Some(Form::Hcl) => {
-                    let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-                    if let Some(asked) = modules.entry(folder).or_insert_with(|| Some(BTreeSet::new())) {
-                        asked.insert(path.clone());
-                    }
-                }
-                Some(Form::Data) | None => drop(data.insert(path.clone(), !command.skip_unrelated)),
-            }
-        } else if let Some((folder, pattern)) = pattern(path) {
-            let before = data.len() + modules.len();
-            walk(&folder, Some(&pattern), command.no_ignore, &mut data, &mut modules, &mut problems)?;
-            if data.len() + modules.len() == before {
-                return Err(missing(path));
+                Some(Form::Hcl) => drop(found.modules.insert(parent(path))),
+                Some(Form::Data) | None => drop(found.data.insert(path.clone(), !command.skip_unrelated)),
             }
         } else {
-            return Err(missing(path));
+            let before = found.data.len() + found.modules.len();
+            if let Some((folder, pattern)) = pattern(path) {
+                walk(&folder, Some(&pattern), command, &mut found)?;
+            }
+            if found.data.len() + found.modules.len() == before {
+                found.problems.push(problem(path, "there is no such file or folder"));
+            }
         }
     }
-    units.extend(data.into_iter().map(|(path, asked)| Unit::Data { path, asked }));
-    for (folder, asked) in modules {
-        match hcl_files(&folder) {
-            Ok(paths) => units.push(Unit::Module { paths, asked }),
-            Err(error) => problems.push(problem(&folder, error.to_string())),
-        }
-    }
-    Ok((units, problems))
+    units.extend(found.data.into_iter().map(|(path, is_named)| Unit::Data { path, is_named }));
+    units.extend(found.modules.into_iter().map(|folder| Unit::Module { folder }));
+    Ok((units, found.problems))
 }
 
-fn missing(path: &Path) -> CliError {
-    let hint = "name files, folders, patterns, or - for standard input";
-    BadValue::new(&path.to_string_lossy(), "a file or a folder that is there", hint).into()
+fn parent(path: &Path) -> PathBuf {
+    path.parent().map(Path::to_owned).unwrap_or_default()
 }
 
 /// A pattern with the folder that it begins in: shells of some systems do not expand them.
@@ -105,28 +96,28 @@ fn pattern(path: &Path) -> Option<(PathBuf, String)> {
     Some((folder, parts.into_iter().skip(plain).collect::<Vec<_>>().join("/")))
 }
 
-fn walk(
-    folder: &Path,
-    pattern: Option<&str>,
-    no_ignore: bool,
-    data: &mut BTreeMap<PathBuf, bool>,
-    modules: &mut BTreeMap<PathBuf, Option<BTreeSet<PathBuf>>>,
-    problems: &mut Vec<FileProblem>,
-) -> Result<(), CliError> {
+fn walk(folder: &Path, pattern: Option<&str>, command: &Gate, found: &mut Found) -> Result<(), CliError> {
     let mut builder = WalkBuilder::new(folder);
-    builder.standard_filters(!no_ignore).hidden(true).require_git(false).follow_links(false);
+    builder.standard_filters(!command.no_ignore).hidden(false).ignore(false).require_git(false).follow_links(false);
+    // What git and Terraform keep for themselves.
+    builder.filter_entry(|entry| entry.file_name() != ".git" && entry.file_name() != ".terraform");
     builder.sort_by_file_path(Ord::cmp);
-    if let Some(pattern) = pattern {
-        let wrong = |error: ignore::Error| BadValue::new(pattern, "a pattern", error.to_string());
+    let patterns = pattern.map(|pattern| format!("/{pattern}")).into_iter();
+    let patterns: Vec<String> = patterns.chain(command.exclude.iter().map(|pattern| format!("!{pattern}"))).collect();
+    if !patterns.is_empty() {
         let mut overrides = OverrideBuilder::new(folder);
-        overrides.add(&format!("/{pattern}")).map_err(wrong)?;
+        for pattern in &patterns {
+            let wrong = |error: ignore::Error| BadValue::new(pattern, "a pattern", error.to_string());
+            overrides.add(pattern).map_err(wrong)?;
+        }
+        let wrong = |error: ignore::Error| BadValue::new(&patterns.join(", "), "a pattern", error.to_string());
         builder.overrides(overrides.build().map_err(wrong)?);
     }
     for entry in builder.build() {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
-                problems.push(problem(folder, error.to_string()));
+                found.problems.push(problem(folder, &error.to_string()));
                 continue;
             }
         };
@@ -135,18 +126,15 @@ fn walk(
         }
         let path = entry.into_path();
         match form(&path.to_string_lossy()) {
-            Some(Form::Hcl) => {
-                modules.insert(path.parent().map(Path::to_owned).unwrap_or_default(), None);
-            }
-            Some(Form::Data) => {
-                data.entry(path).or_insert(false);
-            }
+            Some(Form::Hcl) => drop(found.modules.insert(parent(&path))),
+            Some(Form::Data) => drop(found.data.entry(path).or_insert(false)),
             None => {}
         }
     }
     Ok(())
 }
 
+/// The files of HCL in a folder.
 fn hcl_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let mut paths = Vec::new();
@@ -156,7 +144,11 @@ fn hcl_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
             paths.push(folder.join(name));
         }
     }
-    paths.sort();
+    // Terraform reads overrides last.
+    let is_override = |path: &PathBuf| {
+        path.file_stem().is_some_and(|stem| stem == "override" || stem.to_string_lossy().ends_with("_override"))
+    };
+    paths.sort_by_key(|path| (is_override(path), path.clone()));
     Ok(paths)
 }
 
@@ -165,37 +157,43 @@ pub(super) fn read(unit: Unit) -> Read {
         Unit::Stdin => {
             let mut bytes = Vec::new();
             let read = std::io::stdin().read_to_end(&mut bytes).and_then(|_| decode(&bytes));
-            of_data("-", true, read.map(|(text, _)| text))
-        }
-        Unit::Data { path, asked } => {
-            let name = shown(&path);
-            match bytes_of(&path) {
-                // Where a folder is searched, a file that is no text and says nothing of ECR is none of ours.
-                Ok(bytes) if !asked && !may_matter(&String::from_utf8_lossy(&bytes)) && !is_utf16(&bytes) => {
-                    nothing(name)
-                }
-                Ok(bytes) => {
-                    let mut read = of_data(&name, asked, decode(&bytes).map(|(text, _)| text));
-                    place_stack(&mut read.stated, &path);
-                    read
-                }
-                Err(error) => of_data(&name, asked, Err(error)),
+            match read {
+                // HCL says of itself what it is; all else is told apart as a file of data.
+                Ok((text, _)) if is_hcl(&text) => of_hcl(vec![("-".to_owned(), text)], Vec::new(), PathBuf::new()),
+                read => of_data(Path::new("-"), true, read.map(|(text, _)| text)),
             }
         }
-        Unit::Module { paths, asked } => of_module(&paths, asked),
+        Unit::Data { path, is_named } => match bytes_of(&path) {
+            // Where a folder is searched, a file that is no text and says nothing of ECR is none of ours.
+            Ok(bytes) if !is_named && !is_utf16(&bytes) && !may_matter(&String::from_utf8_lossy(&bytes)) => {
+                nothing(&path)
+            }
+            Ok(bytes) => {
+                let mut read = of_data(&path, is_named, decode(&bytes).map(|(text, _)| text));
+                place_stack(&mut read.declarations, &path);
+                read
+            }
+            Err(error) => of_data(&path, is_named, Err(error)),
+        },
+        Unit::Module { folder } => of_module(&folder),
     }
 }
 
+fn is_hcl(text: &str) -> bool {
+    text.lines()
+        .any(|line| ["resource \"", "data \"", "locals {"].iter().any(|mark| line.trim_start().starts_with(mark)))
+}
+
 /// What the CDK synthesized is deployed where the manifest beside it says.
-fn place_stack(declared: &mut Declarations, path: &Path) {
+fn place_stack(declarations: &mut Declarations, path: &Path) {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    if declared.policies.is_empty() || !name.ends_with(".template.json") {
+    if !name.ends_with(".template.json") {
         return;
     }
     let Ok(manifest) = fs_err::read_to_string(path.with_file_name("manifest.json")) else { return };
     let Some(place) = cdk_environments(&manifest).remove(&*name) else { return };
-    let policies = declared.policies.iter_mut().map(|policy| &mut policy.place);
-    for one in policies.chain(declared.settings.iter_mut().map(|setting| &mut setting.place)) {
+    let policies = declarations.policies.iter_mut().map(|policy| &mut policy.place);
+    for one in policies.chain(declarations.settings.iter_mut().map(|setting| &mut setting.place)) {
         one.account = one.account.or(place.account);
         one.region = one.region.take().or_else(|| place.region.clone());
     }
@@ -221,64 +219,66 @@ fn shown(path: &Path) -> String {
     text.strip_prefix("./").unwrap_or(&text).to_owned()
 }
 
-fn nothing(name: String) -> Read {
+fn nothing(path: &Path) -> Read {
     Read {
-        source: Source::new(name, String::new()),
-        stated: Declarations::default(),
+        source: Source::new(shown(path), String::new()),
+        declarations: Declarations::default(),
         problems: Vec::new(),
-        notes: Vec::new(),
         n_files: 1,
+        folder: parent(path),
         is_module: false,
-        written: BTreeMap::new(),
-        reported: None,
     }
 }
 
-fn of_data(name: &str, asked: bool, text: std::io::Result<String>) -> Read {
-    let mut read = nothing(name.to_owned());
+fn of_data(path: &Path, is_named: bool, text: std::io::Result<String>) -> Read {
+    let mut read = nothing(path);
     match text {
-        Ok(text) if asked || may_matter(&text) => {
-            read.source = Source::new(name, text);
-            match read_data(&read.source, asked) {
-                Ok(stated) => read.stated = stated,
+        Ok(text) if is_named || may_matter(&text) => {
+            read.source = Source::new(shown(path), text);
+            match read_data(&read.source, is_named) {
+                Ok(declarations) => read.declarations = declarations,
                 Err(error) => read.problems.push(unread(&read.source, 0, &error)),
             }
         }
         Ok(_) => {}
-        Err(error) => read.problems.push(problem(Path::new(name), error.to_string())),
+        Err(error) => read.problems.push(problem(path, &error.to_string())),
     }
     read
 }
 
-fn of_module(paths: &[PathBuf], asked: Option<BTreeSet<PathBuf>>) -> Read {
+fn of_module(folder: &Path) -> Read {
     let mut files = Vec::new();
     let mut problems = Vec::new();
+    let paths = hcl_files(folder).unwrap_or_else(|error| {
+        problems.push(problem(folder, &error.to_string()));
+        Vec::new()
+    });
     for path in paths {
-        match bytes_of(path).and_then(|bytes| decode(&bytes)) {
-            Ok((text, _)) => files.push((shown(path), text)),
-            Err(error) => problems.push(problem(path, error.to_string())),
+        match bytes_of(&path).and_then(|bytes| decode(&bytes)) {
+            Ok((text, _)) => files.push((shown(&path), text)),
+            Err(error) => problems.push(problem(&path, &error.to_string())),
         }
     }
+    of_hcl(files, problems, folder.to_owned())
+}
+
+fn of_hcl(files: Vec<(String, String)>, mut problems: Vec<FileProblem>, folder: PathBuf) -> Read {
     let n_files = files.len();
     // Locals and documents of other files count where any file has what matters.
     let matters = files.iter().any(|(_, text)| may_matter(text));
     let source = Source::joined(if matters { files } else { Vec::new() });
-    let (stated, unreadable) = if matters { read_module(&source) } else { (Declarations::default(), Vec::new()) };
+    let (declarations, unreadable) = if matters { read_module(&source) } else { (Declarations::default(), Vec::new()) };
     for (at, error) in unreadable {
         let start = source.files().nth(at).map_or(0, |(_, (start, _))| start);
         problems.push(unread(&source, start, &error));
     }
-    let reported: Option<BTreeSet<String>> = asked.map(|asked| asked.iter().map(|path| shown(path)).collect());
-    if let Some(reported) = &reported {
-        problems.retain(|problem| reported.contains(&problem.place.file));
-    }
-    Read { source, stated, problems, notes: Vec::new(), n_files, is_module: true, written: BTreeMap::new(), reported }
+    Read { source, declarations, problems, n_files, folder, is_module: true }
 }
 
 fn unread(source: &Source, start: usize, error: &ReadProblem) -> FileProblem {
     FileProblem { place: source.place(start + error.offset().unwrap_or(0)), message: error.to_string() }
 }
 
-fn problem(path: &Path, message: String) -> FileProblem {
-    FileProblem { place: Place { file: shown(path), line: 1, column: 1 }, message }
+fn problem(path: &Path, message: &str) -> FileProblem {
+    FileProblem { place: Place { file: shown(path), line: 1, column: 1 }, message: message.to_owned() }
 }

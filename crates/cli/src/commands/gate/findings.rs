@@ -1,56 +1,73 @@
 //! From answers and settings to findings, each with its place, its words and its repair.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use jiff::civil::Date;
 use scangap_assess::{UNKNOWN_ACCOUNT, UNKNOWN_REGION};
 use scangap_iac::{
-    Attached, Comment, DeclaredPolicy, DeclaredSetting, ExceptionNote, FileProblem, Finding, Language, Level, NoText,
-    Place, Replacement, Setting, Span, additions, by_comment, comments, fingerprint, repair_lines, unused,
+    Attached, DeclaredPolicy, DeclaredSetting, FileProblem, Finding, Language, Level, NoText, Place, Replacement,
+    Setting, Span, additions, fingerprint, repair_lines,
 };
 use scangap_model::{Verdict, sanitize};
 use scangap_policy::{Action, Context, Decision, Lint, Responsible, why};
 
 use super::files::Read;
-use super::judge::{self, Asked, Judged, without_made_up_account};
+use super::judge::{self, Asked, Judged, Scopes, without_made_up_account};
+use super::places::Configuration;
 use crate::excerpt;
 use crate::gate_rules::{self, BASIC_SCANNING, BLOCKED, INSPECTOR_OFF, PRINCIPAL_DENIED, UNDECIDED, UNKNOWN};
 
 /// What one policy or setting came to.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// A policy was judged, whatever it came to.
-    Judged,
-    Allowed,
+    /// A policy was judged: the address of its resource, and whether it lets everything through.
+    Judged {
+        address: String,
+        is_allowed: bool,
+    },
     Finding(Box<Finding>),
     Problem(FileProblem),
-    Note(ExceptionNote),
 }
 
-/// Everything that the files of a unit come to.
-pub(super) fn of_unit(unit: &Read, asked: &Asked, scope: Option<&str>, today: Date, fail_on: &[String]) -> Vec<Found> {
-    let mut notes = Vec::new();
-    let mut excepting = comments(&unit.source, &mut notes);
-    let mut all = Vec::new();
-    for policy in &unit.stated.policies {
-        let mut maker = Maker { unit, asked, fail_on, today, comments: &mut excepting, found: &mut all };
-        maker.policy(policy, scope);
+/// Everything that the files of a unit come to; `at` is its place among all units.
+pub(super) fn of_unit(
+    at: usize,
+    unit: &Read,
+    asked: &Asked,
+    scopes: &Scopes<'_>,
+    configuration: &Configuration,
+    fail_on: &[String],
+) -> Vec<Found> {
+    let mut found = Vec::new();
+    let mut findings = Findings { at, unit, asked, configuration, fail_on, found: &mut found };
+    for policy in &unit.declarations.policies {
+        findings.policy(policy, scopes.of(&policy.place));
     }
     if asked.is_about_inspector() {
-        for setting in &unit.stated.settings {
-            let mut maker = Maker { unit, asked, fail_on, today, comments: &mut excepting, found: &mut all };
-            maker.setting(setting);
+        for setting in &unit.declarations.settings {
+            findings.setting(setting);
         }
     }
-    unused(&excepting, today, &mut notes);
-    all.extend(notes.into_iter().map(Found::Note));
-    if let Some(reported) = &unit.reported {
-        all.retain(|one| match one {
-            Found::Finding(finding) => reported.contains(&finding.place.file),
-            _ => true,
-        });
+    found
+}
+
+/// Fingerprints tell files apart by their paths in the repository, from whichever folder the gate was started.
+pub(super) fn name_files(findings: &mut [Finding]) {
+    let mut known: BTreeMap<String, String> = BTreeMap::new();
+    for finding in findings {
+        let file = finding.place.file.clone();
+        let name = known.entry(file).or_insert_with_key(|file| path_in_repository(Path::new(file)));
+        finding.fingerprint = fingerprint(&[name, &finding.fingerprint]);
     }
-    all
+}
+
+/// From the folder that has git's on: without one, from the file's own.
+fn path_in_repository(file: &Path) -> String {
+    let whole = fs_err::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    let root = whole.ancestors().skip(1).find(|folder| folder.join(".git").exists());
+    let here = || fs_err::canonicalize(".").ok();
+    let root = root.map(Path::to_owned).or_else(here).unwrap_or_default();
+    whole.strip_prefix(&root).unwrap_or(file).to_string_lossy().into_owned()
 }
 
 /// Two findings that are alike in everything are told apart by their order.
@@ -65,12 +82,13 @@ pub(super) fn number_equal_fingerprints(findings: &mut [Finding]) {
     }
 }
 
-struct Maker<'m> {
+/// The findings of one unit, as they are made.
+struct Findings<'m> {
+    at: usize,
     unit: &'m Read,
     asked: &'m Asked,
+    configuration: &'m Configuration,
     fail_on: &'m [String],
-    today: Date,
-    comments: &'m mut Vec<Comment>,
     found: &'m mut Vec<Found>,
 }
 
@@ -104,13 +122,13 @@ impl Draft {
     }
 }
 
-impl Maker<'_> {
+impl Findings<'_> {
     fn policy(&mut self, policy: &DeclaredPolicy, scope: Option<&str>) {
         let source = &self.unit.source;
         let document = match &policy.document {
             Ok(document) => document,
             Err(no_text) => {
-                self.found.push(Found::Judged);
+                self.judged(policy, false);
                 let draft = Draft::new(UNKNOWN, Level::Error, why_unknown(policy, no_text), no_text.span);
                 self.add(draft, policy);
                 return;
@@ -124,13 +142,11 @@ impl Maker<'_> {
                 return;
             }
         };
-        self.found.push(Found::Judged);
-        match judged.answer.verdict {
-            Verdict::Allowed => self.found.push(Found::Allowed),
-            verdict => {
-                let draft = self.verdict(policy, &judged, verdict);
-                self.add(draft, policy);
-            }
+        let verdict = judged.answer.verdict;
+        self.judged(policy, verdict == Verdict::Allowed);
+        if verdict != Verdict::Allowed {
+            let draft = self.verdict(policy, &judged, verdict);
+            self.add(draft, policy);
         }
         for lint in &judged.answer.lints {
             let span = judged.written.source_span(lint.span).unwrap_or(document.span);
@@ -140,9 +156,17 @@ impl Maker<'_> {
         }
     }
 
+    fn judged(&mut self, policy: &DeclaredPolicy, is_allowed: bool) {
+        self.found.push(Found::Judged { address: policy.address.clone(), is_allowed });
+    }
+
     fn verdict(&self, policy: &DeclaredPolicy, judged: &Judged, verdict: Verdict) -> Draft {
         let answer = &judged.answer;
-        let responsible = responsible(&answer.answer.decisions);
+        let mut responsible = responsible(&answer.answer.decisions);
+        // Where a statement denies for certain, those that only may are not to blame.
+        if verdict == Verdict::Denied && responsible.iter().any(|(_, one)| one.residual.is_none()) {
+            responsible.retain(|(_, one)| one.residual.is_none());
+        }
         let labels: Vec<String> = responsible.iter().map(|(_, one)| sanitize(&one.label())).collect();
         let (code, message) = if verdict == Verdict::Denied {
             let lacks_allow = answer.answer.decisions.iter().any(|(_, decision)| decision.lacks_allow);
@@ -168,6 +192,7 @@ impl Maker<'_> {
             .first()
             .and_then(|(_, one)| statement_span(judged, one))
             .and_then(|span| written.source_span(span))
+            .or_else(|| policy.document.as_ref().ok().map(|document| document.span))
             .unwrap_or(policy.span);
         let mut excerpts = String::new();
         for (action, one) in &responsible {
@@ -180,7 +205,7 @@ impl Maker<'_> {
         };
         Draft {
             statement: (!labels.is_empty()).then(|| labels.join(", ")),
-            excerpt: without_made_up_account(&excerpts),
+            excerpt: anstream::adapter::strip_str(&without_made_up_account(&excerpts)).to_string(),
             repair,
             replacement,
             detail: labels.join("|"),
@@ -205,18 +230,16 @@ impl Maker<'_> {
             excerpt::write(out, &written.text, span, &elements);
             return;
         };
-        let file = source.files().find(|(_, (start, end))| (*start..=*end).contains(&in_file.0));
-        let Some((start, text)) = file.and_then(|(_, (start, end))| Some((start, source.text.get(start..end)?))) else {
-            return;
-        };
-        for element in &mut elements {
-            let span = written.source_span(element.span).unwrap_or((in_file.0, in_file.0));
-            element.span = (span.0.saturating_sub(start), span.1.saturating_sub(start));
-        }
-        elements.retain(|element| {
-            text.len() >= element.span.1 && element.span.0 >= in_file.0 - start && element.span.1 <= in_file.1 - start
+        // The whole lines of the statement.
+        let (start, end) = (source.line(in_file.0).0, source.line(in_file.1).1);
+        let Some(text) = source.text.get(start..end) else { return };
+        elements.retain_mut(|element| {
+            let span = written.source_span(element.span).unwrap_or((0, 0));
+            element.span = (span.0.wrapping_sub(start), span.1.wrapping_sub(start));
+            in_file.0 <= span.0 && span.1 <= in_file.1
         });
-        excerpt::write(out, text, (in_file.0 - start, in_file.1 - start), &elements);
+        let span = (in_file.0 - start, in_file.1 - start);
+        excerpt::write_from(out, text, source.place(in_file.0).line, span, &elements);
     }
 
     fn repair(&self, policy: &DeclaredPolicy, judged: &Judged) -> (Option<String>, Option<Replacement>) {
@@ -226,10 +249,8 @@ impl Maker<'_> {
         match question.repair() {
             Ok(repair) => {
                 let added = additions(before, &repair.text);
-                let of_template =
-                    policy.language == Language::Json && policy.attribute != "policyText" && !policy.address.is_empty();
                 let account = request.account.to_string();
-                let lines = repair_lines(&added, policy.language, &account, request.partition.as_str(), of_template);
+                let lines = repair_lines(&added, policy.language, &account, request.partition.as_str());
                 let lines = without_made_up_account(&lines);
                 let remains =
                     repair.remains.map_or_else(String::new, |remains| format!("with this repair {remains}\n"));
@@ -289,14 +310,13 @@ impl Maker<'_> {
         repository: Option<String>,
     ) {
         let source = &self.unit.source;
-        let (place, end) = match self.unit.written.get(address) {
-            Some((place, end)) => (place.clone(), end.clone()),
-            None => (source.place(draft.span.0), source.place(draft.span.1)),
-        };
-        let file = place.file.clone();
+        let written = self.configuration.place(self.at, address);
+        let (place, end) = written.cloned().unwrap_or_else(|| (source.place(draft.span.0), source.place(draft.span.1)));
+        let resource = written.cloned().unwrap_or_else(|| (source.place(resource.0), source.place(resource.1)));
         let fails = gate_rules::fails(&draft.code, self.fail_on);
-        let mut finding = Finding {
-            fingerprint: fingerprint(&[&draft.code, &file, address, &draft.detail]),
+        let finding = Finding {
+            fingerprint: fingerprint(&[&draft.code, address, &draft.detail]),
+            resource,
             code: draft.code,
             level: draft.level,
             message: draft.message,
@@ -312,13 +332,12 @@ impl Maker<'_> {
             deployed,
             repository,
         };
-        finding.excepted = by_comment(self.comments, &finding, source, resource, self.today);
         self.found.push(Found::Finding(Box::new(finding)));
     }
 
     fn place(&self, offset: usize, policy: &DeclaredPolicy) -> (Place, Place) {
         let here = self.unit.source.place(offset);
-        self.unit.written.get(&policy.address).cloned().unwrap_or((here.clone(), here))
+        self.configuration.place(self.at, &policy.address).cloned().unwrap_or((here.clone(), here))
     }
 }
 
@@ -357,7 +376,9 @@ fn why_unknown(policy: &DeclaredPolicy, no_text: &NoText) -> String {
         Language::Hcl | Language::HclText | Language::HclDocument => {
             format!("{} needs a plan: {why} is not literal", subject(policy))
         }
-        Language::Json | Language::Yaml => format!("{} is not decided by the file: {why}", subject(policy)),
+        Language::Json | Language::Yaml | Language::CloudFormationJson | Language::CloudFormationYaml => {
+            format!("{} is not decided by the file: {why}", subject(policy))
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use scangap_assess::{AskedPolicy, OpenPolicy, OpenValue, Participation, PolicyQuestion, PolicyWorld, WorldsAnswer};
-use scangap_iac::{Attached, DeclaredPolicy, Document, Leaf, Piece, Setting, Source, World, WrittenPolicy};
+use scangap_iac::{Attached, DeclaredPolicy, DeployedTo, Document, Leaf, Piece, Setting, Source, World, WrittenPolicy};
 use scangap_model::{AccountId, Partition, RegionName};
 use scangap_policy::{Action, Caller, Organization, PolicyKind, Request, RoleIdentity, SyntaxError, Tags};
 
@@ -90,24 +90,36 @@ impl Asked {
     }
 }
 
-/// The scope in which registry policies count: as the command or the configuration says, else as the files set it.
-pub(super) fn registry_policy_scope(
-    command: &Gate,
-    settings: &GateSettings,
-    read: &[Read],
-) -> Result<Option<String>, CliError> {
-    let of_files = || {
-        let settings = read.iter().flat_map(|unit| &unit.stated.settings);
-        let mut scopes = settings.filter_map(|one| match &one.setting {
-            Setting::RegistryPolicyScope(scope) => scope.clone(),
+/// Where registry policies count, by the place that they are deployed to.
+pub(super) struct Scopes<'r> {
+    /// As the command or the configuration says: everywhere.
+    stated: Option<String>,
+    /// As files set it. `None`: not known yet.
+    set: Vec<(&'r DeployedTo, Option<&'r str>)>,
+}
+
+impl<'r> Scopes<'r> {
+    pub(super) fn of_files(command: &Gate, settings: &GateSettings, read: &'r [Read]) -> Result<Self, CliError> {
+        let stated = command.registry_policy_scope.as_ref().or(settings.registry_policy_scope.as_ref()).cloned();
+        if let Some(scope) = stated.as_ref().filter(|scope| *scope != "V1" && *scope != "V2") {
+            return Err(BadValue::new(scope, "a scope of registry policies", "it is V1 or V2").into());
+        }
+        let all = read.iter().flat_map(|unit| &unit.declarations.settings);
+        let set = all.filter_map(|one| match &one.setting {
+            Setting::RegistryPolicyScope(scope) => Some((&one.place, scope.as_deref())),
             _ => None,
         });
-        scopes.next_back()
-    };
-    match command.registry_policy_scope.as_ref().or(settings.registry_policy_scope.as_ref()) {
-        Some(scope) if scope == "V1" || scope == "V2" => Ok(Some(scope.clone())),
-        Some(scope) => Err(BadValue::new(scope, "a scope of registry policies", "it is V1 or V2").into()),
-        None => Ok(of_files()),
+        Ok(Self { stated, set: set.collect() })
+    }
+
+    /// Of a registry: what every setting of the same place says, where they agree.
+    pub(super) fn of(&self, place: &DeployedTo) -> Option<&str> {
+        if let Some(stated) = &self.stated {
+            return Some(stated);
+        }
+        let mut of_place = self.set.iter().filter(|(one, _)| *one == place).map(|(_, scope)| *scope);
+        let first = of_place.next()??;
+        of_place.all(|scope| scope == Some(first)).then_some(first)
     }
 }
 
@@ -179,10 +191,9 @@ pub(super) fn judge(
 
 /// The partition that a text names, where nothing else does.
 fn named_partition(document: &Document) -> Partition {
-    let text = document.own_text().unwrap_or_default();
     [Partition::AwsCn, Partition::AwsUsGov]
         .into_iter()
-        .find(|partition| text.contains(&format!("arn:{partition}:")))
+        .find(|partition| document.mentions(&format!("arn:{partition}:")))
         .unwrap_or(Partition::Aws)
 }
 
@@ -199,7 +210,7 @@ fn open_value(leaf: &Leaf) -> OpenValue {
     }
 }
 
-/// Whether the id of an account that is not known stands in a text that is shown: it is no id.
+/// Puts a word in the place of the id that stands for an account that is not known.
 pub(super) fn without_made_up_account(text: &str) -> String {
     text.replace(NO_ACCOUNT, "ACCOUNT")
 }

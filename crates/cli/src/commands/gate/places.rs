@@ -1,79 +1,116 @@
-//! A plan says what will be, the configuration where it is written: where both are given, the plan's findings stand at the
-//! lines of the configuration.
+//! A plan says what will be, the configuration where it is written. Where both are given, a plan's findings stand at the lines of
+//! the configuration, and decide what the configuration leaves open.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
-use scangap_iac::Place;
+use scangap_iac::{Finding, Place};
 
 use super::files::Read;
+use crate::gate_rules::{UNDECIDED, UNKNOWN};
 
-/// Where resources are written, by their address without modules and instances.
+/// Where the resources of plans are written.
 #[derive(Debug, Default)]
-pub(super) struct Written(BTreeMap<String, Vec<(Place, Place)>>);
-
-/// Takes the policies of modules out that a plan has with everything decided, and tells the plan's units where they are written.
-pub(super) fn plans_first(mut read: Vec<Read>) -> Vec<Read> {
-    let mut written = Written::default();
-    for unit in read.iter().filter(|unit| unit.is_module) {
-        for policy in &unit.stated.policies {
-            written.add(&policy.address, (unit.source.place(policy.span.0), unit.source.place(policy.span.1)));
-        }
-        for setting in &unit.stated.settings {
-            written.add(&setting.address, (unit.source.place(setting.span.0), unit.source.place(setting.span.1)));
-        }
-    }
-    let planned: std::collections::BTreeSet<String> = read
-        .iter()
-        .filter(|unit| !unit.is_module)
-        .flat_map(|unit| {
-            let policies = unit.stated.policies.iter().map(|policy| plain(&policy.address));
-            policies.chain(unit.stated.settings.iter().map(|setting| plain(&setting.address)))
-        })
-        .collect();
-    for unit in &mut read {
-        if unit.is_module {
-            // Of the same address in two folders it is not known which is the plan's.
-            let is_planned = |address: &str| planned.contains(&plain(address)) && written.only(address).is_some();
-            unit.stated.policies.retain(|policy| !is_planned(&policy.address));
-            unit.stated.settings.retain(|setting| !is_planned(&setting.address));
-        } else {
-            let addresses = unit.stated.policies.iter().map(|policy| &policy.address);
-            let addresses = addresses.chain(unit.stated.settings.iter().map(|setting| &setting.address));
-            unit.written =
-                addresses.filter_map(|address| Some((address.clone(), written.only(address)?.clone()))).collect();
-        }
-    }
-    read
+pub(super) struct Configuration {
+    /// By the place of the plan's unit, and the resource's address in the plan.
+    written: BTreeMap<(usize, String), (Place, Place)>,
+    /// By the place of the module's unit, and the resource's address in it.
+    planned: BTreeSet<(usize, String)>,
 }
 
-impl Written {
-    fn add(&mut self, address: &str, place: (Place, Place)) {
-        self.0.entry(plain(address)).or_default().push(place);
+impl Configuration {
+    pub(super) fn of(read: &[Read]) -> Self {
+        let mut all = Self::default();
+        let modules: Vec<(usize, &Read)> = read.iter().enumerate().filter(|(_, unit)| unit.is_module).collect();
+        for (at, unit) in read.iter().enumerate().filter(|(_, unit)| unit.declarations.is_plan) {
+            for (address, module_source) in resources(unit) {
+                let fits =
+                    |module: &Read| are_related(&unit.folder, &module.folder) && is_source(module_source, module);
+                let mut places = modules.iter().filter(|(_, module)| fits(module)).flat_map(|(at, module)| {
+                    let written = plain(address);
+                    spans(module)
+                        .filter(move |(name, _)| **name == written)
+                        .map(|(name, span)| (*at, *module, name, span))
+                });
+                // Written in two places, it is not known which is the plan's.
+                if let (Some((module, unit, name, span)), None) = (places.next(), places.next()) {
+                    let place = (unit.source.place(span.0), unit.source.place(span.1));
+                    all.written.insert((at, address.clone()), place);
+                    all.planned.insert((module, name.clone()));
+                }
+            }
+        }
+        all
     }
 
-    fn only(&self, address: &str) -> Option<&(Place, Place)> {
-        match self.0.get(&plain(address))?.as_slice() {
-            [one] => Some(one),
-            _ => None,
+    pub(super) fn place(&self, unit: usize, address: &str) -> Option<&(Place, Place)> {
+        self.written.get(&(unit, address.to_owned()))
+    }
+
+    /// Takes out what a module leaves open and a plan decides, and what both find at the same resource.
+    pub(super) fn settle(&self, found: &mut Vec<(usize, Finding)>) {
+        let of_plans: BTreeSet<(String, Place)> = found
+            .iter()
+            .filter(|(unit, finding)| self.place(*unit, &finding.address).is_some())
+            .map(|(_, finding)| (finding.code.clone(), finding.resource.0.clone()))
+            .collect();
+        found.retain(|(unit, finding)| {
+            let is_planned = self.planned.contains(&(*unit, finding.address.clone()));
+            let is_open = finding.code == UNKNOWN || finding.code == UNDECIDED;
+            !is_planned || !is_open && !of_plans.contains(&(finding.code.clone(), finding.resource.0.clone()))
+        });
+    }
+
+    /// Whether a policy of a module is counted with its plan.
+    pub(super) fn is_planned(&self, unit: usize, address: &str) -> bool {
+        self.planned.contains(&(unit, address.to_owned()))
+    }
+}
+
+fn resources(unit: &Read) -> impl Iterator<Item = (&String, Option<&str>)> {
+    let policies = unit.declarations.policies.iter();
+    let policies = policies.map(|policy| (&policy.address, policy.module_source.as_deref()));
+    policies.chain(unit.declarations.settings.iter().map(|setting| (&setting.address, None)))
+}
+
+fn spans(unit: &Read) -> impl Iterator<Item = (&String, scangap_iac::Span)> {
+    let policies = unit.declarations.policies.iter().map(|policy| (&policy.address, policy.span));
+    policies.chain(unit.declarations.settings.iter().map(|setting| (&setting.address, setting.span)))
+}
+
+/// Whether one folder is in the other: a plan of another configuration says nothing of this one.
+fn are_related(one: &Path, other: &Path) -> bool {
+    let whole = |path: &Path| -> PathBuf {
+        let here = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        fs_err::canonicalize(here).unwrap_or_else(|_| path.to_owned())
+    };
+    let (one, other) = (whole(one), whole(other));
+    one.starts_with(&other) || other.starts_with(&one)
+}
+
+/// Whether a module's files are those that a plan's resource comes from.
+fn is_source(module_source: Option<&str>, module: &Read) -> bool {
+    match module_source {
+        None => true,
+        Some(source) => {
+            let name = source.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+            !name.is_empty() && module.folder.file_name().is_some_and(|folder| folder.to_string_lossy() == name)
         }
     }
 }
 
 /// `aws_ecr_repository_policy.app` of `module.a["x"].aws_ecr_repository_policy.app[0]`.
 fn plain(address: &str) -> String {
-    let without_instances = {
-        let (mut out, mut depth, mut in_string) = (String::new(), 0usize, false);
-        for c in address.chars() {
-            match c {
-                '"' => in_string = !in_string,
-                '[' if !in_string => depth += 1,
-                ']' if !in_string => depth = depth.saturating_sub(1),
-                c if depth == 0 => out.push(c),
-                _ => {}
-            }
+    let (mut without_instances, mut depth, mut in_string) = (String::new(), 0usize, false);
+    for c in address.chars() {
+        match c {
+            '"' => in_string = !in_string,
+            '[' if !in_string => depth += 1,
+            ']' if !in_string => depth = depth.saturating_sub(1),
+            c if depth == 0 => without_instances.push(c),
+            _ => {}
         }
-        out
-    };
+    }
     let parts: Vec<&str> = without_instances.split('.').collect();
     parts.get(parts.len().saturating_sub(2)..).unwrap_or_default().join(".")
 }
