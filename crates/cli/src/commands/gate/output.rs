@@ -116,13 +116,21 @@ fn summary(report: &GateReport) -> String {
     if !parts.is_empty() {
         text = format!("{text}: {}", parts.join(", "));
     }
-    let _ =
-        write!(text, "; {}", if failing == 0 { "nothing fails".to_owned() } else { format!("{failing} to act on") });
+    let unread = report.problems.len();
+    match (failing, unread) {
+        (0, 0) => text.push_str("; nothing fails"),
+        // What was not read could hold anything.
+        (0, _) => {}
+        (failing, _) => {
+            let _ = write!(text, "; {failing} to act on");
+        }
+    }
     if excepted > 0 {
         let _ = write!(text, ", {excepted} excepted");
     }
-    if !report.problems.is_empty() {
-        let _ = write!(text, ", {} not read", count(report.problems.len(), "place"));
+    if unread > 0 {
+        let whose = if unread == 1 { "it" } else { "them" };
+        let _ = write!(text, "; {} not read: nothing is known of {whose}", count(unread, "file"));
     }
     text
 }
