@@ -40,7 +40,7 @@ pub(super) struct Read {
     pub(super) declarations: Declarations,
     pub(super) problems: Vec<FileProblem>,
     pub(super) n_files: usize,
-    /// The folder of a module or of a file.
+    /// The folder of a module or of a file, from the root of the system.
     pub(super) folder: PathBuf,
     pub(super) is_module: bool,
 }
@@ -80,6 +80,12 @@ pub(super) fn units(command: &Gate) -> Result<(Vec<Unit>, Vec<FileProblem>), Cli
     units.extend(found.data.into_iter().map(|(path, is_named)| Unit::Data { path, is_named }));
     units.extend(found.modules.into_iter().map(|folder| Unit::Module { folder }));
     Ok((units, found.problems))
+}
+
+/// The path from the root of the system: whether one folder is in another is told by it.
+fn whole(folder: &Path) -> PathBuf {
+    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    fs_err::canonicalize(here).unwrap_or_else(|_| folder.to_owned())
 }
 
 fn parent(path: &Path) -> PathBuf {
@@ -159,7 +165,7 @@ pub(super) fn read(unit: Unit) -> Read {
             let read = std::io::stdin().read_to_end(&mut bytes).and_then(|_| decode(&bytes));
             match read {
                 // HCL says of itself what it is; all else is told apart as a file of data.
-                Ok((text, _)) if is_hcl(&text) => of_hcl(vec![("-".to_owned(), text)], Vec::new(), PathBuf::new()),
+                Ok((text, _)) if is_hcl(&text) => of_hcl(vec![("-".to_owned(), text)], Vec::new(), Path::new("")),
                 read => of_data(Path::new("-"), true, read.map(|(text, _)| text)),
             }
         }
@@ -225,7 +231,7 @@ fn nothing(path: &Path) -> Read {
         declarations: Declarations::default(),
         problems: Vec::new(),
         n_files: 1,
-        folder: parent(path),
+        folder: whole(&parent(path)),
         is_module: false,
     }
 }
@@ -259,10 +265,10 @@ fn of_module(folder: &Path) -> Read {
             Err(error) => problems.push(problem(&path, &error.to_string())),
         }
     }
-    of_hcl(files, problems, folder.to_owned())
+    of_hcl(files, problems, folder)
 }
 
-fn of_hcl(files: Vec<(String, String)>, mut problems: Vec<FileProblem>, folder: PathBuf) -> Read {
+fn of_hcl(files: Vec<(String, String)>, mut problems: Vec<FileProblem>, folder: &Path) -> Read {
     let n_files = files.len();
     // Locals and documents of other files count where any file has what matters.
     let matters = files.iter().any(|(_, text)| may_matter(text));
@@ -272,7 +278,7 @@ fn of_hcl(files: Vec<(String, String)>, mut problems: Vec<FileProblem>, folder: 
         let start = source.files().nth(at).map_or(0, |(_, (start, _))| start);
         problems.push(unread(&source, start, &error));
     }
-    Read { source, declarations, problems, n_files, folder, is_module: true }
+    Read { source, declarations, problems, n_files, folder: whole(folder), is_module: true }
 }
 
 fn unread(source: &Source, start: usize, error: &ReadProblem) -> FileProblem {

@@ -2,7 +2,7 @@
 //! the configuration, and decide what the configuration leaves open.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use scangap_iac::{Finding, Place};
 
@@ -20,23 +20,25 @@ pub(super) struct Configuration {
 
 impl Configuration {
     pub(super) fn of(read: &[Read]) -> Self {
+        let mut modules: BTreeMap<&str, Vec<(usize, &Read, scangap_iac::Span)>> = BTreeMap::new();
+        for (at, unit) in read.iter().enumerate().filter(|(_, unit)| unit.is_module) {
+            for (address, span) in spans(unit) {
+                modules.entry(address).or_default().push((at, unit, span));
+            }
+        }
         let mut all = Self::default();
-        let modules: Vec<(usize, &Read)> = read.iter().enumerate().filter(|(_, unit)| unit.is_module).collect();
         for (at, unit) in read.iter().enumerate().filter(|(_, unit)| unit.declarations.is_plan) {
             for (address, module_source) in resources(unit) {
-                let fits =
-                    |module: &Read| are_related(&unit.folder, &module.folder) && is_source(module_source, module);
-                let mut places = modules.iter().filter(|(_, module)| fits(module)).flat_map(|(at, module)| {
-                    let written = plain(address);
-                    spans(module)
-                        .filter(move |(name, _)| **name == written)
-                        .map(|(name, span)| (*at, *module, name, span))
+                let name = plain(address);
+                let places = modules.get(name.as_str()).into_iter().flatten();
+                let mut places = places.filter(|(_, module, _)| {
+                    are_related(&unit.folder, &module.folder) && is_source(module_source, module)
                 });
                 // Written in two places, it is not known which is the plan's.
-                if let (Some((module, unit, name, span)), None) = (places.next(), places.next()) {
+                if let (Some((module, unit, span)), None) = (places.next(), places.next()) {
                     let place = (unit.source.place(span.0), unit.source.place(span.1));
                     all.written.insert((at, address.clone()), place);
-                    all.planned.insert((module, name.clone()));
+                    all.planned.insert((*module, name));
                 }
             }
         }
@@ -80,12 +82,7 @@ fn spans(unit: &Read) -> impl Iterator<Item = (&String, scangap_iac::Span)> {
 
 /// Whether one folder is in the other: a plan of another configuration says nothing of this one.
 fn are_related(one: &Path, other: &Path) -> bool {
-    let whole = |path: &Path| -> PathBuf {
-        let here = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-        fs_err::canonicalize(here).unwrap_or_else(|_| path.to_owned())
-    };
-    let (one, other) = (whole(one), whole(other));
-    one.starts_with(&other) || other.starts_with(&one)
+    one.starts_with(other) || other.starts_with(one)
 }
 
 /// Whether a module's files are those that a plan's resource comes from.
