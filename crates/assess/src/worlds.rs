@@ -246,6 +246,9 @@ impl OpenPolicy<'_> {
         };
         // What a pattern may stand for.
         let of_pattern = |word: &str| -> Vec<String> {
+            if !word.contains(['*', '?']) {
+                return vec![word.to_owned()];
+            }
             let word = word.replace('?', "1");
             let fill = |part: &str| word.replacen('*', part, 1).replace('*', "");
             ["", "1", "-1", "west-1", "-west-1", "eu", "eu-", "eu-west", "eu-west-", "eu-west-1"]
