@@ -63,7 +63,7 @@ pub enum Language {
     Hcl,
     /// JSON in a heredoc or a string of HCL.
     HclText,
-    /// `data "aws_iam_policy_document"`.
+    /// `data "aws_iam_policy_document"`. In a plan: taken from such a document in a way that the plan does not say.
     HclDocument,
 }
 

@@ -208,3 +208,24 @@ fn the_example_fails_and_is_repaired_by_what_is_shown() {
     let passes = gate(&["main.tf"]);
     assert_eq!(passes.code, 0, "{}", passes.stdout);
 }
+
+// Holds: 16 Judges: what makes the difference is named, and nothing else
+#[test]
+fn only_what_makes_the_difference_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = r#"resource "aws_ecr_repository_policy" "app" {
+  repository = "x"
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      { Effect = "Allow", Principal = "*", Action = "ecr:*", Condition = { Bool = { "aws:SecureTransport" = var.transport } } },
+      { Effect = "Deny", Principal = "*", Action = "ecr:*", Condition = { ArnNotEquals = { "aws:PrincipalArn" = var.role } } },
+    ]
+  })
+}
+"#;
+    fs_err::write(folder.path().join("main.tf"), text).expect("a file");
+    let call = Scangap::new(&["gate", "--account", "111122223333"]).in_folder(folder.path()).run();
+    assert_eq!(call.code, 4, "{}", call.stdout);
+    assert!(call.stdout.contains("keeps Inspector out depends on var.role ("), "{}", call.stdout);
+}

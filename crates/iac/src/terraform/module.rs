@@ -78,8 +78,9 @@ fn of_bodies(source: &Source, bodies: &[(Body, usize)]) -> Declarations {
 
 /// The language that a policy's expression is written in.
 fn language(expression: &str) -> Language {
-    let expression = expression.trim_start();
-    if expression.starts_with("data.aws_iam_policy_document.") {
+    let expression = expression.trim();
+    let is_reference = expression.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-[]\"".contains(&byte));
+    if is_reference && expression.starts_with("data.aws_iam_policy_document.") && expression.ends_with("json") {
         Language::HclDocument
     } else if expression.starts_with(['<', '"']) {
         Language::HclText

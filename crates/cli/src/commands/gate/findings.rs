@@ -143,6 +143,18 @@ impl Findings<'_> {
             }
         };
         let verdict = judged.answer.verdict;
+        let is_computed = self.unit.declarations.is_plan
+            && policy.language == Language::HclDocument
+            && !self.configuration.is_reference(self.at, &policy.address);
+        if verdict == Verdict::Allowed && is_computed {
+            self.judged(policy, false);
+            let message = format!(
+                "{} is known after apply: it comes from a document that lets Inspector through, by functions or as it is, which the plan does not say: give the gate the configuration too",
+                subject(policy)
+            );
+            self.add(Draft::new(UNKNOWN, Level::Error, message, document.span), policy);
+            return;
+        }
         self.judged(policy, verdict == Verdict::Allowed);
         if verdict != Verdict::Allowed {
             let draft = self.verdict(policy, &judged, verdict);

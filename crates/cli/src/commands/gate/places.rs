@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use scangap_iac::{Finding, Place};
+use scangap_iac::{Finding, Language, Place, Span};
 
 use super::files::Read;
 use crate::gate_rules::{UNDECIDED, UNKNOWN};
@@ -16,14 +16,16 @@ pub(super) struct Configuration {
     written: BTreeMap<(usize, String), (Place, Place)>,
     /// By the place of the module's unit, and the resource's address in it.
     planned: BTreeSet<(usize, String)>,
+    /// Policies of plans that the configuration takes from a document as it is.
+    references: BTreeSet<(usize, String)>,
 }
 
 impl Configuration {
     pub(super) fn of(read: &[Read]) -> Self {
-        let mut modules: BTreeMap<&str, Vec<(usize, &Read, scangap_iac::Span)>> = BTreeMap::new();
+        let mut modules: BTreeMap<&str, Vec<(usize, &Read, Written)>> = BTreeMap::new();
         for (at, unit) in read.iter().enumerate().filter(|(_, unit)| unit.is_module) {
-            for (address, span) in spans(unit) {
-                modules.entry(address).or_default().push((at, unit, span));
+            for (address, written) in written(unit) {
+                modules.entry(address).or_default().push((at, unit, written));
             }
         }
         let mut all = Self::default();
@@ -35,8 +37,11 @@ impl Configuration {
                     are_related(&unit.folder, &module.folder) && is_source(module_source, module)
                 });
                 // Written in two places, it is not known which is the plan's.
-                if let (Some((module, unit, span)), None) = (places.next(), places.next()) {
-                    let place = (unit.source.place(span.0), unit.source.place(span.1));
+                if let (Some((module, unit, written)), None) = (places.next(), places.next()) {
+                    let place = (unit.source.place(written.span.0), unit.source.place(written.span.1));
+                    if written.is_reference {
+                        all.references.insert((at, address.clone()));
+                    }
                     all.written.insert((at, address.clone()), place);
                     all.planned.insert((*module, name));
                 }
@@ -47,6 +52,11 @@ impl Configuration {
 
     pub(super) fn place(&self, unit: usize, address: &str) -> Option<&(Place, Place)> {
         self.written.get(&(unit, address.to_owned()))
+    }
+
+    /// Whether the configuration takes a plan's policy from a document as it is, by no function.
+    pub(super) fn is_reference(&self, unit: usize, address: &str) -> bool {
+        self.references.contains(&(unit, address.to_owned()))
     }
 
     /// Takes out what a module leaves open and a plan decides, and what both find at the same resource.
@@ -75,9 +85,20 @@ fn resources(unit: &Read) -> impl Iterator<Item = (&String, Option<&str>)> {
     policies.chain(unit.declarations.settings.iter().map(|setting| (&setting.address, None)))
 }
 
-fn spans(unit: &Read) -> impl Iterator<Item = (&String, scangap_iac::Span)> {
-    let policies = unit.declarations.policies.iter().map(|policy| (&policy.address, policy.span));
-    policies.chain(unit.declarations.settings.iter().map(|setting| (&setting.address, setting.span)))
+/// How a resource is written in a module.
+struct Written {
+    span: Span,
+    /// Its policy is a document's, as it is.
+    is_reference: bool,
+}
+
+fn written(unit: &Read) -> impl Iterator<Item = (&String, Written)> {
+    let policies = unit.declarations.policies.iter().map(|policy| {
+        let is_reference = policy.language == Language::HclDocument;
+        (&policy.address, Written { span: policy.span, is_reference })
+    });
+    let settings = unit.declarations.settings.iter();
+    policies.chain(settings.map(|setting| (&setting.address, Written { span: setting.span, is_reference: false })))
 }
 
 /// Whether one folder is in the other: a plan of another configuration says nothing of this one.
