@@ -157,7 +157,7 @@ fn fuzz(full: &Full) -> Result<String> {
         let text = said(
             Command::new("cargo")
                 .args(["+nightly", "fuzz", "run", target, &format!("corpus/{target}"), seeds, "--"])
-                .args(["-dict=policy.dict", "-max_len=10240", "-timeout=5"])
+                .args(["-dict=policy.dict", "-max_len=10240", "-timeout=10"])
                 .arg(format!("-max_total_time={}", full.fuzz_seconds))
                 .current_dir(root().join("fuzz")),
         )

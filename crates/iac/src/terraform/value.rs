@@ -8,8 +8,9 @@ use crate::source::Span;
 use crate::terraform::scope::Scope;
 use crate::tree::{Member, Node, Piece, Unresolved, Value, joined};
 
-/// Values that one policy may come to: locals that refer to each other twice double with each step.
-const VALUES_MAX: usize = 100_000;
+/// Values that one policy may come to, which AWS stores up to 10,240 characters of: locals that refer to each other twice double with
+/// each step.
+const VALUES_MAX: usize = 10_000;
 /// Locals that refer to locals.
 const REFERENCES_MAX: usize = 32;
 
