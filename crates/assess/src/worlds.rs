@@ -328,8 +328,10 @@ impl OpenPolicy<'_> {
                 let all = format!("arn:{}:ecr:{region}:{account}:repository/*", request.partition);
                 Some(or(vec![all, "*".to_owned()]))
             }
+            // A set operator compares all values of a key, and no variable stands for several.
+            ["Statement", "Condition", operator, _] if operator.contains(':') => None,
             ["Statement", "Condition", operator, key] => {
-                let operator = operator.rsplit(':').next().unwrap_or(operator).trim_end_matches("IfExists");
+                let operator = operator.trim_end_matches("IfExists");
                 let key = key.to_ascii_lowercase();
                 match operator {
                     "IpAddress" | "NotIpAddress" if is_open => {
@@ -351,7 +353,7 @@ impl OpenPolicy<'_> {
                     }
                     // A variable has the value of its own key: whatever that is, it is equal. Older versions take it for text.
                     "StringEquals" | "StringNotEquals" | "StringLike" | "StringNotLike"
-                        if is_open && text.contains("2012-10-17") && !key.contains('/') =>
+                        if is_open && text.contains("\"Version\": \"2012-10-17\"") && !key.contains('/') =>
                     {
                         Some(or(vec![format!("${{{key}}}"), "*".to_owned()]))
                     }

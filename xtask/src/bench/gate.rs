@@ -38,7 +38,7 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// A fifth of the files deploy a policy: HCL, a plan, `CloudFormation`, plain JSON, in turns. The others are what lies beside them.
+/// A fifth of the files deploy a policy: HCL, a plan, `CloudFormation`, plain JSON, in turns. The other files deploy none.
 fn repository(folder: &Path, files: usize) -> Result<()> {
     let indented = |text: &str, by: &str| text.lines().fold(String::new(), |all, line| all + by + line + "\n");
     let one_line = serde_json::to_string(&serde_json::from_str::<serde_json::Value>(POLICY)?)?;

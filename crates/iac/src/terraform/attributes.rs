@@ -43,7 +43,9 @@ pub(super) fn add(declarations: &mut Declarations, resource: Resource<'_>, docum
     let text = |name: &str| attributes.text_at(&[name]).map(str::to_owned);
     if let Some(attribute) = policy_attribute(kind) {
         let node = attributes.get(attribute).filter(|node| node.value != Value::Null);
-        let document = document.or_else(|| node.map(Document::of_node));
+        let missing = || NoText { why: format!("{address} has no {attribute} in the file"), span };
+        let is_required = attribute == "policy";
+        let document = document.or_else(|| node.map(Document::of_node)).or_else(|| is_required.then(|| Err(missing())));
         let attached_to = match kind {
             "aws_ecr_registry_policy" => Attached::Registry,
             "aws_ecr_repository_creation_template" => {

@@ -90,6 +90,10 @@ fn changed(declarations: &mut Declarations, root: &Node, changes: &Node, resourc
     }
     let actions: Vec<&str> =
         change.get("actions").map_or(&[][..], Node::items).iter().filter_map(Node::as_text).collect();
+    // Terraform only forgets it: AWS keeps it as it is.
+    if actions == ["forget"] {
+        return;
+    }
     let is_destroyed = actions == ["delete"];
     let before = change.get("before").filter(|before| before.value != Value::Null);
     let unknown = change.get("after_unknown");

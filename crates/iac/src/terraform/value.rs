@@ -19,11 +19,13 @@ pub(super) struct Evaluator<'s> {
     scope: &'s Scope<'s>,
     values: usize,
     references: usize,
+    /// Inside of so many objects and arrays.
+    depth: usize,
 }
 
 impl<'s> Evaluator<'s> {
     pub(super) fn new(scope: &'s Scope<'s>) -> Self {
-        Self { scope, values: 0, references: 0 }
+        Self { scope, values: 0, references: 0, depth: 0 }
     }
 
     /// `base` is where the expression's file begins in the module's text.
@@ -38,7 +40,7 @@ impl<'s> Evaluator<'s> {
             Expression::Bool(one) => Value::Bool(**one),
             Expression::Number(number) => Value::Number(number.value().to_string()),
             Expression::String(text) => return Node::text(span, text.as_str()),
-            Expression::Array(items) => Value::Array(items.iter().map(|item| self.value(item, base)).collect()),
+            Expression::Array(items) => Value::Array(items.iter().map(|item| self.inside(item, base)).collect()),
             Expression::Object(object) => {
                 let mut members = Vec::new();
                 for (key, value) in object {
@@ -47,7 +49,7 @@ impl<'s> Evaluator<'s> {
                         ObjectKey::Ident(ident) => range(ident.span(), span, base),
                         ObjectKey::Expression(expression) => span_of(expression, base),
                     };
-                    members.push(Member { key: name, key_span, value: self.value(value.expr(), base) });
+                    members.push(Member { key: name, key_span, value: self.inside(value.expr(), base) });
                 }
                 Value::Object(members)
             }
@@ -63,6 +65,14 @@ impl<'s> Evaluator<'s> {
             | Expression::ForExpr(_) => return self.open(span),
         };
         Node { span, value }
+    }
+
+    /// A value inside of an object or an array.
+    fn inside(&mut self, expression: &Expression, base: usize) -> Node {
+        self.depth += 1;
+        let node = self.value(expression, base);
+        self.depth -= 1;
+        node
     }
 
     fn open(&self, span: Span) -> Node {
@@ -119,15 +129,15 @@ impl<'s> Evaluator<'s> {
 
     fn call(&mut self, call: &FuncCall, span: Span, base: usize) -> Node {
         let mut arguments = Vec::new();
-        if !call.name.namespace.is_empty() {
+        if !call.name.namespace.is_empty() || call.args.expand_final() {
             return self.open(span);
         }
         for argument in &call.args {
             arguments.push(argument);
         }
         match (call.name.name.as_str(), arguments.as_slice()) {
-            // A policy that is an object is its text.
-            ("jsonencode", [one]) => {
+            // A policy that is an object is its text. Inside of one, it is a string with JSON in it.
+            ("jsonencode", [one]) if self.depth == 0 => {
                 let node = self.value(one, base);
                 // A string gets quotes, and is none of a policy's values then.
                 if matches!(node.value, Value::Object(_) | Value::Array(_)) { node } else { self.open(span) }
