@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use scangap_model::{AccountId, RegionName, Verdict, inspector_role_arn};
+use scangap_model::{AccountId, REGIONS, RegionName, Verdict, inspector_role_arn};
 use scangap_policy::{Caller, Lint, SyntaxError};
+use wildmatch::WildMatch;
 
 use crate::question::{AskedPolicy, Participation, PolicyAnswer, PolicyQuestion};
 
@@ -213,12 +214,13 @@ impl OpenPolicy<'_> {
         if let Some(account) = self.account {
             return vec![account];
         }
-        let of_pattern = |word: &str| -> Option<AccountId> {
+        let is_of_digits = |word: &&str| word.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'*' | b'?'));
+        let patterns: Vec<&str> = words(text).filter(is_of_digits).collect();
+        let of_pattern = |word: &&str| -> Option<AccountId> {
             let missing = ACCOUNT_DIGITS.checked_sub(word.bytes().filter(|byte| *byte != b'*').count())?;
             word.replace('?', "1").replacen('*', &"1".repeat(missing), 1).replace('*', "").parse().ok()
         };
-        let is_of_digits = |word: &&str| word.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'*' | b'?'));
-        let mut named: BTreeSet<AccountId> = words(text).filter(is_of_digits).filter_map(of_pattern).collect();
+        let mut named: BTreeSet<AccountId> = patterns.iter().filter_map(of_pattern).collect();
         match &self.question.request.principal {
             Caller::Role { account, .. }
             | Caller::SomeRole { account }
@@ -226,40 +228,42 @@ impl OpenPolicy<'_> {
             | Caller::Root { account, .. } => drop(named.insert(*account)),
             Caller::Inspector | Caller::Service(_) => {}
         }
-        named.remove(&self.question.request.account);
-        std::iter::once(self.question.request.account).chain(named).collect()
+        // Patterns may name the account that stands for one that nothing names: then another stands beside it.
+        let others = ('1'..='9').filter_map(|digit| digit.to_string().repeat(ACCOUNT_DIGITS).parse().ok());
+        let is_named = |account: &AccountId| {
+            let text = account.to_string();
+            named.contains(account) || patterns.iter().any(|pattern| is_like(pattern, &text) && !is_like(pattern, ""))
+        };
+        let base = self.question.request.account;
+        let other = is_named(&base).then(|| others.into_iter().find(|other| !is_named(other))).flatten();
+        named.remove(&base);
+        std::iter::once(base).chain(other).chain(named).collect()
     }
 
-    /// The same of regions.
+    /// The same of regions: of all that match the same patterns one stands for the others.
     fn regions(&self, text: &str) -> Vec<RegionName> {
         if let Some(region) = &self.region {
             return vec![region.clone()];
         }
         let base = self.question.request.region.clone();
-        let is_region = |word: &str| {
-            let parts: Vec<&str> = word.split('-').collect();
-            let is_number =
-                parts.last().is_some_and(|last| last.len() == 1 && last.bytes().all(|b| b.is_ascii_digit()));
-            let is_area =
-                parts.first().is_some_and(|first| first.len() == 2 && first.bytes().all(|b| b.is_ascii_lowercase()));
-            parts.len() >= 3 && parts.len() <= 4 && is_number && is_area
+        let partition = self.question.request.partition;
+        let is_of_regions = |word: &&str| {
+            let is_bare = !word.bytes().any(|byte| byte.is_ascii_alphanumeric());
+            !is_bare && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-*?".contains(&byte))
         };
-        // What a pattern may stand for.
-        let of_pattern = |word: &str| -> Vec<String> {
-            if !word.contains(['*', '?']) {
-                return vec![word.to_owned()];
+        let patterns: BTreeSet<String> = words(text).filter(is_of_regions).map(str::to_ascii_lowercase).collect();
+        let known = REGIONS.iter().filter(|region| region.partition == partition).map(|region| region.name);
+        // Regions that are newer than the list are named, or match as one of the list does.
+        let named = patterns.iter().map(String::as_str).filter(|word| is_region(word));
+        let matched = |region: &str| -> Vec<bool> { patterns.iter().map(|pattern| is_like(pattern, region)).collect() };
+        let mut seen = BTreeSet::from([matched(base.as_str())]);
+        let mut all = vec![base.clone()];
+        for region in known.chain(named) {
+            if seen.insert(matched(region)) {
+                all.extend(region.parse::<RegionName>().ok());
             }
-            let word = word.replace('?', "1");
-            let fill = |part: &str| word.replacen('*', part, 1).replace('*', "");
-            ["", "1", "-1", "west-1", "-west-1", "eu", "eu-", "eu-west", "eu-west-", "eu-west-1"]
-                .into_iter()
-                .map(fill)
-                .collect()
-        };
-        let named = words(text).flat_map(of_pattern).filter(|word| is_region(word));
-        let named: BTreeSet<RegionName> =
-            named.filter_map(|word| word.parse().ok()).filter(|region| *region != base).collect();
-        std::iter::once(base).chain(named).collect()
+        }
+        all
     }
 
     /// The values that each open value may have, as far as they make a difference. `None`: they cannot be written out, or are too
@@ -405,6 +409,19 @@ fn fits(pieces: &[Option<String>], text: &str) -> bool {
             .chain([text.len()])
             .any(|at| text.get(at..).is_some_and(|after| fits(rest, after))),
     }
+}
+
+/// Whether a word is a region's name, as AWS forms them.
+fn is_region(word: &str) -> bool {
+    let parts: Vec<&str> = word.split('-').collect();
+    let is_number = parts.last().is_some_and(|last| last.len() == 1 && last.bytes().all(|b| b.is_ascii_digit()));
+    let is_area = parts.first().is_some_and(|first| first.len() == 2 && first.bytes().all(|b| b.is_ascii_lowercase()));
+    parts.len() >= 3 && parts.len() <= 4 && is_number && is_area && !word.contains(['*', '?'])
+}
+
+/// Whether a text is as a pattern with `*` and `?` says.
+fn is_like(pattern: &str, text: &str) -> bool {
+    WildMatch::new(pattern).matches(text)
 }
 
 /// Runs of letters, digits, hyphens and wildcards.

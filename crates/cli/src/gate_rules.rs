@@ -77,10 +77,15 @@ pub(crate) fn word(text: &str) -> Result<String, BadValue> {
     Err(BadValue::new(text, "what the gate may find", hint))
 }
 
-/// Whether a finding of this rule fails.
-pub(crate) fn fails(code: &str, words: &[String]) -> bool {
+/// Whether a finding of this rule fails. `about`: the rule that decides where the finding is only that something is not known;
+/// empty for the rule's own.
+pub(crate) fn fails(code: &str, about: &str, words: &[String]) -> bool {
+    let is_named = |code: &str| words.iter().any(|word| word == code);
+    if !about.is_empty() && about != code {
+        return is_named(code) || fails(about, about, words);
+    }
     let by_any = words.iter().any(|word| word == "any") && (BY_DEFAULT.contains(&code) || BY_ANY.contains(&code));
-    by_any || words.iter().any(|word| word == code) || words.is_empty() && BY_DEFAULT.contains(&code)
+    by_any || is_named(code) || words.is_empty() && BY_DEFAULT.contains(&code)
 }
 
 fn capitalized(text: &str) -> String {

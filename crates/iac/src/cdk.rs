@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use crate::declared::DeployedTo;
 use crate::json;
+use crate::tree::Node;
 
 /// By the name of the stack's template. What has no account or region of its own is deployed wherever the credentials are of.
 pub fn environments(manifest: &str) -> BTreeMap<String, DeployedTo> {
     let Ok(root) = json::parse(manifest) else { return BTreeMap::new() };
     let mut all = BTreeMap::new();
-    for artifact in root.get("artifacts").map_or(&[][..], crate::tree::Node::members) {
+    for artifact in root.get("artifacts").map_or(&[][..], Node::members) {
         let template = artifact.value.text_at(&["properties", "templateFile"]);
         let environment = artifact.value.text_at(&["environment"]).and_then(|text| text.strip_prefix("aws://"));
         if let (Some(template), Some((account, region))) = (template, environment.and_then(|text| text.split_once('/')))
@@ -21,6 +22,11 @@ pub fn environments(manifest: &str) -> BTreeMap<String, DeployedTo> {
         }
     }
     all
+}
+
+/// Whether a file is the CDK's tree of constructs: the templates beside it say the same.
+pub(crate) fn is_tree(root: &Node) -> bool {
+    root.text_at(&["version"]).is_some_and(|version| version.starts_with("tree-")) && root.get("tree").is_some()
 }
 
 #[cfg(test)]

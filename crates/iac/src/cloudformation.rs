@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::declared::{Attached, Declarations, DeclaredPolicy, DeclaredSetting, DeployedTo, Language, Setting};
+use crate::declared::{
+    Attached, Declarations, DeclaredPolicy, DeclaredSetting, DeployedTo, Language, NotKnown, Setting,
+};
 use crate::document::{Document, NoText};
 use crate::tree::{Member, Node, Piece, Unresolved, Value, joined};
 
@@ -15,7 +17,31 @@ pub(crate) fn is_template(root: &Node) -> bool {
     root.get("Resources").is_some_and(|resources| resources.members().iter().any(typed))
 }
 
+/// The templates in a file of the Serverless Framework's: its `resources` are one, or a list of them.
+fn inside(root: &Node) -> impl Iterator<Item = &Node> {
+    let resources = root.get("resources").filter(|_| root.get("service").is_some());
+    let one = resources.filter(|node| is_template(node));
+    let listed = resources.map_or(&[][..], Node::items).iter().filter(|node| is_template(node));
+    one.into_iter().chain(listed)
+}
+
+pub(crate) fn has_template(root: &Node) -> bool {
+    inside(root).next().is_some()
+}
+
+/// What the templates inside a file state. `None`: it has none.
+pub(crate) fn read_inside(root: &Node, language: Language) -> Option<Declarations> {
+    let read = |mut all: Declarations, template| {
+        let Declarations { policies, settings, .. } = read(template, language);
+        all.policies.extend(policies);
+        all.settings.extend(settings);
+        all
+    };
+    has_template(root).then(|| inside(root).fold(Declarations::default(), read))
+}
+
 pub(crate) fn read(root: &Node, language: Language) -> Declarations {
+    let language = if language == Language::Yaml { Language::CloudFormationYaml } else { Language::CloudFormationJson };
     let resolver = Resolver { root };
     let mut declarations = Declarations::default();
     for Member { key, key_span, value: resource } in root.get("Resources").map_or(&[][..], Node::members) {
@@ -73,7 +99,7 @@ pub(crate) fn read(root: &Node, language: Language) -> Declarations {
                 address: format!("Resources.{key}"),
                 span,
                 place: DeployedTo::default(),
-                setting: Setting::ScanType(text_of("ScanType")),
+                setting: Setting::ScanType(NotKnown::or_text(property("ScanType").as_ref(), "ScanType")),
             }),
             _ => {}
         }
@@ -147,7 +173,7 @@ impl Resolver<'_> {
             "AWS::Region" => Piece::Unresolved(Unresolved::Region),
             "AWS::Partition" => Piece::Unresolved(Unresolved::Partition),
             "AWS::NoValue" => other(NO_VALUE.to_owned()),
-            "AWS::URLSuffix" => Piece::Known("amazonaws.com".to_owned()),
+            "AWS::URLSuffix" => Piece::Unresolved(Unresolved::UrlSuffix),
             // The only value that a parameter may have is its value; that of a parameter of SSM's is a name.
             _ if self
                 .root

@@ -4,13 +4,15 @@ use scangap_model::{AccountId, RegionName};
 
 use crate::document::{Document, NoText};
 use crate::source::Span;
-use crate::tree::{Node, Value};
+use crate::tree::{Node, Piece, Value};
 
 /// Everything that a file states.
 #[derive(Debug, Default)]
 pub struct Declarations {
     /// What a plan will do. A state says what is, and a file of any other form what is written.
     pub is_plan: bool,
+    /// It names resources of ECR's, in a form that is none of those that are read.
+    pub is_unrecognized: bool,
     pub policies: Vec<DeclaredPolicy>,
     pub settings: Vec<DeclaredSetting>,
 }
@@ -85,18 +87,62 @@ pub struct DeclaredSetting {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Setting {
-    /// The registry's scan type: `BASIC`, `ENHANCED`, or a word that is not known here. `None`: not known yet.
-    ScanType(Option<String>),
+    /// The registry's scan type: `BASIC`, `ENHANCED`, or a word that is not known here.
+    ScanType(Result<String, NotKnown>),
     /// The scanning configuration is destroyed, which leaves `BASIC`.
-    ScanningConfigurationDestroyed,
+    ScanningConfigurationDestroyed(Destroyed),
     /// Where a registry policy counts: `V1` or `V2`. `None`: not known yet.
     RegistryPolicyScope(Option<String>),
     /// An enabler of Inspector's: the scan types that it has on. What it does not name is turned off where it was on before.
     Enabler {
-        types: Option<Vec<String>>,
+        types: Result<Vec<String>, NotKnown>,
         had_ecr: bool,
     },
     EnablerDestroyed {
         had_ecr: bool,
+        how: Destroyed,
     },
+}
+
+/// What is not known yet of a setting, as its author names it: `var.scan_type`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotKnown(pub String);
+
+impl NotKnown {
+    /// A text, or what is not known of it.
+    pub(crate) fn or_text(node: Option<&Node>, name: &str) -> Result<String, Self> {
+        let Some(node) = node.filter(|node| node.value != Value::Null) else {
+            return Err(Self(format!("{name}, which the file does not say")));
+        };
+        let text = node.as_text().filter(|text| !text.contains("${"));
+        text.map(str::to_owned)
+            .ok_or_else(|| Self(open_name(node).unwrap_or_else(|| node.as_text().unwrap_or(name).to_owned())))
+    }
+
+    /// The texts of a list, or what is not known of them.
+    pub(crate) fn or_texts(node: Option<&Node>, name: &str) -> Result<Vec<String>, Self> {
+        match node.map(|node| (&node.value, node)) {
+            Some((Value::Array(items), _)) => items.iter().map(|item| Self::or_text(Some(item), name)).collect(),
+            Some((_, node)) => Self::or_text(Some(node), name).map(|one| vec![one]),
+            None => Self::or_text(None, name).map(|one| vec![one]),
+        }
+    }
+}
+
+fn open_name(node: &Node) -> Option<String> {
+    let Value::Text(pieces) = &node.value else { return None };
+    pieces.iter().find_map(|piece| match piece {
+        Piece::Unresolved(open) => Some(open.name().to_owned()),
+        Piece::Known(_) => None,
+    })
+}
+
+/// How a resource goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destroyed {
+    ForGood,
+    /// It is made again afterwards.
+    AndMadeAgain,
+    /// Its successor is made first, and what the old one's end does stays.
+    AfterItsSuccessor,
 }

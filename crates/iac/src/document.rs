@@ -407,6 +407,13 @@ impl Writer<'_> {
                 Piece::Unresolved(Unresolved::Account) => self.world.account,
                 Piece::Unresolved(Unresolved::Region) => self.world.region,
                 Piece::Unresolved(Unresolved::Partition) => self.world.partition,
+                Piece::Unresolved(Unresolved::UrlSuffix) => {
+                    if self.world.partition == "aws-cn" {
+                        "amazonaws.com.cn"
+                    } else {
+                        "amazonaws.com"
+                    }
+                }
                 Piece::Unresolved(Unresolved::Other(_) | Unresolved::MadeRole(_)) => UNKNOWN,
             })
             .collect()

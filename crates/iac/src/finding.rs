@@ -13,6 +13,8 @@ pub struct GateReport {
     pub findings: Vec<Finding>,
     /// Files that could not be read.
     pub problems: Vec<FileProblem>,
+    /// Files that name ECR's resources in a form that is not read.
+    pub unrecognized: Vec<String>,
     pub files_read: usize,
     pub policies_judged: usize,
     /// By verdict or finding: `allowed`, `blocked`, and so on.

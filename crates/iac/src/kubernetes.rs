@@ -1,6 +1,8 @@
 //! Manifests of Crossplane and of AWS Controllers for Kubernetes (ACK), where they state a policy plainly.
 
-use crate::declared::{Attached, Declarations, DeclaredPolicy, DeclaredSetting, DeployedTo, Language, Setting};
+use crate::declared::{
+    Attached, Declarations, DeclaredPolicy, DeclaredSetting, DeployedTo, Language, NotKnown, Setting,
+};
 use crate::document::{Document, NoText};
 use crate::tree::Node;
 
@@ -34,7 +36,7 @@ pub(crate) fn read(root: &Node, language: Language) -> Declarations {
     let text = |name: &str| spec.text_at(&[name]).map(str::to_owned);
     let place = DeployedTo { account: None, region: text("region").and_then(|region| region.parse().ok()) };
     if kind == "RegistryScanningConfiguration" {
-        let setting = Setting::ScanType(text("scanType"));
+        let setting = Setting::ScanType(NotKnown::or_text(spec.get("scanType"), "scanType"));
         declarations.settings.push(DeclaredSetting { address, span: root.span, place, setting });
         return declarations;
     }

@@ -25,7 +25,9 @@ mod tree;
 mod yaml;
 
 pub use cdk::environments as cdk_environments;
-pub use declared::{Attached, Declarations, DeclaredPolicy, DeclaredSetting, DeployedTo, Language, Setting};
+pub use declared::{
+    Attached, Declarations, DeclaredPolicy, DeclaredSetting, DeployedTo, Destroyed, Language, NotKnown, Setting,
+};
 pub use document::{Document, Leaf, NoText, UNKNOWN, World, WrittenPolicy};
 pub use error::ReadProblem;
 pub use exceptions::{BASELINE_VERSION, Baseline, Comment, Known, by_comment, comments, unused};

@@ -4,7 +4,7 @@ use crate::declared::{Declarations, Language};
 use crate::error::ReadProblem;
 use crate::source::Source;
 use crate::tree::Node;
-use crate::{cloudformation, json, kubernetes, plain, pulumi, terraform, yaml};
+use crate::{cdk, cloudformation, json, kubernetes, plain, pulumi, terraform, yaml};
 
 /// The form of a file, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,17 +28,22 @@ pub fn form(name: &str) -> Option<Form> {
 
 /// Words of which every file that matters here has one: the others are not parsed where a folder is searched.
 pub fn may_matter(text: &str) -> bool {
+    names_resources(text) || text.contains("policyText") || may_be_policy(text)
+}
+
+/// Whether a text names the types of resources that matter here.
+fn names_resources(text: &str) -> bool {
     const MARKS: [&str; 8] = [
         "aws_ecr_",
         "aws_inspector2_enabler",
         "AWS::ECR::",
         "aws:ecr/",
+        "aws:inspector2/",
         "aws-native:ecr",
         "ecr.aws.",
         "ecr.services.k8s.aws",
-        "policyText",
     ];
-    MARKS.iter().any(|mark| text.contains(mark)) || may_be_policy(text)
+    MARKS.iter().any(|mark| text.contains(mark))
 }
 
 /// Whether a text could be a policy that reaches ECR: it names a principal, and actions of ECR's or all but some.
@@ -75,11 +80,17 @@ pub fn read_data(source: &Source, asked: bool) -> Result<Declarations, ReadProbl
             all.settings.extend(declarations.settings);
         }
     }
-    if recognized || !asked { Ok(all) } else { Err(ReadProblem::NotRecognized) }
+    if recognized {
+        Ok(all)
+    } else if asked {
+        Err(ReadProblem::NotRecognized)
+    } else {
+        Ok(Declarations { is_unrecognized: names_resources(text), ..all })
+    }
 }
 
 fn is_yaml_of_interest(root: &Node) -> bool {
-    cloudformation::is_template(root) || kubernetes::is_manifest(root)
+    cloudformation::is_template(root) || cloudformation::has_template(root) || kubernetes::is_manifest(root)
 }
 
 /// `None`: nothing that deploys a policy.
@@ -89,9 +100,11 @@ fn read_document(root: &Node, text: &str, language: Language, asked: bool) -> Op
     } else if terraform::is_configuration(root) {
         Some(terraform::read_json_syntax(root))
     } else if cloudformation::is_template(root) {
-        let language =
-            if language == Language::Yaml { Language::CloudFormationYaml } else { Language::CloudFormationJson };
         Some(cloudformation::read(root, language))
+    } else if let Some(declarations) = cloudformation::read_inside(root, language) {
+        Some(declarations)
+    } else if cdk::is_tree(root) {
+        Some(Declarations::default())
     } else if kubernetes::is_manifest(root) {
         Some(kubernetes::read(root, language))
     } else if pulumi::is_preview(root) {

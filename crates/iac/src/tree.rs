@@ -44,6 +44,8 @@ pub enum Unresolved {
     Account,
     Region,
     Partition,
+    /// The end of the names of AWS's services: `amazonaws.com`, or of China's partition.
+    UrlSuffix,
     /// The ARN of a role or user that the file makes. AWS makes service-linked roles itself: it is none of those.
     MadeRole(String),
     /// As its author names it: `var.office`, `aws_ecr_repository.app.arn`.
@@ -56,7 +58,7 @@ impl Unresolved {
         match self {
             Self::Account => "the account",
             Self::Region => "the region",
-            Self::Partition => "the partition",
+            Self::Partition | Self::UrlSuffix => "the partition",
             Self::MadeRole(name) | Self::Other(name) => name,
         }
     }

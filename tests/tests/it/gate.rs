@@ -81,7 +81,9 @@ fn found(report: &Value) -> Vec<String> {
     let problems = problems.map(|problem| format!("not read {}:{}", text(&problem["file"]), problem["line"]));
     let notes = report["exceptions_without_effect"].as_array().expect("notes").iter();
     let notes = notes.map(|note| format!("note {}: {}", text(&note["source"]), text(&note["what"])));
-    let mut all: Vec<String> = findings.chain(problems).chain(notes).collect();
+    let unrecognized = report["unrecognized"].as_array().expect("files").iter();
+    let unrecognized = unrecognized.map(|file| format!("unrecognized {}", text(file)));
+    let mut all: Vec<String> = findings.chain(problems).chain(notes).chain(unrecognized).collect();
     all.sort();
     all
 }

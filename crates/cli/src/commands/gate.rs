@@ -53,6 +53,9 @@ pub(super) fn run(command: &Gate) -> Result<Exit, CliError> {
     for (at, (unit, found)) in read.into_iter().zip(judged).enumerate() {
         report.files_read += unit.n_files;
         report.problems.extend(unit.problems);
+        if unit.declarations.is_unrecognized {
+            report.unrecognized.push(unit.source.place(0).file);
+        }
         for one in found {
             match one {
                 Found::Finding(finding) => all.push((at, *finding)),

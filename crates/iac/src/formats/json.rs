@@ -17,6 +17,7 @@ pub fn report(report: &GateReport) -> Value {
         "problems": report.problems.iter().map(|problem| {
             json!({ "file": problem.place.file, "line": problem.place.line, "column": problem.place.column, "message": problem.message })
         }).collect::<Vec<_>>(),
+        "unrecognized": report.unrecognized,
         "exceptions_without_effect": report.exceptions.iter().map(|one| {
             json!({ "source": one.source, "what": one.what })
         }).collect::<Vec<_>>(),
@@ -77,6 +78,7 @@ pub fn schema() -> Value {
         ("counts", json!({ "type": "object", "additionalProperties": number() })),
         ("findings", array(finding)),
         ("problems", array(problem)),
+        ("unrecognized", array(text())),
         ("exceptions_without_effect", array(exception)),
     ]);
     if let Some(members) = schema.as_object_mut() {

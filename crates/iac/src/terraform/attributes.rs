@@ -1,6 +1,8 @@
 //! The resources of the AWS provider that matter here, by their attributes: the same in a plan, in a state and in HCL.
 
-use crate::declared::{Attached, Declarations, DeclaredPolicy, DeclaredSetting, DeployedTo, Language, Setting};
+use crate::declared::{
+    Attached, Declarations, DeclaredPolicy, DeclaredSetting, DeployedTo, Destroyed, Language, NotKnown, Setting,
+};
 use crate::document::{Document, NoText};
 use crate::source::Span;
 use crate::tree::{Node, Value};
@@ -13,7 +15,7 @@ pub(super) struct Resource<'a> {
     pub(super) attributes: &'a Node,
     /// As it is, where it exists.
     pub(super) before: Option<&'a Node>,
-    pub(super) is_destroyed: bool,
+    pub(super) destroyed: Option<Destroyed>,
     pub(super) place: DeployedTo,
     pub(super) language: Language,
     pub(super) module_source: Option<String>,
@@ -39,7 +41,7 @@ pub(super) fn is_of_interest(kind: &str) -> bool {
 
 /// Adds what the resource states. `document` is its policy, where it was read from elsewhere.
 pub(super) fn add(declarations: &mut Declarations, resource: Resource<'_>, document: Option<Result<Document, NoText>>) {
-    let Resource { kind, address, span, attributes, before, is_destroyed, place, language, module_source } = resource;
+    let Resource { kind, address, span, attributes, before, destroyed, place, language, module_source } = resource;
     let text = |name: &str| attributes.text_at(&[name]).map(str::to_owned);
     if let Some(attribute) = policy_attribute(kind) {
         let node = attributes.get(attribute).filter(|node| node.value != Value::Null);
@@ -53,7 +55,7 @@ pub(super) fn add(declarations: &mut Declarations, resource: Resource<'_>, docum
             }
             _ => Attached::Repository,
         };
-        if let Some(document) = document.filter(|_| !is_destroyed) {
+        if let Some(document) = document.filter(|_| destroyed != Some(Destroyed::ForGood)) {
             let repository = text("repository");
             declarations.policies.push(DeclaredPolicy {
                 attached_to,
@@ -69,22 +71,28 @@ pub(super) fn add(declarations: &mut Declarations, resource: Resource<'_>, docum
         }
         return;
     }
-    let had_ecr = || before.and_then(types).is_some_and(|types| types.iter().any(|one| one == "ECR"));
-    let setting = match (kind, is_destroyed) {
-        ("aws_ecr_registry_scanning_configuration", true) => Setting::ScanningConfigurationDestroyed,
-        ("aws_ecr_registry_scanning_configuration", false) => Setting::ScanType(text("scan_type")),
-        ("aws_ecr_account_setting", false) if text("name").as_deref() == Some("REGISTRY_POLICY_SCOPE") => {
-            Setting::RegistryPolicyScope(text("value"))
+    let types = |attributes: &Node| NotKnown::or_texts(attributes.get("resource_types"), "resource_types");
+    let had_ecr = before.is_some_and(|before| types(before).is_ok_and(|types| types.iter().any(|one| one == "ECR")));
+    let mut settings = Vec::new();
+    if let Some(how) = destroyed {
+        match kind {
+            "aws_ecr_registry_scanning_configuration" => settings.push(Setting::ScanningConfigurationDestroyed(how)),
+            "aws_inspector2_enabler" => settings.push(Setting::EnablerDestroyed { had_ecr, how }),
+            _ => {}
         }
-        ("aws_inspector2_enabler", true) => Setting::EnablerDestroyed { had_ecr: had_ecr() },
-        ("aws_inspector2_enabler", false) => Setting::Enabler { types: types(attributes), had_ecr: had_ecr() },
-        _ => return,
-    };
-    declarations.settings.push(DeclaredSetting { address, span, place, setting });
-}
-
-fn types(attributes: &Node) -> Option<Vec<String>> {
-    let types = attributes.get("resource_types")?;
-    let Value::Array(items) = &types.value else { return None };
-    items.iter().map(|item| item.as_text().map(str::to_owned)).collect()
+    }
+    if destroyed != Some(Destroyed::ForGood) {
+        match kind {
+            "aws_ecr_registry_scanning_configuration" => {
+                settings.push(Setting::ScanType(NotKnown::or_text(attributes.get("scan_type"), "scan_type")));
+            }
+            "aws_ecr_account_setting" if text("name").as_deref() == Some("REGISTRY_POLICY_SCOPE") => {
+                settings.push(Setting::RegistryPolicyScope(text("value")));
+            }
+            "aws_inspector2_enabler" => settings.push(Setting::Enabler { types: types(attributes), had_ecr }),
+            _ => {}
+        }
+    }
+    let declared = |setting| DeclaredSetting { address: address.clone(), span, place: place.clone(), setting };
+    declarations.settings.extend(settings.into_iter().map(declared));
 }

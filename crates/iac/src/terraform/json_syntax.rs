@@ -35,7 +35,7 @@ pub(crate) fn read(root: &Node) -> Declarations {
                 span: resource.value.span,
                 attributes: body,
                 before: None,
-                is_destroyed: false,
+                destroyed: None,
                 place: DeployedTo::default(),
                 language: Language::Json,
                 module_source: None,

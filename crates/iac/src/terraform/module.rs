@@ -46,13 +46,14 @@ fn of_bodies(source: &Source, bodies: &[(Body, usize)]) -> Declarations {
             if !attributes::is_of_interest(kind) {
                 continue;
             }
-            let mut evaluator = Evaluator::new(&scope);
+            let alias = scope.provider(block, *base);
+            let mut evaluator = Evaluator::new(&scope, alias);
             let span = range(block.span(), (*base, *base), *base);
             let tree = evaluator.attributes(&block.body, *base);
             if matches!(tree.get("count").map(|count| &count.value), Some(Value::Number(number)) if number == "0") {
                 continue;
             }
-            let mut place = providers.place(block, source, *base);
+            let mut place = providers.place(alias);
             if let Some(region) = tree.text_at(&["region"]).and_then(|name| name.parse().ok()) {
                 place.region = Some(region);
             }
@@ -65,7 +66,7 @@ fn of_bodies(source: &Source, bodies: &[(Body, usize)]) -> Declarations {
                 span,
                 attributes: &tree,
                 before: None,
-                is_destroyed: false,
+                destroyed: None,
                 place,
                 language: language(expression.unwrap_or_default()),
                 module_source: None,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::declared::{Attached, Declarations, DeclaredPolicy, DeployedTo, Language};
+use crate::declared::{Attached, Declarations, DeclaredPolicy, DeployedTo, Destroyed, Language};
 use crate::document::{Document, NoText};
 use crate::terraform::attributes::{self, Resource};
 use crate::terraform::policy_document;
@@ -65,7 +65,7 @@ fn of_module(declarations: &mut Declarations, root: &Node, module: &Node) {
                 span: resource.span,
                 attributes: values,
                 before: None,
-                is_destroyed: false,
+                destroyed: None,
                 place: place(root, address, values, None),
                 language: Language::Hcl,
                 module_source: module_source(root, address),
@@ -94,7 +94,13 @@ fn changed(declarations: &mut Declarations, root: &Node, changes: &Node, resourc
     if actions == ["forget"] {
         return;
     }
-    let is_destroyed = actions == ["delete"];
+    let destroyed = match actions.as_slice() {
+        ["delete"] => Some(Destroyed::ForGood),
+        ["delete", "create"] => Some(Destroyed::AndMadeAgain),
+        ["create", "delete"] => Some(Destroyed::AfterItsSuccessor),
+        _ => None,
+    };
+    let is_destroyed = destroyed == Some(Destroyed::ForGood);
     let before = change.get("before").filter(|before| before.value != Value::Null);
     let unknown = change.get("after_unknown");
     let nothing = Node { span: resource.span, value: Value::Null };
@@ -122,7 +128,7 @@ fn changed(declarations: &mut Declarations, root: &Node, changes: &Node, resourc
         span: resource.span,
         attributes: of,
         before,
-        is_destroyed,
+        destroyed,
         place: place(root, address, of, before),
         language,
         module_source: module_source(root, address),

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use hcl_edit::Span as _;
 use hcl_edit::structure::{Block, Body};
 
 use crate::declared::DeployedTo;
-use crate::source::Source;
 use crate::terraform::scope::Scope;
 use crate::terraform::value::Evaluator;
 
@@ -21,16 +19,13 @@ impl Providers {
         Self(aws.filter_map(|(block, base)| provider(scope, block, base)).collect())
     }
 
-    pub(super) fn place(&self, block: &Block, source: &Source, base: usize) -> DeployedTo {
-        let named = block.body.get_attribute("provider").and_then(|one| one.value.span());
-        let text = named.and_then(|span| source.text.get(base + span.start..base + span.end));
-        let alias = text.and_then(|text| text.trim().strip_prefix("aws."));
-        self.0.get(alias.unwrap_or_default()).cloned().unwrap_or_default()
+    pub(super) fn place(&self, alias: &str) -> DeployedTo {
+        self.0.get(alias).cloned().unwrap_or_default()
     }
 }
 
 fn provider(scope: &Scope<'_>, block: &Block, base: usize) -> Option<(String, DeployedTo)> {
-    let tree = Evaluator::new(scope).blocks(&block.body, base)?;
+    let tree = Evaluator::new(scope, "").blocks(&block.body, base)?;
     let region = tree.text_at(&["region"]).and_then(|name| name.parse().ok());
     let only = tree.get("allowed_account_ids").map(super::super::tree::Node::items).filter(|items| items.len() == 1);
     let allowed = only.and_then(|items| items.first()).and_then(|one| one.as_text());

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hcl_edit::Span as _;
 use hcl_edit::expr::Expression;
 use hcl_edit::structure::{Block, Body};
 
@@ -14,14 +15,14 @@ const NAME_MAX: usize = 60;
 pub(super) struct Scope<'m> {
     source: &'m Source,
     locals: BTreeMap<&'m str, (&'m Expression, usize)>,
-    documents: BTreeMap<&'m str, (&'m Block, usize)>,
+    /// Data sources.
+    data: BTreeMap<(&'m str, &'m str), (&'m Block, usize)>,
     resources: BTreeMap<(&'m str, &'m str), (&'m Block, usize)>,
 }
 
 impl<'m> Scope<'m> {
     pub(super) fn of(source: &'m Source, bodies: &'m [(Body, usize)]) -> Self {
-        let mut scope =
-            Self { source, locals: BTreeMap::new(), documents: BTreeMap::new(), resources: BTreeMap::new() };
+        let mut scope = Self { source, locals: BTreeMap::new(), data: BTreeMap::new(), resources: BTreeMap::new() };
         for (body, base) in bodies {
             for block in body.blocks() {
                 let labels: Vec<&str> = block.labels.iter().map(hcl_edit::structure::BlockLabel::as_str).collect();
@@ -30,8 +31,8 @@ impl<'m> Scope<'m> {
                         let locals = block.body.attributes().map(|one| (one.key.as_str(), (&one.value, *base)));
                         scope.locals.extend(locals);
                     }
-                    ("data", ["aws_iam_policy_document", name]) => {
-                        scope.documents.insert(name, (block, *base));
+                    ("data", [kind, name]) => {
+                        scope.data.insert((kind, name), (block, *base));
                     }
                     ("resource", [kind, name]) => {
                         scope.resources.insert((kind, name), (block, *base));
@@ -47,8 +48,15 @@ impl<'m> Scope<'m> {
         self.locals.get(name).copied()
     }
 
-    pub(super) fn document(&self, name: &str) -> Option<(&'m Block, usize)> {
-        self.documents.get(name).copied()
+    pub(super) fn data(&self, kind: &str, name: &str) -> Option<(&'m Block, usize)> {
+        self.data.get(&(kind, name)).copied()
+    }
+
+    /// The alias of the provider that a resource or data source names; empty for the default.
+    pub(super) fn provider(&self, block: &Block, base: usize) -> &'m str {
+        let named = block.body.get_attribute("provider").and_then(|one| one.value.span());
+        let text = named.and_then(|span| self.source.text.get(base + span.start..base + span.end));
+        text.and_then(|text| text.trim().strip_prefix("aws.")).unwrap_or_default()
     }
 
     pub(super) fn resource(&self, kind: &str, name: &str) -> Option<(&'m Block, usize)> {

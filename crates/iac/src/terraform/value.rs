@@ -17,6 +17,8 @@ const REFERENCES_MAX: usize = 32;
 /// Evaluates the expressions of one attribute.
 pub(super) struct Evaluator<'s> {
     scope: &'s Scope<'s>,
+    /// The alias of the provider that deploys what is evaluated.
+    provider: &'s str,
     values: usize,
     references: usize,
     /// Inside of so many objects and arrays.
@@ -24,8 +26,8 @@ pub(super) struct Evaluator<'s> {
 }
 
 impl<'s> Evaluator<'s> {
-    pub(super) fn new(scope: &'s Scope<'s>) -> Self {
-        Self { scope, values: 0, references: 0, depth: 0 }
+    pub(super) fn new(scope: &'s Scope<'s>, provider: &'s str) -> Self {
+        Self { scope, provider, values: 0, references: 0, depth: 0 }
     }
 
     /// `base` is where the expression's file begins in the module's text.
@@ -197,8 +199,13 @@ impl<'s> Evaluator<'s> {
         let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
         let place = |open: Unresolved| Node { span, value: Value::Text(vec![Piece::Unresolved(open)]) };
         match steps.as_slice() {
-            ["data", "aws_caller_identity", _, "account_id"] => place(Unresolved::Account),
-            ["data", "aws_region", _, "name" | "region" | "id"] => place(Unresolved::Region),
+            ["data", kind @ "aws_caller_identity", name, "account_id"] if self.is_here(kind, name) => {
+                place(Unresolved::Account)
+            }
+            ["data", kind @ "aws_region", name, "name" | "region" | "id"] if self.is_here(kind, name) => {
+                place(Unresolved::Region)
+            }
+            ["data", "aws_partition", _, "dns_suffix"] => place(Unresolved::UrlSuffix),
             ["data", "aws_partition", _, "partition"] => place(Unresolved::Partition),
             ["data", "aws_iam_policy_document", name, "json" | "minified_json"] => self.document(name, span),
             ["local", name, rest @ ..] => match self.referred(|this| {
@@ -237,10 +244,19 @@ impl<'s> Evaluator<'s> {
         node
     }
 
+    /// Whether a data source is about where the resource is deployed: one of another provider, or of a region that it names itself,
+    /// is about elsewhere.
+    fn is_here(&self, kind: &str, name: &str) -> bool {
+        self.scope.data(kind, name).is_none_or(|(block, base)| {
+            let names_region = ["region", "name", "endpoint"].iter().any(|one| block.body.get_attribute(one).is_some());
+            self.scope.provider(block, base) == self.provider && !names_region
+        })
+    }
+
     /// The policy of a document in the same module.
     fn document(&mut self, name: &str, span: Span) -> Node {
         let policy = self.referred(|this| {
-            let (block, base) = this.scope.document(name)?;
+            let (block, base) = this.scope.data("aws_iam_policy_document", name)?;
             let tree = this.blocks(&block.body, base)?;
             super::policy_document::policy(&tree).ok()
         });

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use scangap_assess::{UNKNOWN_ACCOUNT, UNKNOWN_REGION};
 use scangap_iac::{
-    Attached, DeclaredPolicy, DeclaredSetting, FileProblem, Finding, Language, Level, NoText, Place, Replacement,
-    Setting, Span, additions, fingerprint, repair_lines,
+    Attached, DeclaredPolicy, DeclaredSetting, Destroyed, FileProblem, Finding, Language, Level, NoText, NotKnown,
+    Place, Replacement, Setting, Span, additions, fingerprint, repair_lines,
 };
 use scangap_model::{Verdict, sanitize};
 use scangap_policy::{Action, Context, Decision, Lint, Responsible, why};
@@ -104,6 +104,8 @@ struct Draft {
     replacement: Option<Replacement>,
     /// What else it is told from others by.
     detail: String,
+    /// What it would be where it is not known yet: that decides whether it fails.
+    about: &'static str,
 }
 
 impl Draft {
@@ -118,6 +120,7 @@ impl Draft {
             repair: None,
             replacement: None,
             detail: String::new(),
+            about: "",
         }
     }
 }
@@ -284,28 +287,44 @@ impl Findings<'_> {
 
     fn setting(&mut self, setting: &DeclaredSetting) {
         let address = sanitize(&setting.address);
-        let (code, message) = match &setting.setting {
-            Setting::ScanType(Some(word)) if word == "BASIC" => (
+        let open = |what: &NotKnown, why: &str| format!("{address}: {why} depends on {}", sanitize(&what.0));
+        let (about, code, message) = match &setting.setting {
+            Setting::ScanType(Ok(word)) if word == "BASIC" => (
+                BASIC_SCANNING,
                 BASIC_SCANNING,
                 format!("{address} sets the registry's scan type to BASIC: Inspector scans nothing there"),
             ),
-            Setting::ScanningConfigurationDestroyed => (
+            Setting::ScanType(Ok(word)) if word == "ENHANCED" => return,
+            Setting::ScanType(Ok(word)) => (
                 BASIC_SCANNING,
-                format!("{address} is destroyed, which leaves the registry with BASIC: Inspector scans nothing there"),
+                UNKNOWN,
+                format!("{address} sets the registry's scan type to `{}`, which is not known here", sanitize(word)),
             ),
-            Setting::Enabler { types: Some(types), had_ecr: true } if !types.iter().any(|one| one == "ECR") => (
-                INSPECTOR_OFF,
-                format!("{address} has ECR no more among its resource types: ECR scanning is turned off"),
-            ),
-            Setting::EnablerDestroyed { had_ecr: true } => {
-                (INSPECTOR_OFF, format!("{address} is destroyed: ECR scanning is turned off, and its history lost"))
+            Setting::ScanType(Err(what)) => {
+                (BASIC_SCANNING, UNKNOWN, open(what, "whether the registry's scan type is BASIC"))
             }
-            Setting::ScanType(_)
-            | Setting::RegistryPolicyScope(_)
-            | Setting::Enabler { .. }
-            | Setting::EnablerDestroyed { .. } => return,
+            Setting::ScanningConfigurationDestroyed(how) => {
+                let leaves = "which leaves the registry with BASIC: Inspector scans nothing there";
+                (BASIC_SCANNING, BASIC_SCANNING, destroyed(&address, *how, leaves))
+            }
+            Setting::Enabler { types: Ok(types), had_ecr } if !types.iter().any(|one| one == "ECR") => {
+                let turns_off = if *had_ecr {
+                    "has ECR no more among its resource types: ECR scanning is turned off, and its history lost"
+                } else {
+                    "has no ECR among its resource types: what an enabler does not name is turned off where it is on"
+                };
+                (INSPECTOR_OFF, INSPECTOR_OFF, format!("{address} {turns_off}"))
+            }
+            Setting::Enabler { types: Err(what), .. } => {
+                (INSPECTOR_OFF, UNKNOWN, open(what, "whether ECR scanning is turned off"))
+            }
+            Setting::EnablerDestroyed { had_ecr: true, how } => {
+                let leaves = "which turns ECR scanning off, and loses its history";
+                (INSPECTOR_OFF, INSPECTOR_OFF, destroyed(&address, *how, leaves))
+            }
+            Setting::RegistryPolicyScope(_) | Setting::Enabler { .. } | Setting::EnablerDestroyed { .. } => return,
         };
-        let draft = Draft::new(code, Level::Warning, message, setting.span);
+        let draft = Draft { about, ..Draft::new(code, Level::Warning, message, setting.span) };
         self.finding(draft, &setting.address, setting.span, setting.place.clone(), None);
     }
 
@@ -325,7 +344,7 @@ impl Findings<'_> {
         let written = self.configuration.place(self.at, address);
         let (place, end) = written.cloned().unwrap_or_else(|| (source.place(draft.span.0), source.place(draft.span.1)));
         let resource = written.cloned().unwrap_or_else(|| (source.place(resource.0), source.place(resource.1)));
-        let fails = gate_rules::fails(&draft.code, self.fail_on);
+        let fails = gate_rules::fails(&draft.code, draft.about, self.fail_on);
         let finding = Finding {
             fingerprint: fingerprint(&[&draft.code, address, &draft.detail]),
             resource,
@@ -369,6 +388,14 @@ fn responsible(decisions: &[(Action, Decision)]) -> Vec<(Action, &Responsible)> 
 fn statement_span(judged: &Judged, one: &Responsible) -> Option<Span> {
     let policy = judged.answer.question.policies.first()?;
     policy.document.statements().get(one.index).map(|statement| statement.span)
+}
+
+fn destroyed(address: &str, how: Destroyed, leaves: &str) -> String {
+    match how {
+        Destroyed::ForGood => format!("{address} is destroyed, {leaves}"),
+        Destroyed::AndMadeAgain => format!("{address} is destroyed and made again, {leaves} until then"),
+        Destroyed::AfterItsSuccessor => format!("{address} is made anew and then its old instance destroyed, {leaves}"),
+    }
 }
 
 /// What a sentence is about.

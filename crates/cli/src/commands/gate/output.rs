@@ -12,6 +12,9 @@ use crate::error::CliError;
 use crate::gate_rules;
 use crate::terminal::{self, paint};
 
+/// Files that are named one by one.
+const UNRECOGNIZED_SHOWN: usize = 10;
+
 pub(super) fn print(command: &Gate, report: &GateReport) -> Result<(), CliError> {
     for (form, path) in &command.save {
         let text = anstream::adapter::strip_str(&rendered(*form, report)?).to_string();
@@ -22,6 +25,13 @@ pub(super) fn print(command: &Gate, report: &GateReport) -> Result<(), CliError>
         && let Some(path) = environment::variable("GITHUB_STEP_SUMMARY")
     {
         append(&path, &step_summary(report))?;
+    }
+    for file in report.unrecognized.iter().take(UNRECOGNIZED_SHOWN) {
+        terminal::note(&format!("{}: names resources of ECR, in a form that is not read", sanitize(file)));
+    }
+    let more = report.unrecognized.len().saturating_sub(UNRECOGNIZED_SHOWN);
+    if more > 0 {
+        terminal::note(&format!("and {} more: --output json names them", count(more, "file")));
     }
     for one in &report.exceptions {
         terminal::note(&format!("{}: {}", sanitize(&one.source), sanitize(&one.what)));
