@@ -11,7 +11,7 @@ use std::path::Path;
 use jiff::civil::Date;
 use jiff::tz::Offset;
 use rayon::prelude::*;
-use scangap_iac::{BASELINE_VERSION, Baseline, Comment, GateReport, by_comment, comments, unused};
+use scangap_iac::{BASELINE_VERSION, Baseline, Comment, GateReport, by_comment, unused};
 use scangap_report::{Acceptance, Accepts, write_atomically};
 
 use crate::args::Gate;
@@ -22,8 +22,9 @@ use crate::exit::Exit;
 use crate::gate_rules;
 use crate::terminal;
 
-use self::findings::Found;
-use self::judge::Asked;
+use self::files::{Read, Unit};
+use self::findings::{Judge, Outcome};
+use self::judge::{Asked, Scopes};
 use self::places::Configuration;
 use crate::values::BadValue;
 
@@ -38,36 +39,24 @@ pub(super) fn run(command: &Gate) -> Result<Exit, CliError> {
         return Err(BadValue::new(&until, "a day to come", "the baseline would be past at once").into());
     }
     let (units, problems) = files::units(command)?;
-    let read: Vec<files::Read> = units.into_par_iter().map(files::read).collect();
-    let configuration = Configuration::of(&read);
-    let scopes = judge::Scopes::of_files(command, &settings, &read)?;
-    let judged: Vec<Vec<Found>> = read
-        .par_iter()
-        .enumerate()
-        .map(|(at, unit)| findings::of_unit(at, unit, &asked, &scopes, &configuration, &command.fail_on))
-        .collect();
+    let mut scopes = Scopes::stated(command, &settings)?;
+    let (mut outcomes, waiting) = as_they_are_read(units, &asked, &mut scopes, &command.fail_on);
+    let configuration = Configuration::of(&waiting);
+    let judge = Judge { asked: &asked, scopes: &scopes, configuration: &configuration, fail_on: &command.fail_on };
+    outcomes.par_extend(waiting.into_par_iter().map(|(at, unit)| (at, judge.outcome(at, unit))));
+    outcomes.sort_by_key(|(at, _)| *at);
     let mut report = GateReport { problems, ..GateReport::default() };
-    let mut excepting: Vec<Comment> =
-        read.iter().flat_map(|unit| comments(&unit.source, &mut report.exceptions)).collect();
+    let mut excepting: Vec<Comment> = Vec::new();
     let mut all = Vec::new();
-    for (at, (unit, found)) in read.into_iter().zip(judged).enumerate() {
-        report.files_read += unit.n_files;
-        report.problems.extend(unit.problems);
-        if unit.declarations.is_unrecognized {
-            report.unrecognized.push(unit.source.place(0).file);
-        }
-        for one in found {
-            match one {
-                Found::Finding(finding) => all.push((at, *finding)),
-                Found::Judged { address, is_allowed } if !configuration.is_planned(at, &address) => {
-                    report.policies_judged += 1;
-                    *report.counts.entry("allowed".to_owned()).or_default() += usize::from(is_allowed);
-                }
-                // It is counted with its plan.
-                Found::Judged { .. } => {}
-                Found::Problem(problem) => report.problems.push(problem),
-            }
-        }
+    for (at, outcome) in outcomes {
+        report.files_read += outcome.n_files;
+        report.policies_judged += outcome.n_judged;
+        *report.counts.entry("allowed".to_owned()).or_default() += outcome.n_allowed;
+        report.problems.extend(outcome.problems);
+        report.exceptions.extend(outcome.notes);
+        report.unrecognized.extend(outcome.unrecognized);
+        excepting.extend(outcome.comments);
+        all.extend(outcome.findings.into_iter().map(|finding| (at, finding)));
     }
     configuration.settle(&mut all);
     report.findings = all.into_iter().map(|(_, finding)| finding).collect();
@@ -100,6 +89,46 @@ pub(super) fn run(command: &Gate) -> Result<Exit, CliError> {
     }
     output::print(command, &report)?;
     Ok(exit(&report))
+}
+
+/// With the place of each among all units.
+type Numbered<T> = Vec<(usize, T)>;
+
+/// Judges units as they are read, so that of each only its findings are kept. Those wait, whole, that need others: plans and the
+/// modules that may be theirs, and registry policies, which count where another file says.
+fn as_they_are_read(
+    units: Vec<Unit>,
+    asked: &Asked,
+    scopes: &mut Scopes,
+    fail_on: &[String],
+) -> (Numbered<Outcome>, Numbered<Read>) {
+    let nothing = Configuration::default();
+    let (modules, data): (Vec<_>, Vec<_>) =
+        units.into_iter().enumerate().partition(|(_, unit)| matches!(unit, Unit::Module { .. }));
+    let mut outcomes = Vec::new();
+    let mut waiting: Numbered<Read> = Vec::new();
+    for units in [data, modules] {
+        let is_planned = waiting.iter().any(|(_, unit)| unit.declarations.is_plan);
+        let judge = Judge { asked, scopes, configuration: &nothing, fail_on };
+        let read: Vec<_> = units
+            .into_par_iter()
+            .map(|(at, unit)| {
+                let unit = files::read(unit);
+                let waits = unit.needs_others(is_planned);
+                (at, if waits { Err(unit) } else { Ok(judge.outcome(at, unit)) })
+            })
+            .collect();
+        for (at, one) in read {
+            match one {
+                Ok(outcome) => outcomes.push((at, outcome)),
+                Err(unit) => {
+                    scopes.extend(&unit);
+                    waiting.push((at, unit));
+                }
+            }
+        }
+    }
+    (outcomes, waiting)
 }
 
 /// What is unreadable could hide anything: it outranks the rest.

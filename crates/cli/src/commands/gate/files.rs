@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use ignore::WalkBuilder;
 use ignore::overrides::OverrideBuilder;
 use scangap_iac::{
-    Declarations, FileProblem, Form, Place, ReadProblem, Source, cdk_environments, decode, form, may_matter, read_data,
-    read_module,
+    Attached, Declarations, FileProblem, Form, Place, ReadProblem, Setting, Source, cdk_environments, decode, form,
+    may_matter, read_data, read_module,
 };
 
 use crate::args::Gate;
@@ -43,6 +43,17 @@ pub(super) struct Read {
     /// The folder of a module or of a file, from the root of the system.
     pub(super) folder: PathBuf,
     pub(super) is_module: bool,
+}
+
+impl Read {
+    /// Whether it cannot be judged by itself. `is_planned`: there are plans, which a module may belong to.
+    pub(super) fn needs_others(&self, is_planned: bool) -> bool {
+        let Declarations { is_plan, policies, settings, .. } = &self.declarations;
+        let of_registries = policies.iter().any(|policy| policy.attached_to == Attached::Registry)
+            || settings.iter().any(|one| matches!(one.setting, Setting::RegistryPolicyScope(_)));
+        let states = !policies.is_empty() || !settings.is_empty();
+        *is_plan || of_registries || is_planned && self.is_module && states
+    }
 }
 
 /// What the arguments name, by form.

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use scangap_assess::{UNKNOWN_ACCOUNT, UNKNOWN_REGION};
 use scangap_iac::{
-    Attached, DeclaredPolicy, DeclaredSetting, Destroyed, FileProblem, Finding, Language, Level, NoText, NotKnown,
-    Place, Replacement, Setting, Span, additions, fingerprint, repair_lines,
+    Attached, Comment, DeclaredPolicy, DeclaredSetting, Destroyed, ExceptionNote, FileProblem, Finding, Language,
+    Level, NoText, NotKnown, Place, Replacement, Setting, Span, additions, comments, fingerprint, repair_lines,
 };
 use scangap_model::{Verdict, sanitize};
 use scangap_policy::{Action, Context, Decision, Lint, Responsible, why};
@@ -17,38 +17,52 @@ use super::places::Configuration;
 use crate::excerpt;
 use crate::gate_rules::{self, BASIC_SCANNING, BLOCKED, INSPECTOR_OFF, PRINCIPAL_DENIED, UNDECIDED, UNKNOWN};
 
-/// What one policy or setting came to.
-#[derive(Debug)]
-pub(super) enum Found {
-    /// A policy was judged: the address of its resource, and whether it lets everything through.
-    Judged {
-        address: String,
-        is_allowed: bool,
-    },
-    Finding(Box<Finding>),
-    Problem(FileProblem),
+/// What a unit came to.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) findings: Vec<Finding>,
+    pub(super) problems: Vec<FileProblem>,
+    /// Policies that were judged and do not count with another unit's.
+    pub(super) n_judged: usize,
+    /// Those that let everything through.
+    pub(super) n_allowed: usize,
+    pub(super) comments: Vec<Comment>,
+    /// Comments that say no reason or no end.
+    pub(super) notes: Vec<ExceptionNote>,
+    pub(super) n_files: usize,
+    /// The file, where it names ECR's resources in a form that is not read.
+    pub(super) unrecognized: Option<String>,
 }
 
-/// Everything that the files of a unit come to; `at` is its place among all units.
-pub(super) fn of_unit(
-    at: usize,
-    unit: &Read,
-    asked: &Asked,
-    scopes: &Scopes<'_>,
-    configuration: &Configuration,
-    fail_on: &[String],
-) -> Vec<Found> {
-    let mut found = Vec::new();
-    let mut findings = Findings { at, unit, asked, configuration, fail_on, found: &mut found };
-    for policy in &unit.declarations.policies {
-        findings.policy(policy, scopes.of(&policy.place));
-    }
-    if asked.is_about_inspector() {
-        for setting in &unit.declarations.settings {
-            findings.setting(setting);
+/// What findings are made by.
+pub(super) struct Judge<'j> {
+    pub(super) asked: &'j Asked,
+    pub(super) scopes: &'j Scopes,
+    pub(super) configuration: &'j Configuration,
+    pub(super) fail_on: &'j [String],
+}
+
+impl Judge<'_> {
+    /// Everything that the files of a unit come to; `at` is its place among all units. The unit's text and declarations end here.
+    pub(super) fn outcome(&self, at: usize, mut unit: Read) -> Outcome {
+        let mut outcome = Outcome {
+            problems: std::mem::take(&mut unit.problems),
+            n_files: unit.n_files,
+            unrecognized: unit.declarations.is_unrecognized.then(|| unit.source.place(0).file),
+            ..Outcome::default()
+        };
+        outcome.comments = comments(&unit.source, &mut outcome.notes);
+        let mut findings = Findings { at, unit: &unit, judge: self, outcome: &mut outcome };
+        for policy in &unit.declarations.policies {
+            findings.policy(policy, self.scopes.of(&policy.place));
         }
+        if self.asked.is_about_inspector() {
+            for setting in &unit.declarations.settings {
+                findings.setting(setting);
+            }
+        }
+        outcome
     }
-    found
 }
 
 /// Fingerprints tell files apart by their paths in the repository, from whichever folder the gate was started.
@@ -86,10 +100,8 @@ pub(super) fn number_equal_fingerprints(findings: &mut [Finding]) {
 struct Findings<'m> {
     at: usize,
     unit: &'m Read,
-    asked: &'m Asked,
-    configuration: &'m Configuration,
-    fail_on: &'m [String],
-    found: &'m mut Vec<Found>,
+    judge: &'m Judge<'m>,
+    outcome: &'m mut Outcome,
 }
 
 /// A finding before it has its place.
@@ -137,18 +149,18 @@ impl Findings<'_> {
                 return;
             }
         };
-        let judged = match judge::judge(self.asked, policy, document, source, scope) {
+        let judged = match judge::judge(self.judge.asked, policy, document, source, scope) {
             Ok(judged) => judged,
             Err(error) => {
                 let message = format!("{} is not a policy that AWS would store: {error}", subject(policy));
-                self.found.push(Found::Problem(FileProblem { place: self.place(document.span.0, policy).0, message }));
+                self.outcome.problems.push(FileProblem { place: self.place(document.span.0, policy).0, message });
                 return;
             }
         };
         let verdict = judged.answer.verdict;
         let is_computed = self.unit.declarations.is_plan
             && policy.language == Language::HclDocument
-            && !self.configuration.is_reference(self.at, &policy.address);
+            && !self.judge.configuration.is_reference(self.at, &policy.address);
         if verdict == Verdict::Allowed && is_computed {
             self.judged(policy, false);
             let message = format!(
@@ -172,7 +184,11 @@ impl Findings<'_> {
     }
 
     fn judged(&mut self, policy: &DeclaredPolicy, is_allowed: bool) {
-        self.found.push(Found::Judged { address: policy.address.clone(), is_allowed });
+        // What a plan decides is counted with it.
+        if !self.judge.configuration.is_planned(self.at, &policy.address) {
+            self.outcome.n_judged += 1;
+            self.outcome.n_allowed += usize::from(is_allowed);
+        }
     }
 
     fn verdict(&self, policy: &DeclaredPolicy, judged: &Judged, verdict: Verdict) -> Draft {
@@ -189,14 +205,14 @@ impl Findings<'_> {
                 ([], true) => "no statement allows it, and a principal of elsewhere needs one".to_owned(),
                 (labels, _) => labels.join(", "),
             };
-            match &self.asked.principal {
+            match &self.judge.asked.principal {
                 None => (BLOCKED, format!("{} keeps Inspector out: {by}", subject(policy))),
                 Some(who) => (PRINCIPAL_DENIED, format!("{} denies {}: {by}", subject(policy), sanitize(who))),
             }
         } else {
             let on: Vec<String> = answer.depends_on.iter().map(|one| depends(one)).collect();
             let by = if labels.is_empty() { String::new() } else { format!(" ({})", labels.join(", ")) };
-            let does = match &self.asked.principal {
+            let does = match &self.judge.asked.principal {
                 None => "keeps Inspector out".to_owned(),
                 Some(who) => format!("denies {}", sanitize(who)),
             };
@@ -213,7 +229,7 @@ impl Findings<'_> {
         for (action, one) in &responsible {
             self.excerpt(&mut excerpts, judged, *action, one);
         }
-        let (repair, replacement) = if self.asked.is_about_inspector() && verdict != Verdict::Allowed {
+        let (repair, replacement) = if self.judge.asked.is_about_inspector() && verdict != Verdict::Allowed {
             self.repair(policy, judged)
         } else {
             (None, None)
@@ -270,8 +286,8 @@ impl Findings<'_> {
                 let remains =
                     repair.remains.map_or_else(String::new, |remains| format!("with this repair {remains}\n"));
                 // A file that is the policy, of an account that is known, can be replaced by its repair.
-                let whole =
-                    self.unit.source.text == before && (policy.place.account.is_some() || self.asked.account.is_some());
+                let whole = self.unit.source.text == before
+                    && (policy.place.account.is_some() || self.judge.asked.account.is_some());
                 let replacement = whole.then(|| Replacement {
                     start: self.unit.source.place(0),
                     end: self.unit.source.place(before.len()),
@@ -341,10 +357,10 @@ impl Findings<'_> {
         repository: Option<String>,
     ) {
         let source = &self.unit.source;
-        let written = self.configuration.place(self.at, address);
+        let written = self.judge.configuration.place(self.at, address);
         let (place, end) = written.cloned().unwrap_or_else(|| (source.place(draft.span.0), source.place(draft.span.1)));
         let resource = written.cloned().unwrap_or_else(|| (source.place(resource.0), source.place(resource.1)));
-        let fails = gate_rules::fails(&draft.code, draft.about, self.fail_on);
+        let fails = gate_rules::fails(&draft.code, draft.about, self.judge.fail_on);
         let finding = Finding {
             fingerprint: fingerprint(&[&draft.code, address, &draft.detail]),
             resource,
@@ -363,12 +379,12 @@ impl Findings<'_> {
             deployed,
             repository,
         };
-        self.found.push(Found::Finding(Box::new(finding)));
+        self.outcome.findings.push(finding);
     }
 
     fn place(&self, offset: usize, policy: &DeclaredPolicy) -> (Place, Place) {
         let here = self.unit.source.place(offset);
-        self.configuration.place(self.at, &policy.address).cloned().unwrap_or((here.clone(), here))
+        self.judge.configuration.place(self.at, &policy.address).cloned().unwrap_or((here.clone(), here))
     }
 }
 

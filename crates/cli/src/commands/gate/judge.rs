@@ -91,25 +91,28 @@ impl Asked {
 }
 
 /// Where registry policies count, by the place that they are deployed to.
-pub(super) struct Scopes<'r> {
+pub(super) struct Scopes {
     /// As the command or the configuration says: everywhere.
     stated: Option<String>,
     /// As files set it. `None`: not known yet.
-    set: Vec<(&'r DeployedTo, Option<&'r str>)>,
+    set: Vec<(DeployedTo, Option<String>)>,
 }
 
-impl<'r> Scopes<'r> {
-    pub(super) fn of_files(command: &Gate, settings: &GateSettings, read: &'r [Read]) -> Result<Self, CliError> {
+impl Scopes {
+    pub(super) fn stated(command: &Gate, settings: &GateSettings) -> Result<Self, CliError> {
         let stated = command.registry_policy_scope.as_ref().or(settings.registry_policy_scope.as_ref()).cloned();
         if let Some(scope) = stated.as_ref().filter(|scope| *scope != "V1" && *scope != "V2") {
             return Err(BadValue::new(scope, "a scope of registry policies", "it is V1 or V2").into());
         }
-        let all = read.iter().flat_map(|unit| &unit.declarations.settings);
-        let set = all.filter_map(|one| match &one.setting {
-            Setting::RegistryPolicyScope(scope) => Some((&one.place, scope.as_deref())),
+        Ok(Self { stated, set: Vec::new() })
+    }
+
+    /// Takes along what a unit sets.
+    pub(super) fn extend(&mut self, unit: &Read) {
+        self.set.extend(unit.declarations.settings.iter().filter_map(|one| match &one.setting {
+            Setting::RegistryPolicyScope(scope) => Some((one.place.clone(), scope.clone())),
             _ => None,
-        });
-        Ok(Self { stated, set: set.collect() })
+        }));
     }
 
     /// Of a registry: what every setting of the same place says, where they agree.
@@ -117,7 +120,7 @@ impl<'r> Scopes<'r> {
         if let Some(stated) = &self.stated {
             return Some(stated);
         }
-        let mut of_place = self.set.iter().filter(|(one, _)| *one == place).map(|(_, scope)| *scope);
+        let mut of_place = self.set.iter().filter(|(one, _)| one == place).map(|(_, scope)| scope.as_deref());
         let first = of_place.next()??;
         of_place.all(|scope| scope == Some(first)).then_some(first)
     }

@@ -21,15 +21,16 @@ pub(super) struct Configuration {
 }
 
 impl Configuration {
-    pub(super) fn of(read: &[Read]) -> Self {
+    /// Of units with their places among all.
+    pub(super) fn of(units: &[(usize, Read)]) -> Self {
         let mut modules: BTreeMap<&str, Vec<(usize, &Read, Written)>> = BTreeMap::new();
-        for (at, unit) in read.iter().enumerate().filter(|(_, unit)| unit.is_module) {
+        for (at, unit) in units.iter().filter(|(_, unit)| unit.is_module) {
             for (address, written) in written(unit) {
-                modules.entry(address).or_default().push((at, unit, written));
+                modules.entry(address).or_default().push((*at, unit, written));
             }
         }
         let mut all = Self::default();
-        for (at, unit) in read.iter().enumerate().filter(|(_, unit)| unit.declarations.is_plan) {
+        for (at, unit) in units.iter().filter(|(_, unit)| unit.declarations.is_plan) {
             for (address, module_source) in resources(unit) {
                 let name = plain(address);
                 let places = modules.get(name.as_str()).into_iter().flatten();
@@ -40,9 +41,9 @@ impl Configuration {
                 if let (Some((module, unit, written)), None) = (places.next(), places.next()) {
                     let place = (unit.source.place(written.span.0), unit.source.place(written.span.1));
                     if written.is_reference {
-                        all.references.insert((at, address.clone()));
+                        all.references.insert((*at, address.clone()));
                     }
-                    all.written.insert((at, address.clone()), place);
+                    all.written.insert((*at, address.clone()), place);
                     all.planned.insert((*module, name));
                 }
             }
