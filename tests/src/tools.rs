@@ -75,11 +75,24 @@ impl AwsServer {
     }
 }
 
-/// Runs a program of `tests/tools/iam-simulate` with lines on its standard input; its output.
-pub fn node(program: &str, input: &str) -> String {
-    let folder = std::env::var_os("SCANGAP_TEST_NODE").map_or_else(|| target().join("test-tools-node"), PathBuf::from);
+/// Synthesizes the application of `tests/tools/cdk` into a folder.
+pub fn synthesize(into: &Path) {
+    let program = node_program("SCANGAP_TEST_CDK", "test-tools-cdk", "synth.mjs");
+    let output = Command::new("node").arg(program).arg(into).output().expect("node runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A program of `tests/tools` for Node, where its packages were installed: a variable says where, or it is below the target folder.
+fn node_program(variable: &str, folder: &str, program: &str) -> PathBuf {
+    let folder = std::env::var_os(variable).map_or_else(|| target().join(folder), PathBuf::from);
     let path = folder.join(program);
     assert!(path.exists(), "{} is missing: `cargo xtask test-tools` installs it", path.display());
+    path
+}
+
+/// Runs a program of `tests/tools/iam-simulate` with lines on its standard input; its output.
+pub fn node(program: &str, input: &str) -> String {
+    let path = node_program("SCANGAP_TEST_NODE", "test-tools-node", program);
     let mut child = Command::new("node")
         .arg(&path)
         .env("TZ", "UTC")
@@ -99,12 +112,10 @@ pub fn node(program: &str, input: &str) -> String {
 /// Drives a page in Chromium through one of the checks of `tests/tools/browser/drive.mjs`; what it printed, or a failure
 /// with everything that it said.
 pub fn browser(check: &str, page: &std::path::Path, more: &str) -> String {
-    let folder =
-        std::env::var_os("SCANGAP_TEST_DRIVER").map_or_else(|| target().join("test-tools-browser"), PathBuf::from);
-    assert!(folder.join("drive.mjs").exists(), "{} is missing: `cargo xtask test-tools` installs it", folder.display());
+    let driver = node_program("SCANGAP_TEST_DRIVER", "test-tools-browser", "drive.mjs");
     let chromium = std::env::var_os("CHROMIUM").unwrap_or_else(|| "/usr/bin/chromium".into());
     let output = Command::new("node")
-        .arg(folder.join("drive.mjs"))
+        .arg(driver)
         .args([check.as_ref(), page.as_os_str(), more.as_ref()])
         .env("CHROMIUM", chromium)
         .output()

@@ -28,6 +28,7 @@ pub(crate) fn run() -> Result<()> {
             .env("SCANGAP_TEST_VENV", &tools.venv)
             .env("SCANGAP_TEST_NODE", &tools.node)
             .env("SCANGAP_TEST_DRIVER", &tools.driver)
+            .env("SCANGAP_TEST_CDK", &tools.cdk)
             .env("CHROMIUM", &tools.chromium);
         run_command(&mut tests)
     })?;

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use scangap_tests::{program, search_path, venv_program};
+use scangap_tests::{Scangap, program, search_path, synthesize, venv_program};
+use serde_json::Value;
 
 use crate::journey::BEFORE;
 
@@ -153,4 +154,39 @@ fn the_hook_stops_a_commit() {
     fs_err::write(team.join("policy.json"), BEFORE).expect("a file");
     let stops = hook();
     assert!(!stops.status.success() && said(&stops).contains("blocked: policy.json:"), "{}", said(&stops));
+}
+
+// Holds: 16 Reads: what the AWS CDK itself synthesizes is judged, by stack, with its intrinsic functions and its manifest
+#[test]
+fn what_the_cdk_synthesizes_is_judged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    synthesize(&folder.path().join("cdk.out"));
+    let judged = |arguments: &[&str]| {
+        let arguments: Vec<&str> = ["gate", "cdk.out", "--output", "json"].iter().chain(arguments).copied().collect();
+        let call = Scangap::new(&arguments).in_folder(folder.path()).run();
+        let report: Value = serde_json::from_str(&call.stdout).expect("JSON");
+        let findings = report["findings"].as_array().expect("findings").iter();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        // The CDK puts a hash behind the names that it makes.
+        let name =
+            |address: &str| address.trim_end_matches(|c: char| c.is_ascii_hexdigit() && !c.is_lowercase()).to_owned();
+        let of = |finding: &Value| {
+            let file = text(&finding["file"]);
+            let stack = file.trim_start_matches("cdk.out/").trim_end_matches(".template.json").to_owned();
+            format!("{} {stack} {}", text(&finding["code"]), name(&text(&finding["address"])))
+        };
+        let found: Vec<String> = findings.map(of).collect();
+        assert_eq!(report["unrecognized"], serde_json::json!([]), "the CDK's own files are known");
+        (found, report["policies_judged"].clone())
+    };
+    let (found, judged_policies) = judged(&["--fail-on", "any"]);
+    // A role of the stack itself is never Inspector's; the role of whichever account the stack is deployed to is.
+    let expected = [
+        "blocked Anywhere Resources.Blocked",
+        "blocked Anywhere Resources.ExemptsItsOwnRole",
+        "blocked Here Resources.Template",
+        "basic_scanning Here Resources.Basic",
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(judged_policies, 5);
 }
