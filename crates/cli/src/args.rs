@@ -3,6 +3,7 @@
 #![expect(clippy::doc_markdown, reason = "documentation here is the help, where backticks would be shown")]
 
 mod gate;
+mod permissions;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 use scangap_model::{AccountId, Diagnosis, RegionName, Shard};
 
 pub use self::gate::{Gate, GateOutput};
+pub use self::permissions::{Permissions, PermissionsFormat};
 use crate::fail_on::{self, FailWord};
 use crate::values::{self, WrittenDuration};
 
@@ -130,6 +132,11 @@ pub enum Command {
         after_help = "Examples:\n  scangap gate\n  terraform show -json tfplan > tfplan.json && scangap gate tfplan.json *.tf --account 111122223333\n  scangap gate cdk.out --output sarif > scangap.sarif\n  scangap gate infra --principal arn:aws:iam::111122223333:role/deploy --action ecr:PutImage --account 111122223333"
     )]
     Gate(Box<Gate>),
+    /// Print the least that AWS has to allow: policies, trust policies and templates for the roles, from the table of calls. Offline
+    #[command(
+        after_help = "Examples:\n  scangap permissions\n  scangap permissions --trust --principal arn:aws:iam::111122223333:role/security --org o-exampleorg\n  scangap permissions --format cloudformation --principal 111122223333 --org o-exampleorg > scangap.yaml\n  scangap permissions apply --format terraform --principal 111122223333 > roles.tf\n  scangap permissions --for caller --org o-exampleorg"
+    )]
+    Permissions(Box<Permissions>),
     /// Print what machines can rely on: columns and exit codes
     Schema(Schema),
 }
@@ -473,6 +480,15 @@ pub struct Simulate {
     /// Port on 127.0.0.1; 0 takes any free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     pub port: u16,
+    /// Give a role no more than the policy in this file allows, to try it before it is deployed; accounts without roles of their own get it
+    #[arg(long, value_name = "NAME=FILE", value_parser = values::pair)]
+    pub role_policy: Vec<(String, String)>,
+    /// Have a role of --role-policy trust no more than the trust policy in this file says
+    #[arg(long, value_name = "NAME=FILE", value_parser = values::pair, requires = "role_policy")]
+    pub trust_policy: Vec<(String, String)>,
+    /// Give the caller no more than the policy in this file allows
+    #[arg(long, value_name = "FILE")]
+    pub caller_policy: Option<PathBuf>,
     /// Print the demo organization's scenario as an example, and end
     #[arg(long)]
     pub print_scenario: bool,

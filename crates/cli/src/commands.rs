@@ -8,6 +8,7 @@ mod diff;
 mod explain;
 mod gate;
 mod merge;
+mod permissions;
 mod plan;
 mod rehearse;
 mod report;
@@ -34,6 +35,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CliError> {
         Command::Verify(command) => verify::run(command, &arguments.global),
         Command::Explain(command) => explain::run(command),
         Command::Gate(command) => gate::run(command),
+        Command::Permissions(command) => permissions::run(command),
         Command::Schema(command) => {
             schema::run(command);
             Ok(Exit::Finished)

@@ -68,6 +68,20 @@ pub enum Reader {
     Writer,
 }
 
+/// What a permission can be bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResourceKind {
+    /// Nothing: it is for all resources, or for none.
+    Any,
+    Repository,
+    /// Inspector's service-linked role.
+    InspectorRole,
+    /// The roles that are assumed.
+    Role,
+    /// An account of the organization.
+    Account,
+}
+
 /// A token bucket: calls per second and the burst on top.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limit {
@@ -97,10 +111,12 @@ pub struct ApiInfo {
     pub phase: Phase,
     /// What the answer is needed for.
     pub needed_for: &'static str,
+    /// Asked only where another operation is refused, or does not say: where that one is allowed, this one need not be.
+    pub instead_of: Option<Api>,
 }
 
 macro_rules! apis {
-    ($($phase:ident: $($service:literal $api:ident $limit:expr, $reader:ident, $why:literal;)*)*) => {
+    ($($phase:ident: $($service:literal $api:ident $limit:expr, $reader:ident, $why:literal $(, instead of $other:ident)?;)*)*) => {
         /// One row per operation, in the order of `Api`.
         pub const APIS: &[ApiInfo] = &[$($(ApiInfo {
             api: Api::$api,
@@ -111,6 +127,7 @@ macro_rules! apis {
             reader: Reader::$reader,
             phase: Phase::$phase,
             needed_for: $why,
+            instead_of: [$(Some(Api::$other),)? None][0],
         },)*)*];
     };
 }
@@ -123,12 +140,12 @@ apis! {
     "sts" AssumeRole published(300.0, 300.0), Caller, "every account but the caller's own";
     "organizations" DescribeOrganization published(1.0, 2.0), Organization, "organization id and management account";
     "organizations" ListAccounts published(8.0, 12.0), Organization, "which accounts there are, and their state";
-    "organizations" ListRoots published(1.0, 2.0), Organization, "OU names where accounts come without paths";
+    "organizations" ListRoots published(1.0, 2.0), Organization, "OU names where accounts come without paths", instead of ListAccounts;
     "organizations" ListOrganizationalUnitsForParent published(5.0, 8.0), Organization, "OU names";
-    "organizations" ListAccountsForParent published(5.0, 8.0), Organization, "OU of accounts that come without paths";
+    "organizations" ListAccountsForParent published(5.0, 8.0), Organization, "OU of accounts that come without paths", instead of ListAccounts;
     "organizations" ListDelegatedAdministrators published(5.0, 8.0), Organization, "who sees Inspector coverage of the whole organization";
     "account" ListRegions unpublished(5.0, 10.0), Account, "which regions an account has enabled";
-    "account" GetRegionOptStatus unpublished(5.0, 10.0), Account, "the same, where ListRegions is refused";
+    "account" GetRegionOptStatus unpublished(5.0, 10.0), Account, "the same, where ListRegions is refused", instead of ListRegions;
     "ecr" DescribeRepositories unpublished(20.0, 40.0), Account, "which repositories there are";
     "ecr" GetRepositoryPolicy unpublished(20.0, 40.0), Account, "the policy that may deny Inspector";
     "ecr" BatchGetRepositoryScanningConfiguration unpublished(20.0, 40.0), Account, "how often each repository is scanned";
@@ -140,7 +157,7 @@ apis! {
     "ecr" DescribeImages unpublished(20.0, 40.0), Account, "whether a repository without coverage is empty";
     "inspector2" BatchGetAccountStatus unpublished(10.0, 20.0), Account, "whether ECR scanning is on";
     "inspector2" ListCoverage unpublished(10.0, 20.0), Account, "what Inspector says it covers, and why not";
-    "inspector2" GetDelegatedAdminAccount unpublished(10.0, 20.0), Account, "the delegated administrator, where Organizations does not say";
+    "inspector2" GetDelegatedAdminAccount unpublished(10.0, 20.0), Account, "the delegated administrator, where Organizations does not say", instead of ListDelegatedAdministrators;
     "inspector2" GetConfiguration unpublished(5.0, 10.0), Account, "how long images are scanned again after a push or a pull";
     "inspector2" DescribeOrganizationConfiguration unpublished(5.0, 10.0), Account, "whether ECR scanning is turned on for accounts that join";
     "iam" GetRole unpublished(10.0, 20.0), Account, "id and tags of Inspector's role, where a policy hangs on them";
@@ -185,6 +202,22 @@ impl Api {
             ],
             Self::CreateFindingsReport => &["s3:GetBucketLocation", "s3:PutObject"],
             _ => &[],
+        }
+    }
+
+    /// AWS: the resources that its permission can be bound to.
+    pub const fn resource(self) -> ResourceKind {
+        match self {
+            Self::DescribeRepositories
+            | Self::GetRepositoryPolicy
+            | Self::BatchGetRepositoryScanningConfiguration
+            | Self::ListTagsForResource
+            | Self::DescribeImages
+            | Self::SetRepositoryPolicy => ResourceKind::Repository,
+            Self::GetRole => ResourceKind::InspectorRole,
+            Self::AssumeRole => ResourceKind::Role,
+            Self::DescribeEffectivePolicy => ResourceKind::Account,
+            _ => ResourceKind::Any,
         }
     }
 

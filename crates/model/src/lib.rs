@@ -17,8 +17,8 @@ mod verdict;
 mod words;
 
 pub use api::{
-    APIS, Allowance, Api, ApiInfo, Limit, Phase, Reader, SESSION_POLICY_MAX_CHARS, permissions, session_policy,
-    session_policy_of,
+    APIS, Allowance, Api, ApiInfo, Limit, Phase, Reader, ResourceKind, SESSION_POLICY_MAX_CHARS, permissions,
+    session_policy, session_policy_of,
 };
 pub use arn::{Arn, ArnError, INSPECTOR_ROLE_NAME, inspector_role_arn, repository_arn};
 pub use diagnosis::{DIAGNOSES, Diagnosis, DiagnosisInfo, Tone};

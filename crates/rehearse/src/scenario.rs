@@ -52,7 +52,9 @@ pub(crate) fn scenario(
     Ok(Scenario {
         schema: 1,
         clock: Some(as_of.to_string()),
+        role_policies: Vec::new(),
         organization: OrganizationSpec {
+            caller_policy: None,
             id: facts.organization.id.known().map_or_else(|| "o-rehearsal".to_owned(), ToString::to_string),
             root,
             management_account: management.to_string(),

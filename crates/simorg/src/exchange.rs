@@ -15,7 +15,7 @@ use crate::faults::{self, Faults};
 use crate::log::{CallLog, CallRecord, is_mutating};
 use crate::outcome::Outcome;
 use crate::scenario::{FaultKind, LatencySpec, Random};
-use crate::services::{allows, answer};
+use crate::services::answer;
 use crate::throttle::Throttle;
 use crate::wire::{
     Answer, Incoming, Protocol, Reply, Reset, WireError, cut_short, failure, parse, plain, success, throttled,
@@ -211,9 +211,8 @@ impl State {
             ));
         }
         if permission != "sts:GetCallerIdentity"
-            && !allows(caller.allowed.as_ref(), permission, &incoming.target(caller.account))
+            && let Some(tail) = caller.permitted.refusal(permission, &incoming.target(caller.account))
         {
-            let tail = format!("because no session policy allows the {permission} action");
             return Outcome::Failure(WireError::access_denied("AccessDeniedException", &caller.arn, permission, &tail));
         }
         let served = match answer(&mut self.world, caller, incoming) {

@@ -6,8 +6,8 @@ mod quarters;
 
 pub use file::{
     AccountSpec, CoverageSpec, DEMO, DelaySpec, FaultKind, FaultSpec, ImageSpec, LatencySpec, LimitSpec,
-    OrganizationSpec, OuSpec, PolicySpec, RegistrySpec, RepositorySpec, RoleSpec, RuleSpec, Scenario, ScenarioError,
-    TemplateSpec,
+    OrganizationSpec, OuSpec, PolicySpec, RegistrySpec, RepositorySpec, RolePolicySpec, RoleSpec, RuleSpec, Scenario,
+    ScenarioError, TemplateSpec,
 };
 pub use generate::Generate;
 pub(crate) use generate::Random;

@@ -137,13 +137,18 @@ impl Simulator {
 
     /// Whether any session that was handed out may do this.
     pub fn sessions_may(&self, action: &str) -> bool {
-        self.shared.lock().world.sessions.values().any(|session| allows_somewhere(session.allowed.as_ref(), action))
+        self.shared
+            .lock()
+            .world
+            .sessions
+            .values()
+            .any(|session| allows_somewhere(session.permitted.by_session.as_ref(), action))
     }
 
     /// Whether any session that was handed out may do this on this resource.
     pub fn sessions_may_on(&self, action: &str, resource: &str) -> bool {
         let state = self.shared.lock();
-        state.world.sessions.values().any(|session| allows(session.allowed.as_ref(), action, resource))
+        state.world.sessions.values().any(|session| allows(session.permitted.by_session.as_ref(), action, resource))
     }
 
     /// Whether every change that was started shows.

@@ -1,6 +1,7 @@
 //! The services, one file each: what a call does to the world and what it answers.
 
 mod account;
+mod allow_list;
 mod ecr;
 mod ecr_place;
 mod ecr_write;
@@ -11,13 +12,14 @@ mod inspector_reports;
 mod inspector_scope;
 mod organizations;
 mod pages;
-mod session_policy;
 mod sts;
+mod trust_policy;
 
 use crate::wire::{Answer, Incoming, WireError};
 use crate::world::{Caller, World};
 
-pub(crate) use session_policy::{Allowed, allows, allows_somewhere};
+pub(crate) use allow_list::{Allowed, Permitted, allows, allows_somewhere, read_identity};
+pub(crate) use trust_policy::Trust;
 
 pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> Result<Answer, WireError> {
     match request.service {

@@ -12,6 +12,7 @@ const PAGES: &[&str] = &[
     "docs/apply.md",
     "docs/explain.md",
     "docs/gate.md",
+    "docs/permissions.md",
     "docs/plan.md",
     "docs/reference.md",
     "docs/reports.md",

@@ -30,6 +30,7 @@ mod journey;
 mod old_files;
 mod owners;
 mod page;
+mod permissions;
 mod plan;
 mod plan_for_people;
 mod quarter;

@@ -1,13 +1,14 @@
 //! `scangap simulate`: the simulated organization, served until interrupted.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use scangap_assess::verdict_of_text;
 use scangap_model::{Partition, Verdict};
 use scangap_policy::{Caller, Organization as InOrganization, Request, RoleIdentity, Tags};
-use scangap_simorg::scenario::AccountSpec;
+use scangap_simorg::scenario::{AccountSpec, RolePolicySpec};
 use scangap_simorg::{
     CALLS_KEPT, Generate, Judge, Quarters, Question, Scenario, Simulator, SimulatorOptions, Standing,
 };
@@ -18,6 +19,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::session;
 use crate::terminal;
+use crate::values::BadValue;
 
 pub(super) fn run(command: &Simulate) -> Result<Exit, CliError> {
     if command.print_scenario {
@@ -27,6 +29,7 @@ pub(super) fn run(command: &Simulate) -> Result<Exit, CliError> {
     let mut scenario = scenario(&command.organization)?;
     // The simulation starts at the current time, so that audits use the same clock.
     scenario.clock = Some(environment::now().to_string());
+    limit(&mut scenario, command)?;
     let management = scenario.organization.management_account.clone();
     let name = scenario.organization.id.clone();
     let simulator = start(scenario, command.port, environment::now())?;
@@ -46,6 +49,28 @@ pub(super) fn run(command: &Simulate) -> Result<Exit, CliError> {
     })?;
     drop(simulator);
     Ok(Exit::Finished)
+}
+
+/// Puts the policies in the scenario that roles and the caller are tried with.
+fn limit(scenario: &mut Scenario, command: &Simulate) -> Result<(), CliError> {
+    let text = |path: &Path| {
+        fs_err::read_to_string(path).map_err(|source| CliError::ScenarioFile { path: path.to_owned(), source })
+    };
+    for (role, path) in &command.role_policy {
+        let trust = command.trust_policy.iter().find(|(name, _)| name == role);
+        let trust = trust.map(|(_, path)| text(Path::new(path))).transpose()?;
+        let policy = text(Path::new(path))?;
+        scenario.role_policies.push(RolePolicySpec { role: role.clone(), policy, trust });
+    }
+    if let Some((role, _)) =
+        command.trust_policy.iter().find(|(role, _)| !command.role_policy.iter().any(|(name, _)| name == role))
+    {
+        return Err(BadValue::new(role, "a role of --role-policy", "name the role's policy too").into());
+    }
+    if let Some(path) = &command.caller_policy {
+        scenario.organization.caller_policy = Some(text(path)?);
+    }
+    Ok(())
 }
 
 pub(super) fn scenario(organization: &Organization) -> Result<Scenario, CliError> {

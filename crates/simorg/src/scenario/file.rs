@@ -23,6 +23,8 @@ pub enum ScenarioError {
     Region(String),
     #[error("`{0}` is not a time such as `2026-11-23T09:00:00Z`")]
     Clock(String),
+    #[error("the policy of {0} is not a list of statements that allow, which is all that is enforced")]
+    NotAnAllowList(String),
     #[error("{0} `{1}` is not among the scenario's accounts")]
     UnknownAccount(&'static str, String),
 }
@@ -42,6 +44,9 @@ pub struct Scenario {
     pub policies: Vec<PolicySpec>,
     #[serde(default)]
     pub accounts: Vec<AccountSpec>,
+    /// What roles may do. A role that is not named may do everything that its session policy allows.
+    #[serde(default)]
+    pub role_policies: Vec<RolePolicySpec>,
     #[serde(default)]
     pub limits: Vec<LimitSpec>,
     #[serde(default)]
@@ -63,6 +68,8 @@ pub struct OrganizationSpec {
     /// The role that every account has and that trusts the callers, unless the account says otherwise.
     #[serde(default = "audit_role")]
     pub audit_role: String,
+    /// What the callers' own long-lived keys may do: statements that allow; default: everything.
+    pub caller_policy: Option<String>,
     /// Regions enabled in every account; default: AWS's default-enabled ones.
     pub regions: Option<Vec<String>>,
     /// How long sessions of AssumeRole last; default: as asked, or AWS's hour.
@@ -128,6 +135,18 @@ pub struct PolicySpec {
 
 fn allowed() -> Standing {
     Standing::Allowed
+}
+
+/// The policies of a role, in every account that has it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RolePolicySpec {
+    /// With its path, as accounts name it.
+    pub role: String,
+    /// What it may do: statements that allow, of actions and resources.
+    pub policy: String,
+    /// Who may assume it; default: every caller.
+    pub trust: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -97,7 +97,9 @@ impl Generate {
         Scenario {
             schema: 1,
             clock: Some("2026-11-23T09:00:00Z".to_owned()),
+            role_policies: Vec::new(),
             organization: OrganizationSpec {
+                caller_policy: None,
                 id: "o-generated".to_owned(),
                 root: "r-exam".to_owned(),
                 management_account: id(0),

@@ -1,6 +1,6 @@
 //! The registry that a call to ECR speaks of, and how a repository of it is described.
 
-use scangap_model::{AccountId, RegionName};
+use scangap_model::{AccountId, Partition, RegionName, inspector_role_arn};
 use serde_json::{Value, json};
 
 use crate::truth::Standing;
@@ -38,6 +38,26 @@ impl Place<'_> {
         }
         if world.auditor_standing(self.account, &self.region, name) == Standing::Denied {
             return Err(self.denied_by_policy(name));
+        }
+        Ok(())
+    }
+
+    /// AWS: what the caller has to be allowed besides, to set ENHANCED.
+    pub(super) fn may_do_what_it_takes(&self) -> Result<(), WireError> {
+        const DEPENDENT_ACTIONS: [&str; 6] = [
+            "iam:CreateServiceLinkedRole",
+            "inspector2:Disable",
+            "inspector2:Enable",
+            "inspector2:ListAccountPermissions",
+            "inspector2:ListCoverage",
+            "inspector2:ListFindings",
+        ];
+        for action in DEPENDENT_ACTIONS {
+            let of_iam = action.starts_with("iam:");
+            let resource = if of_iam { inspector_role_arn(Partition::Aws, self.account) } else { String::new() };
+            if let Some(tail) = self.caller.permitted.refusal(action, &resource) {
+                return Err(WireError::access_denied("AccessDeniedException", &self.caller.arn, action, &tail));
+            }
         }
         Ok(())
     }

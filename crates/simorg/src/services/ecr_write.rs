@@ -133,6 +133,9 @@ fn put_scanning_configuration(world: &mut World, place: &Place<'_>) -> Result<Va
     if rules.len() > 2 {
         return Err(WireError::new(400, "ValidationException", "Invalid number of rules provided"));
     }
+    if scan_type == "ENHANCED" {
+        place.may_do_what_it_takes()?;
+    }
     if world.accounts.get(&place.account).is_some_and(|account| account.inspector_policy) {
         return Err(WireError::new(
             400,

@@ -3,7 +3,8 @@
 use jiff::SignedDuration;
 use scangap_model::{AccountId, Arn, SESSION_POLICY_MAX_CHARS};
 
-use super::session_policy;
+use super::Permitted;
+use super::allow_list;
 use crate::wire::{Incoming, WireError, xml_result};
 use crate::world::{Caller, Session, World};
 
@@ -42,12 +43,19 @@ fn assume_role(world: &mut World, caller: &Caller, request: &Incoming) -> Result
     {
         return Err(denied());
     }
+    let policies = world.role_policies.get(&named);
+    let trust = policies.and_then(|policies| policies.trust.as_ref());
+    let organization = &world.organization.id;
+    if trust.is_some_and(|trust| !trust.admits(&caller.arn, caller.account, organization, request.text("ExternalId"))) {
+        return Err(denied());
+    }
+    let by_identity = policies.map(|policies| policies.allowed.clone());
     let session_name = request.text("RoleSessionName").unwrap_or_default();
     let legal = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
     if !(2..=64).contains(&session_name.len()) || !session_name.chars().all(legal) {
         return Err(WireError::new(400, "ValidationError", "Value at 'roleSessionName' failed to satisfy constraint"));
     }
-    let allowed = match request.text("Policy") {
+    let by_session = match request.text("Policy") {
         None => None,
         Some(policy) if policy.chars().count() > SESSION_POLICY_MAX_CHARS => {
             return Err(WireError::new(
@@ -56,10 +64,11 @@ fn assume_role(world: &mut World, caller: &Caller, request: &Incoming) -> Result
                 "Packed size of session policy consumes 143% of allotted space.",
             ));
         }
-        Some(policy) => Some(session_policy::read(policy).ok_or_else(|| {
+        Some(policy) => Some(allow_list::read(policy).ok_or_else(|| {
             WireError::new(400, "MalformedPolicyDocument", "The simulated STS enforces plain Allow lists only")
         })?),
     };
+    let permitted = Permitted { by_identity, by_session };
     let asked = request.text("DurationSeconds").and_then(|text| text.parse::<i64>().ok());
     if asked.is_some_and(|seconds| !(900..=43_200).contains(&seconds)) {
         return Err(WireError::new(400, "ValidationError", "Value at 'durationSeconds' failed to satisfy constraint"));
@@ -68,7 +77,7 @@ fn assume_role(world: &mut World, caller: &Caller, request: &Incoming) -> Result
     let expires = world.wall_now().saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(jiff::Timestamp::MAX);
     let name = session_name.to_owned();
     let token = format!("simulated-session-token-{}", world.sessions.len() + 1);
-    let session = Session { account, role: role.clone(), name: name.clone(), token: token.clone(), allowed, expires };
+    let session = Session { account, role: role.clone(), name: name.clone(), token: token.clone(), permitted, expires };
     let key = world.open_session(session);
     let later = SignedDuration::from_secs(world.organization.session_end_told_later_seconds);
     let told = expires.saturating_add(later).unwrap_or(expires).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();

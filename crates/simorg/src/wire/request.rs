@@ -1,7 +1,7 @@
 //! What a request asks for, in whichever protocol it speaks.
 
 use jiff::Timestamp;
-use scangap_model::AccountId;
+use scangap_model::{AccountId, INSPECTOR_ROLE_NAME, Partition, inspector_role_arn};
 use serde_json::{Map, Value};
 
 use super::error::WireError;
@@ -128,10 +128,32 @@ impl Incoming {
 
     /// The ARN that IAM would be asked about, where the operation has one; else empty.
     pub(crate) fn target(&self, account: AccountId) -> String {
-        match self.text("repositoryName").filter(|_| self.service == "ecr") {
-            Some(name) => format!("arn:aws:ecr:{}:{account}:repository/{name}", self.region),
-            None => String::new(),
+        const OF_REPOSITORIES: [&str; 2] = ["DescribeRepositories", "BatchGetRepositoryScanningConfiguration"];
+        let repository = |name: &str| format!("arn:aws:ecr:{}:{account}:repository/{name}", self.region);
+        let text = |name: &str| self.text(name).map(str::to_owned);
+        match self.service {
+            "ecr" => text("resourceArn")
+                .or_else(|| text("repositoryName").map(|name| repository(&name)))
+                .unwrap_or_else(|| {
+                    // Asked of several or of all, which takes the right to all.
+                    if OF_REPOSITORIES.contains(&self.operation.as_str()) { repository("*") } else { String::new() }
+                }),
+            "sts" => text("RoleArn").unwrap_or_default(),
+            "organizations" => {
+                let of_account = |id: String| format!("arn:aws:organizations::{account}:account/o-simulated/{id}");
+                text("TargetId").map_or_else(String::new, of_account)
+            }
+            "iam" => text("RoleName").map_or_else(String::new, |name| self.role_arn(account, &name)),
+            _ => String::new(),
         }
+    }
+
+    /// Roles of services have a path of their own.
+    fn role_arn(&self, account: AccountId, name: &str) -> String {
+        if name == INSPECTOR_ROLE_NAME {
+            return inspector_role_arn(Partition::of_region(&self.region), account);
+        }
+        format!("arn:aws:iam::{account}:role/{name}")
     }
 
     pub(crate) fn permission(&self) -> String {

@@ -6,8 +6,11 @@ use std::time::Instant;
 use jiff::{SignedDuration, Timestamp};
 use scangap_model::{AccountId, Partition, REGIONS, RegionName, inspector_role_arn};
 
-use super::state::{Account, Coverage, Finding, Image, RegistryState, Repository, Rule, Template, World};
-use crate::scenario::{CoverageSpec, ImageSpec, PolicySpec, RegistrySpec, RepositorySpec, Scenario, ScenarioError};
+use super::state::{Account, Coverage, Finding, Image, RegistryState, Repository, RolePolicies, Rule, Template, World};
+use crate::scenario::{
+    CoverageSpec, ImageSpec, PolicySpec, RegistrySpec, RepositorySpec, RolePolicySpec, Scenario, ScenarioError,
+};
+use crate::services::{Trust, read_identity};
 use crate::truth::{Judge, PolicyTruth, Standing, Truth};
 
 /// Policies are stored as text; the truth about each text is listed as it is placed.
@@ -42,9 +45,11 @@ impl World {
                 let built = builder.registry(account, &region, registry);
                 registries.insert(region, built);
             }
-            let roles: BTreeSet<String> = match &spec.roles {
-                Some(roles) => roles.iter().cloned().collect(),
-                None => BTreeSet::from([scenario.organization.audit_role.clone()]),
+            let roles: BTreeSet<String> = if let Some(roles) = &spec.roles {
+                roles.iter().cloned().collect()
+            } else {
+                let with_policies = scenario.role_policies.iter().map(|one| one.role.clone());
+                with_policies.chain([scenario.organization.audit_role.clone()]).collect()
             };
             let regions = enabled_regions(scenario, &spec.opt_in_regions)?;
             accounts.insert(
@@ -63,7 +68,23 @@ impl World {
                 },
             );
         }
+        let organization = &scenario.organization.id;
+        let allowed = |whose: &str, text: &str| {
+            read_identity(text, organization).ok_or_else(|| ScenarioError::NotAnAllowList(whose.to_owned()))
+        };
+        let mut role_policies = BTreeMap::new();
+        for RolePolicySpec { role, policy, trust } in &scenario.role_policies {
+            let trust = trust.as_deref().map(|text| {
+                Trust::read(text).ok_or_else(|| ScenarioError::NotAnAllowList(format!("the trust policy of {role}")))
+            });
+            let allowed = allowed(role, policy)?;
+            role_policies.insert(role.clone(), RolePolicies { allowed, trust: trust.transpose()? });
+        }
+        let caller_policy = scenario.organization.caller_policy.as_deref();
+        let caller_policy = caller_policy.map(|text| allowed("the caller", text)).transpose()?;
         Ok(Self {
+            role_policies,
+            caller_policy,
             organization: scenario.organization.clone(),
             management: id(&scenario.organization.management_account)?,
             inspector_admin: scenario.organization.inspector_administrator.as_deref().map(id).transpose()?,

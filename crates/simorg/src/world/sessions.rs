@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use scangap_model::AccountId;
 
 use super::state::{Session, World};
-use crate::services::Allowed;
+use crate::services::Permitted;
 
 /// `AKIASIMU` and the account id: an administrator's key, for every account of the scenario.
 pub(crate) const LONG_LIVED: &str = "AKIASIMU";
@@ -14,7 +14,7 @@ const TEMPORARY: &str = "ASIASIMU";
 pub(crate) struct Caller {
     pub(crate) account: AccountId,
     pub(crate) arn: String,
-    pub(crate) allowed: Option<Vec<Allowed>>,
+    pub(crate) permitted: Permitted,
 }
 
 /// Why a credential is not accepted.
@@ -47,7 +47,8 @@ impl World {
             if !self.accounts.contains_key(&account) {
                 return Err(Rejected::Unknown);
             }
-            return Ok(Caller { account, arn: format!("arn:aws:iam::{account}:user/auditor"), allowed: None });
+            let permitted = Permitted { by_identity: self.caller_policy.clone(), by_session: None };
+            return Ok(Caller { account, arn: format!("arn:aws:iam::{account}:user/auditor"), permitted });
         }
         let session = self.sessions.get(access_key).ok_or(Rejected::Unknown)?;
         if token != Some(session.token.as_str()) {
@@ -59,7 +60,7 @@ impl World {
         Ok(Caller {
             account: session.account,
             arn: format!("arn:aws:sts::{}:assumed-role/{}/{}", session.account, session.role, session.name),
-            allowed: session.allowed.clone(),
+            permitted: session.permitted.clone(),
         })
     }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use scangap_model::{AccountId, RegionName};
 
 use crate::scenario::{DelaySpec, OrganizationSpec, OuSpec, RoleSpec};
-use crate::services::Allowed;
+use crate::services::{Allowed, Permitted, Trust};
 use crate::truth::PolicyTruth;
 
 #[derive(Debug)]
@@ -17,6 +17,10 @@ pub(crate) struct World {
     pub(crate) inspector_admin: Option<AccountId>,
     pub(crate) ous: Vec<OuSpec>,
     pub(crate) accounts: BTreeMap<AccountId, Account>,
+    /// What roles may do and whom they trust, by their names with paths. A role that is not here may do everything.
+    pub(crate) role_policies: BTreeMap<String, RolePolicies>,
+    /// What long-lived keys may do. `None`: everything.
+    pub(crate) caller_policy: Option<Vec<Allowed>>,
     pub(crate) truth: PolicyTruth,
     pub(crate) sessions: HashMap<String, Session>,
     pub(crate) delays: DelaySpec,
@@ -29,6 +33,14 @@ pub(crate) struct World {
     pub(super) clock: Timestamp,
     pub(super) started: Instant,
     pub(super) due: Vec<(Instant, Transition)>,
+}
+
+/// The policies of a role, the same in every account that has it.
+#[derive(Debug)]
+pub(crate) struct RolePolicies {
+    pub(crate) allowed: Vec<Allowed>,
+    /// `None`: every caller.
+    pub(crate) trust: Option<Trust>,
 }
 
 #[derive(Debug)]
@@ -184,7 +196,6 @@ pub(crate) struct Session {
     pub(crate) role: String,
     pub(crate) name: String,
     pub(crate) token: String,
-    /// What the session policy allows; `None`: no session policy.
-    pub(crate) allowed: Option<Vec<Allowed>>,
+    pub(crate) permitted: Permitted,
     pub(crate) expires: jiff::Timestamp,
 }

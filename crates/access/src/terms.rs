@@ -1,0 +1,82 @@
+//! What the roles are called, and whom they trust.
+
+use std::str::FromStr;
+
+use scangap_model::{AccountId, Arn};
+
+/// How the roles are set up.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// With their paths. The first is the one that is made.
+    pub role_names: Vec<String>,
+    pub inspector_admin_role_name: Option<String>,
+    pub write_role_name: String,
+    /// The role that reads the organization, where the caller does not.
+    pub organization_role_arn: Option<String>,
+    pub principal: Option<Principal>,
+    /// The organization that callers, and the roles that they assume, have to be of.
+    pub organization: Option<String>,
+    pub external_id: Option<String>,
+    pub findings_bucket: Option<FindingsBucket>,
+}
+
+/// Where Inspector's own copy of the findings is written, with `{region}` where each region has a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FindingsBucket(pub String);
+
+/// Who may assume the roles: an account as a whole, or one of its principals.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Principal {
+    Account(AccountId),
+    Arn(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadPrincipal(pub String);
+
+impl FromStr for Principal {
+    type Err = BadPrincipal;
+
+    fn from_str(text: &str) -> Result<Self, BadPrincipal> {
+        if let Ok(account) = text.parse() {
+            return Ok(Self::Account(account));
+        }
+        let wrong = |why: &str| BadPrincipal(why.to_owned());
+        let arn: Arn = text.parse().map_err(|_| wrong("name an account id, or the ARN of a role or user"))?;
+        if arn.service == "sts" {
+            return Err(wrong("a session passes: name the role itself, as arn:aws:iam::111122223333:role/audit"));
+        }
+        let is_principal =
+            arn.resource == "root" || ["role/", "user/"].iter().any(|kind| arn.resource.starts_with(kind));
+        if arn.service != "iam" || !is_principal || arn.account.parse::<AccountId>().is_err() {
+            return Err(wrong("name an account id, or the ARN of a role or user"));
+        }
+        if text.contains(['*', '?', '"', '\\']) || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err(wrong("AWS takes no patterns there: name the principal itself, or its account"));
+        }
+        Ok(Self::Arn(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_principal_is_an_account_or_one_of_its_own() {
+        for right in ["111122223333", "arn:aws:iam::111122223333:role/a/b", "arn:aws-cn:iam::111122223333:root"] {
+            assert!(right.parse::<Principal>().is_ok(), "{right}");
+        }
+        for wrong in [
+            "1111",
+            "*",
+            "arn:aws:sts::111122223333:assumed-role/a/b",
+            "arn:aws:iam::111122223333:role/*",
+            "arn:aws:iam::111122223333:policy/a",
+            "arn:aws:iam::x:role/a",
+        ] {
+            assert!(wrong.parse::<Principal>().is_err(), "{wrong}");
+        }
+    }
+}

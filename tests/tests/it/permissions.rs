@@ -1,0 +1,291 @@
+//! `scangap permissions`: what it prints is enough, nothing of it is too much, and readers of others find no fault.
+
+use std::process::Command;
+
+use scangap_simorg::scenario::{PolicySpec, RolePolicySpec};
+use scangap_simorg::{Scenario, Standing};
+use scangap_tests::{Audited, Finished, Scangap, python, requires_tools, simulate, venv_program};
+use serde_json::{Value, json};
+
+use crate::apply::{LOST, stale_plan};
+use crate::resync::{STALE_REGISTRY, audit, stale_scenario};
+
+const ROLE: &str = "OrganizationAccountAccessRole";
+
+fn permissions(arguments: &[&str]) -> Finished {
+    let call = Scangap::new(
+        &[&["permissions", "--role-name", ROLE, "--write-role-name", "scangap-write"], arguments].concat(),
+    )
+    .run();
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    call
+}
+
+fn document(arguments: &[&str]) -> Value {
+    serde_json::from_str(&permissions(arguments).stdout).expect("a policy")
+}
+
+/// The actions of a policy.
+fn actions(policy: &Value) -> Vec<String> {
+    let statements = policy["Statement"].as_array().expect("statements").iter();
+    let actions = statements.flat_map(|statement| statement["Action"].as_array().expect("actions"));
+    actions.map(|action| action.as_str().expect("a text").to_owned()).collect()
+}
+
+/// The policy without one action.
+fn without(policy: &Value, action: &str) -> Value {
+    let mut policy = policy.clone();
+    let statements = policy["Statement"].as_array_mut().expect("statements");
+    for statement in statements.iter_mut() {
+        statement["Action"].as_array_mut().expect("actions").retain(|one| one != action);
+    }
+    statements.retain(|statement| !statement["Action"].as_array().expect("actions").is_empty());
+    policy
+}
+
+fn limited(scenario: &mut Scenario, role: &str, policy: &Value) {
+    scenario.role_policies.push(RolePolicySpec { role: role.to_owned(), policy: policy.to_string(), trust: None });
+}
+
+/// The demo organization, and in it policies that hang on tags of the repository and of Inspector's role.
+fn demo() -> Scenario {
+    let mut scenario = Scenario::demo().expect("the demo");
+    for key in ["aws:ResourceTag/team", "aws:PrincipalTag/team"] {
+        let condition = json!({"StringEquals": {key: "none"}});
+        let deny = json!({"Effect": "Deny", "Principal": "*", "Action": "ecr:BatchGetImage", "Condition": condition});
+        scenario.policies.push(PolicySpec {
+            name: key.to_owned(),
+            text: json!({"Version": "2012-10-17", "Statement": [deny]}).to_string(),
+            inspector: Standing::Allowed,
+            auditor: Standing::Allowed,
+            writer: Standing::Allowed,
+        });
+        let mut registries = scenario.accounts.iter_mut().flat_map(|account| &mut account.registries);
+        let repositories =
+            registries.find_map(|registry| (!registry.repositories.is_empty()).then_some(&mut registry.repositories));
+        let repositories = repositories.expect("a registry with repositories");
+        let mut repository = repositories[0].clone();
+        repository.name = key.to_ascii_lowercase().replace(':', "-");
+        repository.policy = Some(key.to_owned());
+        repositories.push(repository);
+    }
+    scenario
+}
+
+/// That organization, audited with what the caller and the role may do.
+fn audited(caller: Option<&Value>, role: Option<&Value>) -> Audited {
+    let mut scenario = demo();
+    scenario.organization.caller_policy = caller.map(ToString::to_string);
+    if let Some(policy) = role {
+        limited(&mut scenario, ROLE, policy);
+    }
+    Scangap::audit(&simulate(scenario)).into_folder()
+}
+
+/// The permissions that gaps name.
+fn named(audited: &Audited) -> Vec<String> {
+    audited.csv("gaps.csv").iter().map(|row| row["permission_needed"].clone()).collect()
+}
+
+const FACTS: [&str; 4] = ["repositories.csv", "registries.csv", "accounts.csv", "gaps.csv"];
+
+/// Runs a check for every action, a few at once: an audit waits more than it works.
+fn for_each(actions: &[String], check: impl Fn(&str) -> Option<String> + Sync) {
+    let failed: Vec<String> = std::thread::scope(|scope| {
+        let parts = actions.chunks(actions.len().div_ceil(4));
+        let threads: Vec<_> = parts
+            .map(|part| scope.spawn(|| part.iter().filter_map(|action| check(action)).collect::<Vec<_>>()))
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
+    });
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+// Holds: 17 Permissions: with exactly what is printed an audit reads all that it reads without any bound
+#[test]
+fn what_is_printed_is_enough_for_an_audit() {
+    let unbound = audited(None, None);
+    let bound = audited(Some(&document(&["--for", "caller"])), Some(&document(&[])));
+    assert_eq!(bound.finished.code, unbound.finished.code, "{}", bound.finished.stderr);
+    for file in FACTS {
+        assert_eq!(
+            String::from_utf8_lossy(&bound.bytes(file)),
+            String::from_utf8_lossy(&unbound.bytes(file)),
+            "{file}"
+        );
+    }
+}
+
+// Holds: 17 Permissions: each permission of the audit role that is taken away is a gap that names it
+#[test]
+fn each_permission_of_the_audit_role_that_is_missing_is_named() {
+    let policy = document(&[]);
+    let before = named(&audited(None, Some(&policy)));
+    for_each(&actions(&policy), |action| {
+        let found = named(&audited(None, Some(&without(&policy, action))));
+        let more = |list: &[String]| list.iter().filter(|one| *one == action).count();
+        (more(&found) <= more(&before)).then(|| format!("{action}: {found:?}"))
+    });
+}
+
+// Holds: 17 Permissions: each permission of the caller that is taken away is named by a gap, or by the error that ends the audit
+#[test]
+fn each_permission_of_the_caller_that_is_missing_is_named() {
+    let policy = document(&["--for", "caller"]);
+    // Its own account is read as the others are, with the same permissions.
+    let of_role = actions(&document(&[]));
+    let own: Vec<String> = actions(&policy).into_iter().filter(|action| !of_role.contains(action)).collect();
+    assert_eq!(actions(&policy).len(), own.len() + of_role.len());
+    for_each(&own, |action| {
+        let audited = audited(Some(&without(&policy, action)), None);
+        let is_named = match audited.finished.code {
+            77 => audited.finished.stderr.contains(action),
+            _ => named(&audited).iter().any(|one| one == action),
+        };
+        (!is_named).then(|| format!("{action}: {}", audited.finished.stderr))
+    });
+}
+
+// Holds: 17 Permissions: a role that is set up with what is printed opens to the principal, the organization and the external id that
+// are named, and to no other
+#[test]
+fn the_trust_policy_opens_the_role_to_whom_it_names() {
+    let trust = |principal: &str, more: &[&str]| {
+        let arguments = [&["--trust", "--principal", principal, "--org", "o-exampleorg"], more].concat();
+        permissions(&arguments).stdout
+    };
+    let opens = |trust: &str, more: &[&str]| {
+        let mut scenario = Scenario::demo().expect("the demo");
+        limited(&mut scenario, ROLE, &document(&[]));
+        scenario.role_policies[0].trust = Some(trust.to_owned());
+        let simulator = simulate(scenario);
+        let audited = Scangap::audit(&simulator).args(more).into_folder();
+        let opened = simulator.calls().iter().any(|call| call.operation == "sts:AssumeRole" && call.error.is_empty());
+        assert_eq!(audited.finished.code == 77, !opened, "{}", audited.finished.stderr);
+        opened
+    };
+    assert!(opens(&trust("111111111111", &[]), &[]));
+    assert!(opens(&trust("arn:aws:iam::111111111111:user/auditor", &[]), &[]));
+    assert!(!opens(&trust("arn:aws:iam::111111111111:user/other", &[]), &[]));
+    let with_id = trust("111111111111", &["--external-id", "blue-7"]);
+    assert!(!opens(&with_id, &[]));
+    assert!(opens(&with_id, &["--external-id", "blue-7"]));
+}
+
+// Holds: 17 Permissions: with exactly what is printed for a plan and an apply, a re-sync is planned and carried out
+#[test]
+fn what_is_printed_is_enough_for_a_plan_and_an_apply() {
+    let mut scenario = stale_scenario("", STALE_REGISTRY);
+    limited(&mut scenario, ROLE, &document(&["plan"]));
+    limited(&mut scenario, "scangap-write", &document(&["apply"]));
+    scenario.organization.caller_policy = Some(document(&["apply", "--for", "caller"]).to_string());
+    let simulator = simulate(scenario);
+    let plan = stale_plan(&simulator);
+    let folder = plan.folder.to_string_lossy().into_owned();
+    let arguments = [
+        "apply",
+        &folder,
+        "--write-role-name",
+        "scangap-write",
+        "--confirm",
+        "o-testing",
+        "--accept-history-loss",
+        LOST,
+        "--wait",
+        "20s",
+    ];
+    let call = crate::resync::at(&simulator, &arguments).env("HOME", &plan.home.path().to_string_lossy()).run();
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    assert_eq!(crate::apply::ecr_status(&simulator), "ENABLED");
+    drop(audit(&simulator).expect_code(0));
+}
+
+// Holds: 17 Permissions: each permission of the write role that is taken away ends the apply with scanning on, and is named
+#[test]
+fn each_permission_of_the_write_role_that_is_missing_is_named() {
+    let policy = document(&["apply"]);
+    // What a re-sync uses; a repair uses the first, and what looks where the audit role is gone is not used here.
+    let unused =
+        ["ecr:SetRepositoryPolicy", "inspector2:BatchGetAccountStatus", "ecr:GetRegistryScanningConfiguration"];
+    let used: Vec<String> = actions(&policy).into_iter().filter(|action| !unused.contains(&action.as_str())).collect();
+    for_each(&used, |action| {
+        let mut scenario = stale_scenario("", STALE_REGISTRY);
+        limited(&mut scenario, "scangap-write", &without(&policy, action));
+        let simulator = simulate(scenario);
+        let plan = stale_plan(&simulator);
+        let folder = plan.folder.to_string_lossy().into_owned();
+        let arguments = [
+            "apply",
+            &folder,
+            "--write-role-name",
+            "scangap-write",
+            "--confirm",
+            "o-testing",
+            "--accept-history-loss",
+            LOST,
+            "--wait",
+            "1s",
+        ];
+        let call = crate::resync::at(&simulator, &arguments).env("HOME", &plan.home.path().to_string_lossy()).run();
+        let is_on = crate::apply::ecr_status(&simulator) == "ENABLED";
+        let said = call.stdout + &call.stderr;
+        (call.code == 0 || !is_on || !said.contains(action)).then(|| format!("{action}: {} {is_on} {said}", call.code))
+    });
+}
+
+// Holds: 17 Permissions: templates, modules and documents are within AWS's limits, and cfn-lint, python-hcl2 and parliament find no fault
+#[test]
+fn independent_readers_find_no_fault() {
+    requires_tools();
+    let folder = tempfile::tempdir().expect("a folder");
+    let all: [&[&str]; 9] = [
+        &["audit"],
+        &["plan"],
+        &["apply"],
+        &["apply", "--for", "caller", "--org", "o-exampleorg"],
+        &["--for", "organization-role"],
+        &["--for", "caller", "--organization-role-arn", "arn:aws:iam::111122223333:role/org/Reader"],
+        &["apply", "--findings-report", "s3://findings-{region}/inspector"],
+        &["apply", "--role-name", "security/audit,Fallback", "--inspector-admin-role-name", "admin", "--for", "caller"],
+        &[
+            "apply",
+            "--external-id",
+            "blue:7",
+            "--org",
+            "o-exampleorg",
+            "--principal",
+            "arn:aws:iam::111122223333:role/sso/x",
+        ],
+    ];
+    let (mut templates, mut modules, mut documents) = (Vec::new(), Vec::new(), Vec::new());
+    for (at, arguments) in all.iter().enumerate() {
+        let write = |name: String, form: &[&str]| {
+            let call = Scangap::new(&[&["permissions"], *arguments, form].concat()).run();
+            assert_eq!(call.code, 0, "{}", call.stderr);
+            let path = folder.path().join(name);
+            fs_err::write(&path, &call.stdout).expect("a file");
+            (path, call.stdout)
+        };
+        templates.push(write(format!("{at}.yaml"), &["--format", "cloudformation"]).0);
+        modules.push(write(format!("{at}.tf"), &["--format", "terraform"]).0);
+        let (path, text) = write(format!("{at}.json"), &[]);
+        // AWS: 6,144 characters of a managed policy without its spaces, the smallest limit.
+        let packed: Value = serde_json::from_str(&text).expect("JSON");
+        assert!(packed.to_string().chars().count() <= 6_144, "{arguments:?}");
+        documents.push(path);
+    }
+    let lint = Command::new(venv_program("cfn-lint")).args(&templates).output().expect("cfn-lint runs");
+    assert!(
+        lint.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&lint.stdout),
+        String::from_utf8_lossy(&lint.stderr)
+    );
+    let named = |program: &str, paths: &[std::path::PathBuf]| {
+        let paths: Vec<_> = paths.iter().map(|path| path.to_string_lossy()).collect();
+        python(program, &paths.iter().map(AsRef::as_ref).collect::<Vec<_>>())
+    };
+    named("import sys, hcl2\nfor name in sys.argv[1:]:\n    assert hcl2.load(open(name))['resource'], name", &modules);
+    let linter = "import sys\nfrom parliament import analyze_policy_string\nfor name in sys.argv[1:]:\n    found = analyze_policy_string(open(name).read()).findings\n    assert not found, (name, [str(one) for one in found])";
+    named(linter, &documents);
+}
