@@ -2,6 +2,8 @@
 
 #![expect(clippy::doc_markdown, reason = "documentation here is the help, where backticks would be shown")]
 
+mod aws;
+mod doctor;
 mod gate;
 mod permissions;
 
@@ -11,6 +13,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use scangap_model::{AccountId, Diagnosis, RegionName, Shard};
 
+pub use self::aws::{Aws, Roles};
+pub use self::doctor::{Doctor, DoctorOutput};
 pub use self::gate::{Gate, GateOutput};
 pub use self::permissions::{Permissions, PermissionsFormat};
 use crate::fail_on::{self, FailWord};
@@ -132,6 +136,11 @@ pub enum Command {
         after_help = "Examples:\n  scangap gate\n  terraform show -json tfplan > tfplan.json && scangap gate tfplan.json *.tf --account 111122223333\n  scangap gate cdk.out --output sarif > scangap.sarif\n  scangap gate infra --principal arn:aws:iam::111122223333:role/deploy --action ecr:PutImage --account 111122223333"
     )]
     Gate(Box<Gate>),
+    /// Look whether an audit can run here: credentials, organization, roles in some accounts, regions, this machine; each with its fix
+    #[command(
+        after_help = "Examples:\n  scangap doctor\n  scangap doctor --all --role-name scangap-audit\n  scangap doctor --from runs/2026-11-23-o-exampleorg/snapshot.db"
+    )]
+    Doctor(Box<Doctor>),
     /// Print the least that AWS has to allow: policies, trust policies and templates for the roles, from the table of calls. Offline
     #[command(
         after_help = "Examples:\n  scangap permissions\n  scangap permissions --trust --principal arn:aws:iam::111122223333:role/security --org o-exampleorg\n  scangap permissions --format cloudformation --principal 111122223333 --org o-exampleorg > scangap.yaml\n  scangap permissions apply --format terraform --principal 111122223333 > roles.tf\n  scangap permissions --for caller --org o-exampleorg"
@@ -212,29 +221,6 @@ pub struct Audit {
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "AWS, as in the AWS CLI")]
-pub struct Aws {
-    /// Profile of the AWS configuration files
-    #[arg(long, value_name = "NAME")]
-    pub profile: Option<String>,
-    /// Region for STS calls; choose audited regions with --regions
-    #[arg(long, value_name = "REGION", value_parser = values::region)]
-    pub region: Option<RegionName>,
-    /// Call this URL instead of AWS; everything made from it says SIMULATED
-    #[arg(long, value_name = "URL")]
-    pub endpoint_url: Option<String>,
-    /// Certificate authorities to trust, as a PEM file [env: AWS_CA_BUNDLE]
-    #[arg(long, value_name = "FILE")]
-    pub ca_bundle: Option<PathBuf>,
-    /// How long one attempt of one call may take, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=900))]
-    pub timeout: u64,
-    /// How long AWS may throttle every call of one API in one account and region until what waits for it becomes a gap
-    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = values::duration)]
-    pub throttle_patience: WrittenDuration,
-}
-
-#[derive(Debug, Args)]
 #[command(next_help_heading = "Scope")]
 pub struct ScopeArguments {
     /// Only these accounts
@@ -249,23 +235,6 @@ pub struct ScopeArguments {
     /// Only these regions; default: every region that is enabled in each account
     #[arg(long, value_name = "REGION", value_delimiter = ',', value_parser = values::region)]
     pub regions: Vec<RegionName>,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Roles")]
-pub struct Roles {
-    /// Role to assume in each account, with or without its path; several are tried in order
-    #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = "OrganizationAccountAccessRole")]
-    pub role_name: Vec<String>,
-    /// External id that the roles ask for
-    #[arg(long, value_name = "ID")]
-    pub external_id: Option<String>,
-    /// Role to read the organization with, from a tooling account
-    #[arg(long, value_name = "ARN")]
-    pub organization_role_arn: Option<String>,
-    /// Role in the account of Inspector's delegated administrator, where it is another
-    #[arg(long, value_name = "NAME")]
-    pub inspector_admin_role_name: Option<String>,
 }
 
 #[derive(Debug, Args)]

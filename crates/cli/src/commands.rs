@@ -5,6 +5,7 @@ mod apply;
 mod audit;
 mod demo;
 mod diff;
+mod doctor;
 mod explain;
 mod gate;
 mod merge;
@@ -35,6 +36,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CliError> {
         Command::Verify(command) => verify::run(command, &arguments.global),
         Command::Explain(command) => explain::run(command),
         Command::Gate(command) => gate::run(command),
+        Command::Doctor(command) => doctor::run(command),
         Command::Permissions(command) => permissions::run(command),
         Command::Schema(command) => {
             schema::run(command);

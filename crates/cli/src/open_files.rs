@@ -1,6 +1,5 @@
 //! How many files this process may have open: each call in flight has a connection, and so has each host that was called lately.
 
-#[cfg(unix)]
 use crate::terminal;
 
 /// What is asked for, best first: a system may refuse a number that is above what its kernel has.
@@ -33,21 +32,32 @@ pub(crate) fn raise() {
 #[cfg(not(unix))]
 pub(crate) fn raise() {}
 
-/// Says so where so many calls in flight may need more files than this process may open.
+/// Too few files for so many calls in flight.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Short {
+    pub(crate) may: u64,
+    pub(crate) need: u64,
+    /// Calls in flight that fit.
+    pub(crate) fits: u64,
+}
+
+/// Whether so many calls in flight may need more files than this process may open.
 #[cfg(unix)]
-pub(crate) fn warn(calls_in_flight: usize) {
-    let calls = calls_in_flight as u64;
-    let may_need = calls * TO_A_CALL + BESIDE;
-    let Some(most) =
-        rustix::process::getrlimit(rustix::process::Resource::Nofile).current.filter(|most| *most < may_need)
-    else {
-        return;
-    };
-    let fits = (most.saturating_sub(BESIDE) / TO_A_CALL).max(1);
-    terminal::note(&format!(
-        "{calls} calls in flight may need {may_need} open files, and this process may open {most}: raise the hard limit (`ulimit -Hn`), or use --max-in-flight {fits}"
-    ));
+pub(crate) fn short_of(calls_in_flight: usize) -> Option<Short> {
+    let need = calls_in_flight as u64 * TO_A_CALL + BESIDE;
+    let may = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.filter(|may| *may < need)?;
+    Some(Short { may, need, fits: (may.saturating_sub(BESIDE) / TO_A_CALL).max(1) })
 }
 
 #[cfg(not(unix))]
-pub(crate) fn warn(_calls_in_flight: usize) {}
+pub(crate) fn short_of(_calls_in_flight: usize) -> Option<Short> {
+    None
+}
+
+/// Says so where that is the case.
+pub(crate) fn warn(calls_in_flight: usize) {
+    let Some(Short { may, need, fits }) = short_of(calls_in_flight) else { return };
+    terminal::note(&format!(
+        "{calls_in_flight} calls in flight may need {need} open files, and this process may open {may}: raise the hard limit (`ulimit -Hn`), or use --max-in-flight {fits}"
+    ));
+}

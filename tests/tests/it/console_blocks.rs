@@ -10,6 +10,7 @@ use scangap_tests::{Scangap, program, requires_tools, search_path, venv_program}
 const PAGES: &[&str] = &[
     "README.md",
     "docs/apply.md",
+    "docs/doctor.md",
     "docs/explain.md",
     "docs/gate.md",
     "docs/permissions.md",
@@ -40,7 +41,18 @@ fn root() -> PathBuf {
 
 fn serve() -> Served {
     let scenario = root().join("tests/fixtures/docs.toml").to_string_lossy().into_owned();
-    let (mut child, home) = Scangap::new(&["simulate", "--scenario", &scenario, "--port", "0"]).spawn();
+    // As the page on permissions says.
+    let policies = tempfile::tempdir().expect("a folder");
+    let printed = |name: &str, arguments: &[&str]| {
+        let path = policies.path().join(name);
+        fs_err::write(&path, Scangap::new(arguments).run().stdout).expect("a file");
+        format!("scangap-audit={}", path.display())
+    };
+    let role = printed("audit-role.json", &["permissions"]);
+    let trust = printed("trust.json", &["permissions", "--trust", "--principal", "111111111111"]);
+    let arguments =
+        ["simulate", "--scenario", &scenario, "--port", "0", "--role-policy", &role, "--trust-policy", &trust];
+    let (mut child, home) = Scangap::new(&arguments).spawn();
     let mut exports = String::new();
     BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut exports).expect("a line");
     assert!(exports.starts_with("export AWS_ENDPOINT_URL="), "{exports}");

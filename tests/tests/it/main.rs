@@ -10,6 +10,7 @@ mod console_blocks;
 mod crashes;
 mod demo;
 mod deploy;
+mod doctor;
 mod errors;
 mod executor;
 mod explain;

@@ -1,0 +1,170 @@
+//! `scangap doctor`: what is wrong is found before an audit, and each line says what to do.
+
+use scangap_simorg::Scenario;
+use scangap_simorg::scenario::{FaultSpec, RolePolicySpec};
+use scangap_tests::{Finished, Simulated, organization, simulate};
+use serde_json::Value;
+
+use crate::resync::at;
+
+const ALPHA: &str = "[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\n";
+
+fn doctor(simulator: &Simulated, more: &[&str]) -> Finished {
+    at(simulator, &[&["doctor"], more].concat()).run()
+}
+
+/// A check of a doctor's JSON.
+fn check(finished: &Finished, name: &str) -> Value {
+    let all: Value =
+        serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{}{}", finished.stdout, finished.stderr));
+    let found = all["checks"].as_array().expect("checks").iter().find(|check| check["check"] == name);
+    found.unwrap_or_else(|| panic!("{name}: {all}")).clone()
+}
+
+/// The status of a check, and its words with its fixes.
+fn judged(scenario: Scenario, name: &str, more: &[&str]) -> (i32, String, String) {
+    let simulator = simulate(scenario);
+    let finished = doctor(&simulator, &[&["--output", "json"], more].concat());
+    assert_eq!(simulator.mutating_calls().len(), 0, "a doctor changes nothing");
+    let check = check(&finished, name);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let fixes: Vec<String> = check["fixes"].as_array().expect("fixes").iter().map(text).collect();
+    (finished.code, text(&check["status"]), format!("{} | {}", text(&check["found"]), fixes.join(" | ")))
+}
+
+// Holds: 17 Doctor: where nothing is wrong every check is OK, and the exit code 0
+#[test]
+fn a_healthy_organization_is_ok() {
+    let simulator = simulate(organization(ALPHA));
+    let finished = doctor(&simulator, &[]);
+    assert_eq!(finished.code, 0, "{}{}", finished.stdout, finished.stderr);
+    assert!(!finished.stdout.contains("WARN") && !finished.stdout.contains("FAIL"), "{}", finished.stdout);
+    for name in [
+        "version",
+        "disk",
+        "open files",
+        "way",
+        "credentials",
+        "endpoint",
+        "clock",
+        "organization",
+        "accounts",
+        "roles",
+        "narrowing",
+        "reads",
+        "regions",
+    ] {
+        assert!(finished.stdout.contains(&format!("OK    {name}")), "{name}: {}", finished.stdout);
+    }
+    assert!(finished.stdout.contains("`scangap audit`"), "{}", finished.stdout);
+}
+
+/// An organization of three accounts, changed.
+fn with(change: impl FnOnce(&mut Scenario)) -> Scenario {
+    let mut scenario = organization(ALPHA);
+    change(&mut scenario);
+    scenario
+}
+
+fn is_refused(operation: &str, code: &str) -> Scenario {
+    with(|one| one.faults.push(FaultSpec::of(operation, code, 403)))
+}
+
+/// What one check says of an organization.
+fn expect(name: &str, scenario: Scenario, arguments: &[&str], (code, status): (i32, &str), words: &[&str]) {
+    let (exit, found, text) = judged(scenario, name, arguments);
+    assert_eq!((exit, found.as_str()), (code, status), "{name}: {text}");
+    for word in words {
+        assert!(text.contains(word), "{name}: {word}: {text}");
+    }
+}
+
+const WARN: (i32, &str) = (3, "WARN");
+const FAIL: (i32, &str) = (77, "FAIL");
+
+// Holds: 17 Doctor: what may be wrong with the organization, the caller or the clock is found with its fix, and the exit code says how bad
+#[test]
+fn what_is_wrong_with_the_organization_is_found_with_its_fix() {
+    let alone = with(|one| one.organization.inspector_administrator = None);
+    expect("Inspector's administrator", alone, &[], WARN, &["has none", "enable-delegated-admin-account"]);
+    let denied = "AccessDeniedException";
+    let unlisted = is_refused("organizations:ListAccounts", denied);
+    expect("accounts", unlisted, &[], FAIL, &["--organization-role-arn", "--accounts"]);
+    let undescribed = is_refused("organizations:DescribeOrganization", denied);
+    expect("organization", undescribed, &[], WARN, &["organizations:DescribeOrganization"]);
+    let late = with(|one| one.organization.clock_ahead_seconds = 600);
+    expect("credentials", late, &[], FAIL, &["10 minutes behind"]);
+    let regions = ["--regions", "eu-west-1,ap-east-1"];
+    expect("regions", with(|_| {}), &regions, WARN, &["ap-east-1 enabled in no account"]);
+}
+
+// Holds: 17 Doctor: what may be wrong with the roles is found with its fix as a command
+#[test]
+fn what_is_wrong_with_the_roles_is_found_with_its_fix() {
+    let closed = with(|one| one.accounts.iter_mut().for_each(|account| account.roles = Some(Vec::new())));
+    let command = "scangap permissions --format cloudformation --role-name OrganizationAccountAccessRole --principal 111111111111 --org o-testing";
+    expect("roles", closed, &[], FAIL, &["sts:AssumeRole", "333333333333", command]);
+    let partly = with(|one| one.accounts[2].roles = Some(Vec::new()));
+    expect("roles", partly, &[], WARN, &["2 of 3 accounts", "in 333333333333"]);
+    let administrator = with(|one| one.accounts[1].roles = Some(Vec::new()));
+    let words = ["222222222222 does not open", "--inspector-admin-role-name"];
+    expect("Inspector's administrator", administrator, &[], WARN, &words);
+    let second = ["--role-name", "missing,OrganizationAccountAccessRole", "--all"];
+    expect("roles", with(|_| {}), &second, (0, "OK"), &["3 accounts opened by OrganizationAccountAccessRole"]);
+    let large = is_refused("sts:AssumeRole", "PackedPolicyTooLarge");
+    expect("narrowing", large, &[], FAIL, &["PackedPolicyTooLarge"]);
+    let unread = is_refused("ecr:DescribeRepositories", "AccessDeniedException");
+    expect("reads", unread, &[], WARN, &["ecr:DescribeRepositories", "scangap permissions"]);
+}
+
+// Holds: 17 Doctor: without --all a few accounts are tried, Inspector's administrator among them
+#[test]
+fn a_sample_is_tried() {
+    let more: String = (0..40).map(|at| format!("[[accounts]]\nid = \"4{at:011}\"\nname = \"a\"\n")).collect();
+    let simulator = simulate(organization(&more));
+    let assumed =
+        |simulator: &Simulated| simulator.calls().iter().filter(|call| call.operation == "sts:AssumeRole").count();
+    let finished = doctor(&simulator, &["--sample", "5"]);
+    assert!(
+        finished.stdout.contains("5 accounts opened by OrganizationAccountAccessRole of 42: --all tries every one"),
+        "{}",
+        finished.stdout
+    );
+    let sampled = assumed(&simulator);
+    assert!((4..=5).contains(&sampled), "{sampled}");
+    assert!(simulator.calls().iter().any(|call| call.resource.contains(":222222222222:role/")), "the administrator");
+    let finished = doctor(&simulator, &["--all"]);
+    assert!(finished.stdout.contains("42 accounts opened"), "{}", finished.stdout);
+    assert_eq!(assumed(&simulator) - sampled, 41, "all but the caller's own");
+}
+
+// Holds: 17 Doctor: the gaps of an audit are what to grant, grouped, whole accounts first
+#[test]
+fn gaps_become_what_to_grant() {
+    let policy = r#"{"Statement":[{"Effect":"Allow","Action":["account:ListRegions","ecr:DescribeRepositories","inspector2:*"],"Resource":"*"}]}"#;
+    let repositories =
+        "[[accounts.registries]]\nregion = \"eu-west-1\"\n[[accounts.registries.repositories]]\nname = \"app\"\n";
+    let mut scenario = organization(&format!(
+        "{ALPHA}{repositories}[[accounts]]\nid = \"444444444444\"\nname = \"beta\"\nroles = []\n"
+    ));
+    scenario.role_policies.push(RolePolicySpec {
+        role: crate::apply::ROLE.to_owned(),
+        policy: policy.to_owned(),
+        trust: None,
+    });
+    let simulator = simulate(scenario);
+    let audited = crate::resync::audit(&simulator);
+    let out = audited.out.to_string_lossy().into_owned();
+    let finished = doctor(&simulator, &["--from", &out]);
+    assert_eq!(finished.code, 3, "{}", finished.stderr);
+    let first = finished.stdout.find("1 account unread as a whole").unwrap_or_else(|| panic!("{}", finished.stdout));
+    let second = finished.stdout.find("ecr:GetRepositoryPolicy").expect("an action");
+    assert!(first < second, "{}", finished.stdout);
+    assert!(finished.stdout.contains("scangap permissions"), "{}", finished.stdout);
+    let finished = doctor(&simulator, &["--from", &out, "--output", "json"]);
+    let all: Value = serde_json::from_str(&finished.stdout).expect("JSON");
+    let gaps: u64 =
+        all["advice"].as_array().expect("advice").iter().map(|one| one["gaps"].as_u64().expect("a number")).sum();
+    assert_eq!(gaps, all["gaps"].as_u64().expect("a number"), "each gap has one remedy");
+    assert_eq!(usize::try_from(gaps).expect("small"), audited.csv("gaps.csv").len());
+}
