@@ -3,6 +3,7 @@
 #![expect(clippy::doc_markdown, reason = "documentation here is the help, where backticks would be shown")]
 
 mod aws;
+mod config;
 mod doctor;
 mod gate;
 mod permissions;
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 use scangap_model::{AccountId, Diagnosis, RegionName, Shard};
 
 pub use self::aws::{Aws, Roles};
+pub use self::config::{Config, ConfigCommand, ConfigShow};
 pub use self::doctor::{Doctor, DoctorOutput};
 pub use self::gate::{Gate, GateOutput};
 pub use self::permissions::{Permissions, PermissionsFormat};
@@ -52,6 +54,9 @@ pub struct Global {
     /// Show no progress
     #[arg(long, global = true)]
     pub no_progress: bool,
+    /// The organization whose table of scangap.toml counts: [organizations.NAME]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub org_profile: Option<String>,
     /// Log on stderr: once, the journal; twice, each call too; three times, each wait for a turn too. SCANGAP_LOG filters it
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
@@ -146,6 +151,11 @@ pub enum Command {
         after_help = "Examples:\n  scangap permissions\n  scangap permissions --trust --principal arn:aws:iam::111122223333:role/security --org o-exampleorg\n  scangap permissions --format cloudformation --principal 111122223333 --org o-exampleorg > scangap.yaml\n  scangap permissions apply --format terraform --principal 111122223333 > roles.tf\n  scangap permissions --for caller --org o-exampleorg"
     )]
     Permissions(Box<Permissions>),
+    /// Show what the environment and scangap.toml say, with where each value comes from
+    #[command(
+        after_help = "Examples:\n  scangap config show --origin\n  scangap config show audit --org-profile prod\n  scangap config schema > scangap.schema.json"
+    )]
+    Config(Config),
     /// Print what machines can rely on: columns and exit codes
     Schema(Schema),
 }

@@ -3,6 +3,7 @@
 mod accept;
 mod apply;
 mod audit;
+mod config;
 mod demo;
 mod diff;
 mod doctor;
@@ -36,6 +37,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CliError> {
         Command::Verify(command) => verify::run(command, &arguments.global),
         Command::Explain(command) => explain::run(command),
         Command::Gate(command) => gate::run(command),
+        Command::Config(command) => config::run(command, &arguments.global),
         Command::Doctor(command) => doctor::run(command),
         Command::Permissions(command) => permissions::run(command),
         Command::Schema(command) => {

@@ -1,4 +1,4 @@
-//! `scangap.toml`: what is accepted.
+//! `scangap.toml`: what is accepted. What it says of flags is in `configuration`.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -27,25 +27,28 @@ pub(crate) enum ConfigProblem {
     Toml(#[source] Box<toml::de::Error>),
     #[error("acceptance {number}: {problem}")]
     Acceptance { number: usize, problem: String },
+    #[error("line {line}: {problem}")]
+    Key { line: usize, problem: String },
+    #[error("{0}")]
+    Organization(String),
 }
 
+impl ConfigProblem {
+    pub(crate) const fn hint(&self) -> &'static str {
+        match self {
+            Self::Acceptance { .. } => "`scangap accept` writes acceptances as they are read",
+            Self::Read(_) => "name another file with --config, or make this one readable",
+            Self::Toml(_) | Self::Key { .. } => "`scangap config schema` has every table and key",
+            Self::Organization(_) => "`scangap config show --origin` shows what counts now",
+        }
+    }
+}
+
+/// The other tables are read before the command line is parsed, and wrong keys are refused there.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
     accept: Vec<Written>,
-    #[serde(default)]
-    gate: GateSettings,
-}
-
-/// Where the files that the gate judges are deployed.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct GateSettings {
-    pub(crate) account: Option<String>,
-    pub(crate) region: Option<String>,
-    pub(crate) org: Option<String>,
-    pub(crate) registry_policy_scope: Option<String>,
 }
 
 /// An acceptance as it is written. What is not said is everywhere.
@@ -73,24 +76,15 @@ pub(crate) enum Until {
 
 /// The acceptances of a file: the one that is named, or that of this folder where there is one.
 pub(crate) fn acceptances(named: Option<&Path>) -> Result<Vec<Acceptance>, ConfigError> {
-    Ok(read(named)?.map(|(acceptances, _)| acceptances).unwrap_or_default())
-}
-
-/// What the same file says of the gate, with the acceptances.
-pub(crate) fn of_gate(named: Option<&Path>) -> Result<(Vec<Acceptance>, GateSettings), ConfigError> {
-    Ok(read(named)?.unwrap_or_default())
-}
-
-fn read(named: Option<&Path>) -> Result<Option<(Vec<Acceptance>, GateSettings)>, ConfigError> {
     let Some(path) = named.map(Path::to_owned).or_else(|| Some(PathBuf::from(FILE)).filter(|path| path.exists()))
     else {
-        return Ok(None);
+        return Ok(Vec::new());
     };
     let wrong = |source| ConfigError { path: path.clone(), source };
     let text = fs_err::read_to_string(&path).map_err(|error| wrong(ConfigProblem::Read(error)))?;
     let file: File = toml::from_str(&text).map_err(|error| wrong(ConfigProblem::Toml(Box::new(error))))?;
     let name = path.file_name().map_or_else(|| FILE.into(), std::ffi::OsStr::to_string_lossy);
-    Ok(Some((accepted(file.accept, &name).map_err(wrong)?, file.gate)))
+    accepted(file.accept, &name).map_err(wrong)
 }
 
 fn accepted(all: Vec<Written>, name: &str) -> Result<Vec<Acceptance>, ConfigProblem> {

@@ -313,7 +313,7 @@ impl CliError {
             Self::NoWriteRole => "name one with --write-role-name: it is narrowed to the calls of the plan".to_owned(),
             Self::OtherOrganization { .. } => "use credentials of the organization that was audited".to_owned(),
             Self::Organization(error) => error.clone().at(None, None, "").hint(),
-            Self::Config(_) => "`scangap accept` writes acceptances as they are read".to_owned(),
+            Self::Config(error) => error.source.hint().to_owned(),
             Self::Scenario { .. } => "`scangap simulate --print-scenario` prints an example".to_owned(),
             Self::Simulator(StartError::Listen { .. }) => "name another port with --port, or 0 for any".to_owned(),
             Self::Baseline { .. } => "`scangap gate --write-baseline` writes one".to_owned(),

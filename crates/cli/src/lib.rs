@@ -9,6 +9,7 @@ mod codes;
 mod collect_for_plan;
 mod commands;
 mod config;
+mod configuration;
 mod earlier;
 mod environment;
 mod error;
@@ -37,13 +38,16 @@ pub use exit::{EXIT_CODES, Exit};
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use configuration::NotParsed;
 
 /// Parses the command line, runs the command and renders whatever it ends in.
 pub fn main() -> ExitCode {
-    let arguments = match args::Arguments::try_parse() {
+    let arguments = match configuration::arguments() {
         Ok(arguments) => arguments,
-        Err(error) => return shown_error::usage(&error),
+        Err(NotParsed::Usage(error)) => return shown_error::usage(&error),
+        Err(NotParsed::Configuration(error, format)) => {
+            return shown_error::render(&error::CliError::Config(error), format);
+        }
     };
     environment::without_empty_addresses();
     open_files::raise();

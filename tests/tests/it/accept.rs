@@ -399,7 +399,7 @@ fn accept_writes_and_lists_what_is_signed_for() {
         ),
         ("[[accept]]\nreason = \"x\"\nby = \"y\"\nuntil = 2099-01-01\n", "neither a `diagnosis` nor a `gap`"),
         ("[[accept]]\ngap = \"timeout\"\nreason = \"x\"\nby = \"y\"\nuntil = \"soon\"\n", "`until` is `soon`"),
-        ("accounts = 3\n", "unknown field `accounts`"),
+        ("accounts = 3\n", "line 1: `accounts` is no table of a configuration"),
     ] {
         let refused = audit(&simulator, text).finished;
         assert_eq!((refused.code, refused.stderr.contains(said)), (65, true), "{}", refused.stderr);

@@ -10,6 +10,7 @@ use scangap_tests::{Scangap, program, requires_tools, search_path, venv_program}
 const PAGES: &[&str] = &[
     "README.md",
     "docs/apply.md",
+    "docs/configuration.md",
     "docs/doctor.md",
     "docs/explain.md",
     "docs/gate.md",

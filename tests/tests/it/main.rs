@@ -6,6 +6,7 @@ mod accept;
 mod apply;
 mod causes;
 mod changes;
+mod configuration;
 mod console_blocks;
 mod crashes;
 mod demo;

@@ -29,17 +29,17 @@ use self::places::Configuration;
 use crate::values::BadValue;
 
 pub(super) fn run(command: &Gate) -> Result<Exit, CliError> {
-    let (acceptances, settings) = config::of_gate(command.config.as_deref()).map_err(CliError::Config)?;
+    let acceptances = config::acceptances(command.config.as_deref()).map_err(CliError::Config)?;
     let baseline = command.baseline.as_deref().map(read_baseline).transpose()?;
     let as_of = command.as_of.unwrap_or_else(environment::now);
     let today = Offset::UTC.to_datetime(as_of).date();
-    let asked = Asked::of(command, &settings, as_of)?;
+    let asked = Asked::of(command, as_of)?;
     if command.until.is_some_and(|until| until < today) {
         let until = command.until.map(|until| until.to_string()).unwrap_or_default();
         return Err(BadValue::new(&until, "a day to come", "the baseline would be past at once").into());
     }
     let (units, problems) = files::units(command)?;
-    let mut scopes = Scopes::stated(command, &settings)?;
+    let mut scopes = Scopes::stated(command);
     let (mut outcomes, waiting) = as_they_are_read(units, &asked, &mut scopes, &command.fail_on);
     let configuration = Configuration::of(&waiting);
     let judge = Judge { asked: &asked, scopes: &scopes, configuration: &configuration, fail_on: &command.fail_on };

@@ -11,7 +11,6 @@ use scangap_policy::{Action, Caller, Organization, PolicyKind, Request, RoleIden
 use super::files::Read;
 use crate::args::Gate;
 use crate::commands::explain::request;
-use crate::config::GateSettings;
 use crate::error::CliError;
 use crate::values::{self, BadValue};
 
@@ -37,20 +36,10 @@ pub(super) struct Asked {
 const NO_ACCOUNT: &str = "000000000000";
 
 impl Asked {
-    pub(super) fn of(command: &Gate, settings: &GateSettings, as_of: Timestamp) -> Result<Self, CliError> {
-        let account = match (&command.account, &settings.account) {
-            (Some(account), _) => Some(*account),
-            (None, Some(text)) => Some(values::account(text)?),
-            (None, None) => None,
-        };
-        let stated_region = match (&command.region, &settings.region) {
-            (Some(region), _) => Some(region.clone()),
-            (None, Some(text)) => Some(values::region(text)?),
-            (None, None) => None,
-        };
-        let region = stated_region.as_ref().map(RegionName::as_str);
+    pub(super) fn of(command: &Gate, as_of: Timestamp) -> Result<Self, CliError> {
+        let region = command.region.as_ref().map(RegionName::as_str);
         let (partition, home) = request::place(command.partition.as_deref(), region)?;
-        let organization = match command.org.as_deref().or(settings.org.as_deref()) {
+        let organization = match command.org.as_deref() {
             None => Organization::Unknown,
             Some("none") => Organization::None,
             Some(text) => {
@@ -67,8 +56,8 @@ impl Asked {
         };
         let named = (!command.action.is_empty()).then_some(command.action.as_slice());
         Ok(Self {
-            account,
-            region: stated_region,
+            account: command.account,
+            region: command.region.clone(),
             principal: command.principal.clone(),
             partition: command.partition.is_some().then_some(partition),
             organization,
@@ -99,12 +88,8 @@ pub(super) struct Scopes {
 }
 
 impl Scopes {
-    pub(super) fn stated(command: &Gate, settings: &GateSettings) -> Result<Self, CliError> {
-        let stated = command.registry_policy_scope.as_ref().or(settings.registry_policy_scope.as_ref()).cloned();
-        if let Some(scope) = stated.as_ref().filter(|scope| *scope != "V1" && *scope != "V2") {
-            return Err(BadValue::new(scope, "a scope of registry policies", "it is V1 or V2").into());
-        }
-        Ok(Self { stated, set: Vec::new() })
+    pub(super) fn stated(command: &Gate) -> Self {
+        Self { stated: command.registry_policy_scope.clone(), set: Vec::new() }
     }
 
     /// Takes along what a unit sets.

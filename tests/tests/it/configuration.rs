@@ -1,0 +1,165 @@
+//! Where flags get their values from: the command line, the environment, the project's file, the user's, in this order.
+
+use std::path::Path;
+
+use scangap_tests::{Finished, Scangap, python, requires_tools};
+use serde_json::Value;
+
+/// A folder with a project's file, and a home with the user's.
+struct Place {
+    folder: tempfile::TempDir,
+    home: tempfile::TempDir,
+}
+
+impl Place {
+    fn new(project: &str, user: &str) -> Self {
+        let place =
+            Self { folder: tempfile::tempdir().expect("a folder"), home: tempfile::tempdir().expect("a folder") };
+        let write = |path: &Path, text: &str| {
+            if !text.is_empty() {
+                fs_err::create_dir_all(path.parent().expect("a folder")).expect("folders");
+                fs_err::write(path, text).expect("a file");
+            }
+        };
+        write(&place.folder.path().join("scangap.toml"), project);
+        write(&place.home.path().join(".config/scangap/config.toml"), user);
+        place
+    }
+
+    fn command(&self, arguments: &[&str]) -> Scangap {
+        Scangap::new(arguments).in_folder(self.folder.path()).env("HOME", &self.home.path().to_string_lossy())
+    }
+
+    fn run(&self, arguments: &[&str]) -> Finished {
+        self.command(arguments).run()
+    }
+}
+
+const OPEN: &str = r#"{"Statement":[{"Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"StringNotEquals":{"aws:PrincipalAccount":"111122223333"}}}]}"#;
+
+/// The gate's exit code of a policy that denies everything but one account: allowed there, denied elsewhere, else undecided.
+fn gate(place: &Place, more: &[&str], variable: Option<&str>) -> i32 {
+    fs_err::write(place.folder.path().join("policy.json"), OPEN).expect("a file");
+    let command = place.command(&[&["gate", "policy.json"], more].concat());
+    let command = variable.into_iter().fold(command, |command, value| command.env("SCANGAP_GATE_ACCOUNT", value));
+    let call = command.run();
+    assert!([0, 2, 4].contains(&call.code), "{}{}", call.stdout, call.stderr);
+    call.code
+}
+
+// Holds: 17 Configuration: the command line counts before the environment, that before the project's file, that before the user's
+#[test]
+fn each_layer_counts_before_the_next() {
+    let (here, there) = ("111122223333", "444455556666");
+    let file = |account: &str| format!("[gate]\naccount = \"{account}\"\n");
+    assert_eq!(gate(&Place::new("", ""), &[], None), 4, "nothing says which account");
+    assert_eq!(gate(&Place::new("", &file(here)), &[], None), 0, "the user's file");
+    assert_eq!(gate(&Place::new(&file(there), &file(here)), &[], None), 2, "the project's file");
+    assert_eq!(gate(&Place::new(&file(there), &file(there)), &[], Some(here)), 0, "the environment");
+    assert_eq!(gate(&Place::new(&file(here), ""), &["--account", there], Some(here)), 2, "the command line");
+}
+
+// Holds: 17 Configuration: a named organization's table counts before the command's, and that before the defaults; each value has its origin
+#[test]
+fn what_counts_is_shown_with_its_origin() {
+    let project = "[defaults]\nrole_name = [\"a\", \"b\"]\ntimeout = 30\n\n[audit]\nrole_name = \"c\"\nno_progress = true\n\n[organizations.prod]\nrole_name = \"d\"\nexternal_id = \"blue-7\"\n";
+    let place = Place::new(project, "[defaults]\ntimeout = 40\nprofile = \"security\"\n");
+    let shown = |more: &[&str]| place.run(&[&["config", "show", "--origin"], more].concat()).stdout;
+    let all = shown(&[]);
+    for line in [
+        "audit.role_name = [\"c\"]  # scangap.toml, line 6",
+        "plan.role_name = [\"a\", \"b\"]  # scangap.toml, line 2",
+        "audit.timeout = \"30\"  # scangap.toml, line 3",
+        "audit.profile = \"security\"  # ",
+    ] {
+        assert!(all.contains(line), "{line}\n{all}");
+    }
+    let prod = shown(&["audit", "--org-profile", "prod"]);
+    assert!(prod.contains("audit.role_name = [\"d\"]  # scangap.toml, line 10"), "{prod}");
+    assert!(prod.contains("audit.external_id = \"***\"") && !prod.contains("blue-7"), "{prod}");
+    assert!(!prod.contains("plan."), "{prod}");
+    let call = place.command(&["config", "show", "audit", "--origin"]).env("SCANGAP_TIMEOUT", "50").run();
+    assert!(call.stdout.contains("audit.timeout = \"50\"  # SCANGAP_TIMEOUT"), "{}", call.stdout);
+    let call = place.run(&["config", "show", "--org-profile", "prd"]);
+    assert_eq!(call.code, 65, "{}", call.stderr);
+    assert!(call.stderr.contains("did you mean `prod`?"), "{}", call.stderr);
+}
+
+// Holds: 17 Configuration: a key, table or value that is wrong is one error with its line, its file and what is near
+#[test]
+fn what_is_wrong_in_a_file_is_named_with_its_line() {
+    let cases = [
+        ("[defaults]\nrole_nam = \"a\"\n", "line 2: no flag is called `role_nam` there: did you mean `role_name`?"),
+        ("[defaults]\nout = \"a\"\n", "it belongs in the table of a command, such as [audit]"),
+        ("\n[adit]\nout = \"a\"\n", "line 2: `adit` is no table of a configuration: did you mean `audit`?"),
+        ("[audit]\nmax_in_flight = 0\n", "line 2: `0` is not what --max-in-flight takes"),
+        ("[audit]\nfail_on = [\"blocked\", \"stal\"]\n", "line 2: "),
+        ("[audit]\nout = [\"a\"]\n", "`out` takes one value, and no list"),
+        ("[audit]\nimages = \"yes\"\n", "`images` takes true or false"),
+        ("[apply]\nconfirm = \"o-exampleorg\"\n", "no flag is called `confirm` there"),
+        ("[audit]\nout = \n", "it is not a valid configuration"),
+        ("audit = 1\n", "`audit` is a table: write [audit]"),
+    ];
+    for (text, words) in cases {
+        let call = Place::new(text, "").run(&["audit"]);
+        assert_eq!(call.code, 65, "{text}: {}", call.stderr);
+        assert!(call.stderr.contains(words), "{text}: {}", call.stderr);
+        assert!(call.stderr.contains("scangap.toml") && call.stderr.contains("config.invalid"), "{}", call.stderr);
+        let json = Place::new(text, "").run(&["audit", "--error-format", "json"]).stderr;
+        let error: Value = serde_json::from_str(&json).unwrap_or_else(|_| panic!("{json}"));
+        assert_eq!(error["error"]["code"], "config.invalid", "{json}");
+    }
+    let call = Place::new("", "[[accept]]\ndiagnosis = \"blocked\"\n").run(&["audit"]);
+    assert!(call.stderr.contains("line 1: acceptances belong to the project's"), "{}", call.stderr);
+    // What only explains itself works all the same.
+    for arguments in [&["config", "schema"][..], &["audit", "--help"], &["--version"]] {
+        assert_eq!(Place::new("[adit]\n", "").run(arguments).code, 0, "{arguments:?}");
+    }
+}
+
+// Holds: 17 Configuration: what the command line excludes is not brought in by a file, and consent is in no file and no variable
+#[test]
+fn files_bring_in_nothing_that_the_command_line_excludes() {
+    let place = Place::new("[audit]\nout = \"elsewhere\"\n", "");
+    let call = place.run(&["audit", "--resume", "nothing"]);
+    assert!(!call.stderr.contains("--out"), "{}", call.stderr);
+    assert_eq!(call.code, 65, "{}", call.stderr);
+    let call = place.command(&["config", "show", "--origin"]).env("SCANGAP_APPLY_CONFIRM", "o-exampleorg").run();
+    assert!(!call.stdout.contains("confirm"), "{}", call.stdout);
+    // A switch in the environment is as people write it.
+    let call = place.command(&["config", "show", "audit"]).env("SCANGAP_AUDIT_IMAGES", "1").run();
+    assert!(call.stdout.contains("audit.images"), "{}", call.stdout);
+}
+
+// Holds: 17 Configuration: the schema takes the page's example, and refuses what scangap refuses
+#[test]
+fn the_schema_is_as_strict_as_scangap() {
+    requires_tools();
+    let page = fs_err::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md"))
+        .expect("the page");
+    let (_, after) = page.split_once("```toml\n").expect("an example");
+    let example = after.split_once("```").expect("its end").0;
+    let place = Place::new(example, "");
+    let call = place.run(&["config", "show", "--origin", "--org-profile", "prod"]);
+    assert_eq!(call.code, 0, "{}", call.stderr);
+    assert!(call.stdout.contains("audit.fail_on = [\"blocked\", \"stale\"]"), "{}", call.stdout);
+    let schema = place.folder.path().join("schema.json");
+    fs_err::write(&schema, place.run(&["config", "schema"]).stdout).expect("a file");
+    let program = r#"
+import json, sys, tomllib, datetime
+from jsonschema import Draft202012Validator
+schema = json.load(open(sys.argv[1]))
+Draft202012Validator.check_schema(schema)
+def plain(value):
+    if isinstance(value, dict): return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, list): return [plain(one) for one in value]
+    return value.isoformat() if isinstance(value, datetime.date) else value
+read = lambda text: plain(tomllib.loads(text))
+validator = Draft202012Validator(schema)
+validator.validate(read(open(sys.argv[2]).read()))
+for wrong in ['[defaults]\nrole_nam = "a"', '[defaults]\nout = "a"', '[adit]', '[audit]\nimages = "yes"', '[apply]\nconfirm = "o-a"', '[[accept]]\nreason = "a"']:
+    assert not validator.is_valid(read(wrong)), wrong
+"#;
+    let project = place.folder.path().join("scangap.toml");
+    python(program, &[&schema.to_string_lossy(), &project.to_string_lossy()]);
+}
