@@ -7,6 +7,7 @@ mod config;
 mod doctor;
 mod gate;
 mod permissions;
+mod shells;
 
 use std::path::PathBuf;
 
@@ -19,6 +20,7 @@ pub use self::config::{Config, ConfigCommand, ConfigShow};
 pub use self::doctor::{Doctor, DoctorOutput};
 pub use self::gate::{Gate, GateOutput};
 pub use self::permissions::{Permissions, PermissionsFormat};
+pub use self::shells::{Completions, ManPages};
 use crate::fail_on::{self, FailWord};
 use crate::values::{self, WrittenDuration};
 
@@ -30,8 +32,7 @@ pub(crate) const CALLS_IN_FLIGHT: u16 = 512;
     name = "scangap",
     version = crate::environment::VERSION,
     about = "Tells for every ECR repository of an AWS organization whether Amazon Inspector can scan it, and if not, exactly why",
-    after_help = crate::exit::help(),
-    arg_required_else_help = true
+    after_help = crate::exit::help()
 )]
 pub struct Arguments {
     #[command(flatten)]
@@ -87,25 +88,27 @@ pub enum Command {
     Accept(Accept),
     /// Audit an organization: discover accounts, read ECR and Inspector everywhere, diagnose, report
     #[command(
-        after_help = "Examples:\n  scangap audit\n  scangap audit --profile security --ou Workloads/Payments --regions eu-west-1,eu-central-1\n  scangap audit --accounts 111122223333 --role-name audit/ReadOnly --fail-on any --out runs/today\n  scangap audit --resume runs/today"
+        after_help = "Examples:\n  scangap audit\n  scangap audit --profile security --ou Workloads/Payments --regions eu-west-1,eu-central-1\n  scangap audit --accounts 111122223333 --role-name scangap-audit --fail-on any --out runs/payments\n  scangap audit --resume runs/today"
     )]
     Audit(Box<Audit>),
     /// Write the reports again, from a snapshot alone
-    #[command(after_help = "Example:\n  scangap report runs/2026-11-23-o-exampleorg/snapshot.db --out reports")]
+    #[command(
+        after_help = "Examples:\n  scangap report runs/2026-11-23-o-exampleorg/snapshot.db --out reports\n  scangap report runs/today/snapshot.db --previous runs/2026-08-20/snapshot.db --out reports\n  scangap report runs/today/snapshot.db --split-by account --out reports"
+    )]
     Report(Report),
     /// Join the shards of one audit into one snapshot, with its reports
     #[command(
-        after_help = "Examples:\n  scangap merge shards/1 shards/2 shards/3 --out runs/today\n  scangap merge shards --out runs/today"
+        after_help = "Examples:\n  scangap merge shards/1 shards/2 --out runs/merged\n  scangap merge shards --out runs/merged\n  scangap merge shards --out runs/merged --fail-on any"
     )]
     Merge(Merge),
     /// Show what changed between two audits: new, fixed, regressed, no longer visible
     #[command(
-        after_help = "Example:\n  scangap diff runs/2026-08-20/snapshot.db runs/2026-11-23/snapshot.db --out changes"
+        after_help = "Examples:\n  scangap diff runs/2026-08-20/snapshot.db runs/2026-11-23/snapshot.db\n  scangap diff runs/2026-08-20/snapshot.db runs/2026-11-23/snapshot.db --out changes\n  scangap diff runs/2026-08-20/snapshot.db runs/2026-11-23/snapshot.db --output json"
     )]
     Diff(Diff),
     /// Plan repairs of policies from a snapshot: what would change, how, and how it is undone. Changes nothing
     #[command(
-        after_help = "Examples:\n  scangap plan runs/2026-11-23/snapshot.db --out plan\n  scangap plan runs/2026-11-23/snapshot.db --fix --accounts 111122223333 --out plan\n  scangap plan runs/2026-11-23/snapshot.db --resync --previous runs/2026-11-20/snapshot.db"
+        after_help = "Examples:\n  scangap plan runs/2026-11-23/snapshot.db --out plan\n  scangap plan runs/2026-11-23/snapshot.db --fix --accounts 111122223333 --out plan\n  scangap plan runs/2026-11-23/snapshot.db --resync --collect --previous runs/2026-08-20/snapshot.db --out plan"
     )]
     Plan(Box<Plan>),
     /// Carry out a plan: a dry run, until the organization is confirmed and the loss of history accepted
@@ -115,11 +118,13 @@ pub enum Command {
     Apply(Box<Apply>),
     /// Try a plan on a simulated copy of the snapshot's organization: apply it there, audit again, show the difference
     #[command(
-        after_help = "Examples:\n  scangap rehearse plan\n  scangap rehearse plan --snapshot runs/2026-11-23/snapshot.db --out rehearsal"
+        after_help = "Examples:\n  scangap rehearse plan\n  scangap rehearse plan --snapshot runs/today/snapshot.db --out rehearsal\n  scangap rehearse plan --output json"
     )]
     Rehearse(Rehearse),
     /// Check a folder of reports against its manifest
-    #[command(after_help = "Example:\n  scangap verify runs/2026-11-23-o-exampleorg")]
+    #[command(
+        after_help = "Examples:\n  scangap verify runs/2026-11-23-o-exampleorg\n  scangap verify runs/2026-11-23-o-exampleorg && echo unchanged\n  scangap verify runs/today --error-format json"
+    )]
     Verify(Verify),
     /// Audit a simulated organization: no AWS account, no network
     #[command(
@@ -138,7 +143,7 @@ pub enum Command {
     Explain(Box<Explain>),
     /// Judge policies before they are deployed: in Terraform, CloudFormation, manifests and plain files. Offline
     #[command(
-        after_help = "Examples:\n  scangap gate\n  terraform show -json tfplan > tfplan.json && scangap gate tfplan.json *.tf --account 111122223333\n  scangap gate cdk.out --output sarif > scangap.sarif\n  scangap gate infra --principal arn:aws:iam::111122223333:role/deploy --action ecr:PutImage --account 111122223333"
+        after_help = "Examples:\n  scangap gate\n  scangap gate example/tfplan.json example/infra --account 111122223333\n  scangap gate example --account 111122223333 --output sarif > scangap.sarif\n  scangap gate example/infra --principal arn:aws:iam::111122223333:role/deploy --action ecr:PutImage --account 111122223333"
     )]
     Gate(Box<Gate>),
     /// Look whether an audit can run here: credentials, organization, roles in some accounts, regions, this machine; each with its fix
@@ -153,10 +158,23 @@ pub enum Command {
     Permissions(Box<Permissions>),
     /// Show what the environment and scangap.toml say, with where each value comes from
     #[command(
-        after_help = "Examples:\n  scangap config show --origin\n  scangap config show audit --org-profile prod\n  scangap config schema > scangap.schema.json"
+        after_help = "Examples:\n  scangap config show --origin\n  scangap config show audit\n  scangap config schema > scangap.schema.json"
     )]
     Config(Config),
+    /// Print the script that completes commands, flags, accounts and OUs in a shell
+    #[command(
+        after_help = "Examples:\n  scangap completions bash >> ~/.bashrc\n  scangap completions zsh > _scangap\n  scangap completions fish > scangap.fish"
+    )]
+    Completions(Completions),
+    /// Print the page of a command for man, or write all of them
+    #[command(
+        after_help = "Examples:\n  scangap man > scangap.1\n  scangap man audit > scangap-audit.1\n  scangap man --out man1"
+    )]
+    Man(ManPages),
     /// Print what machines can rely on: columns and exit codes
+    #[command(
+        after_help = "Examples:\n  scangap schema columns\n  scangap schema exit-codes\n  scangap schema gate > gate.schema.json"
+    )]
     Schema(Schema),
 }
 

@@ -3,12 +3,14 @@
 mod accept;
 mod apply;
 mod audit;
+mod completions;
 mod config;
 mod demo;
 mod diff;
 mod doctor;
 mod explain;
 mod gate;
+mod man;
 mod merge;
 mod permissions;
 mod plan;
@@ -37,6 +39,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CliError> {
         Command::Verify(command) => verify::run(command, &arguments.global),
         Command::Explain(command) => explain::run(command),
         Command::Gate(command) => gate::run(command),
+        Command::Completions(command) => completions::run(command),
+        Command::Man(command) => man::run(command),
         Command::Config(command) => config::run(command, &arguments.global),
         Command::Doctor(command) => doctor::run(command),
         Command::Permissions(command) => permissions::run(command),

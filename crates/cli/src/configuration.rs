@@ -35,8 +35,8 @@ pub(crate) enum NotParsed {
 }
 
 /// The command line, with the environment and the files.
-pub(crate) fn arguments() -> Result<Arguments, NotParsed> {
-    let command = flags::with_variables(Arguments::command());
+pub(crate) fn arguments(command: Command) -> Result<Arguments, NotParsed> {
+    let command = flags::with_variables(command);
     // What is named here decides which files are read.
     let first = command.clone().try_get_matches().map_err(NotParsed::Usage)?;
     let configuration =

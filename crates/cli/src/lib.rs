@@ -8,6 +8,7 @@ mod closing;
 mod codes;
 mod collect_for_plan;
 mod commands;
+mod completion;
 mod config;
 mod configuration;
 mod earlier;
@@ -18,6 +19,7 @@ mod exit;
 mod fail_on;
 mod folder;
 mod gate_rules;
+mod help;
 mod job;
 mod log;
 mod open_applies;
@@ -42,7 +44,12 @@ use configuration::NotParsed;
 
 /// Parses the command line, runs the command and renders whatever it ends in.
 pub fn main() -> ExitCode {
-    let arguments = match configuration::arguments() {
+    completion::answer();
+    let arguments = match configuration::arguments(help::command()) {
+        Err(NotParsed::Usage(_)) if std::env::args_os().nth(1).is_none() => {
+            terminal::note(help::first_steps().trim_end());
+            return Exit::Usage.into();
+        }
         Ok(arguments) => arguments,
         Err(NotParsed::Usage(error)) => return shown_error::usage(&error),
         Err(NotParsed::Configuration(error, format)) => {

@@ -20,7 +20,7 @@ mod write;
 pub use losses::{LossesMeta, StoredLosses};
 pub use merge::{MergeError, Merged, merge};
 pub use open::{ReadError, holds_nothing};
-pub use read::{FactsHash, Meta, RunState, Snapshot, StoredCall};
+pub use read::{FactsHash, ListedAccount, Meta, RunState, Snapshot, StoredCall};
 pub use repositories::StoredRepositories;
 pub use resume::{StoredAccount, StoredRun};
 pub use schema::SCHEMA_VERSION;

@@ -67,6 +67,14 @@ pub struct StoredCall {
     pub caller_arn: String,
 }
 
+/// An account as it is listed.
+#[derive(Debug, Clone)]
+pub struct ListedAccount {
+    pub id: String,
+    pub name: Option<String>,
+    pub ou_path: Option<String>,
+}
+
 /// A snapshot: what is few in memory, the repositories where they are.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
@@ -112,6 +120,16 @@ impl Snapshot {
         let mut tables = Tables { path, connection: &connection, decode: Decoder { gaps: BTreeMap::new() } };
         tables.decode.gaps = tables.rows("gaps", GAPS, gap)?.into_iter().collect();
         Ok(tables.rows("organization", "SELECT * FROM organization", organization)?.into_iter().next())
+    }
+
+    /// The accounts alone, for shells that complete what is typed.
+    pub fn listed_accounts(path: &Path) -> Result<Vec<ListedAccount>, ReadError> {
+        let connection = connect(path)?;
+        let tables = Tables { path, connection: &connection, decode: Decoder { gaps: BTreeMap::new() } };
+        let sql = "SELECT account_id, name, ou_path FROM accounts ORDER BY account_id";
+        tables.rows("accounts", sql, |_, row| {
+            Ok(ListedAccount { id: row.get("account_id")?, name: row.get("name")?, ou_path: row.get("ou_path")? })
+        })
     }
 
     pub fn open(path: &Path) -> Result<Self, ReadError> {

@@ -124,49 +124,91 @@ fn query(snapshot: &Path, line: &str) {
 }
 
 // Holds: 13 Documentation: every command of a console block is understood, and ends as the snapshot says
+// Holds: 17 Help: the help of every command has three examples or more, and each is run
 #[test]
 fn every_console_block_runs() {
     requires_tools();
+    let (served, ready) = prepared();
+    let mut ended = String::new();
+    for page in PAGES {
+        for block in blocks(page) {
+            run_block(page, &block, &served, &ready, &mut ended);
+        }
+    }
+    insta::assert_snapshot!("console_blocks", ended);
+    // Each example by itself, as it is copied. The pages have changed their organization by now.
+    let (served, ready) = prepared();
+    let mut ended = String::new();
+    for command in crate::screens::commands() {
+        let help = Scangap::new(&[&command, "--help"]).run().stdout;
+        // The caller's own account has no repository here that the aws CLI could ask for.
+        let examples: Vec<String> = examples(&help).into_iter().filter(|line| !line.starts_with("aws ")).collect();
+        assert!(examples.len() >= 3, "{command}: three examples: {help}");
+        for example in examples {
+            run_block(&format!("help of {command}"), &[example], &served, &ready, &mut ended);
+        }
+    }
+    insta::assert_snapshot!("help_examples", ended);
+}
+
+/// An organization that is served, and what a reader has by then: an earlier audit, later ones, shards, a plan.
+fn prepared() -> (Served, Shell) {
     let served = serve();
-    // What a reader has by then: an earlier audit, later ones, a plan.
     let ready = Shell::new(&served);
     for run in ["2026-08-20", "2026-11-23", "today", "2026-11-23-o-exampleorg"] {
         ready.done(&format!("scangap audit --tags team --out runs/{run}"));
     }
     ready.done("scangap plan runs/today/snapshot.db --min-age 0h --resync --collect --out plan");
-    let mut ended = String::new();
-    for page in PAGES {
-        for block in blocks(page) {
-            let shell = Shell::new(&served);
-            ready.done(&format!("cp -r runs '{}'", shell.home.path().display()));
-            for line in &block {
-                if line.starts_with("cargo ") {
-                    continue; // The gate and the reader run these.
-                }
-                if line.starts_with("sqlite3 ") {
-                    query(&shell.home.path().join("runs/today/snapshot.db"), line);
-                    continue;
-                }
-                // It serves until it is stopped, and is what all of these talk to.
-                if line.starts_with("scangap simulate ") || line.starts_with("export AWS_ENDPOINT_URL=") {
-                    continue;
-                }
-                // A plan is made into a new folder.
-                let makes_plan = line.starts_with("scangap plan ");
-                shell.done("rm -rf plan");
-                if !makes_plan {
-                    ready.done(&format!("cp -r plan '{}'", shell.home.path().display()));
-                }
-                let (code, said) = shell.run(line);
-                assert!(!line.starts_with("aws ") || code == 0, "{line}: {said}");
-                assert!(!said.contains("Usage:") && !said.contains("code: argument"), "{page}: {line}: {said}");
-                let _ = writeln!(ended, "{page}: {line}\n  exit code {code}");
-                for error in said.lines().filter(|line| line.starts_with("error:") || line.starts_with("  caused by:"))
-                {
-                    let _ = writeln!(ended, "  {}", error.trim());
-                }
-            }
+    for shard in ["1", "2"] {
+        ready.done(&format!("scangap audit --shard {shard}/2 --as-of 2026-11-23T00:00:00Z --out shards/{shard}"));
+    }
+    (served, ready)
+}
+
+/// The examples of a help page. A line that is wrapped goes on.
+fn examples(help: &str) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for line in
+        help.lines().skip_while(|line| !line.starts_with("Examples:")).skip(1).take_while(|line| !line.is_empty())
+    {
+        let begins = ["  scangap ", "  aws ", "  terraform "].iter().any(|begin| line.starts_with(begin));
+        match all.last_mut() {
+            Some(last) if !begins => *last = format!("{last} {}", line.trim()),
+            _ => all.push(line.trim().to_owned()),
         }
     }
-    insta::assert_snapshot!("console_blocks", ended);
+    all
+}
+
+fn run_block(page: &str, block: &[String], served: &Served, ready: &Shell, ended: &mut String) {
+    let shell = Shell::new(served);
+    for folder in ["runs", "shards"] {
+        ready.done(&format!("cp -r {folder} '{}'", shell.home.path().display()));
+    }
+    for line in block {
+        if line.starts_with("cargo ") {
+            continue; // The gate and the reader run these.
+        }
+        if line.starts_with("sqlite3 ") {
+            query(&shell.home.path().join("runs/today/snapshot.db"), line);
+            continue;
+        }
+        // It serves until it is stopped, and is what all of these talk to.
+        if line.starts_with("scangap simulate ") || line.starts_with("export AWS_ENDPOINT_URL=") {
+            continue;
+        }
+        // A plan is made into a new folder.
+        let makes_plan = line.starts_with("scangap plan ");
+        shell.done("rm -rf plan");
+        if !makes_plan {
+            ready.done(&format!("cp -r plan '{}'", shell.home.path().display()));
+        }
+        let (code, said) = shell.run(line);
+        assert!(!line.starts_with("aws ") || code == 0, "{line}: {said}");
+        assert!(!said.contains("Usage:") && !said.contains("code: argument"), "{page}: {line}: {said}");
+        let _ = writeln!(ended, "{page}: {line}\n  exit code {code}");
+        for error in said.lines().filter(|line| line.starts_with("error:") || line.starts_with("  caused by:")) {
+            let _ = writeln!(ended, "  {}", error.trim());
+        }
+    }
 }

@@ -46,6 +46,7 @@ mod scope;
 mod screens;
 mod settings;
 mod shards;
+mod shells;
 mod throttling;
 mod trend;
 mod trouble;

@@ -33,16 +33,20 @@ fn screen(call: &Finished, folders: &[&Path]) -> String {
     text
 }
 
-fn commands() -> Vec<String> {
+pub(crate) fn commands() -> Vec<String> {
     let help = Scangap::new(&["--help"]).run().stdout;
-    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    let names = listed.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
-    names.filter(|name| *name != "help").map(str::to_owned).collect()
+    let listed = help.lines().skip_while(|line| !line.starts_with("Usage:")).skip(1);
+    let listed = listed.take_while(|line| *line != "Options:");
+    let listed = listed.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    listed.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
 }
 
 #[test]
 fn every_help_page() {
     insta::assert_snapshot!("help", screen(&Scangap::new(&["--help"]).run(), &[]));
+    insta::assert_snapshot!("help-short", screen(&Scangap::new(&["-h"]).run(), &[]));
+    insta::assert_snapshot!("help-audit-short", screen(&Scangap::new(&["audit", "-h"]).run(), &[]));
+    insta::assert_snapshot!("nothing", screen(&Scangap::new(&[]).run(), &[]));
     let commands = commands();
     assert!(commands.len() > 9, "{commands:?}");
     for command in commands {

@@ -23,7 +23,7 @@ const CONSENT: [&str; 9] = [
 const OF_FILES: [&str; 2] = ["config", "org-profile"];
 
 /// Commands whose flags are all about one call.
-const WITHOUT_TABLE: [&str; 5] = ["accept", "config", "schema", "help", "verify"];
+const WITHOUT_TABLE: [&str; 7] = ["accept", "completions", "config", "help", "man", "schema", "verify"];
 
 /// Whether a command has a table in files.
 pub(crate) fn has_table(command: &str) -> bool {
