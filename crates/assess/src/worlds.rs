@@ -76,7 +76,7 @@ impl std::fmt::Debug for OpenPolicy<'_> {
 
 impl OpenPolicy<'_> {
     pub fn answer(&self) -> Result<WorldsAnswer, SyntaxError> {
-        let base_text = self.in_world(&self.base())?.own_text().to_owned();
+        let base_text = unescaped(self.in_world(&self.base())?.own_text());
         let (accounts, regions) = (self.accounts(&base_text), self.regions(&base_text));
         let base = PolicyWorld {
             account: accounts.first().copied().unwrap_or(self.question.request.account),
@@ -214,13 +214,22 @@ impl OpenPolicy<'_> {
         if let Some(account) = self.account {
             return vec![account];
         }
-        let is_of_digits = |word: &&str| word.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'*' | b'?'));
-        let patterns: Vec<&str> = words(text).filter(is_of_digits).collect();
-        let of_pattern = |word: &&str| -> Option<AccountId> {
-            let missing = ACCOUNT_DIGITS.checked_sub(word.bytes().filter(|byte| *byte != b'*').count())?;
-            word.replace('?', "1").replacen('*', &"1".repeat(missing), 1).replace('*', "").parse().ok()
-        };
-        let mut named: BTreeSet<AccountId> = patterns.iter().filter_map(of_pattern).collect();
+        // In `arn*7777:role` the account is what ends in 7777: a pattern of digits may stand in a longer word.
+        let is_of_digits = |c: char| c.is_ascii_digit() || matches!(c, '*' | '?');
+        let has_digit = |word: &&str| word.bytes().any(|byte| byte.is_ascii_digit());
+        let patterns: BTreeSet<&str> =
+            words(text).flat_map(|word| word.split(|c| !is_of_digits(c))).filter(has_digit).collect();
+        let mut named: BTreeSet<AccountId> = BTreeSet::new();
+        for pattern in &patterns {
+            named.extend(fillings(pattern, &patterns).filter_map(|text| text.parse::<AccountId>().ok()));
+        }
+        if text.contains("Numeric") {
+            let numbers: Vec<u64> = named.iter().filter_map(|account| account.as_str().parse().ok()).collect();
+            let beside = numbers.iter().flat_map(|number| [number.saturating_sub(1), number + 1]);
+            named.extend(
+                beside.chain([999_999_999_999]).filter_map(|number| format!("{number:012}").parse::<AccountId>().ok()),
+            );
+        }
         match &self.question.request.principal {
             Caller::Role { account, .. }
             | Caller::SomeRole { account }
@@ -232,7 +241,7 @@ impl OpenPolicy<'_> {
         let others = ('1'..='9').filter_map(|digit| digit.to_string().repeat(ACCOUNT_DIGITS).parse().ok());
         let is_named = |account: &AccountId| {
             let text = account.to_string();
-            named.contains(account) || patterns.iter().any(|pattern| is_like(pattern, &text) && !is_like(pattern, ""))
+            named.contains(account) || patterns.iter().any(|pattern| is_like(pattern, &text))
         };
         let base = self.question.request.account;
         let other = is_named(&base).then(|| others.into_iter().find(|other| !is_named(other))).flatten();
@@ -409,6 +418,42 @@ fn fits(pieces: &[Option<String>], text: &str) -> bool {
             .chain([text.len()])
             .any(|at| text.get(at..).is_some_and(|after| fits(rest, after))),
     }
+}
+
+/// Account ids that a pattern may stand for: its wildcards filled with each digit, and with what other patterns ask for, so that one
+/// account may fit several.
+fn fillings<'p>(pattern: &'p str, others: &'p BTreeSet<&'p str>) -> impl Iterator<Item = String> + 'p {
+    let known = pattern.bytes().filter(|byte| *byte != b'*').count();
+    let missing = ACCOUNT_DIGITS.checked_sub(known).filter(|missing| *missing == 0 || pattern.contains('*'));
+    let digits = ('0'..='9').map(|digit| digit.to_string());
+    let asked = others.iter().map(|other| other.chars().filter(char::is_ascii_digit).collect::<String>());
+    let fillers = digits.chain(asked).filter(|filler| !filler.is_empty());
+    fillers.filter_map(move |filler| {
+        let missing = missing?;
+        let one = filler.chars().next().unwrap_or('1').to_string();
+        let fill: String = filler.chars().cycle().take(missing).collect();
+        let filled = pattern.replace('?', &one).replacen('*', &fill, 1).replace('*', "");
+        (filled.len() == ACCOUNT_DIGITS).then_some(filled)
+    })
+}
+
+/// A text of JSON with the characters that it escapes.
+fn unescaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        out.push_str(before);
+        let code =
+            after.strip_prefix('u').and_then(|code| code.get(..4)).and_then(|code| u32::from_str_radix(code, 16).ok());
+        rest = match code {
+            Some(code) => {
+                out.extend(char::from_u32(code));
+                after.get(5..).unwrap_or_default()
+            }
+            None => after,
+        };
+    }
+    out + rest
 }
 
 /// Whether a word is a region's name, as AWS forms them.

@@ -20,7 +20,7 @@ pub(crate) fn is_template(root: &Node) -> bool {
 /// The templates in a file of the Serverless Framework's: its `resources` are one, or a list of them.
 fn inside(root: &Node) -> impl Iterator<Item = &Node> {
     let resources = root.get("resources").filter(|_| root.get("service").is_some());
-    let one = resources.filter(|node| is_template(node));
+    let one = resources.filter(|node| is_template(node) || node.get("extensions").is_some());
     let listed = resources.map_or(&[][..], Node::items).iter().filter(|node| is_template(node));
     one.into_iter().chain(listed)
 }
@@ -31,13 +31,60 @@ pub(crate) fn has_template(root: &Node) -> bool {
 
 /// What the templates inside a file state. `None`: it has none.
 pub(crate) fn read_inside(root: &Node, language: Language) -> Option<Declarations> {
-    let read = |mut all: Declarations, template| {
-        let Declarations { policies, settings, .. } = read(template, language);
+    let read = |mut all: Declarations, template: &Node| {
+        let Declarations { policies, settings, unrecognized, .. } = read(&with_variables(template), language);
         all.policies.extend(policies);
         all.settings.extend(settings);
+        all.unrecognized.extend(unrecognized);
+        // What changes resources that the framework makes itself.
+        all.unrecognized.extend(template.get("extensions").map(|node| node.span));
         all
     };
     has_template(root).then(|| inside(root).fold(Declarations::default(), read))
+}
+
+/// The Serverless Framework fills in `${source:name}` before it deploys: the account and the region are known by name, the rest is open.
+fn with_variables(node: &Node) -> Node {
+    let value = match &node.value {
+        Value::Text(pieces) => Value::Text(joined(
+            pieces
+                .iter()
+                .flat_map(|piece| match piece {
+                    Piece::Known(text) => filled(text),
+                    open @ Piece::Unresolved(_) => vec![open.clone()],
+                })
+                .collect(),
+        )),
+        Value::Array(items) => Value::Array(items.iter().map(with_variables).collect()),
+        Value::Object(members) => {
+            let member = |member: &Member| Member { value: with_variables(&member.value), ..member.clone() };
+            Value::Object(members.iter().map(member).collect())
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => node.value.clone(),
+    };
+    Node { span: node.span, value }
+}
+
+fn filled(text: &str) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let Some((name, after)) = after.split_once('}') else { break };
+        pieces.push(Piece::Known(before.to_owned()));
+        pieces.push(match name {
+            "aws:accountId" => Piece::Unresolved(Unresolved::Account),
+            "aws:region" => Piece::Unresolved(Unresolved::Region),
+            "aws:partition" => Piece::Unresolved(Unresolved::Partition),
+            // A name without a source is one of CloudFormation's own, in Fn::Sub; a key of a request is a policy's.
+            name if !name.contains([':', '(']) || name.contains('/') || name.starts_with("AWS::") => {
+                Piece::Known(format!("${{{name}}}"))
+            }
+            name => other(format!("${{{name}}}")),
+        });
+        rest = after;
+    }
+    pieces.push(Piece::Known(rest.to_owned()));
+    pieces
 }
 
 pub(crate) fn read(root: &Node, language: Language) -> Declarations {
@@ -64,7 +111,16 @@ pub(crate) fn read(root: &Node, language: Language) -> Declarations {
             }
             continue;
         }
-        let Some(kind) = resource.text_at(&["Type"]) else { continue };
+        let Some(kind) = resource.text_at(&["Type"]) else {
+            // A resource that another file has.
+            declarations.unrecognized.extend(matches!(resource.value, Value::Text(_)).then_some(span));
+            continue;
+        };
+        // A template inside a text.
+        let is_nested = ["AWS::CloudFormation::StackSet", "AWS::CloudFormation::Stack"].contains(&kind);
+        if is_nested && mentions(resource, "AWS::ECR::") {
+            declarations.unrecognized.push(span);
+        }
         let Some(properties) = resource.get("Properties") else { continue };
         let transform = properties.get("Fn::Transform").map(|node| ("Fn::Transform", node));
         if let Some((function, _)) = call(properties).or(transform).filter(|_| kind.starts_with("AWS::ECR::")) {
@@ -99,7 +155,11 @@ pub(crate) fn read(root: &Node, language: Language) -> Declarations {
                 address: format!("Resources.{key}"),
                 span,
                 place: DeployedTo::default(),
-                setting: Setting::ScanType(NotKnown::or_text(property("ScanType").as_ref(), "ScanType")),
+                setting: Setting::ScanType(NotKnown::or_text(
+                    property("ScanType").filter(|node| !is_no_value(node)).as_ref(),
+                    "ScanType",
+                )),
+                module_source: None,
             }),
             _ => {}
         }

@@ -11,8 +11,8 @@ use crate::tree::{Node, Piece, Value};
 pub struct Declarations {
     /// What a plan will do. A state says what is, and a file of any other form what is written.
     pub is_plan: bool,
-    /// It names resources of ECR's, in a form that is none of those that are read.
-    pub is_unrecognized: bool,
+    /// Where it names resources of ECR's in a form that is none of those that are read.
+    pub unrecognized: Vec<Span>,
     pub policies: Vec<DeclaredPolicy>,
     pub settings: Vec<DeclaredSetting>,
 }
@@ -83,6 +83,8 @@ pub struct DeclaredSetting {
     pub span: Span,
     pub place: DeployedTo,
     pub setting: Setting,
+    /// As that of a policy.
+    pub module_source: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,7 +124,12 @@ impl NotKnown {
     /// The texts of a list, or what is not known of them.
     pub(crate) fn or_texts(node: Option<&Node>, name: &str) -> Result<Vec<String>, Self> {
         match node.map(|node| (&node.value, node)) {
-            Some((Value::Array(items), _)) => items.iter().map(|item| Self::or_text(Some(item), name)).collect(),
+            Some((Value::Array(items), _)) => {
+                let all: Vec<_> = items.iter().map(|item| Self::or_text(Some(item), name)).collect();
+                let known: Vec<String> = all.iter().filter_map(|one| one.clone().ok()).collect();
+                // What else there is makes no difference where ECR is among them.
+                if known.iter().any(|one| one == "ECR") { Ok(known) } else { all.into_iter().collect() }
+            }
             Some((_, node)) => Self::or_text(Some(node), name).map(|one| vec![one]),
             None => Self::or_text(None, name).map(|one| vec![one]),
         }

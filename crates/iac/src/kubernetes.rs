@@ -13,7 +13,7 @@ pub(crate) fn is_manifest(root: &Node) -> bool {
     is_list
         || root.text_at(&["apiVersion"]).is_some_and(|version| {
             let group = version.split('/').next().unwrap_or_default();
-            group.starts_with("ecr.") && root.get("kind").is_some()
+            ["ecr.", "inspector2."].iter().any(|service| group.starts_with(service)) && root.get("kind").is_some()
         })
 }
 
@@ -35,11 +35,34 @@ pub(crate) fn read(root: &Node, language: Language) -> Declarations {
     let Some(spec) = of_crossplane.or_else(|| root.get("spec")) else { return declarations };
     let text = |name: &str| spec.text_at(&[name]).map(str::to_owned);
     let place = DeployedTo { account: None, region: text("region").and_then(|region| region.parse().ok()) };
-    if kind == "RegistryScanningConfiguration" {
-        let setting = Setting::ScanType(NotKnown::or_text(spec.get("scanType"), "scanType"));
-        declarations.settings.push(DeclaredSetting { address, span: root.span, place, setting });
-        return declarations;
-    }
+    let property = |name: &str| spec.get(name).or_else(|| initial?.get(name));
+    let setting = match kind {
+        "RegistryScanningConfiguration" => Setting::ScanType(NotKnown::or_text(property("scanType"), "scanType")),
+        "AccountSetting" if property("name").and_then(Node::as_text) == Some("REGISTRY_POLICY_SCOPE") => {
+            Setting::RegistryPolicyScope(property("value").and_then(Node::as_text).map(str::to_owned))
+        }
+        "Enabler" => {
+            let types = NotKnown::or_texts(property("resourceTypes"), "resourceTypes");
+            Setting::Enabler { types, had_ecr: false }
+        }
+        _ => return of_policies(declarations, root, spec, initial, language, &address, &place),
+    };
+    declarations.settings.push(DeclaredSetting { address, span: root.span, place, setting, module_source: None });
+    declarations
+}
+
+/// The policies of a manifest, wherever it has them.
+fn of_policies(
+    mut declarations: Declarations,
+    root: &Node,
+    spec: &Node,
+    initial: Option<&Node>,
+    language: Language,
+    address: &str,
+    place: &DeployedTo,
+) -> Declarations {
+    let kind = root.text_at(&["kind"]).unwrap_or_default();
+    let text = |name: &str| spec.text_at(&[name]).map(str::to_owned);
     let (attached_to, repository) = match kind {
         // ACK has the policy of a repository in the repository.
         "Repository" => (Attached::Repository, text("name")),
@@ -54,7 +77,7 @@ pub(crate) fn read(root: &Node, language: Language) -> Declarations {
         if let Some(node) = spec.get(attribute).or_else(|| initial?.get(attribute)) {
             declarations.policies.push(DeclaredPolicy {
                 attached_to: attached_to.clone(),
-                address: address.clone(),
+                address: address.to_owned(),
                 attribute,
                 span: root.span,
                 document: if node.get("statements").is_some() {

@@ -10,6 +10,8 @@ use crate::tree::{Member, Node, Piece, Unresolved, Value, joined};
 
 /// What Pulumi writes for a string that is known only after the deployment.
 const UNKNOWN: &str = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+/// What it writes for one that it does not show.
+const SECRET: &str = "[secret]";
 
 pub(crate) fn is_preview(root: &Node) -> bool {
     root.get("steps").is_some_and(|steps| steps.items().iter().any(|step| step.get("urn").is_some()))
@@ -29,6 +31,8 @@ pub(crate) fn read(root: &Node) -> Declarations {
                 replaced.insert(urn);
                 None
             }
+            // It says again what its two halves say.
+            "replace" => continue,
             _ => None,
         };
         let Some(state) = step.get(if destroyed.is_some() { "oldState" } else { "newState" }) else { continue };
@@ -50,11 +54,18 @@ pub(crate) fn read(root: &Node) -> Declarations {
                 let prefix = text("prefix").unwrap_or_else(|| "?".to_owned());
                 (Attached::Template { prefix }, "repositoryPolicy", None)
             }
-            other => {
+            word => {
                 let before = step.at(&["oldState", "inputs"]);
-                if let Some(setting) = setting(other, destroyed, inputs, before) {
+                let is_of_aws = ["aws:ecr/", "aws:inspector2/", "aws-native:ecr"].iter().any(|of| kind.starts_with(of));
+                if let Some(setting) = setting(word, destroyed, inputs, before).filter(|_| is_of_aws) {
                     let address = urn.to_owned();
-                    declarations.settings.push(DeclaredSetting { address, span: step.span, place, setting });
+                    declarations.settings.push(DeclaredSetting {
+                        address,
+                        span: step.span,
+                        place,
+                        setting,
+                        module_source: None,
+                    });
                 }
                 continue;
             }
@@ -106,6 +117,10 @@ fn with_unknown(node: &Node, name: &str) -> Node {
             let mut all = Vec::new();
             for piece in pieces {
                 let Piece::Known(text) = piece else { continue };
+                if text == SECRET {
+                    all.push(open());
+                    continue;
+                }
                 for (at, part) in text.split(UNKNOWN).enumerate() {
                     all.extend((at > 0).then(open));
                     all.push(Piece::Known(part.to_owned()));

@@ -33,9 +33,14 @@ pub fn may_matter(text: &str) -> bool {
 
 /// Whether a text names the types of resources that matter here.
 fn names_resources(text: &str) -> bool {
-    const MARKS: [&str; 8] = [
+    const MARKS: [&str; 13] = [
         "aws_ecr_",
+        "awscc_ecr_",
+        "terraform-aws-modules/ecr",
+        "registry_scan_type",
         "aws_inspector2_enabler",
+        "inspector2.aws.",
+        "inspector2.services.k8s.aws",
         "AWS::ECR::",
         "aws:ecr/",
         "aws:inspector2/",
@@ -78,6 +83,7 @@ pub fn read_data(source: &Source, asked: bool) -> Result<Declarations, ReadProbl
             all.is_plan |= declarations.is_plan;
             all.policies.extend(declarations.policies);
             all.settings.extend(declarations.settings);
+            all.unrecognized.extend(declarations.unrecognized);
         }
     }
     if recognized {
@@ -85,7 +91,8 @@ pub fn read_data(source: &Source, asked: bool) -> Result<Declarations, ReadProbl
     } else if asked {
         Err(ReadProblem::NotRecognized)
     } else {
-        Ok(Declarations { is_unrecognized: names_resources(text), ..all })
+        all.unrecognized.extend(names_resources(text).then_some((0, 0)));
+        Ok(all)
     }
 }
 

@@ -122,7 +122,7 @@ fn as_they_are_read(
             match one {
                 Ok(outcome) => outcomes.push((at, outcome)),
                 Err(unit) => {
-                    scopes.extend(&unit);
+                    scopes.extend(at, &unit);
                     waiting.push((at, unit));
                 }
             }

@@ -93,6 +93,12 @@ pub(super) fn add(declarations: &mut Declarations, resource: Resource<'_>, docum
             _ => {}
         }
     }
-    let declared = |setting| DeclaredSetting { address: address.clone(), span, place: place.clone(), setting };
+    let declared = |setting| DeclaredSetting {
+        address: address.clone(),
+        span,
+        place: place.clone(),
+        setting,
+        module_source: module_source.clone(),
+    };
     declarations.settings.extend(settings.into_iter().map(declared));
 }

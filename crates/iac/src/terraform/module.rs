@@ -1,7 +1,7 @@
 //! HCL itself: the files of one folder together, as Terraform reads them.
 
 use hcl_edit::Span as _;
-use hcl_edit::structure::Body;
+use hcl_edit::structure::{Block, Body};
 
 use crate::declared::{Declarations, Language};
 use crate::error::ReadProblem;
@@ -40,6 +40,8 @@ fn of_bodies(source: &Source, bodies: &[(Body, usize)]) -> Declarations {
     let providers = Providers::of(&scope, bodies);
     let mut declarations = Declarations::default();
     for (body, base) in bodies {
+        let others = body.blocks().filter(|block| deploys_otherwise(block, source, *base));
+        declarations.unrecognized.extend(others.map(|block| range(block.span(), (*base, *base), *base)));
         for block in body.get_blocks("resource") {
             let labels: Vec<&str> = block.labels.iter().map(hcl_edit::structure::BlockLabel::as_str).collect();
             let [kind, name] = labels.as_slice() else { continue };
@@ -76,6 +78,30 @@ fn of_bodies(source: &Source, bodies: &[(Body, usize)]) -> Declarations {
     }
     declarations
 }
+
+/// Whether a block deploys policies or settings of ECR's in a form that is not read here: a template, another provider's resource, or a
+/// module's argument.
+fn deploys_otherwise(block: &Block, source: &Source, base: usize) -> bool {
+    let text = block.span().and_then(|span| source.text.get(base + span.start..base + span.end)).unwrap_or_default();
+    let kind = block.labels.first().map_or("", hcl_edit::structure::BlockLabel::as_str);
+    match block.ident.as_str() {
+        "resource" => {
+            kind.starts_with("awscc_ecr_") || kind.starts_with("aws_cloudformation_") && text.contains("AWS::ECR::")
+        }
+        "module" => MODULE_ARGUMENTS.iter().any(|name| block.body.get_attribute(name).is_some()),
+        _ => false,
+    }
+}
+
+/// What modules for ECR take, as they are used most.
+const MODULE_ARGUMENTS: [&str; 6] = [
+    "repository_policy",
+    "repository_policy_statements",
+    "registry_policy",
+    "registry_scan_type",
+    "manage_registry_scanning_configuration",
+    "repository_creation_template",
+];
 
 /// The language that a policy's expression is written in.
 fn language(expression: &str) -> Language {

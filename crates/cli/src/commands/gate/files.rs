@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use ignore::WalkBuilder;
 use ignore::overrides::OverrideBuilder;
 use scangap_iac::{
-    Attached, Declarations, FileProblem, Form, Place, ReadProblem, Setting, Source, cdk_environments, decode, form,
-    may_matter, read_data, read_module,
+    Attached, Declarations, FileProblem, Form, Place, ReadProblem, Setting, Source, Span, cdk_environments, decode,
+    form, may_matter, read_data, read_module,
 };
 
 use crate::args::Gate;
@@ -46,6 +46,15 @@ pub(super) struct Read {
 }
 
 impl Read {
+    /// Where it names ECR's resources in a form that is not read: `stack.yml`, `main.tf:12`.
+    pub(super) fn unrecognized(&self) -> Vec<String> {
+        let place = |(start, end): &Span| {
+            let place = self.source.place(*start);
+            if *end == 0 { place.file } else { format!("{}:{}", place.file, place.line) }
+        };
+        self.declarations.unrecognized.iter().map(place).collect()
+    }
+
     /// Whether it cannot be judged by itself. `is_planned`: there are plans, which a module may belong to.
     pub(super) fn needs_others(&self, is_planned: bool) -> bool {
         let Declarations { is_plan, policies, settings, .. } = &self.declarations;

@@ -30,8 +30,8 @@ pub(super) struct Outcome {
     /// Comments that say no reason or no end.
     pub(super) notes: Vec<ExceptionNote>,
     pub(super) n_files: usize,
-    /// The file, where it names ECR's resources in a form that is not read.
-    pub(super) unrecognized: Option<String>,
+    /// Where it names ECR's resources in a form that is not read.
+    pub(super) unrecognized: Vec<String>,
 }
 
 /// What findings are made by.
@@ -48,13 +48,13 @@ impl Judge<'_> {
         let mut outcome = Outcome {
             problems: std::mem::take(&mut unit.problems),
             n_files: unit.n_files,
-            unrecognized: unit.declarations.is_unrecognized.then(|| unit.source.place(0).file),
+            unrecognized: unit.unrecognized(),
             ..Outcome::default()
         };
         outcome.comments = comments(&unit.source, &mut outcome.notes);
         let mut findings = Findings { at, unit: &unit, judge: self, outcome: &mut outcome };
         for policy in &unit.declarations.policies {
-            findings.policy(policy, self.scopes.of(&policy.place));
+            findings.policy(policy, self.scopes.of(at, &policy.place));
         }
         if self.asked.is_about_inspector() {
             for setting in &unit.declarations.settings {
@@ -151,6 +151,13 @@ impl Findings<'_> {
         };
         let judged = match judge::judge(self.judge.asked, policy, document, source, scope) {
             Ok(judged) => judged,
+            // An effect, an action or an operator that is not known yet is no mistake.
+            Err(_) if !document.leaves.is_empty() => {
+                self.judged(policy, false);
+                let no_text = NoText { why: document.open_names().join(", "), span: document.span };
+                self.add(Draft::new(UNKNOWN, Level::Error, why_unknown(policy, &no_text), document.span), policy);
+                return;
+            }
             Err(error) => {
                 let message = format!("{} is not a policy that AWS would store: {error}", subject(policy));
                 self.outcome.problems.push(FileProblem { place: self.place(document.span.0, policy).0, message });

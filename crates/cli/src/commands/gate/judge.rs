@@ -83,29 +83,43 @@ impl Asked {
 pub(super) struct Scopes {
     /// As the command or the configuration says: everywhere.
     stated: Option<String>,
-    /// As files set it. `None`: not known yet.
-    set: Vec<(DeployedTo, Option<String>)>,
+    /// As files set it, with the place of the unit among all. `None`: not known yet.
+    set: Vec<(usize, DeployedTo, Option<String>)>,
+    /// What is deployed where the files do not say it.
+    asked: DeployedTo,
 }
 
 impl Scopes {
     pub(super) fn stated(command: &Gate) -> Self {
-        Self { stated: command.registry_policy_scope.clone(), set: Vec::new() }
+        let asked = DeployedTo { account: command.account, region: command.region.clone() };
+        Self { stated: command.registry_policy_scope.clone(), set: Vec::new(), asked }
     }
 
     /// Takes along what a unit sets.
-    pub(super) fn extend(&mut self, unit: &Read) {
+    pub(super) fn extend(&mut self, at: usize, unit: &Read) {
         self.set.extend(unit.declarations.settings.iter().filter_map(|one| match &one.setting {
-            Setting::RegistryPolicyScope(scope) => Some((one.place.clone(), scope.clone())),
+            Setting::RegistryPolicyScope(scope) => Some((at, one.place.clone(), scope.clone())),
             _ => None,
         }));
     }
 
+    /// Where something is deployed, as far as it is known. Two places of which something is not known are not the same place.
+    fn known(&self, place: &DeployedTo) -> Option<DeployedTo> {
+        let account = place.account.or(self.asked.account);
+        let region = place.region.clone().or_else(|| self.asked.region.clone());
+        (account.is_some() && region.is_some()).then_some(DeployedTo { account, region })
+    }
+
     /// Of a registry: what every setting of the same place says, where they agree.
-    pub(super) fn of(&self, place: &DeployedTo) -> Option<&str> {
+    pub(super) fn of(&self, at: usize, place: &DeployedTo) -> Option<&str> {
         if let Some(stated) = &self.stated {
             return Some(stated);
         }
-        let mut of_place = self.set.iter().filter(|(one, _)| one == place).map(|(_, scope)| scope.as_deref());
+        let here = self.known(place);
+        let is_here =
+            |unit: usize, one: &DeployedTo| unit == at && one == place || here.is_some() && self.known(one) == here;
+        let mut of_place =
+            self.set.iter().filter(|(unit, one, _)| is_here(*unit, one)).map(|(_, _, scope)| scope.as_deref());
         let first = of_place.next()??;
         of_place.all(|scope| scope == Some(first)).then_some(first)
     }

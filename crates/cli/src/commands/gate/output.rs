@@ -31,7 +31,7 @@ pub(super) fn print(command: &Gate, report: &GateReport) -> Result<(), CliError>
     }
     let more = report.unrecognized.len().saturating_sub(UNRECOGNIZED_SHOWN);
     if more > 0 {
-        terminal::note(&format!("and {} more: --output json names them", count(more, "file")));
+        terminal::note(&format!("and {} more: --output json names them", count(more, "place")));
     }
     for one in &report.exceptions {
         terminal::note(&format!("{}: {}", sanitize(&one.source), sanitize(&one.what)));

@@ -83,7 +83,8 @@ impl Configuration {
 fn resources(unit: &Read) -> impl Iterator<Item = (&String, Option<&str>)> {
     let policies = unit.declarations.policies.iter();
     let policies = policies.map(|policy| (&policy.address, policy.module_source.as_deref()));
-    policies.chain(unit.declarations.settings.iter().map(|setting| (&setting.address, None)))
+    let settings = unit.declarations.settings.iter();
+    policies.chain(settings.map(|setting| (&setting.address, setting.module_source.as_deref())))
 }
 
 /// How a resource is written in a module.
