@@ -313,7 +313,7 @@ pub struct Past {
     /// Reviewed by) comes into the new one
     #[arg(long, value_name = "XLSX", value_delimiter = ',')]
     pub carry_over: Vec<PathBuf>,
-    /// What is accepted, as `[[accept]]` entries; default: scangap.toml in this folder, where there is one
+    /// Settings, and what is accepted as `[[accept]]` entries; default: scangap.toml in this folder, where there is one
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }

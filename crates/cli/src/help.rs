@@ -32,7 +32,8 @@ pub(crate) fn whole() -> Command {
 /// The same, with what `-h` leaves to `--help`.
 pub(crate) fn command() -> Command {
     let command = whole();
-    let codes = command.get_after_help().cloned().unwrap_or_default();
+    let codes = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let codes = format!("Flags have variables, and keys in scangap.toml: `scangap config show --origin`.\n\n{codes}");
     let command = command.after_long_help(codes).after_help("scangap COMMAND --help says all of one, with examples");
     let command = command.mut_args(|arg| {
         let is_global = arg.is_global_set();

@@ -45,7 +45,7 @@ use configuration::NotParsed;
 /// Parses the command line, runs the command and renders whatever it ends in.
 pub fn main() -> ExitCode {
     completion::answer();
-    let arguments = match configuration::arguments(help::command()) {
+    let (arguments, note) = match configuration::arguments(&help::command()) {
         Err(NotParsed::Usage(_)) if std::env::args_os().nth(1).is_none() => {
             terminal::note(help::first_steps().trim_end());
             return Exit::Usage.into();
@@ -55,10 +55,14 @@ pub fn main() -> ExitCode {
         Err(NotParsed::Configuration(error, format)) => {
             return shown_error::render(&error::CliError::Config(error), format);
         }
+        Err(NotParsed::Variable(error, format)) => return shown_error::render(&error.into(), format),
     };
     environment::without_empty_addresses();
     open_files::raise();
     terminal::set_color(arguments.global.color);
+    if let Some(note) = note.filter(|_| arguments.global.quiet < 2) {
+        terminal::note(&scangap_model::sanitize(&note));
+    }
     let format = arguments.global.error_format;
     let outcome = log::begin(&arguments.global).and_then(|()| commands::run(&arguments));
     let lost = terminal::lost();

@@ -117,18 +117,91 @@ fn what_is_wrong_in_a_file_is_named_with_its_line() {
     }
 }
 
-// Holds: 17 Configuration: what the command line excludes is not brought in by a file, and consent is in no file and no variable
+// Holds: 17 Configuration: what the command line excludes is brought in by no file and no variable; what it lacks is taken from them
 #[test]
-fn files_bring_in_nothing_that_the_command_line_excludes() {
-    let place = Place::new("[audit]\nout = \"elsewhere\"\n", "");
-    let call = place.run(&["audit", "--resume", "nothing"]);
-    assert!(!call.stderr.contains("--out"), "{}", call.stderr);
-    assert_eq!(call.code, 65, "{}", call.stderr);
-    let call = place.command(&["config", "show", "--origin"]).env("SCANGAP_APPLY_CONFIRM", "o-exampleorg").run();
-    assert!(!call.stdout.contains("confirm"), "{}", call.stdout);
-    // A switch in the environment is as people write it.
-    let call = place.command(&["config", "show", "audit"]).env("SCANGAP_AUDIT_IMAGES", "1").run();
-    assert!(call.stdout.contains("audit.images"), "{}", call.stdout);
+fn files_and_variables_bring_in_nothing_that_the_command_line_excludes() {
+    for call in [
+        Place::new("[audit]\nout = \"elsewhere\"\n", "").run(&["audit", "--resume", "nothing"]),
+        Place::new("", "").command(&["audit", "--resume", "nothing"]).env("SCANGAP_AUDIT_OUT", "elsewhere").run(),
+    ] {
+        assert!(!call.stderr.contains("--out") && call.code == 65, "{}", call.stderr);
+    }
+    // A switch that is off excludes nothing, and a variable that is empty says nothing.
+    let explained = |name: &str, value: &str| {
+        let place = Place::new("", "");
+        fs_err::write(place.folder.path().join("policy.json"), OPEN).expect("a file");
+        place.command(&["explain", "policy.json", "--account", "111122223333"]).env(name, value).run()
+    };
+    for (name, value) in [("SCANGAP_EXPLAIN_BATCH", "0"), ("SCANGAP_EXPLAIN_REGION", ""), ("SCANGAP_COLOR", "")] {
+        let call = explained(name, value);
+        assert_eq!(call.code, 0, "{name}: {}", call.stderr);
+    }
+    let call = explained("SCANGAP_EXPLAIN_REGION", "moon");
+    assert_eq!(call.code, 64, "{}", call.stderr);
+    assert!(call.stderr.contains("SCANGAP_EXPLAIN_REGION sets --region"), "{}", call.stderr);
+    // What a command needs may be in a file.
+    let place = Place::new("[explain]\naccount = \"111122223333\"\n[merge]\nout = \"merged\"\n", "");
+    fs_err::write(place.folder.path().join("policy.json"), OPEN).expect("a file");
+    let explained = place.run(&["explain", "policy.json"]);
+    assert_eq!(explained.code, 0, "{}", explained.stderr);
+    let merged = place.run(&["merge", "nothing"]);
+    assert!(!merged.stderr.contains("--out"), "{}", merged.stderr);
+}
+
+// Holds: 17 Configuration: consent and the time are in no file and no variable; what weakens the gate from elsewhere is said; secrets are not shown
+#[test]
+fn what_is_written_nowhere_else_is_said() {
+    let place = Place::new("", "");
+    for (name, flag) in [("SCANGAP_APPLY_CONFIRM", "confirm"), ("SCANGAP_GATE_AS_OF", "as_of")] {
+        let call = place.command(&["config", "show", "--origin"]).env(name, "o-exampleorg").run();
+        assert!(!call.stdout.contains(flag), "{}", call.stdout);
+    }
+    let weak = Place::new("[gate]\nfail_on = [\"basic_scanning\"]\nexclude = [\"*.yaml\"]\n", "");
+    fs_err::write(weak.folder.path().join("policy.json"), OPEN).expect("a file");
+    let call = weak.run(&["gate", "policy.json"]);
+    let said =
+        "Not written here: --fail-on basic_scanning (scangap.toml, line 2), --exclude *.yaml (scangap.toml, line 3)";
+    assert!(call.stderr.contains(said), "{}", call.stderr);
+    let call = weak.run(&["gate", "policy.json", "--fail-on", "blocked"]);
+    assert!(!call.stderr.contains("--fail-on"), "{}", call.stderr);
+    // A switch in the environment is as people write it, and a list as the command line has it.
+    let shown = |name: &str, value: &str| place.command(&["config", "show", "audit"]).env(name, value).run().stdout;
+    assert!(shown("SCANGAP_AUDIT_IMAGES", "yes").contains("audit.images = true"));
+    assert!(shown("SCANGAP_OU", "X,Y").contains("audit.ou = [\"X\", \"Y\"]"));
+    for name in ["SCANGAP_EXTERNAL_ID", "SCANGAP_ENDPOINT_URL"] {
+        let text = shown(name, "http://user:geheim@host");
+        assert!(text.contains("***") && !text.contains("geheim"), "{text}");
+    }
+    let secret = place.command(&["permissions"]).env("SCANGAP_PERMISSIONS_EXTERNAL_ID", "a geheim!").run();
+    assert!(secret.code == 64 && !secret.stderr.contains("geheim"), "{}", secret.stderr);
+}
+
+// Holds: 17 Configuration: a file that is merely in the folder sends no call elsewhere and writes nothing outside; one that is broken keeps no page from printing
+#[test]
+fn a_file_in_a_folder_may_be_a_strangers() {
+    for (text, words) in [
+        ("[defaults]\nendpoint_url = \"http://127.0.0.1:1\"\n", "`endpoint_url` belongs in the user's own file"),
+        ("[defaults]\nlog_file = \"x\"\n", "`log_file` belongs in the user's own file"),
+        ("[gate]\nsave = [\"sarif=/tmp/x\"]\n", "`save` is below this folder"),
+        ("[audit]\nout = \"../x\"\n", "`out` is below this folder"),
+    ] {
+        let place = Place::new(text, "");
+        let call = place.run(&["gate"]);
+        assert!(call.code == 65 && call.stderr.contains(words), "{text}: {}", call.stderr);
+        // In the user's own it is as good as on the command line.
+        let call = Place::new("", text).run(&["config", "show"]);
+        assert_eq!(call.code, 0, "{}", call.stderr);
+    }
+    let broken = Place::new("[gate]\naccount = \"1\n", "");
+    for arguments in [&["man"][..], &["completions", "bash"], &["schema", "columns"]] {
+        assert_eq!(broken.run(arguments).code, 0, "{arguments:?}");
+    }
+    let empty = Place::new("[organizations.prod]\n", "");
+    assert_eq!(empty.run(&["config", "show", "--org-profile", "prod"]).code, 0);
+    // Another organization's variable does not mix into the one that is named.
+    let place = Place::new("[organizations.prod]\nprofile = \"prod\"\n", "");
+    let call = place.command(&["config", "show", "audit", "--org-profile", "prod"]).env("SCANGAP_PROFILE", "dev").run();
+    assert!(call.stdout.contains("audit.profile = \"prod\""), "{}", call.stdout);
 }
 
 // Holds: 17 Configuration: the schema takes the page's example, and refuses what scangap refuses

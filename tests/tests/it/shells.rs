@@ -64,6 +64,8 @@ fn each_shell_has_its_script_and_each_command_its_page() {
         }
         assert!(page.contains("Examples:"), "{command}");
     }
+    let nested = fs_err::read_to_string(folder.path().join("scangap-config-show.1")).expect("its page");
+    assert!(nested.contains("\\-\\-origin"), "{nested}");
     let root = fs_err::read_to_string(folder.path().join("scangap.1")).expect("the page");
     assert!(root.contains("scangap\\-audit(1)") && root.contains("Exit codes"), "{root}");
 }

@@ -20,10 +20,10 @@ pub struct Doctor {
     #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "all")]
     pub sample: usize,
     /// Only these accounts
-    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = values::account)]
+    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = values::account, help_heading = "Scope")]
     pub accounts: Vec<AccountId>,
     /// The regions that are to be audited; default: every region that is enabled
-    #[arg(long, value_name = "REGION", value_delimiter = ',', value_parser = values::region)]
+    #[arg(long, value_name = "REGION", value_delimiter = ',', value_parser = values::region, help_heading = "Scope")]
     pub regions: Vec<RegionName>,
     /// text, or json: one object
     #[arg(long, value_enum, value_name = "FORM", default_value_t = DoctorOutput::Text)]

@@ -56,7 +56,7 @@ pub struct Gate {
     /// The last day that the new baseline holds, such as 2027-03-31
     #[arg(long, value_name = "DATE", requires = "write_baseline", help_heading = "Exceptions")]
     pub until: Option<Date>,
-    /// Acceptances; default: scangap.toml in this folder
+    /// Settings and acceptances; default: scangap.toml in this folder
     #[arg(long, value_name = "FILE", help_heading = "Exceptions")]
     pub config: Option<PathBuf>,
     /// Pass over files that deploy no policy, though they are named: hooks name every file that changed

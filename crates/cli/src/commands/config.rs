@@ -8,9 +8,8 @@ use serde_json::{Map, Value, json};
 
 use crate::args::{Arguments, Config, ConfigCommand, ConfigShow, Global};
 use crate::configuration::{
-    Configuration, has_table, is_configurable, is_shared, key, nearest, takes_several, variable,
+    Configuration, Origin, has_table, is_configurable, is_secret, is_shared, key, nearest, takes_several,
 };
-use crate::environment;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::terminal;
@@ -49,9 +48,15 @@ fn print(show: &ConfigShow, global: &Global) -> Result<Exit, CliError> {
     }
     let configuration = Configuration::of_project(global.org_profile.as_deref(), &root).map_err(CliError::Config)?;
     let mut out = String::new();
-    for command in commands(&root).filter(|command| show.of.as_deref().is_none_or(|name| command.get_name() == name)) {
-        let table = if command.get_name() == root.get_name() { "" } else { command.get_name() };
-        for (arg, flag) in flags(command) {
+    let is_asked = |command: &&Command| {
+        show.of.as_deref().is_none_or(|name| command.get_name() == name) || command.get_name() == root.get_name()
+    };
+    for command in commands(&root).filter(is_asked) {
+        let is_root = command.get_name() == root.get_name();
+        let table = if is_root { "" } else { command.get_name() };
+        // What a command's own table says of flags that all have.
+        let of_all = flags(&root).filter(|(arg, _)| !is_root && configuration.is_of_command(table, arg));
+        for (arg, flag) in flags(command).chain(of_all) {
             let Some((value, origin)) = found(&configuration, table, arg, flag) else { continue };
             let place = if table.is_empty() { String::new() } else { format!("{table}.") };
             let origin = if show.origin { format!("  # {}", sanitize(&origin)) } else { String::new() };
@@ -67,19 +72,19 @@ fn print(show: &ConfigShow, global: &Global) -> Result<Exit, CliError> {
 
 /// A flag's value as TOML has it, and where it comes from.
 fn found(configuration: &Configuration, command: &str, arg: &Arg, flag: &str) -> Option<(String, String)> {
-    let variable = variable(command, arg).unwrap_or_default();
-    let (values, origin) = if let Some(value) = environment::variable(&variable) {
-        (vec![value.to_string_lossy().into_owned()], variable)
-    } else {
-        let setting = configuration.value(command, arg)?;
-        (setting.values.clone(), format!("{}, line {}", setting.file.display(), setting.line))
+    let said = configuration.said(command, arg)?;
+    let origin = match said.origin {
+        Origin::Variable(name) => name,
+        Origin::File { path, line } => format!("{}, line {line}", path.display()),
     };
-    // It is a password between accounts.
+    let hidden = is_secret(flag);
     let values: Vec<String> =
-        if flag == "external-id" { vec!["***".to_owned()] } else { values.iter().map(|one| sanitize(one)).collect() };
+        said.values.iter().map(|one| if hidden { "***".to_owned() } else { sanitize(one) }).collect();
     let text = |one: &String| toml::Value::String(one.clone()).to_string();
     let value = match (arg.get_action(), values.as_slice()) {
-        (ArgAction::SetTrue, [one]) => one.clone(),
+        (ArgAction::SetTrue, [one]) => {
+            (!matches!(one.to_ascii_lowercase().as_str(), "0" | "f" | "false" | "n" | "no" | "off" | "")).to_string()
+        }
         (_, [one]) if !takes_several(arg) => text(one),
         (_, all) => format!("[{}]", all.iter().map(text).collect::<Vec<_>>().join(", ")),
     };
@@ -92,7 +97,8 @@ fn schema() -> Value {
     let mut all = Map::new();
     for command in commands(&root) {
         let mut table = Map::new();
-        for (arg, flag) in flags(command) {
+        let of_all = flags(&root).filter(|_| command.get_name() != root.get_name());
+        for (arg, flag) in flags(command).chain(of_all) {
             table.insert(key(flag), property(arg));
             if is_shared(arg) {
                 all.insert(key(flag), property(arg));

@@ -16,7 +16,13 @@ pub(super) fn run(command: &ManPages) -> Result<Exit, CliError> {
     root.build();
     let of =
         |sub: &Command| sub.clone().name(format!("scangap-{}", sub.get_name())).version(crate::environment::VERSION);
-    let pages: Vec<Command> = std::iter::once(root.clone()).chain(root.get_subcommands().map(of)).collect();
+    let below = |sub: &Command| -> Vec<Command> {
+        let name = sub.get_name();
+        let nested = sub.get_subcommands().filter(|nested| nested.get_name() != "help");
+        let nested = nested.map(|one| of(one).name(format!("scangap-{name}-{}", one.get_name())));
+        std::iter::once(of(sub)).chain(nested).collect()
+    };
+    let pages: Vec<Command> = std::iter::once(root.clone()).chain(root.get_subcommands().flat_map(below)).collect();
     if let Some(folder) = &command.out {
         fs_err::create_dir_all(folder).map_err(|source| CliError::Folder { path: folder.clone(), source })?;
         for page in &pages {

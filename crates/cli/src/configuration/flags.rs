@@ -6,8 +6,10 @@ use clap::builder::FalseyValueParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-/// Consent is given for one run, and to sign is done by a person: neither is left lying in a file or a variable. A resumption names its run.
-const CONSENT: [&str; 9] = [
+/// Consent is given for one run, and to sign is done by a person: neither is left lying in a file or a variable. A resumption names its run, and
+/// a time is of one: exceptions would never be past.
+const CONSENT: [&str; 10] = [
+    "as-of",
     "confirm",
     "accept-history-loss",
     "bring-back",
@@ -69,35 +71,37 @@ pub(crate) fn takes_several(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::Append) || arg.get_value_delimiter().is_some()
 }
 
-/// The command line with a variable for each flag that may have one.
-pub(super) fn with_variables(command: Command) -> Command {
-    let set = |command: &str, arg: Arg| match variable(command, &arg) {
-        // `1` and `yes` are as good as `true` in an environment.
-        Some(name) if matches!(arg.get_action(), ArgAction::SetTrue) => {
-            arg.env(name).hide_env(true).value_parser(FalseyValueParser::new())
-        }
-        Some(name) => arg.env(name).hide_env(true),
-        None => arg,
-    };
-    command.mut_args(|arg| set("", arg)).mut_subcommands(|sub| {
-        let name = sub.get_name().to_owned();
-        if has_table(&name) { sub.mut_args(|arg| set(&name, arg)) } else { sub }
-    })
+/// A switch takes the words of an environment too: `1` and `yes` are as good as `true`.
+pub(super) fn with_switch_words(arg: Arg) -> Arg {
+    if matches!(arg.get_action(), ArgAction::SetTrue) { arg.value_parser(FalseyValueParser::new()) } else { arg }
+}
+
+/// A list that was written as one text.
+pub(super) fn split(arg: &Arg, values: Vec<String>) -> Vec<String> {
+    let Some(delimiter) = arg.get_value_delimiter() else { return values };
+    values.iter().flat_map(|value| value.split(delimiter)).map(str::to_owned).collect()
+}
+
+/// What is not shown: a password between accounts, and addresses that may hold one.
+pub(crate) fn is_secret(flag: &str) -> bool {
+    matches!(flag, "external-id" | "endpoint-url")
+}
+
+/// Whether a flag stands on the command line.
+pub(super) fn is_written(matches: &ArgMatches, arg: Option<&Arg>) -> bool {
+    let source = arg.and_then(|arg| matches.value_source(arg.get_id().as_str()));
+    source == Some(ValueSource::CommandLine)
 }
 
 /// Flags that what was written on the command line excludes: files do not bring them in again.
 pub(super) fn excluded(command: &Command, name: &str, matches: &ArgMatches) -> BTreeSet<String> {
     let Some(command) = command.find_subcommand(name) else { return BTreeSet::new() };
-    let is_written = |arg: &Arg| {
-        let source = matches.value_source(arg.get_id().as_str());
-        matches!(source, Some(ValueSource::CommandLine | ValueSource::EnvVariable))
-    };
     let mut excluded = BTreeSet::new();
     for arg in command.get_arguments() {
         for other in command.get_arg_conflicts_with(arg) {
             // Said on one side, it holds for both.
             for (one, against) in [(arg, other), (other, arg)] {
-                if is_written(against) {
+                if is_written(matches, Some(against)) {
                     excluded.extend(one.get_long().map(str::to_owned));
                 }
             }

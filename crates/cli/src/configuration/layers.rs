@@ -30,8 +30,23 @@ pub(crate) enum Table {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whose {
+    /// Found in the folder: it may be of a repository that was only cloned.
     Project,
+    /// Named with `--config`.
+    Named,
     User,
+}
+
+/// What a file in a folder must not decide: where calls go, whom they trust, and which file is overwritten.
+const NOT_OF_A_FOLDER: [&str; 3] = ["ca-bundle", "endpoint-url", "log-file"];
+/// Flags that name what is written.
+const WRITTEN: [&str; 2] = ["out", "save"];
+
+/// What a file says.
+#[derive(Debug)]
+pub(super) struct FileSettings {
+    pub(super) settings: Vec<Setting>,
+    pub(super) organizations: Vec<String>,
 }
 
 const DEFAULTS: &str = "defaults";
@@ -43,18 +58,20 @@ struct Reading<'a> {
     text: &'a str,
     path: &'a Path,
     command: &'a Command,
-    settings: Vec<Setting>,
+    whose: Whose,
+    read: FileSettings,
 }
 
-pub(super) fn read(path: &Path, whose: Whose, command: &Command) -> Result<Vec<Setting>, ConfigError> {
+pub(super) fn read(path: &Path, whose: Whose, command: &Command) -> Result<FileSettings, ConfigError> {
     let wrong = |source| ConfigError { path: path.to_owned(), source };
     let text = fs_err::read_to_string(path).map_err(|error| wrong(ConfigProblem::Read(error)))?;
     let root = DeTable::parse(&text).map_err(|error| wrong(ConfigProblem::Toml(Box::new(error))))?;
-    let mut reading = Reading { text: &text, path, command, settings: Vec::new() };
+    let read = FileSettings { settings: Vec::new(), organizations: Vec::new() };
+    let mut reading = Reading { text: &text, path, command, whose, read };
     for (name, value) in root.get_ref() {
-        reading.top(name, value, whose)?;
+        reading.top(name, value)?;
     }
-    Ok(reading.settings)
+    Ok(reading.read)
 }
 
 impl Reading<'_> {
@@ -66,20 +83,15 @@ impl Reading<'_> {
         self.text.get(..at).unwrap_or_default().matches('\n').count() + 1
     }
 
-    fn top(
-        &mut self,
-        name: &Spanned<toml::de::DeString<'_>>,
-        value: &Spanned<DeValue<'_>>,
-        whose: Whose,
-    ) -> Result<(), ConfigError> {
+    fn top(&mut self, name: &Spanned<toml::de::DeString<'_>>, value: &Spanned<DeValue<'_>>) -> Result<(), ConfigError> {
         let at = name.span().start;
         let word: &str = name.get_ref();
         let commands: Vec<&str> =
             self.command.get_subcommands().map(Command::get_name).filter(|name| has_table(name)).collect();
         if word == ACCEPT {
-            return match whose {
+            return match self.whose {
                 // Read with what is accepted.
-                Whose::Project => Ok(()),
+                Whose::Project | Whose::Named => Ok(()),
                 Whose::User => Err(self.wrong(
                     at,
                     "acceptances belong to the project's scangap.toml, where reviewers see them".to_owned(),
@@ -107,6 +119,7 @@ impl Reading<'_> {
             let DeValue::Table(table) = value.get_ref() else {
                 return Err(self.wrong(name.span().start, format!("`{word}` is a table: write [organizations.{word}]")));
             };
+            self.read.organizations.push(word.to_owned());
             self.table(&Table::Organization(word.to_owned()), table)?;
         }
         Ok(())
@@ -128,13 +141,35 @@ impl Reading<'_> {
             let values = values(arg, value.get_ref())
                 .map_err(|expected| self.wrong(at, format!("`{word}` takes {expected}")))?;
             let flag = arg.get_long().unwrap_or_default().to_owned();
-            self.settings.push(Setting {
+            self.may_decide(at, &flag, &values)?;
+            self.read.settings.push(Setting {
                 table: of.clone(),
                 flag,
                 values,
                 file: self.path.to_owned(),
                 line: self.line(at),
             });
+        }
+        Ok(())
+    }
+
+    /// A file that is merely in the folder may be a stranger's: it sends no call elsewhere, and writes nothing outside of the folder.
+    fn may_decide(&self, at: usize, flag: &str, values: &[String]) -> Result<(), ConfigError> {
+        if self.whose != Whose::Project {
+            return Ok(());
+        }
+        if NOT_OF_A_FOLDER.contains(&flag) {
+            let problem = format!("`{}` belongs in the user's own file, or in one that --config names", key(flag));
+            return Err(self.wrong(at, problem));
+        }
+        let is_outside = |value: &String| {
+            let path = Path::new(value.rsplit('=').next().unwrap_or_default());
+            path.is_absolute() || path.components().any(|part| part == std::path::Component::ParentDir)
+        };
+        if WRITTEN.contains(&flag) && values.iter().any(is_outside) {
+            return Err(
+                self.wrong(at, format!("`{}` is below this folder, where a file in the folder says it", key(flag)))
+            );
         }
         Ok(())
     }
