@@ -3,6 +3,8 @@
 #
 #   run.sh shard AS_OF [arguments of `scangap audit`]   reads one shard and stores it in S3
 #   run.sh merge AS_OF [arguments of `scangap merge`]   joins the shards that are in S3 and stores the reports there
+#   run.sh quarter AS_OF [arguments of `scangap audit`] audits everything, compares with the quarters that are in S3, stores
+#                                                       the reports there, and posts the summary
 #
 # AS_OF may be `-`: then the variable AS_OF holds it. BUCKET names the bucket. The shard is SHARD=K/N, or the child of an AWS
 # Batch array job, or else the whole organization.
@@ -10,6 +12,10 @@
 # A shard is one object, shards/<run>/<K>-of-<N>.tar.gz, with the audit's folder and its exit code: a task that is stopped while
 # it stores leaves the object of the attempt before, and never half of a new one. It is stored whatever the exit code is. An
 # attempt that finds the object of an interrupted audit resumes it; one that finds a finished shard has nothing to do.
+#
+# A quarter is the folder runs/<run>. Snapshots and workbooks of earlier quarters are fetched first: they are the history, and hold
+# the notes. TOPIC_ARN, where it is set, names the SNS topic that gets the summary. The last line says the exit code of scangap, for
+# alarms: `audit ended with exit code 3`.
 #
 # Exit codes: 0 where the work is done, that is where scangap ended with 0, 2, 3 or 4. Every other code is scangap's own. What an
 # audit found is in its reports, and not in the state of the job that ran it.
@@ -19,7 +25,7 @@ umask 077
 say() { printf 'run.sh: %s\n' "$*" >&2; }
 
 if (($# < 2)); then
-    say "usage: run.sh shard|merge AS_OF [arguments]"
+    say "usage: run.sh shard|merge|quarter AS_OF [arguments]"
     exit 64
 fi
 mode=$1 as_of=$2
@@ -142,7 +148,41 @@ merge_shards() {
     exit "$code"
 }
 
+audit_quarter() {
+    local out=$work/runs/$run before
+    mkdir -p "$work/runs"
+    # The history, the notes, and this run itself where an attempt before has stored it.
+    aws s3 cp --only-show-errors --recursive --exclude '*' --include '*/snapshot.db' --include '*/audit.xlsx' \
+        --include '*/exit-code' "s3://$BUCKET/runs/" "$work/runs/"
+    if [[ -e $out/exit-code && -e $out/snapshot.db ]]; then
+        before=$(<"$out/exit-code")
+        if finished "$before"; then
+            say "the audit of $as_of was done already, with exit code $before"
+            exit 0
+        fi
+        say "resuming the audit of $as_of, which ended with exit code $before"
+        run_scangap audit --resume "$out" --quarter --chat "$@"
+    else
+        rm -rf "$out"
+        run_scangap audit --as-of "$as_of" --out "$out" --quarter --chat "$@"
+    fi
+    if [[ -e $out/snapshot.db ]]; then
+        printf '%s\n' "$code" >"$out/exit-code"
+        # S3 refuses what does not arrive as it was sent.
+        aws s3 cp --only-show-errors --recursive --checksum-algorithm SHA256 "$out/" "s3://$BUCKET/runs/$run/"
+        say "the reports are in s3://$BUCKET/runs/$run/"
+        if [[ ${TOPIC_ARN:-} && -s $out/chat.md ]]; then
+            aws sns publish --topic-arn "$TOPIC_ARN" --subject "scangap: ECR and Amazon Inspector, $as_of" \
+                --message "file://$out/chat.md" --output text --query MessageId >&2
+        fi
+    fi
+    say "audit ended with exit code $code"
+    ! finished "$code" || code=0
+    exit "$code"
+}
+
 case $mode in
+    quarter) audit_quarter "$@" ;;
     shard) read_shard "$@" ;;
     merge) merge_shards "$@" ;;
     *)
