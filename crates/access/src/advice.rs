@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use scangap_model::{AccountId, Cause, Gap, GapKind, RegionName, hint_against_policy};
+use scangap_model::{AccountId, Cause, Gap, GapKind, Phase, Reader, RegionName, grantee, hint_against_policy};
 
 /// One remedy, and the gaps that it closes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,13 @@ pub fn advice<'g>(gaps: impl Iterator<Item = &'g Gap>) -> Vec<Advice> {
         let hint = if by_policy {
             hint_against_policy(gap.cause)
         } else if is_grant && !is_role {
-            "allow these actions in the policy of the role that read: `scangap permissions` prints all of it".to_owned()
+            let print = match gap.api.info().reader {
+                Reader::Organization => "scangap permissions --for caller, or --for organization-role",
+                Reader::Account if gap.api.info().phase == Phase::Plan => "scangap permissions plan",
+                Reader::Caller | Reader::Account => "scangap permissions",
+                Reader::Writer => "scangap permissions apply",
+            };
+            format!("allow these actions to {}: `{print}` prints all that it needs", grantee(gap.api))
         } else {
             gap.hint()
         };

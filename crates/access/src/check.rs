@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use scangap_model::{
-    AccountId, Api, Gap, GapKind, Observed, RegionName, SESSION_POLICY_MAX_CHARS, count, region_info, sanitize,
-    thousands,
+    AccountId, Api, Gap, GapKind, Observed, OrganizationId, RegionName, SESSION_POLICY_MAX_CHARS, count, region_info,
+    sanitize, thousands,
 };
 
 use crate::survey::{Survey, Tried};
@@ -127,7 +127,8 @@ fn administrator(survey: &Survey) -> Check {
                     ),
                     format!("{}, or name its own role with --inspector-admin-role-name", gap.hint()),
                 ),
-                _ => Check::ok(name, format!("{admin}")),
+                Some(_) => Check::ok(name, format!("{admin} opens")),
+                None => Check::warn(name, format!("{admin} was not tried"), "try it with --all"),
             }
         }
         Observed::Absent => Check::warn(
@@ -171,13 +172,23 @@ fn roles(survey: &Survey) -> Check {
     Check { name, status, found, fixes }
 }
 
+/// The role that organizations make in every account for their administrators: nothing else is put under its name.
+const ADMINISTRATORS_ROLE: &str = "OrganizationAccountAccessRole";
+
 /// A template with the role, for those who may assume it here.
 fn template_command(survey: &Survey, role: &str) -> String {
-    let organization =
-        survey.organization.known().map_or_else(String::new, |seen| format!(" --org {}", sanitize(&seen.id)));
-    let role = sanitize(role);
+    let id = survey.organization.known().map(|seen| seen.id.as_str());
+    let id = id.filter(|id| id.parse::<OrganizationId>().is_ok());
+    let organization = id.map_or_else(String::new, |id| format!(" --org {id}"));
+    let (role, then) = if role == ADMINISTRATORS_ROLE {
+        ("scangap-audit", " and name it: --role-name scangap-audit,OrganizationAccountAccessRole")
+    } else {
+        (role, "")
+    };
+    let external = if survey.has_external_id { " --external-id ID" } else { "" };
     format!(
-        "scangap permissions --format cloudformation --role-name {role} --principal {}{organization} > scangap.yaml, and deploy that there",
+        "scangap permissions --format cloudformation --role-name {} --principal {}{organization}{external} > scangap.yaml; deploy it there{then}",
+        sanitize(role),
         survey.caller
     )
 }

@@ -3,23 +3,44 @@
 use std::fmt::Write as _;
 
 use crate::document::VERSION;
-use crate::grant::{Grant, PARTITION, Statement};
+use crate::grant::{Grant, Grantee, PARTITION, Statement};
 use crate::made::{Made, made};
 use crate::terms::{Principal, Terms};
 
-/// How a template of roles is deployed.
-const HOW: &str = "\
-# Into every account: a StackSet with service-managed permissions, for the root of the organization or some of its OUs. It leaves the
-# management account out: where that is audited too, create a stack of this template there.
+/// How a template is deployed: into every account, or into one.
+fn how(grants: &[Grant], terms: &Terms) -> String {
+    let parameter = if terms.principal.is_none() && grants.iter().any(|grant| grant.grantee != Grantee::Caller) {
+        " \\\n#     --parameters ParameterKey=TrustedPrincipal,ParameterValue=ARN"
+    } else {
+        ""
+    };
+    let overrides = if parameter.is_empty() { "" } else { " --parameter-overrides TrustedPrincipal=ARN" };
+    let one = |place: &str, name: &str| {
+        format!(
+            "# In {place}:\n#   aws cloudformation deploy --stack-name {name} --template-file scangap.yaml --capabilities CAPABILITY_NAMED_IAM{overrides}\n"
+        )
+    };
+    match grants.first().map(|grant| grant.grantee) {
+        Some(Grantee::Organization) => {
+            one("the management account, or in one that is delegated for Organizations", "scangap-organization")
+        }
+        Some(Grantee::Caller) => one("the account where scangap starts; then attach the policy to what starts it", "scangap-caller"),
+        Some(Grantee::Audit | Grantee::Write) | None => format!(
+            "# Into every account: a StackSet with service-managed permissions, for the root of the organization or some of its OUs, from the management
+# account (or with --call-as DELEGATED_ADMIN). It leaves the management account out: where that is audited too, create a stack there.
 #   aws cloudformation create-stack-set --stack-set-name scangap --template-body file://scangap.yaml --capabilities CAPABILITY_NAMED_IAM \\
-#     --permission-model SERVICE_MANAGED --auto-deployment Enabled=true,RetainStacksOnAccountRemoval=false
+#     --permission-model SERVICE_MANAGED --auto-deployment Enabled=true,RetainStacksOnAccountRemoval=false{parameter}
 #   aws cloudformation create-stack-instances --stack-set-name scangap --regions REGION --deployment-targets OrganizationalUnitIds=ROOT_OR_OU
-";
+{}",
+            one("one account", "scangap")
+        ),
+    }
+}
 
 pub fn template(grants: &[Grant], terms: &Terms) -> String {
     let all: Vec<(Made<'_>, &Grant)> = grants.iter().map(|grant| (made(grant.grantee, terms), grant)).collect();
     let has_roles = all.iter().any(|(made, _)| made.is_role);
-    let mut out = String::from(if has_roles { HOW } else { "" });
+    let mut out = how(grants, terms);
     out.push_str("AWSTemplateFormatVersion: \"2010-09-09\"\n");
     let descriptions: Vec<&str> = all.iter().map(|(made, _)| made.description).collect();
     let _ = writeln!(out, "Description: {}", quoted(&descriptions.join(" ")));

@@ -92,7 +92,7 @@ impl TrustDocument {
         };
         let is_bare = keys.principal_organization.is_none() && keys.external_id.is_none();
         let trusted = Trusted {
-            sid: "Audit",
+            sid: "AssumeRole",
             effect: "Allow",
             principal: AwsPrincipal { aws: principal.arn(partition.as_str()) },
             action: "sts:AssumeRole",

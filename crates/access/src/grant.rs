@@ -124,12 +124,15 @@ fn write(terms: &Terms) -> Vec<Statement> {
     if let Some(bucket) = &terms.findings_bucket {
         let report = [Api::CreateFindingsReport, Api::GetFindingsReportStatus];
         statements.push(Statement::on("FindingsReport", report.map(Api::permission).to_vec(), "*".to_owned()));
-        let bucket = format!("arn:{PARTITION}:s3:::{}", bucket.0.replace("{region}", "*"));
+        let in_regions = |text: &str| text.replace("{region}", "*");
+        let prefix = if bucket.prefix.is_empty() { String::new() } else { format!("{}/", in_regions(&bucket.prefix)) };
+        let bucket = format!("arn:{PARTITION}:s3:::{}", in_regions(&bucket.bucket));
         statements.push(Statement {
             sid: "FindingsBucket",
             actions: Api::CreateFindingsReport.dependent_actions().to_vec(),
-            resources: vec![bucket.clone(), format!("{bucket}/*")],
-            organization: None,
+            resources: vec![bucket.clone(), format!("{bucket}/{prefix}*")],
+            // A name with a wildcard is also of buckets that others have.
+            organization: terms.organization.clone(),
         });
     }
     statements

@@ -19,6 +19,8 @@ pub struct Survey {
     pub administrator: Observed<AccountId>,
     /// Characters of the policy that narrows each session.
     pub session_policy_chars: usize,
+    /// Whether the roles are asked with an external id.
+    pub has_external_id: bool,
     pub tried: Vec<Tried>,
     /// Regions that are asked for; none: all that are enabled.
     pub regions: Vec<RegionName>,

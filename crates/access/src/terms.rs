@@ -22,7 +22,11 @@ pub struct Terms {
 
 /// Where Inspector's own copy of the findings is written, with `{region}` where each region has a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FindingsBucket(pub String);
+pub struct FindingsBucket {
+    pub bucket: String,
+    /// Without slashes around it; empty for the whole bucket.
+    pub prefix: String,
+}
 
 /// Who may assume the roles: an account as a whole, or one of its principals.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +56,8 @@ impl FromStr for Principal {
         if arn.service != "iam" || !is_principal || arn.account.parse::<AccountId>().is_err() {
             return Err(wrong("name an account id, or the ARN of a role or user"));
         }
-        if text.contains(['*', '?', '"', '\\']) || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        // AWS: the characters of names and paths. What else there is would be a pattern, a variable, or more than a name.
+        if !arn.resource.chars().all(|c| c.is_ascii_alphanumeric() || "+=,.@_-/".contains(c)) {
             return Err(wrong("AWS takes no patterns there: name the principal itself, or its account"));
         }
         Ok(Self::Arn(text.to_owned()))
@@ -75,6 +80,7 @@ mod tests {
             "arn:aws:iam::111122223333:role/*",
             "arn:aws:iam::111122223333:policy/a",
             "arn:aws:iam::x:role/a",
+            "arn:aws:iam::111122223333:role/a/b${x}",
         ] {
             assert!(wrong.parse::<Principal>().is_err(), "{wrong}");
         }

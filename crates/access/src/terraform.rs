@@ -12,7 +12,7 @@ use crate::terms::{Principal, Terms};
 pub fn module(grants: &[Grant], terms: &Terms) -> String {
     let all: Vec<(Made<'_>, &Grant)> = grants.iter().map(|grant| (made(grant.grantee, terms), grant)).collect();
     let mut out = String::from(
-        "terraform {\n  required_providers {\n    aws = {\n      source  = \"hashicorp/aws\"\n      version = \">= 5.0\"\n    }\n  }\n}\n\ndata \"aws_partition\" \"current\" {}\n",
+        "# Of one account: apply it in each, with a provider for it, or deploy the CloudFormation template as a StackSet.\nterraform {\n  required_providers {\n    aws = {\n      source  = \"hashicorp/aws\"\n      version = \">= 5.0\"\n    }\n  }\n}\n\ndata \"aws_partition\" \"current\" {}\n",
     );
     if all.iter().any(|(made, _)| made.is_role) && terms.principal.is_none() {
         out.push_str(

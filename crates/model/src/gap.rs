@@ -1,6 +1,6 @@
 //! A gap: what was asked and could not be learnt. Gaps are data: stored, counted, reported.
 
-use crate::{AccountId, Api, RegionName};
+use crate::{AccountId, Api, Reader, RegionName};
 
 /// The class of a failure: what the reader can do about it. One value per different remedy, not per error code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -207,6 +207,16 @@ pub fn hint_against_policy(cause: Cause) -> String {
     }
 }
 
+/// Whose policy lacks what a call needs.
+pub fn grantee(api: Api) -> &'static str {
+    match api.info().reader {
+        Reader::Caller => "the caller",
+        Reader::Organization => "the caller, or to the role of --organization-role-arn",
+        Reader::Account => "the audit role",
+        Reader::Writer => "the write role",
+    }
+}
+
 /// One action that helps against a gap of this kind, as a sentence fragment.
 pub fn hint(kind: GapKind, cause: Cause, api: Api) -> String {
     match kind {
@@ -226,7 +236,7 @@ pub fn hint(kind: GapKind, cause: Cause, api: Api) -> String {
             _ if api == Api::AssumeRole => {
                 "create the audit role in the account and let it trust this caller, or name another with --role-name".to_owned()
             }
-            _ => format!("grant {} to the audit role", api.info().permission),
+            _ => format!("grant {} to {}", api.info().permission, grantee(api)),
         },
         GapKind::RegionDisabled => "enable the region for the account, or leave it out with --regions; where it is enabled, the key is not valid any more".to_owned(),
         GapKind::Throttled => "AWS let nothing through for so long: run again later, or wait longer with --throttle-patience".to_owned(),

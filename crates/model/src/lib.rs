@@ -28,7 +28,7 @@ pub use facts::{
     RegionsSource, RegistryAnswers, RegistryFacts, RegistryOutcome, Repositories, RepositoryFacts, RepositoryRecord,
     ScanRule, Scope, ServiceLinkedRole, StoredPolicy, is_scanned,
 };
-pub use gap::{Cause, Gap, GapKind, hint, hint_against_policy};
+pub use gap::{Cause, Gap, GapKind, grantee, hint, hint_against_policy};
 pub use ids::{AccountId, IdError, OrganizationId, PolicyHash, RegionName, RepositoryName};
 pub use observed::{Asked, Observed};
 pub use partition::{Partition, REGIONS, RegionInfo, nearest_region, partition_without_inspector, region_info};

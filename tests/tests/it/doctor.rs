@@ -43,7 +43,7 @@ fn a_healthy_organization_is_ok() {
         "version",
         "disk",
         "open files",
-        "way",
+        "network",
         "credentials",
         "endpoint",
         "clock",
@@ -93,7 +93,7 @@ fn what_is_wrong_with_the_organization_is_found_with_its_fix() {
     let undescribed = is_refused("organizations:DescribeOrganization", denied);
     expect("organization", undescribed, &[], WARN, &["organizations:DescribeOrganization"]);
     let late = with(|one| one.organization.clock_ahead_seconds = 600);
-    expect("credentials", late, &[], FAIL, &["10 minutes behind"]);
+    expect("clock", late, &[], FAIL, &["10 minutes behind"]);
     let regions = ["--regions", "eu-west-1,ap-east-1"];
     expect("regions", with(|_| {}), &regions, WARN, &["ap-east-1 enabled in no account"]);
 }
@@ -102,7 +102,7 @@ fn what_is_wrong_with_the_organization_is_found_with_its_fix() {
 #[test]
 fn what_is_wrong_with_the_roles_is_found_with_its_fix() {
     let closed = with(|one| one.accounts.iter_mut().for_each(|account| account.roles = Some(Vec::new())));
-    let command = "scangap permissions --format cloudformation --role-name OrganizationAccountAccessRole --principal 111111111111 --org o-testing";
+    let command = "scangap permissions --format cloudformation --role-name scangap-audit --principal 111111111111 --org o-testing > scangap.yaml; deploy it there and name it";
     expect("roles", closed, &[], FAIL, &["sts:AssumeRole", "333333333333", command]);
     let partly = with(|one| one.accounts[2].roles = Some(Vec::new()));
     expect("roles", partly, &[], WARN, &["2 of 3 accounts", "in 333333333333"]);
@@ -115,6 +115,62 @@ fn what_is_wrong_with_the_roles_is_found_with_its_fix() {
     expect("narrowing", large, &[], FAIL, &["PackedPolicyTooLarge"]);
     let unread = is_refused("ecr:DescribeRepositories", "AccessDeniedException");
     expect("reads", unread, &[], WARN, &["ecr:DescribeRepositories", "scangap permissions"]);
+    let external = with(|one| one.accounts[2].external_id = Some("blue-7".to_owned()));
+    expect("roles", external, &["--external-id", "red-7"], WARN, &["--external-id ID"]);
+}
+
+// Holds: 17 Doctor: every read of an audit that needs no repository is tried, and what the audit has another way for is no warning
+#[test]
+fn the_reads_of_an_audit_are_tried() {
+    let of_role = |change: &dyn Fn(&mut Vec<String>)| {
+        with(|one| {
+            let printed = scangap_tests::Scangap::new(&["permissions"]).run().stdout;
+            let mut policy: Value = serde_json::from_str(&printed).expect("a policy");
+            for statement in policy["Statement"].as_array_mut().expect("statements") {
+                let mut actions: Vec<String> = serde_json::from_value(statement["Action"].clone()).expect("actions");
+                change(&mut actions);
+                statement["Action"] = serde_json::json!(actions);
+            }
+            let role = crate::apply::ROLE.to_owned();
+            one.role_policies.push(RolePolicySpec { role, policy: policy.to_string(), trust: None });
+        })
+    };
+    expect("reads", of_role(&|_| {}), &[], (0, "OK"), &["answered"]);
+    for action in [
+        "ecr:GetAccountSetting",
+        "ecr:DescribeRepositoryCreationTemplates",
+        "inspector2:ListCoverage",
+        "inspector2:GetConfiguration",
+        "iam:GetRole",
+    ] {
+        let lacking = of_role(&|actions| actions.retain(|one| one != action));
+        expect("reads", lacking, &[], WARN, &[action]);
+    }
+    let another_way = of_role(&|actions| {
+        actions
+            .iter_mut()
+            .filter(|one| *one == "account:ListRegions")
+            .for_each(|one| *one = "account:GetRegionOptStatus".to_owned());
+    });
+    expect("reads", another_way, &["--regions", "eu-west-1"], (0, "OK"), &["answered"]);
+}
+
+// Holds: 17 Doctor: what AWS says is one line, and acts on no terminal
+#[test]
+fn what_aws_says_does_not_act() {
+    let mut fault = FaultSpec::of("sts:GetCallerIdentity", "AccessDenied", 403);
+    fault.message = "hello\nOK    version fake \u{9b}31m\u{202e}txt".to_owned();
+    let simulator = simulate(with(|one| one.faults.push(fault)));
+    let finished = doctor(&simulator, &[]);
+    assert_eq!(finished.code, 77, "{}", finished.stdout);
+    assert!(finished.stdout.contains("hello"), "{}", finished.stdout);
+    assert!(!finished.stdout.contains(['\u{9b}', '\u{202e}']), "{}", finished.stdout);
+    assert_eq!(
+        finished.stdout.lines().filter(|line| line.starts_with("OK    version")).count(),
+        1,
+        "{}",
+        finished.stdout
+    );
 }
 
 // Holds: 17 Doctor: without --all a few accounts are tried, Inspector's administrator among them

@@ -289,3 +289,30 @@ fn independent_readers_find_no_fault() {
     let linter = "import sys\nfrom parliament import analyze_policy_string\nfor name in sys.argv[1:]:\n    found = analyze_policy_string(open(name).read()).findings\n    assert not found, (name, [str(one) for one in found])";
     named(linter, &documents);
 }
+
+// Holds: 17 Permissions: what IAM would refuse, or read as more than a name, is refused
+#[test]
+fn what_iam_would_refuse_is_refused() {
+    let cases: [&[&str]; 9] = [
+        &["--role-name", "a//b"],
+        &["--role-name", "aws-service-role/x/y"],
+        &["--role-name", "a*"],
+        &["--trust", "--principal", "arn:aws:iam::111122223333:role/a/b${x}"],
+        &["--trust", "--principal", "arn:aws-cn:iam::111122223333:role/a"],
+        &["--for", "caller", "--organization-role-arn", "arn:aws:iam::111122223333:role/a${x}"],
+        &["apply", "--findings-report", "s3://a-{foo}/x"],
+        &["apply", "--findings-report", "s3://a/x"],
+        &["--external-id", "a b"],
+    ];
+    for arguments in cases {
+        let call = Scangap::new(&[&["permissions"], arguments].concat()).run();
+        assert_eq!(call.code, 64, "{arguments:?}: {}{}", call.stdout, call.stderr);
+    }
+    // A report's permission is of its prefix, and of the organization's buckets where a name has a wildcard.
+    let policy =
+        document(&["apply", "--findings-report", "s3://findings-{region}/inspector/", "--org", "o-exampleorg"]);
+    let bucket = policy["Statement"].as_array().expect("statements").iter().find(|one| one["Sid"] == "FindingsBucket");
+    let bucket = bucket.expect("the bucket's statement");
+    assert_eq!(bucket["Resource"], json!(["arn:aws:s3:::findings-*", "arn:aws:s3:::findings-*/inspector/*"]));
+    assert_eq!(bucket["Condition"], json!({"StringEquals": {"aws:ResourceOrgID": "o-exampleorg"}}));
+}

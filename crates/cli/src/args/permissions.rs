@@ -107,8 +107,10 @@ fn organization(text: &str) -> Result<OrganizationId, BadValue> {
 pub(crate) fn role_name(text: &str) -> Result<String, BadValue> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-/".contains(c);
     let (path, name) = text.rsplit_once('/').unwrap_or(("", text));
-    let fits = (1..=64).contains(&name.len()) && path.len() <= 510;
-    if fits && text.chars().all(plain) {
+    let fits = (1..=64).contains(&name.len()) && path.len() <= 510 && !text.contains("//");
+    // AWS: only services make roles below that path.
+    let is_of_a_service = text.trim_start_matches('/').starts_with("aws-service-role/");
+    if fits && !is_of_a_service && text.chars().all(plain) {
         return Ok(text.to_owned());
     }
     Err(BadValue::new(

@@ -1,6 +1,6 @@
 //! `scangap audit`: what was written on the command line, resolved.
 
-mod introduction;
+pub(super) mod introduction;
 mod plan_calls;
 
 use std::sync::Arc;

@@ -27,19 +27,26 @@ pub(super) fn run(command: &Doctor) -> Result<Exit, CliError> {
     all.extend(machine::checks(command));
     match Session::open(&connect_options(&command.aws)) {
         Ok(session) => {
-            all.extend(credentials(&session));
+            all.extend(credentials(&session, command));
             let assume = collect_options(&command.roles, Phase::Audit).assume;
             let survey = block_on(ask::survey(&session, command, &assume))?;
             all.extend(checks(&survey));
         }
         Err(CliError::Connect(error)) => {
-            let mut found = error.to_string();
+            // What AWS says is one line, whatever it holds.
+            let line = |text: &str| sanitize(&text.replace('\n', "; "));
+            let mut found = line(&error.to_string());
             let mut cause = std::error::Error::source(&error);
             while let Some(one) = cause {
-                let _ = write!(found, ": {one}");
+                let _ = write!(found, ": {}", line(&one.to_string()));
                 cause = one.source();
             }
-            all.push(Check::fail("credentials", found, error.hint()));
+            let name = if found.contains("ignature expired") || found.contains("not yet current") {
+                "clock"
+            } else {
+                "credentials"
+            };
+            all.push(Check::fail(name, found, sanitize(&error.hint())));
         }
         Err(error) => return Err(error),
     }
@@ -61,7 +68,7 @@ pub(super) fn run(command: &Doctor) -> Result<Exit, CliError> {
 }
 
 /// What is known once AWS has answered who calls: the signature was good, and with it the clock.
-fn credentials(session: &Session) -> Vec<Check> {
+fn credentials(session: &Session, command: &Doctor) -> Vec<Check> {
     let Session { connection, identity } = session;
     let from = connection.credentials_from();
     let found = format!("{} of account {}, from {from}", sanitize(&identity.arn), identity.account);
@@ -75,7 +82,7 @@ fn credentials(session: &Session) -> Vec<Check> {
         Check::ok("credentials", found)
     };
     let endpoint = if connection.meter().met_foreign_host() {
-        format!("SIMULATED, partition {}", identity.partition)
+        format!("{}: SIMULATED, partition {}", machine::endpoint(command).unwrap_or_default(), identity.partition)
     } else {
         format!("AWS, partition {}", identity.partition)
     };
@@ -92,7 +99,7 @@ fn text(all: &[Check]) -> String {
             CheckStatus::Fail => Tone::Bad,
         };
         let word = paint(&format!("{:<4}", check.status.word()), tone);
-        let _ = writeln!(out, "{word}  {:<width$}  {}", check.name, check.found.replace('\n', "\n      "));
+        let _ = writeln!(out, "{word}  {:<width$}  {}", check.name, check.found);
         for fix in &check.fixes {
             let _ = writeln!(out, "      {:<width$}  fix: {fix}", "");
         }
@@ -100,7 +107,7 @@ fn text(all: &[Check]) -> String {
     let number = |status| all.iter().filter(|check| check.status == status).count();
     let (fail, warn) = (number(CheckStatus::Fail), number(CheckStatus::Warn));
     let _ = match (fail, warn) {
-        (0, 0) => writeln!(out, "\nAn audit can run: `scangap audit`"),
+        (0, 0) => writeln!(out, "\nAn audit can run: `scangap audit`, with the same flags"),
         (0, _) => writeln!(out, "\nAn audit can run, and will have gaps: {}", count(warn, "warning")),
         (_, _) => writeln!(out, "\nAn audit cannot run: {} failed", count(fail, "check")),
     };
@@ -140,11 +147,15 @@ fn advised(all: &[Advice], gaps: usize) -> String {
         };
         let _ = writeln!(
             out,
-            "\n{}. {}{cause}: {} in {}{whole}",
+            "\n{}. {}{cause}: {}{}{whole}",
             at + 1,
             one.kind.word(),
             count(one.gaps, "gap"),
-            count(one.accounts.len(), "account")
+            if one.accounts.is_empty() {
+                " of the organization".to_owned()
+            } else {
+                format!(" in {}", count(one.accounts.len(), "account"))
+            }
         );
         if !one.policy.is_empty() {
             let _ = writeln!(out, "   policy: {}", sanitize(&one.policy));

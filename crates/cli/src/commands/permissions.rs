@@ -1,6 +1,8 @@
 //! `scangap permissions`: what AWS has to allow, from the API table.
 
-use scangap_access::{FindingsBucket, Grant, GrantDocument, Grantee, Terms, TrustDocument, grants, module, template};
+use scangap_access::{
+    FindingsBucket, Grant, GrantDocument, Grantee, Principal, Terms, TrustDocument, grants, module, template,
+};
 use scangap_model::{Partition, Phase};
 use serde::Serialize;
 
@@ -16,6 +18,9 @@ pub(super) fn run(command: &Permissions) -> Result<Exit, CliError> {
         BadValue::new(&command.partition, "a partition with Amazon Inspector", "aws, aws-cn, aws-us-gov")
     })?;
     let terms = terms(command)?;
+    if command.format == PermissionsFormat::Json {
+        one_partition(command, partition)?;
+    }
     let by_default = if phase == Phase::Apply { Grantee::Write } else { Grantee::Audit };
     let grantee = command.grantee.map_or(by_default, Grantee::from);
     if grantee == Grantee::Write && phase != Phase::Apply {
@@ -48,6 +53,11 @@ pub(super) fn run(command: &Permissions) -> Result<Exit, CliError> {
             "This is the policy of the write role; `scangap permissions plan` has that of the audit role, which an apply reads with.",
         );
     }
+    if command.findings_report.is_some() && grantee == Grantee::Write {
+        terminal::note(
+            "The bucket and the KMS key need policies of their own, for inspector2.amazonaws.com: docs/apply.md",
+        );
+    }
     Ok(Exit::Finished)
 }
 
@@ -66,19 +76,41 @@ fn trust(command: &Permissions, grantee: Grantee, terms: &Terms, partition: Part
     Ok(Exit::Finished)
 }
 
+/// An ARN of another partition than the document's is none of its principals.
+fn one_partition(command: &Permissions, partition: Partition) -> Result<(), CliError> {
+    let of_principal = match &command.principal {
+        Some(Principal::Arn(arn)) => Some(arn),
+        Some(Principal::Account(_)) | None => None,
+    };
+    for arn in of_principal.into_iter().chain(&command.organization_role_arn) {
+        if !arn.starts_with(&format!("arn:{partition}:")) {
+            let hint = format!("the documents are of partition {partition}: say another with --partition");
+            return Err(BadValue::new(arn, "an ARN of the partition", hint).into());
+        }
+    }
+    Ok(())
+}
+
 fn print(document: &impl Serialize) {
     terminal::raw(&(serde_json::to_string_pretty(document).unwrap_or_default() + "\n"));
 }
 
 fn terms(command: &Permissions) -> Result<Terms, CliError> {
     let bucket = |place: &String| {
-        let rest =
-            place.strip_prefix("s3://").and_then(|rest| rest.split('/').next()).filter(|bucket| !bucket.is_empty());
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.{}".contains(c);
-        let bucket = rest.filter(|bucket| bucket.chars().all(plain));
-        bucket
-            .map(|bucket| FindingsBucket(bucket.to_owned()))
-            .ok_or_else(|| BadValue::new(place, "a place in S3", "write it as s3://BUCKET/PREFIX"))
+        let wrong =
+            || BadValue::new(place, "a place in S3", "write it as s3://BUCKET/PREFIX, with {region} where it differs");
+        let rest = place.strip_prefix("s3://").ok_or_else(wrong)?;
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+        let shown = bucket.replace("{region}", "region-1");
+        let of_prefix = |c: char| c.is_ascii_alphanumeric() || "!-_.()/".contains(c);
+        let prefix = prefix.trim_matches('/');
+        // AWS: 3 to 63 characters.
+        let fits = (3..=63).contains(&shown.len()) && shown.chars().all(plain);
+        if !fits || !prefix.replace("{region}", "").chars().all(of_prefix) {
+            return Err(wrong());
+        }
+        Ok(FindingsBucket { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
     };
     Ok(Terms {
         role_names: command.role_name.clone(),

@@ -54,13 +54,14 @@ pub(super) fn run(command: &Simulate) -> Result<Exit, CliError> {
 /// Puts the policies in the scenario that roles and the caller are tried with.
 fn limit(scenario: &mut Scenario, command: &Simulate) -> Result<(), CliError> {
     let text = |path: &Path| {
-        fs_err::read_to_string(path).map_err(|source| CliError::ScenarioFile { path: path.to_owned(), source })
+        fs_err::read_to_string(path).map_err(|source| CliError::PolicyFile { path: path.to_owned(), source })
     };
     for (role, path) in &command.role_policy {
         let trust = command.trust_policy.iter().find(|(name, _)| name == role);
         let trust = trust.map(|(_, path)| text(Path::new(path))).transpose()?;
         let policy = text(Path::new(path))?;
-        scenario.role_policies.push(RolePolicySpec { role: role.clone(), policy, trust });
+        let role = role.trim_start_matches('/').to_owned();
+        scenario.role_policies.push(RolePolicySpec { role, policy, trust });
     }
     if let Some((role, _)) =
         command.trust_policy.iter().find(|(role, _)| !command.role_policy.iter().any(|(name, _)| name == role))

@@ -22,16 +22,30 @@ impl Pattern {
     fn of(text: &str) -> Self {
         match text {
             "*" => Self::All,
-            text if text.contains(['*', '?']) => Self::Wild(WildMatch::new(&text.to_ascii_lowercase())),
+            text if text.contains(['*', '?']) => Self::Wild(WildMatch::new(text)),
             text => Self::Exact(text.to_owned()),
         }
     }
 
-    fn fits(&self, text: &str) -> bool {
+    /// AWS: actions are compared without regard to case.
+    fn of_action(text: &str) -> Self {
+        Self::of(&text.to_ascii_lowercase())
+    }
+
+    fn fits_action(&self, action: &str) -> bool {
         match self {
             Self::All => true,
-            Self::Exact(exact) => text.eq_ignore_ascii_case(exact),
-            Self::Wild(wild) => wild.matches(&text.to_ascii_lowercase()),
+            Self::Exact(exact) => action.eq_ignore_ascii_case(exact),
+            Self::Wild(wild) => wild.matches(&action.to_ascii_lowercase()),
+        }
+    }
+
+    /// AWS: ARNs are compared as they are.
+    fn fits_resource(&self, resource: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Exact(exact) => resource == exact,
+            Self::Wild(wild) => wild.matches(resource),
         }
     }
 }
@@ -86,12 +100,15 @@ fn statement(mut statement: Value, organization: Option<&str>) -> Option<Allowed
     let members = statement.as_object()?;
     let known = members.keys().all(|key| matches!(key.as_str(), "Sid" | "Effect" | "Action" | "Resource"));
     let plain = known && members.get("Effect")? == "Allow";
-    let texts = |name: &str| match members.get(name)? {
-        Value::String(text) => Some(vec![Pattern::of(text)]),
-        Value::Array(texts) => texts.iter().map(|text| text.as_str().map(Pattern::of)).collect(),
+    let texts = |name: &str, of: fn(&str) -> Pattern| match members.get(name)? {
+        Value::String(text) => Some(vec![of(text)]),
+        Value::Array(texts) => texts.iter().map(|text| text.as_str().map(of)).collect(),
         _ => None,
     };
-    plain.then_some(Allowed { actions: texts("Action")?, resources: texts("Resource")? })
+    plain.then_some(Allowed {
+        actions: texts("Action", Pattern::of_action)?,
+        resources: texts("Resource", Pattern::of)?,
+    })
 }
 
 /// Whether a session's allow list covers an action on a resource. No list: no session policy. An operation without a
@@ -99,15 +116,17 @@ fn statement(mut statement: Value, organization: Option<&str>) -> Option<Allowed
 pub(crate) fn allows(allowed: Option<&Vec<Allowed>>, action: &str, resource: &str) -> bool {
     allowed.is_none_or(|statements| {
         statements.iter().any(|one| {
-            one.actions.iter().any(|pattern| pattern.fits(action))
-                && one.resources.iter().any(|pattern| pattern.fits(resource))
+            one.actions.iter().any(|pattern| pattern.fits_action(action))
+                && one.resources.iter().any(|pattern| pattern.fits_resource(resource))
         })
     })
 }
 
 /// Whether there is any resource on which the action is allowed.
 pub(crate) fn allows_somewhere(allowed: Option<&Vec<Allowed>>, action: &str) -> bool {
-    allowed.is_none_or(|statements| statements.iter().any(|one| one.actions.iter().any(|pattern| pattern.fits(action))))
+    allowed.is_none_or(|statements| {
+        statements.iter().any(|one| one.actions.iter().any(|pattern| pattern.fits_action(action)))
+    })
 }
 
 #[cfg(test)]

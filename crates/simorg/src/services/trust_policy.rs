@@ -25,7 +25,7 @@ struct Statement {
     principal: Principal,
     action: Assume,
     #[serde(default)]
-    condition: BTreeMap<Operator, BTreeMap<Key, String>>,
+    condition: BTreeMap<Operator, BTreeMap<Key, OneOrMany<String>>>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -94,9 +94,12 @@ impl Trust {
         self.0.iter().any(|statement| {
             let Statement { effect: Effect::Allow, action: Assume::AssumeRole, principal, condition, .. } = statement;
             let is_named = principal.aws.as_slice().iter().any(|named| names(named, arn, account));
-            let holds = |(key, value): (&Key, &String)| match key {
-                Key::Organization => value == organization,
-                Key::ExternalId => Some(value.as_str()) == external_id,
+            let holds = |(key, values): (&Key, &OneOrMany<String>)| {
+                let asked = match key {
+                    Key::Organization => Some(organization),
+                    Key::ExternalId => external_id,
+                };
+                values.as_slice().iter().any(|value| Some(value.as_str()) == asked)
             };
             is_named && condition.values().flatten().all(holds)
         })
@@ -111,7 +114,8 @@ fn names(named: &str, arn: &str, account: AccountId) -> bool {
         let (of_account, rest) = session.split_once(":assumed-role/")?;
         Some(in_account == of_account && path.rsplit('/').next() == rest.split('/').next())
     };
-    named == arn
+    named == "*"
+        || named == arn
         || named == account.as_str()
         || named == format!("arn:aws:iam::{account}:root")
         || of_role().unwrap_or(false)
@@ -134,6 +138,9 @@ mod tests {
         let trust =
             Trust::read(&text(r#""StringEquals": {"aws:PrincipalOrgID": "o-a", "sts:ExternalId": "x"}"#)).unwrap();
         let arn = "arn:aws:iam::111122223333:user/auditor";
+        let everyone = text(r#""StringEquals": {"aws:PrincipalOrgID": ["o-b", "o-a"]}"#)
+            .replace("arn:aws:iam::111122223333:root", "*");
+        assert!(Trust::read(&everyone).unwrap().admits(arn, account, "o-a", None));
         assert!(trust.admits(arn, account, "o-a", Some("x")));
         assert!(!trust.admits(arn, account, "o-a", None));
         assert!(!trust.admits(arn, account, "o-b", Some("x")));

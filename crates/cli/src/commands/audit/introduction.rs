@@ -2,30 +2,36 @@
 
 use scangap_model::Scope;
 
-use crate::args::Audit;
+use crate::args::{Audit, Aws};
 use crate::environment;
 use crate::store::without_password;
 
 pub(super) fn of(command: &Audit, scope: &Scope) -> String {
-    let endpoint = command
-        .aws
-        .endpoint_url
-        .clone()
-        .filter(|url| !url.is_empty())
-        .or_else(|| environment::variable("AWS_ENDPOINT_URL").map(|url| url.to_string_lossy().into_owned()));
-    let past = ["no_proxy", "NO_PROXY"].into_iter().find_map(environment::variable);
-    let past = past.map_or_else(String::new, |hosts| format!(" (but for {})", hosts.to_string_lossy()));
-    let proxy = proxy(endpoint.as_deref());
-    let proxy = proxy.map_or_else(String::new, |url| format!(" by proxy {}{past}", without_password(&url)));
+    let endpoint = endpoint(&command.aws);
     format!(
-        "profile {}, role {}, {}, {}{proxy}",
+        "profile {}, role {}, {}, {}{}",
         command.aws.profile.clone().or_else(profile_variable).unwrap_or_else(|| "default".to_owned()),
         command.roles.role_name.join(" or "),
         describe(scope),
         endpoint
             .as_ref()
             .map_or_else(|| "endpoint AWS".to_owned(), |url| format!("endpoint {}", without_password(url))),
+        proxy_in_words(&command.aws),
     )
+}
+
+/// The endpoint that is named for all calls.
+pub(in crate::commands) fn endpoint(aws: &Aws) -> Option<String> {
+    let of_variable = || environment::variable("AWS_ENDPOINT_URL").map(|url| url.to_string_lossy().into_owned());
+    aws.endpoint_url.clone().filter(|url| !url.is_empty()).or_else(of_variable)
+}
+
+/// ` by proxy http://proxy:3128 (but for localhost)`; empty without one.
+pub(in crate::commands) fn proxy_in_words(aws: &Aws) -> String {
+    let past = ["no_proxy", "NO_PROXY"].into_iter().find_map(environment::variable);
+    let past = past.map_or_else(String::new, |hosts| format!(" (but for {})", hosts.to_string_lossy()));
+    let proxy = proxy(endpoint(aws).as_deref());
+    proxy.map_or_else(String::new, |url| format!(" by proxy {}{past}", without_password(&url)))
 }
 
 /// The proxy that the environment names for where the audit goes.

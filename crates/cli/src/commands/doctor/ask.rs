@@ -1,13 +1,14 @@
 //! Asks a little of everything that an audit needs. Decides nothing.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::{StreamExt, stream};
 use scangap_access::{OrganizationSeen, Survey, Tried, sample};
 use scangap_aws::pages::list;
-use scangap_aws::read::{AccountReader, OrganizationReader};
+use scangap_aws::read::{AccountReader, CoverageFilter, OrganizationReader};
 use scangap_aws::{AssumeOptions, Call, CallError, Connection, Identity};
-use scangap_model::{AccountId, Api, Observed, RegionName, RegionStatus};
+use scangap_model::{AccountId, Api, Gap, GapKind, Observed, RegionName, RegionStatus, repository_arn};
 
 use crate::args::Doctor;
 use crate::session::Session;
@@ -35,15 +36,13 @@ pub(super) async fn survey(session: &Session, command: &Doctor, assume: &AssumeO
     let open = listed.map(|all| all.into_iter().filter(|(_, is_open)| *is_open).map(|(id, _)| id).collect::<Vec<_>>());
     let n_closed = n_listed.saturating_sub(open.known().map_or(0, Vec::len));
     let accounts_named = !command.accounts.is_empty();
-    let accounts = if accounts_named { Observed::Known(command.accounts.clone()) } else { open };
+    let accounts = if accounts_named { Observed::Known(distinct(&command.accounts)) } else { open };
     let alone = [session.identity.account];
     let all = accounts.known().map_or(&alone[..], Vec::as_slice);
-    let chosen = if command.all {
-        all.to_vec()
-    } else {
-        let first: Vec<AccountId> = administrator.known().copied().into_iter().collect();
-        sample(all, &first, command.sample.max(1))
-    };
+    let first: Vec<AccountId> = administrator.known().copied().into_iter().collect();
+    let mut chosen = if command.all { all.to_vec() } else { sample(all, &first, command.sample.max(1)) };
+    // An audit asks it for coverage whichever accounts are named.
+    chosen.extend(first.into_iter().filter(|admin| !chosen.contains(admin)).collect::<Vec<_>>());
     let tried =
         stream::iter(chosen).map(|account| asking.account(account, &administrator)).buffered(AT_ONCE).collect().await;
     Survey {
@@ -56,9 +55,14 @@ pub(super) async fn survey(session: &Session, command: &Doctor, assume: &AssumeO
         accounts_named,
         administrator,
         session_policy_chars: assume.session_policy.chars().count(),
+        has_external_id: command.roles.external_id.is_some(),
         tried,
         regions: command.regions.clone(),
     }
+}
+
+fn distinct(accounts: &[AccountId]) -> Vec<AccountId> {
+    accounts.iter().copied().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 struct Asking<'a> {
@@ -66,6 +70,20 @@ struct Asking<'a> {
     identity: &'a Identity,
     command: &'a Doctor,
     assume: &'a AssumeOptions,
+}
+
+/// Reads that were tried, and those that were refused.
+#[derive(Default)]
+struct Asked {
+    n_reads: usize,
+    refused: Vec<Gap>,
+}
+
+impl Asked {
+    fn answer(&mut self, answer: Result<(), CallError>, account: AccountId, region: Option<&RegionName>) {
+        self.n_reads += 1;
+        self.refused.extend(answer.err().map(|error| error.at(Some(account), region, "")));
+    }
 }
 
 /// Accounts, and whether anything can be called in each.
@@ -112,53 +130,110 @@ impl Asking<'_> {
         let roles = &self.command.roles;
         let own = roles.inspector_admin_role_name.iter().filter(|_| administrator.known() == Some(&account));
         let mut refusal = None;
+        let is_admin = administrator.known() == Some(&account);
         if account == self.identity.account {
-            return self.read(account, self.connection.account(account, None), Observed::Absent).await;
+            return self.read(account, self.connection.account(account, None), Observed::Absent, is_admin).await;
         }
         for name in own.chain(&roles.role_name) {
             let arn = format!("arn:{}:iam::{account}:role/{}", self.identity.partition, name.trim_start_matches('/'));
             match self.connection.assume(&arn, self.assume, &self.call(Api::AssumeRole)).await {
                 Ok(role) => {
                     let reader = self.connection.account(account, Some(&role));
-                    return self.read(account, reader, Observed::Known(name.clone())).await;
+                    return self.read(account, reader, Observed::Known(name.clone()), is_admin).await;
                 }
-                Err(error) => refusal = refusal.or(Some(error.at(Some(account), None, name))),
+                // As an audit does: what is no refusal of this role is no better with the next.
+                Err(error) => {
+                    let is_final = error.kind != GapKind::AccessDenied;
+                    if refusal.is_none() || is_final {
+                        refusal = Some(error.at(Some(account), None, name));
+                    }
+                    if is_final {
+                        break;
+                    }
+                }
             }
         }
         let role = refusal.map_or(Observed::Absent, Observed::unknown);
         Tried { account, role, regions: Observed::Absent, refused: Vec::new(), n_reads: 0 }
     }
 
-    async fn read(&self, account: AccountId, reader: AccountReader, role: Observed<String>) -> Tried {
-        let api = Api::ListRegions;
-        let listed = list(api, |token| async { reader.regions(&self.call(api), token).await }).await;
-        let mut refused = Vec::new();
-        let regions = match listed.error {
-            Some(error) => {
-                let gap = error.at(Some(account), None, "");
-                refused.push(gap.clone());
-                Observed::unknown(gap)
-            }
-            None => Observed::Known(
-                listed
-                    .items
-                    .into_iter()
-                    .filter(|one| one.status == RegionStatus::Enabled)
-                    .map(|one| one.region)
-                    .collect::<Vec<_>>(),
-            ),
-        };
-        let mut n_reads = 1;
+    async fn read(&self, account: AccountId, reader: AccountReader, role: Observed<String>, is_admin: bool) -> Tried {
+        let mut asked = Asked::default();
+        let regions = self.regions(account, &reader, &mut asked).await;
+        let role_read = reader.inspector_role(&self.call(Api::GetRole)).await.map(drop);
+        asked.answer(role_read, account, None);
         if let Some(region) = self.region(&regions) {
             let here = reader.region(&region);
-            let repositories = here.repositories(&self.call(Api::DescribeRepositories), None).await.map(drop);
-            let status = here.account_statuses(&self.call(Api::BatchGetAccountStatus), &[account]).await.map(drop);
-            let answers = [repositories, status];
-            n_reads += answers.len();
-            let errors = answers.into_iter().filter_map(Result::err);
-            refused.extend(errors.map(|error| error.at(Some(account), Some(&region), "")));
+            let repositories = here.repositories(&self.call(Api::DescribeRepositories), None).await;
+            let first = repositories.as_ref().ok().and_then(|page| page.items.first()).map(|one| one.name.clone());
+            for answer in [
+                repositories.map(drop),
+                here.registry_policy(&self.call(Api::GetRegistryPolicy)).await.map(drop),
+                here.registry_policy_scope(&self.call(Api::GetAccountSetting)).await.map(drop),
+                here.scanning_configuration(&self.call(Api::GetRegistryScanningConfiguration)).await.map(drop),
+                here.creation_templates(&self.call(Api::DescribeRepositoryCreationTemplates), None).await.map(drop),
+                here.account_statuses(&self.call(Api::BatchGetAccountStatus), &[account]).await.map(drop),
+                here.coverage(&self.call(Api::ListCoverage), CoverageFilter::RepositoriesOf(account), None)
+                    .await
+                    .map(drop),
+                here.rescan_durations(&self.call(Api::GetConfiguration)).await.map(drop),
+            ] {
+                asked.answer(answer, account, Some(&region));
+            }
+            if let Some(name) = first {
+                let arn = repository_arn(self.identity.partition, &region, account, &name);
+                let names = [name.to_string()];
+                let name = name.as_str();
+                for answer in [
+                    here.repository_policy(&self.call(Api::GetRepositoryPolicy), name).await.map(drop),
+                    here.scan_frequencies(&self.call(Api::BatchGetRepositoryScanningConfiguration), &names)
+                        .await
+                        .map(drop),
+                    here.tags(&self.call(Api::ListTagsForResource), &arn).await.map(drop),
+                    here.images(&self.call(Api::DescribeImages), name, None).await.map(drop),
+                ] {
+                    asked.answer(answer, account, Some(&region));
+                }
+            }
+            if is_admin {
+                let answer = here.auto_enable(&self.call(Api::DescribeOrganizationConfiguration)).await.map(drop);
+                asked.answer(answer, account, Some(&region));
+            }
         }
-        Tried { account, role, regions, refused, n_reads }
+        Tried { account, role, regions, refused: asked.refused, n_reads: asked.n_reads }
+    }
+
+    /// What is enabled. Where the list is refused, the regions in question are asked for one by one, as an audit does.
+    async fn regions(
+        &self,
+        account: AccountId,
+        reader: &AccountReader,
+        asked: &mut Asked,
+    ) -> Observed<Vec<RegionName>> {
+        let api = Api::ListRegions;
+        let listed = list(api, |token| async { reader.regions(&self.call(api), token).await }).await;
+        let Some(error) = listed.error else {
+            asked.answer(Ok(()), account, None);
+            let enabled = listed.items.into_iter().filter(|one| one.status == RegionStatus::Enabled);
+            return Observed::Known(enabled.map(|one| one.region).collect());
+        };
+        let home = self.identity.partition.home_region().parse().ok();
+        let wanted: Vec<RegionName> =
+            if self.command.regions.is_empty() { home.into_iter().collect() } else { self.command.regions.clone() };
+        let mut enabled = Vec::new();
+        for region in wanted {
+            match reader.region_status(&self.call(Api::GetRegionOptStatus), &region).await {
+                Ok(RegionStatus::Enabled) => enabled.push(region),
+                Ok(RegionStatus::NotEnabled | RegionStatus::Other(_)) => {}
+                Err(_) => {
+                    let gap = error.clone().at(Some(account), None, "");
+                    asked.answer(Err(error), account, None);
+                    return Observed::unknown(gap);
+                }
+            }
+        }
+        asked.answer(Ok(()), account, None);
+        Observed::Known(enabled)
     }
 
     /// Where a little is read: the first that is to be audited, else one that is enabled everywhere.

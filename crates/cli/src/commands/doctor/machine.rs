@@ -4,8 +4,10 @@ use scangap_access::Check;
 use scangap_model::sanitize;
 
 use crate::args::{CALLS_IN_FLIGHT, Doctor};
+use crate::commands::audit::introduction;
 use crate::environment;
 use crate::open_files;
+use crate::store::without_password;
 
 /// A snapshot with the reports of a large organization.
 const ROOM: u64 = 2 * GIB;
@@ -24,20 +26,31 @@ pub(super) fn checks(command: &Doctor) -> Vec<Check> {
             format!("raise the hard limit (`ulimit -Hn`), or use --max-in-flight {}", short.fits),
         ),
     });
-    all.push(Check::ok("way", way(command)));
+    all.push(network(command));
     all
 }
 
-/// How calls reach AWS: nothing of it is secret but what may stand before an `@`.
-fn way(command: &Doctor) -> String {
-    let text = |name: &str| environment::variable(name).map(|value| value.to_string_lossy().into_owned());
-    let proxy = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"].iter().find_map(|name| text(name));
-    let proxy = proxy.map(|url| format!("through the proxy {}", sanitize(url.rsplit('@').next().unwrap_or_default())));
-    let bundle =
-        command.aws.ca_bundle.as_ref().map(|path| path.display().to_string()).or_else(|| text("AWS_CA_BUNDLE"));
-    let bundle = bundle.map(|path| format!("certificate authorities of {}", sanitize(&path)));
-    let parts: Vec<String> = proxy.into_iter().chain(bundle).collect();
-    if parts.is_empty() { "straight, with this system's certificate authorities".to_owned() } else { parts.join(", ") }
+/// The endpoint that is named, without a password.
+pub(super) fn endpoint(command: &Doctor) -> Option<String> {
+    introduction::endpoint(&command.aws).map(|url| sanitize(&without_password(&url)))
+}
+
+/// How calls reach AWS, and whose certificates they trust.
+fn network(command: &Doctor) -> Check {
+    let proxy = introduction::proxy_in_words(&command.aws);
+    let bundle = command.aws.ca_bundle.clone().or_else(|| environment::variable("AWS_CA_BUNDLE").map(Into::into));
+    let trusts = match &bundle {
+        None => "this system's certificate authorities".to_owned(),
+        Some(path) => format!("the certificate authorities of {}", sanitize(&path.to_string_lossy())),
+    };
+    let way = if proxy.is_empty() { "no proxy".to_owned() } else { sanitize(proxy.trim()) };
+    let found = format!("{way}, {trusts}");
+    match bundle.filter(|path| !path.is_file()) {
+        Some(_) => {
+            Check::fail("network", found, "there is no such file: name a PEM file with --ca-bundle or AWS_CA_BUNDLE")
+        }
+        None => Check::ok("network", found),
+    }
 }
 
 /// The room in the folder that an audit would write to: this one.
