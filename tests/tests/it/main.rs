@@ -44,6 +44,7 @@ mod resync;
 mod role;
 mod scope;
 mod screens;
+mod security;
 mod settings;
 mod shards;
 mod shells;
