@@ -20,7 +20,8 @@ fn from_git() -> Option<String> {
     if log.exists() {
         println!("cargo:rerun-if-changed={}", log.display());
     }
-    let output = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output().ok()?;
+    // The commit, and the day that it was made: the same build has the same words, whenever it is made.
+    let output = Command::new("git").args(["log", "-1", "--abbrev=12", "--format=%h %cs"]).output().ok()?;
     let commit = String::from_utf8(output.stdout).ok()?.trim().to_owned();
     (output.status.success() && !commit.is_empty()).then_some(commit)
 }
