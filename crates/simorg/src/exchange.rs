@@ -213,7 +213,9 @@ impl State {
         if permission != "sts:GetCallerIdentity"
             && let Some(tail) = caller.permitted.refusal(permission, &incoming.target(caller.account))
         {
-            return Outcome::Failure(WireError::access_denied("AccessDeniedException", &caller.arn, permission, &tail));
+            // AWS: the services of the older protocol have a shorter word.
+            let code = if incoming.protocol == Protocol::Query { "AccessDenied" } else { "AccessDeniedException" };
+            return Outcome::Failure(WireError::access_denied(code, &caller.arn, permission, &tail));
         }
         let served = match answer(&mut self.world, caller, incoming) {
             Ok(answer) => Outcome::Answer(answer),
