@@ -383,6 +383,9 @@ pub struct Form {
     /// Also write ocsf.jsonl: OCSF 1.5 Compliance Findings, for Security Lake
     #[arg(long)]
     pub ocsf: bool,
+    /// Also write asff.jsonl: findings in the AWS Security Finding Format, for Security Hub
+    #[arg(long)]
+    pub asff: bool,
     /// Also write tickets.csv: a ticket for each cause and owner, in the columns that the tracker imports
     #[arg(long, value_enum, value_name = "TRACKER")]
     pub tickets: Option<Tracker>,
@@ -398,6 +401,7 @@ impl Form {
         scangap_report::ReportOptions {
             csv,
             ocsf: self.ocsf,
+            asff: self.asff,
             chat: self.chat,
             tickets,
             ..scangap_report::ReportOptions::default()

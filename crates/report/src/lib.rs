@@ -3,12 +3,14 @@
 //! Reads facts and assessments, knows neither AWS nor SQL. The same facts give the same bytes.
 
 mod actions;
+mod asff;
 mod balance;
 mod causes;
 mod change;
 mod changes;
 mod chat;
 mod columns;
+mod compliance;
 mod context;
 mod csv;
 mod decision_counts;
@@ -104,6 +106,8 @@ pub struct ReportOptions {
     pub applied: Option<AppliedView>,
     /// Whether to write OCSF findings too.
     pub ocsf: bool,
+    /// Whether to write findings for Security Hub too.
+    pub asff: bool,
     /// Whether to write fifteen lines for a channel.
     pub chat: bool,
     /// For which tracker to write tickets.
@@ -142,6 +146,9 @@ pub fn write_all(
     ];
     if let Some(applied) = &options.applied {
         files.push(("applied.json", Box::new(|out| out.write_all(applied.text.as_bytes()))));
+    }
+    if options.asff {
+        files.push(("asff.jsonl", Box::new(|out| asff::write(input, out))));
     }
     if options.ocsf {
         files.push(("ocsf.jsonl", Box::new(|out| ocsf::write(input, out))));

@@ -4,6 +4,7 @@
 
 mod accept;
 mod apply;
+mod asff;
 mod causes;
 mod changes;
 mod configuration;
