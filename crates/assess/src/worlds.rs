@@ -48,6 +48,8 @@ pub struct PolicyWorld {
 #[derive(Debug)]
 pub struct WorldsAnswer {
     pub verdict: Verdict,
+    /// Whether every world was judged. Else a repair of this one may not be enough.
+    pub is_whole: bool,
     /// What the verdict depends on: names of values, condition keys.
     pub depends_on: BTreeSet<String>,
     /// The question and the answer in the world that is worst.
@@ -120,6 +122,7 @@ impl OpenPolicy<'_> {
     fn too_many(&self, base: &PolicyWorld) -> Result<WorldsAnswer, SyntaxError> {
         let mut answer = self.over(base, std::slice::from_ref(base))?;
         answer.verdict = Verdict::Depends;
+        answer.is_whole = false;
         answer.depends_on = self.values.iter().map(|value| value.name.clone()).collect();
         answer.lints.clear();
         Ok(answer)
@@ -154,7 +157,7 @@ impl OpenPolicy<'_> {
         };
         judged.sort_by_key(|(_, _, answer)| worst(answer.verdict));
         let (world, question, answer) = judged.swap_remove(0);
-        Ok(WorldsAnswer { verdict, depends_on, world: world.clone(), question, answer, lints })
+        Ok(WorldsAnswer { verdict, is_whole: true, depends_on, world: world.clone(), question, answer, lints })
     }
 
     /// What makes a difference by itself; where nothing does, all of it together.

@@ -42,8 +42,8 @@ pub struct Finding {
     pub excerpt: String,
     /// Lines to add, in the file's own language.
     pub repair: Option<String>,
-    /// The same as a replacement of the file's text.
-    pub replacement: Option<Replacement>,
+    /// The same as changes of the file's text; all of them together.
+    pub replacements: Vec<Replacement>,
     /// The same as long as the address, the rule and the statement are, wherever they move.
     pub fingerprint: String,
     /// A decision to accept it.

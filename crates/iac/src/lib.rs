@@ -34,6 +34,6 @@ pub use exceptions::{BASELINE_VERSION, Baseline, Comment, Known, by_comment, com
 pub use finding::{Exception, ExceptionNote, FileProblem, Finding, GateReport, Level, Replacement, Rule, fingerprint};
 pub use formats::{annotations, code_quality, gate_schema, json_report, junit, sarif, step_summary};
 pub use read::{Form, form, may_matter, read_data, read_module};
-pub use repair::{Addition, There, additions, lines as repair_lines};
+pub use repair::{Addition, Insertion, There, additions, insertions, lines as repair_lines};
 pub use source::{Place, Source, Span, decode};
 pub use tree::{Piece, Unresolved};

@@ -5,7 +5,9 @@ use std::fmt::Write;
 use scangap_model::{INSPECTOR_ROLE_NAME, escape_control_characters, hcl_string, sanitize};
 
 use crate::declared::Language;
+use crate::document::WrittenPolicy;
 use crate::json;
+use crate::source::Source;
 use crate::tree::{Node, Value};
 
 /// Values that a repair adds to a statement's condition.
@@ -65,6 +67,48 @@ pub fn additions(before: &str, after: &str) -> Vec<Addition> {
     all
 }
 
+/// What is put into a file: where, and the text.
+pub type Insertion = (usize, String);
+
+/// The same as texts to put into the file, each at a byte of it. Empty where one of them has no place of its own: values that become a list,
+/// blocks of HCL, flows of YAML. `written`: the policy as it was judged.
+pub fn insertions(
+    additions: &[Addition],
+    language: Language,
+    (account, partition): (&str, &str),
+    written: &WrittenPolicy,
+    source: &Source,
+) -> Vec<Insertion> {
+    let Ok(policy) = json::parse(&written.text) else { return Vec::new() };
+    let statements = statements(&policy);
+    let place = |one: &Addition| {
+        let statement = statements.get(one.statement)?;
+        let within = match one.there {
+            There::Nothing => *statement,
+            There::Condition => statement.get("Condition")?,
+            There::Operator => statement.at(&["Condition", &one.operator])?,
+            There::Key => return None,
+        };
+        let (start, _) = written.source_span(within.span)?;
+        let begins_object = source.text.get(start..)?.starts_with('{');
+        let line = match language {
+            Language::Json | Language::HclText | Language::CloudFormationJson | Language::Hcl if begins_object => {
+                let lines = lines_of(one, language, account, partition);
+                return Some((start + 1, format!(" {lines},")));
+            }
+            Language::Yaml | Language::CloudFormationYaml if !begins_object => {
+                lines_of(one, language, account, partition)
+            }
+            _ => return None,
+        };
+        // As deep as the mapping is.
+        let indent = " ".repeat(source.place(start).column - 1);
+        Some((start, line.lines().fold(String::new(), |text, line| text + line + "\n" + &indent)))
+    };
+    let all: Option<Vec<Insertion>> = additions.iter().map(place).collect();
+    all.unwrap_or_default()
+}
+
 fn statements(policy: &Node) -> Vec<&Node> {
     match policy.get("Statement") {
         Some(Node { value: Value::Array(items), .. }) => items.iter().collect(),
@@ -99,21 +143,25 @@ pub fn lines(additions: &[Addition], language: Language, account: &str, partitio
             (There::Condition, _) => "add to its Condition".to_owned(),
             (There::Operator, _) => format!("add to its {operator}"),
         };
-        let lines = match language {
-            Language::Yaml => yaml(one, &quoted),
-            Language::CloudFormationYaml => yaml(one, &|value| yaml_value(value, account, partition)),
-            Language::Json => json_lines(one, quoted),
-            Language::CloudFormationJson => json_lines(one, |value| json_value(value, account, partition)),
-            Language::HclText => json_lines(one, |value| hcl_value(value, account, partition)),
-            Language::Hcl => hcl(one, account, partition),
-            Language::HclDocument => block(one, account, partition),
-        };
+        let lines = lines_of(one, language, account, partition);
         let _ = writeln!(text, "# statement {sid}: {place}\n{lines}");
     }
     if text.contains("${data.") {
         text.push_str("# with data \"aws_partition\" \"current\" {} and data \"aws_caller_identity\" \"current\" {}\n");
     }
     text
+}
+
+fn lines_of(one: &Addition, language: Language, account: &str, partition: &str) -> String {
+    match language {
+        Language::Yaml => yaml(one, &quoted),
+        Language::CloudFormationYaml => yaml(one, &|value| yaml_value(value, account, partition)),
+        Language::Json => json_lines(one, quoted),
+        Language::CloudFormationJson => json_lines(one, |value| json_value(value, account, partition)),
+        Language::HclText => json_lines(one, |value| hcl_value(value, account, partition)),
+        Language::Hcl => hcl(one, account, partition),
+        Language::HclDocument => block(one, account, partition),
+    }
 }
 
 /// The parts of the role's ARN that a language has words for.

@@ -6,15 +6,15 @@ use scangap_tests::{Finished, Scangap};
 use serde_json::Value;
 
 /// Files with what the gate is to say of them.
-struct Case {
-    name: String,
+pub(crate) struct Case {
+    pub(crate) name: String,
     files: Vec<(String, String)>,
     arguments: Vec<String>,
-    exit: i32,
+    pub(crate) exit: i32,
     finds: Vec<String>,
 }
 
-fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/gate");
     let entries = fs_err::read_dir(folder).expect("the cases").map(|entry| entry.expect("a file").path());
     let mut cases: Vec<Case> = entries.map(|path| case(&path)).collect();
@@ -53,12 +53,17 @@ impl Case {
         }
     }
 
-    fn run(&self, more: &[&str]) -> (tempfile::TempDir, Finished) {
-        let folder = tempfile::tempdir().expect("a folder");
-        self.write(folder.path());
+    /// With its files as they are now.
+    pub(crate) fn again(&self, folder: &tempfile::TempDir, more: &[&str]) -> Finished {
         let arguments = self.arguments.iter().map(String::as_str);
         let arguments: Vec<&str> = ["gate"].into_iter().chain(arguments).chain(more.iter().copied()).collect();
-        let finished = Scangap::new(&arguments).in_folder(folder.path()).run();
+        Scangap::new(&arguments).in_folder(folder.path()).run()
+    }
+
+    pub(crate) fn run(&self, more: &[&str]) -> (tempfile::TempDir, Finished) {
+        let folder = tempfile::tempdir().expect("a folder");
+        self.write(folder.path());
+        let finished = self.again(&folder, more);
         (folder, finished)
     }
 }

@@ -1,5 +1,6 @@
 //! SARIF 2.1.0: what code scanning of GitHub, Azure DevOps and editors show at the line.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde_json::{Value, json};
@@ -69,8 +70,8 @@ fn result(finding: &Finding, rules: &[Rule]) -> Value {
     if let Some(index) = rules.iter().position(|rule| rule.code == finding.code) {
         put(&mut result, "ruleIndex", json!(index));
     }
-    if let Some(replacement) = &finding.replacement {
-        put(&mut result, "fixes", json!([fix(replacement)]));
+    if !finding.replacements.is_empty() {
+        put(&mut result, "fixes", json!([fix(&finding.replacements)]));
     }
     if let Some(exception) = &finding.excepted {
         let kind = if exception.source.starts_with("a comment") { "inSource" } else { "external" };
@@ -81,17 +82,21 @@ fn result(finding: &Finding, rules: &[Rule]) -> Value {
     result
 }
 
-fn fix(replacement: &Replacement) -> Value {
-    let Replacement { start, end, text } = replacement;
+/// All changes together, file by file: what a policy is made of may be in several files of a module.
+fn fix(all: &[Replacement]) -> Value {
+    let mut files: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+    for Replacement { start, end, text } in all {
+        // Without its end a region goes on to the end of the line; one that is empty is where something is put in.
+        let deleted = json!({
+            "startLine": start.line, "startColumn": start.column, "endLine": end.line, "endColumn": end.column,
+        });
+        let replacement = json!({ "deletedRegion": deleted, "insertedContent": { "text": text } });
+        files.entry(&start.file).or_default().push(replacement);
+    }
+    let change = |(file, replacements): (&str, Vec<Value>)| json!({ "artifactLocation": { "uri": uri(file) }, "replacements": replacements });
     json!({
         "description": { "text": "Exempt Inspector's role from the statements that deny it" },
-        "artifactChanges": [{
-            "artifactLocation": { "uri": uri(&start.file) },
-            "replacements": [{
-                "deletedRegion": region(start, end),
-                "insertedContent": { "text": text },
-            }],
-        }],
+        "artifactChanges": files.into_iter().map(change).collect::<Vec<_>>(),
     })
 }
 

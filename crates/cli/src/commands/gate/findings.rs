@@ -5,8 +5,9 @@ use std::path::Path;
 
 use scangap_assess::{UNKNOWN_ACCOUNT, UNKNOWN_REGION};
 use scangap_iac::{
-    Attached, Comment, DeclaredPolicy, DeclaredSetting, Destroyed, ExceptionNote, FileProblem, Finding, Language,
-    Level, NoText, NotKnown, Place, Replacement, Setting, Span, additions, comments, fingerprint, repair_lines,
+    Addition, Attached, Comment, DeclaredPolicy, DeclaredSetting, Destroyed, ExceptionNote, FileProblem, Finding,
+    Language, Level, NoText, NotKnown, Place, Replacement, Setting, Span, additions, comments, fingerprint, insertions,
+    repair_lines,
 };
 use scangap_model::{Verdict, sanitize};
 use scangap_policy::{Action, Context, Decision, Lint, Responsible, why};
@@ -113,7 +114,7 @@ struct Draft {
     statement: Option<String>,
     excerpt: String,
     repair: Option<String>,
-    replacement: Option<Replacement>,
+    replacements: Vec<Replacement>,
     /// What else it is told from others by.
     detail: String,
     /// What it would be where it is not known yet: that decides whether it fails.
@@ -130,7 +131,7 @@ impl Draft {
             statement: None,
             excerpt: String::new(),
             repair: None,
-            replacement: None,
+            replacements: Vec::new(),
             detail: String::new(),
             about: "",
         }
@@ -236,16 +237,16 @@ impl Findings<'_> {
         for (action, one) in &responsible {
             self.excerpt(&mut excerpts, judged, *action, one);
         }
-        let (repair, replacement) = if self.judge.asked.is_about_inspector() && verdict != Verdict::Allowed {
+        let (repair, replacements) = if self.judge.asked.is_about_inspector() && verdict != Verdict::Allowed {
             self.repair(policy, judged)
         } else {
-            (None, None)
+            (None, Vec::new())
         };
         Draft {
             statement: (!labels.is_empty()).then(|| labels.join(", ")),
             excerpt: anstream::adapter::strip_str(&without_made_up_account(&excerpts)).to_string(),
             repair,
-            replacement,
+            replacements,
             detail: labels.join("|"),
             ..Draft::new(code, Level::Error, without_made_up_account(&message), span)
         }
@@ -280,7 +281,7 @@ impl Findings<'_> {
         excerpt::write_from(out, text, source.place(in_file.0).line, span, &elements);
     }
 
-    fn repair(&self, policy: &DeclaredPolicy, judged: &Judged) -> (Option<String>, Option<Replacement>) {
+    fn repair(&self, policy: &DeclaredPolicy, judged: &Judged) -> (Option<String>, Vec<Replacement>) {
         let question = &judged.answer.question;
         let request = &question.request;
         let before = question.own_text();
@@ -292,20 +293,64 @@ impl Findings<'_> {
                 let lines = without_made_up_account(&lines);
                 let remains =
                     repair.remains.map_or_else(String::new, |remains| format!("with this repair {remains}\n"));
-                // A file that is the policy, of an account that is known, can be replaced by its repair.
-                let whole = self.unit.source.text == before
-                    && (policy.place.account.is_some() || self.judge.asked.account.is_some());
-                let replacement = whole.then(|| Replacement {
-                    start: self.unit.source.place(0),
-                    end: self.unit.source.place(before.len()),
-                    text: repair.text.clone(),
-                });
-                (Some(lines + &remains).filter(|text| !text.is_empty()), replacement)
+                let replacements = self.replacements(policy, judged, &added, &repair.text);
+                (Some(lines + &remains).filter(|text| !text.is_empty()), replacements)
             }
             Err(why) => {
-                (Some(without_made_up_account(&format!("an exemption does not repair it: {}\n", sanitize(&why)))), None)
+                let why = format!("an exemption does not repair it: {}\n", sanitize(&why));
+                (Some(without_made_up_account(&why)), Vec::new())
             }
         }
+    }
+
+    /// The repair as changes of the file, where they can be made without a person: the account is known, or the file's language has a word
+    /// for it that is defined there.
+    fn replacements(
+        &self,
+        policy: &DeclaredPolicy,
+        judged: &Judged,
+        added: &[Addition],
+        repaired: &str,
+    ) -> Vec<Replacement> {
+        let question = &judged.answer.question;
+        let source = &self.unit.source;
+        let is_account_known = policy.place.account.is_some() || self.judge.asked.account.is_some();
+        // A file that is the policy can be replaced by its repair.
+        if source.text == question.own_text() {
+            let whole = || Replacement {
+                start: source.place(0),
+                end: source.place(source.text.len()),
+                text: repaired.to_owned(),
+            };
+            return if is_account_known { vec![whole()] } else { Vec::new() };
+        }
+        let defines = |name: &str| source.text.contains(&format!("data \"{name}\" \"current\""));
+        let can_be_said = match policy.language {
+            Language::Json | Language::Yaml => is_account_known,
+            Language::CloudFormationJson | Language::CloudFormationYaml | Language::Hcl | Language::HclText => true,
+            Language::HclDocument => false,
+        };
+        // A plan is not what is changed, whatever stands in it.
+        if !can_be_said || self.unit.declarations.is_plan || !judged.answer.is_whole {
+            return Vec::new();
+        }
+        let request = &question.request;
+        let role = (request.account.as_str(), request.partition.as_str());
+        let put = |(at, text): (usize, String)| Replacement { start: source.place(at), end: source.place(at), text };
+        let mut all: Vec<Replacement> =
+            insertions(added, policy.language, role, &judged.written, source).into_iter().map(put).collect();
+        let is_hcl = matches!(policy.language, Language::Hcl | Language::HclText);
+        // The data sources that the lines name, at the end of the same file where the module has none.
+        let missing = ["aws_partition", "aws_caller_identity"].into_iter().filter(|name| is_hcl && !defines(name));
+        let missing = missing.fold(String::new(), |text, name| text + "\ndata \"" + name + "\" \"current\" {}\n");
+        let mut files = source.files().map(|(_, span)| span);
+        if let Some((_, end)) = files.find(|(start, end)| (*start..=*end).contains(&policy.span.0))
+            && !all.is_empty()
+            && !missing.is_empty()
+        {
+            all.push(put((end, missing)));
+        }
+        all
     }
 
     fn setting(&mut self, setting: &DeclaredSetting) {
@@ -380,7 +425,7 @@ impl Findings<'_> {
             statement: draft.statement,
             excerpt: draft.excerpt,
             repair: draft.repair,
-            replacement: draft.replacement,
+            replacements: draft.replacements,
             excepted: None,
             fails,
             deployed,
