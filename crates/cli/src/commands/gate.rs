@@ -6,6 +6,7 @@ mod judge;
 mod output;
 mod places;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use jiff::civil::Date;
@@ -40,14 +41,17 @@ pub(super) fn run(command: &Gate) -> Result<Exit, CliError> {
     }
     let (units, problems) = files::units(command)?;
     let mut scopes = Scopes::stated(command);
-    let (mut outcomes, waiting) = as_they_are_read(units, &asked, &mut scopes, &command.fail_on);
+    let (mut outcomes, waiting) = as_they_are_read(units, &asked, &mut scopes, &command.fail_on, &acceptances);
     let configuration = Configuration::of(&waiting);
-    let judge = Judge { asked: &asked, scopes: &scopes, configuration: &configuration, fail_on: &command.fail_on };
+    let fail_on = &command.fail_on;
+    let judge =
+        Judge { asked: &asked, scopes: &scopes, configuration: &configuration, fail_on, acceptances: &acceptances };
     outcomes.par_extend(waiting.into_par_iter().map(|(at, unit)| (at, judge.outcome(at, unit))));
     outcomes.sort_by_key(|(at, _)| *at);
     let mut report = GateReport { problems, ..GateReport::default() };
     let mut excepting: Vec<Comment> = Vec::new();
     let mut all = Vec::new();
+    let mut of_repositories = BTreeSet::new();
     for (at, outcome) in outcomes {
         report.files_read += outcome.n_files;
         report.policies_judged += outcome.n_judged;
@@ -56,6 +60,7 @@ pub(super) fn run(command: &Gate) -> Result<Exit, CliError> {
         report.exceptions.extend(outcome.notes);
         report.unrecognized.extend(outcome.unrecognized);
         excepting.extend(outcome.comments);
+        of_repositories.extend(outcome.accepted);
         all.extend(outcome.findings.into_iter().map(|finding| (at, finding)));
     }
     configuration.settle(&mut all);
@@ -69,7 +74,7 @@ pub(super) fn run(command: &Gate) -> Result<Exit, CliError> {
         finding.excepted = by_comment(&mut excepting, finding, today);
     }
     unused(&excepting, today, &mut report.exceptions);
-    accept(&mut report, &acceptances, today, &asked);
+    accept(&mut report, &acceptances, &of_repositories, today, &asked);
     if let Some((name, baseline)) = &baseline {
         baseline.except(&mut report, name, today);
     }
@@ -101,6 +106,7 @@ fn as_they_are_read(
     asked: &Asked,
     scopes: &mut Scopes,
     fail_on: &[String],
+    acceptances: &[Acceptance],
 ) -> (Numbered<Outcome>, Numbered<Read>) {
     let nothing = Configuration::default();
     let (modules, data): (Vec<_>, Vec<_>) =
@@ -109,7 +115,7 @@ fn as_they_are_read(
     let mut waiting: Numbered<Read> = Vec::new();
     for units in [data, modules] {
         let is_planned = waiting.iter().any(|(_, unit)| unit.declarations.is_plan);
-        let judge = Judge { asked, scopes, configuration: &nothing, fail_on };
+        let judge = Judge { asked, scopes, configuration: &nothing, fail_on, acceptances };
         let read: Vec<_> = units
             .into_par_iter()
             .map(|(at, unit)| {
@@ -157,17 +163,25 @@ fn read_baseline(path: &Path) -> Result<(String, Baseline), CliError> {
     Ok((path.display().to_string(), baseline))
 }
 
-/// Excepts what the configuration accepts. An acceptance that is past is named; one that matches nothing here may be about what an
-/// audit finds.
-fn accept(report: &mut GateReport, acceptances: &[Acceptance], today: Date, asked: &Asked) {
+/// Excepts what the configuration accepts. An acceptance that is past is named, and so is one of a repository whose policy is here and has
+/// nothing to accept; others that match nothing here may be about what an audit finds.
+fn accept(
+    report: &mut GateReport,
+    acceptances: &[Acceptance],
+    of_repositories: &BTreeSet<usize>,
+    today: Date,
+    asked: &Asked,
+) {
     let mut notes = Vec::new();
-    for acceptance in acceptances {
+    for (at, acceptance) in acceptances.iter().enumerate() {
         let Accepts::Diagnosis(diagnosis) = acceptance.what else { continue };
+        let mut matches = false;
         for finding in &mut report.findings {
             let account = finding.deployed.account.or(asked.account);
             let region = finding.deployed.region.as_ref().or(asked.region.as_ref());
             let is_about =
                 diagnosis.word() == finding.code && acceptance.is_of(account, region, finding.repository.as_deref());
+            matches |= is_about;
             if !is_about || finding.excepted.is_some() {
                 continue;
             }
@@ -183,6 +197,12 @@ fn accept(report: &mut GateReport, acceptances: &[Acceptance], today: Date, aske
                     source: acceptance.source.clone(),
                 });
             }
+        }
+        // Of what a policy's text decides: the rest is only known when it is deployed.
+        let is_of_policies = [gate_rules::BLOCKED, gate_rules::UNDECIDED].contains(&diagnosis.word());
+        if is_of_policies && !matches && of_repositories.contains(&at) {
+            let what = format!("`{}` matches nothing here", diagnosis.word());
+            notes.push(scangap_iac::ExceptionNote { source: acceptance.source.clone(), what });
         }
     }
     report.exceptions.extend(notes);

@@ -1,6 +1,6 @@
 //! From answers and settings to findings, each with its place, its words and its repair.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use scangap_assess::{UNKNOWN_ACCOUNT, UNKNOWN_REGION};
@@ -11,6 +11,7 @@ use scangap_iac::{
 };
 use scangap_model::{Verdict, sanitize};
 use scangap_policy::{Action, Context, Decision, Lint, Responsible, why};
+use scangap_report::Acceptance;
 
 use super::files::Read;
 use super::judge::{self, Asked, Judged, Scopes, without_made_up_account};
@@ -28,6 +29,8 @@ pub(super) struct Outcome {
     /// Those that let everything through.
     pub(super) n_allowed: usize,
     pub(super) comments: Vec<Comment>,
+    /// Acceptances of a repository that a policy here is of, by their place.
+    pub(super) accepted: BTreeSet<usize>,
     /// Comments that say no reason or no end.
     pub(super) notes: Vec<ExceptionNote>,
     pub(super) n_files: usize,
@@ -41,6 +44,7 @@ pub(super) struct Judge<'j> {
     pub(super) scopes: &'j Scopes,
     pub(super) configuration: &'j Configuration,
     pub(super) fail_on: &'j [String],
+    pub(super) acceptances: &'j [Acceptance],
 }
 
 impl Judge<'_> {
@@ -192,6 +196,14 @@ impl Findings<'_> {
     }
 
     fn judged(&mut self, policy: &DeclaredPolicy, is_allowed: bool) {
+        let asked = self.judge.asked;
+        let account = policy.place.account.or(asked.account);
+        let region = policy.place.region.as_ref().or(asked.region.as_ref());
+        let is_about = |one: &Acceptance| {
+            one.repository.pattern() != "*" && one.is_of(account, region, policy.repository.as_deref())
+        };
+        let about = self.judge.acceptances.iter().enumerate().filter(|(_, one)| is_about(one)).map(|(at, _)| at);
+        self.outcome.accepted.extend(about);
         // What a plan decides is counted with it.
         if !self.judge.configuration.is_planned(self.at, &policy.address) {
             self.outcome.n_judged += 1;
