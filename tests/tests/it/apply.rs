@@ -33,10 +33,18 @@ pub(crate) fn stale_plan(simulator: &Simulated) -> Planned {
     plan_of(simulator, &audit(simulator).expect_code(0), &[])
 }
 
+fn consent(wait: &str) -> [&str; 6] {
+    ["--confirm", "o-testing", "--accept-history-loss", LOST, "--wait", wait]
+}
+
 impl Planned {
     pub(crate) fn command(&self, simulator: &Simulated, more: &[&str]) -> Scangap {
+        self.command_by(ROLE, simulator, more)
+    }
+
+    fn command_by(&self, write_role: &str, simulator: &Simulated, more: &[&str]) -> Scangap {
         let folder = self.folder.to_string_lossy().into_owned();
-        let mut arguments = vec!["apply", &folder, "--write-role-name", ROLE];
+        let mut arguments = vec!["apply", &folder, "--write-role-name", write_role];
         arguments.extend(more);
         at(simulator, &arguments).env("HOME", &self.home.path().to_string_lossy())
     }
@@ -52,8 +60,12 @@ impl Planned {
 
     /// The same, with the given `--wait`.
     pub(crate) fn consented_for(&self, wait: &str, simulator: &Simulated, more: &[&str]) -> Finished {
-        let consent = ["--confirm", "o-testing", "--accept-history-loss", LOST, "--wait", wait];
-        self.apply(simulator, &[&consent, more].concat())
+        self.apply(simulator, &[&consent(wait), more].concat())
+    }
+
+    /// The same, by another write role.
+    pub(crate) fn consented_by(&self, write_role: &str, wait: &str, simulator: &Simulated) -> Finished {
+        self.command_by(write_role, simulator, &consent(wait)).run()
     }
 
     pub(crate) fn applied(&self) -> Value {

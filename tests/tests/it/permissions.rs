@@ -7,7 +7,7 @@ use scangap_simorg::{Scenario, Standing};
 use scangap_tests::{Audited, Finished, Scangap, python, requires_tools, simulate, venv_program};
 use serde_json::{Value, json};
 
-use crate::apply::{LOST, stale_plan};
+use crate::apply::stale_plan;
 use crate::resync::{STALE_REGISTRY, audit, stale_scenario};
 
 const ROLE: &str = "OrganizationAccountAccessRole";
@@ -181,20 +181,7 @@ fn what_is_printed_is_enough_for_a_plan_and_an_apply() {
     scenario.organization.caller_policy = Some(document(&["apply", "--for", "caller"]).to_string());
     let simulator = simulate(scenario);
     let plan = stale_plan(&simulator);
-    let folder = plan.folder.to_string_lossy().into_owned();
-    let arguments = [
-        "apply",
-        &folder,
-        "--write-role-name",
-        "scangap-write",
-        "--confirm",
-        "o-testing",
-        "--accept-history-loss",
-        LOST,
-        "--wait",
-        "20s",
-    ];
-    let call = crate::resync::at(&simulator, &arguments).env("HOME", &plan.home.path().to_string_lossy()).run();
+    let call = plan.consented_by("scangap-write", "20s", &simulator);
     assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
     assert_eq!(crate::apply::ecr_status(&simulator), "ENABLED");
     drop(audit(&simulator).expect_code(0));
@@ -213,20 +200,7 @@ fn each_permission_of_the_write_role_that_is_missing_is_named() {
         limited(&mut scenario, "scangap-write", &without(&policy, action));
         let simulator = simulate(scenario);
         let plan = stale_plan(&simulator);
-        let folder = plan.folder.to_string_lossy().into_owned();
-        let arguments = [
-            "apply",
-            &folder,
-            "--write-role-name",
-            "scangap-write",
-            "--confirm",
-            "o-testing",
-            "--accept-history-loss",
-            LOST,
-            "--wait",
-            "1s",
-        ];
-        let call = crate::resync::at(&simulator, &arguments).env("HOME", &plan.home.path().to_string_lossy()).run();
+        let call = plan.consented_by("scangap-write", "1s", &simulator);
         let is_on = crate::apply::ecr_status(&simulator) == "ENABLED";
         let said = call.stdout + &call.stderr;
         (call.code == 0 || !is_on || !said.contains(action)).then(|| format!("{action}: {} {is_on} {said}", call.code))
