@@ -1,13 +1,11 @@
 //! What a doctor has seen, before it is judged.
 
-use scangap_model::{AccountId, Gap, Observed, Partition, RegionName};
+use scangap_model::{AccountId, Gap, Observed, RegionName};
 
 /// A little asked of everything that an audit needs.
 #[derive(Debug, Clone)]
 pub struct Survey {
     pub caller: AccountId,
-    pub caller_arn: String,
-    pub partition: Partition,
     /// `None`: in no organization.
     pub organization: Observed<OrganizationSeen>,
     /// Those that are named on the command line, else all of the organization that can be opened.

@@ -47,8 +47,6 @@ pub(super) async fn survey(session: &Session, command: &Doctor, assume: &AssumeO
         stream::iter(chosen).map(|account| asking.account(account, &administrator)).buffered(AT_ONCE).collect().await;
     Survey {
         caller: session.identity.account,
-        caller_arn: session.identity.arn.clone(),
-        partition: session.identity.partition,
         organization,
         accounts,
         n_closed,
