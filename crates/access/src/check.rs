@@ -142,7 +142,6 @@ fn administrator(survey: &Survey) -> Check {
 
 fn roles(survey: &Survey) -> Check {
     let name = "roles";
-    let all = survey.accounts.known().map_or(1, Vec::len);
     if survey.tried.is_empty() {
         return Check::fail(name, "no account was tried", "see the checks above");
     }
@@ -150,8 +149,10 @@ fn roles(survey: &Survey) -> Check {
         survey.tried.iter().filter_map(|tried| Some((tried, tried.role.gap()?))).collect();
     let opened = survey.tried.len() - refused.len();
     let by_role = survey.tried.iter().filter(|tried| tried.role.known().is_some()).count();
-    let of_all =
-        if all > survey.tried.len() { format!(" of {}: --all tries every one", thousands(all)) } else { String::new() };
+    let not_tried = match untried(survey) {
+        0 => String::new(),
+        number => format!("; {} not tried, --all tries every one", count(number, "other account")),
+    };
     let names: BTreeSet<&str> =
         survey.tried.iter().filter_map(|tried| tried.role.known()).map(String::as_str).collect();
     let by = if names.is_empty() {
@@ -160,16 +161,22 @@ fn roles(survey: &Survey) -> Check {
         format!(" by {}", names.into_iter().collect::<Vec<_>>().join(", "))
     };
     if refused.is_empty() {
-        return Check::ok(name, format!("{} opened{by}{of_all}", count(opened, "account")));
+        return Check::ok(name, format!("{} opened{by}{not_tried}", count(opened, "account")));
     }
     let mut fixes = by_reason(refused.iter().map(|(tried, gap)| (tried.account, *gap)));
     if let Some((_, gap)) = refused.iter().find(|(_, gap)| gap.kind == GapKind::AccessDenied) {
         fixes.push(template_command(survey, &gap.resource));
     }
-    let found = format!("{} of {} opened{by}{of_all}", thousands(opened), count(survey.tried.len(), "account"));
+    let found = format!("{} of {} opened{by}{not_tried}", thousands(opened), count(survey.tried.len(), "account"));
     // The caller's own account needs no role: alone it is no audit of an organization.
     let status = if by_role == 0 { CheckStatus::Fail } else { CheckStatus::Warn };
     Check { name, status, found, fixes }
+}
+
+/// Accounts that an audit opens and this sample did not.
+fn untried(survey: &Survey) -> usize {
+    let all = survey.accounts.known().map_or(&[][..], Vec::as_slice);
+    all.iter().filter(|account| survey.tried.iter().all(|tried| tried.account != **account)).count()
 }
 
 /// The role that organizations make in every account for their administrators: nothing else is put under its name.
