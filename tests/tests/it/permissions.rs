@@ -2,13 +2,14 @@
 
 use std::process::Command;
 
-use scangap_simorg::scenario::{PolicySpec, RolePolicySpec};
+use scangap_simorg::scenario::{FaultKind, PolicySpec, RolePolicySpec};
 use scangap_simorg::{Scenario, Standing};
 use scangap_tests::{Audited, Finished, Scangap, python, requires_tools, simulate, venv_program};
 use serde_json::{Value, json};
 
 use crate::apply::stale_plan;
 use crate::resync::{STALE_REGISTRY, audit, stale_scenario};
+use crate::trouble::enable_fault;
 
 const ROLE: &str = "OrganizationAccountAccessRole";
 
@@ -191,9 +192,8 @@ fn what_is_printed_is_enough_for_a_plan_and_an_apply() {
 #[test]
 fn each_permission_of_the_write_role_that_is_missing_is_named() {
     let policy = document(&["apply"]);
-    // What a re-sync uses; a repair uses the first, and what looks where the audit role is gone is not used here.
-    let unused =
-        ["ecr:SetRepositoryPolicy", "inspector2:BatchGetAccountStatus", "ecr:GetRegistryScanningConfiguration"];
+    // What a re-sync uses; a repair uses the first.
+    let unused = [&["ecr:SetRepositoryPolicy"], &LOOKS[..]].concat();
     let used: Vec<String> = actions(&policy).into_iter().filter(|action| !unused.contains(&action.as_str())).collect();
     for_each(&used, |action| {
         let mut scenario = stale_scenario("", STALE_REGISTRY);
@@ -204,6 +204,38 @@ fn each_permission_of_the_write_role_that_is_missing_is_named() {
         let is_on = crate::apply::ecr_status(&simulator) == "ENABLED";
         let said = call.stdout + &call.stderr;
         (call.code == 0 || !is_on || !said.contains(action)).then(|| format!("{action}: {} {is_on} {said}", call.code))
+    });
+}
+
+/// What the write role looks with where the audit role is gone, and scanning has to be brought back.
+const LOOKS: [&str; 2] = ["inspector2:BatchGetAccountStatus", "ecr:GetRegistryScanningConfiguration"];
+
+// Holds: 17 Permissions: what is printed for the write role brings scanning back without the audit role, and what is missing is named
+#[test]
+fn the_write_role_alone_brings_scanning_back() {
+    let whole = document(&["apply"]);
+    let brought_back = |policy: &Value| {
+        let mut scenario = stale_scenario(&format!("roles = [\"{ROLE}\", \"scangap-write\"]"), STALE_REGISTRY);
+        limited(&mut scenario, "scangap-write", policy);
+        let simulator = simulate(scenario);
+        let plan = stale_plan(&simulator);
+        simulator.add_fault(enable_fault(FaultKind::Error, 1000));
+        assert_eq!(plan.consented_by("scangap-write", "1s", &simulator).code, 5);
+        assert_eq!(crate::apply::ecr_status(&simulator), "DISABLED");
+        simulator.clear_faults();
+        let folder = plan.folder.to_string_lossy();
+        let call = crate::resync::at(&simulator, &["apply", &folder, "--bring-back", "--role-name", "gone"])
+            .args(&["--write-role-name", "scangap-write", "--wait", "5s"])
+            .env("HOME", &plan.home.path().to_string_lossy())
+            .run();
+        (call.code, crate::apply::ecr_status(&simulator), call.stdout + &call.stderr)
+    };
+    let (code, status, said) = brought_back(&whole);
+    assert_eq!((code, status.as_str()), (0, "ENABLED"), "{said}");
+    for_each(&LOOKS.map(str::to_owned), |action| {
+        let (code, status, said) = brought_back(&without(&whole, action));
+        (code == 0 || status != "ENABLED" || !said.contains(action))
+            .then(|| format!("{action}: {code} {status} {said}"))
     });
 }
 
