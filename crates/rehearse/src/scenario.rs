@@ -116,6 +116,7 @@ fn out_of_scope(id: AccountId, facts: &AuditFacts) -> AccountSpec {
         inspector_policy: false,
         inspector_role: RoleSpec::default(),
         registries: Vec::new(),
+        generated: None,
     }
 }
 
@@ -228,6 +229,7 @@ impl<'a> Copy<'a> {
             roles: Some(if readable { vec![ROLE.to_owned()] } else { Vec::new() }),
             external_id: None,
             registries,
+            generated: None,
             opt_in_regions: enabled,
             inspector_member: !asked_itself,
             inspector_policy: governed,

@@ -9,6 +9,7 @@ mod exchange;
 mod faults;
 mod log;
 mod outcome;
+mod policies;
 pub mod scenario;
 mod server;
 mod services;

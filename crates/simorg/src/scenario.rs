@@ -3,12 +3,14 @@
 mod file;
 mod generate;
 mod quarters;
+mod size;
 
 pub use file::{
     AccountSpec, CoverageSpec, DEMO, DelaySpec, FaultKind, FaultSpec, ImageSpec, LatencySpec, LimitSpec,
     OrganizationSpec, OuSpec, PolicySpec, RegistrySpec, RepositorySpec, RolePolicySpec, RoleSpec, RuleSpec, Scenario,
     ScenarioError, TemplateSpec,
 };
-pub use generate::Generate;
-pub(crate) use generate::Random;
+
 pub use quarters::Quarters;
+pub(crate) use size::Random;
+pub use size::{Generate, GeneratedRegistries};

@@ -56,8 +56,10 @@ pub struct Simulator {
 impl Simulator {
     /// Starts on a runtime of its own, so that a simulator can be used from any kind of code.
     pub fn start(options: SimulatorOptions) -> Result<Self, StartError> {
-        let scenario = options.scenario;
-        let world = World::build(&scenario, options.judge, options.now)?;
+        let mut scenario = options.scenario;
+        let (latency, limits) = (scenario.latency, std::mem::take(&mut scenario.limits));
+        let faults = std::mem::take(&mut scenario.faults);
+        let world = World::build(scenario, options.judge, options.now)?;
         let listen = |source| StartError::Listen { port: options.port, source };
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).map_err(listen)?;
         listener.set_nonblocking(true).map_err(listen)?;
@@ -69,13 +71,13 @@ impl Simulator {
             .build()
             .map_err(listen)?;
         let shared = Arc::new(Shared {
-            latency: scenario.latency,
+            latency,
             state: Mutex::new(State::new(
                 world,
-                Faults::new(scenario.faults),
-                Throttle::new(scenario.limits),
+                Faults::new(faults),
+                Throttle::new(limits),
                 CallLog::new(options.calls_kept),
-                Random(scenario.latency.seed),
+                Random(latency.seed),
             )),
         });
         let stop = CancellationToken::new();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use scangap_model::{APIS, Partition, REGIONS};
-use scangap_simorg::scenario::{ImageSpec, LimitSpec, RepositorySpec};
+use scangap_simorg::scenario::{AccountSpec, ImageSpec, LimitSpec, RepositorySpec};
 use scangap_simorg::{CallRecord, Generate, Scenario, Simulator, SimulatorOptions};
 
 use crate::shell::{cargo, root, run as run_command, target};
@@ -68,11 +68,12 @@ impl Size {
     fn scenario(&self) -> Scenario {
         let generate =
             Generate { accounts: self.accounts, regions: self.regions, repositories: self.repositories, seed: 1 };
-        let mut scenario = generate.scenario();
+        let mut scenario = generate.outline();
         scenario.latency.ms = self.latency_ms;
         // Spread over the organization: the last one is met when most of the accounts are done.
         let every = scenario.accounts.len() / self.large.max(1);
         for account in scenario.accounts.iter_mut().skip(every / 2).step_by(every.max(1)).take(self.large) {
+            account.state_registries();
             if let Some(registry) = account.registries.first_mut() {
                 registry.repositories = (0..LARGE).map(|n| repository(&registry.repositories, n)).collect();
             }
@@ -299,6 +300,7 @@ fn with_and_without_images(size: &Size, images: u32) -> Result<()> {
     for (name, images) in [("one image", 1), ("many images", images)] {
         let out = folder.path().join(name);
         let mut scenario = size.scenario();
+        scenario.accounts.iter_mut().for_each(AccountSpec::state_registries);
         let registries = scenario.accounts.iter_mut().flat_map(|account| &mut account.registries);
         for repository in registries.flat_map(|registry| &mut registry.repositories) {
             repository.images = vec![ImageSpec { copies: images, findings: 0, ..ImageSpec::default() }];

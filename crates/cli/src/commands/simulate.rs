@@ -84,7 +84,7 @@ pub(super) fn scenario(organization: &Organization) -> Result<Scenario, CliError
     match (organization.accounts, organization.quarter) {
         (Some(accounts), Some(quarter)) => Ok(Quarters { accounts, repositories, seed }.scenario(usize::from(quarter))),
         (Some(accounts), None) => {
-            Ok(Generate { accounts, regions: organization.regions, repositories, seed }.scenario())
+            Ok(Generate { accounts, regions: organization.regions, repositories, seed }.outline())
         }
         (None, _) => {
             Scenario::demo().map_err(|source| CliError::Scenario { path: "the demo organization".into(), source })

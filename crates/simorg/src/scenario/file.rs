@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use scangap_model::{AccountId, RegionName};
 use serde::Deserialize;
 
+use super::size::GeneratedRegistries;
 use crate::truth::Standing;
 
 #[derive(Debug, thiserror::Error)]
@@ -177,6 +178,9 @@ pub struct AccountSpec {
     /// `cells` in scenarios of before.
     #[serde(default, alias = "cells")]
     pub registries: Vec<RegistrySpec>,
+    /// More of them, made when they are asked for. No file says so.
+    #[serde(skip)]
+    pub generated: Option<GeneratedRegistries>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

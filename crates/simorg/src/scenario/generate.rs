@@ -4,61 +4,23 @@ use super::file::{
     AccountSpec, DelaySpec, ImageSpec, LatencySpec, OrganizationSpec, OuSpec, PolicySpec, RegistrySpec, RepositorySpec,
     RoleSpec, RuleSpec, Scenario, TemplateSpec,
 };
+use super::size::{Generate, GeneratedRegistries, Random};
 use crate::truth::Standing;
-
-/// What to generate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Generate {
-    pub accounts: u32,
-    /// How many of the enabled regions hold repositories, in each account.
-    pub regions: u32,
-    /// Repositories in each used registry.
-    pub repositories: u32,
-    pub seed: u64,
-}
-
-/// `SplitMix64`: small, good enough to scatter a scenario, and the same everywhere.
-#[derive(Debug, Clone)]
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound.max(1)
-    }
-}
-
-const REGIONS: &[&str] = &[
-    "us-east-1",
-    "eu-west-1",
-    "eu-central-1",
-    "ap-northeast-1",
-    "us-west-2",
-    "us-east-2",
-    "eu-north-1",
-    "ap-south-1",
-    "ca-central-1",
-    "sa-east-1",
-    "eu-west-2",
-    "eu-west-3",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "us-west-1",
-];
 
 const TEAMS: &[&str] = &["payments", "search", "ml", "web", "data", "iot", "core", "batch"];
 
 impl Generate {
+    /// With every registry stated, to be changed by the caller.
     pub fn scenario(self) -> Scenario {
+        let mut scenario = self.outline();
+        for account in &mut scenario.accounts {
+            account.state_registries();
+        }
+        scenario
+    }
+
+    /// The same organization, of which the simulator makes a registry when it is first asked about it.
+    pub fn outline(self) -> Scenario {
         let mut random = Random(self.seed);
         let ous: Vec<OuSpec> = ["Production", "Development", "Sandbox"]
             .iter()
@@ -69,12 +31,10 @@ impl Generate {
         let id = |i: u32| format!("{:012}", 100_000_000_000_u64 + u64::from(i) * 7_919);
         let accounts = (0..n_accounts)
             .map(|i| {
-                let regions = REGIONS.iter().take(usize::try_from(self.regions).unwrap_or(usize::MAX));
-                let registries = if i == 0 {
-                    Vec::new()
-                } else {
-                    regions.map(|region| self.registry(region, &mut random)).collect()
-                };
+                let generated = (i > 0).then_some(GeneratedRegistries { generate: self, random });
+                if let Some(registries) = &generated {
+                    random = registries.random_at(registries.regions().count());
+                }
                 AccountSpec {
                     id: id(i),
                     name: match i {
@@ -90,7 +50,8 @@ impl Generate {
                     inspector_member: true,
                     inspector_policy: false,
                     inspector_role: RoleSpec::default(),
-                    registries,
+                    registries: Vec::new(),
+                    generated,
                 }
             })
             .collect();
@@ -126,11 +87,14 @@ impl Generate {
             delays: DelaySpec::default(),
         }
     }
+}
 
-    fn registry(self, region: &str, random: &mut Random) -> RegistrySpec {
-        let repositories = (0..self.repositories)
+impl GeneratedRegistries {
+    pub(crate) fn registry(&self, region: &str) -> Option<RegistrySpec> {
+        let mut random = self.random_at(self.regions().position(|one| one == region)?);
+        let repositories = (0..self.generate.repositories)
             .map(|i| RepositorySpec {
-                name: format!("{}/app-{i:04}", pick(TEAMS, random)),
+                name: format!("{}/app-{i:04}", pick(TEAMS, &mut random)),
                 policy: match random.below(20) {
                     0 => Some("office-only".to_owned()),
                     1 => Some("office-only-exempt".to_owned()),
@@ -145,11 +109,21 @@ impl Generate {
             })
             .collect();
         let is_off = random.below(20) == 0;
-        RegistrySpec {
+        Some(RegistrySpec {
             ecr_scanning: if is_off { "DISABLED" } else { "ENABLED" }.to_owned(),
             repositories,
             ..empty_registry(region)
-        }
+        })
+    }
+}
+
+impl AccountSpec {
+    /// Writes out what would be generated, to be changed.
+    pub fn state_registries(&mut self) {
+        let generated = self.generated.take();
+        let specs =
+            generated.iter().flat_map(|generated| generated.regions().filter_map(|region| generated.registry(region)));
+        self.registries.extend(specs);
     }
 }
 

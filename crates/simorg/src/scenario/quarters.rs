@@ -6,7 +6,8 @@ use super::file::{
     AccountSpec, CoverageSpec, FaultKind, FaultSpec, ImageSpec, OuSpec, PolicySpec, RegistrySpec, RepositorySpec,
     Scenario,
 };
-use super::generate::{Generate, Random, empty_registry};
+use super::generate::empty_registry;
+use super::size::{Generate, Random};
 use crate::truth::Standing;
 
 /// An organization at one of its quarterly audits.

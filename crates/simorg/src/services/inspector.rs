@@ -86,10 +86,10 @@ fn coverage(world: &World, caller: &Caller, request: &Incoming, region: &RegionN
     let names = wanted(request, "ecrRepositoryName");
     let passes = |filter: &Option<Vec<&str>>, value: &str| filter.as_ref().is_none_or(|values| values.contains(&value));
     let now = world.now();
-    let of_accounts = world.accounts.iter().filter_map(|(id, account)| {
-        let registry = account.registries.get(region).filter(|registry| registry.ecr_scanning == "ENABLED");
-        let asked = sees(world, caller, *id) && passes(&accounts, id.as_str());
-        registry.filter(|_| asked).map(|registry| rows(*id, region, registry, now))
+    let asked = world.accounts.keys().filter(|id| sees(world, caller, **id) && passes(&accounts, id.as_str()));
+    let of_accounts = asked.filter_map(|id| {
+        let registry = world.registry_ref(*id, region).filter(|registry| registry.ecr_scanning == "ENABLED");
+        registry.map(|registry| rows(*id, region, registry, now))
     });
     let found = of_accounts
         .flatten()

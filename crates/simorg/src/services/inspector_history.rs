@@ -46,12 +46,11 @@ pub(super) fn matching(
     let types = wanted(request, "resourceType");
     let passes = |filter: &Option<Vec<&str>>, value: &str| filter.as_ref().is_none_or(|values| values.contains(&value));
     let mut rows = Vec::new();
-    for (id, account) in &world.accounts {
-        let id_text = id.to_string();
-        let Some(registry) = account.registries.get(region) else { continue };
-        if !sees(world, caller, *id) || !passes(&accounts, &id_text) || !passes(&types, "AWS_ECR_CONTAINER_IMAGE") {
+    for id in world.accounts.keys() {
+        if !sees(world, caller, *id) || !passes(&accounts, id.as_str()) || !passes(&types, "AWS_ECR_CONTAINER_IMAGE") {
             continue;
         }
+        let Some(registry) = world.registry_ref(*id, region) else { continue };
         for (name, repository) in &registry.repositories {
             for image in &repository.images {
                 let resource = format!("arn:aws:ecr:{region}:{id}:repository/{name}/{}", image.digest);

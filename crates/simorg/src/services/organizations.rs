@@ -56,60 +56,51 @@ pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> 
             "You don't have permissions to access this resource.",
         ));
     }
-    let token = request.page_token();
-    let asked = request.input.get("MaxResults").and_then(Value::as_u64);
-    let empty_first = asked.is_none();
     let parent = request.text("ParentId");
-    let (key, rows) = match request.operation.as_str() {
-        "ListAccounts" => (
-            "Accounts",
-            world.accounts.iter().map(|(id, account)| account_row(world, *id, account)).collect::<Vec<_>>(),
-        ),
+    let root = world.organization.root.as_str();
+    let organization = format!("arn:aws:organizations::{}", world.management);
+    match request.operation.as_str() {
+        "ListAccounts" => {
+            listed(request, "Accounts", &world.accounts, |(id, account)| account_row(world, *id, account))
+        }
         "ListAccountsForParent" => {
-            let root = world.organization.root.as_str();
-            let rows = world
-                .accounts
-                .iter()
-                .filter(|(_, account)| Some(account.ou.as_deref().unwrap_or(root)) == parent)
-                .map(|(id, account)| account_row(world, *id, account))
-                .collect();
-            ("Accounts", rows)
+            let children =
+                world.accounts.iter().filter(|(_, account)| Some(account.ou.as_deref().unwrap_or(root)) == parent);
+            listed(request, "Accounts", children, |(id, account)| account_row(world, *id, account))
         }
-        "ListRoots" => {
-            let id = &world.organization.root;
-            let arn = format!("arn:aws:organizations::{}:root/{}/{id}", world.management, world.organization.id);
-            ("Roots", vec![json!({"Id": id, "Arn": arn, "Name": "Root", "PolicyTypes": []})])
-        }
+        "ListRoots" => listed(request, "Roots", [root], |id| {
+            let arn = format!("{organization}:root/{}/{id}", world.organization.id);
+            json!({"Id": id, "Arn": arn, "Name": "Root", "PolicyTypes": []})
+        }),
         "ListOrganizationalUnitsForParent" => {
-            let root = world.organization.root.as_str();
-            let rows = world
-                .ous
-                .iter()
-                .filter(|ou| Some(ou.parent.as_deref().unwrap_or(root)) == parent)
-                .map(|ou| {
-                    let arn =
-                        format!("arn:aws:organizations::{}:ou/{}/{}", world.management, world.organization.id, ou.id);
-                    json!({"Id": ou.id, "Arn": arn, "Name": ou.name})
-                })
-                .collect();
-            ("OrganizationalUnits", rows)
+            let children = world.ous.iter().filter(|ou| Some(ou.parent.as_deref().unwrap_or(root)) == parent);
+            listed(request, "OrganizationalUnits", children, |ou| {
+                let arn = format!("{organization}:ou/{}/{}", world.organization.id, ou.id);
+                json!({"Id": ou.id, "Arn": arn, "Name": ou.name})
+            })
         }
         "ListDelegatedAdministrators" => {
             let wanted = request.text("ServicePrincipal").is_none_or(|service| service == "inspector2.amazonaws.com");
-            let rows = world
-                .inspector_admin
-                .filter(|_| wanted)
-                .and_then(|id| world.accounts.get(&id).map(|account| account_row(world, id, account)))
-                .into_iter()
-                .collect();
-            ("DelegatedAdministrators", rows)
+            let admin = world.inspector_admin.filter(|_| wanted);
+            let admin = admin.and_then(|id| Some((id, world.accounts.get(&id)?)));
+            listed(request, "DelegatedAdministrators", admin, |(id, account)| account_row(world, id, account))
         }
-        _ => return Err(unknown_operation(request)),
-    };
-    let page =
-        page(rows, token, size(asked, PAGE, PAGE, "InvalidInputException")?, empty_first, "InvalidInputException")?;
+        _ => Err(unknown_operation(request)),
+    }
+}
+
+/// One page, of which alone the rows are written.
+fn listed<T>(
+    request: &Incoming,
+    key: &str,
+    rows: impl IntoIterator<Item = T>,
+    write: impl Fn(T) -> Value,
+) -> Result<Value, WireError> {
+    let asked = request.input.get("MaxResults").and_then(Value::as_u64);
+    let size = size(asked, PAGE, PAGE, "InvalidInputException")?;
+    let page = page(rows, request.page_token(), size, asked.is_none(), "InvalidInputException")?;
     let mut answer = serde_json::Map::new();
-    answer.insert(key.to_owned(), Value::Array(page.items));
+    answer.insert(key.to_owned(), page.items.into_iter().map(write).collect());
     if let Some(next) = page.next {
         answer.insert("NextToken".to_owned(), Value::String(next));
     }

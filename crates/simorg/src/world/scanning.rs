@@ -3,8 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use scangap_model::{AccountId, RegionName};
 
-use super::build::findings;
-use super::state::{Coverage, Image, Loss, RegistryState, Transition, World};
+use super::maker::findings;
+use super::organization::World;
+use super::state::{Coverage, Image, Loss, RegistryState, Transition};
 use crate::truth::{Question, Standing, Truth};
 
 /// AWS: on activation, images pushed in the last 14 days are eligible.

@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use scangap_model::AccountId;
 
-use super::state::{Session, World};
+use super::organization::World;
+use super::state::Session;
 use crate::services::Permitted;
 
 /// `AKIASIMU` and the account id: an administrator's key, for every account of the scenario.

@@ -5,7 +5,8 @@ use std::time::Instant;
 use jiff::Timestamp;
 use scangap_model::{AccountId, RegionName, region_info};
 
-use super::state::{Account, RegistryState, Transition, World};
+use super::organization::{Account, World};
+use super::state::{RegistryState, Transition};
 
 impl World {
     /// The simulated time: the scenario's clock, running.
@@ -18,11 +19,11 @@ impl World {
     }
 
     pub(crate) fn registry(&mut self, account: AccountId, region: &RegionName) -> Option<&mut RegistryState> {
-        Some(self.accounts.get_mut(&account)?.registries.entry(region.clone()).or_default())
+        self.accounts.get_mut(&account)?.registries.get_mut(account, region, &self.maker)
     }
 
     pub(crate) fn registry_ref(&self, account: AccountId, region: &RegionName) -> Option<&RegistryState> {
-        self.accounts.get(&account)?.registries.get(region)
+        self.accounts.get(&account)?.registries.get(account, region, &self.maker)
     }
 
     pub(crate) fn later(&mut self, delay_ms: u64, transition: Transition) {
