@@ -99,5 +99,6 @@ fn command(phase: Phase) -> &'static str {
         Phase::Audit => "audit",
         Phase::Plan => "plan --collect",
         Phase::Apply => "apply",
+        Phase::Publish => "publish",
     }
 }

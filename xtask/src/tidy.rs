@@ -17,7 +17,8 @@ const MAIN_LINES: usize = 25;
 
 /// Workspace crates that may use the AWS SDK; below, async, SQL and parallel crates. Other external crates are unrestricted.
 const SDK_ROOMS: &[&str] = &["scangap-aws"];
-const ASYNC_ROOMS: &[&str] = &["scangap-aws", "scangap-collect", "scangap-apply", "scangap-simorg", "scangap"];
+const ASYNC_ROOMS: &[&str] =
+    &["scangap-aws", "scangap-collect", "scangap-apply", "scangap-publish", "scangap-simorg", "scangap"];
 /// Where write ports may be named.
 const WRITERS: &[&str] = &["crates/aws/src", "crates/apply/src"];
 const SQL_ROOMS: &[&str] = &["scangap-snapshot", "scangap-tests"];
@@ -34,6 +35,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("scangap-plan", &["scangap-model", "scangap-assess", "scangap-policy"]),
     ("scangap-apply", &["scangap-model", "scangap-aws", "scangap-assess", "scangap-policy", "scangap-plan"]),
     ("scangap-report", &["scangap-model", "scangap-assess", "scangap-policy"]),
+    ("scangap-publish", &["scangap-model", "scangap-aws"]),
     ("scangap-simorg", &["scangap-model"]),
     (
         "scangap-rehearse",

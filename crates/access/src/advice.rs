@@ -41,6 +41,7 @@ pub fn advice<'g>(gaps: impl Iterator<Item = &'g Gap>) -> Vec<Advice> {
                 Reader::Account if gap.api.info().phase == Phase::Plan => "scangap permissions plan",
                 Reader::Caller | Reader::Account => "scangap permissions",
                 Reader::Writer => "scangap permissions apply",
+                Reader::Publisher => "scangap permissions publish",
             };
             format!("allow these actions to {}: `{print}` prints all that it needs", grantee(gap.api))
         } else {

@@ -25,7 +25,7 @@ fn how(grants: &[Grant], terms: &Terms) -> String {
             one("the management account, or in one that is delegated for Organizations", "scangap-organization")
         }
         Some(Grantee::Caller) => one("the account where scangap starts; then attach the policy to what starts it", "scangap-caller"),
-        Some(Grantee::Audit | Grantee::Write) | None => format!(
+        Some(Grantee::Audit | Grantee::Write | Grantee::Publish) | None => format!(
             "# Into every account: a StackSet with service-managed permissions, for the root of the organization or some of its OUs, from the management
 # account (or with --call-as DELEGATED_ADMIN). It leaves the management account out: where that is audited too, create a stack there.
 #   aws cloudformation create-stack-set --stack-set-name scangap --template-body file://scangap.yaml --capabilities CAPABILITY_NAMED_IAM \\

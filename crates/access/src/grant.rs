@@ -14,6 +14,8 @@ pub enum Grantee {
     Audit,
     /// The role that changes something, in each account of a plan.
     Write,
+    /// The role that sends findings to Security Hub, in each account.
+    Publish,
     /// The role that reads the organization, from an account that may not.
     Organization,
     /// What starts scangap.
@@ -50,6 +52,9 @@ pub fn grants(grantee: Grantee, phase: Phase, terms: &Terms) -> Grant {
         Grantee::Organization => reads(Reader::Organization, phase),
         Grantee::Caller => caller(phase, terms),
         Grantee::Write => write(terms),
+        Grantee::Publish => {
+            vec![Statement::on("ImportFindings", vec![Api::BatchImportFindings.permission()], "*".to_owned())]
+        }
     };
     Grant { grantee, statements }
 }
@@ -84,18 +89,24 @@ fn inspector_role() -> String {
 fn caller(phase: Phase, terms: &Terms) -> Vec<Statement> {
     let own = terms.inspector_admin_role_name.iter();
     let mut names: Vec<&str> = own.chain(&terms.role_names).map(String::as_str).collect();
-    if phase == Phase::Apply {
-        names.push(&terms.write_role_name);
+    match phase {
+        Phase::Audit | Phase::Plan => {}
+        Phase::Apply => names.push(&terms.write_role_name),
+        Phase::Publish => names = vec![&terms.publish_role_name],
     }
     let role = |name: &str| format!("arn:{PARTITION}:iam::*:role/{}", name.trim_start_matches('/'));
     let mut resources: Vec<String> = names.into_iter().map(role).collect();
-    resources.extend(terms.organization_role_arn.clone());
+    let reads_nothing = phase == Phase::Publish;
+    resources.extend(terms.organization_role_arn.clone().filter(|_| !reads_nothing));
     let mut statements = vec![Statement {
         sid: "AssumeRoles",
         actions: vec![Api::AssumeRole.permission()],
         resources,
         organization: terms.organization.clone(),
     }];
+    if reads_nothing {
+        return statements;
+    }
     if terms.organization_role_arn.is_none() {
         statements.extend(reads(Reader::Organization, phase));
     }

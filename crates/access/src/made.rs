@@ -33,6 +33,9 @@ pub(crate) fn made<'t>(grantee: Grantee, terms: &'t Terms) -> Made<'t> {
             of("AuditRole", "audit", "Reads ECR and Amazon Inspector for scangap. Changes nothing.", name, true)
         }
         Grantee::Write => of("WriteRole", "write", "Carries out the plans of scangap.", &terms.write_role_name, true),
+        Grantee::Publish => {
+            of("PublishRole", "publish", "Sends findings of scangap to Security Hub.", &terms.publish_role_name, true)
+        }
         Grantee::Organization => {
             let arn = terms.organization_role_arn.as_deref();
             let name = arn.and_then(|arn| arn.split_once(":role/")).map_or(ORGANIZATION_ROLE, |(_, name)| name);

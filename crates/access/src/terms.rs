@@ -11,6 +11,7 @@ pub struct Terms {
     pub role_names: Vec<String>,
     pub inspector_admin_role_name: Option<String>,
     pub write_role_name: String,
+    pub publish_role_name: String,
     /// The role that reads the organization, where the caller does not.
     pub organization_role_arn: Option<String>,
     pub principal: Option<Principal>,

@@ -139,7 +139,7 @@ pub(crate) fn kind_of_response(response: &HttpResponse) -> Option<GapKind> {
 }
 
 /// Reads the error code where each AWS protocol puts it, never the message, which holds names of roles and repositories.
-fn wire_code(response: &HttpResponse) -> Option<String> {
+pub(crate) fn wire_code(response: &HttpResponse) -> Option<String> {
     // `Code:http://...` and `namespace#Code` are both written.
     let short = |code: &str| {
         let code = code.split(':').next().unwrap_or_default();

@@ -121,6 +121,11 @@ pub enum Command {
         after_help = "Examples:\n  scangap rehearse plan\n  scangap rehearse plan --snapshot runs/today/snapshot.db --out rehearsal\n  scangap rehearse plan --output json"
     )]
     Rehearse(Rehearse),
+    /// Send the findings of an audit to Security Hub, each from the account that it is about: a dry run, until the organization is confirmed
+    #[command(
+        after_help = "Examples:\n  scangap publish runs/2026-11-23-o-exampleorg --dry-run\n  scangap publish runs/2026-11-23-o-exampleorg --confirm o-exampleorg\n  scangap publish runs/today --accounts 111122223333 --regions eu-west-1 --confirm o-exampleorg"
+    )]
+    Publish(Box<Publish>),
     /// Check a folder of reports against its manifest
     #[command(
         after_help = "Examples:\n  scangap verify runs/2026-11-23-o-exampleorg\n  scangap verify runs/2026-11-23-o-exampleorg && echo unchanged\n  scangap verify runs/today --error-format json"
@@ -609,6 +614,38 @@ pub struct Rehearse {
     pub out: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t = Output::Text, value_name = "FORM")]
     pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct Publish {
+    /// The snapshot of an audit, or its folder
+    pub snapshot: PathBuf,
+    /// The id of the organization, which confirms that its findings are to be sent; asked for at a terminal
+    #[arg(long, value_name = "ORG_ID")]
+    pub confirm: Option<String>,
+    /// Say what would be sent where, and end
+    #[arg(long, conflicts_with = "confirm")]
+    pub dry_run: bool,
+    /// Role to send with, in each account; narrowed to securityhub:BatchImportFindings
+    #[arg(long, value_name = "NAME", default_value = "scangap-publish", help_heading = "Roles", value_parser = permissions::role_name)]
+    pub publish_role_name: String,
+    /// External id that the role asks for
+    #[arg(long, value_name = "ID", help_heading = "Roles")]
+    pub external_id: Option<String>,
+    /// Only findings about these accounts
+    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = values::account, help_heading = "Scope")]
+    pub accounts: Vec<AccountId>,
+    /// Only findings about these regions
+    #[arg(long, value_name = "REGION", value_delimiter = ',', value_parser = values::region, help_heading = "Scope")]
+    pub regions: Vec<RegionName>,
+    /// What is accepted as `[[accept]]` entries: such findings are new in Security Hub as suppressed ones; default: scangap.toml in this
+    /// folder, where there is one
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t = Output::Text, value_name = "FORM")]
+    pub output: Output,
+    #[command(flatten)]
+    pub aws: Aws,
 }
 
 #[derive(Debug, Args)]

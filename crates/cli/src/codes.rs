@@ -479,7 +479,9 @@ pub(crate) fn of(error: &CliError) -> ErrorCode {
         CliError::Compare(_) | CliError::History { .. } => ErrorCode::DiffCompare,
         CliError::Config(_) => ErrorCode::ConfigInvalid,
         CliError::Verify(_) => ErrorCode::VerifyFolder,
-        CliError::Report(_) | CliError::StepSummary { .. } | CliError::Junit(_) => ErrorCode::ReportWrite,
+        CliError::FindingsFile(_) | CliError::Report(_) | CliError::StepSummary { .. } | CliError::Junit(_) => {
+            ErrorCode::ReportWrite
+        }
         CliError::Baseline { .. } => ErrorCode::GateBaseline,
         CliError::ScenarioFile { .. } | CliError::Scenario { .. } => ErrorCode::ScenarioInvalid,
         CliError::PolicyFile { .. } | CliError::NotAPolicy { .. } => ErrorCode::PolicyInvalid,

@@ -14,6 +14,7 @@ mod man;
 mod merge;
 mod permissions;
 mod plan;
+mod publish;
 mod rehearse;
 mod report;
 mod schema;
@@ -36,6 +37,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CliError> {
         Command::Diff(command) => diff::run(command, &arguments.global),
         Command::Plan(command) => plan::run(command, &arguments.global),
         Command::Apply(command) => apply::run(command, &arguments.global),
+        Command::Publish(command) => publish::run(command, &arguments.global),
         Command::Verify(command) => verify::run(command, &arguments.global),
         Command::Explain(command) => explain::run(command),
         Command::Gate(command) => gate::run(command),

@@ -73,6 +73,8 @@ pub(crate) enum CliError {
     Config(ConfigError),
     #[error("the folder cannot be checked")]
     Verify(#[source] VerifyError),
+    #[error("the findings could not be put together")]
+    FindingsFile(#[source] std::io::Error),
     #[error("failed to write the reports")]
     Report(#[source] FileError),
     #[error("failed to read the scenario `{path}`")]
@@ -223,6 +225,7 @@ impl CliError {
             Self::Folder { .. }
             | Self::Merge(MergeError::Write(_) | MergeError::Sqlite { .. })
             | Self::Store(_)
+            | Self::FindingsFile(_)
             | Self::Report(_)
             | Self::StepSummary { .. }
             | Self::Junit(_)
@@ -302,7 +305,7 @@ impl CliError {
             Self::NobodyToAsk { confirm, lost } => {
                 let confirm = confirm.as_ref().map(|word| format!("--confirm {word}"));
                 let lost = lost.map(|number| format!("--accept-history-loss {number}"));
-                format!("to apply it: {}", confirm.into_iter().chain(lost).collect::<Vec<_>>().join(" "))
+                format!("to go on: {}", confirm.into_iter().chain(lost).collect::<Vec<_>>().join(" "))
             }
             Self::SnapshotNotFound(_) | Self::OtherSnapshot { .. } => {
                 "name the snapshot that the plan was made from with --snapshot".to_owned()
@@ -322,6 +325,7 @@ impl CliError {
             | Self::Junit(_)
             | Self::Snapshot(_)
             | Self::Facts(_)
+            | Self::FindingsFile(_)
             | Self::Report(_)
             | Self::ScenarioFile { .. }
             | Self::PolicyFile { .. }

@@ -11,7 +11,7 @@ use crate::runs;
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Try it", &["demo", "simulate"]),
     ("Set it up", &["doctor", "permissions", "config", "completions", "man"]),
-    ("Audit", &["audit", "report", "diff", "accept", "merge", "verify"]),
+    ("Audit", &["audit", "report", "diff", "accept", "merge", "publish", "verify"]),
     ("Repair", &["explain", "plan", "rehearse", "apply"]),
     ("Before the deployment", &["gate"]),
     ("For programs", &["schema"]),

@@ -11,6 +11,7 @@ mod commands;
 mod completion;
 mod config;
 mod configuration;
+mod consent;
 mod earlier;
 mod environment;
 mod error;

@@ -43,6 +43,7 @@ pub enum Api {
     Enable,
     CreateFindingsReport,
     GetFindingsReportStatus,
+    BatchImportFindings,
 }
 
 /// Which command needs an operation first; the later ones need what the earlier ones need.
@@ -53,6 +54,8 @@ pub enum Phase {
     Plan,
     /// Changing something.
     Apply,
+    /// Sending findings to Security Hub, which needs nothing else.
+    Publish,
 }
 
 /// Whose credentials make the call.
@@ -66,6 +69,8 @@ pub enum Reader {
     Account,
     /// The write role in each account.
     Writer,
+    /// The role for findings in each account.
+    Publisher,
 }
 
 /// What a permission can be bound to.
@@ -174,6 +179,8 @@ apis! {
     "inspector2" Enable unpublished(1.0, 2.0), Writer, "the second half of a re-sync";
     "inspector2" CreateFindingsReport unpublished(1.0, 2.0), Writer, "Inspector's own copy of the findings in S3, where it is asked for";
     "inspector2" GetFindingsReportStatus unpublished(5.0, 10.0), Writer, "whether that copy is whole";
+  Publish:
+    "securityhub" BatchImportFindings published(10.0, 30.0), Publisher, "sending findings to Security Hub";
 }
 
 impl Api {
@@ -245,7 +252,9 @@ pub const SESSION_POLICY_MAX_CHARS: usize = 2048;
 pub fn session_policy(phase: Phase) -> String {
     let actions: Vec<&str> = APIS
         .iter()
-        .filter(|info| info.phase <= phase && !matches!(info.reader, Reader::Caller | Reader::Writer))
+        .filter(|info| {
+            info.phase <= phase && !matches!(info.reader, Reader::Caller | Reader::Writer | Reader::Publisher)
+        })
         .map(|info| info.permission)
         .collect();
     session_policy_of(&[Allowance { actions, resources: Vec::new() }])
@@ -288,19 +297,20 @@ mod tests {
             assert_eq!(Api::from_permission(info.permission), Some(info.api));
             assert!(!info.needed_for.is_empty());
         }
-        assert_eq!(APIS.len(), Api::GetFindingsReportStatus as usize + 1);
+        assert_eq!(APIS.len(), Api::BatchImportFindings as usize + 1);
     }
 
     #[test]
     fn the_session_policy_fits_and_names_reads_only() {
-        for phase in [Phase::Audit, Phase::Plan, Phase::Apply] {
+        for phase in [Phase::Audit, Phase::Plan, Phase::Apply, Phase::Publish] {
             let policy = session_policy(phase);
             assert!(policy.len() <= SESSION_POLICY_MAX_CHARS, "{}", policy.len());
             for info in APIS.iter().filter(|info| info.reader != Reader::Caller) {
                 let reads = ["Get", "List", "Describe", "BatchGet"].iter().any(|verb| info.operation.starts_with(verb));
-                assert!(reads || info.phase == Phase::Apply, "{}", info.permission);
+                assert!(reads || info.phase >= Phase::Apply, "{}", info.permission);
                 assert_eq!(info.reader == Reader::Writer, info.phase == Phase::Apply, "{}", info.permission);
-                let needed = info.reader != Reader::Writer && info.phase <= phase;
+                assert_eq!(info.reader == Reader::Publisher, info.phase == Phase::Publish, "{}", info.permission);
+                let needed = !matches!(info.reader, Reader::Writer | Reader::Publisher) && info.phase <= phase;
                 assert_eq!(policy.contains(&format!("\"{}\"", info.permission)), needed, "{}", info.permission);
             }
         }

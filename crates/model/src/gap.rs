@@ -214,6 +214,7 @@ pub fn grantee(api: Api) -> &'static str {
         Reader::Organization => "the caller, or to the role of --organization-role-arn",
         Reader::Account => "the audit role",
         Reader::Writer => "the write role",
+        Reader::Publisher => "the role for findings",
     }
 }
 

@@ -69,6 +69,7 @@ pub(crate) fn scenario(
             enable_writes_rules: false,
             report_buckets: None,
             inspector_regions: None,
+            no_security_hub: Vec::new(),
             no_auto_enable: no_auto_enable(facts),
             not_implemented: Vec::new(),
         },

@@ -12,6 +12,7 @@ use crate::input::Input;
 
 /// The only version there is.
 const SCHEMA_VERSION: &str = "2018-10-08";
+const TYPES: [&str; 1] = ["Software and Configuration Checks/AWS Security Best Practices"];
 /// AWS: characters of a title, a description and a recommendation.
 const TITLE_MAX: usize = 256;
 const DESCRIPTION_MAX: usize = 1024;
@@ -73,10 +74,12 @@ fn finding(input: &Input<'_>, finding: &Finding<'_>) -> Json {
         "ProductArn": format!("arn:{partition}:securityhub:{region}:{account}:product/{account}/default"),
         "GeneratorId": "scangap/inspector-can-scan-ecr-repository",
         "AwsAccountId": account.as_str(),
-        "Types": ["Software and Configuration Checks/AWS Security Best Practices"],
+        "Types": TYPES,
         "CreatedAt": time,
         "UpdatedAt": time,
         "Severity": {"Label": severity(finding.judged.1)},
+        // AWS: where those who send a finding bring its severity and types up to date.
+        "FindingProviderFields": {"Severity": {"Label": severity(finding.judged.1)}, "Types": TYPES},
         "Title": cut(&title, TITLE_MAX),
         "Description": cut(&details.join("; "), DESCRIPTION_MAX),
         "Remediation": {"Recommendation": {

@@ -70,6 +70,11 @@ use std::path::{Path, PathBuf};
 use crate::context::ReportContext;
 use crate::files::Fill;
 
+/// Findings as Security Hub takes them, one a line.
+pub fn write_security_findings(input: &Input<'_>, out: &mut dyn Write) -> io::Result<()> {
+    asff::write(input, out)
+}
+
 /// The files of a comparison alone.
 pub fn write_changes(
     input: &Input<'_>,

@@ -193,7 +193,7 @@ impl State {
     }
 
     fn serve(&mut self, incoming: &Incoming, permission: &str, caller: &Caller) -> Outcome {
-        let regional = matches!(incoming.service, "ecr" | "inspector2");
+        let regional = matches!(incoming.service, "ecr" | "inspector2" | "securityhub");
         let enabled = self
             .world
             .accounts

@@ -126,6 +126,11 @@ impl Simulator {
             .fold((0, 0), |(findings, images), loss| (findings + loss.findings, images + loss.images))
     }
 
+    /// Findings that Security Hub holds.
+    pub fn security_hub(&self) -> Vec<serde_json::Value> {
+        self.shared.lock().world.security_hub.values().cloned().collect()
+    }
+
     /// Findings and images that each disable destroyed, in order.
     pub fn losses_one_by_one(&self) -> Vec<(u64, u64)> {
         self.shared.lock().world.losses.iter().map(|loss| (loss.findings, loss.images)).collect()

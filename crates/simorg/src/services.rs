@@ -12,6 +12,7 @@ mod inspector_reports;
 mod inspector_scope;
 mod organizations;
 mod pages;
+mod security_hub;
 mod sts;
 mod trust_policy;
 
@@ -28,6 +29,7 @@ pub(crate) fn answer(world: &mut World, caller: &Caller, request: &Incoming) -> 
         "organizations" => organizations::answer(world, caller, request).map(Answer::Json),
         "account" => account::answer(world, caller, request).map(Answer::Json),
         "ecr" => ecr::answer(world, caller, request).map(Answer::Json),
+        "securityhub" => security_hub::answer(world, caller, request).map(Answer::Json),
         _ => inspector::answer(world, caller, request).map(Answer::Json),
     }
 }

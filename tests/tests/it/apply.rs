@@ -164,8 +164,8 @@ fn nothing_is_changed_without_consent_and_each_lack_of_it_has_its_sentence() {
     };
     let ask = "there is no terminal to ask at, and the flags do not say it";
     refused(&[], 64, ask);
-    refused(&[], 64, "to apply it: --confirm o-testing --accept-history-loss 128");
-    refused(&["--confirm", "o-testing"], 64, "to apply it: --accept-history-loss 128");
+    refused(&[], 64, "to go on: --confirm o-testing --accept-history-loss 128");
+    refused(&["--confirm", "o-testing"], 64, "to go on: --accept-history-loss 128");
     refused(&["--confirm", "o-another1"], 64, "`o-another1` is not `o-testing`");
     refused(&["--confirm", "o-testing", "--accept-history-loss", "127"], 64, "deletes 128 findings, and not 127");
     let consent = ["--confirm", "o-testing", "--accept-history-loss", LOST];

@@ -16,6 +16,7 @@ const PAGES: &[&str] = &[
     "docs/gate.md",
     "docs/permissions.md",
     "docs/plan.md",
+    "docs/publish.md",
     "docs/reference.md",
     "docs/reports.md",
     "docs/simulate.md",

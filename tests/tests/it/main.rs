@@ -36,6 +36,7 @@ mod page;
 mod permissions;
 mod plan;
 mod plan_for_people;
+mod publish;
 mod quarter;
 mod reach;
 mod rehearsal;

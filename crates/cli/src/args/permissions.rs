@@ -8,11 +8,12 @@ use crate::values::BadValue;
 
 #[derive(Debug, Args)]
 pub struct Permissions {
-    /// What scangap is to do with them: audit, count what a re-sync destroys for a plan, or apply one
+    /// What scangap is to do with them: audit, count what a re-sync destroys for a plan, apply one, or publish findings
     #[arg(value_enum, value_name = "COMMAND", default_value_t = Purpose::Audit)]
     pub purpose: Purpose,
     /// Whose: of the role in each account, of the role that changes something, of the role that reads the organization, or of the caller
-    /// that starts scangap; default: audit-role, with `apply` write-role
+    /// that starts scangap; default: audit-role, with `apply` write-role,
+    /// with `publish` publish-role
     #[arg(long = "for", value_enum, value_name = "WHO")]
     pub grantee: Option<Who>,
     /// json: one policy document; cloudformation: a template for stacks and StackSets; terraform: a module
@@ -37,6 +38,9 @@ pub struct Permissions {
     /// The role that changes something
     #[arg(long, value_name = "NAME", default_value = "scangap-write", value_parser = role_name)]
     pub write_role_name: String,
+    /// The role that sends findings to Security Hub
+    #[arg(long, value_name = "NAME", default_value = "scangap-publish", value_parser = role_name)]
+    pub publish_role_name: String,
     /// Role in the account of Inspector's delegated administrator, where it is another
     #[arg(long, value_name = "NAME", value_parser = role_name)]
     pub inspector_admin_role_name: Option<String>,
@@ -56,12 +60,14 @@ pub enum Purpose {
     Audit,
     Plan,
     Apply,
+    Publish,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Who {
     AuditRole,
     WriteRole,
+    PublishRole,
     OrganizationRole,
     Caller,
 }
@@ -80,6 +86,7 @@ impl From<Purpose> for Phase {
             Purpose::Audit => Self::Audit,
             Purpose::Plan => Self::Plan,
             Purpose::Apply => Self::Apply,
+            Purpose::Publish => Self::Publish,
         }
     }
 }
@@ -89,6 +96,7 @@ impl From<Who> for Grantee {
         match who {
             Who::AuditRole => Self::Audit,
             Who::WriteRole => Self::Write,
+            Who::PublishRole => Self::Publish,
             Who::OrganizationRole => Self::Organization,
             Who::Caller => Self::Caller,
         }

@@ -21,8 +21,16 @@ pub(super) fn run(command: &Permissions) -> Result<Exit, CliError> {
     if command.format == PermissionsFormat::Json {
         one_partition(command, partition)?;
     }
-    let by_default = if phase == Phase::Apply { Grantee::Write } else { Grantee::Audit };
+    let by_default = match phase {
+        Phase::Audit | Phase::Plan => Grantee::Audit,
+        Phase::Apply => Grantee::Write,
+        Phase::Publish => Grantee::Publish,
+    };
     let grantee = command.grantee.map_or(by_default, Grantee::from);
+    if (grantee == Grantee::Publish) != (phase == Phase::Publish) && grantee != Grantee::Caller {
+        let hint = "findings take a role of their own, and it needs nothing else: `scangap permissions publish`";
+        return Err(BadValue::new("--for", "whose permissions are asked for", hint).into());
+    }
     if grantee == Grantee::Write && phase != Phase::Apply {
         return Err(BadValue::new(
             "write-role",
@@ -116,6 +124,7 @@ fn terms(command: &Permissions) -> Result<Terms, CliError> {
         role_names: command.role_name.clone(),
         inspector_admin_role_name: command.inspector_admin_role_name.clone(),
         write_role_name: command.write_role_name.clone(),
+        publish_role_name: command.publish_role_name.clone(),
         organization_role_arn: command.organization_role_arn.clone(),
         principal: command.principal.clone(),
         organization: command.org.as_ref().map(ToString::to_string),

@@ -249,6 +249,7 @@ fn others() -> Vec<CliError> {
         CliError::NotConfirmed { given: "yes".to_owned(), expected: "o-one".to_owned() },
         CliError::OtherLoss { given: 1, lost: 2 },
         CliError::NobodyToAsk { confirm: Some("o-one".to_owned()), lost: Some(2) },
+        CliError::FindingsFile(io_error()),
         CliError::RehearsalLost,
         CliError::RehearsalInterrupted,
         CliError::NoWriteRole,

@@ -97,6 +97,9 @@ pub struct OrganizationSpec {
     /// Regions where Inspector's administrator has ECR scanning not turned on for accounts that join.
     #[serde(default)]
     pub no_auto_enable: Vec<String>,
+    /// Regions where no account has enabled Security Hub.
+    #[serde(default)]
+    pub no_security_hub: Vec<String>,
     /// Operations that answer that they do not exist, such as `account:ListRegions`.
     #[serde(default)]
     pub not_implemented: Vec<String>,

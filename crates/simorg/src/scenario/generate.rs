@@ -76,6 +76,7 @@ impl Generate {
                 report_buckets: None,
                 inspector_regions: None,
                 no_auto_enable: Vec::new(),
+                no_security_hub: Vec::new(),
                 not_implemented: Vec::new(),
             },
             organizational_units: ous,

@@ -49,6 +49,8 @@ const INSPECTOR_PATHS: &[(&str, &str)] = &[
 const ACCOUNT_PATHS: &[(&str, &str)] =
     &[("/listRegions", "ListRegions"), ("/getRegionOptStatus", "GetRegionOptStatus")];
 
+const SECURITY_HUB_PATHS: &[(&str, &str)] = &[("/findings/import", "BatchImportFindings")];
+
 /// Headers by lowercase name.
 pub(crate) fn parse(path: &str, header: impl Fn(&str) -> Option<String>, body: &[u8]) -> Result<Incoming, WireError> {
     let authorization = header("authorization")
@@ -78,6 +80,7 @@ pub(crate) fn parse(path: &str, header: impl Fn(&str) -> Option<String>, body: &
         let (service, paths) = match signed_for.as_str() {
             "inspector2" => ("inspector2", INSPECTOR_PATHS),
             "account" => ("account", ACCOUNT_PATHS),
+            "securityhub" => ("securityhub", SECURITY_HUB_PATHS),
             _ => return Err(unknown()),
         };
         let (_, operation) = paths.iter().find(|(known, _)| *known == path).ok_or_else(unknown)?;

@@ -76,6 +76,7 @@ impl World {
             sessions: HashMap::new(),
             delays: scenario.delays,
             losses: Vec::new(),
+            security_hub: BTreeMap::new(),
             reports: Vec::new(),
             wall,
             clock,

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use scangap_model::{AccountId, RegionName};
+use serde_json::Value;
 
 use super::maker::Maker;
 use super::registries::Registries;
@@ -30,6 +31,8 @@ pub(crate) struct World {
     pub(crate) delays: DelaySpec,
     /// What re-syncs destroyed.
     pub(crate) losses: Vec<Loss>,
+    /// Findings that Security Hub took, by account, region and id: one sent again takes the place of itself.
+    pub(crate) security_hub: BTreeMap<(AccountId, String, String), Value>,
     /// Reports of findings that were asked for.
     pub(crate) reports: Vec<FindingsReport>,
     /// Real time at the start, for credentials; the scenario's clock for everything else.

@@ -1,13 +1,11 @@
 //! Whether an apply is wanted: by flags, or typed at a terminal.
 
-use std::io::{BufRead, Write};
-
 use scangap_apply::ApplyError;
 use scangap_plan::PlanDocument;
 
 use crate::args::Apply;
 use crate::error::CliError;
-use crate::{session, terminal};
+use crate::{consent, terminal};
 
 /// What is typed to confirm: the organization, and where there is none the beginning of the plan's hash.
 fn word(plan: &PlanDocument) -> String {
@@ -54,21 +52,6 @@ pub(super) fn ask_for(command: &Apply, plan: &PlanDocument) -> Result<(), CliErr
     Ok(())
 }
 
-/// Ctrl-C is an answer too.
 fn ask(question: &str) -> Result<String, CliError> {
-    // It is listened for before anything is asked.
-    let answer = session::interruptible(None, |cancel| async move {
-        let _ = anstream::stderr().write_all(question.as_bytes());
-        let line = tokio::task::spawn_blocking(|| {
-            let mut answer = String::new();
-            let _ = std::io::stdin().lock().read_line(&mut answer);
-            answer.trim().to_owned()
-        });
-        tokio::select! {
-            biased;
-            () = cancel.cancelled() => None,
-            answer = line => answer.ok(),
-        }
-    })?;
-    answer.ok_or_else(|| CliError::NotApplicable(Box::new(ApplyError::Interrupted)))
+    consent::ask(question)?.ok_or_else(|| CliError::NotApplicable(Box::new(ApplyError::Interrupted)))
 }

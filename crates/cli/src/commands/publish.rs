@@ -1,0 +1,106 @@
+//! `scangap publish`: the findings of an audit to Security Hub, with consent, each from the account that it is about.
+
+mod screen;
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+
+use scangap_model::Observed;
+use scangap_publish::{Findings, Hub, HubError, PublishOptions, publish};
+use scangap_report::{Decisions, write_security_findings};
+
+use crate::args::{Global, Publish};
+use crate::assessed::AssessedSnapshot;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::session::Session;
+use crate::settings::connect_options;
+use crate::values::BadValue;
+use crate::{config, consent, session, terminal};
+
+pub(super) fn run(command: &Publish, global: &Global) -> Result<Exit, CliError> {
+    let judged = AssessedSnapshot::open_checked(&command.snapshot)?;
+    if judged.snapshot.meta.facts_sha256.is_none() {
+        return Err(CliError::NeverClosed(judged.path.clone()));
+    }
+    let word = word(&judged);
+    if let Some(given) = command.confirm.as_ref().filter(|given| **given != word) {
+        return Err(CliError::NotConfirmed { given: given.clone(), expected: word });
+    }
+    let findings = findings(command, &judged)?;
+    if global.quiet == 0 {
+        screen::introduce(&findings, &judged, command);
+    }
+    if command.dry_run || findings.count() == 0 {
+        terminal::out("Dry run: nothing was sent.\n");
+        return Ok(Exit::Finished);
+    }
+    if command.confirm.is_none() {
+        if !terminal::stdin_is_terminal() {
+            return Err(CliError::NobodyToAsk { confirm: Some(word), lost: None });
+        }
+        match consent::ask(&format!("Type {word} to send them: "))? {
+            Some(answer) if answer == word => {}
+            Some(given) => return Err(CliError::NotConfirmed { given, expected: word }),
+            None => return Ok(Exit::Interrupted),
+        }
+    }
+    let session = Session::open(&connect_options(&command.aws))?;
+    // Before anything is sent: what is simulated never reaches AWS.
+    let simulated = judged.snapshot.meta.simulated;
+    if session.connection.meter().met_foreign_host() != simulated {
+        return Err(CliError::EndpointMismatch { what: "snapshot", simulated });
+    }
+    let options =
+        PublishOptions { role_name: command.publish_role_name.clone(), external_id: command.external_id.clone() };
+    let words = "interrupted: what is on its way is waited for; nothing more is sent";
+    let (connection, partition) = (&session.connection, session.identity.partition);
+    let total = findings.hubs().count();
+    let listen = screen::progress(total, global);
+    let outcomes = session::interruptible(Some(words), |cancel| {
+        let (findings, options, listen) = (&findings, &options, &listen);
+        async move { publish(connection, partition, findings, options, listen, &cancel).await }
+    })?;
+    screen::close(&outcomes, command.output);
+    if outcomes.iter().any(|outcome| matches!(outcome.error, Some(HubError::Interrupted))) {
+        return Ok(Exit::Interrupted);
+    }
+    let whole = outcomes.iter().all(|outcome| outcome.error.is_none() && outcome.refused.is_empty());
+    Ok(if whole { Exit::Finished } else { Exit::Incomplete })
+}
+
+/// What is typed to confirm: the organization, and where there is none the beginning of the facts' hash.
+fn word(judged: &AssessedSnapshot) -> String {
+    match &judged.snapshot.facts.organization.id {
+        Observed::Known(id) => id.to_string(),
+        Observed::Absent | Observed::Unknown(_) => judged.facts_sha256().chars().take(12).collect(),
+    }
+}
+
+/// In a file that has no name, so that a million of them are not in memory, and nobody finds them.
+fn findings(command: &Publish, judged: &AssessedSnapshot) -> Result<Findings<File>, CliError> {
+    let acceptances = config::acceptances(command.config.as_deref()).map_err(CliError::Config)?;
+    let decisions = Decisions { acceptances, ..Decisions::default() };
+    let mut input = judged.input();
+    input.decisions = Some(&decisions);
+    let gather = || {
+        let mut out = BufWriter::new(tempfile::tempfile()?);
+        write_security_findings(&input, &mut out)?;
+        out.flush()?;
+        let file = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+        Findings::of(file).map_err(|error| error.0)
+    };
+    let mut findings = gather().map_err(CliError::FindingsFile)?;
+    for account in &command.accounts {
+        if !findings.hubs().any(|hub| hub.account == *account) {
+            let hint = "see accounts.csv for those that the audit has";
+            return Err(BadValue::new(account.as_str(), "an account with findings in this audit", hint).into());
+        }
+    }
+    let wanted = |hub: &Hub| {
+        (command.accounts.is_empty() || command.accounts.contains(&hub.account))
+            && (command.regions.is_empty() || command.regions.contains(&hub.region))
+    };
+    findings.retain(wanted);
+    Ok(findings)
+}

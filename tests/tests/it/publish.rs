@@ -1,0 +1,181 @@
+//! `scangap publish`: findings of an audit to Security Hub, at the simulated organization and at moto.
+
+use scangap_simorg::scenario::RolePolicySpec;
+use scangap_simorg::{Scenario, Simulator};
+use scangap_tests::{Audited, Finished, Scangap, Server, python, requires_tools, simulate};
+use serde_json::Value;
+
+const ORGANIZATION: &str = "o-exampleorg";
+const MANAGEMENT: &str = "111111111111";
+
+/// What is printed for the role.
+fn policy() -> String {
+    let call = Scangap::new(&["permissions", "publish"]).run();
+    assert_eq!(call.code, 0, "{}", call.stderr);
+    call.stdout
+}
+
+/// The demo organization, with the role for findings in every account.
+fn organization(policy: &str) -> Scenario {
+    let mut scenario = Scenario::demo().expect("the demo");
+    let of =
+        |role: &str, policy: &str| RolePolicySpec { role: role.to_owned(), policy: policy.to_owned(), trust: None };
+    scenario.role_policies.push(of("scangap-publish", policy));
+    for roles in scenario.accounts.iter_mut().filter_map(|account| account.roles.as_mut()) {
+        roles.push("scangap-publish".to_owned());
+    }
+    scenario
+}
+
+fn publish(audited: &Audited, url: &str, arguments: &[&str]) -> Finished {
+    let folder = audited.out.to_string_lossy().into_owned();
+    Scangap::new(&["publish", &folder, "--endpoint-url", url])
+        .args(arguments)
+        .env("AWS_ACCESS_KEY_ID", &Simulator::access_key(MANAGEMENT))
+        .env("AWS_SECRET_ACCESS_KEY", "simulated")
+        .run()
+}
+
+/// What the audit's own file says is to be sent, in the order of their ids.
+fn expected(audited: &Audited) -> Vec<Value> {
+    let snapshot = audited.out.join("snapshot.db").to_string_lossy().into_owned();
+    let call = Scangap::new(&["report", &snapshot, "--out", "out", "--asff"]).run();
+    let text = fs_err::read_to_string(call.home.path().join("out/asff.jsonl")).expect("the file");
+    sorted(text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect())
+}
+
+fn sorted(mut findings: Vec<Value>) -> Vec<Value> {
+    findings.sort_by_key(|one| format!("{}{}", one["Id"], one["ProductArn"]));
+    findings
+}
+
+// Holds: 17 Security Hub: what an audit found is sent, each finding from its own account, with the printed permission alone; twice is once
+#[test]
+fn what_was_found_is_sent_from_each_account() {
+    let simulator = simulate(organization(&policy()));
+    let audited = Scangap::audit(&simulator).into_folder();
+    let expected = expected(&audited);
+    let sent = || simulator.mutating_calls().len();
+
+    let call = publish(&audited, &simulator.url(), &["--dry-run"]);
+    assert_eq!((call.code, call.stdout.as_str()), (0, "Dry run: nothing was sent.\n"), "{}", call.stderr);
+    assert!(call.stderr.contains(&format!("{} findings as of", expected.len())), "{}", call.stderr);
+    let call = publish(&audited, &simulator.url(), &[]);
+    assert_eq!(call.code, 64, "{}", call.stderr);
+    assert!(call.stderr.contains(&format!("--confirm {ORGANIZATION}")), "{}", call.stderr);
+    let call = publish(&audited, &simulator.url(), &["--confirm", "o-other"]);
+    assert_eq!(call.code, 64, "{}", call.stderr);
+    assert_eq!(sent(), 0, "without consent nothing is sent");
+
+    for time in 1..=2 {
+        let call = publish(&audited, &simulator.url(), &["--confirm", ORGANIZATION]);
+        assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+        assert_eq!(call.stdout, format!("Security Hub took {} findings\n", expected.len()));
+        assert_eq!(sorted(simulator.security_hub()), expected, "time {time}");
+    }
+    let others: Vec<_> = simulator
+        .mutating_calls()
+        .into_iter()
+        .filter(|call| call.operation != "securityhub:BatchImportFindings")
+        .collect();
+    assert!(others.is_empty(), "{others:?}");
+    let narrowed = simulator.mutating_calls().iter().all(|call| call.principal.contains("scangap-publish"));
+    assert!(narrowed, "each call is made through the role");
+    assert!(!simulator.sessions_may_on("ecr:SetRepositoryPolicy", "*"));
+
+    let account = expected[0]["AwsAccountId"].as_str().expect("an account").to_owned();
+    let call =
+        publish(&audited, &simulator.url(), &["--accounts", &account, "--output", "json", "--confirm", ORGANIZATION]);
+    let summary: Value = serde_json::from_str(&call.stdout).expect("JSON");
+    let of_account = expected.iter().filter(|one| one["AwsAccountId"] == account.as_str()).count();
+    assert_eq!(summary["imported"], of_account, "{summary}");
+    let call = publish(&audited, &simulator.url(), &["--accounts", "999999999999", "--dry-run"]);
+    assert_eq!(call.code, 64, "{}", call.stderr);
+}
+
+// Holds: 17 Security Hub: where it is not enabled, or the role may not send, the others get theirs, and the reason is said once
+#[test]
+fn what_one_place_refuses_costs_no_other() {
+    let mut scenario = organization(&policy());
+    scenario.organization.no_security_hub = vec!["eu-central-1".to_owned()];
+    let simulator = simulate(scenario);
+    let audited = Scangap::audit(&simulator).into_folder();
+    let expected = expected(&audited);
+    let there = |one: &&Value| one["ProductArn"].as_str().is_some_and(|arn| arn.contains(":eu-central-1:"));
+    let left = expected.iter().filter(there).count();
+    assert!(left > 0);
+    let call = publish(&audited, &simulator.url(), &["--confirm", ORGANIZATION]);
+    assert_eq!(call.code, 3, "{}{}", call.stdout, call.stderr);
+    assert_eq!(simulator.security_hub().len(), expected.len() - left);
+    assert!(call.stdout.contains(&format!("; {left} were not taken")), "{}", call.stdout);
+    assert_eq!(call.stdout.matches("InvalidAccessException").count(), 1, "{}", call.stdout);
+    assert!(call.stdout.contains("aws securityhub enable-security-hub"), "{}", call.stdout);
+
+    let nothing = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["securityhub:GetFindings"],"Resource":"*"}]}"#;
+    let simulator = simulate(organization(nothing));
+    let call = publish(&audited, &simulator.url(), &["--confirm", ORGANIZATION]);
+    assert_eq!(call.code, 3, "{}{}", call.stdout, call.stderr);
+    assert!(
+        call.stdout.contains("scangap permissions publish") || call.stdout.contains("securityhub:BatchImportFindings"),
+        "{}",
+        call.stdout
+    );
+    assert!(simulator.security_hub().is_empty());
+
+    let simulator = simulate(Scenario::demo().expect("the demo"));
+    let call = publish(&audited, &simulator.url(), &["--confirm", ORGANIZATION]);
+    assert_eq!(call.code, 3, "no account has the role: {}{}", call.stdout, call.stderr);
+    assert!(call.stdout.contains("sts:AssumeRole"), "{}", call.stdout);
+    assert!(call.stdout.contains("scangap permissions publish --format cloudformation"), "{}", call.stdout);
+}
+
+// Holds: 17 Security Hub: moto takes the findings and gives them back as they were sent
+#[test]
+fn moto_takes_the_findings() {
+    requires_tools();
+    let audited = crate::demo::demo();
+    let expected = expected(&audited);
+    let moto = Server::start("moto_server", &["-H", "127.0.0.1", "-p", "{port}"], &[]);
+    let call = publish(&audited, &moto.url(), &["--confirm", ORGANIZATION]);
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    let mut places: Vec<String> = expected
+        .iter()
+        .map(|one| {
+            let region = one["ProductArn"].as_str().and_then(|arn| arn.split(':').nth(3)).expect("a region");
+            format!("{} {region}", one["AwsAccountId"].as_str().expect("an account"))
+        })
+        .collect();
+    places.sort();
+    places.dedup();
+    let read = python(READ, &[&moto.url(), &places.join(",")]);
+    let read: Vec<Value> = read.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let key = |one: &Value| {
+        let text = |name: &str| one[name].as_str().unwrap_or_default().to_owned();
+        (
+            text("Id"),
+            text("Title"),
+            text("Description"),
+            one["Compliance"].to_string(),
+            one["ProductFields"].to_string(),
+        )
+    };
+    let (mut read, mut sent): (Vec<_>, Vec<_>) = (read.iter().map(key).collect(), expected.iter().map(key).collect());
+    read.sort();
+    sent.sort();
+    assert_eq!(read, sent);
+}
+
+/// Every place's findings, read through a session of the account.
+const READ: &str = r#"
+import boto3, json, sys
+key = dict(aws_access_key_id="a", aws_secret_access_key="b", endpoint_url=sys.argv[1])
+for place in sys.argv[2].split(","):
+    account, region = place.split()
+    sts = boto3.client("sts", region_name=region, **key)
+    role = sts.assume_role(RoleArn=f"arn:aws:iam::{account}:role/read", RoleSessionName="read")["Credentials"]
+    hub = boto3.client("securityhub", region_name=region, endpoint_url=sys.argv[1], aws_access_key_id=role["AccessKeyId"],
+                       aws_secret_access_key=role["SecretAccessKey"], aws_session_token=role["SessionToken"])
+    for page in hub.get_paginator("get_findings").paginate():
+        for one in page["Findings"]:
+            print(json.dumps({k: one[k] for k in ("Id", "Title", "Description", "Compliance", "ProductFields")}, sort_keys=True))
+"#;
