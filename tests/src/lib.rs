@@ -22,5 +22,5 @@ pub use binary::{Audited, Finished, Row, Scangap, program};
 pub use operator::Operator;
 pub use scenario::{Simulated, now, organization, simulate};
 pub use tools::{
-    Server, aws_program, browser, knob, node, python, requires_tools, search_path, synthesize, venv_program,
+    Server, age, aws_program, browser, knob, node, python, requires_tools, search_path, synthesize, venv_program,
 };

@@ -92,9 +92,17 @@ fn node_program(variable: &str, folder: &str, program: &str) -> PathBuf {
 
 /// Runs a program of `tests/tools/iam-simulate` with lines on its standard input; its output.
 pub fn node(program: &str, input: &str) -> String {
-    let path = node_program("SCANGAP_TEST_NODE", "test-tools-node", program);
+    run_node(&node_program("SCANGAP_TEST_NODE", "test-tools-node", program), input)
+}
+
+/// Gives an independent age commands, one a line; its output.
+pub fn age(commands: &str) -> String {
+    run_node(&node_program("SCANGAP_TEST_AGE", "test-tools-age", "age.mjs"), commands)
+}
+
+fn run_node(path: &Path, input: &str) -> String {
     let mut child = Command::new("node")
-        .arg(&path)
+        .arg(path)
         .env("TZ", "UTC")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -104,7 +112,7 @@ pub fn node(program: &str, input: &str) -> String {
     let input = input.to_owned();
     let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
     let output = child.wait_with_output().expect("node ends");
-    assert!(output.status.success(), "{program} ended with {}", output.status);
+    assert!(output.status.success(), "{} ended with {}", path.display(), output.status);
     writer.join().expect("no panic").expect("node reads its input");
     String::from_utf8(output.stdout).expect("UTF-8")
 }

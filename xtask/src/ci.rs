@@ -29,6 +29,7 @@ pub(crate) fn run() -> Result<()> {
             .env("SCANGAP_TEST_NODE", &tools.node)
             .env("SCANGAP_TEST_DRIVER", &tools.driver)
             .env("SCANGAP_TEST_CDK", &tools.cdk)
+            .env("SCANGAP_TEST_AGE", &tools.age)
             .env("CHROMIUM", &tools.chromium);
         run_command(&mut tests)
     })?;

@@ -15,6 +15,8 @@ pub(crate) struct Tools {
     /// The driver of the browser, for Node.
     pub(crate) driver: PathBuf,
     pub(crate) chromium: PathBuf,
+    /// An independent age.
+    pub(crate) age: PathBuf,
     /// An application of the CDK.
     pub(crate) cdk: PathBuf,
 }
@@ -28,6 +30,7 @@ pub(crate) fn install() -> Result<Tools> {
         node: node("iam-simulate", "test-tools-node", &["evaluate.mjs"])?,
         driver: node("browser", "test-tools-browser", &["drive.mjs"])?,
         chromium: chromium()?,
+        age: node("age", "test-tools-age", &["age.mjs"])?,
         cdk: node("cdk", "test-tools-cdk", &["synth.mjs"])?,
     })
 }

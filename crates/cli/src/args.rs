@@ -58,6 +58,9 @@ pub struct Global {
     /// The organization whose table of scangap.toml counts: [organizations.NAME]
     #[arg(long, global = true, value_name = "NAME")]
     pub org_profile: Option<String>,
+    /// The identities (private keys) of age that open encrypted snapshots, in a file as age-keygen writes it
+    #[arg(long, global = true, value_name = "FILE")]
+    pub age_identity: Option<PathBuf>,
     /// Log on stderr: once, the journal; twice, each call too; three times, each wait for a turn too. SCANGAP_LOG filters it
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
@@ -292,6 +295,10 @@ pub struct Run {
     /// reason are kept without it too
     #[arg(long)]
     pub images: bool,
+    /// Encrypt the finished snapshot to this recipient (public key) of age, age1..., or to those in a file; any number of them. It is
+    /// snapshot.db.age then, and every command reads it with --age-identity
+    #[arg(long, value_name = "RECIPIENT", value_delimiter = ',')]
+    pub age_recipient: Vec<String>,
     /// Calls in flight at once
     #[arg(long, value_name = "N", default_value_t = CALLS_IN_FLIGHT, value_parser = clap::value_parser!(u16).range(1..=2048))]
     pub max_in_flight: u16,
@@ -353,6 +360,9 @@ pub struct Merge {
     /// Snapshots or folders of shards, or a folder of such folders
     #[arg(required = true)]
     pub parts: Vec<PathBuf>,
+    /// Encrypt the joined snapshot to this recipient (public key) of age, age1..., or to those in a file; any number of them
+    #[arg(long, value_name = "RECIPIENT", value_delimiter = ',')]
+    pub age_recipient: Vec<String>,
     /// Folder for the joined snapshot and the reports
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,

@@ -8,16 +8,12 @@ use scangap_report::{Changes, Input, Summary, compare};
 use scangap_snapshot::{RunState, Snapshot};
 
 use crate::error::{CliError, Unreadable};
+use crate::file_in::file_in;
 
 pub(crate) struct AssessedSnapshot {
     pub(crate) snapshot: Snapshot,
     pub(crate) assessment: Assessment,
     pub(crate) path: PathBuf,
-}
-
-/// The file that a path means: the folder that a command wrote is as good as its file in it.
-pub(crate) fn file_in(path: &Path, name: &str) -> PathBuf {
-    if path.is_dir() { path.join(name) } else { path.to_owned() }
 }
 
 impl AssessedSnapshot {

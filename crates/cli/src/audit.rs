@@ -16,7 +16,7 @@ use crate::folder::Folder;
 use crate::job::Job;
 use crate::progress::Progress;
 use crate::session::{self, Session};
-use crate::store::{self, Store};
+use crate::store::{self, HandOver, Store};
 use crate::{environment, open_files, terminal};
 
 /// How often the screen says how far it is.
@@ -66,7 +66,14 @@ pub(crate) fn run(job: &Job) -> Result<Exit, CliError> {
     phases.ended("judging");
     let interrupted = outcome == Collected::Interrupted;
     let earlier = Earlier::read(&judged, &job.past, job.decisions.clone())?;
-    let exit = store::hand_over(&judged, &earlier, &folder, &job.fail_on, &job.reports, job.quiet, interrupted)?;
+    let to = HandOver {
+        directory: &folder,
+        options: &job.reports,
+        quiet: job.quiet,
+        interrupted,
+        recipients: &job.recipients,
+    };
+    let exit = store::hand_over(&judged, &earlier, &job.fail_on, &to)?;
     phases.ended("writing reports");
     if job.table {
         closing::print(&meter, &phases);

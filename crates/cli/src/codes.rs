@@ -3,6 +3,7 @@
 use scangap_apply::{ApplyError, JournalError};
 use scangap_aws::ConnectError;
 use scangap_collect::CollectError;
+use scangap_snapshot::ReadError;
 
 use crate::error::CliError;
 
@@ -71,6 +72,7 @@ pub enum ErrorCode {
     ScopeUnknown,
     SessionPolicy,
     SimulatorStart,
+    SnapshotEncrypted,
     SnapshotExists,
     SnapshotInUse,
     SnapshotModified,
@@ -399,6 +401,12 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         "name another port with --port",
     ),
     row(
+        ErrorCode::SnapshotEncrypted,
+        "snapshot.encrypted",
+        "the snapshot is encrypted, and no identity opens it, or it is to be gone on with",
+        "name the file with your identity with --age-identity; what is finished and encrypted is not resumed",
+    ),
+    row(
         ErrorCode::SnapshotExists,
         "snapshot.exists",
         "the folder already holds a snapshot, which is never overwritten",
@@ -467,7 +475,11 @@ pub(crate) fn of(error: &CliError) -> ErrorCode {
         CliError::FolderInUse(_) => ErrorCode::FolderInUse,
         CliError::NeverClosed(_) => ErrorCode::SnapshotNotClosed,
         CliError::Folder { .. } | CliError::LogFile { .. } => ErrorCode::FolderWrite,
-        CliError::Store(_) => ErrorCode::SnapshotWrite,
+        CliError::Store(_) | CliError::NotEncrypted { .. } => ErrorCode::SnapshotWrite,
+        CliError::Snapshot(
+            ReadError::Encrypted(_) | ReadError::NotDecrypted { .. } | ReadError::BadIdentities { .. },
+        )
+        | CliError::IsEncrypted(_) => ErrorCode::SnapshotEncrypted,
         CliError::Snapshot(_) | CliError::Facts(_) => ErrorCode::SnapshotRead,
         CliError::Tampered(_) => ErrorCode::SnapshotModified,
         CliError::PlanFile { .. } | CliError::Document(_) => ErrorCode::PlanInvalid,

@@ -8,9 +8,10 @@ use scangap_report::{Changes, Decisions, History, Trend, read_notes, sanitize};
 use scangap_snapshot::Snapshot;
 
 use crate::args::Past;
-use crate::assessed::{AssessedSnapshot, file_in};
+use crate::assessed::AssessedSnapshot;
 use crate::config;
 use crate::error::CliError;
+use crate::file_in::file_in;
 use crate::runs::{self, Found};
 use crate::terminal;
 

@@ -49,6 +49,10 @@ pub(crate) enum CliError {
     Folder { path: PathBuf, source: std::io::Error },
     #[error("failed to store the facts")]
     Store(#[source] WriteError),
+    #[error("failed to encrypt the snapshot `{path}`")]
+    NotEncrypted { path: PathBuf, source: std::io::Error },
+    #[error("`{0}` is encrypted: it is finished, and not gone on with as it is")]
+    IsEncrypted(PathBuf),
     #[error("failed to read the snapshot")]
     Snapshot(#[source] ReadError),
     #[error("snapshot `{0}` was modified: content hash mismatch")]
@@ -189,6 +193,7 @@ impl CliError {
             Self::LeftDisabled(_) => Exit::ScanningOff,
             Self::Apply(stop) | Self::NotApplicable(stop) | Self::NotSaved(stop) => exit_of_apply(stop),
             Self::Snapshot(_)
+            | Self::IsEncrypted(_)
             | Self::Merge(
                 MergeError::Read(_)
                 | MergeError::OtherVersion { .. }
@@ -226,6 +231,7 @@ impl CliError {
             | Self::Merge(MergeError::Write(_) | MergeError::Sqlite { .. })
             | Self::Store(_)
             | Self::FindingsFile(_)
+            | Self::NotEncrypted { .. }
             | Self::Report(_)
             | Self::StepSummary { .. }
             | Self::Junit(_)
@@ -243,10 +249,11 @@ impl CliError {
         Some(match self {
             Self::Connect(error) => error.hint(),
             Self::Collect(error) => return error.hint(),
-            Self::Snapshot(ReadError::Missing(_)) => match runs::newest_snapshot() {
-                Some(newest) => format!("the newest one here is `{}`", newest.display()),
-                None => "name the snapshot.db of an audit, or its folder".to_owned(),
-            },
+            Self::Snapshot(error) => return hint_of_read(error),
+            Self::IsEncrypted(path) => {
+                let shown = shell_word(&path.to_string_lossy());
+                format!("audit again; or decrypt it first: age -d -i FILE -o snapshot.db {shown}")
+            }
             Self::BadValue(wrong) => wrong.hint.clone(),
             Self::AlreadyAudited(_) => {
                 "go on with it with --resume, or name another folder with --out; a snapshot is never overwritten"
@@ -323,9 +330,9 @@ impl CliError {
             Self::Store(_)
             | Self::StepSummary { .. }
             | Self::Junit(_)
-            | Self::Snapshot(_)
             | Self::Facts(_)
             | Self::FindingsFile(_)
+            | Self::NotEncrypted { .. }
             | Self::Report(_)
             | Self::ScenarioFile { .. }
             | Self::PolicyFile { .. }
@@ -388,4 +395,20 @@ fn exit_of_apply(stop: &ApplyError) -> Exit {
         | ApplyError::NotRecorded(_)
         | ApplyError::Journal(_) => Exit::Unexpected,
     }
+}
+
+fn hint_of_read(error: &ReadError) -> Option<String> {
+    Some(match error {
+        ReadError::Missing(_) => match runs::newest_snapshot() {
+            Some(newest) => format!("the newest one here is `{}`", newest.display()),
+            None => "name the snapshot.db of an audit, or its folder".to_owned(),
+        },
+        ReadError::Encrypted(_) => {
+            "name the file with your identity, as age-keygen wrote it, with --age-identity".to_owned()
+        }
+        ReadError::NotDecrypted { .. } | ReadError::BadIdentities { .. } => {
+            "name with --age-identity the file with the identity of one of those it was encrypted to".to_owned()
+        }
+        _ => return None,
+    })
 }

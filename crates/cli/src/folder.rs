@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use scangap_model::{OrganizationFacts, Shard};
-use scangap_snapshot::holds_nothing;
+use scangap_snapshot::{encrypted_path, holds_nothing};
 
 use crate::error::CliError;
 
@@ -28,6 +28,9 @@ impl Folder {
             return Ok(Self { path: None, created: false });
         };
         let snapshot = path.join(SNAPSHOT);
+        if encrypted_path(&snapshot).exists() {
+            return Err(CliError::AlreadyAudited(path));
+        }
         if snapshot.exists() {
             if !holds_nothing(&snapshot) {
                 return Err(CliError::AlreadyAudited(path));

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use scangap_aws::ConnectOptions;
 use scangap_collect::CollectOptions;
 use scangap_report::{Decisions, ReportOptions};
+use scangap_snapshot::Recipients;
 
 use crate::args::Past;
 use crate::fail_on::FailOn;
@@ -23,6 +24,8 @@ pub(crate) struct Job {
     /// An audit to go on with, in place of a new one.
     pub(crate) resume: Option<Resumption>,
     pub(crate) reports: ReportOptions,
+    /// Whom the finished snapshot is encrypted to; none: it is not.
+    pub(crate) recipients: Recipients,
     /// Earlier audits to compare with.
     pub(crate) past: Past,
     pub(crate) decisions: Decisions,

@@ -18,6 +18,7 @@ mod error;
 mod excerpt;
 mod exit;
 mod fail_on;
+mod file_in;
 mod folder;
 mod gate_rules;
 mod help;
@@ -61,6 +62,9 @@ pub fn main() -> ExitCode {
     environment::without_empty_addresses();
     open_files::raise();
     terminal::set_color(arguments.global.color);
+    if let Some(path) = &arguments.global.age_identity {
+        scangap_snapshot::open_with(path.clone());
+    }
     if let Some(note) = note.filter(|_| arguments.global.quiet < 2) {
         terminal::note(&scangap_model::sanitize(&note));
     }

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use scangap_collect::{Begun, CollectOptions, Prior, PriorAccount, PriorOpening, PriorOrganization, PriorRole};
 use scangap_model::{AccountOutcome, Asked, Observed, OrganizationFacts, Scope, Shard, count, thousands};
-use scangap_snapshot::{ApiUse, Meta, Snapshot, StoredAccount, StoredRun};
+use scangap_snapshot::{ApiUse, Meta, Snapshot, StoredAccount, StoredRun, is_encrypted};
 
-use crate::assessed::file_in;
 use crate::error::CliError;
+use crate::file_in::file_in;
 use crate::folder::{SNAPSHOT, lock};
 use crate::session::Session;
 
@@ -53,6 +53,9 @@ impl Resumption {
     /// `path`: a snapshot, or the folder of a run. What is named must be what the audit was begun with.
     pub(crate) fn open(path: &Path, named: &Named) -> Result<Self, CliError> {
         let path = file_in(path, SNAPSHOT);
+        if is_encrypted(&path) {
+            return Err(CliError::IsEncrypted(path));
+        }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let lock = lock(folder)?;
         let hash = Snapshot::hash_facts(&path).map_err(CliError::Snapshot)?;

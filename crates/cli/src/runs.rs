@@ -8,13 +8,15 @@ use jiff::tz::Offset;
 use scangap_model::{Observed, OrganizationFacts};
 use scangap_snapshot::{RunState, Snapshot};
 
+use crate::file_in::file_in;
+
 /// Where audits write that are told no folder.
 const RUNS: &str = "runs";
 
 /// Snapshots in the folders below a folder.
 fn snapshots(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
-    let folders = fs_err::read_dir(folder).into_iter().flatten().flatten();
-    folders.map(|entry| entry.path().join("snapshot.db")).filter(|path| path.is_file())
+    let folders = fs_err::read_dir(folder).into_iter().flatten().flatten().filter(|entry| entry.path().is_dir());
+    folders.map(|entry| file_in(&entry.path(), "snapshot.db")).filter(|path| path.is_file())
 }
 
 /// The snapshot that was written last among those that audits put below this folder.

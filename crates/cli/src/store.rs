@@ -18,7 +18,8 @@ use scangap_report::{
     manifest, remove_leftovers, write_all,
 };
 use scangap_snapshot::{
-    AccountToStore, ApiUse, AssessmentRow, Closing, RegistryToStore, ResumedRun, RunStart, SnapshotWriter, WriteError,
+    AccountToStore, ApiUse, AssessmentRow, Closing, Recipients, RegistryToStore, ResumedRun, RunStart, SnapshotWriter,
+    WriteError, encrypt,
 };
 
 use crate::assessed::AssessedSnapshot;
@@ -292,16 +293,23 @@ pub(crate) fn introduce(facts: &OrganizationFacts, accounts_in_scope: usize, sha
 }
 
 /// Writes every report, prints the final screen, and returns the exit code. `interrupted`: this run was interrupted, not
+/// Where reports go, and in which form.
+pub(crate) struct HandOver<'a> {
+    pub(crate) directory: &'a Path,
+    pub(crate) options: &'a ReportOptions,
+    pub(crate) quiet: u8,
+    pub(crate) interrupted: bool,
+    pub(crate) recipients: &'a Recipients,
+}
+
 /// only the run that made the snapshot.
 pub(crate) fn hand_over(
     judged: &AssessedSnapshot,
     earlier: &Earlier,
-    directory: &Path,
     fail_on: &FailOn,
-    options: &ReportOptions,
-    quiet: u8,
-    interrupted: bool,
+    to: &HandOver<'_>,
 ) -> Result<Exit, CliError> {
+    let HandOver { directory, options, quiet, interrupted, recipients } = *to;
     remove_leftovers(directory);
     let meta = &judged.snapshot.meta;
     let input = Input {
@@ -342,7 +350,13 @@ pub(crate) fn hand_over(
     let Reports { batch, notes } = write_all(&input, &run, options, directory).map_err(CliError::Report)?;
     let real = |path: &Path| fs_err::canonicalize(path).ok();
     let beside = real(&judged.path).is_some_and(|path| path.parent().map(Path::to_owned) == real(directory));
-    let others: Vec<PathBuf> = beside.then(|| judged.path.clone()).into_iter().collect();
+    // A run that was interrupted is gone on with: it is encrypted when it is finished.
+    let encrypted = (!recipients.is_empty() && !interrupted)
+        .then(|| encrypt(&judged.path, recipients))
+        .transpose()
+        .map_err(|source| CliError::NotEncrypted { path: judged.path.clone(), source })?;
+    let snapshot = encrypted.as_ref().unwrap_or(&judged.path);
+    let others: Vec<PathBuf> = beside.then(|| snapshot.clone()).into_iter().collect();
     manifest(&batch, directory, &others, meta.simulated, &meta.tool_version).map_err(CliError::Report)?;
     let written = batch.commit_in_place_of_former(directory).map_err(CliError::Report)?;
     if quiet < 2 {
@@ -359,7 +373,7 @@ pub(crate) fn hand_over(
         let _ = writeln!(
             screen,
             "Snapshot  {}   facts {hash}{took}, {calls} calls, {throttled} throttled",
-            judged.path.display()
+            snapshot.display()
         );
         let _ = writeln!(screen, "Reports   {}", files_in_words(directory, &written));
         let to_repair = judged.to_repair();
@@ -367,11 +381,17 @@ pub(crate) fn hand_over(
             let _ = writeln!(
                 screen,
                 "Next      scangap plan {}   plans the repair of {}",
-                shell_word(&judged.path.to_string_lossy()),
+                shell_word(&snapshot.to_string_lossy()),
                 count(to_repair, "repository")
             );
         }
         terminal::out(&screen);
+    }
+    if encrypted.is_some() {
+        fs_err::remove_file(&judged.path)
+            .map_err(|source| CliError::NotEncrypted { path: judged.path.clone(), source })?;
+    } else if !recipients.is_empty() && quiet == 0 {
+        terminal::note("the snapshot is not encrypted yet: it is when the audit is finished with --resume");
     }
     Ok(exit)
 }

@@ -3,6 +3,7 @@
 
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use scangap_model::{AccountId, Diagnosis, RegionName, Shard, partition_without_inspector};
+use scangap_snapshot::Recipients;
 
 /// A value that is not what it should be.
 #[derive(Debug, thiserror::Error)]
@@ -79,4 +80,25 @@ pub(crate) fn pair(text: &str) -> Result<(String, String), BadValue> {
     let hint = "write it as KEY=VALUE";
     let (key, value) = text.split_once('=').ok_or_else(|| BadValue::new(text, "a key with its value", hint))?;
     Ok((key.to_owned(), value.to_owned()))
+}
+
+/// Recipients of age, each a public key or a file with some.
+pub(crate) fn recipients(given: &[String]) -> Result<Recipients, BadValue> {
+    let mut recipients = Recipients::default();
+    for text in given {
+        if recipients.add(text) {
+            continue;
+        }
+        let hint = "name a public key of age, age1..., as age-keygen prints it, or a file with one a line; plugins and SSH keys are not read";
+        let file =
+            fs_err::read_to_string(text).map_err(|_| BadValue::new(text, "a recipient of age, nor a file", hint))?;
+        let before = recipients.clone();
+        recipients
+            .add_lines(&file)
+            .map_err(|line| BadValue::new(&format!("{text}:{line}"), "a line with a recipient of age", hint))?;
+        if before.len() == recipients.len() {
+            return Err(BadValue::new(text, "a file with recipients of age", hint));
+        }
+    }
+    Ok(recipients)
 }

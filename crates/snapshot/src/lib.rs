@@ -5,11 +5,13 @@
 
 mod codec;
 mod digest;
+mod encrypted;
 mod losses;
 mod merge;
 mod open;
 mod orphans;
 mod read;
+mod read_error;
 mod repositories;
 mod resume;
 mod rows;
@@ -17,10 +19,12 @@ mod schema;
 mod to_store;
 mod write;
 
+pub use encrypted::{Recipients, encrypt, encrypted_path, has_identities, is_encrypted, open_with};
 pub use losses::{LossesMeta, StoredLosses};
 pub use merge::{MergeError, Merged, merge};
-pub use open::{ReadError, holds_nothing};
+pub use open::holds_nothing;
 pub use read::{FactsHash, ListedAccount, Meta, RunState, Snapshot, StoredCall};
+pub use read_error::ReadError;
 pub use repositories::StoredRepositories;
 pub use resume::{StoredAccount, StoredRun};
 pub use schema::SCHEMA_VERSION;

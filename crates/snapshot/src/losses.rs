@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 
 use crate::codec::{BadValue, Decoder, Encoder, KNOWN, durations, durations_text};
 use crate::digest::sha256_of_tables;
-use crate::open::{ReadError, RowError, bad, failed};
+use crate::open::{RowError, bad, failed};
 use crate::read::{GAPS, gap};
+use crate::read_error::ReadError;
 use crate::rows::write_gaps;
 use crate::schema::GAP_TABLES;
 use crate::to_store::WriteError;

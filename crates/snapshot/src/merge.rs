@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use scangap_model::Shard;
 
-use crate::open::{ReadError, connect};
+use crate::encrypted::{in_memory, is_encrypted};
+use crate::open::connect;
 use crate::read::{Meta, RunState, Snapshot};
+use crate::read_error::ReadError;
 use crate::schema::SCHEMA_VERSION;
 use crate::to_store::{RunStart, WriteError};
 use crate::write::SnapshotWriter;
@@ -216,7 +218,8 @@ fn join(connection: &Connection, parts: &[Part]) -> Result<(), MergeError> {
     let most = parts.iter().max_by_key(|part| part.n_accounts);
     for part in most.into_iter().chain(parts) {
         let sqlite = |source| MergeError::Sqlite { path: part.path.clone(), source };
-        connection.execute("ATTACH ?1 AS part", [read_only(&part.path)]).map_err(sqlite)?;
+        let address = if is_encrypted(&part.path) { in_memory(&part.path)? } else { read_only(&part.path) };
+        connection.execute("ATTACH ?1 AS part", [address]).map_err(sqlite)?;
         let joined = join_one(connection, part);
         connection.execute_batch("DETACH part").map_err(sqlite)?;
         joined?;

@@ -1,35 +1,13 @@
 //! A snapshot's file is opened, and what can be wrong with it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
 use crate::codec::BadValue;
+use crate::encrypted::{in_memory, is_encrypted};
+use crate::read_error::ReadError;
 use crate::schema::{APPLICATION_ID, OLDEST_VERSION, SCHEMA_VERSION};
-
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    #[error("`{0}` does not exist")]
-    Missing(PathBuf),
-    #[error("`{path}` cannot be read as a snapshot")]
-    Sqlite { path: PathBuf, source: rusqlite::Error },
-    #[error("`{0}` is not a scangap snapshot")]
-    NotASnapshot(PathBuf),
-    #[error("`{path}` is of snapshot version {found}; this scangap reads up to {SCHEMA_VERSION}")]
-    Newer { path: PathBuf, found: i64 },
-    #[error(
-        "`{path}` is of snapshot version {found}, which holds no rows of images; this scangap reads versions {OLDEST_VERSION} to {SCHEMA_VERSION}"
-    )]
-    Older { path: PathBuf, found: i64 },
-    #[error("`{path}` holds `{value}` in {table}, which no scangap writes")]
-    BadValue { path: PathBuf, table: &'static str, value: String },
-    #[error("`{path}` cannot be read beside other work")]
-    Thread { path: PathBuf, source: std::io::Error },
-    #[error("`{path}` was written by an earlier release, and cannot be resumed by this one")]
-    CannotResume { path: PathBuf },
-    #[error("`{0}` ends before the organization was read")]
-    Empty(PathBuf),
-}
 
 /// What reading a row can run into.
 pub(crate) enum RowError {
@@ -78,7 +56,12 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, ReadError> {
     }
     // Every thread has a connection of its own: SQLite's locks would guard nothing.
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
+    let connection = if is_encrypted(path) {
+        Connection::open_with_flags(in_memory(path)?, flags | OpenFlags::SQLITE_OPEN_URI)
+    } else {
+        Connection::open_with_flags(path, flags)
+    };
+    let connection = connection.map_err(sqlite)?;
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let application = pragma("application_id").map_err(|_| ReadError::NotASnapshot(path.to_owned()))?;
     if application != APPLICATION_ID {

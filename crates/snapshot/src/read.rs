@@ -14,7 +14,8 @@ use scangap_model::{
 
 use crate::codec::{Decoder, durations, from_json_list};
 use crate::digest::facts_sha256;
-use crate::open::{ReadError, RowError, bad, connect, failed};
+use crate::open::{RowError, bad, connect, failed};
+use crate::read_error::ReadError;
 use crate::repositories::StoredRepositories;
 use crate::to_store::ApiUse;
 

@@ -20,7 +20,8 @@ use scangap_model::{
 };
 
 use crate::codec::{BadValue, Decoder, KNOWN};
-use crate::open::{ReadError, RowError, bad, connect, failed};
+use crate::open::{RowError, bad, connect, failed};
+use crate::read_error::ReadError;
 
 /// A fact's value is text; where there is none, its state comes as a blob, so that no text can pass for one.
 const REPOSITORIES: &str = "SELECT account_id, region, repository, arn, listed,

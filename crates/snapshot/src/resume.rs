@@ -9,9 +9,10 @@ use scangap_model::{
 };
 
 use crate::codec::gap_id;
-use crate::open::{ReadError, RowError, bad, connect, failed};
+use crate::open::{RowError, bad, connect, failed};
 use crate::orphans::columns_with_gaps;
 use crate::read::{Snapshot, parsed};
+use crate::read_error::ReadError;
 use crate::schema::SCHEMA_VERSION;
 
 /// A snapshot as the run finds it that resumes it.

@@ -23,7 +23,7 @@ use crate::to_store::{
 
 /// What a file is called until it gets its name; the number of the process follows. Reports call theirs so too, and take away what
 /// killed processes left.
-const TEMPORARY: &str = ".scangap-";
+pub(crate) const TEMPORARY: &str = ".scangap-";
 
 #[derive(Debug)]
 pub struct SnapshotWriter {

@@ -13,6 +13,7 @@ mod crashes;
 mod demo;
 mod deploy;
 mod doctor;
+mod encryption;
 mod errors;
 mod executor;
 mod explain;

@@ -19,7 +19,7 @@ use crate::job::Job;
 use crate::resumption::{Named, Resumption};
 use crate::settings::{collect_options, connect_options};
 use crate::terminal;
-use crate::values::BadValue;
+use crate::values::{self, BadValue};
 
 pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
     let hints = command.hints.as_deref().map(plan_calls::Hints::read).transpose()?;
@@ -64,6 +64,7 @@ pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
         out: command.run.out.clone(),
         resume,
         reports: command.run.form.options(),
+        recipients: values::recipients(&command.run.age_recipient)?,
         past: command.past.clone(),
         decisions,
         clock: environment::now,

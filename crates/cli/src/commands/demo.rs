@@ -13,6 +13,7 @@ use crate::exit::Exit;
 use crate::fail_on::FailOn;
 use crate::job::Job;
 use crate::settings::{collect_simulated, connect_simulated};
+use crate::values;
 
 pub(super) fn run(command: &Demo, global: &Global) -> Result<Exit, CliError> {
     let scenario = simulate::scenario(&command.organization)?;
@@ -39,6 +40,7 @@ pub(super) fn run(command: &Demo, global: &Global) -> Result<Exit, CliError> {
         out: command.run.out.clone(),
         resume: None,
         reports: command.run.form.options(),
+        recipients: values::recipients(&command.run.age_recipient)?,
         past: Past::default(),
         decisions: Decisions::default(),
         clock: environment::sample_time,

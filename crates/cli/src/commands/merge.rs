@@ -6,19 +6,20 @@ use scangap_report::sanitize;
 use scangap_snapshot::{RunStart, merge};
 
 use crate::args::{Global, Merge};
-use crate::assessed::file_in;
 use crate::earlier::{Earlier, decisions};
 use crate::environment;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::fail_on::FailOn;
+use crate::file_in::file_in;
 use crate::folder::{Folder, SNAPSHOT};
-use crate::store;
+use crate::store::{self, HandOver};
 use crate::terminal;
-use crate::values::BadValue;
+use crate::values::{self, BadValue};
 
 pub(super) fn run(command: &Merge, global: &Global) -> Result<Exit, CliError> {
     let decisions = decisions(&command.past)?;
+    let recipients = values::recipients(&command.age_recipient)?;
     let parts = command.parts.iter().map(|part| snapshots(part)).collect::<Result<Vec<_>, _>>()?.concat();
     let mut folder = Folder::prepare(Some(command.out.clone()))?;
     let now = environment::now();
@@ -50,7 +51,9 @@ pub(super) fn run(command: &Merge, global: &Global) -> Result<Exit, CliError> {
     let interrupted = !(merged.missing.is_empty() && merged.interrupted.is_empty());
     let (fail_on, form) = (FailOn::of(&command.fail_on), command.form.options());
     let earlier = Earlier::read(&judged, &command.past, decisions)?;
-    store::hand_over(&judged, &earlier, &command.out, &fail_on, &form, global.quiet, interrupted)
+    let to =
+        HandOver { directory: &command.out, options: &form, quiet: global.quiet, interrupted, recipients: &recipients };
+    store::hand_over(&judged, &earlier, &fail_on, &to)
 }
 
 /// A snapshot, the folder of a run, or a folder of such folders.
@@ -62,8 +65,9 @@ fn snapshots(part: &Path) -> Result<Vec<PathBuf>, CliError> {
     let unreadable = |source| CliError::Folder { path: part.to_owned(), source };
     let mut found = Vec::new();
     for entry in fs_err::read_dir(part).map_err(unreadable)? {
-        let inner = entry.map_err(unreadable)?.path().join(SNAPSHOT);
-        if inner.exists() {
+        let folder = entry.map_err(unreadable)?.path();
+        let inner = file_in(&folder, SNAPSHOT);
+        if folder.is_dir() && inner.exists() {
             found.push(inner);
         }
     }

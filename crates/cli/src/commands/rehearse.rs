@@ -13,6 +13,7 @@ use scangap_model::Tone;
 use scangap_plan::PlanDocument;
 use scangap_rehearse::{Audits, CopyError, Rehearsal, SimulatedCopy};
 use scangap_report::{CsvDialect, Decisions, ReportOptions, write_changes};
+use scangap_snapshot::Recipients;
 
 use crate::args::{Global, Output, Past, Rehearse};
 use crate::assessed::AssessedSnapshot;
@@ -110,6 +111,7 @@ fn audit_of_copy(connect: &ConnectOptions, role: &str, out: &Path) -> Result<Ass
         out: Some(out.to_owned()),
         resume: None,
         reports: ReportOptions::default(),
+        recipients: Recipients::default(),
         past: Past::default(),
         decisions: Decisions::default(),
         clock: environment::now,

@@ -5,14 +5,16 @@ use std::path::Path;
 use scangap_apply::{ClosedStep, ClosingReport, Lost};
 use scangap_plan::{PlanReadError, PlanSummary, PlanSummaryRow, plan_summary};
 use scangap_report::{AppliedRow, AppliedView, PlanRow, PlanView, ReportOptions, Split};
+use scangap_snapshot::Recipients;
 
 use crate::args::{Global, Report};
-use crate::assessed::{AssessedSnapshot, file_in};
+use crate::assessed::AssessedSnapshot;
 use crate::earlier::{Earlier, decisions};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::fail_on::FailOn;
-use crate::store;
+use crate::file_in::file_in;
+use crate::store::{self, HandOver};
 use crate::values::BadValue;
 
 pub(super) fn run(command: &Report, global: &Global) -> Result<Exit, CliError> {
@@ -30,7 +32,15 @@ pub(super) fn run(command: &Report, global: &Global) -> Result<Exit, CliError> {
         applied: command.applied.as_deref().map(|path| applied(path, &judged)).transpose()?,
         ..command.form.options()
     };
-    store::hand_over(&judged, &earlier, &directory, &FailOn::default(), &options, global.quiet, false)
+    let recipients = Recipients::default();
+    let to = HandOver {
+        directory: &directory,
+        options: &options,
+        quiet: global.quiet,
+        interrupted: false,
+        recipients: &recipients,
+    };
+    store::hand_over(&judged, &earlier, &FailOn::default(), &to)
 }
 
 /// A plan, if it is whole and of this snapshot.

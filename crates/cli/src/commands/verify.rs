@@ -1,10 +1,11 @@
 //! `scangap verify`: whether a folder of reports is what was handed over.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use scangap_model::{Tone, count};
 use scangap_report::{FileState, sanitize, verify};
-use scangap_snapshot::Snapshot;
+use scangap_snapshot::{Snapshot, has_identities};
 
 use crate::args::{Global, Verify};
 use crate::error::CliError;
@@ -24,7 +25,10 @@ pub(super) fn run(command: &Verify, global: &Global) -> Result<Exit, CliError> {
     }
     let mut wrong = states.iter().filter(|(_, state)| matches!(state, FileState::Missing | FileState::Changed)).count();
     // The snapshot's own identity: the hash of its facts, made again from the facts.
-    let is_snapshot = |name: &str| std::path::Path::new(name).extension().is_some_and(|extension| extension == "db");
+    let is_snapshot = |name: &str| {
+        let plain = name.strip_suffix(".age").filter(|_| has_identities()).unwrap_or(name);
+        Path::new(plain).extension().is_some_and(|extension| extension == "db")
+    };
     for (name, _) in states.iter().filter(|(name, state)| *state == FileState::Same && is_snapshot(name)) {
         let path = command.directory.join(name);
         let facts = Snapshot::hash_facts(&path).map_err(CliError::Snapshot)?;

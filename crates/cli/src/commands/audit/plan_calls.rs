@@ -8,8 +8,8 @@ use scangap_collect::{Floor, Machine, Size, Sizes, Work};
 use scangap_model::{AccountId, AccountOutcome, RegistryOutcome, count, thousands};
 use scangap_snapshot::Snapshot;
 
-use crate::assessed::file_in;
 use crate::error::CliError;
+use crate::file_in::file_in;
 use crate::terminal;
 
 /// Far from a region, and what a call costs in the bare SDK on a common processor: measured, and said where they are used.

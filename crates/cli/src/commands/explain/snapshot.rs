@@ -9,8 +9,8 @@ use scangap_snapshot::Snapshot;
 
 use super::ask;
 use crate::args::Explain;
-use crate::assessed::file_in;
 use crate::error::CliError;
+use crate::file_in::file_in;
 
 pub(super) fn question(command: &Explain, path: &Path) -> Result<PolicyQuestion, CliError> {
     // What is explained must be what was audited.

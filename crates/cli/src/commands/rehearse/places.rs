@@ -7,6 +7,7 @@ use scangap_plan::PlanDocument;
 use scangap_snapshot::{Snapshot, StoredLosses};
 
 use crate::error::CliError;
+use crate::file_in::file_in;
 
 /// What was counted for the plan, and nothing else: another count would give another rehearsal.
 pub(super) fn losses(plan: &PlanDocument, snapshot: &Path) -> Result<Vec<ResyncFacts>, CliError> {
@@ -28,7 +29,7 @@ pub(super) fn snapshot(plan: &PlanDocument) -> Option<PathBuf> {
         places.extend(beside(above));
     }
     places.extend(beside(Path::new("runs")));
-    let paths = places.into_iter().map(|place| place.join("snapshot.db")).filter(|path| {
+    let paths = places.into_iter().map(|place| file_in(&place, "snapshot.db")).filter(|path| {
         path.is_file()
             && Snapshot::open(path).is_ok_and(|found| found.meta.facts_sha256.as_ref() == Some(&plan.facts_sha256))
     });
