@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::shell::{cargo, run as run_command};
-use crate::{docs, samples, shell, tidy, tools};
+use crate::{docs, samples, shell, site, tidy, tools};
 
 pub(crate) fn run() -> Result<()> {
     let started = Instant::now();
@@ -34,6 +34,7 @@ pub(crate) fn run() -> Result<()> {
         run_command(&mut tests)
     })?;
     step("generated documents", || docs::run(true))?;
+    step("site", || site::run(&tools::mdbook()?))?;
     step("sample reports", || samples::run(true))?;
     eprintln!("ci: everything is green after {} s", started.elapsed().as_secs());
     Ok(())

@@ -13,6 +13,7 @@ mod pictures;
 mod same;
 mod samples;
 mod shell;
+mod site;
 mod tidy;
 mod tools;
 
@@ -51,6 +52,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Builds the documentation as a site, into target/site, and follows every link
+    Site,
     /// Measures
     #[command(subcommand)]
     Bench(Bench),
@@ -80,6 +83,7 @@ fn main() -> anyhow::Result<()> {
         Task::SampleReports { check } => samples::run(check),
         Task::Pictures => pictures::make(),
         Task::Docs { check } => docs::run(check),
+        Task::Site => site::run(&tools::mdbook()?),
         Task::Bench(Bench::Collect(size)) => bench::collect::run(&size),
         Task::Bench(Bench::Throttle(registry)) => bench::throttle::run(&registry),
         Task::Bench(Bench::Gate) => bench::gate::run(),

@@ -35,6 +35,18 @@ pub(crate) fn install() -> Result<Tools> {
     })
 }
 
+/// The version that builds the site.
+const MDBOOK: &str = "0.5.4";
+
+/// mdBook, built from its sources.
+pub(crate) fn mdbook() -> Result<PathBuf> {
+    let folder = target().join("doc-tools");
+    run(Command::new("cargo")
+        .args(["install", "--quiet", "--locked", "mdbook", "--version", MDBOOK, "--no-default-features", "--root"])
+        .arg(&folder))?;
+    Ok(folder.join("bin/mdbook"))
+}
+
 /// The browser of this machine, or Debian's.
 fn chromium() -> Result<PathBuf> {
     let found = || {

@@ -79,7 +79,7 @@ pub const CONDITION_KEYS: &[ConditionKey] = &[
     row("aws:PrincipalOrgPaths", Kind::PrincipalOrgPaths, "the path of the account's OU; absent outside of an organization"),
     row("aws:PrincipalType", Kind::PrincipalType, "AssumedRole"),
     row("aws:PrincipalTag/", Kind::PrincipalTag, "the role's tag, read with iam:GetRole where a policy names one; the verdict says so"),
-    row("aws:userid", Kind::UserId, "AROA…:<session>: the id is read with iam:GetRole where a policy names it, the session is not known"),
+    row("aws:userid", Kind::UserId, "AROA…:SESSION: the id is read with iam:GetRole where a policy names it, the session is not known"),
     row("aws:username", Kind::UserName, "absent: a role has none"),
     row("aws:PrincipalIsAWSService", Kind::PrincipalIsAwsService, "false: a service-linked role is not a service principal"),
     row("aws:PrincipalServiceName", Kind::PrincipalServiceName, "absent: a service-linked role is not a service principal"),
