@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
@@ -11,12 +11,12 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
-use aws_smithy_async::time::SystemTimeSource;
+use aws_smithy_async::time::{SystemTimeSource, TimeSource};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::os_shim_internal::{Env, Fs};
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use scangap_model::{AccountId, Arn, Partition, RegionName, partition_without_inspector, region_info};
 
 use crate::answer::send;
@@ -167,6 +167,17 @@ impl Connection {
         Self { base, sts, ..self.clone() }
     }
 
+    /// The same connection on the service's time, where this machine's clock is off. The SDK corrects what one client has seen to be wrong,
+    /// at the price of a call of each; and a call that changes something is not sent twice.
+    #[must_use]
+    pub fn on_time(self, now: Timestamp) -> Self {
+        let Some(behind) = self.meter.behind(now).filter(|behind| behind.unsigned_abs() >= OFF) else { return self };
+        let config = self.base.config.to_builder().time_source(Shifted(behind)).build();
+        let sts = Sts { client: sts_client(&config), ..self.sts.clone() };
+        let base = Arc::new(Base { config, partition: self.base.partition, limits: Arc::clone(&self.base.limits) });
+        Self { base, sts, ..self }
+    }
+
     fn of(config: SdkConfig, http: Http, partition: Partition, options: &ConnectOptions) -> Self {
         // Sessions renew their own credentials. What the SDK would keep of them is stale before it knows.
         let meter = Meter::new();
@@ -255,6 +266,22 @@ impl Connection {
 
     pub fn default_region(&self) -> Option<RegionName> {
         self.base.config.region().and_then(|region| region.as_ref().parse().ok())
+    }
+}
+
+/// From here on a clock counts as wrong: signatures are good for five minutes.
+const OFF: Duration = Duration::from_mins(1);
+
+/// This machine's clock, put right.
+#[derive(Debug)]
+struct Shifted(SignedDuration);
+
+impl TimeSource for Shifted {
+    fn now(&self) -> SystemTime {
+        let now = SystemTimeSource::new().now();
+        let off = self.0.unsigned_abs();
+        let right = if self.0.is_negative() { now.checked_sub(off) } else { now.checked_add(off) };
+        right.unwrap_or(now)
     }
 }
 

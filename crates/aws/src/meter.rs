@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{
@@ -15,6 +15,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use jiff::{SignedDuration, Timestamp};
 use scangap_model::{APIS, Api, GapKind};
 
 use crate::classify::{CallError, classify, kind_of_response};
@@ -52,6 +53,8 @@ pub struct Meter {
     /// How long calls waited in each bucket, by place and API: the fullest are shown.
     buckets: Mutex<HashMap<(Arc<str>, Api), Duration>>,
     not_aws: AtomicBool,
+    /// The time that the first answer said it was, and when it came.
+    served_at: OnceLock<(Timestamp, Instant)>,
     /// The first foreign host, for the first screen.
     foreign_host: Mutex<Option<String>>,
 }
@@ -67,6 +70,7 @@ impl Meter {
             answered_us: zeros(),
             buckets: Mutex::default(),
             not_aws: AtomicBool::new(false),
+            served_at: OnceLock::new(),
             foreign_host: Mutex::new(None),
         })
     }
@@ -99,6 +103,12 @@ impl Meter {
         })
     }
 
+    /// How far this clock is behind that of the service, to the second; negative where it is ahead. `None`: no answer said the time.
+    pub fn behind(&self, now: Timestamp) -> Option<SignedDuration> {
+        let (time, came) = self.served_at.get()?;
+        Some(time.saturating_add(came.elapsed()).ok()?.duration_since(now))
+    }
+
     /// Whether any request went to a host that is not AWS's.
     pub fn met_foreign_host(&self) -> bool {
         self.not_aws.load(Ordering::Relaxed)
@@ -106,6 +116,14 @@ impl Meter {
 
     pub fn foreign_host(&self) -> Option<String> {
         self.foreign_host.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn see_time(&self, date: &str) {
+        if self.served_at.get().is_none()
+            && let Ok(time) = jiff::fmt::rfc2822::parse(date)
+        {
+            let _ = self.served_at.set((time.timestamp(), Instant::now()));
+        }
     }
 
     fn add(counters: &[AtomicU64], api: Api) {
@@ -272,6 +290,9 @@ impl Intercept for Watch {
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        if let Some(date) = context.response().and_then(|response| response.headers().get("date")) {
+            UNDER_WAY.try_with(|call| call.meter.see_time(date))?;
+        }
         let failed = context.output_or_error().is_some_and(|result| result.is_err());
         let throttled = || context.response().and_then(kind_of_response) == Some(GapKind::Throttled);
         if failed && throttled() {

@@ -60,7 +60,7 @@ impl Session {
             let connection = Connection::open(options).await.map_err(CliError::Connect)?;
             let call = Call::new(Api::GetCallerIdentity, connection.meter());
             let identity = connection.identity(&call).await.map_err(CliError::Connect)?;
-            Ok(Self { connection, identity })
+            Ok(Self { connection: connection.on_time((options.clock)()), identity })
         })?
     }
 

@@ -65,6 +65,7 @@ pub(crate) fn scenario(
             no_session_expiration: false,
             session_end_told_later_seconds: 0,
             clock_ahead_seconds: 0,
+            no_date: false,
             rules_survive_disable: false,
             enable_writes_rules: false,
             report_buckets: None,

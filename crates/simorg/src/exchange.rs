@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::body::Incoming as HttpBody;
+use hyper::header::{DATE, HeaderValue};
 use hyper::{Request, Response};
 use jiff::Timestamp;
 use scangap_model::{AccountId, Arn, RegionName};
@@ -75,17 +76,23 @@ pub(crate) async fn respond(shared: Arc<Shared>, request: Request<HttpBody>) -> 
         tokio::time::sleep(pause).await;
     }
     let outcome = shared.lock().decide(&incoming, arrived);
-    match outcome {
-        Outcome::Answer(answer) => Ok(success(&incoming, answer)),
-        Outcome::Failure(error) => Ok(failure(incoming.protocol, &error)),
-        Outcome::Raw { status, body, content_type } => Ok(plain(status, content_type, body)),
-        Outcome::Truncated(answer) => Ok(cut_short(&incoming, answer)),
-        Outcome::Reset => Err(Reset),
+    let mut response = match outcome {
+        Outcome::Answer(answer) => success(&incoming, answer),
+        Outcome::Failure(error) => failure(incoming.protocol, &error),
+        Outcome::Raw { status, body, content_type } => plain(status, content_type, body),
+        Outcome::Truncated(answer) => cut_short(&incoming, answer),
+        Outcome::Reset => return Err(Reset),
         Outcome::Hang => {
             std::future::pending::<Infallible>().await;
-            Err(Reset)
+            return Err(Reset);
         }
+    };
+    // The service's time, which need not be this machine's.
+    let date = shared.lock().world.date();
+    if let Some(date) = date.and_then(|date| HeaderValue::from_str(&date).ok()) {
+        response.headers_mut().insert(DATE, date);
     }
+    Ok(response)
 }
 
 impl State {

@@ -210,7 +210,9 @@ async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>, stop: Ca
         let (shared, stop) = (Arc::clone(&shared), stop.clone());
         connections.spawn(async move {
             let service = service_fn(move |request| respond(Arc::clone(&shared), request));
-            let served = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            // The time is that of the simulated organization.
+            let mut http = hyper::server::conn::http1::Builder::new();
+            let served = http.auto_date_header(false).serve_connection(TokioIo::new(stream), service);
             tokio::select! {
                 () = stop.cancelled() => {}
                 // A client that goes away is no error here.

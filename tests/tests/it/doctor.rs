@@ -92,8 +92,16 @@ fn what_is_wrong_with_the_organization_is_found_with_its_fix() {
     expect("accounts", unlisted, &[], FAIL, &["--organization-role-arn", "--accounts"]);
     let undescribed = is_refused("organizations:DescribeOrganization", denied);
     expect("organization", undescribed, &[], WARN, &["organizations:DescribeOrganization"]);
-    let late = with(|one| one.organization.clock_ahead_seconds = 600);
+    let late = with(|one| {
+        one.organization.clock_ahead_seconds = 600;
+        one.organization.no_date = true;
+    });
     expect("clock", late, &[], FAIL, &["10 minutes behind"]);
+    let a_little = with(|one| one.organization.clock_ahead_seconds = 120);
+    expect("clock", a_little, &[], WARN, &["seconds behind AWS", "set-ntp"]);
+    let before = with(|one| one.organization.clock_ahead_seconds = -120);
+    expect("clock", before, &[], WARN, &["seconds ahead of AWS"]);
+    expect("clock", with(|_| {}), &[], (0, "OK"), &["the same as that of AWS"]);
     let regions = ["--regions", "eu-west-1,ap-east-1"];
     expect("regions", with(|_| {}), &regions, WARN, &["ap-east-1 enabled in no account"]);
 }

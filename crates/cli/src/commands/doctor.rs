@@ -5,7 +5,9 @@ mod machine;
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
+use jiff::SignedDuration;
 use scangap_access::{Advice, Check, CheckStatus, advice, checks};
 use scangap_model::{AccountId, Phase, Tone, count, sanitize};
 use serde_json::json;
@@ -67,6 +69,9 @@ pub(super) fn run(command: &Doctor) -> Result<Exit, CliError> {
     })
 }
 
+/// From here on a clock is worth a warning.
+const OFF: Duration = Duration::from_mins(1);
+
 /// What is known once AWS has answered who calls: the signature was good, and with it the clock.
 fn credentials(session: &Session, command: &Doctor) -> Vec<Check> {
     let Session { connection, identity } = session;
@@ -86,7 +91,28 @@ fn credentials(session: &Session, command: &Doctor) -> Vec<Check> {
     } else {
         format!("AWS, partition {}", identity.partition)
     };
-    vec![caller, Check::ok("endpoint", endpoint), Check::ok("clock", "within what AWS accepts of a signature")]
+    vec![caller, Check::ok("endpoint", endpoint), clock(connection.meter().behind(environment::now()))]
+}
+
+/// AWS: a signature is good for five minutes. The SDK corrects what it sees; sessions and the times in reports are this clock's.
+fn clock(behind: Option<SignedDuration>) -> Check {
+    let Some(behind) = behind else {
+        return Check::ok("clock", "within what AWS accepts of a signature");
+    };
+    let seconds = behind.as_secs();
+    let off = match seconds {
+        ..=-2 => format!("{} ahead of AWS", count_seconds(seconds)),
+        -1..=1 => "the same as that of AWS".to_owned(),
+        2.. => format!("{} behind AWS", count_seconds(seconds)),
+    };
+    if behind.unsigned_abs() < OFF {
+        return Check::ok("clock", off);
+    }
+    Check::warn("clock", off, "set the time from the network: timedatectl set-ntp true")
+}
+
+fn count_seconds(seconds: i64) -> String {
+    count(usize::try_from(seconds.unsigned_abs()).unwrap_or(usize::MAX), "second")
 }
 
 fn text(all: &[Check]) -> String {

@@ -84,6 +84,9 @@ pub struct OrganizationSpec {
     /// Seconds by which AWS's clock is ahead of this machine's. A request signed more than five minutes off is refused.
     #[serde(default)]
     pub clock_ahead_seconds: i64,
+    /// Whether answers leave out the time, as behind a proxy that takes the header `Date` out.
+    #[serde(default)]
+    pub no_date: bool,
     /// Whether the registry's scan rules survive turning ECR scanning off and on. AWS does not say.
     #[serde(default)]
     pub rules_survive_disable: bool,

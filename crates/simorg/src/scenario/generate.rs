@@ -71,6 +71,7 @@ impl Generate {
                 no_session_expiration: false,
                 session_end_told_later_seconds: 0,
                 clock_ahead_seconds: 0,
+                no_date: false,
                 rules_survive_disable: false,
                 enable_writes_rules: false,
                 report_buckets: None,

@@ -18,6 +18,12 @@ impl World {
         self.wall.saturating_add(self.started.elapsed()).unwrap_or(self.wall)
     }
 
+    /// As answers say it.
+    pub(crate) fn date(&self) -> Option<String> {
+        let date = || self.wall_now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        (!self.organization.no_date).then(date)
+    }
+
     pub(crate) fn registry(&mut self, account: AccountId, region: &RegionName) -> Option<&mut RegistryState> {
         self.accounts.get_mut(&account)?.registries.get_mut(account, region, &self.maker)
     }
