@@ -269,9 +269,9 @@ pub(crate) const WORST_ACCOUNTS: usize = 15;
 /// An OU as the accounts directly in it are.
 #[derive(Debug, Default)]
 pub(crate) struct Unit {
-    /// Repositories of registries whose list was read.
+    /// Of all repositories that are known.
     pub counts: Counts,
-    /// The others that are known.
+    /// Those of registries whose list was not read.
     pub unlisted: Unlisted,
     pub accounts: usize,
     /// Accounts of which something could not be learnt: their counts may not be all there is.
@@ -307,10 +307,8 @@ pub(crate) fn by_ou(input: &Input<'_>) -> BTreeMap<String, Unit> {
 
 /// The accounts with something to do, most first.
 pub(crate) fn worst_accounts(input: &Input<'_>) -> Vec<(AccountId, (Counts, Unlisted))> {
-    let to_do = |(counts, unlisted): &(Counts, Unlisted)| -> usize {
-        let listed: usize =
-            counts.iter().filter(|(diagnosis, _)| diagnosis.info().fails_any).map(|(_, number)| number).sum();
-        listed + unlisted.to_act_on
+    let to_do = |(counts, _): &(Counts, Unlisted)| -> usize {
+        counts.iter().filter(|(diagnosis, _)| diagnosis.info().fails_any).map(|(_, number)| number).sum()
     };
     let mut accounts: Vec<_> =
         by(input, |account| account).into_iter().filter(|(_, counts)| to_do(counts) > 0).collect();
@@ -318,15 +316,15 @@ pub(crate) fn worst_accounts(input: &Input<'_>) -> Vec<(AccountId, (Counts, Unli
     accounts
 }
 
+/// The counts of all that is known, and what of it is in lists that were not read.
 fn by<K: Ord>(input: &Input<'_>, key: impl Fn(AccountId) -> K) -> BTreeMap<K, (Counts, Unlisted)> {
     let mut groups: BTreeMap<K, (Counts, Unlisted)> = BTreeMap::new();
     for (registry, diagnoses) in &input.assessment.by_registry {
         let (counts, unlisted) = groups.entry(key(registry.0)).or_default();
-        if is_listed(input.facts.registry(registry)) {
-            for (diagnosis, number) in diagnoses {
-                *counts.entry(*diagnosis).or_default() += number;
-            }
-        } else {
+        for (diagnosis, number) in diagnoses {
+            *counts.entry(*diagnosis).or_default() += number;
+        }
+        if !is_listed(input.facts.registry(registry)) {
             unlisted.add(diagnoses);
         }
     }

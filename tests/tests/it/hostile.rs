@@ -174,7 +174,7 @@ fn packs_of_hostile_owners_stay_in_their_folder() {
 const PAGES: &str = r#"
 import pathlib, sys
 from html.parser import HTMLParser
-known = set("html head meta title style body a aside header p h1 h2 h3 h4 time nav ul li main section b span small article pre ins del details summary div table caption thead tbody tr th td footer".split())
+known = set("html head meta title style body a aside header p h1 h2 h3 h4 time nav ul li main section b span small article pre ins del details summary div table caption thead tbody tr th td footer code".split())
 class Page(HTMLParser):
     def handle_starttag(self, tag, attributes):
         assert tag in known, tag

@@ -312,10 +312,11 @@ fn an_owner_repairs_with_the_folder_alone() {
     let lint =
         std::process::Command::new(scangap_tests::venv_program("shellcheck")).arg(&script).output().expect("runs");
     assert!(lint.status.success(), "{}", String::from_utf8_lossy(&lint.stdout));
-    let run = |account: &str| {
+    let run_with = |account: &str, arguments: &[&str]| {
         let tools = scangap_tests::aws_program().parent().expect("a folder").display().to_string();
         let output = std::process::Command::new("sh")
             .arg(&script)
+            .args(arguments)
             .env_clear()
             .env("PATH", format!("{tools}:/usr/bin:/bin"))
             .env("AWS_ENDPOINT_URL", simulator.url())
@@ -326,13 +327,18 @@ fn an_owner_repairs_with_the_folder_alone() {
             .expect("sh runs");
         (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
     };
+    let run = |account: &str| run_with(account, &[]);
     let stored = |name: &str| {
         let ask = serde_json::json!({ "repositoryName": name });
         let answer =
             scangap_tests::Operator::of(&simulator, "333333333333", "eu-west-1").ecr("GetRepositoryPolicy", &ask);
         answer["policyText"].as_str().expect("a text").to_owned()
     };
-    assert!(!run("444444444444").0, "with another account's credentials nothing is done");
+    let (done, said) = run("444444444444");
+    assert!(
+        !done && said.contains("run it again with those of: 333333333333"),
+        "another account's credentials: {said}"
+    );
     assert!(!stored("app").contains("aws-service-role"));
     // One of the two was changed since the audit: it is left as it is, and the other is repaired.
     let text = stored("team/bc").replace("OfficeOnly", "OfficeAndHome");
@@ -344,6 +350,73 @@ fn an_owner_repairs_with_the_folder_alone() {
     assert!(stored("team/bc").contains("OfficeAndHome") && !stored("team/bc").contains("aws-service-role"));
     let after = Scangap::audit(&simulator).into_folder();
     assert_eq!(after.repository("app")["policy_verdict"], "allowed");
+}
+
+// Holds: 15 Owners: the mail asks for the worst first, and says of how many; commands.sh takes back what it did
+#[test]
+fn a_mail_says_what_is_for_how_many_and_a_repair_is_taken_back() {
+    let body = r#"
+[[policies]]
+name = "office"
+inspector = "denied"
+text = '{"Version":"2012-10-17","Statement":[{"Sid":"OfficeOnly","Effect":"Deny","Principal":"*","Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"],"Condition":{"NotIpAddress":{"aws:SourceIp":"203.0.113.10/32"}}}]}'
+
+[[policies]]
+name = "repaired"
+inspector = "allowed"
+text = '{"Version":"2012-10-17","Statement":[{"Sid":"OfficeOnly","Effect":"Deny","Principal":"*","Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"],"Condition":{"NotIpAddress":{"aws:SourceIp":"203.0.113.10/32"},"ArnNotEquals":{"aws:PrincipalArn":"{{inspector_role}}"}}}]}'
+
+[[accounts]]
+id = "333333333333"
+name = "alpha"
+[[accounts.registries]]
+region = "eu-west-1"
+[[accounts.registries.repositories]]
+name = "a-at-risk"
+policy = "office"
+coverage = { status = "ACTIVE", reason = "SUCCESSFUL" }
+[[accounts.registries.repositories]]
+name = "b-blocked"
+policy = "office"
+[[accounts.registries.repositories]]
+name = "c-blocked"
+policy = "office"
+"#;
+    let simulator = simulate(organization(body));
+    let audited = Scangap::audit(&simulator).into_folder().expect_code(0);
+    let (home, packs) = split(&audited, "account", 0);
+    let owner = packs.keys().find(|owner| owner.starts_with("333333333333")).expect("a pack");
+    let owners = home.path().join("packs/owners");
+    let mail = fs_err::read_to_string(owners.join(format!("{owner}.mail.txt"))).expect("the mail");
+    let (blocked, at_risk) = (mail.find("   2 blocked: "), mail.find("   1 at risk: "));
+    assert!(blocked.is_some() && blocked < at_risk, "{mail}");
+    let causes = fs_err::read_dir(owners.join("repairs").join(owner)).expect("a folder");
+    let cause = causes.map(|entry| entry.expect("one").path()).find(|path| path.is_dir()).expect("a cause");
+    let run = |arguments: &[&str]| {
+        let tools = scangap_tests::aws_program().parent().expect("a folder").display().to_string();
+        let output = std::process::Command::new("sh")
+            .arg(cause.join("commands.sh"))
+            .args(arguments)
+            .env_clear()
+            .env("PATH", format!("{tools}:/usr/bin:/bin"))
+            .env("AWS_ENDPOINT_URL", simulator.url())
+            .env("AWS_ACCESS_KEY_ID", scangap_simorg::Simulator::access_key("333333333333"))
+            .env("AWS_SECRET_ACCESS_KEY", "simulated")
+            .env("AWS_DEFAULT_REGION", "eu-west-1")
+            .output()
+            .expect("sh runs");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert_eq!(run(&[]).matches("done: ").count(), 3);
+    assert_eq!(run(&[]).matches("done before: ").count(), 3, "done twice is done");
+    let verdicts = || {
+        let after = Scangap::audit(&simulator).into_folder();
+        after.csv("repositories.csv").iter().map(|row| row["policy_verdict"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(verdicts(), ["allowed"; 3]);
+    assert_eq!(run(&["--undo"]).matches("done: ").count(), 3);
+    assert_eq!(verdicts(), ["denied"; 3]);
 }
 
 // Holds: 15 Owners: the index counts each owner as the tables do, and every pack has a page, a workbook, a mail and the changed texts by cause

@@ -253,6 +253,46 @@ name = "open"
 policy = "tagged"
 "#;
 
+// Holds: 3 What was not read: the workbook's tables of OUs and accounts count every known repository, as repositories.csv does
+#[test]
+fn tables_of_units_and_accounts_count_what_is_known() {
+    let shut = "[[accounts]]\nid = \"666666666666\"\nname = \"delta\"\nregistries = [{ region = \"us-east-1\", repositories = [{ name = \"delta/shut\", policy = \"tagged\" }, { name = \"delta/closed\", coverage = { status = \"INACTIVE\", reason = \"ACCESS_DENIED\" } }] }]";
+    let audited = audit(&with(&format!("{OFFICE}\n{shut}\n{}", refused_in("us-east-1"))), &[]).expect_code(3);
+    let rows = audited.csv("repositories.csv");
+    assert!(rows.iter().any(|row| row["account_id"] == "666666666666" && row["diagnosis"] != "covered"), "{rows:?}");
+    scangap_tests::python(TABLES, &[&audited.out.to_string_lossy()]);
+}
+
+const TABLES: &str = r#"
+import csv, json, sys, openpyxl
+out = sys.argv[1]
+rows = list(csv.DictReader(open(out + "/repositories.csv")))
+covered = sum(row["diagnosis"] == "covered" for row in rows)
+sheet = openpyxl.load_workbook(out + "/audit.xlsx")["Summary"]
+cells = [[cell for cell in row] for row in sheet.iter_rows(values_only=True)]
+found = 0
+for at, row in enumerate(cells):
+    if row[0] in ("By organizational unit", "Accounts with most to do"):
+        titles = cells[at + 1]
+        table = []
+        for line in cells[at + 2:]:
+            if not isinstance(line[1], (int, float)):
+                break
+            table.append(dict(zip(titles, line)))
+        if not table:
+            continue
+        found += 1
+        for line in table:
+            groups = [title for title in titles[2:6]]
+            assert sum(line[title] for title in groups) == line["Repositories"], line
+            assert line["Of these in lists not read"] <= line["Repositories"], line
+        if row[0] == "By organizational unit":
+            assert sum(line["Repositories"] for line in table) == len(rows), table
+            assert sum(line["Covered"] for line in table) == covered, table
+            assert sum(line["Of these in lists not read"] for line in table) > 0, table
+assert found, cells
+"#;
+
 // Holds: 3 What was not read: `undecided` says what coverage makes likely
 #[test]
 fn an_undecided_repository_says_what_is_likely() {

@@ -38,9 +38,14 @@ pub(super) fn text(material: &ReportContext<'_>, owner: &Owner, to_do: &ToDo, no
     }
     for (at, task) in to_do.of_action_list().take(NAMED).enumerate() {
         let due = task.due().map(|due| format!(", the first due on {due}")).unwrap_or_default();
-        let step = task.steps.first().map_or("", |(step, _)| step.as_str());
         let repositories = count(task.repositories.len(), "repository");
-        let _ = writeln!(text, "\n{}. {repositories}{due}: {}.\n   To do: {step}.", at + 1, task.sentence);
+        let _ = writeln!(text, "\n{}. {repositories}{due}: {}.", at + 1, task.sentence);
+        for step in &task.steps {
+            let _ = match task.steps.as_slice() {
+                [_] => writeln!(text, "   To do: {}.", step.text),
+                _ => writeln!(text, "   {}: {}.", step.of_what(), step.text),
+            };
+        }
     }
     if let rest @ 1.. = to_do.of_action_list().count().saturating_sub(NAMED) {
         let _ = writeln!(text, "\nAnd {}, on the page.", count(rest, "other group"));

@@ -69,6 +69,8 @@ pub(super) fn plain_command(task: &Task) -> Option<String> {
 const BEGIN: &str = r#"cd "$(dirname "$0")" || exit 1
 export AWS_PAGER=
 failed=0
+undo=no
+[ "${1:-}" = --undo ] && undo=yes
 "#;
 
 /// What is simulated is never asked of AWS.
@@ -83,23 +85,39 @@ esac
 "#;
 
 const CHANGE: &str = r#"
-# Looks first whether the policy is still the one that was read.
+me=$(aws sts get-caller-identity --query Account --output text) || exit 1
+mine=0
+others=
+# ECR sets the spaces of what it stores itself.
+plain() { tr -d '[:space:]'; }
+# Looks first whether the policy is still the one that was read; with --undo, whether it is the one that was set.
 change() { # account, region, repository, the text as it was read, the text as it is to be
+  if [ "$1" != "$me" ]; then
+    case " $others " in *" $1 "*) ;; *) others="$others $1" ;; esac
+    return
+  fi
+  mine=$((mine + 1))
+  from=$4 to=$5
+  [ "$undo" = yes ] && from=$5 to=$4
   if ! now=$(aws ecr get-repository-policy --registry-id "$1" --region "$2" --repository-name "$3" --query policyText --output text); then
     echo "NOT DONE: $3 ($1 $2): its policy could not be read" >&2
     failed=1
     return
   fi
-  if [ "$now" != "$(cat "$4")" ]; then
-    case "$now" in
-      *AWSServiceRoleForAmazonInspector2*) why="it is another one now, and names Inspector's role: it may be done already" ;;
+  if [ "$(printf %s "$now" | plain)" = "$(plain < "$to")" ]; then
+    echo "done before: $3 ($1 $2)"
+    return
+  fi
+  if [ "$(printf %s "$now" | plain)" != "$(plain < "$from")" ]; then
+    case "$undo$now" in
+      no*AWSServiceRoleForAmazonInspector2*) why="it is another one now, and names Inspector's role: it may be done already" ;;
       *) why="it is another one now" ;;
     esac
-    echo "NOT DONE: $3 ($1 $2): its policy is not $4: $why" >&2
+    echo "NOT DONE: $3 ($1 $2): its policy is not $from: $why" >&2
     failed=1
     return
   fi
-  if aws ecr set-repository-policy --registry-id "$1" --region "$2" --repository-name "$3" --policy-text "file://$5" > /dev/null; then
+  if aws ecr set-repository-policy --registry-id "$1" --region "$2" --repository-name "$3" --policy-text "file://$to" > /dev/null; then
     echo "done: $3 ($1 $2)"
   else
     failed=1
@@ -107,9 +125,19 @@ change() { # account, region, repository, the text as it was read, the text as i
 }
 "#;
 
+const END: &str = r#"
+if [ -n "$others" ]; then
+  echo "these are credentials of account $me; run it again with those of:$others"
+fi
+if [ "$mine" -eq 0 ]; then
+  echo "NOT DONE: nothing here is of account $me" >&2
+  failed=1
+fi
+"#;
+
 fn commands(task: &Task, simulated: bool) -> String {
     let mut text = format!(
-        "#!/bin/sh\n# {}: {}\n# Exempts Amazon Inspector's role of the account from the statements that deny it. Needs the aws CLI and nothing else, with the\n# credentials of the account that each part names: what other credentials may not do is refused by AWS. To take a change back:\n# aws ecr set-repository-policy with the text as it was read (before).\n",
+        "#!/bin/sh\n# {}: {}\n# Exempts Amazon Inspector's role of the account from the statements that deny it. Needs the aws CLI and nothing else, with the\n# credentials of one of the accounts: it does what is of that account. `sh commands.sh --undo` takes it back, where the policy is still\n# the one that was set.\n",
         task.name, task.sentence
     );
     text.push_str(BEGIN);
@@ -134,10 +162,12 @@ fn commands(task: &Task, simulated: bool) -> String {
         }
     }
     let own: Vec<(&TaskRepository, usize)> = repaired(task).collect();
+    let mut end = "";
     // Whether the policy denies depends on a condition key whose value is not known.
     let is_open = |one: &TaskRepository| one.diagnosis == Diagnosis::Undecided;
     if own.iter().any(|(one, _)| !is_open(one)) {
         text.push_str(CHANGE);
+        end = END;
     } else {
         text.push_str("\necho 'NOT DONE: this file changes no policy by itself; its comments say what a person has to decide' >&2\nfailed=1\n");
     }
@@ -158,6 +188,7 @@ fn commands(task: &Task, simulated: bool) -> String {
             let _ = writeln!(text, "change {} {} {name} {before} {after}", one.account, one.region);
         }
     }
+    text.push_str(end);
     text.push_str("\nexit \"$failed\"\n");
     text
 }

@@ -5,7 +5,7 @@ use std::io;
 
 use jiff::civil::Date;
 use scangap_assess::{CauseId, PolicyEvidence, policy_evidence, registry_policy_evidence, verdict_with_policy};
-use scangap_model::{AccountId, DIAGNOSES, Diagnosis, RegionName, Verdict, account_label, sanitize};
+use scangap_model::{AccountId, DIAGNOSES, Diagnosis, RegionName, Verdict, account_label, sanitize, thousands};
 use sha2::{Digest, Sha256};
 
 use super::condition::{self, Changed, Exemption};
@@ -27,13 +27,29 @@ pub(super) struct Task {
     pub(super) sentence: String,
     /// The worst first.
     pub(super) diagnoses: BTreeMap<Diagnosis, usize>,
-    /// What to do, each with how many repositories it is for.
-    pub(super) steps: Vec<(String, usize)>,
+    /// What to do, the worst first.
+    pub(super) steps: Vec<Step>,
     pub(super) repositories: Vec<TaskRepository>,
     /// Texts to be changed, each once.
     pub(super) changes: Vec<Change>,
     /// The place of each among them.
     places: BTreeMap<(PolicyKey, Result<String, String>), usize>,
+}
+
+/// What to do for some repositories of a task.
+#[derive(Debug)]
+pub(super) struct Step {
+    /// The worst of theirs.
+    pub(super) diagnosis: Diagnosis,
+    pub(super) text: String,
+    pub(super) repositories: usize,
+}
+
+impl Step {
+    /// `3 blocked`.
+    pub(super) fn of_what(&self) -> String {
+        format!("{} {}", thousands(self.repositories), self.diagnosis.info().title)
+    }
 }
 
 #[derive(Debug)]
@@ -223,11 +239,15 @@ impl Task {
 
     fn add(&mut self, material: &ReportContext<'_>, row: &RepositoryRow<'_>) {
         let facts = &row.repository;
-        let step = sanitize(&next_step(row));
-        match self.steps.iter_mut().find(|(known, _)| *known == step) {
-            Some((_, number)) => *number += 1,
-            None => self.steps.push((step, 1)),
+        let (diagnosis, text) = (row.assessment.diagnosis, sanitize(&next_step(row)));
+        match self.steps.iter_mut().find(|step| step.text == text) {
+            Some(step) => {
+                step.repositories += 1;
+                step.diagnosis = step.diagnosis.min(diagnosis);
+            }
+            None => self.steps.push(Step { diagnosis, text, repositories: 1 }),
         }
+        self.steps.sort_by_key(|step| step.diagnosis);
         *self.diagnoses.entry(row.assessment.diagnosis).or_default() += 1;
         self.registry_change(material, row);
         let change = self.own_change(material, row);

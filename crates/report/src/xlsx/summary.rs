@@ -231,7 +231,7 @@ fn in_group(counts: &BTreeMap<Diagnosis, usize>, holds: fn(Diagnosis) -> bool) -
 
 /// Where the four counts begin.
 const COUNTS: u16 = 2;
-/// The column after them: what is known of registries whose list was not read.
+/// The column after them: how many of all are of registries whose list was not read.
 const LISTS_NOT_READ: u16 = 6;
 
 fn units(
@@ -247,7 +247,7 @@ fn units(
         worksheet.write_string(at, 2, note)?;
     }
     let mut shown: Vec<_> = units.into_iter().collect();
-    let to_do = |unit: &Unit| in_group(&unit.counts, |d| d.info().fails_any) + unit.unlisted.to_act_on;
+    let to_do = |unit: &Unit| in_group(&unit.counts, |d| d.info().fails_any);
     shown.sort_by_key(|(name, unit)| (Reverse((to_do(unit), unit.accounts_with_gaps)), name.clone()));
     shown.truncate(OUS_MAX);
     let after = COUNTS + u16::try_from(GROUPS.len() + 1).unwrap_or(0);
@@ -306,17 +306,12 @@ fn counted(
     for ((group, ..), index) in GROUPS.iter().zip(COUNTS..) {
         worksheet.write_string_with_format(at, index, *group, &over_numbers())?;
     }
-    worksheet.write_string_with_format(at, LISTS_NOT_READ, "In lists not read", &over_numbers())?;
+    worksheet.write_string_with_format(at, LISTS_NOT_READ, "Of these in lists not read", &over_numbers())?;
     let first = at + 1;
     let mut row = first;
     for (name, counts, unlisted) in rows {
         worksheet.write_string_with_format(row, 0, cell_text(name), &wrapped())?;
-        worksheet.write_number_with_format(
-            row,
-            1,
-            n(counts.values().sum::<usize>() + unlisted.repositories),
-            &number(),
-        )?;
+        worksheet.write_number_with_format(row, 1, n(counts.values().sum::<usize>()), &number())?;
         for ((_, _, holds), index) in GROUPS.iter().zip(COUNTS..) {
             worksheet.write_number_with_format(row, index, n(in_group(counts, *holds)), &number())?;
         }
