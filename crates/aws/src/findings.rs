@@ -32,7 +32,7 @@ use crate::answer::send;
 use crate::classify::wire_code;
 use crate::connect::Connection;
 use crate::credentials::{AssumedRole, port};
-use crate::meter::{Call, Watch};
+use crate::meter::{Call, Watch, is_aws};
 use crate::port::{Port, Retries};
 
 /// What signs and names the service at AWS.
@@ -76,6 +76,11 @@ impl FindingsImporter {
             operation: operation(&config, account, region),
             port: port(connection.base().limits.of(account, Some(region)), Some(role)),
         }
+    }
+
+    /// Whether findings about a region would go to AWS, and not to what stands in for it.
+    pub fn goes_to_aws(connection: &Connection, region: &RegionName) -> bool {
+        is_aws(&endpoint(&connection.base().config, region))
     }
 
     /// Sends findings, each the text of a JSON object. The same finding sent twice is one finding: the call is repeated where it broke.
@@ -152,8 +157,12 @@ fn operation(
     builder.serializer(request).deserializer(answer).build()
 }
 
-/// Where the user said, or AWS's host for the region.
+/// Where the user said, or AWS's host for the region. What the command line says comes before what a variable or a profile says of one
+/// service, as in the SDK.
 fn endpoint(config: &SdkConfig, region: &RegionName) -> String {
+    if let Some(url) = config.endpoint_url().filter(|_| config.get_origin("endpoint_url").is_client_config()) {
+        return url.to_owned();
+    }
     let key = ServiceConfigKey::builder().service_id("SecurityHub").env("AWS_ENDPOINT_URL").profile("endpoint_url");
     let of_service =
         key.build().ok().and_then(|key| config.service_config()?.load_config(key)).filter(|url| !url.is_empty());

@@ -161,18 +161,26 @@ impl Meter {
     }
 
     fn see_host(&self, uri: &str) {
-        let (scheme, rest) = uri.split_once("://").unwrap_or(("", uri));
-        let authority = rest.split(['/', '?']).next().unwrap_or_default();
-        // Anything before an `@` may be a secret.
-        let host = authority.rsplit('@').next().unwrap_or_default();
-        let genuine = scheme == "https" && is_aws_host(host);
-        if !genuine && !self.not_aws.swap(true, Ordering::Relaxed) {
+        let host = host(uri);
+        if !is_aws(uri) && !self.not_aws.swap(true, Ordering::Relaxed) {
             *self.foreign_host.lock().unwrap_or_else(PoisonError::into_inner) = Some(host.to_owned());
         }
     }
 }
 
-/// A host of one of the five services, in any partition, or a VPC endpoint of one. Customers' own hosts below
+fn host(uri: &str) -> &str {
+    let (_, rest) = uri.split_once("://").unwrap_or(("", uri));
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    // Anything before an `@` may be a secret.
+    authority.rsplit('@').next().unwrap_or_default()
+}
+
+/// Whether a request to this address goes to AWS itself.
+pub(crate) fn is_aws(uri: &str) -> bool {
+    uri.starts_with("https://") && is_aws_host(host(uri))
+}
+
+/// A host of one of the services that are asked, in any partition, or a VPC endpoint of one. Customers' own hosts below
 /// `amazonaws.com` (load balancers, instances, API gateways) are not AWS.
 fn is_aws_host(host: &str) -> bool {
     const SERVICES: &[&str] = &[
@@ -188,6 +196,8 @@ fn is_aws_host(host: &str) -> bool {
         "ecr-fips.",
         "inspector2.",
         "inspector2-fips.",
+        "securityhub.",
+        "securityhub-fips.",
     ];
     let name = host.rsplit_once(':').map_or(host, |(name, _port)| name).to_ascii_lowercase();
     let ends = |suffixes: &[&str]| suffixes.iter().any(|suffix| name.ends_with(suffix));
@@ -313,6 +323,7 @@ mod tests {
             "https://api.ecr.eu-west-1.amazonaws.com/",
             "https://sts.cn-north-1.amazonaws.com.cn/",
             "https://inspector2.eu-west-1.api.aws/x",
+            "https://securityhub.eu-west-1.amazonaws.com/findings/import",
         ] {
             meter.see_host(uri);
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use scangap_collect::{Board, Collected, Event, collect};
 use scangap_report::sanitize;
+use scangap_snapshot::Recipients;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -65,15 +66,18 @@ pub(crate) fn run(job: &Job) -> Result<Exit, CliError> {
     let judged = store.close()?;
     phases.ended("judging");
     let interrupted = outcome == Collected::Interrupted;
-    let earlier = Earlier::read(&judged, &job.past, job.decisions.clone())?;
-    let to = HandOver {
-        directory: &folder,
-        options: &job.reports,
-        quiet: job.quiet,
-        interrupted,
-        recipients: &job.recipients,
-    };
-    let exit = store::hand_over(&judged, &earlier, &job.fail_on, &to)?;
+    // A run that was interrupted is gone on with: it is encrypted when it is finished.
+    let nobody = Recipients::default();
+    let recipients = if interrupted { &nobody } else { &job.recipients };
+    let to = HandOver { directory: &folder, options: &job.reports, quiet: job.quiet, interrupted, recipients };
+    let exit = Earlier::read(&judged, &job.past, job.decisions.clone())
+        .and_then(|earlier| store::hand_over(&judged, &earlier, &job.fail_on, &to));
+    if !job.recipients.is_empty() && judged.path.exists() {
+        let words =
+            format!("{} is not encrypted: it is once the audit is finished with --resume", judged.path.display());
+        terminal::note(&sanitize(&words));
+    }
+    let exit = exit?;
     phases.ended("writing reports");
     if job.table {
         closing::print(&meter, &phases);

@@ -73,6 +73,7 @@ impl Store {
             shard: job.collect.shard,
             roles: job.collect.roles_in_words(),
             // Known after the first responses: the snapshot of a killed run is marked too.
+            age_recipients: job.recipients.texts(),
             simulated: meter.met_foreign_host(),
         };
         let writer = SnapshotWriter::create(&path, &start).map_err(CliError::Store)?;
@@ -350,8 +351,7 @@ pub(crate) fn hand_over(
     let Reports { batch, notes } = write_all(&input, &run, options, directory).map_err(CliError::Report)?;
     let real = |path: &Path| fs_err::canonicalize(path).ok();
     let beside = real(&judged.path).is_some_and(|path| path.parent().map(Path::to_owned) == real(directory));
-    // A run that was interrupted is gone on with: it is encrypted when it is finished.
-    let encrypted = (!recipients.is_empty() && !interrupted)
+    let encrypted = (!recipients.is_empty())
         .then(|| encrypt(&judged.path, recipients))
         .transpose()
         .map_err(|source| CliError::NotEncrypted { path: judged.path.clone(), source })?;
@@ -390,8 +390,6 @@ pub(crate) fn hand_over(
     if encrypted.is_some() {
         fs_err::remove_file(&judged.path)
             .map_err(|source| CliError::NotEncrypted { path: judged.path.clone(), source })?;
-    } else if !recipients.is_empty() && quiet == 0 {
-        terminal::note("the snapshot is not encrypted yet: it is when the audit is finished with --resume");
     }
     Ok(exit)
 }

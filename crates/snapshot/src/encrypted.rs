@@ -46,6 +46,11 @@ impl Recipients {
         self.0.len()
     }
 
+    /// As age writes them.
+    pub fn texts(&self) -> Vec<String> {
+        self.0.iter().map(ToString::to_string).collect()
+    }
+
     /// Adds a recipient as `age-keygen` prints it: `age1...`. False: it is none.
     pub fn add(&mut self, text: &str) -> bool {
         let recipient = text.parse().ok();

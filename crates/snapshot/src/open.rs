@@ -62,6 +62,10 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, ReadError> {
         Connection::open_with_flags(path, flags)
     };
     let connection = connection.map_err(sqlite)?;
+    if is_encrypted(path) {
+        // What SQLite sorts is not put on a disk either.
+        connection.pragma_update(None, "temp_store", "MEMORY").map_err(sqlite)?;
+    }
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let application = pragma("application_id").map_err(|_| ReadError::NotASnapshot(path.to_owned()))?;
     if application != APPLICATION_ID {

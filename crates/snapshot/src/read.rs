@@ -39,6 +39,8 @@ pub struct Meta {
     pub as_of: Timestamp,
     /// Keys of tags that were read of every repository.
     pub tag_keys: Vec<String>,
+    /// Whom the finished snapshot is encrypted to.
+    pub age_recipients: Vec<String>,
     /// Whether the images' rows are in it one by one.
     pub keeps_images: bool,
     /// The slice of the accounts that was read; `None`: all.
@@ -270,6 +272,7 @@ impl Tables<'_> {
             finished_at: time("finished_at"),
             as_of: time("as_of").ok_or_else(|| wrong("as_of"))?,
             // Older files have no such list, because older releases had no option to request tags.
+            age_recipients: pairs.get("age_recipients").and_then(|text| from_json_list(text)).unwrap_or_default(),
             tag_keys: pairs.get("tag_keys").and_then(|text| from_json_list(text)).unwrap_or_default(),
             keeps_images: text("keeps_images") == "yes",
             shard: pairs.get("shard").filter(|text| !text.is_empty()).and_then(|text| text.parse().ok()),

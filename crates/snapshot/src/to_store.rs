@@ -40,6 +40,8 @@ pub struct RunStart {
     pub roles: String,
     /// Whether any answer so far came from a host that is not AWS's.
     pub simulated: bool,
+    /// Whom the finished snapshot is encrypted to, as age writes them.
+    pub age_recipients: Vec<String>,
 }
 
 /// What is known when a run is resumed; what is judged, and with which options, is in the file.

@@ -72,6 +72,7 @@ impl SnapshotWriter {
             ("started_at", start.started_at.to_string()),
             ("as_of", start.as_of.to_string()),
             ("tag_keys", json_list(&start.tag_keys)),
+            ("age_recipients", json_list(&start.age_recipients)),
             ("keeps_images", if start.keeps_images { "yes" } else { "no" }.to_owned()),
             ("command_line", start.command_line.clone()),
             ("caller_arn", start.caller_arn.clone()),
@@ -390,6 +391,7 @@ mod tests {
             caller_arn: String::new(),
             shard: None,
             roles: String::new(),
+            age_recipients: Vec::new(),
             simulated: true,
         }
     }

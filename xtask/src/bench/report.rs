@@ -209,6 +209,7 @@ fn generate(path: &Path, size: &Size) -> Result<()> {
         keeps_images: false,
         command_line: "generated".to_owned(),
         caller_arn: "arn:aws:iam::100000000000:user/bench".to_owned(),
+        age_recipients: Vec::new(),
         simulated: true,
         shard: None,
         roles: String::new(),

@@ -46,6 +46,11 @@ pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
         None => (named.scope, named.as_of.unwrap_or_else(environment::now), named.tags, named.images),
     };
     let decisions = decisions(&command.past)?;
+    // A resumed audit is encrypted to those that it was begun with, unless others are named.
+    let recipients = match &resume {
+        Some(resume) if command.run.age_recipient.is_empty() => values::recipients(&resume.age_recipients)?,
+        _ => values::recipients(&command.run.age_recipient)?,
+    };
     let introduction = introduction::of(command, &scope);
     audit::run(&Job {
         introduction,
@@ -64,7 +69,7 @@ pub(super) fn run(command: &Audit, global: &Global) -> Result<Exit, CliError> {
         out: command.run.out.clone(),
         resume,
         reports: command.run.form.options(),
-        recipients: values::recipients(&command.run.age_recipient)?,
+        recipients,
         past: command.past.clone(),
         decisions,
         clock: environment::now,

@@ -34,6 +34,7 @@ pub(super) fn run(command: &Merge, global: &Global) -> Result<Exit, CliError> {
         caller_arn: String::new(),
         shard: None,
         roles: String::new(),
+        age_recipients: recipients.texts(),
         simulated: true,
     };
     let path = command.out.join(SNAPSHOT);

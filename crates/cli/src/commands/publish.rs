@@ -4,10 +4,13 @@ mod screen;
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::time::Duration;
 
+use scangap_aws::FindingsImporter;
 use scangap_model::Observed;
 use scangap_publish::{Findings, Hub, HubError, PublishOptions, publish};
 use scangap_report::{Decisions, write_security_findings};
+use scangap_snapshot::RunState;
 
 use crate::args::{Global, Publish};
 use crate::assessed::AssessedSnapshot;
@@ -18,11 +21,15 @@ use crate::settings::connect_options;
 use crate::values::BadValue;
 use crate::{config, consent, session, terminal};
 
+/// How long a hub may throttle every call until what waits for it is given up.
+const THROTTLE_PATIENCE: Duration = Duration::from_secs(20);
+
 pub(super) fn run(command: &Publish, global: &Global) -> Result<Exit, CliError> {
     let judged = AssessedSnapshot::open_checked(&command.snapshot)?;
     if judged.snapshot.meta.facts_sha256.is_none() {
         return Err(CliError::NeverClosed(judged.path.clone()));
     }
+    came_to_its_end(&judged)?;
     let word = word(&judged);
     if let Some(given) = command.confirm.as_ref().filter(|given| **given != word) {
         return Err(CliError::NotConfirmed { given: given.clone(), expected: word });
@@ -31,8 +38,8 @@ pub(super) fn run(command: &Publish, global: &Global) -> Result<Exit, CliError> 
     if global.quiet == 0 {
         screen::introduce(&findings, &judged, command);
     }
-    if command.dry_run || findings.count() == 0 {
-        terminal::out("Dry run: nothing was sent.\n");
+    if command.dry_run {
+        screen::dry_run(&findings, command.output);
         return Ok(Exit::Finished);
     }
     if command.confirm.is_none() {
@@ -45,10 +52,16 @@ pub(super) fn run(command: &Publish, global: &Global) -> Result<Exit, CliError> 
             None => return Ok(Exit::Interrupted),
         }
     }
-    let session = Session::open(&connect_options(&command.aws))?;
+    let mut connect = connect_options(&command.aws);
+    // A finding sent twice is one: what is throttled for long is sent another time, and Ctrl-C is not kept waiting.
+    connect.throttle_patience = connect.throttle_patience.min(THROTTLE_PATIENCE);
+    let session = Session::open(&connect)?;
     // Before anything is sent: what is simulated never reaches AWS.
     let simulated = judged.snapshot.meta.simulated;
-    if session.connection.meter().met_foreign_host() != simulated {
+    let goes_to_aws = |hub: &Hub| FindingsImporter::goes_to_aws(&session.connection, &hub.region);
+    if session.connection.meter().met_foreign_host() != simulated
+        || findings.hubs().any(|hub| goes_to_aws(hub) == simulated)
+    {
         return Err(CliError::EndpointMismatch { what: "snapshot", simulated });
     }
     let options =
@@ -67,6 +80,16 @@ pub(super) fn run(command: &Publish, global: &Global) -> Result<Exit, CliError> 
     }
     let whole = outcomes.iter().all(|outcome| outcome.error.is_none() && outcome.refused.is_empty());
     Ok(if whole { Exit::Finished } else { Exit::Incomplete })
+}
+
+/// What was not reached would stand in Security Hub in place of what the last whole audit said.
+fn came_to_its_end(judged: &AssessedSnapshot) -> Result<(), CliError> {
+    let meta = &judged.snapshot.meta;
+    if meta.state == RunState::Complete && meta.missing_shards.is_empty() && meta.shard.is_none() {
+        return Ok(());
+    }
+    let hint = "finish it with `scangap audit --resume`, or join all of its shards with `scangap merge`";
+    Err(BadValue::new(&judged.path.to_string_lossy(), "an audit that came to its end", hint).into())
 }
 
 /// What is typed to confirm: the organization, and where there is none the beginning of the facts' hash.
@@ -97,10 +120,20 @@ fn findings(command: &Publish, judged: &AssessedSnapshot) -> Result<Findings<Fil
             return Err(BadValue::new(account.as_str(), "an account with findings in this audit", hint).into());
         }
     }
+    for region in &command.regions {
+        if !findings.hubs().any(|hub| hub.region == *region) {
+            let hint = "see registries.csv for those that the audit has";
+            return Err(BadValue::new(region.as_str(), "a region with findings in this audit", hint).into());
+        }
+    }
     let wanted = |hub: &Hub| {
         (command.accounts.is_empty() || command.accounts.contains(&hub.account))
             && (command.regions.is_empty() || command.regions.contains(&hub.region))
     };
     findings.retain(wanted);
+    if findings.count() == 0 {
+        let hint = "name other accounts or regions, or none";
+        return Err(BadValue::new("--accounts and --regions", "a scope with findings in this audit", hint).into());
+    }
     Ok(findings)
 }

@@ -47,6 +47,20 @@ pub(super) fn introduce(findings: &Findings<File>, judged: &AssessedSnapshot, co
     }
 }
 
+/// What would be sent, in numbers.
+pub(super) fn dry_run(findings: &Findings<File>, output: Output) {
+    let (number_of, hubs) = (findings.count(), findings.hubs().count());
+    if output == Output::Json {
+        terminal::json(&serde_json::json!({"dry_run": true, "findings": number_of, "registries": hubs}));
+        return;
+    }
+    terminal::out(&format!(
+        "Dry run: nothing was sent of {} for {}.\n",
+        count(number(number_of), "finding"),
+        count(hubs, "registry")
+    ));
+}
+
 pub(super) fn progress(total: usize, global: &Global) -> impl Fn(&HubOutcome) {
     let (done, shows) = (Cell::new(0_usize), global.quiet == 0 && !global.no_progress);
     move |_| {
@@ -111,6 +125,8 @@ impl Summary {
                     } else if error.api == Api::AssumeRole && error.kind == GapKind::AccessDenied {
                         "make the role there: scangap permissions publish --format cloudformation; or name another with --publish-role-name"
                             .to_owned()
+                    } else if error.api == Api::BatchImportFindings && error.kind == GapKind::AccessDenied {
+                        "allow it to the role: `scangap permissions publish` prints its policy".to_owned()
                     } else {
                         gap.hint()
                     };
