@@ -197,3 +197,32 @@ fn encrypted_shards_are_merged() {
         assert!(read(&whole) == read(&merged), "{file}");
     }
 }
+
+// Holds: 17 Security: an interrupted audit is plain, says so, and is encrypted to the same recipients when it is finished; until then it is not published
+#[test]
+fn an_interrupted_audit_is_encrypted_when_it_is_finished() {
+    requires_tools();
+    let folder = tempfile::tempdir().expect("a folder");
+    let key = key(folder.path(), "key");
+    let mut scenario = Generate { accounts: 24, regions: 2, repositories: 3, seed: 5 }.scenario();
+    scenario.latency.ms = 40;
+    let simulator = simulate(scenario);
+    let audit = || Scangap::audit_at(&simulator.url(), &Simulator::access_key("100000000000"));
+    let out = folder.path().join("out");
+    let arguments = ["--max-in-flight", "4", "--out", text(&out), "--age-recipient", &key.recipient];
+    let (mut child, _home) = audit().args(&arguments).spawn();
+    let begun = || simulator.calls().iter().any(|call| call.operation == "ecr:GetRepositoryPolicy");
+    crate::way_back::until("the audit reads policies", begun);
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().expect("kill").success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    let (plain, encrypted) = (out.join("snapshot.db"), out.join("snapshot.db.age"));
+    assert!(plain.exists() && !encrypted.exists());
+    let published = Scangap::new(&["publish", text(&out), "--dry-run"]).run();
+    assert_eq!(published.code, 64, "{}", published.stderr);
+
+    let resumed = audit().args(&["--resume", text(&out)]).run();
+    assert_eq!(resumed.code, 0, "{}{}", resumed.stdout, resumed.stderr);
+    assert!(encrypted.exists() && !plain.exists(), "{}", resumed.stdout);
+    assert_eq!(key.run(&["verify", text(&out)]).code, 0);
+}
