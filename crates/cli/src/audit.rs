@@ -72,11 +72,7 @@ pub(crate) fn run(job: &Job) -> Result<Exit, CliError> {
     let to = HandOver { directory: &folder, options: &job.reports, quiet: job.quiet, interrupted, recipients };
     let exit = Earlier::read(&judged, &job.past, job.decisions.clone())
         .and_then(|earlier| store::hand_over(&judged, &earlier, &job.fail_on, &to));
-    if !job.recipients.is_empty() && judged.path.exists() {
-        let words =
-            format!("{} is not encrypted: it is once the audit is finished with --resume", judged.path.display());
-        terminal::note(&sanitize(&words));
-    }
+    store::warn_if_plain(&judged.path, &job.recipients, interrupted);
     let exit = exit?;
     phases.ended("writing reports");
     if job.table {

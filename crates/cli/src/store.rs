@@ -15,7 +15,7 @@ use scangap_model::{Observed, OrganizationFacts, RecordError, RegistryOutcome, S
 use scangap_plan::shell_word;
 use scangap_report::{
     CallCount, DecisionCounts, Input, OneRun, ReportOptions, Reports, RunEvidence, Summary, Written, final_screen,
-    manifest, remove_leftovers, write_all,
+    manifest, remove_leftovers, sanitize, write_all,
 };
 use scangap_snapshot::{
     AccountToStore, ApiUse, AssessmentRow, Closing, Recipients, RegistryToStore, ResumedRun, RunStart, SnapshotWriter,
@@ -294,6 +294,16 @@ pub(crate) fn introduce(facts: &OrganizationFacts, accounts_in_scope: usize, sha
 }
 
 /// Writes every report, prints the final screen, and returns the exit code. `interrupted`: this run was interrupted, not
+/// Warns if a snapshot that was to be encrypted is still plain: the run was interrupted, or its reports failed.
+pub(crate) fn warn_if_plain(path: &Path, recipients: &Recipients, interrupted: bool) {
+    if recipients.is_empty() || !path.exists() {
+        return;
+    }
+    let next =
+        if interrupted { "`audit --resume` encrypts it when it finishes" } else { "encrypt it with age, or delete it" };
+    terminal::note(&sanitize(&format!("warning: {} is not encrypted: {next}", path.display())));
+}
+
 /// Where reports go, and in which form.
 pub(crate) struct HandOver<'a> {
     pub(crate) directory: &'a Path,

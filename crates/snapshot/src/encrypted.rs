@@ -1,4 +1,4 @@
-//! Snapshots encrypted with age. They are read into memory, never onto a disk: every thread that reads one opens it there.
+//! Snapshots encrypted with age. They are decrypted into SQLite's memory, where every thread opens them; no plain copy is written to read one.
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -56,14 +56,15 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, ReadError> {
     }
     // Every thread has a connection of its own: SQLite's locks would guard nothing.
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = if is_encrypted(path) {
+    let encrypted = is_encrypted(path);
+    let connection = if encrypted {
         Connection::open_with_flags(in_memory(path)?, flags | OpenFlags::SQLITE_OPEN_URI)
     } else {
         Connection::open_with_flags(path, flags)
     };
     let connection = connection.map_err(sqlite)?;
-    if is_encrypted(path) {
-        // What SQLite sorts is not put on a disk either.
+    if encrypted {
+        // SQLite sorts in memory too, not in a temporary file.
         connection.pragma_update(None, "temp_store", "MEMORY").map_err(sqlite)?;
     }
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));

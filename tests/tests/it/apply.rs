@@ -131,6 +131,21 @@ fn a_registry_is_re_synced_and_everything_is_as_it_was_but_what_was_announced() 
     assert_eq!(plan.applied()["steps"][0]["lost"]["findings"], 128, "and the report still says what was lost");
 }
 
+// Holds: 14 Kills and faults: a clock that is ten minutes off keeps no write from being made, each once
+#[test]
+fn a_clock_that_is_off_keeps_no_write_from_being_made() {
+    for ahead in [600, -600] {
+        let mut scenario = crate::resync::stale_scenario("", STALE_REGISTRY);
+        scenario.organization.clock_ahead_seconds = ahead;
+        let simulator = scangap_tests::simulate(scenario);
+        let plan = stale_plan(&simulator);
+        let call = plan.consented(&simulator, &[]);
+        assert_eq!(call.code, 0, "{ahead}: {}{}", call.stdout, call.stderr);
+        let expected = ["inspector2:Disable", "inspector2:Enable", "ecr:PutRegistryScanningConfiguration"];
+        assert_eq!(mutations(&simulator), expected, "{ahead}");
+    }
+}
+
 const BACKUP: &str = r#"
 import csv, gzip, hashlib, json, pathlib, stat, sys
 folder = pathlib.Path(sys.argv[1])

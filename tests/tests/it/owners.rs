@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use calamine::{Reader, Xlsx, open_workbook};
-use scangap_tests::{Audited, Scangap, organization, python, simulate};
+use scangap_tests::{Audited, Scangap, Simulated, organization, python, simulate};
 
 use crate::demo::demo;
 
@@ -298,6 +298,22 @@ name = "beta"
 registries = [{ region = "us-east-1", repositories = [{ name = "app", policy = "office" }] }]
 "#;
 
+/// Runs a pack's script with the aws CLI alone and the credentials of an account.
+fn run_commands(script: &Path, simulator: &Simulated, account: &str, arguments: &[&str]) -> std::process::Output {
+    let tools = scangap_tests::aws_program().parent().expect("a folder").display().to_string();
+    std::process::Command::new("sh")
+        .arg(script)
+        .args(arguments)
+        .env_clear()
+        .env("PATH", format!("{tools}:/usr/bin:/bin"))
+        .env("AWS_ENDPOINT_URL", simulator.url())
+        .env("AWS_ACCESS_KEY_ID", scangap_simorg::Simulator::access_key(account))
+        .env("AWS_SECRET_ACCESS_KEY", "simulated")
+        .env("AWS_DEFAULT_REGION", "eu-west-1")
+        .output()
+        .expect("sh runs")
+}
+
 // Holds: 15 Owners: an owner repairs a cause with the commands of its folder and the aws CLI alone; a policy that was changed meanwhile is left as it is
 #[test]
 fn an_owner_repairs_with_the_folder_alone() {
@@ -312,22 +328,10 @@ fn an_owner_repairs_with_the_folder_alone() {
     let lint =
         std::process::Command::new(scangap_tests::venv_program("shellcheck")).arg(&script).output().expect("runs");
     assert!(lint.status.success(), "{}", String::from_utf8_lossy(&lint.stdout));
-    let run_with = |account: &str, arguments: &[&str]| {
-        let tools = scangap_tests::aws_program().parent().expect("a folder").display().to_string();
-        let output = std::process::Command::new("sh")
-            .arg(&script)
-            .args(arguments)
-            .env_clear()
-            .env("PATH", format!("{tools}:/usr/bin:/bin"))
-            .env("AWS_ENDPOINT_URL", simulator.url())
-            .env("AWS_ACCESS_KEY_ID", scangap_simorg::Simulator::access_key(account))
-            .env("AWS_SECRET_ACCESS_KEY", "simulated")
-            .env("AWS_DEFAULT_REGION", "eu-west-1")
-            .output()
-            .expect("sh runs");
+    let run = |account: &str| {
+        let output = run_commands(&script, &simulator, account, &[]);
         (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
     };
-    let run = |account: &str| run_with(account, &[]);
     let stored = |name: &str| {
         let ask = serde_json::json!({ "repositoryName": name });
         let answer =
@@ -393,18 +397,7 @@ policy = "office"
     let causes = fs_err::read_dir(owners.join("repairs").join(owner)).expect("a folder");
     let cause = causes.map(|entry| entry.expect("one").path()).find(|path| path.is_dir()).expect("a cause");
     let run = |arguments: &[&str]| {
-        let tools = scangap_tests::aws_program().parent().expect("a folder").display().to_string();
-        let output = std::process::Command::new("sh")
-            .arg(cause.join("commands.sh"))
-            .args(arguments)
-            .env_clear()
-            .env("PATH", format!("{tools}:/usr/bin:/bin"))
-            .env("AWS_ENDPOINT_URL", simulator.url())
-            .env("AWS_ACCESS_KEY_ID", scangap_simorg::Simulator::access_key("333333333333"))
-            .env("AWS_SECRET_ACCESS_KEY", "simulated")
-            .env("AWS_DEFAULT_REGION", "eu-west-1")
-            .output()
-            .expect("sh runs");
+        let output = run_commands(&cause.join("commands.sh"), &simulator, "333333333333", arguments);
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
     };

@@ -51,10 +51,12 @@ pub(super) fn run(command: &Merge, global: &Global) -> Result<Exit, CliError> {
     }
     let interrupted = !(merged.missing.is_empty() && merged.interrupted.is_empty());
     let (fail_on, form) = (FailOn::of(&command.fail_on), command.form.options());
-    let earlier = Earlier::read(&judged, &command.past, decisions)?;
     let to =
         HandOver { directory: &command.out, options: &form, quiet: global.quiet, interrupted, recipients: &recipients };
-    store::hand_over(&judged, &earlier, &fail_on, &to)
+    let exit = Earlier::read(&judged, &command.past, decisions)
+        .and_then(|earlier| store::hand_over(&judged, &earlier, &fail_on, &to));
+    store::warn_if_plain(&path, &recipients, false);
+    exit
 }
 
 /// A snapshot, the folder of a run, or a folder of such folders.

@@ -26,10 +26,7 @@ const THROTTLE_PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) fn run(command: &Publish, global: &Global) -> Result<Exit, CliError> {
     let judged = AssessedSnapshot::open_checked(&command.snapshot)?;
-    if judged.snapshot.meta.facts_sha256.is_none() {
-        return Err(CliError::NeverClosed(judged.path.clone()));
-    }
-    came_to_its_end(&judged)?;
+    require_finished(&judged)?;
     let word = word(&judged);
     if let Some(given) = command.confirm.as_ref().filter(|given| **given != word) {
         return Err(CliError::NotConfirmed { given: given.clone(), expected: word });
@@ -82,14 +79,14 @@ pub(super) fn run(command: &Publish, global: &Global) -> Result<Exit, CliError> 
     Ok(if whole { Exit::Finished } else { Exit::Incomplete })
 }
 
-/// What was not reached would stand in Security Hub in place of what the last whole audit said.
-fn came_to_its_end(judged: &AssessedSnapshot) -> Result<(), CliError> {
+/// An unfinished audit would replace the findings of the last finished one with "not reached".
+fn require_finished(judged: &AssessedSnapshot) -> Result<(), CliError> {
     let meta = &judged.snapshot.meta;
     if meta.state == RunState::Complete && meta.missing_shards.is_empty() && meta.shard.is_none() {
         return Ok(());
     }
     let hint = "finish it with `scangap audit --resume`, or join all of its shards with `scangap merge`";
-    Err(BadValue::new(&judged.path.to_string_lossy(), "an audit that came to its end", hint).into())
+    Err(BadValue::new(&judged.path.to_string_lossy(), "a finished audit of all its shards", hint).into())
 }
 
 /// What is typed to confirm: the organization, and where there is none the beginning of the facts' hash.
