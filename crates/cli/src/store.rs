@@ -105,8 +105,7 @@ impl Store {
             self.writer.mark_simulated().map_err(CliError::Store)?;
             self.marked = true;
         }
-        let stored = self.writer.together(|writer| events.iter().try_for_each(|event| store(writer, event)));
-        stored.map_err(CliError::Store)?;
+        self.writer.together(events, store).map_err(CliError::Store)?;
         if self.told.elapsed() >= TOLD_EVERY {
             self.told = Instant::now();
             self.writer.used(&used(meter)).map_err(CliError::Store)?;

@@ -1,5 +1,6 @@
 //! Facts to columns and back: the only place that knows how `Observed` is spelt in SQL.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -11,7 +12,10 @@ pub(crate) const ABSENT: &str = "absent";
 pub(crate) const NOT_NEEDED: &str = "not needed";
 const GAP: &str = "gap:";
 
-/// A value and how it is known, with the gaps met on the way to the table.
+/// A value, and how it is known.
+pub(crate) type Column = (Option<String>, Cow<'static, str>);
+
+/// Makes columns of facts, and keeps the gaps met on the way to the table.
 #[derive(Default)]
 pub(crate) struct Encoder {
     pub(crate) gaps: BTreeMap<String, Gap>,
@@ -24,29 +28,25 @@ impl Encoder {
         id
     }
 
-    pub(crate) fn observed<T: ToString>(&mut self, fact: &Observed<T>) -> (Option<String>, String) {
+    pub(crate) fn observed<T: ToString>(&mut self, fact: &Observed<T>) -> Column {
         self.observed_as(fact, ToString::to_string)
     }
 
-    pub(crate) fn observed_as<T>(
-        &mut self,
-        fact: &Observed<T>,
-        text: impl FnOnce(&T) -> String,
-    ) -> (Option<String>, String) {
+    pub(crate) fn observed_as<T>(&mut self, fact: &Observed<T>, text: impl FnOnce(&T) -> String) -> Column {
         match fact {
-            Observed::Known(value) => (Some(text(value)), KNOWN.to_owned()),
-            Observed::Absent => (None, ABSENT.to_owned()),
-            Observed::Unknown(gap) => (None, format!("{GAP}{}", self.gap(gap))),
+            Observed::Known(value) => (Some(text(value)), Cow::Borrowed(KNOWN)),
+            Observed::Absent => (None, Cow::Borrowed(ABSENT)),
+            Observed::Unknown(gap) => (None, Cow::Owned(format!("{GAP}{}", self.gap(gap)))),
         }
     }
 
-    pub(crate) fn asked<T: ToString>(&mut self, fact: &Asked<T>) -> (Option<String>, String) {
+    pub(crate) fn asked<T: ToString>(&mut self, fact: &Asked<T>) -> Column {
         self.asked_as(fact, ToString::to_string)
     }
 
-    pub(crate) fn asked_as<T>(&mut self, fact: &Asked<T>, text: impl FnOnce(&T) -> String) -> (Option<String>, String) {
+    pub(crate) fn asked_as<T>(&mut self, fact: &Asked<T>, text: impl FnOnce(&T) -> String) -> Column {
         match fact {
-            Asked::NotNeeded => (None, NOT_NEEDED.to_owned()),
+            Asked::NotNeeded => (None, Cow::Borrowed(NOT_NEEDED)),
             Asked::Answered(observed) => self.observed_as(observed, text),
         }
     }

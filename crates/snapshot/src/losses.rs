@@ -11,7 +11,7 @@ use scangap_model::{
 };
 use serde_json::{Value, json};
 
-use crate::codec::{BadValue, Decoder, Encoder, KNOWN, durations, durations_text};
+use crate::codec::{BadValue, Column, Decoder, Encoder, KNOWN, durations, durations_text};
 use crate::digest::sha256_of_tables;
 use crate::open::{RowError, bad, failed};
 use crate::read::{GAPS, gap};
@@ -249,12 +249,9 @@ fn parsed<T: std::str::FromStr>(row: &Row<'_>, at: usize) -> Result<T, RowError>
     text.parse().map_err(|_| bad(text))
 }
 
-/// A value and its state.
-type Columns = (Option<String>, String);
-
-fn columns(facts: &ResyncFacts, encode: &mut Encoder) -> Vec<(&'static str, Columns)> {
+fn columns(facts: &ResyncFacts, encode: &mut Encoder) -> Vec<(&'static str, Column)> {
     vec![
-        ("counted_at", (Some(json!(facts.counted_at.to_string()).to_string()), KNOWN.to_owned())),
+        ("counted_at", (Some(json!(facts.counted_at.to_string()).to_string()), KNOWN.into())),
         ("toggled_from", encode.observed_as(&facts.toggled_from, |account| json!(account.as_str()).to_string())),
         ("permissions", encode.observed_as(&facts.permissions, |words| json!(words).to_string())),
         ("organization_policy", encode.observed_as(&facts.organization_policy, |text| json!(text).to_string())),

@@ -153,147 +153,155 @@ impl SnapshotWriter {
         let admin = encode.observed(&facts.inspector_admin);
         let n_accounts = encode.observed(&facts.n_accounts);
         let scope = &facts.scope;
-        let transaction = self.connection.savepoint()?;
-        insert!(transaction, "INSERT OR REPLACE", organization, {
-            one: 1,
-            partition: facts.partition.as_str(),
-            caller_account: facts.caller_account.to_string(),
-            organization_id: id.0,
-            organization_id_state: id.1,
-            management_account: management.0,
-            management_account_state: management.1,
-            inspector_admin: admin.0,
-            inspector_admin_state: admin.1,
-            n_accounts: n_accounts.0,
-            n_accounts_state: n_accounts.1,
-            scope_accounts: json_list(&scope.accounts),
-            scope_exclude_accounts: json_list(&scope.exclude_accounts),
-            scope_organizational_units: json_list(&scope.organizational_units),
-            scope_regions: json_list(&scope.regions),
-        })?;
-        transaction.execute("INSERT OR REPLACE INTO meta VALUES ('accounts_asked', ?1)", [asked.to_string()])?;
-        transaction.execute("DELETE FROM meta WHERE key = 'missing_shards'", [])?;
-        write_gaps(&transaction, encode.gaps.values())?;
-        write_lone_gaps(&transaction, "", gaps)?;
-        for account in accounts {
-            if !describe_again(&transaction, account)? {
-                write_account(&transaction, account)?;
+        self.whole(|connection| {
+            insert!(connection, "INSERT OR REPLACE", organization, {
+                one: 1,
+                partition: facts.partition.as_str(),
+                caller_account: facts.caller_account.to_string(),
+                organization_id: id.0,
+                organization_id_state: id.1,
+                management_account: management.0,
+                management_account_state: management.1,
+                inspector_admin: admin.0,
+                inspector_admin_state: admin.1,
+                n_accounts: n_accounts.0,
+                n_accounts_state: n_accounts.1,
+                scope_accounts: json_list(&scope.accounts),
+                scope_exclude_accounts: json_list(&scope.exclude_accounts),
+                scope_organizational_units: json_list(&scope.organizational_units),
+                scope_regions: json_list(&scope.regions),
+            })?;
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('accounts_asked', ?1)", [asked.to_string()])?;
+            connection.execute("DELETE FROM meta WHERE key = 'missing_shards'", [])?;
+            write_gaps(connection, encode.gaps.values())?;
+            write_lone_gaps(connection, "", gaps)?;
+            for account in accounts {
+                if !describe_again(connection, account)? {
+                    write_account(connection, account)?;
+                }
             }
-        }
-        // What was not known while the accounts were listed is known now, of those that are still listed.
-        for table in ["gap_evidence", "gaps"] {
-            transaction.execute_batch(&format!(
-                "DELETE FROM {table} WHERE gap_id IN (SELECT gap_id FROM gaps WHERE kind = 'not_reached'
-                    AND account_id IS NULL AND gap_id NOT IN (SELECT gap_id FROM lone_gaps)
-                    AND 'gap:' || gap_id NOT IN (SELECT name_state FROM accounts UNION SELECT state_state FROM accounts
-                        UNION SELECT ou_path_state FROM accounts UNION SELECT organization_path_state FROM accounts)
-                    AND 'gap:' || gap_id NOT IN (SELECT n_accounts_state FROM organization));"
-            ))?;
-        }
-        transaction.commit()?;
-        Ok(())
+            // What was not known while the accounts were listed is known now, of those that are still listed.
+            for table in ["gap_evidence", "gaps"] {
+                connection.execute_batch(&format!(
+                    "DELETE FROM {table} WHERE gap_id IN (SELECT gap_id FROM gaps WHERE kind = 'not_reached'
+                        AND account_id IS NULL AND gap_id NOT IN (SELECT gap_id FROM lone_gaps)
+                        AND 'gap:' || gap_id NOT IN (SELECT name_state FROM accounts UNION SELECT state_state FROM accounts
+                            UNION SELECT ou_path_state FROM accounts UNION SELECT organization_path_state FROM accounts)
+                        AND 'gap:' || gap_id NOT IN (SELECT n_accounts_state FROM organization));"
+                ))?;
+            }
+            Ok(())
+        })
     }
 
-    /// Several writes in one transaction, which is cheaper: each is whole, or not there. One that is refused leaves those before it; a disk
-    /// that fails takes all of them.
-    pub fn together(&mut self, write: impl FnOnce(&mut Self) -> Result<(), WriteError>) -> Result<(), WriteError> {
+    /// Several writes in one transaction, which is cheaper. Where one of them fails they are written again, each in a transaction of its
+    /// own: what came before the one that fails is stored whole.
+    pub fn together<T>(
+        &mut self,
+        all: &[T],
+        write: impl Fn(&mut Self, &T) -> Result<(), WriteError>,
+    ) -> Result<(), WriteError> {
         self.connection.execute_batch("BEGIN")?;
-        let written = write(self);
-        // A disk that is full ends the transaction by itself.
-        if self.connection.is_autocommit() {
-            return written;
+        let written = all.iter().try_for_each(|one| write(self, one));
+        if written.and_then(|()| Ok(self.connection.execute_batch("COMMIT")?)).is_ok() {
+            return Ok(());
         }
-        let kept = self.connection.execute_batch("COMMIT");
-        if kept.is_err() && !self.connection.is_autocommit() {
+        // A disk that is full has ended the transaction by itself.
+        if !self.connection.is_autocommit() {
             self.connection.execute_batch("ROLLBACK")?;
         }
-        written.and(kept.map_err(WriteError::from))
+        all.iter().try_for_each(|one| write(self, one))
+    }
+
+    /// One write, whole or not at all. Among several together their transaction sees to that.
+    fn whole(&self, write: impl FnOnce(&Connection) -> Result<(), WriteError>) -> Result<(), WriteError> {
+        if !self.connection.is_autocommit() {
+            return write(&self.connection);
+        }
+        let transaction = self.connection.unchecked_transaction()?;
+        write(&transaction)?;
+        Ok(transaction.commit()?)
     }
 
     /// One account, with its registries that need no call: whole, or not at all.
     pub fn account(&mut self, account: &AccountToStore<'_>) -> Result<(), WriteError> {
         let id = account.facts.id.to_string();
         let resumed = self.is_resumed();
-        let transaction = self.connection.savepoint()?;
-        if resumed && !is_better(&transaction, account.facts)? {
+        self.whole(|connection| {
+            if resumed && !is_better(connection, account.facts)? {
+                for registry in account.registries {
+                    write_whole_registry(connection, registry, resumed)?;
+                }
+                return Ok(());
+            }
+            if resumed && matches!(account.facts.outcome, AccountOutcome::Read { .. }) && !was_read(connection, &id)? {
+                // What was known of its registries from outside is not what they hold.
+                for table in OF_REGISTRIES {
+                    connection.execute(&format!("DELETE FROM {table} WHERE account_id = ?1"), [&id])?;
+                }
+            }
+            if !ends_as(connection, account.facts)? {
+                write_account(connection, account.facts)?;
+            }
+            if resumed {
+                connection.execute("DELETE FROM account_regions WHERE account_id = ?1", [&id])?;
+            }
+            for fact in account.regions {
+                let status = match &fact.status {
+                    RegionStatus::Enabled => "enabled",
+                    RegionStatus::NotEnabled => "not enabled",
+                    RegionStatus::Other(word) => word,
+                };
+                insert!(connection, "INSERT OR REPLACE", account_regions, {
+                    account_id: id,
+                    region: fact.region.as_str(),
+                    status: status,
+                })?;
+            }
+            write_lone_gaps(connection, &id, account.gaps)?;
             for registry in account.registries {
-                write_whole_registry(&transaction, registry, resumed)?;
+                write_whole_registry(connection, registry, resumed)?;
             }
-            transaction.commit()?;
-            return Ok(());
-        }
-        if resumed && matches!(account.facts.outcome, AccountOutcome::Read { .. }) && !was_read(&transaction, &id)? {
-            // What was known of its registries from outside is not what they hold.
-            for table in OF_REGISTRIES {
-                transaction.execute(&format!("DELETE FROM {table} WHERE account_id = ?1"), [&id])?;
-            }
-        }
-        if !ends_as(&transaction, account.facts)? {
-            write_account(&transaction, account.facts)?;
-        }
-        if resumed {
-            transaction.execute("DELETE FROM account_regions WHERE account_id = ?1", [&id])?;
-        }
-        for fact in account.regions {
-            let status = match &fact.status {
-                RegionStatus::Enabled => "enabled",
-                RegionStatus::NotEnabled => "not enabled",
-                RegionStatus::Other(word) => word,
-            };
-            insert!(transaction, "INSERT OR REPLACE", account_regions, {
-                account_id: id,
-                region: fact.region.as_str(),
-                status: status,
-            })?;
-        }
-        write_lone_gaps(&transaction, &id, account.gaps)?;
-        for registry in account.registries {
-            write_whole_registry(&transaction, registry, resumed)?;
-        }
-        transaction.commit()?;
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Stores Inspector's service-linked role of an account, if a policy depends on it.
     pub fn inspector_role(&mut self, account: AccountId, role: &Observed<ServiceLinkedRole>) -> Result<(), WriteError> {
         let mut encode = Encoder::default();
         let role = encode.observed_as(role, role_text);
-        let transaction = self.connection.savepoint()?;
-        transaction.execute(
-            "UPDATE accounts SET inspector_role = ?2, inspector_role_state = ?3 WHERE account_id = ?1",
-            params![account.to_string(), role.0, role.1],
-        )?;
-        write_gaps(&transaction, encode.gaps.values())?;
-        transaction.commit()?;
-        Ok(())
+        self.whole(|connection| {
+            connection.execute(
+                "UPDATE accounts SET inspector_role = ?2, inspector_role_state = ?3 WHERE account_id = ?1",
+                params![account.to_string(), role.0, role.1],
+            )?;
+            write_gaps(connection, encode.gaps.values())
+        })
     }
 
     /// One registry: it is there whole, or not at all.
     pub fn registry(&mut self, registry: &RegistryToStore<'_>) -> Result<(), WriteError> {
         let resumed = self.is_resumed();
-        let transaction = self.connection.savepoint()?;
-        write_whole_registry(&transaction, registry, resumed)?;
-        transaction.commit()?;
-        Ok(())
+        self.whole(|connection| write_whole_registry(connection, registry, resumed))
     }
 
     /// Says what the run used so far, so that a run that is killed leaves its counts behind.
     pub fn used(&mut self, api_use: &[ApiUse]) -> Result<(), WriteError> {
-        let transaction = self.connection.savepoint()?;
-        for used in api_use {
-            let before = self.used_before.iter().find(|before| before.api == used.api);
-            let sum = |pick: fn(&ApiUse) -> u64| number(pick(used) + before.map_or(0, pick));
-            insert!(transaction, "INSERT OR REPLACE", api_use, {
-                api: used.api,
-                calls: sum(|used| used.calls),
-                attempts: sum(|used| used.attempts),
-                throttled: sum(|used| used.throttled),
-                waited_ms: sum(|used| used.waited_ms),
-                answered_ms: sum(|used| used.answered_ms),
-            })?;
-        }
-        transaction.commit()?;
-        Ok(())
+        self.whole(|connection| {
+            for used in api_use {
+                let before = self.used_before.iter().find(|before| before.api == used.api);
+                let sum = |pick: fn(&ApiUse) -> u64| number(pick(used) + before.map_or(0, pick));
+                insert!(connection, "INSERT OR REPLACE", api_use, {
+                    api: used.api,
+                    calls: sum(|used| used.calls),
+                    attempts: sum(|used| used.attempts),
+                    throttled: sum(|used| used.throttled),
+                    waited_ms: sum(|used| used.waited_ms),
+                    answered_ms: sum(|used| used.answered_ms),
+                })?;
+            }
+            Ok(())
+        })
     }
 
     /// Stores what was made of the facts, for the views.
@@ -375,7 +383,7 @@ impl SnapshotWriter {
 mod tests {
     use std::collections::BTreeMap;
 
-    use scangap_model::{RegistryFacts, RegistryOutcome};
+    use scangap_model::{RegistryFacts, RegistryOutcome, StoredPolicy};
 
     use super::*;
 
@@ -421,42 +429,34 @@ mod tests {
         let path = folder.path().join("snapshot.db");
         let mut writer = SnapshotWriter::create(&path, &start()).unwrap();
         let images = BTreeMap::new();
-        let store = |writer: &mut SnapshotWriter, region: &str| {
+        let policies = [StoredPolicy { hash: "0".repeat(64).parse().unwrap(), text: "{}".to_owned() }];
+        let store = |writer: &mut SnapshotWriter, region: &&str| {
             let account = "111122223333".parse().unwrap();
             let facts = RegistryFacts::unasked(account, region.parse().unwrap(), RegistryOutcome::NotEnabled);
-            let (repositories, coverage, image_rows, policies) = (&[], &[], &[], &[]);
+            let (repositories, coverage, image_rows) = (&[], &[], &[]);
             writer.registry(&RegistryToStore {
                 facts: &facts,
                 repositories,
                 coverage,
                 images: &images,
                 image_rows,
-                policies,
+                policies: if *region == "us-east-1" { &policies } else { &[] },
             })
         };
         let stored = |writer: &SnapshotWriter| -> Vec<String> {
             let mut statement = writer.connection().prepare("SELECT region FROM registries ORDER BY region").unwrap();
             statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
         };
-        let refused = writer.together(|writer| {
-            store(writer, "eu-west-1")?;
-            writer.connection().execute_batch(
-                "CREATE TEMP TRIGGER refuse BEFORE INSERT ON registries BEGIN SELECT RAISE(FAIL, 'no'); END",
-            )?;
-            store(writer, "us-east-1")
-        });
-        assert!(refused.is_err());
-        assert_eq!(stored(&writer), ["eu-west-1"]);
-        writer.connection().execute_batch("DROP TRIGGER refuse").unwrap();
-        // A disk that fails ends the transaction, whatever is in it.
-        let failed = writer.together(|writer| {
-            store(writer, "us-east-1")?;
-            writer.connection().execute_batch("ROLLBACK")?;
-            Err(WriteError::Exists(path.clone()))
-        });
-        assert!(failed.is_err());
-        assert_eq!(stored(&writer), ["eu-west-1"]);
-        writer.together(|writer| store(writer, "us-east-1")).unwrap();
-        assert_eq!(stored(&writer), ["eu-west-1", "us-east-1"]);
+        // The policy comes after the registry's own row. FAIL leaves the transaction as it is; ROLLBACK ends it, as a full disk does.
+        for how in ["FAIL", "ROLLBACK"] {
+            let refuse =
+                format!("CREATE TEMP TRIGGER refuse BEFORE INSERT ON policies BEGIN SELECT RAISE({how}, 'no'); END");
+            writer.connection().execute_batch(&refuse).unwrap();
+            writer.together(&["eu-west-1", "us-east-1", "us-west-2"], store).unwrap_err();
+            assert_eq!(stored(&writer), ["eu-west-1"], "{how}");
+            writer.connection().execute_batch("DROP TRIGGER refuse; DELETE FROM registries").unwrap();
+        }
+        writer.together(&["eu-west-1", "us-east-1", "us-west-2"], store).unwrap();
+        assert_eq!(stored(&writer), ["eu-west-1", "us-east-1", "us-west-2"]);
     }
 }
