@@ -1,7 +1,8 @@
 //! What the calls of an audit cost in the bare SDK: the same calls, a client for each registry, so many registries at once, nothing kept and
 //! nothing decided. The collection bench runs it beside an audit, on the same simulator.
 //!
-//! `bare_loop URL KEY IN_FLIGHT CALLS`: of a table of operation, account, region and resource, tabs between.
+//! `bare_loop URL KEY IN_FLIGHT THREADS CALLS`: of a table of operation, account, region and resource, tabs between. Each thread has a runtime
+//! and connections of its own, and a share of the accounts.
 
 #![expect(clippy::print_stdout, reason = "a program for the bench")]
 
@@ -28,23 +29,46 @@ type Asked = (String, String);
 /// Calls by the account and the region that they are made in.
 type Registries = BTreeMap<(String, String), Vec<Asked>>;
 
+/// What one thread does.
+#[derive(Default)]
+struct Share {
+    /// Accounts, and the roles that open them.
+    roles: Vec<(String, String)>,
+    registries: Registries,
+}
+
 fn main() -> Result<(), Failure> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [url, key, in_flight, calls] = words.as_slice() else {
-        return Err("bare_loop URL KEY IN_FLIGHT CALLS".into());
+    let [url, key, in_flight, threads, calls] = words.as_slice() else {
+        return Err("bare_loop URL KEY IN_FLIGHT THREADS CALLS".into());
     };
-    let in_flight: usize = in_flight.parse()?;
-    let (mut roles, mut registries) = (Vec::new(), Registries::new());
+    let (in_flight, threads): (usize, usize) = (in_flight.parse()?, threads.parse()?);
+    let mut shares: Vec<Share> = std::iter::repeat_with(Share::default).take(threads).collect();
     for line in fs_err::read_to_string(calls)?.lines() {
         let parts: Vec<&str> = line.split('\t').collect();
         let [operation, account, region, resource] = parts.as_slice() else { return Err(line.into()) };
+        let place = account.bytes().map(usize::from).sum::<usize>() % threads;
+        let share = shares.get_mut(place).ok_or("a share for each account")?;
         if *operation == "sts:AssumeRole" {
-            roles.push(((*account).to_owned(), (*resource).to_owned()));
+            share.roles.push(((*account).to_owned(), (*resource).to_owned()));
         } else {
-            let here = registries.entry(((*account).to_owned(), (*region).to_owned())).or_default();
+            let here = share.registries.entry(((*account).to_owned(), (*region).to_owned())).or_default();
             here.push(((*operation).to_owned(), (*resource).to_owned()));
         }
     }
+    let asked = std::thread::scope(|scope| {
+        let each = |share| scope.spawn(move || run(url, key, in_flight / threads, share));
+        let running: Vec<_> = shares.into_iter().map(each).collect();
+        running.into_iter().try_fold(0, |sum, thread| {
+            thread.join().unwrap_or_else(|_| Err("a thread failed".into())).map(|asked| sum + asked)
+        })
+    })?;
+    println!("{asked} calls answered");
+    Ok(())
+}
+
+/// Makes the calls of one thread; how many.
+fn run(url: &str, key: &str, in_flight: usize, Share { roles, registries }: Share) -> Result<usize, Failure> {
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new(key, "simulated", None, None, "bench")))
@@ -56,7 +80,7 @@ fn main() -> Result<(), Failure> {
         .identity_cache(aws_config::identity::IdentityCache::no_cache())
         .build();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let asked = runtime.block_on(async {
+    runtime.block_on(async {
         let sts = aws_sdk_sts::Client::new(&config);
         let assumed = stream::iter(roles).map(|(account, arn)| assume(&sts, account, arn)).buffer_unordered(in_flight);
         let sessions: Vec<Result<(String, Credentials), Failure>> = assumed.collect().await;
@@ -68,10 +92,8 @@ fn main() -> Result<(), Failure> {
         while let Some(count) = reading.next().await {
             asked += count?;
         }
-        Ok::<usize, Failure>(asked)
-    })?;
-    println!("{asked} calls answered");
-    Ok(())
+        Ok(asked)
+    })
 }
 
 async fn assume(sts: &aws_sdk_sts::Client, account: String, arn: String) -> Result<(String, Credentials), Failure> {

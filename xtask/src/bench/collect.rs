@@ -159,7 +159,10 @@ pub(crate) fn run(size: &Size) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let out = folder.path().join("out");
     let ours = measure(size, |url, key| audit(size, url, key, &out))?;
-    let bare = bare_loop(size, &ours.calls)?;
+    // As many threads as scangap calls from: where all cores are busy, each call costs more of the processor.
+    let threads = std::thread::available_parallelism()?.get();
+    let bare = [1, threads].map(|threads| Ok((threads, bare_loop(size, &ours.calls, threads)?)));
+    let bare: Vec<(usize, Run)> = bare.into_iter().collect::<Result<_>>()?;
     describe(size);
     cost(&ours, &bare);
     if size.alone {
@@ -181,7 +184,7 @@ pub(crate) fn run(size: &Size) -> Result<()> {
 }
 
 /// The same calls in the bare SDK, on the same organization without latency or limits: what it costs, not how long it waits.
-fn bare_loop(size: &Size, calls: &[CallRecord]) -> Result<Run> {
+fn bare_loop(size: &Size, calls: &[CallRecord], threads: usize) -> Result<Run> {
     let mut scenario = Scenario { limits: Vec::new(), ..size.scenario() };
     scenario.latency.ms = 0;
     let key = Simulator::access_key(&scenario.organization.management_account);
@@ -195,7 +198,8 @@ fn bare_loop(size: &Size, calls: &[CallRecord]) -> Result<Run> {
     fs_err::write(&file, table)?;
     measure_scenario(scenario, |url, _| {
         let mut command = Command::new(target().join("release/examples/bare_loop"));
-        command.args([url, &key, &size.in_flight.to_string()]).arg(&file).stdout(Stdio::null());
+        command.args([url, &key, &size.in_flight.to_string(), &threads.to_string()]);
+        command.arg(&file).stdout(Stdio::null());
         command
     })
 }
@@ -242,20 +246,23 @@ fn describe(size: &Size) {
 }
 
 /// What a call costs: the reports are in scangap's figure too.
-fn cost(ours: &Run, bare: &Run) {
+fn cost(ours: &Run, bare: &[(usize, Run)]) {
     let a_call = |run: &Run| run.cpu_seconds * 1e6 / run.calls.len() as f64;
     println!(
-        "\n{:<24} {:>10} {:>8} {:>10} {:>14} {:>10}",
+        "\n{:<34} {:>10} {:>8} {:>10} {:>14} {:>10}",
         "", "calls", "seconds", "CPU s", "CPU us a call", "peak MiB"
     );
     let whole = |run: &Run| Cost { seconds: run.seconds, cpu_seconds: run.cpu_seconds, peak_kib: run.peak_kib };
-    for (name, run, part) in [
-        ("scangap, collecting", ours, ours.collecting),
-        ("scangap, with reports", ours, whole(ours)),
-        ("same calls, bare SDK", bare, whole(bare)),
-    ] {
+    let mut rows = vec![
+        ("scangap, collecting".to_owned(), ours, ours.collecting),
+        ("scangap, with reports".to_owned(), ours, whole(ours)),
+    ];
+    rows.extend(
+        bare.iter().map(|(threads, run)| (format!("same calls, bare SDK, threads: {threads}"), run, whole(run))),
+    );
+    for (name, run, part) in rows {
         println!(
-            "{name:<24} {:>10} {:>8.1} {:>10.2} {:>14.0} {:>10}",
+            "{name:<34} {:>10} {:>8.1} {:>10.2} {:>14.0} {:>10}",
             run.calls.len(),
             part.seconds,
             part.cpu_seconds,
@@ -264,11 +271,13 @@ fn cost(ours: &Run, bare: &Run) {
         );
     }
     let collecting = ours.collecting.cpu_seconds * 1e6 / ours.calls.len() as f64;
-    println!(
-        "CPU a call, times the bare SDK: collecting {:.2}, with reports {:.2}",
-        collecting / a_call(bare),
-        a_call(ours) / a_call(bare)
-    );
+    for (threads, bare) in bare {
+        println!(
+            "CPU a call, times the bare SDK with threads: {threads}: collecting {:.2}, with reports {:.2}",
+            collecting / a_call(bare),
+            a_call(ours) / a_call(bare)
+        );
+    }
 }
 
 /// How near the floor.
