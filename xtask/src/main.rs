@@ -5,6 +5,7 @@
 mod bench;
 mod ci;
 mod circles;
+mod dist;
 mod docs;
 mod full;
 mod holds;
@@ -52,6 +53,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Builds what is handed out, into target/dist-files: the program, a Debian package, an SBOM, notices, checksums
+    Dist(dist::Dist),
     /// Builds the documentation as a site, into target/site, and follows every link
     Site,
     /// Measures
@@ -83,6 +86,7 @@ fn main() -> anyhow::Result<()> {
         Task::SampleReports { check } => samples::run(check),
         Task::Pictures => pictures::make(),
         Task::Docs { check } => docs::run(check),
+        Task::Dist(dist) => dist::run(&dist),
         Task::Site => site::run(&tools::mdbook()?),
         Task::Bench(Bench::Collect(size)) => bench::collect::run(&size),
         Task::Bench(Bench::Throttle(registry)) => bench::throttle::run(&registry),
