@@ -10,7 +10,7 @@ use crate::shell::{output, root, run as run_command, target};
 
 /// The programs of others that this takes, pinned, with the feature that makes a program of a library.
 const TOOLS: [(&str, &str, &str); 3] =
-    [("cargo-about", "0.9.3", "cli"), ("cargo-cyclonedx", "0.5.9", "default"), ("cargo-deb", "3.8.0", "default")];
+    [("cargo-about", "0.9.3", "cli"), ("cargo-cyclonedx", "0.5.9", ""), ("cargo-deb", "3.8.0", "")];
 
 /// What a download may take.
 const MOST: u64 = 40 * 1024 * 1024;
