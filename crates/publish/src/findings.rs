@@ -11,6 +11,9 @@ use serde::Deserialize;
 const FINDINGS_A_CALL: usize = 100;
 const BYTES_A_CALL: usize = 6_000_000 - 100_000;
 
+/// AWS: a finding that is not shown any more, unless it is asked for.
+const ARCHIVED: &str = "ARCHIVED";
+
 /// One account in one region: what takes findings.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hub {
@@ -29,7 +32,7 @@ struct Line {
 pub struct Findings<F> {
     file: Mutex<F>,
     hubs: BTreeMap<Hub, Vec<Line>>,
-    /// By the status of the control: `PASSED`, `FAILED`, ...
+    /// By the status of the control: `PASSED`, `FAILED`, ...; those that are over apart, as `ARCHIVED`.
     by_status: BTreeMap<String, u64>,
 }
 
@@ -40,6 +43,7 @@ struct Head {
     aws_account_id: String,
     product_arn: String,
     compliance: Compliance,
+    record_state: String,
 }
 
 #[derive(Deserialize)]
@@ -78,7 +82,8 @@ impl<F: Read + Seek> Findings<F> {
                 region: region.ok_or_else(not_a_finding)?,
             };
             hubs.entry(hub).or_default().push(Line { at, length });
-            *by_status.entry(head.compliance.status).or_default() += 1;
+            let is_over = head.record_state == ARCHIVED;
+            *by_status.entry(if is_over { head.record_state } else { head.compliance.status }).or_default() += 1;
             at += u64::try_from(length).unwrap_or(0);
         }
         Ok(Self { file: Mutex::new(file), hubs, by_status })
@@ -157,7 +162,7 @@ mod tests {
 
     fn line(account: &str, region: &str, padding: usize) -> String {
         format!(
-            r#"{{"AwsAccountId":"{account}","ProductArn":"arn:aws:securityhub:{region}:{account}:product/{account}/default","Compliance":{{"Status":"PASSED"}},"Padding":"{}"}}"#,
+            r#"{{"AwsAccountId":"{account}","ProductArn":"arn:aws:securityhub:{region}:{account}:product/{account}/default","Compliance":{{"Status":"PASSED"}},"RecordState":"ACTIVE","Padding":"{}"}}"#,
             "x".repeat(padding)
         ) + "\n"
     }

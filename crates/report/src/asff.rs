@@ -7,6 +7,8 @@ use std::io::{self, Write};
 use scangap_model::sanitize;
 use serde_json::{Value as Json, json};
 
+use crate::changes::CompareError;
+use crate::closed;
 use crate::compliance::{self, Finding, Severity, Status};
 use crate::input::Input;
 
@@ -20,6 +22,13 @@ const RECOMMENDATION_MAX: usize = 512;
 
 pub(crate) fn write(input: &Input<'_>, out: &mut dyn Write) -> io::Result<()> {
     compliance::write(input, out, finding)
+}
+
+/// What an earlier audit found and this one knows to be over, a line each.
+pub(crate) fn closed(earlier: &Input<'_>, now: &Input<'_>) -> Result<Vec<String>, CompareError> {
+    let mut lines = Vec::new();
+    closed::visit(earlier, now, |over| lines.push(finding(now, over).to_string()))?;
+    Ok(lines)
 }
 
 /// AWS: a check that could not be made has a status of its own, which is no pass.
@@ -45,6 +54,7 @@ const fn severity(severity: Severity) -> &'static str {
 const fn workflow(finding: &Finding<'_>) -> &'static str {
     match finding.judged.0 {
         _ if finding.accepted => "SUPPRESSED",
+        _ if finding.closed => "RESOLVED",
         Status::Pass => "RESOLVED",
         Status::Fail | Status::Unknown | Status::NotApplicable => "NEW",
     }
@@ -94,7 +104,7 @@ fn finding(input: &Input<'_>, finding: &Finding<'_>) -> Json {
         "Resources": [resource],
         "Compliance": {"Status": status(finding.judged.0)},
         "Workflow": {"Status": workflow(finding)},
-        "RecordState": "ACTIVE",
+        "RecordState": if finding.closed { "ARCHIVED" } else { "ACTIVE" },
     })
 }
 

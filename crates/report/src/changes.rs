@@ -199,7 +199,7 @@ fn change(kind: ChangeKind, row: &RepositoryRow<'_>) -> Change {
     }
 }
 
-fn was_read(input: &Input<'_>, row: &RepositoryRow<'_>) -> bool {
+pub(crate) fn was_read(input: &Input<'_>, row: &RepositoryRow<'_>) -> bool {
     let registry = input.facts.registry(&(row.repository.account, row.repository.region.clone()));
     registry
         .is_some_and(|registry| registry.outcome == RegistryOutcome::Read && registry.repositories.known().is_some())

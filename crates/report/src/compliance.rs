@@ -80,6 +80,8 @@ pub(crate) struct Finding<'f> {
     pub(crate) data: Option<Map<String, Json>>,
     /// Accepted: the finding is suppressed.
     pub(crate) accepted: bool,
+    /// Over: it is sent a last time.
+    pub(crate) closed: bool,
 }
 
 impl Finding<'_> {
@@ -89,7 +91,7 @@ impl Finding<'_> {
     }
 }
 
-fn finding<'r>(row: &'r RepositoryRow<'_>) -> Finding<'r> {
+pub(crate) fn finding<'r>(row: &'r RepositoryRow<'_>) -> Finding<'r> {
     let info = row.assessment.diagnosis.info();
     let policy = &row.assessment.policy;
     let keys = policy.depends_on.iter().map(|key| format!("depends on {key}"));
@@ -108,11 +110,12 @@ fn finding<'r>(row: &'r RepositoryRow<'_>) -> Finding<'r> {
         next_step: next_step(row).into_owned(),
         data: Some(data(row)),
         accepted: row.standing.is_accepted(),
+        closed: false,
     }
 }
 
 /// Accounts and regions that could not be read, and registries that deny Inspector what it asks of them.
-fn places<'f>(input: &Input<'f>) -> Vec<Finding<'f>> {
+pub(crate) fn places<'f>(input: &Input<'f>) -> Vec<Finding<'f>> {
     let partition = input.facts.organization.partition;
     let place =
         |account: AccountId, region: Option<&'f RegionName>, code, title, meaning: String, next_step: String| {
@@ -133,6 +136,7 @@ fn places<'f>(input: &Input<'f>) -> Vec<Finding<'f>> {
                 next_step,
                 data: None,
                 accepted: false,
+                closed: false,
             }
         };
     let unread = |gap: &Gap| format!("{} {}", gap.api, gap.code);

@@ -9,6 +9,7 @@ mod causes;
 mod change;
 mod changes;
 mod chat;
+mod closed;
 mod columns;
 mod compliance;
 mod context;
@@ -73,6 +74,11 @@ use crate::files::Fill;
 /// Findings as Security Hub takes them, one a line.
 pub fn write_security_findings(input: &Input<'_>, out: &mut dyn Write) -> io::Result<()> {
     asff::write(input, out)
+}
+
+/// Findings of an earlier audit that are over, as Security Hub takes them, one a line: they are archived there.
+pub fn closed_security_findings(earlier: &Input<'_>, now: &Input<'_>) -> Result<Vec<String>, CompareError> {
+    asff::closed(earlier, now)
 }
 
 /// The files of a comparison alone.

@@ -1,6 +1,6 @@
 //! `scangap publish`: findings of an audit to Security Hub, at the simulated organization and at moto.
 
-use scangap_simorg::scenario::RolePolicySpec;
+use scangap_simorg::scenario::{FaultSpec, RolePolicySpec};
 use scangap_simorg::{Scenario, Simulator};
 use scangap_tests::{Audited, Finished, Scangap, Server, python, requires_tools, simulate};
 use serde_json::Value;
@@ -136,6 +136,79 @@ fn what_one_place_refuses_costs_no_other() {
     assert_eq!(call.code, 3, "no account has the role: {}{}", call.stdout, call.stderr);
     assert!(call.stdout.contains("sts:AssumeRole"), "{}", call.stdout);
     assert!(call.stdout.contains("scangap permissions publish --format cloudformation"), "{}", call.stdout);
+}
+
+// Holds: 17 Security Hub: what the audit before found is archived once this one knows that it is over, and not where it does not know
+#[test]
+fn what_is_over_is_archived_and_what_is_not_known_stays() {
+    let before = {
+        let mut scenario = organization(&policy());
+        scenario.faults.push(denied("333333333333", "us-east-1"));
+        Scangap::audit_as_of("2026-11-20T00:00:00Z", &simulate(scenario).url(), &Simulator::access_key(MANAGEMENT))
+            .into_folder()
+    };
+    let mut scenario = organization(&policy());
+    scenario.faults.push(denied("444444444444", "eu-west-1"));
+    for account in &mut scenario.accounts {
+        if account.id == "666666666666" {
+            account.roles = Some(vec!["OrganizationAccountAccessRole".to_owned(), "scangap-publish".to_owned()]);
+        }
+        for registry in &mut account.registries {
+            registry.registry_policy = None;
+            registry.repositories.retain(|repository| !["ledger", "scratch"].contains(&repository.name.as_str()));
+        }
+    }
+    let simulator = simulate(scenario);
+    let now = Scangap::audit_as_of("2026-11-23T09:00:00Z", &simulator.url(), &Simulator::access_key(MANAGEMENT))
+        .into_folder();
+    let (old, new) = (expected(&before), expected(&now));
+
+    assert_eq!(publish(&before, &simulator.url(), &["--confirm", ORGANIZATION]).code, 0);
+    let previous = before.out.to_string_lossy().into_owned();
+    let call = publish(&now, &simulator.url(), &["--previous", &previous, "--confirm", ORGANIZATION]);
+    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+    assert!(call.stderr.contains("ARCHIVED 4"), "{}", call.stderr);
+
+    let there = simulator.security_hub();
+    let archived: Vec<&Value> = there.iter().filter(|one| one["RecordState"] == "ARCHIVED").collect();
+    let mut ids: Vec<&str> = archived.iter().filter_map(|one| one["Id"].as_str()).collect();
+    ids.sort_unstable();
+    assert_eq!(
+        ids,
+        [
+            "scangap/account_unreadable/arn:aws:ecr::666666666666:registry",
+            "scangap/region_unreadable/arn:aws:ecr:us-east-1:333333333333:registry",
+            "scangap/registry_denies/arn:aws:ecr:us-east-1:333333333333:registry",
+            "scangap/repository/arn:aws:ecr:eu-west-1:333333333333:repository/ledger",
+        ]
+    );
+    for one in &archived {
+        assert_eq!(one["UpdatedAt"], "2026-11-23T09:00:00Z", "{one}");
+        assert!(
+            ["PASSED", "NOT_AVAILABLE"].contains(&one["Compliance"]["Status"].as_str().unwrap_or_default()),
+            "{one}"
+        );
+    }
+    // The region of this one was not read: whether it is gone is not known, and what was found of it stays.
+    let of_scratch = |findings: &[Value]| {
+        let found = findings.iter().find(|one| one["Id"].as_str().is_some_and(|id| id.ends_with("repository/scratch")));
+        found.cloned()
+    };
+    assert!(of_scratch(&new).is_none_or(|one| one["RecordState"] == "ACTIVE"));
+    assert_eq!(of_scratch(&there).expect("there")["RecordState"], "ACTIVE");
+    assert!(of_scratch(&old).is_some());
+
+    let call =
+        publish(&before, &simulator.url(), &["--previous", &now.out.to_string_lossy(), "--confirm", ORGANIZATION]);
+    assert_eq!(call.code, 65, "the order of two audits is that of their times: {}", call.stderr);
+}
+
+fn denied(account: &str, region: &str) -> FaultSpec {
+    FaultSpec {
+        account: Some(account.to_owned()),
+        region: Some(region.to_owned()),
+        ..FaultSpec::of("ecr:DescribeRepositories", "AccessDeniedException", 400)
+    }
 }
 
 // Holds: 17 Security Hub: moto takes the findings and gives them back as they were sent

@@ -9,7 +9,7 @@ use std::time::Duration;
 use scangap_aws::FindingsImporter;
 use scangap_model::Observed;
 use scangap_publish::{Findings, Hub, HubError, PublishOptions, publish};
-use scangap_report::{Decisions, write_security_findings};
+use scangap_report::{Decisions, closed_security_findings, write_security_findings};
 use scangap_snapshot::RunState;
 
 use crate::args::{Global, Publish};
@@ -103,9 +103,15 @@ fn findings(command: &Publish, judged: &AssessedSnapshot) -> Result<Findings<Fil
     let decisions = Decisions { acceptances, ..Decisions::default() };
     let mut input = judged.input();
     input.decisions = Some(&decisions);
+    let earlier = command.previous.as_deref().map(AssessedSnapshot::open_checked).transpose()?;
+    let closed = earlier.map(|earlier| closed_security_findings(&earlier.input(), &input)).transpose();
+    let closed = closed.map_err(CliError::Compare)?.unwrap_or_default();
     let gather = || {
         let mut out = BufWriter::new(tempfile::tempfile()?);
         write_security_findings(&input, &mut out)?;
+        for line in closed {
+            writeln!(out, "{line}")?;
+        }
         out.flush()?;
         let file = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
         Findings::of(file).map_err(|error| error.0)
