@@ -33,11 +33,14 @@ pub(crate) fn run(dist: &Dist) -> Result<()> {
         return Ok(());
     }
     let folder = tempfile::tempdir_in(target())?;
+    // The same commit for both, whatever is committed meanwhile.
+    let head = output(Command::new("git").args(["rev-parse", "HEAD"]).current_dir(root()))?;
     let mut all = Vec::new();
     for name in ["first", "a-second-folder/deeper"] {
         let source = folder.path().join(name);
         fs_err::create_dir_all(source.parent().unwrap_or(&source))?;
         run_command(Command::new("git").args(["clone", "--quiet", "--no-hardlinks"]).arg(root()).arg(&source))?;
+        run_command(Command::new("git").args(["checkout", "--quiet", "--detach", head.trim()]).current_dir(&source))?;
         all.push(make(&source, &source.join("target/dist-files"), &tools)?);
     }
     let [first, second] = all.as_slice() else { return Ok(()) };
