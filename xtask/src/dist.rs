@@ -99,7 +99,7 @@ fn make(source: &Path, to: &Path, tools: &Path) -> Result<String> {
 
     let archive = to.join(format!("{name}.tar.gz"));
     let pack = format!(
-        "tar --sort=name --mtime=@{epoch} --owner=0 --group=0 --numeric-owner --mode=go-w -cf - {name} | gzip -n -9 > {name}.tar.gz"
+        "tar --sort=name --mtime=@{epoch} --owner=0 --group=0 --numeric-owner --mode=a+rX,go-w -cf - {name} | gzip -n -9 > {name}.tar.gz"
     );
     run_command(Command::new("bash").args(["-o", "pipefail", "-c", &pack]).current_dir(to))?;
     ensure!(archive.exists());
