@@ -1,5 +1,5 @@
-//! What is handed out: the program with its pages and completions, a Debian package, an SBOM, notices and checksums. The same commit gives the
-//! same bytes, wherever it is built with the same compiler.
+//! What is handed out: the program with its pages and completions, a Debian package, an SBOM, notices and checksums. The same commit and the
+//! same tools give the same bytes, in whatever folder; which tools these were is handed out too.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,7 +20,7 @@ const SHELLS: [(&str, &str); 4] =
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Dist {
-    /// Build the commit twice more, in two other folders, and compare the checksums
+    /// Build the commit twice instead, in two other folders, and compare the checksums
     #[arg(long)]
     check: bool,
 }
@@ -85,27 +85,31 @@ fn make(source: &Path, to: &Path, tools: &Path) -> Result<String> {
     eprintln!("scangap: {:.1} MiB", size as f64 / 1024.0 / 1024.0);
     ensure!(size < MOST, "the program takes {size} bytes, more than 40 MiB");
 
+    let bytes = fs_err::read(&program)?;
+    for path in [source.display().to_string(), cargo_home()?] {
+        let names_it = bytes.windows(path.len()).any(|window| window == path.as_bytes());
+        ensure!(!names_it, "the program names a folder of this machine: {path}");
+    }
     let said = output(Command::new(&program).arg("--version"))?;
     ensure!(said.contains(commit), "the program does not name the commit: {said}");
     let version = said.split_whitespace().nth(1).context("a version")?.to_owned();
     let name = format!("scangap-{version}-{}", host()?);
     let folder = to.join(&name);
     pages(&program, &folder)?;
-    for file in ["README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md"] {
+    for file in ["LICENSE", "CHANGELOG.md"] {
         fs_err::copy(source.join(file), folder.join(file))?;
     }
     fs_err::copy(&program, folder.join("scangap"))?;
     notices(source, &folder.join("NOTICES.txt"), tools, cargo())?;
 
-    let archive = to.join(format!("{name}.tar.gz"));
     let pack = format!(
         "tar --sort=name --mtime=@{epoch} --owner=0 --group=0 --numeric-owner --mode=a+rX,go-w -cf - {name} | gzip -n -9 > {name}.tar.gz"
     );
     run_command(Command::new("bash").args(["-o", "pipefail", "-c", &pack]).current_dir(to))?;
-    ensure!(archive.exists());
     sbom(source, &to.join(format!("{name}.cdx.json")), tools, cargo())?;
     debian(source, &folder, to, tools, cargo())?;
     fs_err::remove_dir_all(&folder)?;
+    fs_err::write(to.join("TOOLS.txt"), versions()?)?;
 
     let sums = "sha256sum -- * > SHA256SUMS";
     run_command(Command::new("bash").args(["-c", sums]).current_dir(to).env("LC_ALL", "C"))?;
@@ -119,10 +123,23 @@ struct Flags {
 
 /// Paths of the machine are not in what is built.
 fn remapped(source: &Path) -> Result<Flags> {
-    let home = std::env::var("CARGO_HOME").or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cargo")))?;
-    let paths = [(source.to_string_lossy().into_owned(), "/scangap"), (home, "/cargo")];
+    let paths = [(source.to_string_lossy().into_owned(), "/scangap"), (cargo_home()?, "/cargo")];
     let each = |flag: &str| paths.each_ref().map(|(from, to)| format!("{flag}={from}={to}"));
     Ok(Flags { rust: each("--remap-path-prefix").join("\u{1f}"), c: each("-ffile-prefix-map").join(" ") })
+}
+
+fn cargo_home() -> Result<String> {
+    Ok(std::env::var("CARGO_HOME").or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cargo")))?)
+}
+
+/// What has to be the same where somebody makes the same bytes again.
+fn versions() -> Result<String> {
+    let of = |program: &str, arguments: &[&str]| output(Command::new(program).args(arguments));
+    let first = |text: String| text.lines().next().unwrap_or_default().to_owned() + "\n";
+    let compilers = of("rustc", &["-vV"])? + &first(of("cc", &["--version"])?) + &first(of("ldd", &["--version"])?);
+    let packers = first(of("tar", &["--version"])?) + &first(of("gzip", &["--version"])?);
+    let pinned = TOOLS.map(|(name, version, _)| format!("{name} {version}")).join("\n");
+    Ok(compilers + &packers + &pinned + "\n")
 }
 
 fn host() -> Result<String> {
@@ -155,7 +172,10 @@ fn notices(source: &Path, to: &Path, tools: &Path, mut cargo: Command) -> Result
     let rest = "ignore-build-dependencies = true\nignore-dev-dependencies = true\nprivate = { ignore = true }";
     fs_err::write(&config, format!("accepted = {allowed}\n{rest}\n"))?;
     cargo.args(["about", "generate", "--manifest-path", "crates/cli/Cargo.toml", "--config"]).arg(config);
-    cargo.args(["--offline", "--fail", "--output-file"]).arg(to).arg("deploy/release/notices.hbs");
+    cargo
+        .args(["--target", &host()?, "--offline", "--fail", "--output-file"])
+        .arg(to)
+        .arg("deploy/release/notices.hbs");
     run_command(cargo.env("PATH", with(tools)?))
 }
 

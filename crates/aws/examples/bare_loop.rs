@@ -57,7 +57,7 @@ fn main() -> Result<(), Failure> {
         }
     }
     let asked = std::thread::scope(|scope| {
-        let each = |share| scope.spawn(move || run(url, key, in_flight / threads, share));
+        let each = |share| scope.spawn(move || run(url, key, (in_flight / threads).max(1), share));
         let running: Vec<_> = shares.into_iter().map(each).collect();
         running.into_iter().try_fold(0, |sum, thread| {
             thread.join().unwrap_or_else(|_| Err("a thread failed".into())).map(|asked| sum + asked)

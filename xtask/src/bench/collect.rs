@@ -16,6 +16,9 @@ use crate::tools;
 
 const THREADS: usize = 32;
 
+/// scangap calls from no more, however many cores there are.
+const CALLING_THREADS_MAX: usize = 8;
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Size {
     #[arg(long, default_value_t = 300)]
@@ -160,7 +163,7 @@ pub(crate) fn run(size: &Size) -> Result<()> {
     let out = folder.path().join("out");
     let ours = measure(size, |url, key| audit(size, url, key, &out))?;
     // As many threads as scangap calls from: where all cores are busy, each call costs more of the processor.
-    let threads = std::thread::available_parallelism()?.get();
+    let threads = std::thread::available_parallelism()?.get().min(CALLING_THREADS_MAX);
     let bare = [1, threads].map(|threads| Ok((threads, bare_loop(size, &ours.calls, threads)?)));
     let bare: Vec<(usize, Run)> = bare.into_iter().collect::<Result<_>>()?;
     describe(size);
