@@ -636,9 +636,9 @@ pub struct Publish {
     /// Say what would be sent where, and end
     #[arg(long, conflicts_with = "confirm")]
     pub dry_run: bool,
-    /// The snapshot of the audit that was published before: what it found and this one knows to be over is archived
-    #[arg(long, value_name = "SNAPSHOT")]
-    pub previous: Option<PathBuf>,
+    /// Snapshots of audits that were published before: what they found and this one knows to be over is archived
+    #[arg(long, value_name = "SNAPSHOT", num_args = 1..)]
+    pub previous: Vec<PathBuf>,
     /// Role to send with, in each account; narrowed to securityhub:BatchImportFindings
     #[arg(long, value_name = "NAME", default_value = "scangap-publish", help_heading = "Roles", value_parser = permissions::role_name)]
     pub publish_role_name: String,

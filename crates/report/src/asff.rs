@@ -24,11 +24,18 @@ pub(crate) fn write(input: &Input<'_>, out: &mut dyn Write) -> io::Result<()> {
     compliance::write(input, out, finding)
 }
 
-/// What an earlier audit found and this one knows to be over, a line each.
-pub(crate) fn closed(earlier: &Input<'_>, now: &Input<'_>) -> Result<Vec<String>, CompareError> {
-    let mut lines = Vec::new();
-    closed::visit(earlier, now, |over| lines.push(finding(now, over).to_string()))?;
-    Ok(lines)
+/// Calls `each` with the finding of an earlier audit that this one closes: its id, and its line.
+pub(crate) fn closed(
+    earlier: &Input<'_>,
+    now: &Input<'_>,
+    each: &mut dyn FnMut(String, String),
+) -> Result<(), CompareError> {
+    closed::visit(earlier, now, |found| each(id(found), finding(now, found).to_string()))
+}
+
+/// The same at every audit: Security Hub brings the finding that it has up to date.
+fn id(finding: &Finding<'_>) -> String {
+    format!("scangap/{}/{}", finding.code_of_finding(), finding.resource_uid)
 }
 
 /// AWS: a check that could not be made has a status of its own, which is no pass.
@@ -79,8 +86,7 @@ fn finding(input: &Input<'_>, finding: &Finding<'_>) -> Json {
     };
     json!({
         "SchemaVersion": SCHEMA_VERSION,
-        // The same at every audit: Security Hub brings the finding that it has up to date.
-        "Id": format!("scangap/{}/{}", finding.code_of_finding(), finding.resource_uid),
+        "Id": id(finding),
         "ProductArn": format!("arn:{partition}:securityhub:{region}:{account}:product/{account}/default"),
         "GeneratorId": "scangap/inspector-can-scan-ecr-repository",
         "AwsAccountId": account.as_str(),
@@ -97,7 +103,7 @@ fn finding(input: &Input<'_>, finding: &Finding<'_>) -> Json {
             "Url": "https://docs.aws.amazon.com/inspector/latest/user/scanning-ecr.html",
         }},
         "ProductFields": {
-            "scangap/diagnosis": finding.code,
+            "scangap/diagnosis": if finding.closed { "closed" } else { finding.code },
             "scangap/facts_sha256": input.facts_sha256,
             "scangap/simulated": input.simulated.to_string(),
         },

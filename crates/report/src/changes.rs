@@ -24,7 +24,7 @@ pub enum CompareError {
     Organizations(String, String),
     #[error("one snapshot is simulated, the other is not")]
     Simulated,
-    #[error("the second snapshot is older than the first: {until} is before {since}")]
+    #[error("the earlier snapshot is the newer one: it is of {since}, the other of {until}")]
     Order { since: Timestamp, until: Timestamp },
 }
 
@@ -32,7 +32,7 @@ impl CompareError {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Order { .. } => "name the earlier snapshot first",
+            Self::Order { .. } => "name the snapshots the other way round",
             Self::Read(_) | Self::Organizations(..) | Self::Simulated => "name two snapshots of one organization",
         }
     }

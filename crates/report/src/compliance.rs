@@ -156,15 +156,19 @@ pub(crate) fn places<'f>(input: &Input<'f>) -> Vec<Finding<'f>> {
         let of_account = row.account.map(|account| &account.outcome);
         let (account, region) = (row.registry.account, Some(&row.registry.region));
         if matches!(of_account, Some(AccountOutcome::Read { .. }) | None) {
-            let (why, help) = match &row.registry.outcome {
-                RegistryOutcome::Unreadable(gap) => (unread(gap), gap.hint()),
-                RegistryOutcome::NotReached => ("the audit was interrupted".to_owned(), "audit again".to_owned()),
-                RegistryOutcome::Read | RegistryOutcome::NotEnabled | RegistryOutcome::Skipped { .. } => {
-                    (String::new(), String::new())
+            let (why, help, accepted) = match &row.registry.outcome {
+                RegistryOutcome::Unreadable(gap) => (unread(gap), gap.hint(), is_accepted(gap)),
+                RegistryOutcome::NotReached => {
+                    ("the audit was interrupted".to_owned(), "audit again".to_owned(), false)
                 }
+                // A list that broke off shows some of the repositories, and not the others.
+                RegistryOutcome::Read => match row.registry.repositories.gap() {
+                    Some(gap) => (unread(gap), gap.hint(), is_accepted(gap)),
+                    None => (String::new(), String::new(), false),
+                },
+                RegistryOutcome::NotEnabled | RegistryOutcome::Skipped { .. } => (String::new(), String::new(), false),
             };
             if !why.is_empty() {
-                let accepted = matches!(&row.registry.outcome, RegistryOutcome::Unreadable(gap) if is_accepted(gap));
                 let finding = place(account, region, "region_unreadable", "a region that could not be read", why, help);
                 found.push(Finding { accepted, ..finding });
             }

@@ -76,9 +76,13 @@ pub fn write_security_findings(input: &Input<'_>, out: &mut dyn Write) -> io::Re
     asff::write(input, out)
 }
 
-/// Findings of an earlier audit that are over, as Security Hub takes them, one a line: they are archived there.
-pub fn closed_security_findings(earlier: &Input<'_>, now: &Input<'_>) -> Result<Vec<String>, CompareError> {
-    asff::closed(earlier, now)
+/// Findings of an earlier audit that this one closes, as Security Hub takes them: it archives them. Each with its id and its line.
+pub fn visit_closed_findings(
+    earlier: &Input<'_>,
+    now: &Input<'_>,
+    each: &mut dyn FnMut(String, String),
+) -> Result<(), CompareError> {
+    asff::closed(earlier, now, each)
 }
 
 /// The files of a comparison alone.

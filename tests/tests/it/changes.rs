@@ -149,7 +149,7 @@ fn snapshots_that_have_nothing_to_compare_are_65() {
     let earlier = audit(&[("one", "")], "2026-08-20T00:00:00Z", None);
     let order = Scangap::new(&["diff", &snapshot(&alpha), &snapshot(&earlier)]).run();
     assert_eq!(order.code, 65);
-    assert!(order.stderr.contains("name the earlier snapshot first"), "{}", order.stderr);
+    assert!(order.stderr.contains("name the snapshots the other way round"), "{}", order.stderr);
     let demo = crate::demo::demo();
     let others = Scangap::new(&["diff", &snapshot(&earlier), &snapshot(&demo)]).run();
     assert_eq!(others.code, 65);

@@ -1,6 +1,8 @@
 //! `scangap publish`: findings of an audit to Security Hub, at the simulated organization and at moto.
 
-use scangap_simorg::scenario::{FaultSpec, RolePolicySpec};
+use std::collections::BTreeMap;
+
+use scangap_simorg::scenario::{FaultSpec, RepositorySpec, RolePolicySpec};
 use scangap_simorg::{Scenario, Simulator};
 use scangap_tests::{Audited, Finished, Scangap, Server, python, requires_tools, simulate};
 use serde_json::Value;
@@ -138,17 +140,24 @@ fn what_one_place_refuses_costs_no_other() {
     assert!(call.stdout.contains("scangap permissions publish --format cloudformation"), "{}", call.stdout);
 }
 
-// Holds: 17 Security Hub: what the audit before found is archived once this one knows that it is over, and not where it does not know
-#[test]
-fn what_is_over_is_archived_and_what_is_not_known_stays() {
-    let before = {
-        let mut scenario = organization(&policy());
-        scenario.faults.push(denied("333333333333", "us-east-1"));
-        Scangap::audit_as_of("2026-11-20T00:00:00Z", &simulate(scenario).url(), &Simulator::access_key(MANAGEMENT))
-            .into_folder()
-    };
+/// The demo organization with, of each kind of finding, one that can be mended and one that stays.
+fn with_faults() -> Scenario {
     let mut scenario = organization(&policy());
-    scenario.faults.push(denied("444444444444", "eu-west-1"));
+    for account in &mut scenario.accounts {
+        if account.id == "555555555555" {
+            account.roles = Some(vec!["scangap-publish".to_owned()]);
+        }
+        for registry in &mut account.registries {
+            registry.registry_policy = Some("registry-denies-configuration".to_owned());
+        }
+    }
+    scenario.faults.push(denied("ecr:DescribeRepositories", "444444444444", "eu-south-1"));
+    scenario
+}
+
+/// What is mended, and what comes instead.
+fn later() -> Scenario {
+    let mut scenario = with_faults();
     for account in &mut scenario.accounts {
         if account.id == "666666666666" {
             account.roles = Some(vec!["OrganizationAccountAccessRole".to_owned(), "scangap-publish".to_owned()]);
@@ -156,58 +165,112 @@ fn what_is_over_is_archived_and_what_is_not_known_stays() {
         for registry in &mut account.registries {
             registry.registry_policy = None;
             registry.repositories.retain(|repository| !["ledger", "scratch"].contains(&repository.name.as_str()));
+            if account.id == "333333333333" && registry.region == "us-east-1" {
+                let like = registry.repositories[0].clone();
+                let more = (0..1_000).map(|n| RepositorySpec { name: format!("more/{n:04}"), ..like.clone() });
+                registry.repositories.extend(more);
+            }
         }
     }
-    let simulator = simulate(scenario);
-    let now = Scangap::audit_as_of("2026-11-23T09:00:00Z", &simulator.url(), &Simulator::access_key(MANAGEMENT))
-        .into_folder();
-    let (old, new) = (expected(&before), expected(&now));
-
-    assert_eq!(publish(&before, &simulator.url(), &["--confirm", ORGANIZATION]).code, 0);
-    let previous = before.out.to_string_lossy().into_owned();
-    let call = publish(&now, &simulator.url(), &["--previous", &previous, "--confirm", ORGANIZATION]);
-    assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
-    assert!(call.stderr.contains("ARCHIVED 4"), "{}", call.stderr);
-
-    let there = simulator.security_hub();
-    let archived: Vec<&Value> = there.iter().filter(|one| one["RecordState"] == "ARCHIVED").collect();
-    let mut ids: Vec<&str> = archived.iter().filter_map(|one| one["Id"].as_str()).collect();
-    ids.sort_unstable();
-    assert_eq!(
-        ids,
-        [
-            "scangap/account_unreadable/arn:aws:ecr::666666666666:registry",
-            "scangap/region_unreadable/arn:aws:ecr:us-east-1:333333333333:registry",
-            "scangap/registry_denies/arn:aws:ecr:us-east-1:333333333333:registry",
-            "scangap/repository/arn:aws:ecr:eu-west-1:333333333333:repository/ledger",
-        ]
-    );
-    for one in &archived {
-        assert_eq!(one["UpdatedAt"], "2026-11-23T09:00:00Z", "{one}");
-        assert!(
-            ["PASSED", "NOT_AVAILABLE"].contains(&one["Compliance"]["Status"].as_str().unwrap_or_default()),
-            "{one}"
-        );
-    }
-    // The region of this one was not read: whether it is gone is not known, and what was found of it stays.
-    let of_scratch = |findings: &[Value]| {
-        let found = findings.iter().find(|one| one["Id"].as_str().is_some_and(|id| id.ends_with("repository/scratch")));
-        found.cloned()
-    };
-    assert!(of_scratch(&new).is_none_or(|one| one["RecordState"] == "ACTIVE"));
-    assert_eq!(of_scratch(&there).expect("there")["RecordState"], "ACTIVE");
-    assert!(of_scratch(&old).is_some());
-
-    let call =
-        publish(&before, &simulator.url(), &["--previous", &now.out.to_string_lossy(), "--confirm", ORGANIZATION]);
-    assert_eq!(call.code, 65, "the order of two audits is that of their times: {}", call.stderr);
+    // A list that breaks off after its first page; lists and a policy that are not read.
+    let breaks_off = FaultSpec { skip: 1, ..denied("ecr:DescribeRepositories", "333333333333", "us-east-1") };
+    scenario.faults.push(breaks_off);
+    scenario.faults.push(denied("ecr:DescribeRepositories", "444444444444", "eu-west-1"));
+    scenario.faults.push(denied("ecr:GetRegistryPolicy", "444444444444", "eu-west-1"));
+    scenario
 }
 
-fn denied(account: &str, region: &str) -> FaultSpec {
+fn audited(simulator: &Simulator, as_of: &str, arguments: &[&str]) -> Audited {
+    let key = Simulator::access_key(MANAGEMENT);
+    Scangap::audit_as_of(as_of, &simulator.url(), &key).args(arguments).into_folder()
+}
+
+// Holds: 17 Security Hub: what earlier audits found is archived once this one knows that it is over, and not where it does not know
+#[test]
+fn what_is_over_is_archived_and_what_is_not_known_stays() {
+    let earliest = {
+        let mut scenario = with_faults();
+        scenario.faults.push(denied("ecr:DescribeRepositories", "333333333333", "us-east-1"));
+        scenario.faults.push(denied("ecr:DescribeRepositories", "222222222222", "us-east-1"));
+        audited(&simulate(scenario), "2026-11-19T00:00:00Z", &[])
+    };
+    // In between nothing of the account that opens later is known: it is not even asked.
+    let before = audited(&simulate(with_faults()), "2026-11-20T00:00:00Z", &["--exclude-accounts", "666666666666"]);
+    let simulator = simulate(later());
+    let now = audited(&simulator, "2026-11-23T09:00:00Z", &[]);
+    let folder = |audit: &Audited| audit.out.to_string_lossy().into_owned();
+    let archived = |of: &Audited, previous: &[&Audited]| -> BTreeMap<String, String> {
+        let previous: Vec<String> = previous.iter().map(|audit| folder(audit)).collect();
+        let arguments: Vec<&str> = previous.iter().map(String::as_str).collect();
+        let call =
+            publish(of, &simulator.url(), &[&["--previous"], &arguments[..], &["--confirm", ORGANIZATION]].concat());
+        assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
+        let there = simulator.security_hub().into_iter().filter(|one| one["RecordState"] == "ARCHIVED");
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        there.map(|one| (text(&one["Id"]), text(&one["Compliance"]["Status"]))).collect()
+    };
+    let is = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+        pairs.iter().map(|(id, status)| (format!("scangap/{id}"), (*status).to_owned())).collect()
+    };
+    let of_before = [
+        ("registry_denies/arn:aws:ecr:ap-northeast-1:444444444444:registry", "PASSED"),
+        ("registry_denies/arn:aws:ecr:eu-west-1:222222222222:registry", "PASSED"),
+        ("registry_denies/arn:aws:ecr:eu-west-1:333333333333:registry", "PASSED"),
+        ("registry_denies/arn:aws:ecr:us-east-1:333333333333:registry", "PASSED"),
+        ("repository/arn:aws:ecr:eu-west-1:333333333333:repository/ledger", "NOT_AVAILABLE"),
+    ];
+    for audit in [&earliest, &before] {
+        assert_eq!(publish(audit, &simulator.url(), &["--confirm", ORGANIZATION]).code, 0);
+    }
+    assert_eq!(archived(&now, &[&before]), is(&of_before), "regions and accounts of the audit before that");
+    let of_earliest = [
+        ("account_unreadable/arn:aws:ecr::666666666666:registry", "PASSED"),
+        ("region_unreadable/arn:aws:ecr:us-east-1:222222222222:registry", "PASSED"),
+    ];
+    assert_eq!(archived(&now, &[&before, &earliest]), is(&[&of_before[..], &of_earliest[..]].concat()));
+
+    let there = simulator.security_hub();
+    let state = |id: &str| {
+        let one = there.iter().find(|one| one["Id"] == format!("scangap/{id}")).unwrap_or_else(|| panic!("{id}"));
+        format!(
+            "{} {}",
+            one["RecordState"].as_str().expect("text"),
+            one["Compliance"]["Status"].as_str().expect("text")
+        )
+    };
+    for (id, is) in [
+        ("account_unreadable/arn:aws:ecr::555555555555:registry", "ACTIVE WARNING"),
+        ("region_unreadable/arn:aws:ecr:eu-south-1:444444444444:registry", "ACTIVE WARNING"),
+        ("region_unreadable/arn:aws:ecr:us-east-1:333333333333:registry", "ACTIVE WARNING"),
+        ("registry_denies/arn:aws:ecr:eu-west-1:444444444444:registry", "ACTIVE FAILED"),
+    ] {
+        assert_eq!(state(id), is, "{id}");
+    }
+    let scratch = there.iter().find(|one| one["Id"].as_str().is_some_and(|id| id.ends_with("repository/scratch")));
+    assert_eq!(scratch.expect("of the audit before")["RecordState"], "ACTIVE", "its region was not read");
+
+    let call = publish(&before, &simulator.url(), &["--previous", &folder(&now), "--confirm", ORGANIZATION]);
+    assert_eq!(call.code, 65, "{}", call.stderr);
+    assert!(call.stderr.contains("the other way round"), "{}", call.stderr);
+}
+
+// Holds: 17 Security Hub: an audit of some regions says nothing of an account as a whole
+#[test]
+fn a_narrower_audit_closes_no_account() {
+    let before = audited(&simulate(organization(&policy())), "2026-11-20T00:00:00Z", &[]);
+    let simulator = simulate(later());
+    let now = audited(&simulator, "2026-11-23T09:00:00Z", &["--regions", "eu-central-1"]);
+    let before = before.out.to_string_lossy().into_owned();
+    let call = publish(&now, &simulator.url(), &["--previous", &before, "--dry-run"]);
+    assert_eq!(call.code, 0, "{}", call.stderr);
+    assert!(!call.stderr.contains("ARCHIVED"), "{}", call.stderr);
+}
+
+fn denied(operation: &str, account: &str, region: &str) -> FaultSpec {
     FaultSpec {
         account: Some(account.to_owned()),
         region: Some(region.to_owned()),
-        ..FaultSpec::of("ecr:DescribeRepositories", "AccessDeniedException", 400)
+        ..FaultSpec::of(operation, "AccessDeniedException", 400)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod screen;
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use scangap_aws::FindingsImporter;
 use scangap_model::Observed;
 use scangap_publish::{Findings, Hub, HubError, PublishOptions, publish};
-use scangap_report::{Decisions, closed_security_findings, write_security_findings};
+use scangap_report::{Decisions, Input, visit_closed_findings, write_security_findings};
 use scangap_snapshot::RunState;
 
 use crate::args::{Global, Publish};
@@ -97,21 +98,42 @@ fn word(judged: &AssessedSnapshot) -> String {
     }
 }
 
+/// Adds what an earlier audit found and this one knows to be over, each once.
+fn close_findings_of(
+    earlier: &AssessedSnapshot,
+    now: &Input<'_>,
+    ids: &mut BTreeSet<String>,
+    out: &mut impl Write,
+) -> Result<(), CliError> {
+    // What was never published needs no end.
+    require_finished(earlier)?;
+    let mut written = Ok(());
+    let mut each = |id: String, line: String| {
+        if written.is_ok() && ids.insert(id) {
+            written = writeln!(out, "{line}");
+        }
+    };
+    visit_closed_findings(&earlier.input(), now, &mut each).map_err(CliError::Compare)?;
+    written.map_err(CliError::FindingsFile)
+}
+
 /// In a file that has no name, so that a million of them are not in memory, and nobody finds them.
 fn findings(command: &Publish, judged: &AssessedSnapshot) -> Result<Findings<File>, CliError> {
     let acceptances = config::acceptances(command.config.as_deref()).map_err(CliError::Config)?;
     let decisions = Decisions { acceptances, ..Decisions::default() };
     let mut input = judged.input();
     input.decisions = Some(&decisions);
-    let earlier = command.previous.as_deref().map(AssessedSnapshot::open_checked).transpose()?;
-    let closed = earlier.map(|earlier| closed_security_findings(&earlier.input(), &input)).transpose();
-    let closed = closed.map_err(CliError::Compare)?.unwrap_or_default();
-    let gather = || {
+    let begin = || {
         let mut out = BufWriter::new(tempfile::tempfile()?);
         write_security_findings(&input, &mut out)?;
-        for line in closed {
-            writeln!(out, "{line}")?;
-        }
+        Ok(out)
+    };
+    let mut out = begin().map_err(CliError::FindingsFile)?;
+    let mut ids = BTreeSet::new();
+    for path in &command.previous {
+        close_findings_of(&AssessedSnapshot::open_checked(path)?, &input, &mut ids, &mut out)?;
+    }
+    let gather = || {
         out.flush()?;
         let file = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
         Findings::of(file).map_err(|error| error.0)
