@@ -1,5 +1,5 @@
 //! What is handed out: the program with its pages and completions, a Debian package, an SBOM, notices and checksums. The same commit and the
-//! same tools give the same bytes, in whatever folder; which tools these were is handed out too.
+//! same tools are to give the same bytes, in whatever folder: `--check` compares. Which tools these were is handed out too.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
