@@ -246,6 +246,9 @@ fn what_is_over_is_archived_and_what_is_not_known_stays() {
     ] {
         assert_eq!(state(id), is, "{id}");
     }
+    let broken_off = "scangap/region_unreadable/arn:aws:ecr:us-east-1:333333333333:registry";
+    let broken_off = there.iter().find(|one| one["Id"] == broken_off).expect("there");
+    assert_eq!(broken_off["UpdatedAt"], "2026-11-23T09:00:00Z", "a list that broke off is a finding of this audit");
     let scratch = there.iter().find(|one| one["Id"].as_str().is_some_and(|id| id.ends_with("repository/scratch")));
     assert_eq!(scratch.expect("of the audit before")["RecordState"], "ACTIVE", "its region was not read");
 
