@@ -132,7 +132,7 @@ fn cargo_home() -> Result<String> {
     Ok(std::env::var("CARGO_HOME").or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cargo")))?)
 }
 
-/// What has to be the same where somebody makes the same bytes again.
+/// The versions of the tools: with others, a second build may give other bytes.
 fn versions() -> Result<String> {
     let of = |program: &str, arguments: &[&str]| output(Command::new(program).args(arguments));
     let first = |text: String| text.lines().next().unwrap_or_default().to_owned() + "\n";
