@@ -114,9 +114,9 @@ impl Resumption {
         let what = match (accounts, &self.prior.organization) {
             (0, Some(_)) => format!("nothing of its {of} is left to ask"),
             _ => format!(
-                "something is left to ask in {} of {of}, {} known so far",
+                "something is left to ask in {} of {of}, in {} that are known so far",
                 thousands(accounts),
-                count(registries, "registry of them")
+                count(registries, "registry")
             ),
         };
         format!("resuming {}, as of {}: {what}", self.path.display(), self.as_of)

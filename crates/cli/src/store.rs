@@ -155,7 +155,9 @@ impl Store {
 
 fn store(writer: &mut SnapshotWriter, event: &Event) -> Result<(), WriteError> {
     match event {
-        Event::Organization { facts, accounts, gaps, asked, .. } => writer.organization(facts, accounts, gaps, *asked),
+        Event::Organization { facts, accounts, gaps, asked, listed } => {
+            writer.organization(facts, accounts, gaps, listed.then_some(*asked))
+        }
         Event::Account { facts, regions, gaps, registries } => {
             let registries: Vec<RegistryToStore<'_>> = registries.iter().map(to_store).collect();
             writer.account(&AccountToStore { facts, regions, gaps, registries: &registries })

@@ -6,6 +6,7 @@
 mod codec;
 mod digest;
 mod encrypted;
+mod keep;
 mod losses;
 mod merge;
 mod open;

@@ -1,14 +1,17 @@
 //! The shards of one audit, joined: every fact of each, once. What cannot belong together is refused before anything is written.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use scangap_model::Shard;
 
+use crate::codec::{from_json_list, json_list};
 use crate::encrypted::{in_memory, is_encrypted};
+use crate::keep::complete_organization;
 use crate::open::connect;
+use crate::orphans::sweep;
 use crate::read::{Meta, RunState, Snapshot};
 use crate::read_error::ReadError;
 use crate::schema::SCHEMA_VERSION;
@@ -35,6 +38,9 @@ const IN_REGISTRIES: &[&str] = &["repositories", "coverage", "image_counts", "im
 
 /// Columns in which the organization may differ between shards: an account may join while they run.
 const MAY_DIFFER: &[&str] = &["one", "n_accounts", "n_accounts_state"];
+
+/// Columns with lists in which the order says nothing.
+const LISTS: &[&str] = &["scope_accounts", "scope_exclude_accounts", "scope_organizational_units", "scope_regions"];
 
 #[derive(Debug, thiserror::Error)]
 pub enum MergeError {
@@ -168,7 +174,13 @@ impl Part {
         }
     }
 
-    /// What all parts of one audit have in common, in words.
+    /// Whether a column of the organization is of a fact that could not be learnt.
+    fn is_gap(&self, column: &str) -> bool {
+        let state = format!("{}_state", column.strip_suffix("_state").unwrap_or(column));
+        self.organization.iter().any(|(name, value)| *name == state && value.starts_with("gap:"))
+    }
+
+    /// What all parts of one audit have in common, in words, as far as this one knows it.
     fn identity(&self) -> Vec<(String, String)> {
         let meta = &self.meta;
         let number_of_shards = self.of().map_or_else(|| "none".to_owned(), |of| of.to_string());
@@ -181,9 +193,21 @@ impl Part {
             ("the number of shards".to_owned(), number_of_shards),
         ];
         let fixed = self.organization.iter().filter(|(name, _)| !MAY_DIFFER.contains(&name.as_str()));
-        identity.extend(fixed.cloned());
+        // What one shard could not learn another may have.
+        let fixed = fixed.filter(|(name, _)| !self.is_gap(name));
+        identity.extend(fixed.map(|(name, value)| {
+            let is_list = LISTS.contains(&name.as_str());
+            (name.clone(), if is_list { sorted(value) } else { value.clone() })
+        }));
         identity
     }
+}
+
+/// A list of JSON in one order.
+fn sorted(list: &str) -> String {
+    let mut items: Vec<String> = from_json_list(list).unwrap_or_default();
+    items.sort();
+    json_list(items)
 }
 
 fn text(value: rusqlite::types::ValueRef<'_>) -> String {
@@ -201,9 +225,13 @@ fn check(parts: &[Part]) -> Result<Vec<Shard>, MergeError> {
         if part.meta.tool_version != first.meta.tool_version {
             return Err(MergeError::OtherVersion { path: part.path.clone(), first: first.path.clone() });
         }
-        for ((what, found), (_, expected)) in part.identity().into_iter().zip(first.identity()) {
-            if found != expected {
-                let (path, first) = (part.path.clone(), first.path.clone());
+    }
+    let mut known: BTreeMap<String, (&Path, String)> = BTreeMap::new();
+    for part in parts {
+        for (what, found) in part.identity() {
+            let (first, expected) = known.entry(what.clone()).or_insert_with(|| (&part.path, found.clone()));
+            if found != *expected {
+                let (path, first, expected) = (part.path.clone(), first.to_path_buf(), expected.clone());
                 return Err(MergeError::OtherAudit { path, first, what, found, expected });
             }
         }
@@ -246,7 +274,8 @@ fn join_one(connection: &Connection, part: &Part) -> Result<(), MergeError> {
         JOINED.iter().try_for_each(|(table, _)| {
             let copy = format!("INSERT OR IGNORE INTO main.{table} SELECT * FROM part.{table}");
             connection.execute(&copy, []).map(drop)
-        })
+        })?;
+        complete_organization(connection)
     });
     match joined {
         Ok(()) => connection.execute_batch("COMMIT").map_err(sqlite),
@@ -302,6 +331,8 @@ impl SnapshotWriter {
     /// Ends a merged file: the runs and uses of its parts, and what is missing.
     fn finish_merged(&mut self, parts: &[&Meta], ending: &Ending<'_>, now: Timestamp) -> Result<(), WriteError> {
         let connection = self.connection();
+        // Of a part that was resumed and killed, and of what another part could learn.
+        sweep(connection)?;
         connection.execute("DELETE FROM runs", [])?;
         let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
         for run in parts.iter().flat_map(|meta| &meta.runs) {

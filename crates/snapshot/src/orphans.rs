@@ -5,9 +5,9 @@ use rusqlite::Connection;
 /// Tables of facts that may refer to a gap.
 const REFERRING: &[&str] = &["organization", "accounts", "registries", "repositories", "coverage"];
 
-/// Takes out what nothing refers to. A run that was never resumed leaves nothing of the kind.
-pub(crate) fn sweep(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch("BEGIN; CREATE TEMP TABLE referred (gap_id TEXT PRIMARY KEY) WITHOUT ROWID;")?;
+/// Collects the gaps that something refers to, in `temp.referred`.
+pub(crate) fn refer(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch("CREATE TEMP TABLE referred (gap_id TEXT PRIMARY KEY) WITHOUT ROWID;")?;
     connection.execute_batch("INSERT INTO temp.referred SELECT DISTINCT gap_id FROM lone_gaps;")?;
     for table in REFERRING {
         for column in columns_with_gaps(connection, table)? {
@@ -19,6 +19,13 @@ pub(crate) fn sweep(connection: &Connection) -> rusqlite::Result<()> {
             ))?;
         }
     }
+    Ok(())
+}
+
+/// Takes out what nothing refers to. A run that was never resumed leaves nothing of the kind.
+pub(crate) fn sweep(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch("BEGIN")?;
+    refer(connection)?;
     connection.execute_batch(
         "DELETE FROM gaps WHERE gap_id NOT IN (SELECT gap_id FROM temp.referred);
          DELETE FROM gap_evidence WHERE gap_id NOT IN (SELECT gap_id FROM gaps);

@@ -14,7 +14,9 @@ use scangap_model::{
 
 use crate::codec::{Decoder, durations, from_json_list};
 use crate::digest::facts_sha256;
+
 use crate::open::{RowError, bad, connect, failed};
+use crate::orphans::refer;
 use crate::read_error::ReadError;
 use crate::repositories::StoredRepositories;
 use crate::to_store::ApiUse;
@@ -138,8 +140,15 @@ impl Snapshot {
     pub fn open(path: &Path) -> Result<Self, ReadError> {
         let connection = connect(path)?;
         let mut tables = Tables { path, connection: &connection, decode: Decoder { gaps: BTreeMap::new() } };
-        tables.decode.gaps = tables.rows("gaps", GAPS, gap)?.into_iter().collect();
         let meta = tables.meta()?;
+        tables.decode.gaps = if meta.state == RunState::Interrupted && meta.runs.len() > 1 {
+            // A run that resumed it and was killed took out no gap in whose place it had learnt the fact.
+            refer(&connection).map_err(|source| ReadError::Sqlite { path: path.to_owned(), source })?;
+            let referred = format!("{GAPS} WHERE gap_id IN (SELECT gap_id FROM temp.referred)");
+            tables.rows("gaps", &referred, gap)?.into_iter().collect()
+        } else {
+            tables.rows("gaps", GAPS, gap)?.into_iter().collect()
+        };
         let organization = tables.rows("organization", "SELECT * FROM organization", organization)?;
         let mut organization = organization.into_iter().next().ok_or_else(|| ReadError::Empty(path.to_owned()))?;
         organization.caller_arn.clone_from(&meta.caller_arn);

@@ -1,12 +1,14 @@
 //! Rows of accounts, registries and gaps, and which of two that are of one place stays.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use scangap_model::{
     AccountFacts, AccountOutcome, CoverageRow, Gap, ImageCounts, ImageRow, ImagesOf, RegistryFacts, RegistryOutcome,
     RepositoryFacts, RepositoryName, ServiceLinkedRole,
 };
 
 use crate::codec::{Encoder, durations_text, gap_id};
+use crate::keep::{RegistryAside, write_over};
+use crate::schema::OF_REGISTRIES;
 use crate::to_store::{RegistryToStore, WriteError};
 
 /// Adds a row, column by column: `insert!(connection, "INSERT", table, { column: value, })`.
@@ -36,8 +38,8 @@ pub(crate) fn was_read(connection: &Connection, account: &str) -> Result<bool, W
 pub(crate) fn is_better(connection: &Connection, facts: &AccountFacts) -> Result<bool, WriteError> {
     let account = facts.id.to_string();
     match facts.outcome {
-        AccountOutcome::Read { .. } | AccountOutcome::Skipped { .. } => Ok(true),
-        AccountOutcome::Unreadable(_) => Ok(!was_read(connection, &account)?),
+        AccountOutcome::Read { .. } => Ok(true),
+        AccountOutcome::Skipped { .. } | AccountOutcome::Unreadable(_) => Ok(!was_read(connection, &account)?),
         AccountOutcome::NotReached => {
             let known = "SELECT EXISTS (SELECT 1 FROM accounts WHERE account_id = ?1 AND outcome <> 'not_reached')";
             let is_known: bool = connection.query_row(known, [account], |row| row.get(0))?;
@@ -51,12 +53,15 @@ pub(crate) fn ends_as(connection: &Connection, facts: &AccountFacts) -> Result<b
     let mut encode = Encoder::default();
     let (outcome, detail) = outcome_of(&facts.outcome, &mut encode);
     let source = encode.asked_as(&facts.regions_source, |source| source.word().to_owned());
-    let known = connection
-        .prepare_cached(
+    let id = facts.id.to_string();
+    let mut known = 0;
+    write_over(connection, "accounts", "account_id", &id, &encode, || {
+        let update =
             "UPDATE accounts SET outcome = ?2, outcome_detail = ?3, regions_source = ?4, regions_source_state = ?5
-             WHERE account_id = ?1",
-        )?
-        .execute(params![facts.id.to_string(), outcome, detail, source.0, source.1])?;
+             WHERE account_id = ?1";
+        known = connection.prepare_cached(update)?.execute(params![id, outcome, detail, source.0, source.1])?;
+        Ok(())
+    })?;
     write_gaps(connection, encode.gaps.values())?;
     Ok(known > 0)
 }
@@ -70,20 +75,20 @@ pub(crate) fn outcome_of(outcome: &AccountOutcome, encode: &mut Encoder) -> (&'s
     }
 }
 
-/// Takes over what Organizations says of an account that is stored already. Whether it is.
+/// Takes over what Organizations says of an account that is stored already, as far as it is known now. Whether it is.
 pub(crate) fn describe_again(connection: &Connection, facts: &AccountFacts) -> Result<bool, WriteError> {
     let mut encode = Encoder::default();
     let name = encode.observed(&facts.name);
     let state = encode.observed(&facts.state);
     let ou_path = encode.observed(&facts.ou_path);
     let organization_path = encode.observed(&facts.organization_path);
-    let known = connection
-        .prepare_cached(
-            "UPDATE accounts SET name = ?2, name_state = ?3, state = ?4, state_state = ?5, ou_path = ?6,
-             ou_path_state = ?7, organization_path = ?8, organization_path_state = ?9 WHERE account_id = ?1",
-        )?
-        .execute(params![
-            facts.id.to_string(),
+    let id = facts.id.to_string();
+    let mut known = 0;
+    write_over(connection, "accounts", "account_id", &id, &encode, || {
+        let update = "UPDATE accounts SET name = ?2, name_state = ?3, state = ?4, state_state = ?5, ou_path = ?6,
+             ou_path_state = ?7, organization_path = ?8, organization_path_state = ?9 WHERE account_id = ?1";
+        known = connection.prepare_cached(update)?.execute(params![
+            id,
             name.0,
             name.1,
             state.0,
@@ -93,6 +98,8 @@ pub(crate) fn describe_again(connection: &Connection, facts: &AccountFacts) -> R
             organization_path.0,
             organization_path.1
         ])?;
+        Ok(())
+    })?;
     write_gaps(connection, encode.gaps.values())?;
     Ok(known > 0)
 }
@@ -131,7 +138,8 @@ pub(crate) fn write_whole_registry(
     registry: &RegistryToStore<'_>,
     resumed: bool,
 ) -> Result<(), WriteError> {
-    if resumed && !make_room(connection, registry.facts)? {
+    let beside = if resumed { make_room(connection, registry.facts)? } else { Beside::Replaces };
+    if matches!(beside, Beside::Stays) {
         return Ok(());
     }
     let mut encode = Encoder::default();
@@ -153,46 +161,63 @@ pub(crate) fn write_whole_registry(
             .prepare_cached("INSERT OR IGNORE INTO policies VALUES (?1, ?2)")?
             .execute([policy.hash.as_str(), &policy.text])?;
     }
-    write_gaps(connection, encode.gaps.values())
+    write_gaps(connection, encode.gaps.values())?;
+    if let Beside::Merges(aside) = beside {
+        aside.put_back()?;
+    }
+    Ok(())
 }
 
-/// Tables with rows of registries.
-pub(crate) const OF_REGISTRIES: [&str; 5] = ["registries", "repositories", "coverage", "image_counts", "images"];
+/// What becomes of a registry that this run stores, beside what an earlier run stored of it.
+enum Beside<'c> {
+    /// What is stored is worth more: anything, where this run did not get there; a registry that was read, or is not enabled, where this run
+    /// was refused; one that was read, where AWS refuses every call now.
+    Stays,
+    /// It takes the place of what is stored.
+    Replaces,
+    /// Both were read: of each fact that this run could not learn the earlier answer stays.
+    Merges(RegistryAside<'c>),
+}
 
-/// Takes out what an earlier run stored of a registry, for what this run read of it. What was read does not give way to less: then the
-/// answer is no, and nothing is taken out.
-pub(crate) fn make_room(connection: &Connection, facts: &RegistryFacts) -> Result<bool, WriteError> {
+/// Takes out what an earlier run stored of a registry, unless that is worth more.
+fn make_room<'c>(connection: &'c Connection, facts: &RegistryFacts) -> Result<Beside<'c>, WriteError> {
     let (account, region) = (facts.account.to_string(), facts.region.as_str());
-    // What is stored and worth more: anything, where this run did not get there; a registry that was read, where this run was
-    // refused; a whole list, where this run's broke off.
-    let worth_more = match facts.outcome {
-        RegistryOutcome::NotReached => "outcome <> 'not_reached'",
-        RegistryOutcome::Unreadable(_) => "outcome = 'read'",
-        RegistryOutcome::Read if facts.repositories.gap().is_some() => "repositories_state = 'known'",
-        RegistryOutcome::Read | RegistryOutcome::NotEnabled | RegistryOutcome::Skipped { .. } => "0",
+    let stored: Option<String> = connection
+        .prepare_cached("SELECT outcome FROM registries WHERE account_id = ?1 AND region = ?2")?
+        .query_row(params![account, region], |row| row.get(0))
+        .optional()?;
+    let was_read = stored.as_deref() == Some("read");
+    let stays = match facts.outcome {
+        RegistryOutcome::NotReached => stored.is_some_and(|outcome| outcome != "not_reached"),
+        RegistryOutcome::Unreadable(_) => was_read || stored.as_deref() == Some("not_enabled"),
+        RegistryOutcome::Skipped { .. } | RegistryOutcome::NotEnabled => was_read,
+        RegistryOutcome::Read => false,
     };
-    let stored =
-        format!("SELECT EXISTS (SELECT 1 FROM registries WHERE account_id = ?1 AND region = ?2 AND {worth_more})");
-    if connection.prepare_cached(&stored)?.query_row(params![account, region], |row| row.get(0))? {
-        return Ok(false);
+    if stays {
+        return Ok(Beside::Stays);
     }
+    let aside = was_read.then(|| RegistryAside::take(connection, &account, region)).transpose()?;
     for table in OF_REGISTRIES {
         let delete = format!("DELETE FROM {table} WHERE account_id = ?1 AND region = ?2");
         connection.prepare_cached(&delete)?.execute(params![account, region])?;
     }
-    Ok(true)
+    Ok(aside.map_or(Beside::Replaces, Beside::Merges))
 }
 
 /// In place of those that an earlier run stored.
-pub(crate) fn write_lone_gaps(connection: &Connection, of: &str, gaps: &[Gap]) -> Result<(), WriteError> {
+pub(crate) fn write_lone_gaps<'g>(
+    connection: &Connection,
+    of: &str,
+    gaps: impl Iterator<Item = &'g Gap> + Clone,
+) -> Result<(), WriteError> {
     connection.prepare_cached("DELETE FROM lone_gaps WHERE account_id = ?1")?.execute([of])?;
-    for gap in gaps {
+    for gap in gaps.clone() {
         insert!(connection, "INSERT OR REPLACE", lone_gaps, {
             account_id: of,
             gap_id: gap_id(gap),
         })?;
     }
-    write_gaps(connection, gaps.iter())
+    write_gaps(connection, gaps)
 }
 
 pub(crate) fn write_gaps<'a>(connection: &Connection, gaps: impl Iterator<Item = &'a Gap>) -> Result<(), WriteError> {

@@ -23,6 +23,9 @@ CREATE TABLE gaps (
 CREATE TABLE gap_evidence (gap_id TEXT PRIMARY KEY, message TEXT NOT NULL, attempts INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
+/// Tables with rows of registries.
+pub(crate) const OF_REGISTRIES: [&str; 5] = ["registries", "repositories", "coverage", "image_counts", "images"];
+
 /// `*_state` is `known`, `absent`, `not needed` or `gap:<gap_id>`.
 pub(crate) const TABLES: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;

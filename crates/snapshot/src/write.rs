@@ -11,12 +11,13 @@ use scangap_model::{
 
 use crate::codec::{Encoder, json_list};
 use crate::digest::facts_sha256;
+use crate::keep::write_over;
 use crate::orphans::sweep;
 use crate::rows::{
-    OF_REGISTRIES, describe_again, ends_as, insert, is_better, number, role_text, was_read, write_account, write_gaps,
+    describe_again, ends_as, insert, is_better, number, role_text, was_read, write_account, write_gaps,
     write_lone_gaps, write_whole_registry,
 };
-use crate::schema::{APPLICATION_ID, GAP_TABLES, SCHEMA_VERSION, TABLES};
+use crate::schema::{APPLICATION_ID, GAP_TABLES, OF_REGISTRIES, SCHEMA_VERSION, TABLES};
 use crate::to_store::{
     AccountToStore, ApiUse, AssessmentRow, Closing, RegistryToStore, ResumedRun, RunStart, WriteError,
 };
@@ -139,22 +140,24 @@ impl SnapshotWriter {
         self.meta("simulated", "yes")
     }
 
-    /// The organization with every account of it that is in scope and in the shard. `asked`: how many are asked over all shards. Accounts that were read before keep what was read.
+    /// The organization with every account of it that is in scope and in the shard. `asked`: how many are asked over all shards, once all are
+    /// listed. Accounts that were read before keep what was read, and what was known of the organization stays where it is not known now.
     pub fn organization(
         &mut self,
         facts: &OrganizationFacts,
         accounts: &[AccountFacts],
         gaps: &[Gap],
-        asked: usize,
+        asked: Option<usize>,
     ) -> Result<(), WriteError> {
         let mut encode = Encoder::default();
         let id = encode.observed(&facts.id);
         let management = encode.observed(&facts.management_account);
         let admin = encode.observed(&facts.inspector_admin);
         let n_accounts = encode.observed(&facts.n_accounts);
-        let scope = &facts.scope;
+        let (scope, resumed) = (&facts.scope, self.is_resumed());
         self.whole(|connection| {
-            insert!(connection, "INSERT OR REPLACE", organization, {
+            write_over(connection, "organization", "one", "1", &encode, || {
+                insert!(connection, "INSERT OR REPLACE", organization, {
                 one: 1,
                 partition: facts.partition.as_str(),
                 caller_account: facts.caller_account.to_string(),
@@ -170,11 +173,24 @@ impl SnapshotWriter {
                 scope_exclude_accounts: json_list(&scope.exclude_accounts),
                 scope_organizational_units: json_list(&scope.organizational_units),
                 scope_regions: json_list(&scope.regions),
+                })?;
+                Ok(())
             })?;
-            connection.execute("INSERT OR REPLACE INTO meta VALUES ('accounts_asked', ?1)", [asked.to_string()])?;
-            connection.execute("DELETE FROM meta WHERE key = 'missing_shards'", [])?;
+            if let Some(asked) = asked {
+                connection.execute("INSERT OR REPLACE INTO meta VALUES ('accounts_asked', ?1)", [asked.to_string()])?;
+                if facts.n_accounts.gap().is_none() {
+                    // What a merge lacked is in the list.
+                    connection.execute("DELETE FROM meta WHERE key = 'missing_shards'", [])?;
+                }
+            }
             write_gaps(connection, encode.gaps.values())?;
-            write_lone_gaps(connection, "", gaps)?;
+            // While the accounts are listed again, what an earlier run could not learn of the organization stays a gap, and nothing becomes one.
+            if asked.is_some() || !resumed {
+                let admin = "SELECT 1 FROM organization WHERE inspector_admin_state LIKE 'gap:%'";
+                let admin_is_gap = connection.prepare_cached(admin)?.exists([])?;
+                let is_one = |gap: &&Gap| admin_is_gap || Some(*gap) != facts.inspector_admin.gap();
+                write_lone_gaps(connection, "", gaps.iter().filter(is_one))?;
+            }
             for account in accounts {
                 if !describe_again(connection, account)? {
                     write_account(connection, account)?;
@@ -243,7 +259,7 @@ impl SnapshotWriter {
             if !ends_as(connection, account.facts)? {
                 write_account(connection, account.facts)?;
             }
-            if resumed {
+            if resumed && account.facts.regions_source.gap().is_none() {
                 connection.execute("DELETE FROM account_regions WHERE account_id = ?1", [&id])?;
             }
             for fact in account.regions {
@@ -258,7 +274,7 @@ impl SnapshotWriter {
                     status: status,
                 })?;
             }
-            write_lone_gaps(connection, &id, account.gaps)?;
+            write_lone_gaps(connection, &id, account.gaps.iter())?;
             for registry in account.registries {
                 write_whole_registry(connection, registry, resumed)?;
             }
@@ -271,10 +287,11 @@ impl SnapshotWriter {
         let mut encode = Encoder::default();
         let role = encode.observed_as(role, role_text);
         self.whole(|connection| {
-            connection.execute(
-                "UPDATE accounts SET inspector_role = ?2, inspector_role_state = ?3 WHERE account_id = ?1",
-                params![account.to_string(), role.0, role.1],
-            )?;
+            let id = account.to_string();
+            write_over(connection, "accounts", "account_id", &id, &encode, || {
+                let update = "UPDATE accounts SET inspector_role = ?2, inspector_role_state = ?3 WHERE account_id = ?1";
+                connection.prepare_cached(update)?.execute(params![id, role.0, role.1]).map(drop)
+            })?;
             write_gaps(connection, encode.gaps.values())
         })
     }

@@ -31,6 +31,7 @@ mod independent_evaluator;
 mod independent_servers;
 mod interrupt;
 mod journey;
+mod kept;
 mod old_files;
 mod owners;
 mod page;

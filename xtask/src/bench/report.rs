@@ -226,7 +226,7 @@ fn generate(path: &Path, size: &Size) -> Result<()> {
         n_accounts: Observed::Known(u64::from(accounts)),
         scope: Scope::default(),
     };
-    writer.organization(&organization, &[], &[], 0)?;
+    writer.organization(&organization, &[], &[], Some(0))?;
     let registries = accounts * u32::try_from(REGIONS.len())?;
     let others =
         scangap_model::REGIONS.iter().filter(|info| info.partition == Partition::Aws && !REGIONS.contains(&info.name));

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use scangap_report::sanitize;
-use scangap_snapshot::{RunStart, merge};
+use scangap_snapshot::{Recipients, RunStart, merge};
 
 use crate::args::{Global, Merge};
 use crate::earlier::{Earlier, decisions};
@@ -51,11 +51,13 @@ pub(super) fn run(command: &Merge, global: &Global) -> Result<Exit, CliError> {
     }
     let interrupted = !(merged.missing.is_empty() && merged.interrupted.is_empty());
     let (fail_on, form) = (FailOn::of(&command.fail_on), command.form.options());
-    let to =
-        HandOver { directory: &command.out, options: &form, quiet: global.quiet, interrupted, recipients: &recipients };
+    // What is to be resumed cannot be encrypted yet: the run that finishes it does that.
+    let none = Recipients::default();
+    let now = if interrupted { &none } else { &recipients };
+    let to = HandOver { directory: &command.out, options: &form, quiet: global.quiet, interrupted, recipients: now };
     let exit = Earlier::read(&judged, &command.past, decisions)
         .and_then(|earlier| store::hand_over(&judged, &earlier, &fail_on, &to));
-    store::warn_if_plain(&path, &recipients, false);
+    store::warn_if_plain(&path, &recipients, interrupted);
     exit
 }
 
