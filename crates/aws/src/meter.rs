@@ -183,25 +183,11 @@ pub(crate) fn is_aws(uri: &str) -> bool {
 /// A host of one of the services that are asked, in any partition, or a VPC endpoint of one. Customers' own hosts below
 /// `amazonaws.com` (load balancers, instances, API gateways) are not AWS.
 fn is_aws_host(host: &str) -> bool {
-    const SERVICES: &[&str] = &[
-        "sts.",
-        "sts-fips.",
-        "organizations.",
-        "organizations-fips.",
-        "account.",
-        "account-fips.",
-        "api.ecr.",
-        "api.ecr-fips.",
-        "ecr.",
-        "ecr-fips.",
-        "inspector2.",
-        "inspector2-fips.",
-        "securityhub.",
-        "securityhub-fips.",
-    ];
     let name = host.rsplit_once(':').map_or(host, |(name, _port)| name).to_ascii_lowercase();
     let ends = |suffixes: &[&str]| suffixes.iter().any(|suffix| name.ends_with(suffix));
-    let of_a_service = SERVICES.iter().any(|service| name.starts_with(service))
+    let first = name.strip_prefix("api.").unwrap_or(&name).split('.').next().unwrap_or_default();
+    let first = first.strip_suffix("-fips").unwrap_or(first);
+    let of_a_service = APIS.iter().any(|api| api.service == first)
         && !ends(&[".elb.amazonaws.com", ".compute.amazonaws.com", ".execute-api.amazonaws.com"])
         && ends(&[".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn"]);
     of_a_service || ends(&[".vpce.amazonaws.com", ".vpce.amazonaws.com.cn"])
@@ -324,10 +310,21 @@ mod tests {
             "https://sts.cn-north-1.amazonaws.com.cn/",
             "https://inspector2.eu-west-1.api.aws/x",
             "https://securityhub.eu-west-1.amazonaws.com/findings/import",
+            "https://api.ecr-fips.us-east-1.amazonaws.com/",
+            "https://iam.amazonaws.com/",
+            "https://iam.cn-north-1.amazonaws.com.cn/",
+            "https://iam.us-gov.amazonaws.com/",
+            "https://organizations-fips.us-east-1.amazonaws.com/",
         ] {
             meter.see_host(uri);
         }
         assert!(!meter.met_foreign_host());
+        // Every service of the API table: one that is added cannot be forgotten here.
+        for api in APIS {
+            for service in [api.service.to_owned(), format!("{}-fips", api.service)] {
+                assert!(is_aws(&format!("https://{service}.us-east-1.amazonaws.com/")), "{service}");
+            }
+        }
         for uri in [
             "http://127.0.0.1:4566/",
             "https://amazonaws.com.evil.example/",
