@@ -1,5 +1,7 @@
 //! How an apply ended, step by step.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use scangap_aws::Identity;
 use scangap_model::{AccountId, RegionName};
@@ -18,6 +20,8 @@ pub struct Outcome {
     pub began_at: Timestamp,
     pub ended_at: Timestamp,
     pub steps: Vec<StepReport>,
+    /// Steps that were begun and failed, and why.
+    pub(crate) failed: BTreeMap<String, String>,
     /// Steps that did not come to their end.
     pub left: usize,
     /// Whether anything may have been changed, by this run or an earlier one.
@@ -56,6 +60,7 @@ impl Outcome {
             began_at,
             ended_at: began_at,
             steps: Vec::new(),
+            failed: BTreeMap::new(),
             left: 0,
             begun: false,
             stopped: None,
@@ -87,12 +92,17 @@ impl Outcome {
             .iter()
             .filter(|step| done(&step.id))
             .map(|step| resync::done_before(step, &state.step(&step.id)));
-        let not_finished = plan
+        let why = |id: &str| self.failed.get(id).map(String::as_str);
+        let repairs_left = plan.repairs.iter().filter(|step| !here(&step.id)).filter_map(|step| {
+            let (why, is_writing) = (why(&step.id), state.progress(&step.id) == Progress::Writing);
+            (why.is_some() || is_writing).then(|| repair::not_finished(step, is_writing, why))
+        });
+        let resyncs_left = plan
             .resyncs
             .iter()
             .filter(|step| !here(&step.id))
-            .filter_map(|step| resync::not_finished(step, &state.step(&step.id)));
-        let before: Vec<StepReport> = repairs.chain(resyncs).chain(not_finished).collect();
+            .filter_map(|step| resync::not_finished(step, &state.step(&step.id), why(&step.id)));
+        let before: Vec<StepReport> = repairs.chain(resyncs).chain(repairs_left).chain(resyncs_left).collect();
         self.steps.extend(before);
         self.steps.sort_by(|a, b| a.id.cmp(&b.id));
         self.left = plan.steps() - self.done();

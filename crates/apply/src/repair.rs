@@ -37,15 +37,20 @@ pub(crate) async fn run(executor: &Executor<'_>, step: &Repair) -> Result<StepRe
     let id = || step.id.clone();
     let mut backoff = executor.backoff();
     let mut written = Written::NotTried;
+    let mut rested = false;
     let mut last = None;
     loop {
         let (policy, what) = policy_now(executor, step).await?;
-        match next(policy, written, &mut backoff, executor.now()) {
+        match next(policy, written, rested, &mut backoff, executor.now()) {
             RepairAction::Write => {
                 let what = format!("policy of {} in {}", step.repository, step.place());
                 executor.tell(ApplyEvent::Begins { step: id(), what });
             }
-            RepairAction::WaitThenWrite(pause) => tokio::time::sleep(pause).await,
+            RepairAction::WaitThenRead(pause) => {
+                tokio::time::sleep(pause).await;
+                rested = true;
+                continue;
+            }
             RepairAction::Done { written } => {
                 let result = if written { "repaired" } else { "was repaired already" };
                 let line = JournalLine { result: Some(result.to_owned()), ..JournalLine::default() };
@@ -76,5 +81,6 @@ pub(crate) async fn run(executor: &Executor<'_>, step: &Repair) -> Result<StepRe
             Err(error) => Written::Failed { passing: error.may_pass() },
         };
         last = answer.err();
+        rested = false;
     }
 }

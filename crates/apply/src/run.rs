@@ -408,6 +408,7 @@ impl Executor<'_> {
                 }
                 Err(stop) => {
                     self.tell(ApplyEvent::Failed { step: step.id().to_owned(), why: stop.to_string() });
+                    outcome.failed.insert(step.id().to_owned(), stop.to_string());
                     first = first.or(Some(stop));
                 }
             }

@@ -27,11 +27,10 @@ pub(crate) enum Written {
 pub(crate) enum RepairAction {
     /// Journal it, and write the policy; read it afterwards.
     Write,
-    WaitThenWrite(std::time::Duration),
+    /// Wait, and read the policy again: what others change meanwhile is not written over.
+    WaitThenRead(std::time::Duration),
     /// `written`: by us.
-    Done {
-        written: bool,
-    },
+    Done { written: bool },
     /// It is not what the plan saw, and nothing was written.
     Stale,
     /// It was written, and is something else.
@@ -42,8 +41,14 @@ pub(crate) enum RepairAction {
     NotThere,
 }
 
-/// What is done after the policy was read.
-pub(crate) fn next(policy: PolicyNow, written: Written, backoff: &mut Backoff, now: Moment) -> RepairAction {
+/// What is done after the policy was read. `rested`: the last write was waited after, and the policy read since.
+pub(crate) fn next(
+    policy: PolicyNow,
+    written: Written,
+    rested: bool,
+    backoff: &mut Backoff,
+    now: Moment,
+) -> RepairAction {
     let over = backoff.is_over(now.elapsed);
     match (policy, written) {
         (PolicyNow::AlreadyRepaired, written) => RepairAction::Done { written: written != Written::NotTried },
@@ -52,8 +57,9 @@ pub(crate) fn next(policy: PolicyNow, written: Written, backoff: &mut Backoff, n
         (PolicyNow::AsPlanned, Written::NotTried) => RepairAction::Write,
         (PolicyNow::AsPlanned, Written::Failed { passing }) if over || !passing => RepairAction::Failed,
         (PolicyNow::AsPlanned, Written::Accepted) if over => RepairAction::NotThere,
+        (PolicyNow::AsPlanned, Written::Accepted | Written::Failed { .. }) if rested => RepairAction::Write,
         (PolicyNow::AsPlanned, Written::Accepted | Written::Failed { .. }) => {
-            RepairAction::WaitThenWrite(backoff.next_pause(now.elapsed))
+            RepairAction::WaitThenRead(backoff.next_pause(now.elapsed))
         }
     }
 }
@@ -79,11 +85,16 @@ mod tests {
                 let mut elapsed = Duration::ZERO;
                 let mut waits = 0;
                 let moment = |elapsed| Moment { elapsed, wall: jiff::Timestamp::UNIX_EPOCH, interrupted: false };
-                while let RepairAction::WaitThenWrite(pause) = next(policy, written, &mut backoff, moment(elapsed)) {
-                    (elapsed, waits) = (elapsed + pause, waits + 1);
+                let end = loop {
+                    match next(policy, written, false, &mut backoff, moment(elapsed)) {
+                        RepairAction::WaitThenRead(pause) => (elapsed, waits) = (elapsed + pause, waits + 1),
+                        end => break end,
+                    }
                     assert!(waits < 20, "{policy:?} {written:?}");
-                }
-                let end = next(policy, written, &mut backoff, moment(elapsed));
+                    // Read after the wait: as planned it is written once more, and nothing else is.
+                    let again = next(policy, written, true, &mut backoff, moment(elapsed));
+                    assert!(!matches!(again, RepairAction::WaitThenRead(_)), "{policy:?} {written:?}");
+                };
                 match policy {
                     PolicyNow::AlreadyRepaired => {
                         assert_eq!(end, RepairAction::Done { written: written != Written::NotTried });

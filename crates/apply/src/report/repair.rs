@@ -27,6 +27,13 @@ pub(crate) fn not_made(step: &Repair, why: &str) -> StepReport {
     StepReport { finished: false, ..report(step, &format!("not made: {why}")) }
 }
 
+/// Of a step that was begun: what went wrong, or `None` where a run ended in its midst.
+pub(crate) fn not_finished(step: &Repair, may_be_written: bool, why: Option<&str>) -> StepReport {
+    let state = if may_be_written { "its policy may have been written" } else { "its policy was not written" };
+    let why = why.map_or_else(String::new, |why| format!(": {why}"));
+    StepReport { finished: false, ..report(step, &format!("not finished: {state}{why}")) }
+}
+
 pub(crate) fn done_before(step: &Repair) -> StepReport {
     report(step, "done before")
 }

@@ -64,7 +64,7 @@ pub(crate) fn not_made(step: &Resync, state: &StepState, why: &str) -> StepRepor
 }
 
 /// Of a registry whose disable was called and that did not come to its end: what it lost is lost all the same.
-pub(crate) fn not_finished(step: &Resync, state: &StepState) -> Option<StepReport> {
+pub(crate) fn not_finished(step: &Resync, state: &StepState, why: Option<&str>) -> Option<StepReport> {
     let result = match state.progress() {
         Progress::Trying => "not finished: it was not turned off; its scanning configuration may be another",
         progress if progress.is_open() => "not finished: it may be without scanning, or without its configuration",
@@ -72,9 +72,11 @@ pub(crate) fn not_finished(step: &Resync, state: &StepState) -> Option<StepRepor
             "not finished: it is on, with its configuration; it is not known whether it was off: its Disable had no answer"
         }
         Progress::Restored => "not finished: it was turned off, and is on again with its configuration",
+        _ if why.is_some() => "not finished: it was not turned off",
         _ => return None,
     };
-    let report = report(step, state, result.to_owned(), step.repositories.clone(), lost_before(state));
+    let why = why.map_or_else(String::new, |why| format!(": {why}"));
+    let report = report(step, state, format!("{result}{why}"), step.repositories.clone(), lost_before(state));
     Some(StepReport { finished: false, ..report })
 }
 
