@@ -410,17 +410,26 @@ impl OpenValue {
     }
 }
 
-/// Whether a text could be these pieces, of which some are not known.
+/// Whether a text could be these pieces, of which some are not known. What is not known takes as little as it can: then the rest has
+/// most to be found in, and nothing is tried twice, whatever a stranger's file holds.
 fn fits(pieces: &[Option<String>], text: &str) -> bool {
-    match pieces.split_first() {
-        None => text.is_empty(),
-        Some((Some(known), rest)) => text.strip_prefix(known.as_str()).is_some_and(|after| fits(rest, after)),
-        Some((None, rest)) => text
-            .char_indices()
-            .map(|(at, _)| at)
-            .chain([text.len()])
-            .any(|at| text.get(at..).is_some_and(|after| fits(rest, after))),
+    let mut rest = text;
+    let mut after_unknown = false;
+    for (at, piece) in pieces.iter().enumerate() {
+        let Some(known) = piece else {
+            after_unknown = true;
+            continue;
+        };
+        let is_last = at + 1 == pieces.len();
+        let found = match after_unknown {
+            false => rest.strip_prefix(known.as_str()),
+            true if is_last => rest.ends_with(known.as_str()).then_some(""),
+            true => rest.split_once(known.as_str()).map(|(_, after)| after),
+        };
+        let Some(after) = found else { return false };
+        (rest, after_unknown) = (after, false);
     }
+    after_unknown || rest.is_empty()
 }
 
 /// Account ids that a pattern may stand for: its wildcards filled with each digit, and with what other patterns ask for, so that one

@@ -38,9 +38,17 @@ pub(super) enum Whose {
 }
 
 /// What a file in a folder must not decide: where calls go, whom they trust, and which file is overwritten.
-const NOT_OF_A_FOLDER: [&str; 5] = ["age-identity", "age-recipient", "ca-bundle", "endpoint-url", "log-file"];
+const NOT_OF_A_FOLDER: [&str; 7] = [
+    "age-identity",
+    "age-recipient",
+    "ca-bundle",
+    "endpoint-url",
+    "findings-report",
+    "findings-report-key",
+    "log-file",
+];
 /// Flags that name what is written.
-const WRITTEN: [&str; 2] = ["out", "save"];
+const WRITTEN: [&str; 3] = ["out", "save", "write"];
 
 /// What a file says.
 #[derive(Debug)]

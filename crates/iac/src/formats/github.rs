@@ -59,10 +59,15 @@ pub fn step_summary(report: &GateReport) -> String {
         "{} judged in {}: {}.\n",
         count(report.policies_judged, "policy"),
         count(report.files_read, "file"),
-        if failing == 0 {
-            "nothing keeps Inspector out".to_owned()
-        } else {
-            format!("{} to act on", count(failing, "finding"))
+        match (failing, report.problems.len(), report.findings.len()) {
+            (0, 0, 0) => "nothing keeps Inspector out".to_owned(),
+            (0, 0, _) => "nothing fails".to_owned(),
+            // What was not read could hold anything.
+            (0, unread, _) => format!("{} not read", count(unread, "file")),
+            (failing, 0, _) => format!("{} to act on", count(failing, "finding")),
+            (failing, unread, _) => {
+                format!("{} to act on, {} not read", count(failing, "finding"), count(unread, "file"))
+            }
         }
     );
     if !report.findings.is_empty() {

@@ -147,11 +147,23 @@ fn walk(folder: &Path, pattern: Option<&str>, command: &Gate, found: &mut Found)
                 continue;
             }
         };
-        if !entry.file_type().is_some_and(|kind| kind.is_file()) {
+        let kind = entry.file_type();
+        let path = entry.into_path();
+        let form = form(&path.to_string_lossy());
+        if kind.is_some_and(|kind| kind.is_symlink()) && form.is_some() {
+            // Terraform follows links to files; folders are not followed, which could go round.
+            match fs_err::metadata(&path) {
+                Ok(target) if target.is_file() => {}
+                Ok(_) => continue,
+                Err(error) => {
+                    found.problems.push(problem(&path, &error.to_string()));
+                    continue;
+                }
+            }
+        } else if !kind.is_some_and(|kind| kind.is_file()) {
             continue;
         }
-        let path = entry.into_path();
-        match form(&path.to_string_lossy()) {
+        match form {
             Some(Form::Hcl) => drop(found.modules.insert(parent(&path))),
             Some(Form::Data) => drop(found.data.entry(path).or_insert(false)),
             None => {}
