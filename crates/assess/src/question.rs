@@ -230,6 +230,11 @@ impl PolicyQuestion {
         Verdict::fold(self.actions.iter().map(|&action| decide(&[document], action, context).verdict))
     }
 
+    /// What the policy is that is explained, and repaired: of a repository without one it is the registry's.
+    pub fn own_label(&self) -> &'static str {
+        self.policies.first().map_or("policy", AskedPolicy::label)
+    }
+
     pub fn own_text(&self) -> &str {
         self.policies.first().map_or("", |policy| &policy.text)
     }

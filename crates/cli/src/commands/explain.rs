@@ -9,8 +9,9 @@ mod text;
 
 use std::path::Path;
 
-use scangap_assess::{PolicyAnswer, PolicyRepair};
+use scangap_assess::{PolicyAnswer, PolicyQuestion, PolicyRepair};
 use scangap_model::Verdict;
+use scangap_policy::PolicyKind;
 use scangap_report::{sanitize, write_atomically};
 
 use crate::args::{Explain, Output};
@@ -64,7 +65,7 @@ fn explained(command: &Explain, written: &mut bool) -> Result<Exit, CliError> {
         Output::Text => {
             terminal::out(&text::explained(&question, &answer));
             if let Some(Ok(repair)) = &repair {
-                terminal::out(&text::diff(question.own_text(), &repair.text));
+                terminal::out(&text::diff(question.own_label(), question.own_text(), &repair.text));
             }
         }
     }
@@ -87,17 +88,29 @@ fn explained(command: &Explain, written: &mut bool) -> Result<Exit, CliError> {
         let text = match &repair {
             Some(Ok(repair)) => Some(repair.text.as_str()),
             // Nothing to repair: the file contains the policy unchanged, for tools that read it from there.
-            None if answer.verdict == Verdict::Allowed => Some(question.own_text()),
+            None if answer.verdict == Verdict::Allowed => written_as_it_is(&question, command),
             Some(Err(_)) | None => None,
         };
         if let Some(text) = text {
             write_atomically(path, |out| out.write_all(text.as_bytes())).map_err(CliError::Report)?;
             *written = true;
-            let what = if repair.is_some() { "repaired policy" } else { "policy, with nothing to repair," };
+            let of = question.own_label();
+            let what =
+                if repair.is_some() { format!("repaired {of}") } else { format!("{of}, with nothing to repair,") };
             terminal::note(&format!("the {what} is in {}", path.display()));
         }
     }
     Ok(exit(&answer))
+}
+
+/// The policy that was asked about. Of a repository without one nothing is written: another policy must not be taken for its own.
+fn written_as_it_is<'q>(question: &'q PolicyQuestion, command: &Explain) -> Option<&'q str> {
+    let own = question.policies.first();
+    if command.snapshot.is_some() && own.is_none_or(|policy| policy.kind != PolicyKind::Repository) {
+        terminal::note("the repository has no policy of its own, and nothing is to be repaired: nothing is written");
+        return None;
+    }
+    own.map(|policy| policy.text.as_str())
 }
 
 fn exit(answer: &PolicyAnswer) -> Exit {

@@ -70,6 +70,7 @@ fn form(
         "actions": answer.decisions.iter().map(action).collect::<Map<_, _>>(),
         "lints": answer.lints.iter().map(|(at, lint)| lint_json(label(*at), lint)).collect::<Vec<_>>(),
         "fixed_policy": repaired.map(|repair| &repair.text),
+        "fixed_policy_is": repaired.map(|_| question.own_label()),
         "left_out": refused(|repair| &repair.left_out),
         "still_refused": refused(|repair| &repair.kept),
         "no_repair": match repair {

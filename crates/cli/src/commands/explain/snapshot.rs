@@ -12,6 +12,10 @@ use crate::args::Explain;
 use crate::error::CliError;
 use crate::file_in::file_in;
 
+const REPOSITORY_UNREAD: &str = "the repository policy could not be read";
+const REGISTRY_UNREAD: &str = "the registry policy could not be read, and may count";
+const BOTH_UNREAD: &str = "the repository policy could not be read, nor the registry policy, which may count";
+
 pub(super) fn question(command: &Explain, path: &Path) -> Result<PolicyQuestion, CliError> {
     // What is explained must be what was audited.
     let path = &file_in(path, "snapshot.db");
@@ -37,7 +41,7 @@ pub(super) fn question(command: &Explain, path: &Path) -> Result<PolicyQuestion,
         }
         // No policy is normal: what counts then is the registry's.
         Observed::Absent => {}
-        Observed::Unknown(_) => unread = Some("the snapshot holds no repository policy: it could not be read"),
+        Observed::Unknown(_) => unread = Some(REPOSITORY_UNREAD),
     }
     if let Some(registry) = facts.registry(&(asked.account, asked.region.clone())) {
         let scope = registry.registry_policy_scope.known().map(String::as_str);
@@ -52,11 +56,11 @@ pub(super) fn question(command: &Explain, path: &Path) -> Result<PolicyQuestion,
             // AWS: under V1 a registry policy does nothing to Inspector.
             (Some("V1"), _) if actions.iter().all(|action| !action.is_enforced_under_v1()) => {}
             (_, Asked::NotNeeded | Asked::Answered(Observed::Unknown(_))) => {
-                unread = Some("the registry policy could not be read, and may count");
+                unread = Some(if unread.is_some() { BOTH_UNREAD } else { REGISTRY_UNREAD });
             }
         }
     } else {
-        unread = Some("the snapshot does not say whether there is a registry policy");
+        unread = Some(if unread.is_some() { BOTH_UNREAD } else { REGISTRY_UNREAD });
     }
     // The report's own request, so that what is explained here is what is decided there.
     let as_of = command.as_of.unwrap_or(snapshot.meta.as_of);

@@ -110,9 +110,9 @@ fn lints(out: &mut String, question: &PolicyQuestion, answer: &PolicyAnswer) {
     }
 }
 
-pub(super) fn diff(before: &str, after: &str) -> String {
+pub(super) fn diff(of: &str, before: &str, after: &str) -> String {
     let diff = TextDiff::from_lines(before, after);
-    let lines = diff.unified_diff().context_radius(3).header("policy", "repaired").to_string();
+    let lines = diff.unified_diff().context_radius(3).header(of, &format!("repaired {of}")).to_string();
     // Foreign text: line by line, so that line breaks and tabs stay.
     let clean = |line: &str| line.trim_end_matches('\r').split('\t').map(sanitize).collect::<Vec<_>>().join("\t");
     let clean: Vec<String> = lines.split('\n').map(clean).collect();
