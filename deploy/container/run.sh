@@ -45,6 +45,9 @@ work=${WORK:-/data}
 
 finished() { [[ $1 == [0234] ]]; }
 
+# An audit that ended and was to be encrypted leaves its snapshot under another name.
+has_snapshot() { [[ -e $1/snapshot.db || -e $1/snapshot.db.age ]]; }
+
 # Runs scangap and hands a SIGTERM on to it, so that it closes its snapshot. Sets `code`.
 run_scangap() {
     local child again signalled=
@@ -109,7 +112,7 @@ read_shard() {
 
     # scangap removes a folder in which it has left nothing.
     mkdir -p "$work/shard"
-    if [[ -e $work/shard/snapshot.db ]]; then
+    if has_snapshot "$work/shard"; then
         printf '%s\n' "$code" >"$work/exit-code"
         tar -czf "$work/shard.tar.gz" -C "$work" exit-code shard
         aws s3 cp --only-show-errors "$work/shard.tar.gz" "s3://$BUCKET/$key"
@@ -138,7 +141,7 @@ merge_shards() {
     fi
     # Where shards are missing, scangap names them, writes what there is, and ends with 130.
     run_scangap merge "${shards[@]}" --out "$work/merged" "$@"
-    if [[ -e $work/merged/snapshot.db ]]; then
+    if has_snapshot "$work/merged"; then
         aws s3 cp --only-show-errors --recursive "$work/merged/" "s3://$BUCKET/reports/$run/"
         say "${#shards[@]} shards merged with exit code $code, in s3://$BUCKET/reports/$run/"
     else
@@ -148,16 +151,30 @@ merge_shards() {
     exit "$code"
 }
 
+# Posts the summary of a run, and stores that it was: it is posted once, by whichever attempt can.
+post() {
+    local out=$1
+    [[ ${TOPIC_ARN:-} && -s $out/chat.md && ! -e $out/posted ]] || return 0
+    if ! aws sns publish --topic-arn "$TOPIC_ARN" --subject "scangap: ECR and Amazon Inspector, $as_of" \
+        --message "file://$out/chat.md" --output text --query MessageId >&2; then
+        say "the summary was not posted to $TOPIC_ARN"
+        return 1
+    fi
+    date -u +%FT%TZ >"$out/posted"
+    aws s3 cp --only-show-errors "$out/posted" "s3://$BUCKET/runs/$run/posted"
+}
+
 audit_quarter() {
-    local out=$work/runs/$run before
+    local out=$work/runs/$run before posted=yes
     mkdir -p "$work/runs"
     # The history, the notes, and this run itself where an attempt before has stored it.
-    aws s3 cp --only-show-errors --recursive --exclude '*' --include '*/snapshot.db' --include '*/audit.xlsx' \
-        --include '*/exit-code' "s3://$BUCKET/runs/" "$work/runs/"
-    if [[ -e $out/exit-code && -e $out/snapshot.db ]]; then
+    aws s3 cp --only-show-errors --recursive --exclude '*' --include '*/snapshot.db' --include '*/snapshot.db.age' \
+        --include '*/audit.xlsx' --include '*/exit-code' --include "$run/chat.md" --include "$run/posted" "s3://$BUCKET/runs/" "$work/runs/"
+    if [[ -e $out/exit-code ]] && has_snapshot "$out"; then
         before=$(<"$out/exit-code")
         if finished "$before"; then
             say "the audit of $as_of was done already, with exit code $before"
+            post "$out" || exit 1
             exit 0
         fi
         say "resuming the audit of $as_of, which ended with exit code $before"
@@ -166,18 +183,22 @@ audit_quarter() {
         rm -rf "$out"
         run_scangap audit --as-of "$as_of" --out "$out" --quarter --chat "$@"
     fi
-    if [[ -e $out/snapshot.db ]]; then
-        printf '%s\n' "$code" >"$out/exit-code"
+    if has_snapshot "$out"; then
+        rm -f "$out/exit-code"
         # S3 refuses what does not arrive as it was sent.
         aws s3 cp --only-show-errors --recursive --checksum-algorithm SHA256 "$out/" "s3://$BUCKET/runs/$run/"
+        # Last: what has an exit code is there as a whole.
+        printf '%s\n' "$code" >"$out/exit-code"
+        aws s3 cp --only-show-errors --checksum-algorithm SHA256 "$out/exit-code" "s3://$BUCKET/runs/$run/exit-code"
         say "the reports are in s3://$BUCKET/runs/$run/"
-        if [[ ${TOPIC_ARN:-} && -s $out/chat.md ]]; then
-            aws sns publish --topic-arn "$TOPIC_ARN" --subject "scangap: ECR and Amazon Inspector, $as_of" \
-                --message "file://$out/chat.md" --output text --query MessageId >&2
-        fi
+        post "$out" || posted=
+    else
+        say "the audit left no snapshot"
+        ! finished "$code" || code=1
     fi
     say "audit ended with exit code $code"
     ! finished "$code" || code=0
+    [[ $posted || $code != 0 ]] || code=1
     exit "$code"
 }
 
