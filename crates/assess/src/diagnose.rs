@@ -25,6 +25,27 @@ pub struct Layers<'a> {
     pub has_active_image: &'a Asked<bool>,
 }
 
+/// Whether some answer to what could not be learnt would make it `covered`: no layer that is known rules it out. A word
+/// that is not known here may stand for anything.
+pub(crate) fn may_be_covered(layers: &Layers<'_>) -> bool {
+    let outer = |layer| !matches!(layer, Layer::Ends(diagnosis) if diagnosis != Diagnosis::Unreadable);
+    let by_images = match layers.images {
+        ImageCoverage::Gap(_) | ImageCoverage::NotAsked => true,
+        ImageCoverage::Counted(images) => images.scanned > 0,
+    };
+    let by_coverage = match layers.coverage {
+        Coverage::Gap(_) | Coverage::NotAsked => true,
+        Coverage::Row { status, reason, .. } => row(status, reason).is_none(),
+        Coverage::NoRow => false,
+    };
+    outer(account_status(layers.ecr_status))
+        && outer(scan_type(layers.scan_type))
+        && layers.selection != Selection::NotSelected
+        && matches!(layers.verdict, Verdict::Allowed | Verdict::Unknown)
+        && by_coverage
+        && by_images
+}
+
 /// The outer two layers: an answer, or an end.
 enum Layer {
     Passed,
@@ -79,14 +100,19 @@ fn scan_type(scan_type: &Asked<String>) -> Layer {
 fn covered(layers: &Layers<'_>) -> Diagnosis {
     match layers.coverage {
         Coverage::Gap(_) | Coverage::NotAsked => Diagnosis::Unreadable,
-        Coverage::Row { status, reason, .. } => match (status.as_str(), reason.as_str()) {
-            (_, ACCESS_DENIED) => Diagnosis::Stale,
-            (_, "ACCESS_DENIED_TO_ENCRYPTION_KEY") => Diagnosis::KeyDenied,
-            (_, "PENDING_DISABLE" | "RESOURCE_TERMINATED") => Diagnosis::Changing,
-            (ACTIVE, _) => active(layers),
-            _ => Diagnosis::Limited,
-        },
+        Coverage::Row { status, reason, .. } => row(status, reason).unwrap_or_else(|| active(layers)),
         Coverage::NoRow => without_image_row(layers, Diagnosis::Unseen),
+    }
+}
+
+/// What a repository's row says by itself. `None`: ACTIVE, so its images decide.
+fn row(status: &str, reason: &str) -> Option<Diagnosis> {
+    match (status, reason) {
+        (_, ACCESS_DENIED) => Some(Diagnosis::Stale),
+        (_, "ACCESS_DENIED_TO_ENCRYPTION_KEY") => Some(Diagnosis::KeyDenied),
+        (_, "PENDING_DISABLE" | "RESOURCE_TERMINATED") => Some(Diagnosis::Changing),
+        (ACTIVE, _) => None,
+        _ => Some(Diagnosis::Limited),
     }
 }
 
@@ -288,6 +314,74 @@ mod tests {
         ] {
             check(layers, expected);
         }
+    }
+
+    fn images(rows: &[(&str, &str)]) -> ImageCoverage {
+        let mut counts = ImageCounts::default();
+        for (status, reason) in rows {
+            counts.add(status, reason, &ImageCount { images: 1, ..ImageCount::default() });
+        }
+        images_of(&counts, &Asked::Answered(Observed::Known(CoverageSource::Account)))
+    }
+
+    /// Every answer that AWS could give to each layer; those that are known come first, the last is the gap.
+    #[test]
+    fn it_may_be_covered_if_and_only_if_an_answer_to_what_is_unknown_covers_it() {
+        let row = |status: &str, reason: &str| Coverage::Row {
+            status: status.into(),
+            reason: reason.into(),
+            last_scanned_at: None,
+        };
+        let statuses = ["ENABLED", "DISABLED", "ENABLING", "absent", "gap"].map(word);
+        let scan_types = ["ENHANCED", "BASIC", "gap"].map(word);
+        let selections = [Selection::Selected, Selection::NotSelected, Selection::Unknown];
+        let verdicts = [Verdict::Allowed, Verdict::Denied, Verdict::Depends, Verdict::Unknown];
+        let coverages = [
+            row("ACTIVE", "SUCCESSFUL"),
+            row("INACTIVE", "ACCESS_DENIED"),
+            row("INACTIVE", "ACCESS_DENIED_TO_ENCRYPTION_KEY"),
+            row("INACTIVE", "PENDING_DISABLE"),
+            row("INACTIVE", "A_REASON_OF_TOMORROW"),
+            Coverage::NoRow,
+            Coverage::Gap(gap().into()),
+        ];
+        let of_images = [
+            images(&[("ACTIVE", "SUCCESSFUL")]),
+            images(&[("INACTIVE", "UNSUPPORTED_OS")]),
+            images(&[]),
+            ImageCoverage::Gap(gap().into()),
+        ];
+        let held = ["yes", "no", "gap"].map(|answer| match answer {
+            "gap" => Asked::Answered(Observed::unknown(gap())),
+            answer => Asked::Answered(Observed::Known(answer == "yes")),
+        });
+        let sizes = [5, 3, 3, 4, 7, 4, 3];
+        let layers = |at: [usize; 7]| Layers {
+            ecr_status: &statuses[at[0]],
+            scan_type: &scan_types[at[1]],
+            selection: selections[at[2]],
+            verdict: verdicts[at[3]],
+            coverage: &coverages[at[4]],
+            images: &of_images[at[5]],
+            has_active_image: &held[at[6]],
+        };
+        let every = |ranges: [std::ops::Range<usize>; 7]| {
+            ranges.into_iter().fold(vec![Vec::new()], |all: Vec<Vec<usize>>, range| {
+                all.iter().flat_map(|at| range.clone().map(|next| [at.as_slice(), &[next]].concat())).collect()
+            })
+        };
+        let array = |at: Vec<usize>| <[usize; 7]>::try_from(at).unwrap();
+        let mut may_be = 0;
+        for at in every(sizes.map(|size| 0..size)).into_iter().map(array) {
+            let answers: [_; 7] = std::array::from_fn(|layer| {
+                if at[layer] + 1 == sizes[layer] { 0..sizes[layer] - 1 } else { at[layer]..at[layer] + 1 }
+            });
+            let covers = every(answers).into_iter().any(|at| diagnose(&layers(array(at))) == Diagnosis::Covered);
+            assert_eq!(may_be_covered(&layers(at)), covers, "{:?}", layers(at));
+            may_be += usize::from(covers);
+        }
+        // Each layer is the one answer that covers or the gap; whether there is an image does not matter.
+        assert_eq!(may_be, 2_usize.pow(6) * 3);
     }
 
     #[test]

@@ -32,6 +32,9 @@ pub struct Assessment {
     pub gaps: Vec<Gap>,
     /// How many repositories of each registry fall in each diagnosis. Registries without repositories are not in it.
     pub by_registry: BTreeMap<RegistryKey, BTreeMap<Diagnosis, usize>>,
+    /// How many of a registry's unreadable repositories are not covered, whatever could not be learnt of them. Registries
+    /// without one are not in it.
+    pub surely_not_covered: BTreeMap<RegistryKey, usize>,
     /// The images of the repositories of each diagnosis, where ECR's list of them was read.
     pub images: BTreeMap<Diagnosis, ImageTotals>,
     /// The images of repositories that are known from Inspector's coverage alone.
@@ -121,6 +124,7 @@ pub fn assess(
         registries: Vec::new(),
         gaps: facts.gaps.iter().filter(|gap| gap.kind != GapKind::NotForMembers).cloned().collect(),
         by_registry: BTreeMap::new(),
+        surely_not_covered: BTreeMap::new(),
         images: BTreeMap::new(),
         images_unlisted: ImageTotals::default(),
         causes: Vec::new(),
@@ -143,6 +147,9 @@ pub fn assess(
             for (diagnosis, number) in diagnoses {
                 *of_registry.entry(diagnosis).or_default() += number;
             }
+        }
+        for (registry, number) in task.surely_not_covered {
+            *assessment.surely_not_covered.entry(registry).or_default() += number;
         }
         for (diagnosis, images) in task.images {
             assessment.images.entry(diagnosis).or_default().merge(images);
@@ -189,6 +196,7 @@ fn intern(known: &mut HashSet<Arc<PolicyAssessment>>, policy: Arc<PolicyAssessme
 struct Task {
     repositories: Vec<RepositoryAssessment>,
     by_registry: BTreeMap<RegistryKey, BTreeMap<Diagnosis, usize>>,
+    surely_not_covered: BTreeMap<RegistryKey, usize>,
     images: BTreeMap<Diagnosis, ImageTotals>,
     images_unlisted: ImageTotals,
     causes: Causes,
@@ -244,6 +252,7 @@ impl Judge<'_> {
         let view = RegistryView { facts: self.facts, policies: self.policies, registry, as_of: self.as_of };
         let mut known: HashMap<PolicyKey, Arc<PolicyAssessment>> = HashMap::new();
         let mut diagnoses = BTreeMap::new();
+        let mut surely_not_covered = 0;
         for (at, record) in records.iter().enumerate() {
             let own = &record.facts.policy;
             let policy = if view.shares(own) {
@@ -262,6 +271,7 @@ impl Judge<'_> {
             let (mut repository, gap) = view.assess(record, policy);
             repository.share(&mut task.causes);
             *diagnoses.entry(repository.diagnosis).or_default() += 1;
+            surely_not_covered += usize::from(repository.surely_not_covered);
             task.causes.met(repository.causes(), repository.diagnosis, &record.facts, place + at);
             let images = images_of(&record.images, &registry.image_coverage);
             let totals = if registry.is_listed() {
@@ -272,6 +282,9 @@ impl Judge<'_> {
             totals.add(&images);
             task.repositories.push(repository);
             task.gaps.extend(gap);
+        }
+        if surely_not_covered > 0 {
+            task.surely_not_covered.insert(key.clone(), surely_not_covered);
         }
         task.by_registry.insert(key, diagnoses);
     }

@@ -13,7 +13,7 @@ use scangap_policy::{Action, Context, Decision, REPOSITORY_ACTIONS, Request, dec
 
 use crate::cause::{AttachedTo, Causes, SharedCause, Unread, beside_policies};
 use crate::coverage::{self, ACCESS_DENIED, Coverage};
-use crate::diagnose::{Layers, Selection, diagnose, selection};
+use crate::diagnose::{Layers, Selection, diagnose, may_be_covered, selection};
 use crate::policies::{self, Found, Policies, Scope};
 
 /// Why an unreadable repository is probably unreadable, or what an undecided one probably is.
@@ -68,6 +68,8 @@ pub struct RepositoryAssessment {
     pub diagnosis: Diagnosis,
     pub selection: Selection,
     pub likely_cause: Option<LikelyCause>,
+    /// Unreadable, and what is known of it rules out that it is covered.
+    pub surely_not_covered: bool,
     /// Its own policy was read, and what was read is no policy.
     pub malformed: bool,
     pub policy: Arc<PolicyAssessment>,
@@ -188,6 +190,7 @@ impl RegistryView<'_> {
             diagnosis,
             selection,
             likely_cause,
+            surely_not_covered: diagnosis == Diagnosis::Unreadable && !may_be_covered(&layers),
             malformed: malformed.is_some(),
             policy,
             cause,

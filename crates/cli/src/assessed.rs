@@ -48,6 +48,7 @@ impl AssessedSnapshot {
             simulated: meta.simulated,
             interrupted: meta.state == RunState::Interrupted,
             shard: meta.shard,
+            lacks_accounts: self.lacks_accounts(),
             as_of: meta.as_of,
             facts_sha256: self.facts_sha256(),
             tool_version: &meta.tool_version,
@@ -57,6 +58,11 @@ impl AssessedSnapshot {
             trend: None,
             decisions: None,
         }
+    }
+
+    /// Whether it is a shard, or lacks some: it is not of the whole organization.
+    pub(crate) fn lacks_accounts(&self) -> bool {
+        self.snapshot.meta.shard.is_some() || !self.snapshot.meta.missing_shards.is_empty()
     }
 
     /// Whether everything in scope was learnt, by a run that came to its end.

@@ -284,7 +284,7 @@ impl CliError {
                 "name the applied.json that `scangap apply` wrote".to_owned()
             }
             Self::CarryOver(_) => {
-                "name an audit.xlsx that scangap wrote, with the notes in its sheet Repositories".to_owned()
+                "name an audit.xlsx that scangap wrote, with its columns under the titles that it gave them, as in its sheet Action list".to_owned()
             }
             Self::Verify(_) => "name a folder that scangap wrote, with its manifest.json".to_owned(),
             Self::NoPolicy(_) => "see repositories.csv for the accounts, regions and names that were read".to_owned(),

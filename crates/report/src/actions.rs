@@ -1,5 +1,6 @@
 //! What needs action, worst first: a row for each repository, with its cause, its repair and what people decided.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Seek, Write};
 use std::ops::Range;
@@ -24,16 +25,43 @@ pub(crate) struct ActionRow<'a> {
     pub(crate) row: RepositoryRow<'a>,
     /// The first audit that showed it, as far as audits are known.
     pub(crate) since: Option<Timestamp>,
-    /// Its first cause.
-    pub(crate) cause: String,
-    pub(crate) cause_id: String,
-    pub(crate) repair: String,
+    /// Why, the first cause first. Where the diagnosis alone says it, that is one without an id.
+    pub(crate) causes: Vec<ActionCause>,
     pub(crate) notes: Option<&'a RowNotes>,
     /// The day that dates are compared with.
     pub(crate) today: Date,
 }
 
+/// A cause as it is met in one repository.
+#[derive(Debug, Clone)]
+pub(crate) struct ActionCause {
+    pub(crate) id: String,
+    pub(crate) sentence: String,
+    pub(crate) repair: String,
+}
+
 impl ActionRow<'_> {
+    /// Its first cause.
+    pub(crate) fn cause(&self) -> &str {
+        self.causes.first().map_or("", |cause| &cause.sentence)
+    }
+
+    pub(crate) fn cause_id(&self) -> &str {
+        self.causes.first().map_or("", |cause| &cause.id)
+    }
+
+    /// What repairs it: all of its causes, since one that is left is enough to keep it as it is.
+    pub(crate) fn repair(&self) -> Cow<'_, str> {
+        match self.causes.as_slice() {
+            [] => Cow::Borrowed(""),
+            [one] => Cow::Borrowed(&one.repair),
+            all => {
+                let all = all.iter().map(|cause| format!("{}: {}", cause.id, cause.repair));
+                Cow::Owned(all.collect::<Vec<_>>().join("; "))
+            }
+        }
+    }
+
     pub(crate) fn is_overdue(&self) -> bool {
         self.is_past("due")
     }
@@ -152,20 +180,30 @@ fn chunks(input: &Input<'_>, wanted: impl Fn(Diagnosis) -> bool) -> Vec<Range<us
 
 impl<'m> ActionRow<'m> {
     pub(crate) fn of(material: &'m ReportContext<'_>, row: RepositoryRow<'m>, number: usize) -> Self {
-        let first = row.assessment.causes().first();
         let met = [(row.assessment.diagnosis, 1)].into();
-        let cause_row = first.and_then(|cause| material.cause(cause.id));
         let repository = &row.repository;
+        let mut causes: Vec<ActionCause> = row
+            .assessment
+            .causes()
+            .iter()
+            .map(|cause| ActionCause {
+                id: cause.id.to_string(),
+                sentence: named(cause, &met),
+                repair: match material.cause(cause.id) {
+                    Some(cause) => sanitize(&cause.repair_at(repository.account, &repository.region)),
+                    None => sanitize(&next_step(&row)),
+                },
+            })
+            .collect();
+        if causes.is_empty() {
+            let sentence = row.assessment.diagnosis.info().meaning.to_owned();
+            causes.push(ActionCause { id: String::new(), sentence, repair: sanitize(&next_step(&row)) });
+        }
         let key = (repository.account, repository.region.clone(), repository.name.clone());
         Self {
             number,
             since: material.input.since(&key, row.assessment.diagnosis),
-            cause: first.map_or_else(|| row.assessment.diagnosis.info().meaning.to_owned(), |cause| named(cause, &met)),
-            cause_id: first.map(|cause| cause.id.to_string()).unwrap_or_default(),
-            repair: cause_row.map_or_else(
-                || sanitize(&next_step(&row)),
-                |cause| sanitize(&cause.repair).replace("{account}", row.repository.account.as_str()),
-            ),
+            causes,
             notes: material.notes().and_then(|notes| notes.of(&note_key(&row.repository))),
             today: material.input.today(),
             row,
@@ -193,5 +231,6 @@ pub(crate) fn notes<'m>(material: &'m ReportContext<'_>) -> io::Result<(NoteCoun
     })?;
     let apart: Vec<_> = carried.without(&seen).collect();
     counts.apart = apart.len();
+    counts.without_place = carried.without_place;
     Ok((counts, apart))
 }

@@ -21,7 +21,8 @@ pub(crate) struct CauseRow<'a> {
     pub(crate) ous: Vec<String>,
     pub(crate) regions: Vec<String>,
     pub(crate) written_by: Vec<String>,
-    pub(crate) repair: String,
+    /// Of its statement, setting or permission; creation templates that would write it again are said beside it.
+    repair: String,
     /// The first repository that it hits, one that has no other cause where there is one.
     pub(crate) example: Option<RepositoryFacts>,
     pub(crate) simulated: bool,
@@ -52,6 +53,30 @@ impl<'a> CauseRow<'a> {
 
     pub(crate) fn sentence(&self) -> String {
         sentence(self.tally)
+    }
+
+    /// The one repair, with the account as a parameter.
+    pub(crate) fn repair(&self) -> String {
+        let again = if self.tally.templates.is_empty() {
+            ""
+        } else if self.tally.diagnoses.is_empty() {
+            " of the creation template"
+        } else {
+            "; and in the creation templates, which would write it again"
+        };
+        format!("{}{again}", self.repair)
+    }
+
+    /// The same for a repository, with the templates that may write it again there, and no others.
+    pub(crate) fn repair_at(&self, account: AccountId, region: &RegionName) -> String {
+        let here = self.tally.templates.iter().filter(|(of, at, _)| *of == account && at == region);
+        let here: Vec<&str> = here.map(|(_, _, prefix)| prefix.as_str()).collect();
+        let again = match here.as_slice() {
+            [] => String::new(),
+            [one] => format!("; and in the creation template {one}, which would write it again"),
+            all => format!("; and in the creation templates {}, which would write it again", all.join(", ")),
+        };
+        format!("{}{again}", self.repair.replace("{account}", account.as_str()))
     }
 }
 
@@ -116,7 +141,9 @@ pub(crate) fn named(cause: &SharedCause, met: &BTreeMap<Diagnosis, usize>) -> St
                 (false, true) => "may deny Inspector",
                 (true, true) => "denies Inspector in some repositories, and may in others",
             };
-            format!("{} {} {verb}", attached_to.label(), sanitize(label))
+            // Only creation templates have it: there is no repository yet.
+            let of = if met.is_empty() { "creation template" } else { attached_to.label() };
+            format!("{of} {} {verb}", sanitize(label))
         }
         CauseKind::NoPolicy(attached_to) => format!("the text stored as {} is not a policy", attached_to.label()),
         CauseKind::UnknownWord(word) => format!("AWS answers `{}`, which this version does not know", sanitize(word)),
@@ -143,18 +170,10 @@ fn words(word: &str) -> String {
     word.replace('_', " ")
 }
 
-/// The one repair, with the account as a parameter.
+/// What repairs it, with the account as a parameter.
 fn repair(input: &Input<'_>, tally: &CauseTally, example: Option<&RepositoryFacts>) -> String {
     match &tally.cause.kind {
-        CauseKind::Statement { attached_to, .. } => {
-            let repaired = of_statement(input, tally, *attached_to, example);
-            let again = if tally.templates.is_empty() {
-                ""
-            } else {
-                "; and in the creation templates, which would write it again"
-            };
-            format!("{repaired}{again}")
-        }
+        CauseKind::Statement { attached_to, .. } => of_statement(input, tally, *attached_to, example),
         CauseKind::NoPolicy(_) => {
             "read the stored text in policies.csv, and set one that is a policy, or delete it".to_owned()
         }

@@ -49,12 +49,14 @@ struct Audit {
     /// Accounts of which no registry is known.
     not_opened: BTreeSet<AccountId>,
     scope: Scope,
+    lacks_accounts: bool,
 }
 
 /// Counts of one audit, of one organizational unit or of all.
 #[derive(Debug, Clone, Default)]
 struct Numbers {
     diagnoses: Counts,
+    surely_not_covered: usize,
     /// Repositories that an audit near it listed, and that are not known to it.
     hidden: usize,
     /// Against the audit before.
@@ -101,11 +103,12 @@ impl History {
             as_of: audit.as_of,
             facts_sha256: audit.facts_sha256.to_owned(),
             simulated: audit.simulated,
-            is_complete: !audit.interrupted && Summary::of(audit).is_complete(),
+            is_complete: !audit.interrupted && !audit.lacks_accounts && Summary::of(audit).is_complete(),
             units,
             unit_of,
             not_opened: not_opened(audit),
             scope: audit.facts.organization.scope.clone(),
+            lacks_accounts: audit.lacks_accounts,
         });
         Ok(())
     }
@@ -238,7 +241,7 @@ impl Audit {
         if self.unit_of.contains_key(account) {
             self.not_opened.contains(account) || !regions.is_empty() && !regions.contains(region)
         } else {
-            !all_accounts
+            !all_accounts || self.lacks_accounts
         }
     }
 
@@ -253,6 +256,7 @@ impl Audit {
             ou: ou.cloned(),
             is_complete: self.is_complete,
             diagnoses: numbers.diagnoses.clone(),
+            surely_not_covered: numbers.surely_not_covered,
             hidden: numbers.hidden,
             balance: numbers.balance,
             repaired: days.len(),
@@ -267,6 +271,7 @@ impl Numbers {
         for (diagnosis, number) in &unit.diagnoses {
             *self.diagnoses.entry(*diagnosis).or_default() += number;
         }
+        self.surely_not_covered += unit.surely_not_covered;
         self.hidden += unit.hidden;
         if let Some(balance) = &unit.balance {
             self.balance.get_or_insert_default().sum(balance);
@@ -292,10 +297,11 @@ fn counted(audit: &Input<'_>, unit_of: &BTreeMap<AccountId, String>) -> BTreeMap
         unit_of.values().map(|unit| (unit.clone(), Numbers::default())).collect();
     for (place, diagnoses) in &audit.assessment.by_registry {
         let unit = unit_of.get(&place.0).cloned().unwrap_or_else(unknown);
-        let counts = &mut units.entry(unit).or_default().diagnoses;
+        let numbers = units.entry(unit).or_default();
         for (diagnosis, number) in diagnoses {
-            *counts.entry(*diagnosis).or_default() += number;
+            *numbers.diagnoses.entry(*diagnosis).or_default() += number;
         }
+        numbers.surely_not_covered += audit.assessment.surely_not_covered.get(place).copied().unwrap_or(0);
     }
     units
 }

@@ -87,6 +87,7 @@ fn page(material: &ReportContext<'_>, plan: Option<&PlanView>, applied: Option<&
         script_hash: hash(SCRIPT),
         simulated: input.simulated,
         interrupted: input.interrupted,
+        shard: input.shard.map(|shard| shard.to_string()),
         organization: organization(input),
         as_of: utc(input.as_of),
         completeness,
@@ -151,26 +152,21 @@ fn organization(input: &Input<'_>) -> String {
 }
 
 fn figure(summary: &Summary, decided: &DecisionCounts, info: &DiagnosisInfo) -> Option<Figure> {
-    let number = summary.listed.get(&info.diagnosis)?;
+    let elsewhere = summary.elsewhere(info.diagnosis);
+    let number = summary.listed.get(&info.diagnosis).copied();
+    let number = number.or_else(|| elsewhere.is_some().then_some(0))?;
     Some(Figure {
         tone: tone(info.tone),
         word: info.word,
-        count: thousands(*number),
+        count: thousands(number),
         title: info.title,
-        meaning: meaning(summary, info),
+        meaning: summary.meaning(info),
+        elsewhere: elsewhere.unwrap_or_default(),
         accepted: match decided.accepted.get(&info.diagnosis) {
             Some(accepted) => format!("accepted: {}", thousands(*accepted)),
             None => String::new(),
         },
     })
-}
-
-/// What a diagnosis means, and for covered repositories how many of their images are.
-fn meaning(summary: &Summary, info: &DiagnosisInfo) -> String {
-    match summary.covered_images().filter(|_| info.diagnosis == Diagnosis::Covered) {
-        Some(images) => format!("{}; {images}", info.meaning),
-        None => info.meaning.to_owned(),
-    }
 }
 
 /// The one number that a reader takes away: of how many that were read how many are covered.
@@ -221,7 +217,7 @@ fn cause(row: &CauseRow<'_>) -> CauseView {
         met: met_in(row.tally),
         ous: first_few(&row.ous),
         sentence: row.sentence(),
-        repair: sanitize(&row.repair),
+        repair: sanitize(&row.repair()),
         written_by: first_few(&row.written_by),
     }
 }
@@ -328,6 +324,10 @@ fn about(input: &Input<'_>) -> Vec<(&'static str, String)> {
         ("Inspector administrator", shown(&organization.inspector_admin)),
         ("Audited by", sanitize(input.caller_arn)),
         ("Tool", format!("scangap {}", input.tool_version)),
+        (
+            "When it was read",
+            "in run.json and in the sheet Evidence of audit.xlsx: this page holds facts alone".to_owned(),
+        ),
         ("Facts SHA-256", input.facts_sha256.to_owned()),
     ]
 }

@@ -33,6 +33,8 @@ pub struct Input<'a> {
     pub interrupted: bool,
     /// The slice of the accounts that was read; `None`: all.
     pub shard: Option<Shard>,
+    /// It is a shard, or lacks some: accounts that it does not name may be there all the same.
+    pub lacks_accounts: bool,
     pub as_of: Timestamp,
     pub facts_sha256: &'a str,
     pub tool_version: &'a str,

@@ -155,6 +155,8 @@ impl RowNotes {
 #[derive(Debug, Clone, Default)]
 pub struct CarriedNotes {
     notes: BTreeMap<NoteKey, RowNotes>,
+    /// Rows with notes that name no repository.
+    pub(crate) without_place: usize,
 }
 
 impl CarriedNotes {
@@ -183,7 +185,7 @@ impl CarriedNotes {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.notes.is_empty()
+        self.notes.is_empty() && self.without_place == 0
     }
 
     /// How many repositories have notes.
@@ -218,6 +220,8 @@ pub struct NoteCounts {
     pub of_another_diagnosis: usize,
     /// Notes on repositories that need no action now, or are not in this audit: they are kept in a sheet of their own.
     pub apart: usize,
+    /// Rows with notes that name no repository: they are nowhere.
+    pub without_place: usize,
 }
 
 impl NoteCounts {
@@ -228,11 +232,13 @@ impl NoteCounts {
             (self.expired, "expired"),
             (self.of_another_diagnosis, "whose diagnosis changed"),
             (self.apart, "on repositories that need no action now"),
+            (self.without_place, "NOT carried: their rows name no repository"),
         ]
         .into_iter()
         .filter(|(number, _)| *number > 0)
         .map(|(number, words)| format!(", {} {words}", thousands(number)))
         .collect();
-        (self.carried + self.apart > 0).then(|| format!("{} carried{}", thousands(self.carried), parts.concat()))
+        (self.carried + self.apart + self.without_place > 0)
+            .then(|| format!("{} carried{}", thousands(self.carried), parts.concat()))
     }
 }

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use scangap_model::{Diagnosis, Observed, count, sanitize, thousands};
 
 use crate::context::ReportContext;
+use crate::input::Input;
+use crate::summary::Summary;
 use crate::value::utc;
 
 /// What people write on it.
@@ -49,6 +51,33 @@ pub(crate) const CONTROLS: &[Control] = &[
     },
 ];
 
+/// What there is to be read: registries that there cannot be any repositories in are said apart.
+fn population(input: &Input<'_>, summary: &Summary) -> String {
+    let of = match &input.facts.organization.n_accounts {
+        Observed::Known(all) => format!(
+            "{} of the {} of the organization",
+            count(summary.accounts, "account"),
+            thousands(usize::try_from(*all).unwrap_or(usize::MAX))
+        ),
+        Observed::Absent | Observed::Unknown(_) => count(summary.accounts, "account"),
+    };
+    let registries = &summary.registries;
+    let without: Vec<String> = [
+        (registries.not_enabled, "regions not enabled"),
+        (registries.skipped, "of accounts that AWS refuses every call for"),
+    ]
+    .into_iter()
+    .filter(|(number, _)| *number > 0)
+    .map(|(number, words)| format!("{} {words}", thousands(number)))
+    .collect();
+    let without = if without.is_empty() { String::new() } else { format!(" (and {})", without.join(", ")) };
+    format!(
+        "{of}, {}{without}, {}",
+        count(registries.total() - registries.not_enabled - registries.skipped, "registry"),
+        count(summary.repositories, "repository")
+    )
+}
+
 /// What is known, name by name.
 pub(crate) fn rows(material: &ReportContext<'_>) -> Vec<(&'static str, String)> {
     let (input, summary) = (&material.input, &material.summary);
@@ -57,14 +86,6 @@ pub(crate) fn rows(material: &ReportContext<'_>) -> Vec<(&'static str, String)> 
     let period = match input.changes {
         Some(changes) => format!("{} to {}", date(changes.since), date(input.as_of)),
         None => format!("as of {}", date(input.as_of)),
-    };
-    let of = match (&organization.n_accounts, scope.accounts.is_empty()) {
-        (Observed::Known(all), _) => format!(
-            "{} of the {} of the organization",
-            count(summary.accounts, "account"),
-            thousands(usize::try_from(*all).unwrap_or(usize::MAX))
-        ),
-        (_, _) => count(summary.accounts, "account"),
     };
     let limits: Vec<String> = [
         ("shard", input.shard.iter().map(ToString::to_string).collect::<Vec<_>>()),
@@ -102,14 +123,7 @@ pub(crate) fn rows(material: &ReportContext<'_>) -> Vec<(&'static str, String)> 
     };
     let mut rows = vec![
         ("Period", period),
-        (
-            "Population",
-            format!(
-                "{of}, {} with Amazon ECR in them, {}",
-                count(summary.registries.total(), "registry"),
-                count(summary.repositories, "repository")
-            ),
-        ),
+        ("Population", population(input, summary)),
         (
             "How it was obtained",
             format!(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use scangap_assess::ImageTotals;
 use scangap_model::{
-    AccountId, AccountOutcome, Api, Cause, Diagnosis, Gap, GapKind, Observed, RegionName, RegistryFacts,
+    AccountId, AccountOutcome, Api, Cause, Diagnosis, DiagnosisInfo, Gap, GapKind, Observed, RegionName, RegistryFacts,
     RegistryOutcome, Verdict, count, hint_against_policy, sanitize, thousands,
 };
 
@@ -169,6 +169,21 @@ impl Summary {
                 Some(format!("{known} known in {of}{acting}; what else is there is unknown"))
             }
         }
+    }
+
+    /// What a diagnosis means; of covered repositories how many of their images are.
+    pub(crate) fn meaning(&self, info: &DiagnosisInfo) -> String {
+        match self.covered_images().filter(|_| info.diagnosis == Diagnosis::Covered) {
+            Some(images) => format!("{}; {images}", info.meaning),
+            None => info.meaning.to_owned(),
+        }
+    }
+
+    /// `16 more in lists that were not read`: what a count of those in lists that were leaves out.
+    pub(crate) fn elsewhere(&self, diagnosis: Diagnosis) -> Option<String> {
+        let known = self.diagnoses.get(&diagnosis).copied().unwrap_or(0);
+        let elsewhere = known.saturating_sub(self.of_listed(diagnosis));
+        (elsewhere > 0).then(|| format!("{} more in lists that were not read", thousands(elsewhere)))
     }
 
     fn of_listed(&self, diagnosis: Diagnosis) -> usize {

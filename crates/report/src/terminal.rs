@@ -34,6 +34,11 @@ pub fn final_screen(
     if input.interrupted {
         let _ = writeln!(out, "{}", paint("INTERRUPTED: what was not reached is missing below.", Tone::Warning));
     }
+    if let Some(shard) = input.shard {
+        let words =
+            format!("SHARD {shard}: the accounts of the other shards are not below; `scangap merge` joins them.");
+        let _ = writeln!(out, "{}", paint(&words, Tone::Warning));
+    }
     let organization = match &input.facts.organization.id {
         Observed::Known(id) => format!("Organization {id}"),
         Observed::Absent => "No organization".to_owned(),

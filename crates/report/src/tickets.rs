@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use scangap_model::{count, plain_name, thousands};
 use sha2::{Digest, Sha256};
 
-use crate::actions::{self, ActionRow};
+use crate::actions::{self, ActionCause, ActionRow};
 use crate::context::ReportContext;
 use crate::csv::safe;
 use crate::value::Value;
@@ -86,13 +86,16 @@ pub(crate) fn write(material: &ReportContext<'_>, tracker: Tracker, out: &mut dy
     let mut tickets: Vec<Ticket> = Vec::new();
     actions::visit(material, usize::MAX, &mut |action| {
         if !action.row.standing.is_accepted() {
-            let key = (action.cause_id.clone(), owner(action).0);
-            let at = *places.entry(key).or_insert_with(|| {
-                tickets.push(Ticket::of(action));
-                tickets.len() - 1
-            });
-            if let Some(ticket) = tickets.get_mut(at) {
-                ticket.add(action);
+            // Each of its causes is enough to keep it as it is.
+            for cause in &action.causes {
+                let key = (cause.id.clone(), owner(action).0);
+                let at = *places.entry(key).or_insert_with(|| {
+                    tickets.push(Ticket::of(action, cause));
+                    tickets.len() - 1
+                });
+                if let Some(ticket) = tickets.get_mut(at) {
+                    ticket.add(action);
+                }
             }
         }
         Ok(())
@@ -131,15 +134,15 @@ fn owner(action: &ActionRow<'_>) -> (String, String) {
 }
 
 impl Ticket {
-    fn of(action: &ActionRow<'_>) -> Self {
+    fn of(action: &ActionRow<'_>, cause: &ActionCause) -> Self {
         let (key, owner) = owner(action);
         Self {
-            cause: action.cause_id.clone(),
+            cause: cause.id.clone(),
             owner,
             key,
-            sentence: action.cause.clone(),
-            repair: action.repair.clone(),
-            repair_anywhere: action.repair.replace(action.row.repository.account.as_str(), "{account}"),
+            sentence: cause.sentence.clone(),
+            repair: cause.repair.clone(),
+            repair_anywhere: cause.repair.replace(action.row.repository.account.as_str(), "{account}"),
             repositories: Vec::new(),
             number: 0,
             accounts: std::collections::BTreeSet::new(),

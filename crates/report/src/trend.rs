@@ -67,6 +67,8 @@ pub struct TrendRow {
     pub is_complete: bool,
     /// Of all repositories that are known, in lists that were read or not.
     pub diagnoses: BTreeMap<Diagnosis, usize>,
+    /// Unreadable repositories that are not covered, whatever could not be learnt of them: Inspector itself says `ACCESS_DENIED`, for one.
+    pub surely_not_covered: usize,
     /// Repositories that the audit nearest in time listed, and that are not known to this one: at least so many.
     pub hidden: usize,
     /// `None`: there is no audit before.
@@ -94,9 +96,14 @@ impl TrendRow {
         self.diagnoses.iter().filter(|(diagnosis, _)| diagnosis.info().fails_any).map(|(_, number)| number).sum()
     }
 
-    /// Covered if all that could not be learnt is.
+    /// Repositories of whose state too little could be learnt.
+    pub fn unknown(&self) -> usize {
+        self.of(Diagnosis::Unreadable) + self.hidden
+    }
+
+    /// Covered if all is that may be, by what could be learnt of it.
     pub fn covered_at_most(&self) -> usize {
-        self.covered() + self.of(Diagnosis::Unreadable) + self.hidden
+        self.covered() + self.unknown() - self.surely_not_covered
     }
 
     /// Repositories that are to be scanned, with those that may be.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use scangap_simorg::{Generate, Scenario, Simulator};
 use scangap_tests::{Audited, Finished, Scangap, Simulated, simulate};
 
+use crate::deploy::RECIPIENT;
 use crate::resume::{same_facts, troubled};
 
 fn audit(simulator: &Simulated, out: &Path) -> Scangap {
@@ -105,6 +106,63 @@ fn part_accounts(folder: &Path) -> Vec<String> {
     let mut reader = csv::Reader::from_path(folder.join("accounts.csv")).expect("a file");
     let rows = reader.deserialize::<scangap_tests::Row>();
     rows.map(|row| row.expect("a row")["account_id"].clone()).collect()
+}
+
+// Holds: 14 Shards: a shard is not taken for the whole organization: its screen and files say which it is, and in a trend it is a range
+#[test]
+fn a_shard_is_not_the_whole_organization() {
+    let simulator = simulate(Generate { accounts: 9, regions: 1, repositories: 3, seed: 4 }.scenario());
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = |name: &str| home.path().join(name);
+    let earlier =
+        Scangap::audit_as_of("2026-11-20T09:00:00Z", &simulator.url(), &Simulator::access_key("100000000000"))
+            .args(&["--shard", "1/3", "--out", &folder("shard").to_string_lossy()])
+            .run();
+    assert_eq!(earlier.code, 0, "{}", earlier.stderr);
+    assert!(earlier.stdout.contains("SHARD 1/3"), "{}", earlier.stdout);
+    let shard = Audited { finished: earlier, out: folder("shard") };
+    for file in ["summary.json", "audit.json"] {
+        assert_eq!(shard.json(file)["scope"]["shard"], "1/3", "{file}");
+    }
+    assert!(String::from_utf8_lossy(&shard.bytes("report.html")).contains("SHARD 1/3"));
+    let plan = Scangap::new(&["plan", &folder("shard").to_string_lossy()]).run();
+    assert!(plan.stderr.contains("this is shard 1/3 of an audit"), "{}", plan.stderr);
+
+    let whole = audit(&simulator, &folder("whole")).run();
+    assert_eq!(whole.code, 0, "{}", whole.stderr);
+    let whole = Audited { finished: whole, out: folder("whole") };
+    assert!(whole.json("summary.json")["scope"]["shard"].is_null());
+    let [one, two] = ["shard", "whole"].map(|name| folder(name).to_string_lossy().into_owned());
+    let out = folder("trend");
+    let report = Scangap::new(&["report", &two, "--history", &one, "--out", &out.to_string_lossy()]).run();
+    assert_eq!(report.code, 0, "{}", report.stderr);
+    let trend = Audited { finished: report, out }.csv("trend.csv");
+    let of_shard = trend.iter().find(|row| row["audit"].starts_with("2026-11-20")).expect("its row");
+    let number = |name: &str| of_shard[name].parse::<usize>().expect("a number");
+    let listed = |audited: &Audited| audited.csv("repositories.csv").len();
+    assert_eq!(of_shard["complete"], "no");
+    assert_eq!(number("repositories") + number("not_known"), listed(&whole));
+    assert_eq!(number("repositories"), listed(&shard));
+    assert!(number("covered_at_most") > number("covered"), "{of_shard:?}");
+}
+
+// Holds: 14 Shards: what lacks a shard is not encrypted before a resume has finished it, since an encrypted snapshot cannot be resumed
+#[test]
+fn what_lacks_a_shard_is_encrypted_once_it_is_whole() {
+    let simulator = simulate(Generate { accounts: 6, regions: 1, repositories: 2, seed: 4 }.scenario());
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = |name: &str| home.path().join(name).to_string_lossy().into_owned();
+    let first = audit(&simulator, &home.path().join("first")).args(&["--shard", "1/2"]).run();
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    let (part, out) = (folder("first"), folder("merged"));
+    let merged = Scangap::new(&["merge", &part, "--out", &out, "--age-recipient", RECIPIENT]).run();
+    assert_eq!(merged.code, 130, "{}", merged.stderr);
+    assert!(merged.stderr.contains("is not encrypted: `audit --resume` encrypts it"), "{}", merged.stderr);
+    let resumed =
+        Scangap::audit_at(&simulator.url(), &Simulator::access_key("100000000000")).args(&["--resume", &out]).run();
+    assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+    let there = |name: &str| Path::new(&out).join(name).exists();
+    assert!(there("snapshot.db.age") && !there("snapshot.db"));
 }
 
 // Holds: 14 Shards: parts of different audits are refused, and so are overlaps that differ

@@ -19,6 +19,8 @@ type Key = (String, String, String);
 struct Truth {
     clock: String,
     known: BTreeMap<Key, &'static str>,
+    /// Repositories that Inspector scans, whether or not an audit can read them.
+    scanned: BTreeSet<Key>,
     /// Repositories of each registry whose list can be read.
     listed: BTreeMap<(String, String), usize>,
     /// Accounts that can be opened.
@@ -58,6 +60,16 @@ fn diagnosis(scenario: &Scenario, registry: &RegistrySpec, repository: &Reposito
     }
 }
 
+fn is_scanned(scenario: &Scenario, registry: &RegistrySpec, repository: &RepositorySpec) -> bool {
+    let reason = repository.coverage.as_ref().map(|coverage| coverage.reason.as_str());
+    let policy = repository.policy.as_deref();
+    let denied =
+        scenario.policies.iter().any(|of| Some(of.name.as_str()) == policy && of.inspector == Standing::Denied);
+    registry.ecr_scanning != "DISABLED"
+        && reason.map_or(!denied, |reason| reason == "SUCCESSFUL")
+        && !repository.images.is_empty()
+}
+
 /// Whether Inspector has a row of coverage, by which a repository is known whose list is not.
 fn has_coverage(registry: &RegistrySpec, repository: &RepositorySpec, denied: bool) -> bool {
     let off = registry.ecr_scanning == "DISABLED";
@@ -69,6 +81,7 @@ fn truth(quarter: usize) -> Truth {
     let mut truth = Truth {
         clock: scenario.clock.clone().expect("a clock"),
         known: BTreeMap::new(),
+        scanned: BTreeSet::new(),
         listed: BTreeMap::new(),
         opened: BTreeSet::new(),
         unit: scenario.accounts.iter().map(|account| (account.id.clone(), unit(&scenario, account))).collect(),
@@ -84,6 +97,9 @@ fn truth(quarter: usize) -> Truth {
             for repository in &registry.repositories {
                 let denied = repository.policy.as_deref().is_some_and(|policy| policy != "pull");
                 let key = (account.id.clone(), registry.region.clone(), repository.name.clone());
+                if is_scanned(&scenario, registry, repository) {
+                    truth.scanned.insert(key.clone());
+                }
                 if opens && (listed || has_coverage(registry, repository, denied)) {
                     truth.known.insert(key, diagnosis(&scenario, registry, repository));
                 } else if has_coverage(registry, repository, denied) {
@@ -176,12 +192,15 @@ fn expected(walk: &Walk, at: usize, of: &dyn Fn(&str) -> bool) -> BTreeMap<&'sta
         not_known += nearest.saturating_sub(here);
     }
     let no_scan: usize = ["inspector_off", "empty"].into_iter().map(number).sum();
+    // Inspector's coverage is known of what is unreadable: it rules out what it does not scan.
+    let unreadable_and_scanned =
+        known.iter().filter(|(key, is)| **is == "unreadable" && truth.scanned.contains(*key)).count();
     let mut numbers = BTreeMap::from([
         ("repositories", known.len()),
         ("not_known", not_known),
         ("to_scan", known.len() + not_known - no_scan),
         ("covered", number("covered")),
-        ("covered_at_most", number("covered") + number("unreadable") + not_known),
+        ("covered_at_most", number("covered") + unreadable_and_scanned + not_known),
         ("needs_action", known.iter().filter(|(_, is)| needs(Some(is))).count()),
     ]);
     for diagnosis in ["blocked", "at_risk", "stale", "unreadable", "inspector_off", "empty", "undecided"] {

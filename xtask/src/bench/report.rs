@@ -134,6 +134,7 @@ fn stages(path: &Path, folder: &Path, n_rows: usize) -> Result<()> {
         trend: None,
         decisions: None,
         shard: None,
+        lacks_accounts: false,
     };
     let started = Instant::now();
     write_repositories_csv(

@@ -50,6 +50,13 @@ pub(super) fn run(command: &Plan, global: &Global) -> Result<Exit, CliError> {
             stale_since(&old.assessment, &old.snapshot.repositories, meta.as_of).map_err(unreadable)?
         }
     };
+    if judged.lacks_accounts() {
+        let which = judged.snapshot.meta.shard.map_or_else(
+            || "shards are missing from this audit".to_owned(),
+            |shard| format!("this is shard {shard} of an audit"),
+        );
+        terminal::note(&format!("warning: {which}: the plan is of its accounts alone"));
+    }
     let input = judged.input();
     let summary = Summary::of(&input);
     let complete = summary.is_complete() && judged.snapshot.meta.state == RunState::Complete;

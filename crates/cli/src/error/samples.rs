@@ -210,7 +210,7 @@ fn files() -> Vec<CliError> {
         CliError::NotThePlan { path: path("plan.json"), source: PlanReadError::OtherSnapshot },
         CliError::NotApplied { path: path("applied.json"), source: ClosingError::Newer { found: 9 } },
         CliError::OtherApplied(path("applied.json")),
-        CliError::CarryOver(CarryOverError::NoRepositories { path: path("audit.xlsx") }),
+        CliError::CarryOver(CarryOverError::NoNotes { path: path("audit.xlsx") }),
         CliError::Compare(CompareError::Simulated),
         CliError::History {
             path: path("snapshot.db"),

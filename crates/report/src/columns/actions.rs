@@ -5,7 +5,7 @@ use scangap_model::Api;
 use super::column::{Column, Kind, Type, column};
 use super::repositories::observed_account;
 use crate::actions::ActionRow;
-use crate::value::{UNKNOWN, Value, id, plain};
+use crate::value::{UNKNOWN, Value, id};
 
 pub(crate) enum Actions {}
 
@@ -27,9 +27,9 @@ pub(crate) const ACTIONS: &[Column<Actions>] = &[
     column("account_name", "Account name", Type::Text, 18, "the account's name in the organization", Api::ListAccounts.permission(), |row| observed_account(&row.row, |account| &account.name)),
     column("account_id", "Account", Type::Text, 13, "12-digit account id; text, leading zeros count", Api::ListAccounts.permission(), |row| id(&row.row.repository.account)),
     column("region", "Region", Type::Text, 14, "the region of the registry", Api::ListRegions.permission(), |row| id(&row.row.repository.region)),
-    column("cause", "Cause", Type::Text, 36, "why, in one sentence; more than one cause stands in repositories.csv", "scangap", |row| plain(&row.cause)),
-    column("repair", "Repair", Type::Text, 48, "what repairs its cause", "scangap", |row| plain(&row.repair)),
-    column("cause_id", "Cause id", Type::Text, 15, "the id of the cause: its row in causes.csv", "scangap", |row| plain(&row.cause_id)),
+    column("cause", "Cause", Type::Text, 36, "why, in one sentence; more than one cause stands in repositories.csv", "scangap", |row| Value::text(row.cause())),
+    column("repair", "Repair", Type::Text, 48, "what repairs it; where it has several causes, each with its id", "scangap", |row| Value::text(row.repair().into_owned())),
+    column("cause_id", "Cause id", Type::Text, 15, "the id of the cause: its row in causes.csv", "scangap", |row| Value::text(row.cause_id())),
     column("owner", "Owner", Type::Text, 13, "what was written into the workbook and carried over: who answers for it", "the reader", |row| noted(row, "owner")),
     column("decision", "Decision", Type::Text, 12, "the same: what was decided", "the reader", |row| noted(row, "decision")),
     column("ticket", "Ticket", Type::Text, 11, "the same: where it is worked on", "the reader", |row| noted(row, "ticket")),

@@ -44,7 +44,7 @@ pub(crate) const CAUSES: &[Column<Causes>] = &[
     column("diagnoses", "Diagnoses", Type::Counts, 30, "the diagnoses of the repositories, with how many; a JSON object in CSV and JSON", "scangap",
         |row| Value::Counts(&row.diagnoses)),
     column("repair", "Repair", Type::Text, 60, "what repairs it, with {account} for the account of each policy", "scangap",
-        |row| Value::text(row.repair.as_str())),
+        |row| Value::text(row.repair())),
     column("written_by", "Written by", Type::List, 40, "what would write it again: creation templates, and where the tags of a repository were read, the CloudFormation stacks and Terraform that they name; a JSON array", "scangap",
         |row| Value::list(&row.written_by)),
     column("statement", "Statement", Type::Text, 60, "the statement in canonical form without its Sid, with {account} and {region} for those of its policy; empty for other kinds", Api::GetRepositoryPolicy.permission(),

@@ -35,7 +35,7 @@ pub(crate) const TREND: &[Column<Trend>] = &[
         |row| Value::count(row.hidden)),
     column("to_scan", "To be scanned", Type::Integer, 13, "of both, those that Inspector is set to scan and that hold images, or may", "scangap", |row| Value::count(row.to_scan())),
     column("covered", "Covered", Type::Integer, 10, "covered repositories that are known", "scangap", |row| Value::count(row.covered())),
-    column("covered_at_most", "Covered at most", Type::Integer, 11, "the same if all that could not be learnt is covered; equal where everything was learnt", "scangap", |row| Value::count(row.covered_at_most())),
+    column("covered_at_most", "Covered at most", Type::Integer, 11, "the same if all is covered that may be: what could not be read, unless something known of it (Inspector says ACCESS_DENIED) rules it out; equal where everything was learnt", "scangap", |row| Value::count(row.covered_at_most())),
     column("covered_percent", "Covered, %", Type::Number, 11, "covered of those to be scanned, at least; never rounded up", "scangap", |row| row.share().map_or(Value::Empty, |(least, _)| Value::tenths(least))),
     column("covered_percent_at_most", "Covered at most, %", Type::Number, 11, "the same at most: between the two is what is not known", "scangap", |row| row.share().map_or(Value::Empty, |(_, most)| Value::tenths(most))),
     column("needs_action", "Needs action", Type::Integer, 13, "repositories that need action", "scangap", |row| Value::count(row.to_act_on())),

@@ -209,11 +209,10 @@ fn shares(all: &[&TrendRow]) -> Chart {
 
 /// All that needs action, and each of its diagnoses.
 fn to_act_on(all: &[&TrendRow]) -> Chart {
-    let unknown = |row: &TrendRow| row.covered_at_most() - row.covered();
-    let most = all.iter().map(|row| row.to_act_on() + unknown(row)).max().unwrap_or(0);
-    let top = round_up(most);
+    let at_most = |row: &TrendRow| row.to_act_on() + row.unknown();
+    let top = round_up(all.iter().map(|row| at_most(row)).max().unwrap_or(0));
     let mut chart = chart(LARGE, "Repositories that need action", all, top, &thousands);
-    let sum = |row: &TrendRow| Some((row.to_act_on(), row.to_act_on() + unknown(row)));
+    let sum = |row: &TrendRow| Some((row.to_act_on(), at_most(row)));
     chart.lines.push(line(LARGE, all, "needs action", "ink", top, &sum, &thousands));
     for info in DIAGNOSES.iter().filter(|info| info.fails_any) {
         let of = |row: &TrendRow| row.diagnoses.get(&info.diagnosis).copied().unwrap_or(0);

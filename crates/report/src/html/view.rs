@@ -19,6 +19,7 @@ pub(super) struct Page {
     pub(super) script_hash: String,
     pub(super) simulated: bool,
     pub(super) interrupted: bool,
+    pub(super) shard: Option<String>,
     pub(super) organization: String,
     pub(super) as_of: String,
     pub(super) completeness: String,
@@ -63,6 +64,7 @@ pub(super) struct Figure {
     pub(super) count: String,
     pub(super) title: &'static str,
     pub(super) meaning: String,
+    pub(super) elsewhere: String,
     pub(super) accepted: String,
 }
 

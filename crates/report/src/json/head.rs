@@ -50,7 +50,7 @@ pub(super) struct Head {
     pub(super) schema_version: u64,
     /// whether any answer came from a host that is not AWS's
     pub(super) simulated: bool,
-    /// whether everything in scope was learnt
+    /// whether everything in scope was learnt; of a shard: in its accounts
     pub(super) complete: bool,
     /// whether the audit was interrupted
     pub(super) interrupted: bool,
@@ -82,6 +82,8 @@ pub(super) struct ScopeHead {
     exclude_accounts: Vec<String>,
     organizational_units: Vec<String>,
     regions: Vec<String>,
+    /// `K/N`: only the accounts of this shard; null: all
+    shard: Option<String>,
 }
 
 impl Head {
@@ -111,6 +113,7 @@ impl Head {
                 exclude_accounts: words(&scope.exclude_accounts),
                 organizational_units: scope.organizational_units.clone(),
                 regions: words(&scope.regions),
+                shard: input.shard.map(|shard| shard.to_string()),
             },
         }
     }

@@ -15,8 +15,8 @@ const DIAGNOSIS: &str = "Diagnosis";
 pub(super) const ACTIONS: &str = "Action list";
 /// Notes whose repository needs no action now, or is not in this audit.
 pub(super) const APART: &str = "Notes carried over";
-/// Sheets that may hold notes. Workbooks of before had them beside the repositories.
-const SHEETS: [&str; 3] = [ACTIONS, "Repositories", APART];
+/// Rows in which the titles are looked for: people write above a table.
+const TITLES_WITHIN: u32 = 20;
 /// Columns that workbooks of before did not have.
 const LATER: [&str; 2] = ["Ticket", "Expires"];
 
@@ -26,8 +26,8 @@ pub enum CarryOverError {
     Read { path: PathBuf, source: std::io::Error },
     #[error("`{path}` is not a workbook")]
     NotAWorkbook { path: PathBuf, source: XlsxError },
-    #[error("`{path}` has no sheet `Action list` or `Repositories` with the columns Account, Region and Repository")]
-    NoRepositories { path: PathBuf },
+    #[error("`{path}` has no sheet with the columns Account, Region and Repository and with columns for notes")]
+    NoNotes { path: PathBuf },
     #[error("`{path}` has no column `{column}` in its sheet `{sheet}`")]
     NoColumn { path: PathBuf, sheet: String, column: &'static str },
 }
@@ -45,39 +45,88 @@ fn add(path: &Path, carried: &mut CarriedNotes) -> Result<(), CarryOverError> {
     let wrong = |source| CarryOverError::NotAWorkbook { path: path.to_owned(), source };
     let bytes = fs_err::read(path).map_err(|source| CarryOverError::Read { path: path.to_owned(), source })?;
     let mut workbook: Xlsx<_> = Xlsx::new(BufReader::new(Cursor::new(bytes))).map_err(wrong)?;
-    let wanted = |name: &String| SHEETS.iter().any(|sheet| name == sheet || name.starts_with(&format!("{sheet} (")));
-    let names: Vec<String> = workbook.sheet_names().into_iter().filter(wanted).collect();
     let mut found = false;
-    for name in names {
+    // Whatever a sheet is called now: what its titles say counts.
+    for name in workbook.sheet_names() {
         let mut cells = workbook.worksheet_cells_reader(&name).map_err(wrong)?;
         let mut sheet = SheetReader::default();
         while let Some(cell) = cells.next_cell().map_err(wrong)? {
             let (row, column) = cell.get_position();
             sheet.cell(row, column, cell.get_value());
-        }
-        if sheet.has_key() {
-            found = true;
-            if let Some(column) = sheet.missing(name.starts_with(ACTIONS)) {
-                return Err(CarryOverError::NoColumn { path: path.to_owned(), sheet: name, column });
+            if sheet.holds_no_notes() {
+                break;
             }
         }
-        for (key, notes) in sheet.finish() {
+        let (titles, notes, without_place) = sheet.finish();
+        let is_ours = [ACTIONS, APART].iter().any(|ours| name == *ours || name.starts_with(&format!("{ours} (")));
+        if let Some(column) = titles.missing(is_ours, name.starts_with(ACTIONS)) {
+            return Err(CarryOverError::NoColumn { path: path.to_owned(), sheet: name, column });
+        }
+        found |= titles.has_key() && titles.has_notes();
+        carried.without_place += without_place;
+        for (key, notes) in notes {
             carried.add(key, notes);
         }
     }
-    if found { Ok(()) } else { Err(CarryOverError::NoRepositories { path: path.to_owned() }) }
+    if found { Ok(()) } else { Err(CarryOverError::NoNotes { path: path.to_owned() }) }
 }
 
-/// A sheet as its cells come, row by row: what the header says, then what each row holds.
+/// The columns of a sheet. People move them: they are known by their titles.
 #[derive(Default)]
-struct SheetReader {
+struct Titles {
     key: [Option<u32>; KEY.len()],
     arn: Option<u32>,
     diagnosis: Option<u32>,
     notes: [Option<u32>; NOTE_COLUMNS.len()],
+}
+
+impl Titles {
+    fn add(&mut self, column: u32, title: &str) {
+        let of_key = self.key.iter_mut().zip(KEY);
+        let others = [(&mut self.arn, ARN), (&mut self.diagnosis, DIAGNOSIS)];
+        let of_notes = self.notes.iter_mut().zip(NOTE_COLUMNS.iter().map(|column| column.title));
+        for (place, wanted) in of_key.chain(others).chain(of_notes) {
+            if title == wanted {
+                *place = Some(column);
+            }
+        }
+    }
+
+    fn has_key(&self) -> bool {
+        self.key.iter().all(Option::is_some) || self.arn.is_some()
+    }
+
+    /// One title may be a word that a table of one's own has too.
+    fn has_notes(&self) -> bool {
+        self.notes.iter().flatten().count() > 1
+    }
+
+    /// A column without which notes would be lost silently. `is_ours`: the sheet has the name of one that is made for notes. `has_all`: it was
+    /// made with every column.
+    fn missing(&self, is_ours: bool, has_all: bool) -> Option<&'static str> {
+        if !self.has_key() {
+            let first = || self.key.iter().zip(KEY).find(|(place, _)| place.is_none()).map(|(_, title)| title);
+            return if is_ours { first() } else { None };
+        }
+        if !is_ours && !self.has_notes() {
+            return None;
+        }
+        let needed = |title: &str| has_all || !LATER.contains(&title);
+        let columns = self.notes.iter().zip(NOTE_COLUMNS);
+        columns.filter(|(_, note)| needed(note.title)).find(|(place, _)| place.is_none()).map(|(_, note)| note.title)
+    }
+}
+
+/// A sheet as its cells come, row by row: first its titles, then what each row holds.
+#[derive(Default)]
+struct SheetReader {
+    titles: Titles,
+    /// The row of the titles was read.
+    titled: bool,
     row: u32,
     here: Here,
     done: Vec<(NoteKey, RowNotes)>,
+    without_place: usize,
 }
 
 /// What the row holds that is being read.
@@ -105,27 +154,27 @@ impl Here {
 
 impl SheetReader {
     fn cell(&mut self, row: u32, column: u32, value: &DataRef<'_>) {
-        if row == 0 {
-            self.title(column, &text(value));
-            return;
-        }
         if row != self.row {
-            self.flush();
+            self.end_row();
             self.row = row;
         }
+        if !self.titled {
+            self.titles.add(column, text(value).trim());
+            return;
+        }
         let is = |place: Option<u32>| place == Some(column);
-        for (place, part) in self.key.iter().zip(&mut self.here.key) {
+        for (place, part) in self.titles.key.iter().zip(&mut self.here.key) {
             if is(*place) {
                 *part = text(value);
             }
         }
-        if is(self.arn) {
+        if is(self.titles.arn) {
             self.here.arn = text(value);
         }
-        if is(self.diagnosis) {
+        if is(self.titles.diagnosis) {
             self.here.diagnosis = text(value);
         }
-        for (at, (place, kind)) in self.notes.iter().zip(NOTE_COLUMNS).enumerate() {
+        for (at, (place, kind)) in self.titles.notes.iter().zip(NOTE_COLUMNS).enumerate() {
             if is(*place) {
                 self.here.notes.resize(NOTE_COLUMNS.len(), Note::Empty);
                 if let Some(slot) = self.here.notes.get_mut(at) {
@@ -135,52 +184,31 @@ impl SheetReader {
         }
     }
 
-    /// People move columns: they are known by their titles.
-    fn title(&mut self, column: u32, title: &str) {
-        for (place, wanted) in self.key.iter_mut().zip(KEY) {
-            if title == wanted {
-                *place = Some(column);
+    fn end_row(&mut self) {
+        if !self.titled {
+            self.titled = self.titles.has_key() || self.titles.has_notes();
+            if !self.titled {
+                self.titles = Titles::default();
             }
+            return;
         }
-        for (place, wanted) in [(&mut self.arn, ARN), (&mut self.diagnosis, DIAGNOSIS)] {
-            if title == wanted {
-                *place = Some(column);
-            }
-        }
-        for (place, note) in self.notes.iter_mut().zip(NOTE_COLUMNS) {
-            if note.title == title {
-                *place = Some(column);
-            }
-        }
-    }
-
-    fn flush(&mut self) {
         let here = std::mem::take(&mut self.here);
-        if here.notes.iter().any(|note| *note != Note::Empty)
-            && let Some(key) = here.key()
-        {
-            self.done.push((key, RowNotes { notes: here.notes, diagnosis: here.diagnosis }));
+        if here.notes.iter().any(|note| *note != Note::Empty) {
+            match here.key() {
+                Some(key) => self.done.push((key, RowNotes { notes: here.notes, diagnosis: here.diagnosis })),
+                None => self.without_place += 1,
+            }
         }
     }
 
-    /// A column of notes that the header lacks: notes in a renamed column would be lost silently. A sheet without any is one that has
-    /// none.
-    fn missing(&self, has_all: bool) -> Option<&'static str> {
-        if !has_all && self.notes.iter().all(Option::is_none) {
-            return None;
-        }
-        let needed = |title: &str| has_all || !LATER.contains(&title);
-        let columns = self.notes.iter().zip(NOTE_COLUMNS);
-        columns.filter(|(_, note)| needed(note.title)).find(|(place, _)| place.is_none()).map(|(_, note)| note.title)
+    /// Whether the rest of the sheet need not be read.
+    fn holds_no_notes(&self) -> bool {
+        if self.titled { !(self.titles.has_key() && self.titles.has_notes()) } else { self.row >= TITLES_WITHIN }
     }
 
-    fn has_key(&self) -> bool {
-        self.key.iter().all(Option::is_some) || self.arn.is_some()
-    }
-
-    fn finish(mut self) -> Vec<(NoteKey, RowNotes)> {
-        self.flush();
-        self.done
+    fn finish(mut self) -> (Titles, Vec<(NoteKey, RowNotes)>, usize) {
+        self.end_row();
+        (self.titles, self.done, self.without_place)
     }
 }
 

@@ -126,8 +126,8 @@ fn diagnoses(worksheet: &mut Worksheet, summary: &Summary, charts: &mut Charts) 
             &tint(info.tone),
         )?;
         worksheet.write_number_with_format(at, 1, n(count), &number())?;
-        let images = summary.covered_images().filter(|_| info.diagnosis == Diagnosis::Covered);
-        let meaning = images.map_or_else(|| info.meaning.to_owned(), |images| format!("{}; {images}", info.meaning));
+        let parts = [Some(summary.meaning(info)), summary.elsewhere(info.diagnosis)];
+        let meaning = parts.into_iter().flatten().collect::<Vec<_>>().join("; ");
         worksheet.write_string_with_format(at, MEANING, meaning, &sentence())?;
         worksheet.write_string_with_format(at, STEP, info.next_step, &sentence())?;
         at += 1;
@@ -174,8 +174,9 @@ fn causes(worksheet: &mut Worksheet, material: &ReportContext<'_>, at: u32) -> R
         worksheet.write_url_with_format(row, 0, to, &tint(tone).set_align(FormatAlign::Top))?;
         worksheet.write_number_with_format(row, 1, n(cause.tally.repositories()), &number())?;
         worksheet.write_string_with_format(row, MEANING, cell_text(&cause.sentence()), &sentence())?;
-        worksheet.merge_range(row, STEP, row, LAST_WRAPPED, &cell_text(&cause.repair), &wrapped())?;
-        worksheet.set_row_height(row, lines(&cause.repair, STEP_CHARS))?;
+        let repair = cause.repair();
+        worksheet.merge_range(row, STEP, row, LAST_WRAPPED, &cell_text(&repair), &wrapped())?;
+        worksheet.set_row_height(row, lines(&repair, STEP_CHARS))?;
         row += 1;
     }
     if material.causes.len() > CAUSES_MAX {
