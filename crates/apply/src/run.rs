@@ -304,6 +304,12 @@ pub async fn back_up(
     Ok(())
 }
 
+/// An error with what it came from.
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let sources = std::iter::successors(Some(error), |error| error.source());
+    sources.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 /// A step of either kind.
 #[derive(Clone, Copy)]
 enum Step<'a> {
@@ -408,7 +414,7 @@ impl Executor<'_> {
                 }
                 Err(stop) => {
                     self.tell(ApplyEvent::Failed { step: step.id().to_owned(), why: stop.to_string() });
-                    outcome.failed.insert(step.id().to_owned(), stop.to_string());
+                    outcome.failed.insert(step.id().to_owned(), with_sources(&stop));
                     first = first.or(Some(stop));
                 }
             }

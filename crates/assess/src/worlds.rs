@@ -499,3 +499,41 @@ fn common_lints(judged: &[(&PolicyWorld, PolicyQuestion, PolicyAnswer)], values:
         .cloned()
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::fits;
+
+    fn pieces(pattern: &str) -> Vec<Option<String>> {
+        let known = |piece: &str| (!piece.is_empty()).then(|| Some(piece.to_owned()));
+        let mut pieces = Vec::new();
+        for (at, piece) in pattern.split('*').enumerate() {
+            if at > 0 {
+                pieces.push(None);
+            }
+            pieces.extend(known(piece));
+        }
+        pieces
+    }
+
+    #[test]
+    fn a_text_fits_what_is_known_of_it_and_many_unknowns_cost_nothing() {
+        for (pattern, text, is) in [
+            ("", "", true),
+            ("", "a", false),
+            ("*", "", true),
+            ("a*", "ab", true),
+            ("a*a", "a", false),
+            ("a*a", "aa", true),
+            ("*ab*ab", "xabyab", true),
+            ("*ab*ab", "xab", false),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "a-c-b", false),
+            ("**a**", "日a本", true),
+        ] {
+            assert_eq!(fits(&pieces(pattern), text), is, "{pattern} {text}");
+        }
+        // Each unknown piece that tried every cut would take longer than there is time.
+        assert!(!fits(&pieces(&("*a".repeat(40) + "b")), &"a".repeat(2_000)));
+    }
+}

@@ -544,3 +544,28 @@ fn a_policy_that_was_changed_stops_the_plan_and_one_that_was_repaired_does_not()
     assert_eq!(call.code, 0, "{}{}", call.stdout, call.stderr);
     assert_eq!(simulator.mutating_calls().len() - before, 2, "the one that was repaired already is left alone");
 }
+
+// Holds: 5 The closing report: a repair that failed is in it with its own reason, and so is one that may have been written
+#[test]
+fn repairs_that_failed_are_in_the_closing_report() {
+    let simulator = blocked();
+    let plan = plan_of(&simulator, &audit(&simulator).expect_code(0), &["--fix"]);
+    for (name, code) in [("team/two", "InvalidParameterException"), ("three", "RepositoryNotFoundException")] {
+        let mut fault = FaultSpec::of("ecr:SetRepositoryPolicy", code, 400);
+        fault.resource = Some(name.to_owned());
+        simulator.add_fault(fault);
+    }
+    let call = plan.apply(&simulator, &["--confirm", "o-testing", "--batch", "2"]);
+    assert_ne!(call.code, 0, "{}", call.stdout);
+    let applied = plan.applied();
+    let result = |name: &str| -> String {
+        let steps = applied["steps"].as_array().expect("steps");
+        let step = steps.iter().find(|step| step["what"] == name).unwrap_or_else(|| panic!("{name}: {applied}"));
+        step["result"].as_str().expect("text").to_owned()
+    };
+    assert_eq!(result("one"), "repaired");
+    for (name, code) in [("team/two", "InvalidParameterException"), ("three", "RepositoryNotFoundException")] {
+        assert!(result(name).starts_with("not finished: its policy may have been written: "), "{}", result(name));
+        assert!(result(name).contains(code), "{}", result(name));
+    }
+}

@@ -184,6 +184,9 @@ fn a_file_in_a_folder_may_be_a_strangers() {
         ("[defaults]\nlog_file = \"x\"\n", "`log_file` belongs in the user's own file"),
         ("[gate]\nsave = [\"sarif=/tmp/x\"]\n", "`save` is below this folder"),
         ("[audit]\nout = \"../x\"\n", "`out` is below this folder"),
+        ("[explain]\nfix = true\nwrite = \"/tmp/x\"\n", "`write` is below this folder"),
+        ("[apply]\nfindings_report = \"s3://theirs/x\"\n", "`findings_report` belongs in the user's own file"),
+        ("[apply]\nfindings_report_key = \"arn:aws:kms:us-east-1:1:key/x\"\n", "`findings_report_key` belongs in"),
     ] {
         let place = Place::new(text, "");
         let call = place.run(&["gate"]);

@@ -154,6 +154,45 @@ fn hostile_policies_cannot_move_the_cursor() {
     assert!(!finished.stdout.contains(['\u{1b}', '\u{202e}']), "{:?}", finished.stdout);
 }
 
+// Holds: 5 Advice that harms: the registry's policy is never written as a repository's own
+#[test]
+fn a_registry_policy_is_not_written_as_the_repositorys() {
+    let policy = |name: &str, inspector: &str, text: &str| {
+        format!("[[policies]]\nname = \"{name}\"\ninspector = \"{inspector}\"\ntext = '{text}'\n")
+    };
+    let denies =
+        r#"{"Statement":{"Sid":"RegistryWide","Effect":"Deny","Principal":"*","Action":"ecr:*","Resource":"*"}}"#;
+    let body = |denying: bool| {
+        format!(
+            "{}{}[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\nregistries = [{{ region = \"eu-west-1\", registry_policy = \"{}\", registry_policy_scope = \"V2\", repositories = [{{ name = \"bare\" }}] }}]",
+            policy("denies", "denied", denies),
+            policy(
+                "allows",
+                "allowed",
+                r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"ecr:*","Resource":"*"}}"#
+            ),
+            if denying { "denies" } else { "allows" }
+        )
+    };
+    let asked = |denying: bool| {
+        let audited = audit_of(scangap_tests::organization(&body(denying)));
+        let snapshot = audited.out.to_string_lossy().into_owned();
+        let place = ["--account", "333333333333", "--region", "eu-west-1", "--repository", "bare"];
+        let call = Scangap::new(&["explain", "--snapshot", &snapshot, "--fix", "--write", "out.json"]).args(&place);
+        let finished = call.run();
+        let written = fs_err::read_to_string(finished.home.path().join("out.json")).ok();
+        (finished, written)
+    };
+    let (allowed, written) = asked(false);
+    assert_eq!((allowed.code, written), (0, None), "{}", allowed.stderr);
+    assert!(allowed.stderr.contains("has no policy of its own"), "{}", allowed.stderr);
+    let (repaired, written) = asked(true);
+    assert_eq!(repaired.code, 2, "{}", repaired.stderr);
+    assert!(repaired.stdout.contains("+++ repaired registry policy"), "{}", repaired.stdout);
+    assert!(repaired.stderr.contains("the repaired registry policy is in out.json"), "{}", repaired.stderr);
+    assert!(written.is_some_and(|text| text.contains("RegistryWide")));
+}
+
 #[test]
 fn a_policy_can_come_from_a_snapshot() {
     let audited = crate::demo::demo();

@@ -189,6 +189,35 @@ fn hostile_files_stop_nothing_else() {
     assert_eq!(stdin.code, 2, "{}{}", stdin.stdout, stdin.stderr);
 }
 
+// Holds: 16 Reads: links to files are read as Terraform reads them, and one that leads nowhere is named
+#[test]
+fn links_to_files_are_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let link = |to: &str, name: &str| std::os::unix::fs::symlink(path(to), path(name)).expect("a link");
+    fs_err::write(path("text"), crate::journey::BEFORE).expect("a file");
+    link("text", "policy.json");
+    let gate = || {
+        let call =
+            Scangap::new(&["gate", "--account", "111122223333", "--output", "json"]).in_folder(folder.path()).run();
+        let report: Value = serde_json::from_str(&call.stdout).expect("JSON");
+        (call.code, report)
+    };
+    let (code, report) = gate();
+    assert_eq!((code, report["findings"][0]["file"].as_str()), (2, Some("policy.json")), "{report}");
+    fs_err::remove_file(path("policy.json")).expect("a link");
+    link("nowhere", "main.tf");
+    let (code, report) = gate();
+    assert_eq!((code, report["problems"][0]["file"].as_str()), (65, Some("main.tf")), "{report}");
+    // GitHub's summary does not say that all is well.
+    let summary = path("summary.md").to_string_lossy().into_owned();
+    let call =
+        Scangap::new(&["gate", "--output", "github"]).in_folder(folder.path()).env("GITHUB_STEP_SUMMARY", &summary);
+    assert_eq!(call.run().code, 65);
+    let summary = fs_err::read_to_string(path("summary.md")).expect("the summary");
+    assert!(summary.contains("1 file not read") && !summary.contains("keeps Inspector out"), "{summary}");
+}
+
 // Holds: 16 Must be shown: from a repository with a plan to a failing check with the repair shown, which repairs it
 #[test]
 fn the_example_fails_and_is_repaired_by_what_is_shown() {

@@ -82,6 +82,28 @@ fn tickets_are_one_for_each_cause_and_owner() {
     assert_eq!(labels(&third.csv("tickets.csv"), "label"), labels(&rows, "Labels"));
 }
 
+// Holds: 15 Hand over: a repository that two statements deny has a ticket for each, and its row says what repairs each; another account's template is none of it
+#[test]
+fn every_cause_of_a_repository_has_its_ticket() {
+    let both = r#"{"Statement":[{"Sid":"Office","Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"NotIpAddress":{"aws:SourceIp":"203.0.113.10/32"}}},{"Sid":"Tagged","Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"Null":{"aws:PrincipalTag/team":"true"}}}]}"#;
+    let one = r#"{"Statement":[{"Sid":"Office","Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"NotIpAddress":{"aws:SourceIp":"203.0.113.10/32"}}}]}"#;
+    let body = format!(
+        "[[policies]]\nname = \"both\"\ninspector = \"denied\"\ntext = '{both}'\n[[policies]]\nname = \"one\"\ninspector = \"denied\"\ntext = '{one}'\n\
+         [[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\nregistries = [{{ region = \"eu-west-1\", repositories = [{{ name = \"twice\", policy = \"both\" }}] }}]\n\
+         [[accounts]]\nid = \"444444444444\"\nname = \"beta\"\nregistries = [{{ region = \"eu-west-1\", templates = [{{ prefix = \"cache/\", policy = \"one\" }}], repositories = [{{ name = \"once\", policy = \"one\" }}] }}]"
+    );
+    let audited = audit(&simulate(organization(&body)), "2026-11-23T00:00:00Z", "csv");
+    let actions = audited.csv("actions.csv");
+    let of = |name: &str| actions.iter().find(|row| row["repository"] == name).expect("a row");
+    assert_eq!(of("twice")["repair"].matches("exempt arn:aws:iam::333333333333:role/").count(), 2, "{:?}", of("twice"));
+    assert!(!of("twice")["repair"].contains("creation template"), "{:?}", of("twice"));
+    assert!(of("once")["repair"].ends_with("; and in the creation template cache/, which would write it again"));
+    let tickets = audited.csv("tickets.csv");
+    let of_account: Vec<&Row> = tickets.iter().filter(|row| row["owner"].contains("333333333333")).collect();
+    assert_eq!(of_account.len(), 2, "{tickets:?}");
+    assert!(of_account.iter().all(|row| row["description"].contains("eu-west-1 twice (blocked)")), "{of_account:?}");
+}
+
 const OWN: &str = r#"
 import sys, openpyxl
 book = openpyxl.load_workbook(sys.argv[1])

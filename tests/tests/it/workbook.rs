@@ -356,6 +356,51 @@ assert sum(accounts for _, accounts, _ in table.values()) == 4, table
 assert list(table)[0] == "Dark", "what is not known comes before what is well"
 "#;
 
+// Holds: 15 Decisions live: notes are found whatever was done to the workbook, or it is said that they were not
+#[test]
+fn notes_are_found_or_it_is_said() {
+    let audited = demo();
+    let home = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| home.path().join(name).to_string_lossy().into_owned();
+    let names = ["sheet.xlsx", "above.xlsx", "account.xlsx", "deleted.xlsx", "lost.xlsx"];
+    let folder = home.path().to_string_lossy().into_owned();
+    python(CHANGE, &[&audited.out.join("audit.xlsx").to_string_lossy(), &folder]);
+    let report =
+        |name: &str| Scangap::new(&["report", &snapshot(&audited), "--out", "new", "--carry-over", &path(name)]).run();
+    let [sheet, above, account, deleted, lost] = names.map(report);
+    for found in [&sheet, &above] {
+        assert_eq!(found.code, 3, "{}", found.stderr);
+        assert!(found.stdout.contains("Notes 1 carried"), "{}", found.stdout);
+    }
+    assert_eq!(account.code, 65, "{}", account.stderr);
+    assert!(account.stderr.contains("has no column `Account` in its sheet `Action list`"), "{}", account.stderr);
+    assert_eq!(deleted.code, 65, "{}", deleted.stderr);
+    assert!(deleted.stderr.contains("no sheet with the columns"), "{}", deleted.stderr);
+    assert_eq!(lost.code, 3, "{}", lost.stderr);
+    assert!(lost.stdout.contains("Notes 1 carried, 1 NOT carried: their rows name no repository"), "{}", lost.stdout);
+}
+
+const CHANGE: &str = r#"
+import sys, openpyxl
+def book():
+    book = openpyxl.load_workbook(sys.argv[1])
+    sheet = book["Action list"]
+    header = {cell.value: cell.column for cell in sheet[1]}
+    for row in range(2, sheet.max_row + 1):
+        if sheet.cell(row, header["Repository"]).value == "ledger":
+            sheet.cell(row, header["Owner"]).value = "Alice"
+    return book, sheet, header
+def save(book, name): book.save(sys.argv[2] + "/" + name)
+made, sheet, header = book(); sheet.title = "To do"; save(made, "sheet.xlsx")
+made, sheet, header = book(); sheet.insert_rows(1, 2); sheet["A1"] = "Quarter 4, for the board"; save(made, "above.xlsx")
+made, sheet, header = book(); sheet.cell(1, header["Account"]).value = "Konto"; save(made, "account.xlsx")
+made, sheet, header = book(); del made["Action list"]; save(made, "deleted.xlsx")
+made, sheet, header = book()
+last = sheet.max_row + 1
+sheet.cell(last, header["Justification"]).value = "see the row above"
+save(made, "lost.xlsx")
+"#;
+
 #[test]
 fn two_people_who_wrote_about_one_repository_both_stand() {
     let audited = demo();

@@ -50,6 +50,24 @@ const NOT_OF_A_FOLDER: [&str; 7] = [
 /// Flags that name what is written.
 const WRITTEN: [&str; 3] = ["out", "save", "write"];
 
+/// Flags that name what is read.
+#[cfg(test)]
+const READ: [&str; 13] = [
+    "applied",
+    "baseline",
+    "caller-policy",
+    "carry-over",
+    "from",
+    "hints",
+    "history",
+    "plan",
+    "policy",
+    "previous",
+    "registry-policy",
+    "scenario",
+    "snapshot",
+];
+
 /// What a file says.
 #[derive(Debug)]
 pub(super) struct FileSettings {
@@ -226,5 +244,32 @@ fn values(arg: &Arg, value: &DeValue<'_>) -> Result<Vec<String>, &'static str> {
         }
         (_, DeValue::Array(_)) => Err("one value, and no list"),
         (_, value) => one(value).map(|text| vec![text]).ok_or("a text or a number"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::any::TypeId;
+
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::args::Arguments;
+
+    /// A flag that is added and names a file must not be one that a stranger's folder can point anywhere.
+    #[test]
+    fn of_every_flag_with_a_path_it_is_known_whether_it_reads_or_writes() {
+        let command = Arguments::command();
+        let of_commands = command.get_subcommands().filter(|command| has_table(command.get_name()));
+        let all = command.get_arguments().chain(of_commands.flat_map(Command::get_arguments));
+        let paths =
+            all.filter(|arg| is_configurable(arg) && arg.get_value_parser().type_id() == TypeId::of::<PathBuf>());
+        let mut n_paths = 0;
+        for flag in paths.filter_map(Arg::get_long) {
+            n_paths += 1;
+            let lists = [NOT_OF_A_FOLDER.contains(&flag), WRITTEN.contains(&flag), READ.contains(&flag)];
+            assert_eq!(lists.into_iter().filter(|yes| *yes).count(), 1, "--{flag}");
+        }
+        assert!(n_paths > 12, "{n_paths}");
     }
 }
