@@ -82,7 +82,13 @@ pub(crate) fn acceptances(named: Option<&Path>) -> Result<Vec<Acceptance>, Confi
     };
     let wrong = |source| ConfigError { path: path.clone(), source };
     let text = fs_err::read_to_string(&path).map_err(|error| wrong(ConfigProblem::Read(error)))?;
-    let file: File = toml::from_str(&text).map_err(|error| wrong(ConfigProblem::Toml(Box::new(error))))?;
+    acceptances_of(&text, &path)
+}
+
+/// The acceptances in the text of a file.
+pub(crate) fn acceptances_of(text: &str, path: &Path) -> Result<Vec<Acceptance>, ConfigError> {
+    let wrong = |source| ConfigError { path: path.to_owned(), source };
+    let file: File = toml::from_str(text).map_err(|error| wrong(ConfigProblem::Toml(Box::new(error))))?;
     let name = path.file_name().map_or_else(|| FILE.into(), std::ffi::OsStr::to_string_lossy);
     accepted(file.accept, &name).map_err(wrong)
 }

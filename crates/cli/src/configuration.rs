@@ -85,6 +85,11 @@ pub(crate) fn user_file() -> Option<PathBuf> {
     Some(folder.join("scangap").join("config.toml"))
 }
 
+/// The file that a variable names for a command.
+fn named_by_variable(command: &str) -> Option<PathBuf> {
+    environment::variable(&format!("SCANGAP_{}_CONFIG", command.to_ascii_uppercase())).map(PathBuf::from)
+}
+
 /// How errors are to be printed.
 fn format(matches: &ArgMatches) -> ErrorFormat {
     matches.get_one("error_format").copied().unwrap_or(ErrorFormat::Human)
@@ -104,27 +109,21 @@ impl Configuration {
             return Ok(Self::default());
         }
         let named = of_command.and_then(|matches| matches.try_get_one::<PathBuf>("config").ok().flatten()).cloned();
-        let of_variable = || environment::variable(&format!("SCANGAP_{}_CONFIG", name.to_ascii_uppercase()));
-        let named = named.or_else(|| of_variable().map(PathBuf::from));
-        let written = first.get_one::<String>("org_profile").cloned();
-        let named_here = written.is_some();
-        let of_variable =
-            || environment::variable("SCANGAP_ORG_PROFILE").map(|name| name.to_string_lossy().into_owned());
-        Self::of(named.as_deref(), written.or_else(of_variable).as_deref(), named_here, command)
+        let named = named.or_else(|| named_by_variable(name));
+        Self::of(named.as_deref(), first.get_one::<String>("org_profile").cloned(), command)
     }
 
     /// For `config show`: what a command line without anything else would get.
-    pub(crate) fn of_project(organization: Option<&str>, command: &Command) -> Result<Self, ConfigError> {
-        Self::of(None, organization, organization.is_some(), command)
+    pub(crate) fn of_project(organization: Option<String>, command: &Command) -> Result<Self, ConfigError> {
+        Self::of(None, organization, command)
     }
 
-    fn of(
-        named: Option<&Path>,
-        organization: Option<&str>,
-        named_here: bool,
-        command: &Command,
-    ) -> Result<Self, ConfigError> {
-        let mut all = Self { named_here, ..Self::default() };
+    /// `written`: the organization that the command line names. Else the environment may.
+    fn of(named: Option<&Path>, written: Option<String>, command: &Command) -> Result<Self, ConfigError> {
+        let mut all = Self { named_here: written.is_some(), ..Self::default() };
+        let of_variable =
+            || environment::variable("SCANGAP_ORG_PROFILE").map(|name| name.to_string_lossy().into_owned());
+        let organization = written.or_else(of_variable);
         let project = Path::new(FILE);
         let whose = if named.is_some() { layers::Whose::Named } else { layers::Whose::Project };
         let files = [(Some(named.unwrap_or(project).to_owned()), whose), (user_file(), layers::Whose::User)];
@@ -136,10 +135,10 @@ impl Configuration {
                 all.organizations.extend(read.organizations);
             }
         }
-        if let Some(name) = organization {
+        if let Some(name) = &organization {
             all.choose(name)?;
         }
-        all.organization = organization.map(str::to_owned);
+        all.organization = organization;
         Ok(all)
     }
 
@@ -189,14 +188,17 @@ impl Configuration {
     fn applied(&self, command: Command, first: &ArgMatches) -> Command {
         let (name, of_command) = subcommand(first);
         let name = name.to_owned();
-        if !has_table(&name) {
-            return command;
-        }
         let excluded = of_command.map(|matches| flags::excluded(&command, &name, matches)).unwrap_or_default();
         let set = |arg: Arg| -> Arg {
             let arg = flags::with_switch_words(arg);
             if arg.get_long().is_none_or(|flag| excluded.contains(flag)) {
                 return arg;
+            }
+            // Which file is read is decided before; what the command reads of it itself it finds by this flag.
+            if arg.get_long() == Some("config")
+                && let Some(path) = named_by_variable(&name)
+            {
+                return arg.default_value(path.into_os_string());
             }
             match self.said(&name, &arg) {
                 Some(said) => arg.default_values(said.values),
@@ -229,6 +231,20 @@ impl Configuration {
         let said = own.filter(is_missing).filter_map(|arg| Some((arg.get_long()?, self.said(name, arg)?.values)));
         said.flat_map(|(flag, values)| values.into_iter().map(move |value| format!("--{flag}={value}").into()))
             .collect()
+    }
+
+    /// Whether every value is one that its flag takes; the first that is not.
+    pub(crate) fn check(&self, root: &Command) -> Result<(), NotParsed> {
+        for name in root.get_subcommands().map(Command::get_name).filter(|name| has_table(name)) {
+            let words = ["scangap", name];
+            let first = root.clone().ignore_errors(true).try_get_matches_from(words).map_err(NotParsed::Usage)?;
+            let Err(error) = self.applied(root.clone(), &first).try_get_matches_from(words) else { continue };
+            // What else a command asks for is not the files' to say.
+            if matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation) {
+                return Err(self.blamed(error, &first, root));
+            }
+        }
+        Ok(())
     }
 
     /// A value that its flag does not take is the fault of what said it.

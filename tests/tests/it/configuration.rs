@@ -148,6 +148,42 @@ fn files_and_variables_bring_in_nothing_that_the_command_line_excludes() {
     assert!(!merged.stderr.contains("--out"), "{}", merged.stderr);
 }
 
+// Holds: 17 Configuration: what is shown is what counts: the organization that a variable names, a file that a variable names, and no value that is wrong
+#[test]
+fn what_is_shown_is_what_counts() {
+    let place =
+        Place::new("[organizations.prod]\nprofile = \"prod-security\"\n[defaults]\nprofile = \"security\"\n", "");
+    let call = place.command(&["config", "show", "audit"]).env("SCANGAP_ORG_PROFILE", "prod").run();
+    assert!(call.stdout.contains("audit.profile = \"prod-security\""), "{}", call.stdout);
+    let call = place.command(&["config", "show"]).env("SCANGAP_ORG_PROFILE", "prd").run();
+    assert!(call.code == 65 && call.stderr.contains("did you mean `prod`?"), "{}", call.stderr);
+    for (text, words) in [
+        ("[audit]\nmax_in_flight = \"x\"\n", "line 2: `x` is not what --max-in-flight takes"),
+        ("[[accept]]\ndiagnosis = \"blocked\"\nreasn = \"x\"\n", "unknown field `reasn`"),
+    ] {
+        let call = Place::new(text, "").run(&["config", "show"]);
+        assert!(call.code == 65 && call.stderr.contains(words), "{text}: {}", call.stderr);
+    }
+    let call = place.command(&["config", "show"]).env("SCANGAP_AUDIT_MAX_IN_FLIGHT", "x").run();
+    assert!(call.code == 64 && call.stderr.contains("SCANGAP_AUDIT_MAX_IN_FLIGHT"), "{}", call.stderr);
+
+    // The file that a variable names is read for what it accepts too, and one that is not there is an error.
+    let place = Place::new("", "");
+    let other = place.folder.path().join("team.toml");
+    let acceptance = "[[accept]]\ndiagnosis = \"blocked\"\nreason = \"x\"\nby = \"y\"\nuntil = 2099-01-01\n";
+    fs_err::write(&other, acceptance).expect("a file");
+    let audited = crate::demo::demo();
+    let folder = audited.out.to_string_lossy().into_owned();
+    let report = || place.command(&["report", &folder, "--out", "out"]);
+    let call = report().env("SCANGAP_REPORT_CONFIG", "team.toml").run();
+    assert!(call.stdout.contains("Accepted: 1 repository"), "{}{}", call.stdout, call.stderr);
+    let call = report().env("SCANGAP_REPORT_CONFIG", "nowhere.toml").run();
+    assert!(call.code == 65 && call.stderr.contains("nowhere.toml"), "{}", call.stderr);
+    // Commands without a table have variables all the same.
+    let call = place.command(&["verify", "nowhere"]).env("SCANGAP_ERROR_FORMAT", "json").run();
+    assert!(call.stderr.trim_start().starts_with('{'), "{}", call.stderr);
+}
+
 // Holds: 17 Configuration: consent and the time are in no file and no variable; what weakens the gate from elsewhere is said; secrets are not shown
 #[test]
 fn what_is_written_nowhere_else_is_said() {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::args::{Arguments, Config, ConfigCommand, ConfigShow, Global};
 use crate::configuration::{
-    Configuration, Origin, has_table, is_configurable, is_secret, is_shared, key, nearest, takes_several,
+    Configuration, NotParsed, Origin, has_table, is_configurable, is_secret, is_shared, key, nearest, takes_several,
 };
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -46,7 +46,13 @@ fn print(show: &ConfigShow, global: &Global) -> Result<Exit, CliError> {
             return Err(BadValue::new(name, "a command with settings", hint).into());
         }
     }
-    let configuration = Configuration::of_project(global.org_profile.as_deref(), &root).map_err(CliError::Config)?;
+    let configuration = Configuration::of_project(global.org_profile.clone(), &root).map_err(CliError::Config)?;
+    // What is shown is what counts: a value that no command takes does not.
+    match configuration.check(&root) {
+        Ok(()) | Err(NotParsed::Usage(_)) => {}
+        Err(NotParsed::Configuration(error, _)) => return Err(CliError::Config(error)),
+        Err(NotParsed::Variable(error, _)) => return Err(error.into()),
+    }
     let mut out = String::new();
     let is_asked = |command: &&Command| {
         show.of.as_deref().is_none_or(|name| command.get_name() == name) || command.get_name() == root.get_name()

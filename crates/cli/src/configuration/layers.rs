@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::flags::{has_table, is_configurable, is_shared, key, nearest, takes_several};
-use crate::config::{ConfigError, ConfigProblem};
+use crate::config::{ConfigError, ConfigProblem, acceptances_of};
 
 /// One value of a file.
 #[derive(Debug, Clone)]
@@ -116,8 +116,7 @@ impl Reading<'_> {
             self.command.get_subcommands().map(Command::get_name).filter(|name| has_table(name)).collect();
         if word == ACCEPT {
             return match self.whose {
-                // Read with what is accepted.
-                Whose::Project | Whose::Named => Ok(()),
+                Whose::Project | Whose::Named => acceptances_of(self.text, self.path).map(drop),
                 Whose::User => Err(self.wrong(
                     at,
                     "acceptances belong to the project's scangap.toml, where reviewers see them".to_owned(),
