@@ -63,13 +63,18 @@ fn parse(filter: &str) -> Result<EnvFilter, CliError> {
     })
 }
 
-/// A new file that only the user reads, with a first line that says what it is.
+/// A file that only the user reads, with a first line that says what it is. One that is there is emptied, and was perhaps read by more.
 fn create(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
+    // What is no plain file, such as a pipe, keeps its mode.
+    #[cfg(unix)]
+    if file.metadata()?.is_file() {
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    }
     writeln!(file, "{}", serde_json::json!({"log": "scangap", "version": VERSION, "program": environment::VERSION}))?;
     Ok(file)
 }

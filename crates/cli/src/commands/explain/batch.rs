@@ -41,9 +41,9 @@ pub(super) fn run(exit_zero: bool) -> Result<Exit, CliError> {
         worst = answers.iter().map(|(exit, _)| *exit).chain([worst]).max_by_key(|exit| rank(*exit)).unwrap_or(worst);
         let written = answers.iter().try_for_each(|(_, answer)| writeln!(out, "{answer}")).and_then(|()| out.flush());
         if let Err(error) = written {
-            // A reader that goes away ends quietly; anything else is told at the end.
+            // A reader that goes away ends quietly, with the worst that was decided; anything else is told at the end.
             terminal::not_written(&error);
-            return Ok(Exit::Finished);
+            return Ok(if exit_zero { Exit::Finished } else { worst });
         }
     }
 }
