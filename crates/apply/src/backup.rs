@@ -192,7 +192,9 @@ async fn coverage(
         |items| {
             for resource in items {
                 let image = resource.resource_id.parse::<Arn>().ok().and_then(|arn| arn.ecr_repository());
-                let Some((repository, Some(digest))) = image else { continue };
+                let Some((repository, Some(digest))) = image else {
+                    return Err("a row of Inspector's coverage names no image".to_owned());
+                };
                 let word = |word: Option<String>| word.unwrap_or_else(|| "none".to_owned());
                 covered.insert((repository.to_string(), digest), (word(resource.status), word(resource.reason)));
             }

@@ -10,7 +10,7 @@ use scangap_aws::pages::{Ended, list, pages};
 use scangap_aws::read::{AccountSummary, OrganizationReader, OrganizationSummary, OuSummary};
 use scangap_model::{
     AccountFacts, AccountId, AccountOutcome, Api, Asked, Cause, Gap, GapKind, Observed, OrganizationFacts,
-    RegionsSource,
+    OrganizationId, RegionsSource,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -199,7 +199,7 @@ async fn list_accounts(
     let scope = &context.options.scope;
     let everything =
         scope.accounts.is_empty() && scope.exclude_accounts.is_empty() && scope.organizational_units.is_empty();
-    let organization = facts.id.known().map(ToString::to_string);
+    let organization = facts.id.clone();
     let mut accounts: Vec<AccountSummary> = Vec::new();
     // A list may hold a row twice, and an account is one all the same.
     let mut met = BTreeSet::new();
@@ -213,7 +213,7 @@ async fn list_accounts(
             page.retain(|account| met.insert(account.id));
             if everything {
                 // Nobody listens any more where the run has failed.
-                let _ = arrived.send(page.iter().map(|account| on_arrival(account, organization.as_deref())).collect());
+                let _ = arrived.send(page.iter().map(|account| on_arrival(account, &organization)).collect());
             }
             accounts.append(&mut page);
             ControlFlow::<()>::Continue(())
@@ -247,24 +247,30 @@ async fn list_accounts(
     if context.calls.is_cancelled() && !everything {
         return Err(CollectError::Interrupted);
     }
-    let targets = in_scope(&context, accounts, &named, list_gap.as_ref())?;
+    let targets = in_scope(&context, accounts, &named, &facts.id, list_gap.as_ref())?;
     Ok(Discovered { facts, targets, gaps })
 }
 
 /// An account as its page has it.
-fn on_arrival(account: &AccountSummary, organization: Option<&str>) -> Target {
+fn on_arrival(account: &AccountSummary, organization: &Observed<OrganizationId>) -> Target {
     let not_yet = not_listed_yet(Api::ListOrganizationalUnitsForParent);
-    let in_organization = |path: &String| match organization {
-        Some(id) if !path.starts_with("o-") => format!("{id}/{path}"),
-        Some(_) | None => path.clone(),
-    };
-    let path = account.path.as_ref().map(|path| Observed::Known(in_organization(path)));
+    let path = account.path.as_ref().map(|path| path_in(organization, path));
     Target {
         id: account.id,
         name: Observed::from_answer(account.name.clone()),
         state: Observed::from_answer(account.state.clone()),
         ou_path: Observed::unknown(not_yet.clone()),
         organization_path: path.unwrap_or_else(|| Observed::unknown(not_yet)),
+    }
+}
+
+/// The value of `aws:PrincipalOrgPaths`: a path that begins at the root gets the organization before it.
+fn path_in(organization: &Observed<OrganizationId>, path: &str) -> Observed<String> {
+    match organization {
+        _ if path.starts_with("o-") => Observed::Known(path.to_owned()),
+        Observed::Known(id) => Observed::Known(format!("{id}/{path}")),
+        Observed::Unknown(gap) => Observed::Unknown(gap.clone()),
+        Observed::Absent => Observed::Absent,
     }
 }
 
@@ -415,10 +421,9 @@ impl Tree {
         Observed::Known(parts.join("/"))
     }
 
-    fn organization_path(&self, account: AccountId, organization: Option<&str>) -> Observed<String> {
+    fn organization_path(&self, account: AccountId, organization: &Observed<OrganizationId>) -> Observed<String> {
         match self.paths.get(&account) {
-            Some(path) if path.starts_with("o-") => Observed::Known(path.clone()),
-            Some(path) => Observed::from_answer(organization.map(|id| format!("{id}/{path}"))),
+            Some(path) => path_in(organization, path),
             None => self.gap.clone().map_or(Observed::Absent, Observed::unknown),
         }
     }
@@ -434,10 +439,10 @@ fn in_scope(
     context: &Context,
     accounts: Vec<AccountSummary>,
     tree: &Tree,
+    organization: &Observed<OrganizationId>,
     list_gap: Option<&Gap>,
 ) -> Result<Vec<Target>, CollectError> {
     let scope = &context.options.scope;
-    let organization = accounts.iter().find_map(|account| account.path.as_ref()?.split('/').next()).map(str::to_owned);
     let known: BTreeSet<AccountId> = accounts.iter().map(|account| account.id).collect();
     // A unit that cannot be told from another would leave accounts out in silence.
     let all_placed = known.iter().all(|account| tree.paths.contains_key(account));
@@ -470,7 +475,7 @@ fn in_scope(
                 name: Observed::from_answer(account.name),
                 state: Observed::from_answer(account.state),
                 ou_path: tree.ou_path(account.id),
-                organization_path: tree.organization_path(account.id, organization.as_deref()),
+                organization_path: tree.organization_path(account.id, organization),
             };
             (account.id, target)
         })

@@ -314,7 +314,12 @@ async fn images(
     let mut covered: BTreeMap<String, BTreeMap<String, (String, String)>> = BTreeMap::new();
     for resource in listed.items {
         let image = resource.resource_id.parse::<scangap_model::Arn>().ok().and_then(|arn| arn.ecr_repository());
-        let Some((repository, Some(digest))) = image else { continue };
+        // What cannot be read is counted by nobody: then the number that is consented to would be too small.
+        let Some((repository, Some(digest))) = image else {
+            let why = "a row names no image";
+            let error = CallError::malformed(Api::ListCoverage, "UnreadableRows", why);
+            return Err(error.at(Some(from.account), Some(region), ""));
+        };
         let status = resource.status.unwrap_or_else(|| "none".to_owned());
         let reason = resource.reason.unwrap_or_else(|| "none".to_owned());
         covered.entry(repository.to_string()).or_default().insert(digest, (status, reason));
