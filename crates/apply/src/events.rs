@@ -7,6 +7,8 @@ pub enum ApplyEvent {
     Checked {
         steps: usize,
         done_before: usize,
+        /// Of the others, policies that somebody else has repaired meanwhile, as the plan would.
+        repaired_by_others: usize,
     },
     BackedUp {
         step: String,

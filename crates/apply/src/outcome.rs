@@ -20,6 +20,8 @@ pub struct Outcome {
     pub began_at: Timestamp,
     pub ended_at: Timestamp,
     pub steps: Vec<StepReport>,
+    /// Policies that others had repaired before: nothing is done about them.
+    pub repaired_by_others: usize,
     /// Steps that were begun and failed, and why.
     pub(crate) failed: BTreeMap<String, String>,
     /// Steps that did not come to their end.
@@ -60,6 +62,7 @@ impl Outcome {
             began_at,
             ended_at: began_at,
             steps: Vec::new(),
+            repaired_by_others: 0,
             failed: BTreeMap::new(),
             left: 0,
             begun: false,

@@ -332,9 +332,10 @@ impl Executor<'_> {
         let repairs = self.plan.repairs.iter().map(Step::Repair);
         let all: Vec<Step<'_>> = repairs.chain(self.plan.resyncs.iter().map(Step::Resync)).collect();
         let done = |step: &Step<'_>| state.progress(step.id()) == Progress::Done;
-        self.check(state).await?;
+        outcome.repaired_by_others = self.check(state).await?;
         let done_before = all.iter().filter(|step| done(step)).count();
-        self.tell(ApplyEvent::Checked { steps: all.len(), done_before });
+        let repaired_by_others = outcome.repaired_by_others;
+        self.tell(ApplyEvent::Checked { steps: all.len(), done_before, repaired_by_others });
         if self.options.dry_run {
             return Ok(());
         }
@@ -359,22 +360,28 @@ impl Executor<'_> {
         Ok(())
     }
 
-    /// Every step's before-state, read again: a plan is refused as a whole when the world has moved.
-    async fn check(&self, state: &JournalState) -> Result<(), ApplyError> {
+    /// Every step's before-state, read again: a plan is refused as a whole when the world has moved. How many policies are repaired already.
+    async fn check(&self, state: &JournalState) -> Result<usize, ApplyError> {
         let mut differences = Vec::new();
+        let mut repaired = 0;
         for step in &self.plan.repairs {
             if state.progress(&step.id) == Progress::Done {
                 continue;
             }
-            if let (PolicyNow::Other, what) = repair::policy_now(self, step).await? {
-                differences.push(report::repair::describe(step, &what));
+            match repair::policy_now(self, step).await? {
+                (PolicyNow::Other, what) => differences.push(report::repair::describe(step, &what)),
+                // One that this apply may have written is its own.
+                (PolicyNow::AlreadyRepaired, _) => {
+                    repaired += usize::from(state.progress(&step.id) == Progress::Untouched);
+                }
+                (PolicyNow::AsPlanned, _) => {}
             }
         }
         // A registry that was disabled by us is not as it was, and goes on from where it is.
         for step in self.plan.resyncs.iter().filter(|step| state.progress(&step.id) < Progress::Disabling) {
             differences.extend(stale(self, step).await?.iter().map(|what| report::resync::describe(step, what)));
         }
-        if differences.is_empty() { Ok(()) } else { Err(ApplyError::Stale(differences)) }
+        if differences.is_empty() { Ok(repaired) } else { Err(ApplyError::Stale(differences)) }
     }
 
     /// Everything that will be deleted, before the first write; of registries that were not begun, also where an earlier run saved

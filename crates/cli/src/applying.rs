@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use scangap_apply::{ApplyEvent, ApplyOptions, BackupOptions, Outcome, apply, back_up};
-use scangap_model::{Tone, sanitize};
+use scangap_model::{Tone, count, sanitize};
 use scangap_plan::PlanDocument;
 use scangap_report::Batch;
 
@@ -54,8 +54,13 @@ pub(crate) fn write_report(plan: &PlanDocument, outcome: &Outcome, folder: &Path
 
 fn show(event: &ApplyEvent, quiet: u8) {
     let line = match event {
-        ApplyEvent::Checked { steps, done_before } => {
-            format!("checked: {steps} steps, {done_before} of them done before; the others are as the plan saw them")
+        ApplyEvent::Checked { steps, done_before, repaired_by_others } => {
+            let repaired = match repaired_by_others {
+                0 => String::new(),
+                number => format!(", {number} repaired by others meanwhile"),
+            };
+            let steps = count(*steps, "step");
+            format!("checked: {steps}, {done_before} done before{repaired}; all else is as the plan saw it")
         }
         ApplyEvent::BackedUp { step, findings, folder } => {
             format!("{step}: {findings} findings saved in {}", folder.display())

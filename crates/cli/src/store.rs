@@ -380,7 +380,9 @@ pub(crate) fn hand_over(
             ([_] | [], _, _) => String::new(),
             (runs, _, _) => format!("   {} runs", runs.len()),
         };
-        let hash: String = judged.facts_sha256().chars().take(12).collect();
+        let hash: Option<String> =
+            judged.snapshot.meta.facts_sha256.as_ref().map(|hash| hash.chars().take(12).collect());
+        let hash = hash.unwrap_or_else(|| "without a hash (the run was never closed)".to_owned());
         let _ = writeln!(
             screen,
             "Snapshot  {}   facts {hash}{took}, {calls} calls, {throttled} throttled",

@@ -108,6 +108,12 @@ impl Stale<'_> {
         let names: BTreeSet<String> = self.repositories.iter().map(|facts| facts.name.to_string()).collect();
         names.into_iter().collect()
     }
+
+    /// Those that Inspector does not surely get through to when this is done: what the same plan repairs first is let in by then.
+    fn kept_out(&self) -> BTreeSet<String> {
+        let stays = |one: &&NotLetIn| !(one.denied && self.repaired.contains_key(&one.name));
+        self.not_let_in.iter().filter(stays).map(|one| one.name.clone()).collect()
+    }
 }
 
 /// A step, or the reason against it.
@@ -156,7 +162,7 @@ pub(crate) fn resync(
                 (one.name.to_string(), text)
             })
             .collect(),
-        not_let_in: stale.not_let_in.iter().map(|one| one.name.clone()).collect(),
+        not_let_in: stale.kept_out().into_iter().collect(),
         stale_since,
         toggled_from,
         before,
@@ -219,9 +225,9 @@ fn losses(source: &PlanInput<'_>, stale: &Stale<'_>, facts: &ResyncFacts) -> Res
         .and_then(|diagnoses| diagnoses.get(&Diagnosis::Covered));
     let covered = u64::try_from(covered.copied().unwrap_or(0)).unwrap_or(u64::MAX);
     let names = stale.names().into_iter().collect();
-    let not_let_in = stale.not_let_in.iter().map(|one| one.name.clone()).collect();
+    let kept_out = stale.kept_out();
     let registry =
-        RegistryToCount { stale: &names, not_let_in: &not_let_in, repositories_covered: covered, at: facts.counted_at };
+        RegistryToCount { stale: &names, not_let_in: &kept_out, repositories_covered: covered, at: facts.counted_at };
     registry_losses(facts, registry)
         .map_err(|gap| Refusal::LossesUnread { api: gap.api.to_string(), code: gap.code.clone() })
 }

@@ -9,6 +9,7 @@ use scangap_model::{
     thousands,
 };
 
+use crate::columns::by_reason;
 use crate::input::Input;
 use crate::value::UNKNOWN;
 
@@ -181,7 +182,7 @@ fn repair(input: &Input<'_>, tally: &CauseTally, example: Option<&RepositoryFact
         CauseKind::Read { api: Some(api), kind, cause, .. } => hint(*kind, *cause, *api),
         CauseKind::Read { api: None, cause, .. } => hint_against_policy(*cause),
         CauseKind::State(diagnosis) => diagnosis.info().next_step.to_owned(),
-        CauseKind::Limited(_) => "as the reason says; see next_step in repositories.csv".to_owned(),
+        CauseKind::Limited(reason) => by_reason(reason).into_owned(),
         CauseKind::RoleAbsent => {
             "in each account: aws iam create-service-linked-role --aws-service-name inspector2.amazonaws.com".to_owned()
         }

@@ -36,7 +36,7 @@ pub use planned::{PlanRow, PlanView};
 pub(crate) use policies::POLICIES;
 pub(crate) use policy_texts::POLICY_TEXTS;
 pub(crate) use registries::{REGISTRIES, scan_rules};
-pub(crate) use repositories::{REPOSITORIES, Repositories, next_step};
+pub(crate) use repositories::{REPOSITORIES, Repositories, by_reason, next_step};
 pub(crate) use trend::TREND;
 pub(crate) use unmatched::UNMATCHED;
 

@@ -179,7 +179,9 @@ fn not_read(material: &ReportContext<'_>, owner: &Owner) -> Vec<String> {
     let mut lines = Vec::new();
     let mut regions: BTreeMap<RegionName, BTreeSet<AccountId>> = BTreeMap::new();
     if owner.accounts.is_empty() && !material.summary.is_complete() {
-        lines.push(format!("{} of the whole audit: whose they are is not known", count(material.summary.gaps, "gap")));
+        let what = material.summary.not_read_in_words();
+        let what = what.unwrap_or_else(|| "what was not reached".to_owned());
+        lines.push(format!("in the whole audit {what}: whose they are is not known"));
     }
     for account in &owner.accounts {
         match input.facts.accounts.get(account).map(|account| &account.outcome) {

@@ -160,6 +160,9 @@ pub fn final_screen(
         if summary.registries.not_reached > 0 {
             missing.push(format!("{} not reached (registries.csv)", count(summary.registries.not_reached, "registry")));
         }
+        if summary.accounts_not_reached > 0 {
+            missing.push(format!("{} not reached (accounts.csv)", count(summary.accounts_not_reached, "account")));
+        }
         if missing.is_empty() {
             missing.push("the audit was interrupted".to_owned());
         }

@@ -302,18 +302,32 @@ fn limited(row: &RepositoryRow<'_>) -> Cow<'static, str> {
         _ => of_images,
     };
     let on_push = row.repository.scan_frequency.known().is_some_and(|word| word == "SCAN_ON_PUSH");
-    Cow::Borrowed(match reason.map(String::as_str) {
-        Some("SCAN_ELIGIBILITY_EXPIRED") if on_push => "push a new digest: scan on push looks at new images only",
-        Some("SCAN_ELIGIBILITY_EXPIRED") => return expired(row),
-        Some("UNSUPPORTED_OS") => {
+    match reason.map(String::as_str) {
+        Some(EXPIRED) if on_push => Cow::Borrowed("push a new digest: scan on push looks at new images only"),
+        Some(EXPIRED) => expired(row),
+        reason => by_reason(reason.unwrap_or_default()),
+    }
+}
+
+const EXPIRED: &str = "SCAN_ELIGIBILITY_EXPIRED";
+
+/// The same, for whatever repository has it. Empty: Inspector has no row for any image.
+pub(crate) fn by_reason(reason: &str) -> Cow<'static, str> {
+    Cow::Borrowed(match reason {
+        "" => "Inspector has no row for any image: push a new digest, and look again",
+        EXPIRED => "push a new digest; under continuous scanning a pull or another push of the image helps too",
+        "UNSUPPORTED_OS" => {
             "Inspector does not support the operating system of these images: accept, or scan them by other means"
         }
-        Some("UNSUPPORTED_MEDIA_TYPE") => {
+        "UNSUPPORTED_MEDIA_TYPE" => {
             "Inspector does not scan artifacts of this type: accept, or scan them by other means"
         }
-        Some("IMAGE_ARCHIVED") => "the images are archived: restore those that are still needed",
-        Some("INTERNAL_ERROR") => "Inspector retries by itself: look again later",
-        Some(_) => "as the coverage reason says",
-        None => "Inspector has no row for any image: push a new digest, and look again",
+        "IMAGE_ARCHIVED" => "the images are archived: restore those that are still needed",
+        "INTERNAL_ERROR" => "Inspector retries by itself: look again later",
+        "ACCESS_DENIED_TO_ENCRYPTION_KEY" => Diagnosis::KeyDenied.info().next_step,
+        other => {
+            let other = sanitize(other);
+            return Cow::Owned(format!("look up {other} in Inspector's documentation: this version does not know it"));
+        }
     })
 }

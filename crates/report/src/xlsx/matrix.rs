@@ -54,8 +54,7 @@ pub(super) fn write(workbook: &mut Workbook, material: &ReportContext<'_>) -> Re
     for account in accounts {
         at += 1;
         worksheet.write_string(at, 0, account.id.to_string())?;
-        let name = account.name.known().map_or("unknown", String::as_str);
-        worksheet.write_string(at, 1, cell_text(name))?;
+        worksheet.write_string(at, 1, cell_text(&super::cover::observed(&account.name)))?;
         for (region, index) in regions.iter().zip(2u16..) {
             let key = (account.id, (*region).clone());
             let facts = input.facts.registry(&key);
@@ -85,7 +84,7 @@ pub(super) fn write(workbook: &mut Workbook, material: &ReportContext<'_>) -> Re
             .set_midpoint_color(fill(Tone::Warning))
             .set_maximum_color(fill(Tone::Good));
         worksheet.add_conditional_format(3, 2, at, last, &scale)?;
-        for open in ["not readable", "not reached", "not known", "list "] {
+        for open in ["not readable", "unreadable", "not reached", "not known", "list "] {
             let not = ConditionalFormatText::new()
                 .set_rule(ConditionalFormatTextRule::BeginsWith(open.to_owned()))
                 .set_format(tint(Tone::Question));
@@ -117,13 +116,18 @@ enum Share {
     Word(&'static str),
 }
 
-/// Repositories that could not be read, or have nothing to scan, say nothing about coverage.
+/// The share of those that are to be scanned, as the summary has it. Repositories that could not be read, or are not to be, say nothing about
+/// coverage.
 fn share(counts: &BTreeMap<Diagnosis, usize>) -> Share {
     let number = |diagnosis| counts.get(&diagnosis).copied().unwrap_or(0);
     let all: usize = counts.values().sum();
     let (unreadable, empty) = (number(Diagnosis::Unreadable), number(Diagnosis::Empty));
-    match all - unreadable - empty {
-        0 if unreadable > 0 => Share::Word("not readable"),
+    let off: usize =
+        [Diagnosis::InspectorOff, Diagnosis::BasicScanning, Diagnosis::NotSelected].into_iter().map(number).sum();
+    match all - unreadable - empty - off {
+        // The registry itself was read: its repositories are unreadable.
+        0 if unreadable > 0 => Share::Word("unreadable"),
+        0 if off > 0 => Share::Word("not to be scanned"),
         0 => Share::Word("empty"),
         said => Share::Of(number(Diagnosis::Covered) as f64 / said as f64),
     }
@@ -148,10 +152,11 @@ mod tests {
             Share::Of(share) => format!("{share}"),
             Share::Word(word) => word.to_owned(),
         };
-        assert_eq!(of(&[(Diagnosis::Unreadable, 2)]), "not readable");
+        assert_eq!(of(&[(Diagnosis::Unreadable, 2)]), "unreadable");
+        assert_eq!(of(&[(Diagnosis::InspectorOff, 2), (Diagnosis::Empty, 1)]), "not to be scanned");
         assert_eq!(of(&[(Diagnosis::Empty, 1)]), "empty");
         assert_eq!(of(&[(Diagnosis::Covered, 1), (Diagnosis::Unreadable, 9)]), "1");
-        assert_eq!(of(&[(Diagnosis::Covered, 1), (Diagnosis::InspectorOff, 1)]), "0.5");
+        assert_eq!(of(&[(Diagnosis::Covered, 1), (Diagnosis::InspectorOff, 1)]), "1");
         assert_eq!(of(&[(Diagnosis::Blocked, 1)]), "0");
     }
 }

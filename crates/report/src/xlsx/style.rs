@@ -76,7 +76,9 @@ pub(super) const fn colours(tone: Tone) -> (u32, u32) {
 
 /// Landscape, one page wide, with the sheet, the run and the page below.
 pub(super) fn print_setup(worksheet: &mut Worksheet, input: &Input<'_>) {
-    let run: String = input.facts_sha256.chars().take(12).collect();
+    // A run that was never closed has words in place of a hash.
+    let run = input.facts_sha256.split_once(':').map_or(input.facts_sha256, |(word, _)| word);
+    let run: String = run.chars().take(12).collect();
     let simulated = if input.simulated { "SIMULATED " } else { "" };
     worksheet.set_landscape().set_paper_size(9).set_print_fit_to_pages(1, 0);
     worksheet.set_footer(format!("&L&A&C{simulated}facts {run}&R&P / &N"));

@@ -75,8 +75,14 @@ pub(super) fn dry_run(plan: &PlanDocument, looked: Outcome) -> Result<Exit, CliE
     let counted =
         if plan.resyncs.is_empty() { "" } else { "; what would be lost is counted again before anything is deleted" };
     let refused = cannot_be_made(&looked.refused);
+    let (repaired, all) = match looked.repaired_by_others {
+        0 => (String::new(), "the policies and registries are"),
+        1 => ("1 policy is repaired already; ".to_owned(), "all else is"),
+        number => (format!("{} are repaired already; ", count(number, "policy")), "all else is"),
+    };
     terminal::out(&format!(
-        "Dry run: the policies and registries are as the plan saw them, and nothing was changed{counted}.{refused}\n"
+        "Dry run: {repaired}{all} as the plan saw {}, and nothing was changed{counted}.{refused}\n",
+        if repaired.is_empty() { "them" } else { "it" }
     ));
     Ok(if looked.refused.is_empty() { Exit::Finished } else { Exit::Incomplete })
 }
@@ -102,6 +108,10 @@ fn next(outcome: &Outcome, folder: &Path) -> String {
     if !outcome.left_disabled.is_empty() {
         return String::new();
     }
+    // The world has moved on from this plan: it would be refused again.
+    if matches!(outcome.stopped, Some(ApplyError::Stale(_))) {
+        return "Next     scangap audit, then scangap plan: this plan is of a world that is gone\n".to_owned();
+    }
     if outcome.left > 0 && outcome.begun {
         let folder = sanitize(&shell_word(&folder.to_string_lossy()));
         return format!("Next     scangap apply {folder} --resume --write-role-name ROLE\n");
@@ -115,11 +125,14 @@ fn next(outcome: &Outcome, folder: &Path) -> String {
 /// The closing report, and how it ended.
 pub(super) fn close(plan: &PlanDocument, outcome: Outcome, folder: &Path, global: &Global) -> Result<Exit, CliError> {
     let written = applying::write_report(plan, &outcome, folder);
+    // Of those that were come to.
+    let by_others = outcome.repaired_by_others.min(outcome.done());
     if global.quiet < 2 && written.is_ok() {
         terminal::out(&format!(
-            "Applied: {} done, {} not done{}\nReport   {}: applied.md  applied.json  journal.jsonl\n",
-            outcome.done(),
+            "Applied: {} done, {} not done{}{}\nReport   {}: applied.md  applied.json  journal.jsonl\n",
+            outcome.done() - by_others,
             outcome.left,
+            if by_others > 0 { format!(", {by_others} repaired by others before") } else { String::new() },
             if plan.simulated { " (SIMULATED)" } else { "" },
             folder.display()
         ));
