@@ -98,30 +98,67 @@ fn whole_registries(snapshot: &Path) -> BTreeSet<(String, String)> {
     rows.collect::<Result<_, _>>().expect("texts")
 }
 
-/// Kills an audit once the simulator has had so many calls, and resumes it until it has nothing left to mend.
-fn killed_at(call: usize, whole: &Audited) -> usize {
+/// When a run is killed.
+#[derive(Debug, Clone, Copy)]
+enum Moment {
+    /// Once the simulator has had so many calls.
+    Calls(usize),
+    /// So long after its start: while it judges, writes its reports or is over, too.
+    After(Duration),
+}
+
+/// Runs until the moment comes, or to its end where that is earlier. Whether it was killed.
+fn run_until(call: Scangap, simulator: &Simulated, moment: Moment) -> bool {
+    let (mut child, _home) = call.spawn_silent();
+    let (begin, before) = (Instant::now(), simulator.calls().len());
+    let has_come = || match moment {
+        Moment::Calls(calls) => simulator.calls().len() >= before + calls,
+        Moment::After(time) => begin.elapsed() >= time,
+    };
+    while !has_come() && child.try_wait().expect("its state").is_none() {
+        assert!(begin.elapsed() < Duration::from_mins(2), "the audit does not get to {moment:?}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let is_running = child.try_wait().expect("its state").is_none();
+    let _ = child.kill();
+    let _ = child.wait();
+    is_running
+}
+
+/// What became of runs that were killed.
+#[derive(Debug, Default)]
+struct Tally {
+    killed: usize,
+    /// Before there was a snapshot.
+    early: usize,
+    resumes_killed: usize,
+    /// Calls of ECR after the kills.
+    asked_again: usize,
+}
+
+/// Kills an audit, every other time its first resume as well, and resumes it until it has nothing left to mend.
+fn killed_at(moment: Moment, resume_too: bool, whole: &Audited, tally: &std::sync::Mutex<Tally>) {
     let simulator = simulate(troubled());
     for fault in weather() {
         simulator.add_fault(fault);
     }
     let home = tempfile::tempdir().expect("a folder");
     let out = home.path().join("out");
-    let (mut child, _home) =
-        audit(&simulator).args(&["--out", &out.to_string_lossy(), "--max-in-flight", "24"]).spawn_silent();
-    let deadline = Instant::now() + Duration::from_mins(2);
-    while simulator.calls().len() < call && child.try_wait().expect("its state").is_none() {
-        assert!(Instant::now() < deadline, "the audit does not get to call {call}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    let _ = child.kill();
-    let _ = child.wait();
-    let mut asked_again = 0;
+    let first = audit(&simulator).args(&["--out", &out.to_string_lossy(), "--max-in-flight", "24"]);
+    let killed = run_until(first, &simulator, moment);
+    let add = |what: fn(&mut Tally) -> &mut usize, number: usize| *what(&mut tally.lock().expect("a lock")) += number;
+    add(|tally| &mut tally.killed, usize::from(killed));
     if !out.join("snapshot.db").exists() {
         // It was killed before it knew the organization: there is nothing to go on with.
+        add(|tally| &mut tally.early, 1);
         clear_the_weather(&simulator);
         let again = audit(&simulator).args(&["--out", &out.to_string_lossy()]).run();
-        same_facts(&Audited { finished: again, out }, whole, "after a kill before the organization was read");
-        return 0;
+        return same_facts(&Audited { finished: again, out }, whole, "after a kill before the organization was read");
+    }
+    if resume_too {
+        let resume = audit(&simulator).args(&["--resume", &out.to_string_lossy()]);
+        let killed = run_until(resume, &simulator, Moment::Calls(40));
+        add(|tally| &mut tally.resumes_killed, usize::from(killed));
     }
     for attempt in 1.. {
         let settled = whole_registries(&out.join("snapshot.db"));
@@ -135,43 +172,88 @@ fn killed_at(call: usize, whole: &Audited) -> usize {
             let account = record.account.map(|id| id.to_string()).unwrap_or_default();
             let registry = (account, record.region.clone());
             assert!(!settled.contains(&registry), "{registry:?} was whole, and {} was called", record.operation);
-            asked_again += 1;
+            add(|tally| &mut tally.asked_again, 1);
         }
         // A list that repeats its token stays a gap, and so does a key that is not accepted.
         if again.gaps().len() == whole.gaps().len() {
-            same_facts(&again, whole, &format!("after a kill at call {call} and {attempt} resumes"));
-            break;
+            return same_facts(&again, whole, &format!("after a kill at {moment:?} and {attempt} resumes"));
         }
         assert!(attempt < 3, "gaps stay that may pass: {:?}, and not {:?}", again.gaps(), whole.gaps());
     }
-    asked_again
 }
 
-// Holds: 14 Kills: an audit killed at any call under faults is resumed to the same bytes, without a call for what was whole
+/// Every repository of the scenario is a row, or below a gap or an account that says why it is not.
+fn holds_all_that_is_true(audited: &Audited) {
+    let rows: BTreeSet<(String, String, String)> = audited
+        .csv("repositories.csv")
+        .into_iter()
+        .map(|row| (row["account_id"].clone(), row["region"].clone(), row["repository"].clone()))
+        .collect();
+    let registries = audited.csv("registries.csv");
+    let (mut in_rows, mut below_gaps) = (0, 0);
+    for account in troubled().accounts {
+        for registry in account.registries {
+            let of = registries.iter().find(|row| row["account_id"] == account.id && row["region"] == registry.region);
+            let outcome = of.map_or("no row", |row| row["outcome"].as_str());
+            for repository in registry.repositories {
+                let key = (account.id.clone(), registry.region.clone(), repository.name);
+                // An endless list has a gap, and the rows of its first page.
+                let is_hidden = matches!(outcome, "unreadable" | "skipped" | "not_enabled")
+                    || of.is_some_and(|row| row["repositories"] == "unknown");
+                assert!(rows.contains(&key) || is_hidden, "{key:?} is in no row, and its registry says {outcome}");
+                in_rows += usize::from(rows.contains(&key));
+                below_gaps += usize::from(!rows.contains(&key));
+            }
+        }
+    }
+    assert_eq!(in_rows, rows.len(), "no row that is not true");
+    assert!(below_gaps > 0 && in_rows > 100, "{in_rows} {below_gaps}");
+}
+
+// Holds: 14 Kills: an audit killed at any call and at any time under faults is resumed to the same bytes, without a call for what was whole
 #[test]
 fn a_killed_audit_is_resumed_to_the_same_bytes() {
     let calm = simulate(troubled());
     let whole = audit(&calm).into_folder().expect_code(3);
-    let calls = calm.calls().len();
+    holds_all_that_is_true(&whole);
+    // Under the weather an audit takes more calls than in the calm, and how long is only known by its end.
+    let stormy = simulate(troubled());
+    for fault in weather() {
+        stormy.add_fault(fault);
+    }
+    let begin = Instant::now();
+    assert_eq!(audit(&stormy).args(&["--max-in-flight", "24"]).run().code, 3);
+    let (life, calls) = (begin.elapsed(), stormy.calls().len());
     let kills: usize = knob("SCANGAP_TEST_KILLS").map_or(5, |kills| kills.parse().expect("a number"));
-    let places: Vec<usize> = (0..kills).map(|n| 1 + (n * 2 + 1) * calls / (kills * 2)).collect();
-    let next = std::sync::Mutex::new(places.into_iter());
-    let asked_again = std::sync::atomic::AtomicUsize::new(0);
+    let share = |n: usize, of: usize| 1 + (n * 2 + 1) * of / (kills * 2);
+    let moments = (0..kills).map(|n| match n % 3 {
+        // Spread over the whole life: the last third of it is judging and writing.
+        2 => (
+            Moment::After(Duration::from_millis(share(n, usize::try_from(life.as_millis()).expect("short")) as u64)),
+            false,
+        ),
+        at => (Moment::Calls(share(n, calls)), at == 1),
+    });
+    let next = std::sync::Mutex::new(moments.collect::<Vec<_>>().into_iter());
+    let tally = std::sync::Mutex::new(Tally::default());
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 loop {
-                    let place = next.lock().expect("a lock").next();
-                    let Some(place) = place else { break };
-                    asked_again.fetch_add(killed_at(place, &whole), std::sync::atomic::Ordering::Relaxed);
+                    let moment = next.lock().expect("a lock").next();
+                    let Some((moment, resume_too)) = moment else { break };
+                    killed_at(moment, resume_too, &whole, &tally);
                 }
             });
         }
     });
     #[expect(clippy::print_stdout, reason = "the summary of a long run")]
     {
-        let asked_again = asked_again.into_inner();
-        println!("an audit of {calls} calls, killed {kills} times; ECR was asked {asked_again} times after the kills");
+        let Tally { killed, early, resumes_killed, asked_again } = tally.into_inner().expect("a lock");
+        println!(
+            "an audit of {calls} calls and {} ms, begun {kills} times: {killed} killed, {early} of them before there was a snapshot, and the others over by then; {resumes_killed} first resumes killed too; ECR was asked {asked_again} times after the kills",
+            life.as_millis()
+        );
     }
 }
 
