@@ -126,7 +126,7 @@ async fn gather(
                 store::introduce(facts, accounts.len(), job.collect.shard);
             }
             if let Some(folder) = folder.take() {
-                match Store::create(folder, facts, job, &meter) {
+                match Store::create(folder, facts, event, job, &meter) {
                     Ok(created) => store = Some(created),
                     Err(error) => failure = Some(error),
                 }

@@ -130,11 +130,23 @@ impl Resumption {
         }
         let (stored, given) = (self.organization.caller_account, session.identity.account);
         other("caller", stored.as_str(), given.as_str())?;
+        // What one user or role was refused, another may read: the facts of one audit are one identity's.
+        other("caller", principal(&self.organization.caller_arn), principal(&session.identity.arn))?;
         other("role", &self.roles, &options.roles_in_words())?;
         match self.organization.id.known() {
             Some(id) => session.require_organization(id, options.organization_role_arn.as_deref(), &options.assume),
             None => Ok(()),
         }
+    }
+}
+
+/// A role without the name of its session, which is another one each time.
+fn principal(arn: &str) -> &str {
+    match arn.split_once(":assumed-role/") {
+        Some((_, rest)) => {
+            arn.get(..arn.len() - rest.split_once('/').map_or(0, |(_, session)| session.len() + 1)).unwrap_or(arn)
+        }
+        None => arn,
     }
 }
 
@@ -196,6 +208,21 @@ fn prior(account: &StoredAccount) -> PriorAccount {
         // What is known of these came with the account: it comes with it again.
         AccountOutcome::Skipped { .. } | AccountOutcome::Unreadable(_) | AccountOutcome::NotReached => {
             PriorAccount::Begun(Begun { opened: None, whole: std::collections::BTreeSet::new(), inspector_role })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::principal;
+
+    #[test]
+    fn a_session_is_its_roles_and_a_user_is_a_user() {
+        let role = "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Audit_0123";
+        assert_eq!(principal(&format!("{role}/jane@example.com")), role);
+        assert_eq!(principal(&format!("{role}/i-0a/b")), role);
+        for arn in ["arn:aws:iam::111122223333:user/auditor", "arn:aws:iam::111122223333:root"] {
+            assert_eq!(principal(arn), arn);
         }
     }
 }

@@ -52,9 +52,11 @@ pub(crate) struct Store {
 const TOLD_EVERY: Duration = Duration::from_secs(1);
 
 impl Store {
+    /// Begins a snapshot with what is known of the organization, and the event that says it.
     pub(crate) fn create(
         mut folder: Folder,
         facts: &OrganizationFacts,
+        event: &Event,
         job: &Job,
         meter: &Meter,
     ) -> Result<Self, CliError> {
@@ -76,7 +78,7 @@ impl Store {
             age_recipients: job.recipients.texts(),
             simulated: meter.met_foreign_host(),
         };
-        let writer = SnapshotWriter::create(&path, &start).map_err(CliError::Store)?;
+        let writer = SnapshotWriter::create(&path, &start, |writer| store(writer, event)).map_err(CliError::Store)?;
         let (marked, told) = (start.simulated, Instant::now());
         Ok(Self { writer, path, folder, directory, marked, resumed: None, told, _lock: lock })
     }

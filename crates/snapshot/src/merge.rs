@@ -103,7 +103,7 @@ pub fn merge(parts: &[PathBuf], into: &Path, start: &RunStart, now: fn() -> Time
         shard: None,
         ..start.clone()
     };
-    let mut writer = SnapshotWriter::create(into, &start)?;
+    let mut writer = SnapshotWriter::create(into, &start, |_| Ok(()))?;
     let joined = join(writer.connection(), &opened).and_then(|()| {
         let began = opened.iter().filter_map(|part| part.meta.started_at).min();
         let closing = Ending { missing: &missing, parts_interrupted: !interrupted.is_empty(), began };

@@ -37,9 +37,13 @@ pub struct SnapshotWriter {
 }
 
 impl SnapshotWriter {
-    /// Creates the file, private to its owner. Refuses to touch one that exists. It gets its name once it holds its tables and the run's
-    /// own facts: a process that is killed leaves a snapshot behind, or none.
-    pub fn create(path: &Path, start: &RunStart) -> Result<Self, WriteError> {
+    /// Creates the file, private to its owner. Refuses to touch one that exists. It gets its name once it holds its tables, the run's own facts
+    /// and what is written first, the organization: a process that is killed leaves a snapshot behind that can be resumed, or none.
+    pub fn create(
+        path: &Path,
+        start: &RunStart,
+        first: impl FnOnce(&mut Self) -> Result<(), WriteError>,
+    ) -> Result<Self, WriteError> {
         if path.exists() {
             return Err(WriteError::Exists(path.to_owned()));
         }
@@ -50,6 +54,7 @@ impl SnapshotWriter {
         let connection = Connection::open(&begun)?;
         let mut writer = Self { connection, path: path.to_owned(), run: 1, used_before: Vec::new() };
         writer.begin(start)?;
+        first(&mut writer)?;
         writer.connection.close().map_err(|(_, error)| error)?;
         begun.persist_noclobber(path).map_err(|error| match error.error.kind() {
             std::io::ErrorKind::AlreadyExists => WriteError::Exists(path.to_owned()),
@@ -426,14 +431,14 @@ mod tests {
     fn a_snapshot_has_its_tables_before_it_has_its_name() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("snapshot.db");
-        let writer = SnapshotWriter::create(&path, &start()).unwrap();
+        let writer = SnapshotWriter::create(&path, &start(), |_| Ok(())).unwrap();
         // The file alone, without the log beside it: what is in it was there when it got its name.
         let alone = folder.path().join("alone.db");
         fs_err::copy(&path, &alone).unwrap();
         let state = "SELECT value FROM meta WHERE key = 'state' AND NOT EXISTS (SELECT 1 FROM registries)";
         let state: String = Connection::open(&alone).unwrap().query_row(state, [], |row| row.get(0)).unwrap();
         assert_eq!(state, "interrupted");
-        assert!(matches!(SnapshotWriter::create(&path, &start()), Err(WriteError::Exists(_))));
+        assert!(matches!(SnapshotWriter::create(&path, &start(), |_| Ok(())), Err(WriteError::Exists(_))));
         writer.discard().unwrap();
         fs_err::remove_file(alone).unwrap();
         assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 0, "nothing is left");
@@ -444,7 +449,7 @@ mod tests {
     fn what_is_refused_takes_nothing_along_that_came_before_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("snapshot.db");
-        let mut writer = SnapshotWriter::create(&path, &start()).unwrap();
+        let mut writer = SnapshotWriter::create(&path, &start(), |_| Ok(())).unwrap();
         let images = BTreeMap::new();
         let policies = [StoredPolicy { hash: "0".repeat(64).parse().unwrap(), text: "{}".to_owned() }];
         let store = |writer: &mut SnapshotWriter, region: &&str| {

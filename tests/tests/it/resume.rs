@@ -388,6 +388,20 @@ fn another_audit_is_refused_and_the_snapshot_stays_as_it_is() {
     refuse(&["--external-id", "sesame"], "external id ");
     // What is named as it was is fine.
     assert_eq!(resume_of(&simulator, &audited, &["--regions", "eu-west-1"]).code, 0);
+    // Another user of the same account may be allowed other reads. A session of one role is as good as another.
+    let begun_by = |arn: &str| {
+        let file = Connection::open(audited.out.join("snapshot.db")).expect("a snapshot");
+        file.execute("UPDATE meta SET value = ?1 WHERE key = 'caller_arn'", [arn]).expect("it is changed");
+        resume_of(&simulator, &audited, &[])
+    };
+    let other = begun_by("arn:aws:iam::111111111111:user/jane");
+    assert_eq!(other.code, 65, "{}", other.stderr);
+    assert!(
+        other.stderr.contains("another caller: `arn:aws:iam::111111111111:user/jane`, and not"),
+        "{}",
+        other.stderr
+    );
+    assert_eq!(begun_by("arn:aws:iam::111111111111:user/auditor").code, 0);
     // A snapshot that was changed by hand is not evidence to go on with.
     let file = Connection::open(audited.out.join("snapshot.db")).expect("a snapshot");
     file.execute("UPDATE repositories SET scan_frequency = 'MANUAL'", []).expect("it is changed");

@@ -215,7 +215,7 @@ fn generate(path: &Path, size: &Size) -> Result<()> {
         shard: None,
         roles: String::new(),
     };
-    let mut writer = SnapshotWriter::create(path, &start)?;
+    let mut writer = SnapshotWriter::create(path, &start, |_| Ok(()))?;
     let caller: AccountId = "100000000000".parse()?;
     let organization = OrganizationFacts {
         partition: Partition::Aws,
