@@ -1,5 +1,6 @@
 //! What must be green before anything lands. `.ci/run` calls this and nothing else.
 
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -11,6 +12,10 @@ pub(crate) fn run() -> Result<()> {
     let started = Instant::now();
     step("format", || run_cargo(&["fmt", "--all", "--check"]))?;
     step("order of the rooms", tidy::run)?;
+    let cargo_deny = step("cargo-deny", tools::cargo_deny)?;
+    step("licences, bans and sources", || {
+        run_command(Command::new(cargo_deny).args(["check", "licenses", "bans", "sources"]).current_dir(shell::root()))
+    })?;
     step("lints", || run_cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     let tools = tools::install()?;
     let binary = step("binary and tests", shell::binary)?;

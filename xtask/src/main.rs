@@ -37,7 +37,7 @@ enum Task {
     },
     /// Installs the programs of others that the tests use, into target/test-tools
     TestTools,
-    /// Checks what lints cannot: sizes, dependencies, licences, one rustls
+    /// Checks what lints cannot: sizes, dependencies, one rustls
     Tidy,
     /// Compares what two builds say and write
     Same(same::Same),

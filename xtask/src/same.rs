@@ -1,4 +1,4 @@
-//! Whether two builds say and write the same: every command over the demo organization and a generated one, a plan of each,
+//! Whether two builds say and write the same: the commands that read, plan, rehearse and apply, over the demo organization and a generated one, a plan of each,
 //! its rehearsal and its apply. What differs between any two runs is masked: times, hashes, ports, durations.
 
 use std::collections::{BTreeMap, BTreeSet};

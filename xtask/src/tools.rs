@@ -47,6 +47,18 @@ pub(crate) fn mdbook() -> Result<PathBuf> {
     Ok(folder.join("bin/mdbook"))
 }
 
+/// The version that checks licences, bans and sources by deny.toml.
+const CARGO_DENY: &str = "0.20.2";
+
+/// cargo-deny, built from its sources.
+pub(crate) fn cargo_deny() -> Result<PathBuf> {
+    let folder = target().join("check-tools");
+    run(Command::new("cargo")
+        .args(["install", "--quiet", "--locked", "cargo-deny", "--version", CARGO_DENY, "--root"])
+        .arg(&folder))?;
+    Ok(folder.join("bin/cargo-deny"))
+}
+
 /// The browser of this machine, or Debian's.
 fn chromium() -> Result<PathBuf> {
     let found = || {

@@ -32,8 +32,6 @@ const STORED_EVERY: Duration = Duration::from_millis(20);
 pub(crate) fn run(job: &Job) -> Result<Exit, CliError> {
     if job.quiet == 0 {
         terminal::note(&sanitize(&format!("scangap {}: {}", environment::VERSION, job.introduction)));
-    }
-    if job.quiet == 0 {
         open_files::warn(job.collect.max_in_flight);
     }
     let mut phases = Phases::begin();

@@ -73,13 +73,18 @@ impl Folder {
         let slice = shard.map_or_else(String::new, |shard| format!("-shard-{}-of-{}", shard.index(), shard.of()));
         let base = format!("{}-{name}{slice}", started_at.strftime("%Y-%m-%d"));
         let runs = Path::new("runs");
+        create(runs)?;
         let mut free = runs.join(&base);
         let mut number = 1;
-        while free.exists() {
+        // To make it is to take it: another audit may begin at the same moment.
+        while let Err(source) = fs_err::create_dir(&free) {
+            if source.kind() != std::io::ErrorKind::AlreadyExists {
+                return Err(CliError::Folder { path: free, source });
+            }
             number += 1;
             free = runs.join(format!("{base}-{number}"));
         }
-        self.created = create(&free)?;
+        self.created = true;
         self.path = Some(free.clone());
         Ok(free)
     }

@@ -296,7 +296,6 @@ pub(crate) fn introduce(facts: &OrganizationFacts, accounts_in_scope: usize, sha
     terminal::note(&format!("{organization}: {accounts} in scope{slice}; {admin}"));
 }
 
-/// Writes every report, prints the final screen, and returns the exit code. `interrupted`: this run was interrupted, not
 /// Warns if a snapshot that was to be encrypted is still plain: the run was interrupted, or its reports failed.
 pub(crate) fn warn_if_plain(path: &Path, recipients: &Recipients, interrupted: bool) {
     if recipients.is_empty() || !path.exists() {
@@ -312,11 +311,12 @@ pub(crate) struct HandOver<'a> {
     pub(crate) directory: &'a Path,
     pub(crate) options: &'a ReportOptions,
     pub(crate) quiet: u8,
+    /// This run was interrupted, not only the run that made the snapshot.
     pub(crate) interrupted: bool,
     pub(crate) recipients: &'a Recipients,
 }
 
-/// only the run that made the snapshot.
+/// Writes every report, prints the final screen, and returns the exit code.
 pub(crate) fn hand_over(
     judged: &AssessedSnapshot,
     earlier: &Earlier,

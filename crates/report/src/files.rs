@@ -108,9 +108,15 @@ impl Batch {
         Ok(written)
     }
 
-    /// Gives the files their names, in the order in which they were added.
+    /// Gives the files their names, in the order in which they were added. A manifest of before goes first: where a name cannot be given, files
+    /// of two reports lie there without one, and not under one that calls the new ones changed.
     pub fn commit(self) -> Result<Vec<Written>, FileError> {
         let pending = self.pending.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let manifests =
+            pending.iter().map(|(_, written)| &written.path).filter(|path| path.ends_with(crate::manifest::NAME));
+        for path in manifests.filter(|path| path.exists()) {
+            fs_err::remove_file(path).map_err(|source| FileError { path: path.clone(), source })?;
+        }
         let mut done = Vec::with_capacity(pending.len());
         for (temporary, written) in pending {
             let failed = |source| FileError { path: written.path.clone(), source };
@@ -221,7 +227,7 @@ pub fn manifest(
         simulated,
         files: files.iter().map(line).collect(),
     };
-    batch.write(&directory.join("manifest.json"), |out| crate::json::write(&manifest, out))
+    batch.write(&directory.join(crate::manifest::NAME), |out| crate::json::write(&manifest, out))
 }
 
 /// A file's name below the folder, with slashes everywhere.

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What it is called in its folder.
+pub(crate) const NAME: &str = "manifest.json";
+
 pub(crate) const MANIFEST_VERSION: u64 = 1;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

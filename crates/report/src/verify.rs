@@ -46,7 +46,7 @@ impl FileState {
 /// Files of a former report that the manifest lists and that are unchanged, except those in `keep`. Files that a user changed
 /// or added are never returned.
 pub(crate) fn left_over(directory: &Path, keep: &BTreeSet<String>) -> Vec<PathBuf> {
-    let text = fs_err::read(directory.join("manifest.json")).ok();
+    let text = fs_err::read(directory.join(crate::manifest::NAME)).ok();
     let manifest: Option<Manifest> = text.and_then(|text| serde_json::from_slice(&text).ok());
     let lines = manifest
         .filter(|manifest| manifest.schema_version == MANIFEST_VERSION)
@@ -62,7 +62,7 @@ pub(crate) fn left_over(directory: &Path, keep: &BTreeSet<String>) -> Vec<PathBu
 
 /// Every file that the manifest lists, then those beside it that it does not.
 pub fn verify(directory: &Path) -> Result<Vec<(String, FileState)>, VerifyError> {
-    let path = directory.join("manifest.json");
+    let path = directory.join(crate::manifest::NAME);
     let read = |path: &Path, source| VerifyError::Read { path: path.to_owned(), source };
     let text = fs_err::read(&path).map_err(|source| read(&path, source))?;
     let unreadable = |source| VerifyError::NotAManifest { path: path.clone(), source };
@@ -83,7 +83,7 @@ pub fn verify(directory: &Path) -> Result<Vec<(String, FileState)>, VerifyError>
     let listed: BTreeSet<&str> = manifest.files.iter().map(|line| line.file.as_str()).collect();
     let mut others = Vec::new();
     files_below(directory, "", &mut others).map_err(|source| read(directory, source))?;
-    others.retain(|name| name != "manifest.json" && !listed.contains(name.as_str()));
+    others.retain(|name| name != crate::manifest::NAME && !listed.contains(name.as_str()));
     others.sort();
     states.extend(others.into_iter().map(|name| (name, FileState::NotListed)));
     Ok(states)

@@ -27,6 +27,9 @@ const PAGES: &[&str] = &[
     "docs/snapshot.md",
 ];
 
+/// Pages of which each command goes on from what the one before left.
+const FROM_TOP_TO_BOTTOM: [&str; 2] = ["docs/fixing.md", "docs/resync.md"];
+
 /// `scangap simulate`, and the line of its output that points a shell to it.
 struct Served {
     child: Child,
@@ -135,9 +138,17 @@ fn every_console_block_runs() {
     requires_tools();
     let (served, ready) = prepared();
     let mut ended = String::new();
-    for page in PAGES {
+    for page in PAGES.iter().filter(|page| !FROM_TOP_TO_BOTTOM.contains(page)) {
         for block in blocks(page) {
             run_block(page, &block, &served, &ready, &mut ended);
+        }
+    }
+    for page in FROM_TOP_TO_BOTTOM {
+        // An organization in which nothing was repaired yet, and a reader who follows the page.
+        let (served, ready) = prepared();
+        let mut reader = Reader::new(&served, &ready);
+        for line in blocks(page).concat() {
+            reader.run(page, &line, &ready, &mut ended);
         }
     }
     insta::assert_snapshot!("console_blocks", ended);
@@ -186,26 +197,43 @@ fn examples(help: &str) -> Vec<String> {
 }
 
 fn run_block(page: &str, block: &[String], served: &Served, ready: &Shell, ended: &mut String) {
-    let shell = Shell::new(served);
-    for folder in ["runs", "shards"] {
-        ready.done(&format!("cp -r {folder} '{}'", shell.home.path().display()));
-    }
+    let mut reader = Reader::new(served, ready);
     for line in block {
-        if line.starts_with("cargo ") {
-            continue; // The gate and the reader run these.
+        reader.run(page, line, ready, ended);
+    }
+}
+
+/// Who runs a block line by line, in a folder with earlier audits.
+struct Reader {
+    shell: Shell,
+    /// The plan of an earlier line. Before there is one, that of the prepared folder stands in for it.
+    has_plan: bool,
+}
+
+impl Reader {
+    fn new(served: &Served, ready: &Shell) -> Self {
+        let shell = Shell::new(served);
+        for folder in ["runs", "shards"] {
+            ready.done(&format!("cp -r {folder} '{}'", shell.home.path().display()));
+        }
+        Self { shell, has_plan: false }
+    }
+
+    fn run(&mut self, page: &str, line: &str, ready: &Shell, ended: &mut String) {
+        let shell = &self.shell;
+        // Those of cargo the gate runs, and the reader. What serves until it is stopped is what all of these talk to.
+        if ["cargo ", "scangap simulate ", "export AWS_ENDPOINT_URL="].iter().any(|begin| line.starts_with(begin)) {
+            return;
         }
         if line.starts_with("sqlite3 ") {
-            query(&shell.home.path().join("runs/today/snapshot.db"), line);
-            continue;
-        }
-        // It serves until it is stopped, and is what all of these talk to.
-        if line.starts_with("scangap simulate ") || line.starts_with("export AWS_ENDPOINT_URL=") {
-            continue;
+            return query(&shell.home.path().join("runs/today/snapshot.db"), line);
         }
         // A plan is made into a new folder.
-        let makes_plan = line.starts_with("scangap plan ");
-        shell.done("rm -rf plan");
-        if !makes_plan {
+        if line.starts_with("scangap plan ") {
+            shell.done("rm -rf plan");
+            self.has_plan = true;
+        } else if !self.has_plan {
+            shell.done("rm -rf plan");
             ready.done(&format!("cp -r plan '{}'", shell.home.path().display()));
         }
         let (code, said) = shell.run(line);

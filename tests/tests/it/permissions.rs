@@ -147,8 +147,7 @@ fn each_permission_of_the_caller_that_is_missing_is_named() {
     });
 }
 
-// Holds: 17 Permissions: a role that is set up with what is printed opens to the principal, the organization and the external id that
-// are named, and to no other
+// Holds: 17 Permissions: a role that is set up with what is printed opens to the principal, organization and external id that it names alone
 #[test]
 fn the_trust_policy_opens_the_role_to_whom_it_names() {
     let trust = |principal: &str, more: &[&str]| {
@@ -168,6 +167,8 @@ fn the_trust_policy_opens_the_role_to_whom_it_names() {
     assert!(opens(&trust("111111111111", &[]), &[]));
     assert!(opens(&trust("arn:aws:iam::111111111111:user/auditor", &[]), &[]));
     assert!(!opens(&trust("arn:aws:iam::111111111111:user/other", &[]), &[]));
+    // Without its condition on the organization this would be the same document.
+    assert!(!opens(&trust("111111111111", &[]).replace("o-exampleorg", "o-anotherorg"), &[]));
     let with_id = trust("111111111111", &["--external-id", "blue-7"]);
     assert!(!opens(&with_id, &[]));
     assert!(opens(&with_id, &["--external-id", "blue-7"]));

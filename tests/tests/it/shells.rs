@@ -2,18 +2,26 @@
 
 use scangap_tests::{Scangap, organization, simulate};
 
+const SHELLS: [&str; 4] = ["bash", "zsh", "fish", "powershell"];
+
 /// The words that a shell is offered, by a folder with an audit in it.
 fn offered(folder: &std::path::Path, line: &[&str]) -> Vec<String> {
+    offered_by("bash", folder, line)
+}
+
+/// The same, asked as the script of each shell asks: what stands behind a word is its description.
+fn offered_by(shell: &str, folder: &std::path::Path, line: &[&str]) -> Vec<String> {
     let words = [&["--", "scangap"], line].concat();
     let at = (line.len()).to_string();
     let call = Scangap::new(&words)
         .in_folder(folder)
-        .env("SCANGAP_COMPLETE", "bash")
+        .env("SCANGAP_COMPLETE", shell)
         .env("_CLAP_COMPLETE_INDEX", &at)
         .env("_CLAP_IFS", "\n")
         .run();
     assert_eq!(call.code, 0, "{}", call.stderr);
-    call.stdout.lines().map(str::to_owned).collect()
+    let word = |line: &str| line.split(['\t', ':']).next().unwrap_or_default().to_owned();
+    call.stdout.lines().map(word).collect()
 }
 
 // Holds: 17 Help: shells complete commands, flags, regions, and the accounts and OUs of the last audit; no name acts on the command line
@@ -33,6 +41,12 @@ fn shells_complete_what_the_last_audit_found() {
     assert_eq!(offered(folder, &["audit", "--accounts", "333333333333,34"]), ["333333333333,344444444444"]);
     assert_eq!(offered(folder, &["plan", "--ou", ""]), ["Workloads"], "a name that a shell would run is not offered");
     assert_eq!(offered(folder, &["audit", "--regions", "eu-so"]), ["eu-south-1", "eu-south-2"]);
+    for shell in SHELLS {
+        let of = |line: &[&str]| offered_by(shell, folder, line);
+        assert_eq!(of(&["audit", "--accounts", "33"]), ["333333333333"], "{shell}");
+        assert_eq!(of(&["plan", "--ou", "W"]), ["Workloads"], "{shell}");
+        assert!(of(&["aud"]).contains(&"audit".to_owned()), "{shell}");
+    }
     let elsewhere = tempfile::tempdir().expect("a folder");
     assert!(offered(elsewhere.path(), &["audit", "--accounts", ""]).is_empty(), "there is no audit");
 }
