@@ -42,7 +42,10 @@ impl SettingError {
                     known.iter().filter(|known| score(known) > 0.8).max_by(|a, b| score(a).total_cmp(&score(b)));
                 match nearest {
                     Some(nearest) => format!("did you mean `{nearest}`?"),
-                    None if known.is_empty() => "they hold no profile".to_owned(),
+                    None if known.is_empty() => {
+                        "they hold no profile: make it with `aws configure --profile` and its name, or leave out --profile"
+                            .to_owned()
+                    }
                     None => format!("they hold {}", known.join(", ")),
                 }
             }

@@ -9,6 +9,9 @@ use serde::Serialize;
 
 use crate::args::ColorChoice;
 
+/// What is said of everything that comes from a simulation.
+pub(crate) const SIMULATED: &str = "SIMULATED: nothing here is evidence about a real organization.";
+
 pub(crate) fn set_color(choice: ColorChoice) {
     let choice = match choice {
         ColorChoice::Auto => anstream::ColorChoice::Auto,

@@ -229,6 +229,7 @@ fn gaps_become_what_to_grant() {
     assert!(finished.stdout.contains("scangap permissions"), "{}", finished.stdout);
     let finished = doctor(&simulator, &["--from", &out, "--output", "json"]);
     let all: Value = serde_json::from_str(&finished.stdout).expect("JSON");
+    assert_eq!(all["simulated"], true);
     let gaps: u64 =
         all["advice"].as_array().expect("advice").iter().map(|one| one["gaps"].as_u64().expect("a number")).sum();
     assert_eq!(gaps, all["gaps"].as_u64().expect("a number"), "each gap has one remedy");

@@ -37,7 +37,8 @@ pub(super) fn run(command: &Diff, global: &Global) -> Result<Exit, CliError> {
 fn text(changes: &Changes) -> String {
     let mut out = String::new();
     if changes.simulated {
-        out.push_str("SIMULATED: nothing here is evidence about a real organization.\n");
+        out.push_str(terminal::SIMULATED);
+        out.push('\n');
     }
     let _ = writeln!(out, "{}", changes.balance.in_words());
     let _ =

@@ -145,8 +145,13 @@ fn from(path: &Path, output: DoctorOutput) -> Result<Exit, CliError> {
     let judged = AssessedSnapshot::open_checked(path)?;
     let gaps = &judged.assessment.gaps;
     let all = advice(gaps.iter());
+    let simulated = judged.snapshot.meta.simulated;
+    if simulated && matches!(output, DoctorOutput::Text) {
+        terminal::note(&terminal::paint(terminal::SIMULATED, Tone::Warning));
+    }
     match output {
         DoctorOutput::Json => terminal::json(&json!({
+            "simulated": simulated,
             "gaps": gaps.len(),
             "advice": all.iter().map(|one| json!({
                 "kind": one.kind.word(), "cause": one.cause.word(), "policy": one.policy, "permissions": one.permissions,

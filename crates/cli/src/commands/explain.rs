@@ -10,7 +10,7 @@ mod text;
 use std::path::Path;
 
 use scangap_assess::{PolicyAnswer, PolicyQuestion, PolicyRepair};
-use scangap_model::Verdict;
+use scangap_model::{Tone, Verdict};
 use scangap_policy::PolicyKind;
 use scangap_report::{sanitize, write_atomically};
 
@@ -50,16 +50,22 @@ fn set_aside(path: &Path, command: &Explain) {
 }
 
 fn explained(command: &Explain, written: &mut bool) -> Result<Exit, CliError> {
-    let question = match &command.snapshot {
+    let (question, simulated) = match &command.snapshot {
         Some(path) => snapshot::question(command, path)?,
-        None => ask::question(command)?,
+        None => (ask::question(command)?, false),
     };
+    if simulated && matches!(command.output, Output::Text) {
+        terminal::note(&terminal::paint(terminal::SIMULATED, Tone::Warning));
+    }
     let answer = question.answer();
     let needed = command.fix && matches!(answer.verdict, Verdict::Denied | Verdict::Depends);
     let repair = needed.then(|| question.repair());
     match command.output {
         Output::Json => {
-            let answer = json::explained(&question, &answer, repair.as_ref());
+            let mut answer = json::explained(&question, &answer, repair.as_ref());
+            if simulated && let Some(members) = answer.as_object_mut() {
+                members.insert("simulated".to_owned(), true.into());
+            }
             terminal::json(&answer);
         }
         Output::Text => {

@@ -16,7 +16,8 @@ const REPOSITORY_UNREAD: &str = "the repository policy could not be read";
 const REGISTRY_UNREAD: &str = "the registry policy could not be read, and may count";
 const BOTH_UNREAD: &str = "the repository policy could not be read, nor the registry policy, which may count";
 
-pub(super) fn question(command: &Explain, path: &Path) -> Result<PolicyQuestion, CliError> {
+/// The question, and whether the snapshot is of a simulated organization.
+pub(super) fn question(command: &Explain, path: &Path) -> Result<(PolicyQuestion, bool), CliError> {
     // What is explained must be what was audited.
     let path = &file_in(path, "snapshot.db");
     let hash = Snapshot::hash_facts(path).map_err(CliError::Snapshot)?;
@@ -70,5 +71,6 @@ pub(super) fn question(command: &Explain, path: &Path) -> Result<PolicyQuestion,
     // Accounts that the organization listed have a state.
     let listed = facts.accounts.iter().filter(|(_, account)| account.state.known().is_some());
     let members = listed.map(|(id, _)| *id).collect::<std::collections::BTreeSet<_>>();
-    Ok(PolicyQuestion { request, policies, actions, unread, members: (!members.is_empty()).then_some(members) })
+    let members = (!members.is_empty()).then_some(members);
+    Ok((PolicyQuestion { request, policies, actions, unread, members }, snapshot.meta.simulated))
 }
