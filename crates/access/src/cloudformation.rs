@@ -84,8 +84,7 @@ fn resource(out: &mut String, made: Made<'_>, grant: &Grant, terms: &Terms) {
     };
     let _ = writeln!(out, "          - Effect: Allow\n            Principal:\n              AWS: {principal}");
     out.push_str("            Action: sts:AssumeRole\n");
-    let keys = [("aws:PrincipalOrgID", &terms.organization), ("sts:ExternalId", &terms.external_id)];
-    let keys: Vec<(&str, &String)> = keys.iter().filter_map(|(key, value)| Some((*key, value.as_ref()?))).collect();
+    let keys: Vec<(&str, &str)> = terms.conditions().collect();
     if !keys.is_empty() {
         out.push_str("            Condition:\n              StringEquals:\n");
         for (key, value) in keys {

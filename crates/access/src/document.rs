@@ -87,7 +87,7 @@ impl TrustDocument {
     pub fn of(principal: &Principal, terms: &Terms, partition: Partition) -> Self {
         let keys = Keys {
             principal_organization: terms.organization.clone(),
-            external_id: terms.external_id.clone(),
+            external_id: terms.external_id.as_ref().map(|id| id.reveal().to_owned()),
             ..Keys::default()
         };
         let is_bare = keys.principal_organization.is_none() && keys.external_id.is_none();

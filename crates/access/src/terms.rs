@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use scangap_model::{AccountId, Arn};
+use scangap_model::{AccountId, Arn, ExternalId};
 
 /// How the roles are set up.
 #[derive(Debug, Clone)]
@@ -17,8 +17,17 @@ pub struct Terms {
     pub principal: Option<Principal>,
     /// The organization that callers, and the roles that they assume, have to be of.
     pub organization: Option<String>,
-    pub external_id: Option<String>,
+    pub external_id: Option<ExternalId>,
     pub findings_bucket: Option<FindingsBucket>,
+}
+
+impl Terms {
+    /// What a caller has to be of, or to know: keys of a condition with their values.
+    pub(crate) fn conditions(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let organization = self.organization.as_deref().map(|id| ("aws:PrincipalOrgID", id));
+        let external_id = self.external_id.as_ref().map(|id| ("sts:ExternalId", id.reveal()));
+        organization.into_iter().chain(external_id)
+    }
 }
 
 /// Where Inspector's own copy of the findings is written, with `{region}` where each region has a bucket.

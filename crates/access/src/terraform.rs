@@ -47,9 +47,8 @@ fn resource(out: &mut String, made: Made<'_>, grant: &Grant, terms: &Terms) {
         Some(Principal::Arn(arn)) => hcl_string(arn),
     };
     let _ = writeln!(out, "      Principal = {{ AWS = {principal} }}\n      Action    = \"sts:AssumeRole\"");
-    let keys = [("aws:PrincipalOrgID", &terms.organization), ("sts:ExternalId", &terms.external_id)];
     let keys: Vec<String> =
-        keys.iter().filter_map(|(key, value)| Some(format!("\"{key}\" = {}", hcl_string(value.as_ref()?)))).collect();
+        terms.conditions().map(|(key, value)| format!("\"{key}\" = {}", hcl_string(value))).collect();
     if !keys.is_empty() {
         let _ = writeln!(out, "      Condition = {{ StringEquals = {{ {} }} }}", keys.join(", "));
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use scangap_model::AccountId;
+use scangap_model::{AccountId, ExternalId};
 
 use crate::destination::FindingsReports;
 use crate::open_registries::OpenRegistries;
@@ -56,5 +56,5 @@ pub struct Roles {
     pub organization_role_arn: Option<String>,
     /// For writing, in every account that the plan touches. `None`: nothing will be written.
     pub write_role_name: Option<String>,
-    pub external_id: Option<String>,
+    pub external_id: Option<ExternalId>,
 }

@@ -9,7 +9,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 use jiff::{SignedDuration, Timestamp};
-use scangap_model::{Api, Arn};
+use scangap_model::{Api, Arn, ExternalId};
 use tokio::time::Instant;
 
 use crate::answer::send;
@@ -29,8 +29,7 @@ pub struct AssumeOptions {
     pub session_name: String,
     /// What the session may do at most. Shared: each account's session keeps it, to be renewed.
     pub session_policy: Arc<str>,
-    /// Kept out of `Debug` output of anything that is printed: it never leaves this crate.
-    pub external_id: Option<String>,
+    pub external_id: Option<ExternalId>,
 }
 
 impl AssumeOptions {
@@ -38,7 +37,7 @@ impl AssumeOptions {
     pub fn trace_of_external_id(&self) -> Option<String> {
         use sha2::{Digest, Sha256};
         let id = self.external_id.as_ref()?;
-        let hash = Sha256::digest(format!("scangap external id {id}"));
+        let hash = Sha256::digest(format!("scangap external id {}", id.reveal()));
         let number = hash.iter().take(4).fold(0_u32, |number, byte| number << 8 | u32::from(*byte));
         Some(format!("{number:08x}"))
     }
@@ -114,7 +113,7 @@ async fn request(
             .assume_role()
             .role_arn(role_arn)
             .role_session_name(&options.session_name)
-            .set_external_id(options.external_id.clone())
+            .set_external_id(options.external_id.as_ref().map(|id| id.reveal().to_owned()))
             .policy(&*options.session_policy)
     };
     let output = send!(sts.port, call, request()).map_err(|error| options.without_secrets(error))?;
@@ -150,8 +149,8 @@ async fn request(
 impl AssumeOptions {
     /// AWS's messages may quote what was sent.
     fn without_secrets(&self, mut error: CallError) -> CallError {
-        if let Some(secret) = self.external_id.as_ref().filter(|secret| !secret.is_empty()) {
-            error.message = error.message.replace(secret.as_str(), "***");
+        if let Some(secret) = &self.external_id {
+            error.message = error.message.replace(secret.reveal(), "***");
         }
         error
     }

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
-use scangap_model::{AccountId, Diagnosis, RegionName, Shard};
+use scangap_model::{AccountId, Diagnosis, ExternalId, RegionName, Shard};
 
 pub use self::aws::{Aws, Roles};
 pub use self::config::{Config, ConfigCommand, ConfigShow};
@@ -643,8 +643,8 @@ pub struct Publish {
     #[arg(long, value_name = "NAME", default_value = "scangap-publish", help_heading = "Roles", value_parser = permissions::role_name)]
     pub publish_role_name: String,
     /// External id that the role asks for
-    #[arg(long, value_name = "ID", help_heading = "Roles")]
-    pub external_id: Option<String>,
+    #[arg(long, value_name = "ID", help_heading = "Roles", value_parser = values::external_id)]
+    pub external_id: Option<ExternalId>,
     /// Only findings about these accounts
     #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = values::account, help_heading = "Scope")]
     pub accounts: Vec<AccountId>,

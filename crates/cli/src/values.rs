@@ -2,7 +2,7 @@
 //! same values. An error says what is expected and how it is written.
 
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
-use scangap_model::{AccountId, Diagnosis, RegionName, Shard, partition_without_inspector};
+use scangap_model::{AccountId, Diagnosis, ExternalId, RegionName, Shard, partition_without_inspector};
 use scangap_snapshot::Recipients;
 
 /// A value that is not what it should be.
@@ -30,6 +30,12 @@ pub struct WrittenDuration {
 pub(crate) fn account(text: &str) -> Result<AccountId, BadValue> {
     let hint = "account ids have 12 digits, leading zeros included";
     text.trim().parse().map_err(|_| BadValue::new(text, "an account id", hint))
+}
+
+/// What was typed is not repeated: it may be right but for a character.
+pub(crate) fn external_id(text: &str) -> Result<ExternalId, BadValue> {
+    let hint = "2 to 1,224 letters, digits and +=,.@:/_-";
+    text.parse().map_err(|_| BadValue::new("***", "an external id", hint))
 }
 
 pub(crate) fn region(text: &str) -> Result<RegionName, BadValue> {

@@ -5,6 +5,7 @@
 mod api;
 mod arn;
 mod diagnosis;
+mod external_id;
 mod facts;
 mod gap;
 mod ids;
@@ -22,6 +23,7 @@ pub use api::{
 };
 pub use arn::{Arn, ArnError, INSPECTOR_ROLE_NAME, inspector_role_arn, repository_arn};
 pub use diagnosis::{DIAGNOSES, Diagnosis, DiagnosisInfo, Tone};
+pub use external_id::{ExternalId, NoExternalId};
 pub use facts::{
     AccountFacts, AccountOutcome, AuditFacts, CoverageRow, CoverageSource, CreationTemplate, ImageCount, ImageCounts,
     ImageRow, ImageRows, Images, ImagesOf, OrganizationFacts, RecordError, Records, RegionFact, RegionStatus,

@@ -6,7 +6,7 @@ use std::io::{Read, Seek};
 use futures::StreamExt;
 use futures::stream;
 use scangap_aws::{AssumeOptions, AssumedRole, Call, CallError, Connection, FindingsImporter};
-use scangap_model::{AccountId, Allowance, Api, Partition, session_policy_of};
+use scangap_model::{AccountId, Allowance, Api, ExternalId, Partition, session_policy_of};
 use tokio_util::sync::CancellationToken;
 
 use crate::findings::{Findings, Hub, Part};
@@ -18,7 +18,7 @@ const ACCOUNTS_AT_ONCE: usize = 32;
 pub struct PublishOptions {
     /// In each account, with its path.
     pub role_name: String,
-    pub external_id: Option<String>,
+    pub external_id: Option<ExternalId>,
 }
 
 /// Findings that Security Hub refused one by one, by the code that it gave: how many, and one of its messages.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use scangap_model::RegionName;
+use scangap_model::{ExternalId, RegionName};
 
 use crate::values::{self, WrittenDuration};
 
@@ -37,8 +37,8 @@ pub struct Roles {
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = "OrganizationAccountAccessRole")]
     pub role_name: Vec<String>,
     /// External id that the roles ask for
-    #[arg(long, value_name = "ID")]
-    pub external_id: Option<String>,
+    #[arg(long, value_name = "ID", value_parser = values::external_id)]
+    pub external_id: Option<ExternalId>,
     /// Role to read the organization with, from a tooling account
     #[arg(long, value_name = "ARN")]
     pub organization_role_arn: Option<String>,

@@ -2,9 +2,9 @@
 
 use clap::{Args, ValueEnum};
 use scangap_access::{Grantee, Principal};
-use scangap_model::{OrganizationId, Phase};
+use scangap_model::{ExternalId, OrganizationId, Phase};
 
-use crate::values::BadValue;
+use crate::values::{self, BadValue};
 
 #[derive(Debug, Args)]
 pub struct Permissions {
@@ -30,8 +30,8 @@ pub struct Permissions {
     #[arg(long, value_name = "ID", value_parser = organization)]
     pub org: Option<OrganizationId>,
     /// External id that the roles ask for
-    #[arg(long, value_name = "ID", value_parser = external_id)]
-    pub external_id: Option<String>,
+    #[arg(long, value_name = "ID", value_parser = values::external_id)]
+    pub external_id: Option<ExternalId>,
     /// The role in each account, with or without its path; the first is made, the caller may assume all
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = "scangap-audit", value_parser = role_name)]
     pub role_name: Vec<String>,
@@ -126,15 +126,6 @@ pub(crate) fn role_name(text: &str) -> Result<String, BadValue> {
         "the name of a role",
         "letters, digits and +=,.@_- with a path before it where it has one: audit/ReadOnly",
     ))
-}
-
-/// AWS: 2 to 1,224 of these.
-fn external_id(text: &str) -> Result<String, BadValue> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "+=,.@:/_-".contains(c);
-    if (2..=1224).contains(&text.len()) && text.chars().all(plain) {
-        return Ok(text.to_owned());
-    }
-    Err(BadValue::new(text, "an external id", "2 to 1,224 letters, digits and +=,.@:/_-"))
 }
 
 fn role_arn(text: &str) -> Result<String, BadValue> {
