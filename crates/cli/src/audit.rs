@@ -58,11 +58,10 @@ pub(crate) fn run(job: &Job) -> Result<Exit, CliError> {
     phases.ended("connecting");
     let meter = Arc::clone(session.connection.meter());
     let words = "interrupted: closing the snapshot; press Ctrl-C again to stop at once";
-    let (store, outcome) = session::interruptible(Some(words), |cancel| gather(job, session, folder, begun, cancel))??;
-    phases.ended("reading AWS");
+    let (store, outcome) =
+        session::interruptible(Some(words), |cancel| gather(job, session, folder, begun, &mut phases, cancel))??;
     let folder = store.folder().to_owned();
-    let judged = store.close()?;
-    phases.ended("judging");
+    let judged = store.close(&mut phases)?;
     let interrupted = outcome == Collected::Interrupted;
     // A run that was interrupted is gone on with: it is encrypted when it is finished.
     let nobody = Recipients::default();
@@ -85,6 +84,7 @@ async fn gather(
     session: Session,
     mut folder: Option<Folder>,
     mut store: Option<Store>,
+    phases: &mut Phases,
     cancel: CancellationToken,
 ) -> Result<(Store, Collected), CliError> {
     let Session { connection, identity } = session;
@@ -152,6 +152,7 @@ async fn gather(
         Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
         None => Err(scangap_collect::CollectError::ListenerGone),
     };
+    phases.ended("reading AWS");
     match (failure, collected, store) {
         (None, Ok(collected), Some(mut store)) => {
             store.finish(&meter, collected == Collected::Interrupted, job)?;

@@ -9,7 +9,7 @@ use scangap_model::thousands;
 use crate::terminal;
 
 /// Buckets that are named.
-const BUCKETS: usize = 5;
+pub(crate) const BUCKETS: usize = 5;
 
 /// The phases of an audit, in order, and when each ended.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Phases {
         self.ended.push((name, Instant::now()));
     }
 
-    fn times(&self) -> impl Iterator<Item = (&'static str, Duration)> {
+    pub(crate) fn times(&self) -> impl Iterator<Item = (&'static str, Duration)> {
         let starts = std::iter::once(self.began).chain(self.ended.iter().map(|(_, end)| *end));
         starts.zip(&self.ended).map(|(start, (name, end))| (*name, end.duration_since(start)))
     }

@@ -14,15 +14,16 @@ use scangap_collect::{Event, RegistryRecord};
 use scangap_model::{Observed, OrganizationFacts, RecordError, RegistryOutcome, Shard, count};
 use scangap_plan::shell_word;
 use scangap_report::{
-    CallCount, DecisionCounts, Input, OneRun, ReportOptions, Reports, RunEvidence, Summary, Written, final_screen,
-    manifest, remove_leftovers, sanitize, write_all,
+    BucketUse, CallCount, DecisionCounts, Input, OneRun, ReportOptions, Reports, RunEvidence, Summary, Written,
+    final_screen, manifest, remove_leftovers, sanitize, write_all,
 };
 use scangap_snapshot::{
-    AccountToStore, ApiUse, AssessmentRow, Closing, Recipients, RegistryToStore, ResumedRun, RunStart, SnapshotWriter,
-    WriteError, encrypt,
+    AccountToStore, ApiUse, AssessmentRow, BucketWait, Closing, PhaseTime, Recipients, RegistryToStore, ResumedRun,
+    RunStart, SnapshotWriter, WriteError, encrypt,
 };
 
 use crate::assessed::AssessedSnapshot;
+use crate::closing::{BUCKETS, Phases};
 use crate::earlier::Earlier;
 use crate::error::{CliError, Unreadable};
 use crate::exit::Exit;
@@ -122,15 +123,23 @@ impl Store {
             endpoint: job.endpoint_name.map(str::to_owned).or_else(|| meter.foreign_host()),
             finished_at: (job.clock)(),
             api_use: used(meter),
+            bucket_waits: bucket_waits(meter),
         };
         self.writer.finish(&closing).map_err(CliError::Store)
     }
 
     /// Reads the facts back, judges them, stores the judgement, and closes the file. Reports come from what is in the
     /// file, never from what was in memory.
-    pub(crate) fn close(mut self) -> Result<AssessedSnapshot, CliError> {
-        let judged = AssessedSnapshot::open(&self.path)?;
+    pub(crate) fn close(mut self, phases: &mut Phases) -> Result<AssessedSnapshot, CliError> {
+        let mut judged = AssessedSnapshot::open(&self.path)?;
         self.writer.assessments(rows(&judged)).map_err(CliError::Store)?;
+        phases.ended("judging");
+        let times: Vec<PhaseTime> =
+            phases.times().map(|(phase, time)| PhaseTime { phase: phase.to_owned(), took_ms: millis(time) }).collect();
+        self.writer.phases(&times).map_err(CliError::Store)?;
+        if let Some(run) = judged.snapshot.meta.runs.last_mut() {
+            run.phases = times;
+        }
         self.writer.close().map_err(CliError::Store)?;
         self.folder.keep();
         Ok(judged)
@@ -197,6 +206,11 @@ fn used(meter: &Meter) -> Vec<ApiUse> {
             answered_ms: millis(count.answered),
         })
         .collect()
+}
+
+fn bucket_waits(meter: &Meter) -> Vec<BucketWait> {
+    let fullest = meter.fullest_buckets(BUCKETS).into_iter();
+    fullest.map(|(place, api, time)| BucketWait { place, api: api.to_string(), waited_ms: millis(time) }).collect()
 }
 
 /// The command line as it may be stored: the external id is a shared secret.
@@ -358,7 +372,13 @@ pub(crate) fn hand_over(
                 finished_at: run.finished_at,
                 command_line: run.command_line.clone(),
                 caller_arn: run.caller_arn.clone(),
+                phases: run.phases.iter().map(|phase| (phase.phase.clone(), phase.took_ms)).collect(),
             })
+            .collect(),
+        bucket_waits: meta
+            .bucket_waits
+            .iter()
+            .map(|wait| BucketUse { place: wait.place.clone(), api: wait.api.clone(), waited_ms: wait.waited_ms })
             .collect(),
     };
     let Reports { batch, notes } = write_all(&input, &run, options, directory).map_err(CliError::Report)?;

@@ -22,6 +22,9 @@ pub(crate) fn is_large(repositories: usize) -> bool {
     repositories >= LARGE
 }
 
+/// Repositories of large registries that are being read: each registry may wait for the administrator's stream, with its answers in hand.
+const LARGE_ROWS_MAX: u64 = 200_000;
+
 /// Listed repositories that wait for their registry's turn, of about 200 bytes each. Beyond them reading comes before listing, so that memory is
 /// bounded.
 const LISTED_MAX: u64 = 100_000;
@@ -44,7 +47,7 @@ pub(crate) struct RepositoryList {
 }
 
 impl RepositoryList {
-    fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.repositories.len() as u64
     }
 
@@ -64,6 +67,8 @@ pub(crate) enum Next<J> {
 pub(crate) struct Backlog<J> {
     unlisted: Waiting<J>,
     large: Waiting<(J, RepositoryList)>,
+    /// Repositories of large registries that are being read.
+    large_rows: u64,
     /// Listed, and not large.
     small: Waiting<(J, RepositoryList)>,
     rows_listed: u64,
@@ -78,6 +83,7 @@ impl<J> Backlog<J> {
         Self {
             unlisted: Waiting::new(),
             large: Waiting::new(),
+            large_rows: 0,
             small: Waiting::new(),
             rows_listed: 0,
             behind_view: BTreeMap::new(),
@@ -131,14 +137,23 @@ impl<J> Backlog<J> {
     }
 
     pub(crate) fn has_large(&self) -> bool {
-        !self.large.is_empty()
+        !self.large.is_empty() && self.large_rows < LARGE_ROWS_MAX
     }
 
-    /// A large registry to be read.
+    /// A large registry to be read. Once it is, `large_is_read`.
     pub(crate) fn next_large(&mut self) -> Option<Next<J>> {
+        if !self.has_large() {
+            return None;
+        }
         let (job, list) = self.large.pop()?;
         self.rows_listed -= list.len();
+        self.large_rows += list.len();
         Some(Next::Read(job, list))
+    }
+
+    /// A large registry of so many listed repositories was read.
+    pub(crate) fn large_is_read(&mut self, rows: u64) {
+        self.large_rows -= rows;
     }
 
     pub(crate) fn has_unlisted(&self) -> bool {
@@ -237,6 +252,24 @@ mod tests {
         backlog.listed("small", &region, of(3), told);
         assert_eq!(order(&mut backlog, false), ["c"], "as many are being read as may be");
         assert_eq!(order(&mut backlog, true), ["+small"]);
+    }
+
+    // Holds: 14 Memory: as many large registries are read at once as there is room for the answers of, however many of them wait
+    #[test]
+    fn large_registries_are_read_as_far_as_there_is_room_for_them() {
+        let region = name("eu-west-1");
+        let mut backlog = Backlog::new();
+        let rows = LARGE_ROWS_MAX / 2;
+        for job in ["a", "b", "c"] {
+            backlog.listed(job, &region, of(rows), |_| true);
+        }
+        assert!(matches!(backlog.next_large(), Some(Next::Read("a", _))));
+        assert!(matches!(backlog.next_large(), Some(Next::Read("b", _))));
+        assert!(!backlog.has_large());
+        assert!(backlog.next_large().is_none());
+        backlog.large_is_read(rows);
+        assert!(backlog.has_large());
+        assert!(matches!(backlog.next_large(), Some(Next::Read("c", _))));
     }
 
     // Holds: 14 Near the floor: listing waits where much is listed and not read, and so does opening

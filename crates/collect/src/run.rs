@@ -44,7 +44,7 @@ const ACCOUNTS_AT_ONCE: usize = 64;
 /// Accounts that wait for what the administrator sees of them, beyond those.
 const ACCOUNTS_WAITING: usize = 1024;
 
-/// Large registries that are read at once, beside the others. At the rate that AWS publishes and 50 ms a call, so many have as many calls
+/// Large registries that ask ECR at once, beside the others. At the rate that AWS publishes and 50 ms a call, so many have as many calls
 /// in flight: half of the bound.
 const LARGE_AT_ONCE: usize = 128;
 
@@ -172,7 +172,11 @@ impl Left {
 /// What a task of a registry came to.
 enum Worked {
     Listed(Job, RepositoryList),
-    Read(Box<RegistryRecord>),
+    Read {
+        record: Box<RegistryRecord>,
+        /// Of a large registry, how many repositories were listed.
+        large_rows: u64,
+    },
 }
 
 /// What the loop of a collection waits for.
@@ -215,8 +219,9 @@ fn work(next: Next<Job>, mut slot: Slot, workers: &Workers, view: &Arc<AdminView
         }
         Next::Read(job, list) => {
             let reading = async move {
-                let record = registry::read(&context, &job, list, &view, &mut slot).await;
-                Worked::Read(Box::new(record))
+                let large_rows = if list.is_large() { list.len() } else { 0 };
+                let record = Box::new(registry::read(&context, &job, list, &view, &mut slot).await);
+                Worked::Read { record, large_rows }
             };
             registries.spawn_on(reading, runtime);
         }
@@ -251,7 +256,7 @@ async fn read_accounts(
             }
         }
         while backlog.has_large() {
-            let Some(slot) = large_at_once.try_take_for_good() else { break };
+            let Some(slot) = large_at_once.try_take() else { break };
             let Some(next) = backlog.next_large() else { break };
             work(next, slot, workers, view, &mut registries);
         }
@@ -303,21 +308,13 @@ async fn read_accounts(
                     views.push(tells_more(Arc::clone(view), region, 0));
                 }
             }
-            Arrived::Worked(Worked::Read(record)) => done_with(context, &mut left, record).await,
+            Arrived::Worked(Worked::Read { record, large_rows }) => {
+                backlog.large_is_read(large_rows);
+                done_with(context, &mut left, record).await;
+            }
             Arrived::Opened(account) => {
-                let id = account.target.id;
-                let reached = !matches!(&account.opening, Opening::Refused(gap) if gap.kind == GapKind::NotReached);
-                let jobs = announce(context, *account, &mut tally).await?;
-                context.send(Event::RegistriesExpected(jobs.len())).await;
-                if jobs.is_empty() {
-                    if reached {
-                        context.send(Event::AccountDone(id)).await;
-                    }
-                } else {
-                    left.insert(id, Left { registries: jobs.len(), all_reached: true });
-                }
-                for job in jobs {
-                    backlog.push(context.options.size_of(id, &job.region), job);
+                for job in opened(context, *account, &mut tally, &mut left).await? {
+                    backlog.push(context.options.size_of(job.account.id, &job.region), job);
                 }
             }
             Arrived::Told(region, batches) => {
@@ -333,6 +330,25 @@ async fn read_accounts(
         }
     }
     Ok(tally)
+}
+
+/// Hands over what is known of an account; its registries that are to be read.
+async fn opened(
+    context: &Context,
+    account: Approached,
+    tally: &mut Tally,
+    left: &mut BTreeMap<AccountId, Left>,
+) -> Result<Vec<Job>, CollectError> {
+    let id = account.target.id;
+    let reached = !matches!(&account.opening, Opening::Refused(gap) if gap.kind == GapKind::NotReached);
+    let jobs = announce(context, account, tally).await?;
+    context.send(Event::RegistriesExpected(jobs.len())).await;
+    if !jobs.is_empty() {
+        left.insert(id, Left { registries: jobs.len(), all_reached: true });
+    } else if reached {
+        context.send(Event::AccountDone(id)).await;
+    }
+    Ok(jobs)
 }
 
 /// Hands over what was read of a registry.

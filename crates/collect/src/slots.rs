@@ -16,8 +16,6 @@ pub(crate) struct Slots {
 pub(crate) struct Slot {
     slots: Slots,
     held: Option<OwnedSemaphorePermit>,
-    /// Whether it is not given away while the work waits.
-    kept: bool,
 }
 
 impl Slots {
@@ -25,17 +23,10 @@ impl Slots {
         Self { places: Arc::new(Semaphore::new(count.max(1))), freed: Arc::default() }
     }
 
-    /// Takes a place if one is free, for work that goes on while it waits for others: it keeps the place.
-    pub(crate) fn try_take_for_good(&self) -> Option<Slot> {
-        let mut slot = self.try_take()?;
-        slot.kept = true;
-        Some(slot)
-    }
-
     /// Takes a place if one is free. The caller chooses what runs next; work that returns from `set_aside` gets a place first.
     pub(crate) fn try_take(&self) -> Option<Slot> {
         let held = Arc::clone(&self.places).try_acquire_owned().ok()?;
-        Some(Slot { slots: self.clone(), held: Some(held), kept: false })
+        Some(Slot { slots: self.clone(), held: Some(held) })
     }
 
     /// Waits until a place may be free.
@@ -47,9 +38,6 @@ impl Slots {
 impl Slot {
     /// Waits for something that others work on, and gives the place away meanwhile.
     pub(crate) async fn set_aside<T>(&mut self, wait: impl Future<Output = T>) -> T {
-        if self.kept {
-            return wait.await;
-        }
         self.give_away();
         let value = wait.await;
         self.held = Arc::clone(&self.slots.places).acquire_owned().await.ok();
@@ -117,16 +105,5 @@ mod tests {
             slots.try_take().is_some()
         });
         assert!(waits.await, "it was idle");
-    }
-
-    // Holds: 14 Memory: large registries are bounded too, which work while they wait for the administrator
-    #[tokio::test]
-    async fn what_works_while_it_waits_keeps_its_slot() {
-        let slots = Slots::new(1);
-        let mut first = slots.try_take_for_good().unwrap();
-        first.set_aside(async { assert!(slots.try_take().is_none()) }).await;
-        assert!(slots.try_take().is_none());
-        drop(first);
-        assert!(slots.try_take().is_some());
     }
 }

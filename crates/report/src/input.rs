@@ -76,6 +76,16 @@ pub struct RunEvidence {
     pub api_counts: Vec<CallCount>,
     /// The runs that gathered the facts, in order.
     pub runs: Vec<OneRun>,
+    /// The buckets of AWS's that were waited for longest, over all runs.
+    pub bucket_waits: Vec<BucketUse>,
+}
+
+/// How long calls waited for one of AWS's buckets, all together.
+#[derive(Debug, Clone)]
+pub struct BucketUse {
+    pub place: String,
+    pub api: String,
+    pub waited_ms: u64,
 }
 
 /// One run of the audit: the first, or one that resumed it.
@@ -86,6 +96,8 @@ pub struct OneRun {
     pub finished_at: Option<Timestamp>,
     pub command_line: String,
     pub caller_arn: String,
+    /// What each phase took, in milliseconds, in order.
+    pub phases: Vec<(String, u64)>,
 }
 
 /// A repository with everything that its row speaks of.

@@ -53,7 +53,7 @@ pub use decisions::{Acceptance, Accepts, Decisions, Pattern};
 pub use difference::Line;
 pub use files::{Batch, FileError, Written, manifest, remove_leftovers, write_atomically};
 pub use history::History;
-pub use input::{CallCount, Input, OneRun, RunEvidence};
+pub use input::{BucketUse, CallCount, Input, OneRun, RunEvidence};
 pub use json::{audit_schema, changes_json, run_schema};
 pub use notes::{CarriedNotes, NoteCounts};
 pub use owners::Split;

@@ -6,15 +6,11 @@ use rusqlite::{Connection, Params, params};
 use crate::codec::Encoder;
 use crate::schema::OF_REGISTRIES;
 
-/// Lists that come as a whole: the column that says whether one was read to its end, the tables with its rows, and the count that comes
-/// with it.
-const LISTS: [(&str, &[&str], Option<&str>); 3] = [
-    ("repositories", &["repositories"], Some("vanished")),
-    ("coverage", &["coverage"], Some("coverage_without_repository")),
-    ("image_coverage", &["image_counts", "images"], None),
-];
+/// Lists that come as a whole: the column that says whether one was read to its end, and the tables with its rows.
+const LISTS: [(&str, &[&str]); 3] =
+    [("repositories", &["repositories"]), ("coverage", &["coverage"]), ("image_coverage", &["image_counts", "images"])];
 
-/// A registry that an earlier run has read, set aside while this one writes what it read of it.
+/// A registry of which an earlier run has learnt something, set aside while this one writes what it learnt of it.
 pub(crate) struct RegistryAside<'c> {
     connection: &'c Connection,
     account: String,
@@ -52,11 +48,18 @@ impl<'c> RegistryAside<'c> {
         );
         let broke_off_twice =
             LISTS.map(|(list, ..)| format!("n.{list}_state LIKE 'gap:%' AND b.{list}_state LIKE 'gap:%'"));
-        if !self.is(&format!("{} OR {lost_of_repositories} OR {}", any_lost(&facts), broke_off_twice.join(" OR ")))? {
+        // Of a registry that was not read, what was not asked was not learnt.
+        let not_read = facts.iter().map(|fact| not_asked(fact)).collect::<Vec<_>>().join(" OR ");
+        let not_read = format!("n.outcome <> 'read' AND ({not_read})");
+        let broke_off = broke_off_twice.join(" OR ");
+        if !self.is(&format!("{} OR {lost_of_repositories} OR {broke_off} OR ({not_read})", any_lost(&facts)))? {
             return Ok(());
         }
-        for ((list, tables, count), broke_off) in LISTS.into_iter().zip(broke_off_twice) {
+        let mut counts_stay = false;
+        for ((list, tables), broke_off) in LISTS.into_iter().zip(broke_off_twice) {
             let stays = self.is(&format!("{} OR {}", lost(list), not_asked(list)))?;
+            // What is in one list and not in the other hangs on both.
+            counts_stay |= stays && list != "image_coverage";
             // Of a list that broke off both times each run has a part.
             let is_joined = self.is(&broke_off)?;
             for table in tables.iter().filter(|_| stays || is_joined) {
@@ -70,13 +73,31 @@ impl<'c> RegistryAside<'c> {
                       AND n.repository = b.repository)"
                 ))?;
             }
-            if let Some(count) = count.filter(|_| stays) {
-                self.run(&format!(
-                    "UPDATE registries SET {count} = (SELECT {count} FROM temp.before_registries WHERE account_id = ?1 AND region = ?2)
-                     WHERE account_id = ?1 AND region = ?2"
-                ))?;
+            if (stays || is_joined) && list != "repositories" {
+                // What is known from this list alone, where ECR's was not read to its end.
+                self.run(
+                    "INSERT INTO repositories SELECT b.* FROM temp.before_repositories b JOIN registries r USING (account_id, region)
+                     WHERE b.account_id = ?1 AND b.region = ?2 AND b.listed = 0 AND r.repositories_state <> 'known' AND NOT EXISTS
+                     (SELECT 1 FROM repositories n WHERE n.account_id = b.account_id AND n.region = b.region
+                      AND n.repository = b.repository)",
+                )?;
+            }
+            if stays && list == "repositories" {
+                self.run(
+                    "UPDATE repositories AS n SET listed = b.listed, arn = b.arn FROM temp.before_repositories b
+                     WHERE n.account_id = ?1 AND n.region = ?2 AND b.account_id = ?1 AND b.region = ?2
+                     AND n.repository = b.repository AND b.listed > n.listed",
+                )?;
             }
         }
+        if counts_stay {
+            self.run(
+                "UPDATE registries AS n SET vanished = b.vanished, coverage_without_repository = b.coverage_without_repository
+                 FROM temp.before_registries b WHERE n.account_id = ?1 AND n.region = ?2
+                 AND b.account_id = ?1 AND b.region = ?2",
+            )?;
+        }
+        self.put_counts_back()?;
         // What this run did not need may be needed beside what is put back.
         for (table, key, facts) in [
             ("registries", &["account_id", "region"][..], &facts),
@@ -91,6 +112,52 @@ impl<'c> RegistryAside<'c> {
             ))?;
         }
         Ok(())
+    }
+
+    /// Indexes were told from images by an answer that this run could not get: the counts that were made with it are better.
+    fn put_counts_back(&self) -> rusqlite::Result<()> {
+        let counted_before = "SELECT n.repository FROM repositories n
+             JOIN temp.before_repositories b USING (account_id, region, repository)
+             WHERE n.account_id = ?1 AND n.region = ?2
+             AND n.has_active_image_state LIKE 'gap:%' AND b.has_active_image_state NOT LIKE 'gap:%'
+             AND EXISTS (SELECT 1 FROM temp.before_image_counts c WHERE c.account_id = ?1 AND c.region = ?2
+                         AND c.repository = n.repository)";
+        for table in ["image_counts", "images"] {
+            self.run(&format!(
+                "DELETE FROM {table} WHERE account_id = ?1 AND region = ?2 AND repository IN ({counted_before})"
+            ))?;
+            self.run(&format!(
+                "INSERT INTO {table} SELECT * FROM temp.before_{table} WHERE account_id = ?1 AND region = ?2
+                 AND repository IN ({counted_before})"
+            ))?;
+        }
+        self.run(&format!(
+            "UPDATE repositories AS n SET has_active_image = b.has_active_image, has_active_image_state = b.has_active_image_state
+             FROM temp.before_repositories b WHERE n.account_id = ?1 AND n.region = ?2 AND b.account_id = ?1 AND b.region = ?2
+             AND n.repository = b.repository AND n.repository IN ({counted_before})"
+        ))?;
+        Ok(())
+    }
+
+    /// Repositories of which both runs together say that their images are to be asked about, and neither alone did.
+    pub(crate) fn not_asked_about_images(
+        connection: &Connection,
+        account: &str,
+        region: &str,
+    ) -> rusqlite::Result<Vec<String>> {
+        let mut names = connection.prepare_cached(
+            "SELECT n.repository FROM repositories n JOIN registries r USING (account_id, region)
+             WHERE account_id = ?1 AND region = ?2 AND n.has_active_image_state = 'not needed'
+             AND r.inspector_ecr_status = 'ENABLED' AND r.registry_scan_type = 'ENHANCED'
+             AND r.coverage_state = 'known' AND r.image_coverage_state = 'known'
+             AND n.scan_frequency_state <> 'absent' AND ifnull(n.scan_frequency, '') <> 'MANUAL'
+             AND NOT EXISTS (SELECT 1 FROM image_counts i WHERE i.account_id = n.account_id AND i.region = n.region
+                             AND i.repository = n.repository)
+             AND NOT EXISTS (SELECT 1 FROM coverage c WHERE c.account_id = n.account_id AND c.region = n.region
+                             AND c.repository = n.repository AND ifnull(c.status, '') <> 'ACTIVE')
+             ORDER BY n.repository",
+        )?;
+        names.query_map(params![account, region], |row| row.get(0))?.collect()
     }
 }
 
@@ -116,14 +183,12 @@ pub(crate) fn write_over(
 pub(crate) fn complete_organization(connection: &Connection) -> rusqlite::Result<()> {
     let facts = fact_columns(connection, "organization")?;
     for (here, there) in [("main", "part"), ("part", "main")] {
-        for fact in &facts {
-            // A gap stands alone too where more hangs on it than the fact.
-            connection.execute_batch(&format!(
-                "DELETE FROM main.lone_gaps WHERE account_id = '' AND gap_id IN
-                 (SELECT substr(n.{fact}_state, 5) FROM {here}.organization n JOIN {there}.organization b USING (one) WHERE {})",
-                lost(fact)
-            ))?;
-        }
+        // Of the other facts more hangs on the answer, for the shard's own accounts: which there are, and where they are. Its gap stays.
+        connection.execute_batch(&format!(
+            "DELETE FROM main.lone_gaps WHERE account_id = '' AND gap_id IN
+             (SELECT substr(n.inspector_admin_state, 5) FROM {here}.organization n JOIN {there}.organization b USING (one) WHERE {})",
+            lost("inspector_admin")
+        ))?;
     }
     put_back(connection, "organization", "part.organization", &["one"], &facts, false)
 }
@@ -167,9 +232,9 @@ fn lost(fact: &str) -> String {
     format!("(n.{fact}_state LIKE 'gap:%' AND b.{fact}_state IN ('known', 'absent'))")
 }
 
-/// A condition: the fact was known, and was not asked for now.
+/// A condition: the fact was asked for, with whatever answer, and was not now.
 fn not_asked(fact: &str) -> String {
-    format!("(n.{fact}_state = 'not needed' AND b.{fact}_state IN ('known', 'absent'))")
+    format!("(n.{fact}_state = 'not needed' AND b.{fact}_state <> 'not needed')")
 }
 
 fn any_lost(facts: &[String]) -> String {

@@ -29,5 +29,8 @@ pub use read_error::ReadError;
 pub use repositories::StoredRepositories;
 pub use resume::{StoredAccount, StoredRun};
 pub use schema::SCHEMA_VERSION;
-pub use to_store::{AccountToStore, ApiUse, AssessmentRow, Closing, RegistryToStore, ResumedRun, RunStart, WriteError};
+pub use to_store::{
+    AccountToStore, ApiUse, AssessmentRow, BucketWait, Closing, PhaseTime, RegistryToStore, ResumedRun, RunStart,
+    WriteError,
+};
 pub use write::SnapshotWriter;

@@ -14,6 +14,7 @@ use crate::open::connect;
 use crate::orphans::sweep;
 use crate::read::{Meta, RunState, Snapshot};
 use crate::read_error::ReadError;
+use crate::rows::{write_bucket_waits, write_phases};
 use crate::schema::SCHEMA_VERSION;
 use crate::to_store::{RunStart, WriteError};
 use crate::write::SnapshotWriter;
@@ -103,19 +104,15 @@ pub fn merge(parts: &[PathBuf], into: &Path, start: &RunStart, now: fn() -> Time
         shard: None,
         ..start.clone()
     };
-    let mut writer = SnapshotWriter::create(into, &start, |_| Ok(()))?;
-    let joined = join(writer.connection(), &opened).and_then(|()| {
-        let began = opened.iter().filter_map(|part| part.meta.started_at).min();
-        let closing = Ending { missing: &missing, parts_interrupted: !interrupted.is_empty(), began };
-        Ok(writer.finish_merged(&opened.iter().map(|part| &part.meta).collect::<Vec<_>>(), &closing, now())?)
-    });
-    match joined {
-        Ok(()) => writer.close()?,
-        Err(error) => {
-            writer.discard()?;
-            return Err(error);
-        }
-    }
+    let began = opened.iter().filter_map(|part| part.meta.started_at).min();
+    let closing = Ending { missing: &missing, parts_interrupted: !interrupted.is_empty(), began };
+    // The file gets its name with all that is in it: a merge that is killed leaves nothing that could be taken for the whole.
+    let writer = SnapshotWriter::create(into, &start, |writer| {
+        join(writer.connection(), &opened)?;
+        let metas: Vec<&Meta> = opened.iter().map(|part| &part.meta).collect();
+        Ok::<(), MergeError>(writer.finish_merged(&metas, &closing, now())?)
+    })?;
+    writer.close()?;
     Ok(Merged { missing, interrupted })
 }
 
@@ -333,7 +330,7 @@ impl SnapshotWriter {
         let connection = self.connection();
         // Of a part that was resumed and killed, and of what another part could learn.
         sweep(connection)?;
-        connection.execute("DELETE FROM runs", [])?;
+        connection.execute_batch("DELETE FROM runs; DELETE FROM phases; DELETE FROM bucket_waits;")?;
         let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
         for run in parts.iter().flat_map(|meta| &meta.runs) {
             connection.execute(
@@ -345,6 +342,10 @@ impl SnapshotWriter {
                     run.caller_arn
                 ],
             )?;
+            write_phases(connection, connection.last_insert_rowid(), &run.phases)?;
+        }
+        for meta in parts {
+            write_bucket_waits(connection, &meta.bucket_waits)?;
         }
         for used in parts.iter().flat_map(|meta| &meta.api_use) {
             let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);

@@ -19,7 +19,7 @@ use crate::open::{RowError, bad, connect, failed};
 use crate::orphans::refer;
 use crate::read_error::ReadError;
 use crate::repositories::StoredRepositories;
-use crate::to_store::ApiUse;
+use crate::to_store::{ApiUse, BucketWait, PhaseTime};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunState {
@@ -58,6 +58,8 @@ pub struct Meta {
     /// `None` in a run that was never closed.
     pub facts_sha256: Option<String>,
     pub api_use: Vec<ApiUse>,
+    /// The buckets of AWS's that were waited for longest, the longest first.
+    pub bucket_waits: Vec<BucketWait>,
     /// The runs that wrote the snapshot, in order: the first, and those that resumed it.
     pub runs: Vec<StoredCall>,
 }
@@ -70,6 +72,8 @@ pub struct StoredCall {
     pub finished_at: Option<Timestamp>,
     pub command_line: String,
     pub caller_arn: String,
+    /// What each of its phases took, in order; none of a run that was killed.
+    pub phases: Vec<PhaseTime>,
 }
 
 /// An account as it is listed.
@@ -218,10 +222,18 @@ impl Tables<'_> {
     }
 
     fn runs(&self) -> Result<Vec<StoredCall>, ReadError> {
-        let tables = "SELECT count(*) FROM sqlite_master WHERE name = 'runs'";
-        let has_them = self.rows("meta", tables, |_, row| Ok(row.get::<_, i64>(0)? > 0))?;
-        if has_them != [true] {
+        if !self.has("runs")? {
             return Ok(Vec::new());
+        }
+        let mut phases: BTreeMap<i64, Vec<PhaseTime>> = BTreeMap::new();
+        if self.has("phases")? {
+            let sql = "SELECT * FROM phases ORDER BY run, number";
+            for (run, phase) in self.rows("phases", sql, |_, row| {
+                let took_ms = u64::try_from(row.get::<_, i64>("took_ms")?).unwrap_or(0);
+                Ok((row.get::<_, i64>("run")?, PhaseTime { phase: row.get("phase")?, took_ms }))
+            })? {
+                phases.entry(run).or_default().push(phase);
+            }
         }
         self.rows("runs", "SELECT * FROM runs ORDER BY number", |_, row| {
             let time = |text: Option<String>| text.and_then(|text| text.parse().ok());
@@ -230,8 +242,26 @@ impl Tables<'_> {
                 finished_at: time(row.get("finished_at")?),
                 command_line: row.get("command_line")?,
                 caller_arn: row.get("caller_arn")?,
+                phases: phases.get(&row.get("number")?).cloned().unwrap_or_default(),
             })
         })
+    }
+
+    fn bucket_waits(&self) -> Result<Vec<BucketWait>, ReadError> {
+        if !self.has("bucket_waits")? {
+            return Ok(Vec::new());
+        }
+        let sql = "SELECT * FROM bucket_waits ORDER BY waited_ms DESC, place, api";
+        self.rows("bucket_waits", sql, |_, row| {
+            let waited_ms = u64::try_from(row.get::<_, i64>("waited_ms")?).unwrap_or(0);
+            Ok(BucketWait { place: row.get("place")?, api: row.get("api")?, waited_ms })
+        })
+    }
+
+    /// Whether the file has a table that older files have not.
+    fn has(&self, table: &str) -> Result<bool, ReadError> {
+        let sql = format!("SELECT count(*) FROM sqlite_master WHERE name = '{table}'");
+        Ok(self.rows("meta", &sql, |_, row| Ok(row.get::<_, i64>(0)? > 0))? == [true])
     }
 
     fn meta(&self) -> Result<Meta, ReadError> {
@@ -267,6 +297,7 @@ impl Tables<'_> {
                 finished_at: time("finished_at"),
                 command_line: text("command_line"),
                 caller_arn: text("caller_arn"),
+                phases: Vec::new(),
             });
         }
         Ok(Meta {
@@ -294,6 +325,7 @@ impl Tables<'_> {
                 .unwrap_or_default(),
             facts_sha256: pairs.get("facts_sha256").cloned(),
             api_use,
+            bucket_waits: self.bucket_waits()?,
         })
     }
 }

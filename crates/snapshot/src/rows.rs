@@ -2,14 +2,14 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 use scangap_model::{
-    AccountFacts, AccountOutcome, CoverageRow, Gap, ImageCounts, ImageRow, ImagesOf, RegistryFacts, RegistryOutcome,
-    RepositoryFacts, RepositoryName, ServiceLinkedRole,
+    AccountFacts, AccountOutcome, Api, Cause, CoverageRow, Gap, GapKind, ImageCounts, ImageRow, ImagesOf,
+    RegistryFacts, RegistryOutcome, RepositoryFacts, RepositoryName, ServiceLinkedRole,
 };
 
 use crate::codec::{Encoder, durations_text, gap_id};
 use crate::keep::{RegistryAside, write_over};
 use crate::schema::OF_REGISTRIES;
-use crate::to_store::{RegistryToStore, WriteError};
+use crate::to_store::{BucketWait, PhaseTime, RegistryToStore, WriteError};
 
 /// Adds a row, column by column: `insert!(connection, "INSERT", table, { column: value, })`.
 macro_rules! insert {
@@ -164,18 +164,44 @@ pub(crate) fn write_whole_registry(
     write_gaps(connection, encode.gaps.values())?;
     if let Beside::Merges(aside) = beside {
         aside.put_back()?;
+        ask_about_images(connection, registry.facts)?;
     }
     Ok(())
+}
+
+/// What neither of two runs had a reason to ask, and both together have, is a gap: the next run asks.
+fn ask_about_images(connection: &Connection, facts: &RegistryFacts) -> Result<(), WriteError> {
+    let (account, region) = (facts.account.to_string(), facts.region.as_str());
+    let mut gaps = Vec::new();
+    for name in RegistryAside::not_asked_about_images(connection, &account, region)? {
+        let gap = Gap {
+            account: Some(facts.account),
+            region: Some(facts.region.clone()),
+            api: Api::DescribeImages,
+            resource: name.clone(),
+            kind: GapKind::NotReached,
+            code: "Interrupted".to_owned(),
+            cause: Cause::NotStated,
+            policy_arn: String::new(),
+            message: "no run had a reason to ask this before: the next one asks".to_owned(),
+            attempts: 0,
+        };
+        let update = "UPDATE repositories SET has_active_image = NULL, has_active_image_state = 'gap:' || ?4
+             WHERE account_id = ?1 AND region = ?2 AND repository = ?3";
+        connection.prepare_cached(update)?.execute(params![account, region, name, gap_id(&gap)])?;
+        gaps.push(gap);
+    }
+    write_gaps(connection, gaps.iter())
 }
 
 /// What becomes of a registry that this run stores, beside what an earlier run stored of it.
 enum Beside<'c> {
     /// What is stored is worth more: anything, where this run did not get there; a registry that was read, or is not enabled, where this run
-    /// was refused; one that was read, where AWS refuses every call now.
+    /// was refused; one of which anything is known, where AWS refuses every call now.
     Stays,
     /// It takes the place of what is stored.
     Replaces,
-    /// Both were read: of each fact that this run could not learn the earlier answer stays.
+    /// Of each fact that this run could not learn the earlier answer stays.
     Merges(RegistryAside<'c>),
 }
 
@@ -186,17 +212,20 @@ fn make_room<'c>(connection: &'c Connection, facts: &RegistryFacts) -> Result<Be
         .prepare_cached("SELECT outcome FROM registries WHERE account_id = ?1 AND region = ?2")?
         .query_row(params![account, region], |row| row.get(0))
         .optional()?;
-    let was_read = stored.as_deref() == Some("read");
+    let was = |outcomes: &[&str]| stored.as_deref().is_some_and(|stored| outcomes.contains(&stored));
     let stays = match facts.outcome {
-        RegistryOutcome::NotReached => stored.is_some_and(|outcome| outcome != "not_reached"),
-        RegistryOutcome::Unreadable(_) => was_read || stored.as_deref() == Some("not_enabled"),
-        RegistryOutcome::Skipped { .. } | RegistryOutcome::NotEnabled => was_read,
+        RegistryOutcome::NotReached => was(&["read", "not_enabled", "unreadable", "skipped"]),
+        RegistryOutcome::Unreadable(_) => was(&["read", "not_enabled"]),
+        RegistryOutcome::Skipped { .. } => was(&["read", "not_enabled", "unreadable"]),
+        RegistryOutcome::NotEnabled => was(&["read"]),
         RegistryOutcome::Read => false,
     };
     if stays {
         return Ok(Beside::Stays);
     }
-    let aside = was_read.then(|| RegistryAside::take(connection, &account, region)).transpose()?;
+    // Of a registry that could not be read, Inspector's administrator may have told.
+    let is_joined = was(&["read", "unreadable", "not_reached"]) && facts.outcome != RegistryOutcome::NotEnabled;
+    let aside = is_joined.then(|| RegistryAside::take(connection, &account, region)).transpose()?;
     for table in OF_REGISTRIES {
         let delete = format!("DELETE FROM {table} WHERE account_id = ?1 AND region = ?2");
         connection.prepare_cached(&delete)?.execute(params![account, region])?;
@@ -414,5 +443,29 @@ pub(crate) fn write_image(connection: &Connection, image: &ImageRow) -> Result<(
         last_in_use_at: image.last_in_use_at.map(|time| time.to_string()),
         is_index: image.is_index,
     })?;
+    Ok(())
+}
+
+/// What each phase of a run took.
+pub(crate) fn write_phases(connection: &Connection, run: i64, phases: &[PhaseTime]) -> Result<(), WriteError> {
+    for (phase, number) in phases.iter().zip(1_i64..) {
+        insert!(connection, "INSERT OR REPLACE", phases, {
+            run: run,
+            number: number,
+            phase: phase.phase,
+            took_ms: crate::rows::number(phase.took_ms),
+        })?;
+    }
+    Ok(())
+}
+
+/// How long one run waited for each bucket, beside what others did.
+pub(crate) fn write_bucket_waits(connection: &Connection, waits: &[BucketWait]) -> Result<(), WriteError> {
+    let add = "INSERT INTO bucket_waits (place, api, waited_ms) VALUES (?1, ?2, ?3)
+               ON CONFLICT DO UPDATE SET waited_ms = waited_ms + excluded.waited_ms";
+    let mut statement = connection.prepare_cached(add)?;
+    for wait in waits {
+        statement.execute(params![wait.place, wait.api, number(wait.waited_ms)])?;
+    }
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 /// Raised with every change of the tables. Files of version 1 are refused: they hold no rows of images, so that nothing
 /// could be called covered that they call so. Files of version 2 call the table of registries `cells`; up to version 3 they do
-/// not say which gaps stand alone, so that no run could be resumed.
-pub const SCHEMA_VERSION: i64 = 4;
+/// not say which gaps stand alone, so that no run could be resumed. Up to version 4 they do not say what each phase took.
+pub const SCHEMA_VERSION: i64 = 5;
 
 /// The oldest version that is read.
 pub(crate) const OLDEST_VERSION: i64 = 2;
@@ -130,6 +130,18 @@ CREATE TABLE runs (
 CREATE TABLE api_use (
     api TEXT PRIMARY KEY, calls INTEGER NOT NULL, attempts INTEGER NOT NULL, throttled INTEGER NOT NULL,
     waited_ms INTEGER NOT NULL, answered_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Evidence: what each phase of a run took, in order. Nothing of a run that was killed.
+CREATE TABLE phases (
+    run INTEGER NOT NULL, number INTEGER NOT NULL, phase TEXT NOT NULL, took_ms INTEGER NOT NULL,
+    PRIMARY KEY (run, number)
+) STRICT, WITHOUT ROWID;
+
+-- Evidence: the buckets of AWS's that calls waited for longest, over all runs.
+CREATE TABLE bucket_waits (
+    place TEXT NOT NULL, api TEXT NOT NULL, waited_ms INTEGER NOT NULL,
+    PRIMARY KEY (place, api)
 ) STRICT, WITHOUT ROWID;
 
 -- What this version of scangap made of the facts. Derived, so not part of their hash either.

@@ -65,6 +65,22 @@ pub struct ApiUse {
     pub answered_ms: u64,
 }
 
+/// What a phase of a run took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhaseTime {
+    pub phase: String,
+    pub took_ms: u64,
+}
+
+/// How long calls waited for one of AWS's buckets, all together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketWait {
+    /// The account that pays for the calls, and the region.
+    pub place: String,
+    pub api: String,
+    pub waited_ms: u64,
+}
+
 /// What is known when a run ends.
 #[derive(Debug, Clone)]
 pub struct Closing {
@@ -74,6 +90,8 @@ pub struct Closing {
     pub endpoint: Option<String>,
     pub finished_at: Timestamp,
     pub api_use: Vec<ApiUse>,
+    /// Those that were waited for longest.
+    pub bucket_waits: Vec<BucketWait>,
 }
 
 /// A repository's diagnosis, as the views show it.

@@ -5,26 +5,55 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use scangap_model::{
-    AccountFacts, AccountId, AccountOutcome, Gap, Observed, OrganizationFacts, RecordError, RegionStatus,
-    ServiceLinkedRole,
+    AccountFacts, AccountId, AccountOutcome, Api, Asked, Gap, Observed, OrganizationFacts, RecordError, RegionStatus,
+    RegionsSource, ServiceLinkedRole,
 };
 
-use crate::codec::{Encoder, json_list};
+use crate::codec::{Encoder, gap_id, json_list};
 use crate::digest::facts_sha256;
 use crate::keep::write_over;
 use crate::orphans::sweep;
 use crate::rows::{
-    describe_again, ends_as, insert, is_better, number, role_text, was_read, write_account, write_gaps,
-    write_lone_gaps, write_whole_registry,
+    describe_again, ends_as, insert, is_better, number, role_text, was_read, write_account, write_bucket_waits,
+    write_gaps, write_lone_gaps, write_phases, write_whole_registry,
 };
-use crate::schema::{APPLICATION_ID, GAP_TABLES, OF_REGISTRIES, SCHEMA_VERSION, TABLES};
+use crate::schema::{APPLICATION_ID, GAP_TABLES, SCHEMA_VERSION, TABLES};
 use crate::to_store::{
-    AccountToStore, ApiUse, AssessmentRow, Closing, RegistryToStore, ResumedRun, RunStart, WriteError,
+    AccountToStore, ApiUse, AssessmentRow, Closing, PhaseTime, RegistryToStore, ResumedRun, RunStart, WriteError,
 };
 
 /// What a file is called until it gets its name; the number of the process follows. Reports call theirs so too, and take away what
 /// killed processes left.
 pub(crate) const TEMPORARY: &str = ".scangap-";
+
+/// Statements that stay prepared: a registry that is read again takes some fifty.
+const PREPARED: usize = 128;
+
+/// Opens a file to write into.
+fn opened(path: &Path) -> Result<Connection, WriteError> {
+    let connection = Connection::open(path)?;
+    connection.set_prepared_statement_cache_capacity(PREPARED);
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    Ok(connection)
+}
+
+/// Whether something is still unknown by a gap of the organization, beside what earlier runs have learnt.
+fn is_still_a_gap(connection: &Connection, gap: &Gap, facts: &OrganizationFacts) -> Result<bool, WriteError> {
+    let column = match gap.api {
+        // It hides accounts, and where accounts are chosen by their units, so do the units.
+        Api::ListAccounts => return Ok(true),
+        _ if !facts.scope.organizational_units.is_empty() => return Ok(true),
+        Api::ListDelegatedAdministrators | Api::GetDelegatedAdminAccount => {
+            let admin = "SELECT 1 FROM organization WHERE inspector_admin_state LIKE 'gap:%'";
+            return Ok(connection.prepare_cached(admin)?.exists([])?);
+        }
+        _ => "gap:".to_owned() + &gap_id(gap),
+    };
+    let refers = "SELECT 1 FROM organization WHERE ?1 IN (organization_id_state, management_account_state)
+         UNION ALL SELECT 1 FROM accounts WHERE ?1 IN (name_state, state_state, ou_path_state, organization_path_state)";
+    Ok(connection.prepare_cached(refers)?.exists([column])?)
+}
 
 #[derive(Debug)]
 pub struct SnapshotWriter {
@@ -39,14 +68,21 @@ pub struct SnapshotWriter {
 impl SnapshotWriter {
     /// Creates the file, private to its owner. Refuses to touch one that exists. It gets its name once it holds its tables, the run's own facts
     /// and what is written first, the organization: a process that is killed leaves a snapshot behind that can be resumed, or none.
-    pub fn create(
+    pub fn create<E: From<WriteError>>(
         path: &Path,
         start: &RunStart,
-        first: impl FnOnce(&mut Self) -> Result<(), WriteError>,
-    ) -> Result<Self, WriteError> {
+        first: impl FnOnce(&mut Self) -> Result<(), E>,
+    ) -> Result<Self, E> {
         if path.exists() {
-            return Err(WriteError::Exists(path.to_owned()));
+            return Err(WriteError::Exists(path.to_owned()).into());
         }
+        let (mut writer, begun) = Self::unnamed(path, start)?;
+        first(&mut writer)?;
+        Ok(writer.named(begun)?)
+    }
+
+    /// A file that has no name yet.
+    fn unnamed(path: &Path, start: &RunStart) -> Result<(Self, tempfile::TempPath), WriteError> {
         let failed = |source| WriteError::Create { path: path.to_owned(), source };
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let prefix = format!("{TEMPORARY}{}-", std::process::id());
@@ -54,16 +90,17 @@ impl SnapshotWriter {
         let connection = Connection::open(&begun)?;
         let mut writer = Self { connection, path: path.to_owned(), run: 1, used_before: Vec::new() };
         writer.begin(start)?;
-        first(&mut writer)?;
-        writer.connection.close().map_err(|(_, error)| error)?;
-        begun.persist_noclobber(path).map_err(|error| match error.error.kind() {
-            std::io::ErrorKind::AlreadyExists => WriteError::Exists(path.to_owned()),
-            _ => failed(error.error),
+        Ok((writer, begun))
+    }
+
+    fn named(self, begun: tempfile::TempPath) -> Result<Self, WriteError> {
+        let path = self.path;
+        self.connection.close().map_err(|(_, error)| error)?;
+        begun.persist_noclobber(&path).map_err(|error| match error.error.kind() {
+            std::io::ErrorKind::AlreadyExists => WriteError::Exists(path.clone()),
+            _ => WriteError::Create { path: path.clone(), source: error.error },
         })?;
-        let connection = Connection::open(path)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "NORMAL")?;
-        Ok(Self { connection, path: path.to_owned(), run: 1, used_before: Vec::new() })
+        Ok(Self { connection: opened(&path)?, path, run: 1, used_before: Vec::new() })
     }
 
     /// Tables and the run's own facts.
@@ -103,12 +140,11 @@ impl SnapshotWriter {
     /// Goes on with a file that earlier runs left behind. From here on it is the file of an interrupted run again, until it is
     /// finished; what is in it stays until something better takes its place.
     pub fn resume(path: &Path, start: &ResumedRun, used_before: &[ApiUse]) -> Result<Self, WriteError> {
-        let connection = Connection::open(path)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        let connection = opened(path)?;
         let mut writer = Self { connection, path: path.to_owned(), run: 1, used_before: used_before.to_vec() };
+        // What was made of the earlier facts is nothing of those that come.
         writer.connection.execute_batch(
-            "BEGIN; DELETE FROM meta WHERE key = 'facts_sha256';
+            "BEGIN; DELETE FROM meta WHERE key = 'facts_sha256'; DELETE FROM assessments;
              INSERT OR REPLACE INTO meta VALUES ('state', 'interrupted'); COMMIT;",
         )?;
         writer.begin_run(start.started_at, &start.command_line, &start.caller_arn)?;
@@ -189,17 +225,20 @@ impl SnapshotWriter {
                 }
             }
             write_gaps(connection, encode.gaps.values())?;
-            // While the accounts are listed again, what an earlier run could not learn of the organization stays a gap, and nothing becomes one.
-            if asked.is_some() || !resumed {
-                let admin = "SELECT 1 FROM organization WHERE inspector_admin_state LIKE 'gap:%'";
-                let admin_is_gap = connection.prepare_cached(admin)?.exists([])?;
-                let is_one = |gap: &&Gap| admin_is_gap || Some(*gap) != facts.inspector_admin.gap();
-                write_lone_gaps(connection, "", gaps.iter().filter(is_one))?;
-            }
             for account in accounts {
                 if !describe_again(connection, account)? {
                     write_account(connection, account)?;
                 }
+            }
+            // While the accounts are listed again, what an earlier run could not learn of the organization stays a gap, and nothing becomes one.
+            if asked.is_some() || !resumed {
+                let mut left = Vec::new();
+                for gap in gaps {
+                    if !resumed || is_still_a_gap(connection, gap, facts)? {
+                        left.push(gap.clone());
+                    }
+                }
+                write_lone_gaps(connection, "", left.iter())?;
             }
             // What was not known while the accounts were listed is known now, of those that are still listed.
             for table in ["gap_evidence", "gaps"] {
@@ -208,7 +247,10 @@ impl SnapshotWriter {
                         AND account_id IS NULL AND gap_id NOT IN (SELECT gap_id FROM lone_gaps)
                         AND 'gap:' || gap_id NOT IN (SELECT name_state FROM accounts UNION SELECT state_state FROM accounts
                             UNION SELECT ou_path_state FROM accounts UNION SELECT organization_path_state FROM accounts)
-                        AND 'gap:' || gap_id NOT IN (SELECT n_accounts_state FROM organization));"
+                        AND 'gap:' || gap_id NOT IN (SELECT n_accounts_state FROM organization
+                            UNION SELECT organization_id_state FROM organization
+                            UNION SELECT management_account_state FROM organization
+                            UNION SELECT inspector_admin_state FROM organization));"
                 ))?;
             }
             Ok(())
@@ -256,15 +298,20 @@ impl SnapshotWriter {
                 return Ok(());
             }
             if resumed && matches!(account.facts.outcome, AccountOutcome::Read { .. }) && !was_read(connection, &id)? {
-                // What was known of its registries from outside is not what they hold.
-                for table in OF_REGISTRIES {
-                    connection.execute(&format!("DELETE FROM {table} WHERE account_id = ?1"), [&id])?;
-                }
+                // What was known of its registries from outside is not all that they hold: they are read now.
+                connection.execute(
+                    "UPDATE registries SET outcome = 'not_reached', outcome_detail = NULL
+                     WHERE account_id = ?1 AND outcome = 'unreadable'",
+                    [&id],
+                )?;
             }
             if !ends_as(connection, account.facts)? {
                 write_account(connection, account.facts)?;
             }
-            if resumed && account.facts.regions_source.gap().is_none() {
+            // Where they are tried one after the other, nothing tells which are enabled.
+            let are_told = matches!(account.facts.outcome, AccountOutcome::Read { .. })
+                && !matches!(&account.facts.regions_source, Asked::Answered(Observed::Known(RegionsSource::Probing)));
+            if resumed && are_told {
                 connection.execute("DELETE FROM account_regions WHERE account_id = ?1", [&id])?;
             }
             for fact in account.regions {
@@ -273,7 +320,7 @@ impl SnapshotWriter {
                     RegionStatus::NotEnabled => "not enabled",
                     RegionStatus::Other(word) => word,
                 };
-                insert!(connection, "INSERT OR REPLACE", account_regions, {
+                insert!(connection, "INSERT OR IGNORE", account_regions, {
                     account_id: id,
                     region: fact.region.as_str(),
                     status: status,
@@ -353,9 +400,15 @@ impl SnapshotWriter {
         Ok(())
     }
 
+    /// What each phase of the run took, so far.
+    pub fn phases(&mut self, phases: &[PhaseTime]) -> Result<(), WriteError> {
+        self.whole(|connection| write_phases(connection, self.run, phases))
+    }
+
     /// Ends the run: the facts get their hash.
     pub fn finish(&mut self, closing: &Closing) -> Result<(), WriteError> {
         self.used(&closing.api_use)?;
+        self.whole(|connection| write_bucket_waits(connection, &closing.bucket_waits))?;
         if self.is_resumed() {
             sweep(&self.connection)?;
         }
@@ -427,18 +480,31 @@ mod tests {
     }
 
     // Holds: 14 Kills: a file that has a snapshot's name is a snapshot, whenever the process was killed
+    // Holds: 14 Kills: a file gets its name with what is written first in it, or not at all
+    #[test]
+    fn what_fails_first_leaves_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("snapshot.db");
+        let failed = SnapshotWriter::create(&path, &start(), |_| Err(WriteError::Exists("else".into())));
+        assert!(failed.is_err());
+        assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
     #[test]
     fn a_snapshot_has_its_tables_before_it_has_its_name() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("snapshot.db");
-        let writer = SnapshotWriter::create(&path, &start(), |_| Ok(())).unwrap();
+        let writer = SnapshotWriter::create(&path, &start(), |_| Ok::<_, WriteError>(())).unwrap();
         // The file alone, without the log beside it: what is in it was there when it got its name.
         let alone = folder.path().join("alone.db");
         fs_err::copy(&path, &alone).unwrap();
         let state = "SELECT value FROM meta WHERE key = 'state' AND NOT EXISTS (SELECT 1 FROM registries)";
         let state: String = Connection::open(&alone).unwrap().query_row(state, [], |row| row.get(0)).unwrap();
         assert_eq!(state, "interrupted");
-        assert!(matches!(SnapshotWriter::create(&path, &start(), |_| Ok(())), Err(WriteError::Exists(_))));
+        assert!(matches!(
+            SnapshotWriter::create(&path, &start(), |_| Ok::<_, WriteError>(())),
+            Err(WriteError::Exists(_))
+        ));
         writer.discard().unwrap();
         fs_err::remove_file(alone).unwrap();
         assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 0, "nothing is left");
@@ -449,7 +515,7 @@ mod tests {
     fn what_is_refused_takes_nothing_along_that_came_before_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("snapshot.db");
-        let mut writer = SnapshotWriter::create(&path, &start(), |_| Ok(())).unwrap();
+        let mut writer = SnapshotWriter::create(&path, &start(), |_| Ok::<_, WriteError>(())).unwrap();
         let images = BTreeMap::new();
         let policies = [StoredPolicy { hash: "0".repeat(64).parse().unwrap(), text: "{}".to_owned() }];
         let store = |writer: &mut SnapshotWriter, region: &&str| {

@@ -47,6 +47,12 @@ fn fails(operation: &str, resource: Option<&str>) -> FaultSpec {
     FaultSpec { resource: resource.map(str::to_owned), ..FaultSpec::of(operation, "ServiceUnavailableException", 503) }
 }
 
+/// One account's role cannot be assumed for the moment.
+fn not_opened() -> FaultSpec {
+    let role = "arn:aws:iam::333333333333:role/OrganizationAccountAccessRole";
+    fails("sts:AssumeRole", Some(role))
+}
+
 fn audit(simulator: &Simulated) -> Scangap {
     // One attempt: what fails once is a gap.
     Scangap::audit_at(&simulator.url(), &Simulator::access_key(MANAGEMENT)).env("AWS_MAX_ATTEMPTS", "1")
@@ -76,10 +82,14 @@ fn what_a_resume_cannot_learn_stays_as_it_was() {
             vec![fails("inspector2:ListCoverage", None)],
             vec![fails("ecr:BatchGetRepositoryScanningConfiguration", None)],
         ),
+        (vec![fails("ecr:DescribeRepositories", None)], policies()),
+        (vec![fails("ecr:DescribeRepositories", None)], vec![fails("inspector2:ListCoverage", None)]),
+        (vec![not_opened()], vec![not_opened(), fails("inspector2:ListCoverage", None)]),
     ] {
         let simulator = simulate(two_accounts());
         let name = |faults: &[FaultSpec]| faults[0].operation.clone().unwrap_or_default();
-        let what = format!("{} and then {}", name(&first), name(&second));
+        let (first_name, second_name) = (name(&first), name(&second));
+        let what = format!("{first_name} and then {second_name}");
         for fault in first {
             simulator.add_fault(fault);
         }
@@ -93,15 +103,27 @@ fn what_a_resume_cannot_learn_stays_as_it_was() {
             let rows = audited.csv("repositories.csv");
             rows.iter().filter(|row| row["diagnosis"] == "covered").map(|row| row["repository"].clone()).collect()
         };
-        let before = covered(&audited);
+        let known = |audited: &Audited| -> Vec<String> {
+            audited.csv("repositories.csv").iter().map(|row| row["repository_arn"].clone()).collect()
+        };
+        let (before, known_before) = (covered(&audited), known(&audited));
         let again = resume(&simulator, &audited.out);
         let lost: Vec<String> = before.into_iter().filter(|name| !covered(&again).contains(name)).collect();
         assert!(lost.is_empty(), "{what}: {lost:?} were covered");
+        let lost: Vec<String> = known_before.into_iter().filter(|arn| !known(&again).contains(arn)).collect();
+        assert!(lost.is_empty(), "{what}: {lost:?} were known");
         simulator.clear_faults();
         let mended = resume(&simulator, &audited.out);
-        if what.contains("inspector2:ListCoverage and") || what.ends_with("BatchGetAccountStatus") {
+        let pair = (first_name.as_str(), second_name.as_str());
+        if first_name == "inspector2:ListCoverage"
+            || matches!(
+                pair,
+                (_, "inspector2:BatchGetAccountStatus") | ("ecr:DescribeRepositories", "inspector2:ListCoverage")
+            )
+        {
             // Whose list the coverage is from is a fact: where the administrator did not say all, it is the account's own.
-            assert_eq!((mended.finished.code, covered(&mended)), (0, covered(&calm)), "{what}");
+            assert_eq!(mended.finished.code, 0, "{what}");
+            assert!(mended.bytes("repositories.csv") == calm.bytes("repositories.csv"), "{what}");
         } else {
             same_facts(&mended, &calm, &what);
         }
@@ -114,8 +136,18 @@ fn what_was_read_of_an_account_outlives_its_suspension() {
     let first = simulate(two_accounts());
     first.add_fault(fails("ecr:GetRepositoryPolicy", Some("one")));
     first.add_fault(fails("organizations:ListOrganizationalUnitsForParent", None));
+    // Of one registry only Inspector has told.
+    first.add_fault(FaultSpec {
+        account: Some("333333333333".to_owned()),
+        region: Some("us-east-1".to_owned()),
+        ..FaultSpec::of("ecr:DescribeRepositories", "AccessDeniedException", 400)
+    });
     let audited = audit(&first).into_folder().expect_code(3);
     let before = audited.csv("repositories.csv");
+    let outcomes = |audited: &Audited| -> Vec<String> {
+        audited.csv("registries.csv").iter().map(|row| row["outcome"].clone()).collect()
+    };
+    let outcomes_before = outcomes(&audited);
     let mut scenario = two_accounts();
     for account in scenario.accounts.iter_mut().filter(|account| account.id == "333333333333") {
         "SUSPENDED".clone_into(&mut account.state);
@@ -125,7 +157,84 @@ fn what_was_read_of_an_account_outlives_its_suspension() {
         rows.iter().map(|row| (row["repository"].clone(), row["diagnosis"].clone())).collect()
     };
     assert_eq!(diagnoses(&again.csv("repositories.csv")), diagnoses(&before));
-    assert_eq!(again.gaps(), ["ecr:GetRepositoryPolicy server_error"]);
+    assert_eq!(outcomes(&again), outcomes_before);
+    let gaps = again.gaps();
+    assert_eq!(gaps, ["ecr:DescribeRepositories access_denied", "ecr:GetRepositoryPolicy server_error"]);
+}
+
+/// A registry whose first repository has a policy that names tags, and whose second is empty.
+fn what_hangs_on_others() -> Scenario {
+    let policy = r#"{"Version":"2012-10-17","Statement":[{"Sid":"Tagged","Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"StringEquals":{"aws:ResourceTag/scan":"no"}}}]}"#;
+    organization(&format!(
+        r#"[[policies]]
+name = "tagged"
+inspector = "allowed"
+text = '{policy}'
+[[accounts]]
+id = "333333333333"
+name = "alpha"
+registries = [{{ region = "eu-west-1", repositories = [
+  {{ name = "tagged", policy = "tagged", images = [{{}}] }},
+  {{ name = "empty", images = [] }},
+] }}]"#
+    ))
+}
+
+// Holds: 14 Resume: what was not asked in one run because of what it could not learn is still a gap beside what another run learnt
+#[test]
+fn a_gap_that_hung_on_what_is_lost_stays_a_gap() {
+    let calm = audit(&simulate(what_hangs_on_others())).into_folder();
+    assert_eq!(calm.finished.code, 0, "{}", calm.finished.stderr);
+    let (settings, coverage) = ("ecr:GetRegistryScanningConfiguration", "inspector2:ListCoverage");
+    for (first, second, gap) in [
+        ("ecr:ListTagsForResource", "ecr:GetRepositoryPolicy", "ecr:ListTagsForResource server_error"),
+        (settings, coverage, "ecr:DescribeImages not_reached"),
+        (coverage, settings, "ecr:DescribeImages not_reached"),
+    ] {
+        let simulator = simulate(what_hangs_on_others());
+        simulator.add_fault(fails(first, None));
+        let audited = audit(&simulator).into_folder().expect_code(3);
+        simulator.clear_faults();
+        simulator.add_fault(fails(second, None));
+        let again = resume(&simulator, &audited.out);
+        assert!(again.gaps().iter().any(|one| one == gap), "{first}, then {second}: {:?}", again.gaps());
+        assert_eq!(again.finished.code, 3);
+        simulator.clear_faults();
+        let mended = resume(&simulator, &audited.out);
+        assert_eq!(mended.finished.code, 0, "{first}, then {second}: {:?}", mended.gaps());
+        let diagnoses = |audited: &Audited| -> Vec<String> {
+            audited.csv("repositories.csv").iter().map(|row| row["diagnosis"].clone()).collect()
+        };
+        assert_eq!(diagnoses(&mended), diagnoses(&calm), "{first}, then {second}");
+    }
+}
+
+// Holds: 14 Resume: a list that was whole does not give way to one that broke off in its midst
+#[test]
+fn a_whole_list_stays() {
+    let names: Vec<String> = (0..1_001).map(|n| format!("{{ name = \"app-{n:04}\" }}")).collect();
+    let scenario = organization(&format!(
+        "[[accounts]]\nid = \"333333333333\"\nname = \"alpha\"\nregistries = [{{ region = \"eu-west-1\", repositories = [{}] }}]",
+        names.join(", ")
+    ));
+    let simulator = simulate(scenario);
+    simulator.add_fault(fails("ecr:GetRepositoryPolicy", Some("app-0500")));
+    let audited = audit(&simulator).into_folder().expect_code(3);
+    let rows = |audited: &Audited| -> Vec<scangap_tests::Row> {
+        audited.csv("repositories.csv").into_iter().filter(|row| row["repository"] != "app-0500").collect()
+    };
+    let (before, registries) = (rows(&audited), audited.bytes("registries.csv"));
+    simulator.clear_faults();
+    simulator.add_fault(FaultSpec {
+        account: Some("333333333333".to_owned()),
+        region: Some("eu-west-1".to_owned()),
+        skip: 1,
+        ..fails("ecr:DescribeRepositories", None)
+    });
+    let again = resume(&simulator, &audited.out).expect_code(0);
+    assert_eq!(before.len(), 1_000);
+    assert!(rows(&again) == before, "what was listed, with all that was known of it");
+    assert!(again.bytes("registries.csv") == registries);
 }
 
 // Holds: 14 Resume: what Organizations said of accounts does not give way to a list that broke off
@@ -232,6 +341,50 @@ fn a_gap_of_the_organization_in_one_shard_keeps_no_merge_back() {
     }
 }
 
+/// Two accounts, and sixty more: three pages of the list and a bit.
+fn many_accounts() -> Scenario {
+    let mut scenario = two_accounts();
+    let like = scenario.accounts[3].clone();
+    scenario.accounts.extend((0..60).map(|n| {
+        let mut account = like.clone();
+        account.id = format!("{}", 500_000_000_000_u64 + n * 7_919);
+        account.name = format!("n{n}");
+        account
+    }));
+    scenario
+}
+
+// Holds: 14 Shards: accounts that one shard could not list are a gap of the merged audit, and a resume lists and reads them
+#[test]
+fn a_list_of_accounts_that_broke_off_in_one_shard_is_a_gap_of_the_whole() {
+    let home = tempfile::tempdir().expect("a folder");
+    let whole = audit(&simulate(many_accounts())).into_folder().expect_code(0);
+    for at in 0..2 {
+        let (well, ill) = (simulate(many_accounts()), simulate(many_accounts()));
+        // The first page is empty, as AWS may answer.
+        ill.add_fault(FaultSpec { skip: 2, ..fails("organizations:ListAccounts", None) });
+        let folder = home.path().join(at.to_string());
+        let [one, two] = shards(if at == 0 { [&well, &ill] } else { [&ill, &well] }, &folder, [&[], &[]]);
+        let joined = merged(&[&one, &two], &folder.join("joined")).expect_code(3);
+        assert_eq!(joined.gaps(), ["organizations:ListAccounts server_error"]);
+        let again = resume(&well, &joined.out).expect_code(0);
+        same_facts(&again, &whole, "after the accounts were listed");
+    }
+}
+
+// Holds: 14 Shards: where AWS did not describe the organization to one shard, a resume asks for what hung on it
+#[test]
+fn an_organization_that_one_shard_could_not_describe_is_described_by_a_resume() {
+    let home = tempfile::tempdir().expect("a folder");
+    let (well, ill) = (simulate(two_accounts()), simulate(two_accounts()));
+    let whole = audit(&simulate(two_accounts())).into_folder().expect_code(0);
+    ill.add_fault(fails("organizations:DescribeOrganization", None));
+    let [one, two] = shards([&ill, &well], home.path(), [&[], &[]]);
+    let joined = merged(&[&one, &two], &home.path().join("joined"));
+    assert!([0, 3].contains(&joined.finished.code), "{}", joined.finished.stderr);
+    same_facts(&resume(&well, &joined.out).expect_code(0), &whole, "after the organization was described");
+}
+
 // Holds: 14 Shards: regions named in another order are the same scope
 #[test]
 fn the_order_of_regions_says_nothing() {
@@ -247,18 +400,7 @@ fn the_order_of_regions_says_nothing() {
 #[test]
 fn a_missing_shard_is_known_until_it_is_read() {
     let home = tempfile::tempdir().expect("a folder");
-    let many = || {
-        let mut scenario = two_accounts();
-        let like = scenario.accounts[3].clone();
-        scenario.accounts.extend((0..60).map(|n| {
-            let mut account = like.clone();
-            account.id = format!("{}", 500_000_000_000_u64 + n * 7_919);
-            account.name = format!("n{n}");
-            account
-        }));
-        scenario
-    };
-    let simulator = simulate(many());
+    let simulator = simulate(many_accounts());
     let [one, _] = shards([&simulator, &simulator], home.path(), [&[], &[]]);
     let part = merged(&[&one], &home.path().join("part")).expect_code(130);
     // A later page of the list never comes.
@@ -273,6 +415,6 @@ fn a_missing_shard_is_known_until_it_is_read() {
     let again = merged(&[&folder], &home.path().join("again")).expect_code(130);
     assert!(again.finished.stderr.contains("shard 2/2 is missing"), "{}", again.finished.stderr);
     simulator.clear_faults();
-    let whole = audit(&simulate(many())).into_folder().expect_code(0);
+    let whole = audit(&simulate(many_accounts())).into_folder().expect_code(0);
     same_facts(&resume(&simulator, &part.out).expect_code(0), &whole, "after the missing shard was read");
 }

@@ -254,6 +254,7 @@ fn a_killed_audit_is_resumed_to_the_same_bytes() {
             "an audit of {calls} calls and {} ms, begun {kills} times: {killed} killed, {early} of them before there was a snapshot, and the others over by then; {resumes_killed} first resumes killed too; ECR was asked {asked_again} times after the kills",
             life.as_millis()
         );
+        assert!(killed > 0 && resumes_killed > 0, "runs and resumes that are over before they are killed show nothing");
     }
 }
 

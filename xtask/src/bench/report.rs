@@ -16,7 +16,7 @@ use scangap_model::{
     RegistryOutcome, Repositories, RepositoryFacts, ScanRule, Scope, StoredPolicy, repository_arn,
 };
 use scangap_report::{CsvDialect, Input, write_repositories_csv, write_repositories_xlsx};
-use scangap_snapshot::{AccountToStore, Closing, RegistryToStore, RunStart, Snapshot, SnapshotWriter};
+use scangap_snapshot::{AccountToStore, Closing, RegistryToStore, RunStart, Snapshot, SnapshotWriter, WriteError};
 
 use crate::shell::{cargo, output, root, run as run_command, target};
 use crate::tools;
@@ -215,7 +215,7 @@ fn generate(path: &Path, size: &Size) -> Result<()> {
         shard: None,
         roles: String::new(),
     };
-    let mut writer = SnapshotWriter::create(path, &start, |_| Ok(()))?;
+    let mut writer = SnapshotWriter::create(path, &start, |_| Ok::<_, WriteError>(()))?;
     let caller: AccountId = "100000000000".parse()?;
     let organization = OrganizationFacts {
         partition: Partition::Aws,
@@ -269,6 +269,7 @@ fn generate(path: &Path, size: &Size) -> Result<()> {
         endpoint: None,
         finished_at: as_of,
         api_use: Vec::new(),
+        bucket_waits: Vec::new(),
     })?;
     writer.close()?;
     Ok(())

@@ -5,9 +5,9 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
-use crate::input::{CallCount, Input, OneRun, RunEvidence};
+use crate::input::{BucketUse, CallCount, Input, OneRun, RunEvidence};
 
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 
 /// How an audit went
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -30,6 +30,8 @@ pub(super) struct RunJson {
     runs: Vec<OneRunJson>,
     /// over all runs; of one that was killed, as far as it had said
     calls: Vec<CallsJson>,
+    /// the buckets of AWS's that were waited for longest, over all runs
+    fullest_buckets: Vec<BucketJson>,
     /// every gap, with AWS's own message
     gap_evidence: Vec<GapJson>,
 }
@@ -42,6 +44,25 @@ struct OneRunJson {
     finished_at: Option<String>,
     command_line: String,
     caller_arn: String,
+    /// in order, but for the reports, of which this file is one; none of a run that was killed
+    phases: Vec<PhaseJson>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct PhaseJson {
+    phase: String,
+    took_ms: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct BucketJson {
+    /// the account that pays for the calls, and the region
+    place: String,
+    api: String,
+    /// all calls together waited so long for their turn
+    waited_ms: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -84,6 +105,16 @@ impl RunJson {
             finished_at: run.finished_at.map(|time| time.to_string()),
             command_line: run.command_line.clone(),
             caller_arn: run.caller_arn.clone(),
+            phases: run
+                .phases
+                .iter()
+                .map(|(phase, took_ms)| PhaseJson { phase: phase.clone(), took_ms: *took_ms })
+                .collect(),
+        };
+        let bucket = |wait: &BucketUse| BucketJson {
+            place: wait.place.clone(),
+            api: wait.api.clone(),
+            waited_ms: wait.waited_ms,
         };
         let gap = |gap: &Gap| GapJson {
             api: gap.api.to_string(),
@@ -107,6 +138,7 @@ impl RunJson {
             facts_sha256: input.facts_sha256.to_owned(),
             runs: run.runs.iter().map(one_run).collect(),
             calls: run.api_counts.iter().map(calls).collect(),
+            fullest_buckets: run.bucket_waits.iter().map(bucket).collect(),
             gap_evidence: input.assessment.gaps.iter().map(gap).collect(),
         }
     }
