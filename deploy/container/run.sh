@@ -13,9 +13,10 @@
 # it stores leaves the object of the attempt before, and never half of a new one. It is stored whatever the exit code is. An
 # attempt that finds the object of an interrupted audit resumes it; one that finds a finished shard has nothing to do.
 #
-# A quarter is the folder runs/<run>. Snapshots and workbooks of earlier quarters are fetched first: they are the history, and hold
-# the notes. TOPIC_ARN, where it is set, names the SNS topic that gets the summary. The last line says the exit code of scangap, for
-# alarms: `audit ended with exit code 3`.
+# A quarter is the folder runs/<run>, once it is finished. Snapshots and workbooks of earlier quarters are fetched first: they are the
+# history, and hold the notes. What an attempt leaves that was stopped is the object unfinished/<run>.tar.gz, which the next one
+# resumes. TOPIC_ARN, where it is set, names the SNS topic that gets the summary of the finished audit. The last line says the exit
+# code of scangap, for alarms: `audit ended with exit code 3`.
 #
 # Exit codes: 0 where the work is done, that is where scangap ended with 0, 2, 3 or 4. Every other code is scangap's own. What an
 # audit found is in its reports, and not in the state of the job that ran it.
@@ -67,8 +68,15 @@ run_scangap() {
     trap '' TERM INT
 }
 
+# An object that an attempt before has stored. Listed first: a missing object and a refused download must not be taken for each other.
+is_stored() {
+    local found
+    found=$(aws s3api list-objects-v2 --bucket "$BUCKET" --prefix "$1" --max-items 1 --query 'Contents[0].Key' --output text)
+    [[ $found == "$1"* ]]
+}
+
 read_shard() {
-    local shard=${SHARD:-} arguments=() key found before
+    local shard=${SHARD:-} arguments=() key before
     if [[ -z $shard && -n ${AWS_BATCH_JOB_ARRAY_INDEX:-} ]]; then
         # AWS Batch counts from 0, scangap from 1.
         shard=$((AWS_BATCH_JOB_ARRAY_INDEX + 1))/${AWS_BATCH_JOB_ARRAY_SIZE:?}
@@ -84,9 +92,7 @@ read_shard() {
 
     mkdir -p "$work/shard"
     code=
-    # Listed first: a missing object and a refused download must not be taken for each other.
-    found=$(aws s3api list-objects-v2 --bucket "$BUCKET" --prefix "$key" --max-items 1 --query 'Contents[0].Key' --output text)
-    if [[ $found == "$key"* ]]; then
+    if is_stored "$key"; then
         aws s3 cp --only-show-errors "s3://$BUCKET/$key" "$work/shard.tar.gz"
         tar -xzf "$work/shard.tar.gz" -C "$work"
         rm "$work/shard.tar.gz"
@@ -151,7 +157,7 @@ merge_shards() {
     exit "$code"
 }
 
-# Posts the summary of a run, and stores that it was: it is posted once, by whichever attempt can.
+# Posts the summary of a finished run, and stores that it was: the next attempt posts it where that could not be done.
 post() {
     local out=$1
     [[ ${TOPIC_ARN:-} && -s $out/chat.md && ! -e $out/posted ]] || return 0
@@ -161,30 +167,38 @@ post() {
         return 1
     fi
     date -u +%FT%TZ >"$out/posted"
-    aws s3 cp --only-show-errors "$out/posted" "s3://$BUCKET/runs/$run/posted"
+    aws s3 cp --only-show-errors --checksum-algorithm SHA256 "$out/posted" "s3://$BUCKET/runs/$run/posted"
 }
 
 audit_quarter() {
-    local out=$work/runs/$run before posted=yes
+    local out=$work/runs/$run unfinished=unfinished/$run.tar.gz posted=yes
     mkdir -p "$work/runs"
-    # The history, the notes, and this run itself where an attempt before has stored it.
+    # The history, the notes, and this run itself where an attempt before has finished it.
     aws s3 cp --only-show-errors --recursive --exclude '*' --include '*/snapshot.db' --include '*/snapshot.db.age' \
         --include '*/audit.xlsx' --include '*/exit-code' --include "$run/chat.md" --include "$run/posted" "s3://$BUCKET/runs/" "$work/runs/"
     if [[ -e $out/exit-code ]] && has_snapshot "$out"; then
-        before=$(<"$out/exit-code")
-        if finished "$before"; then
-            say "the audit of $as_of was done already, with exit code $before"
-            post "$out" || exit 1
-            exit 0
-        fi
-        say "resuming the audit of $as_of, which ended with exit code $before"
+        say "the audit of $as_of was done already, with exit code $(<"$out/exit-code")"
+        post "$out" || exit 1
+        exit 0
+    fi
+    rm -rf "$out"
+    code=
+    if is_stored "$unfinished"; then
+        say "resuming the audit of $as_of"
+        aws s3 cp --only-show-errors "s3://$BUCKET/$unfinished" "$work/unfinished.tar.gz"
+        tar -xzf "$work/unfinished.tar.gz" -C "$work/runs"
+        rm "$work/unfinished.tar.gz"
         run_scangap audit --resume "$out" --quarter --chat "$@"
-    else
+        case $code in
+            # This snapshot cannot be resumed: all is read again.
+            64 | 65) code= ;;
+        esac
+    fi
+    if [[ -z $code ]]; then
         rm -rf "$out"
         run_scangap audit --as-of "$as_of" --out "$out" --quarter --chat "$@"
     fi
-    if has_snapshot "$out"; then
-        rm -f "$out/exit-code"
+    if finished "$code" && has_snapshot "$out"; then
         # S3 refuses what does not arrive as it was sent.
         aws s3 cp --only-show-errors --recursive --checksum-algorithm SHA256 "$out/" "s3://$BUCKET/runs/$run/"
         # Last: what has an exit code is there as a whole.
@@ -192,9 +206,14 @@ audit_quarter() {
         aws s3 cp --only-show-errors --checksum-algorithm SHA256 "$out/exit-code" "s3://$BUCKET/runs/$run/exit-code"
         say "the reports are in s3://$BUCKET/runs/$run/"
         post "$out" || posted=
-    else
-        say "the audit left no snapshot"
+    elif [[ " $*" == *" --age-recipient"* || ! -e $out/snapshot.db ]]; then
+        # An unfinished snapshot is not encrypted: it is not stored where it is to be, and the next attempt begins anew.
+        say "nothing is stored that the next attempt could go on with"
         ! finished "$code" || code=1
+    else
+        tar -czf "$work/unfinished.tar.gz" -C "$work/runs" "$run"
+        aws s3 cp --only-show-errors --checksum-algorithm SHA256 "$work/unfinished.tar.gz" "s3://$BUCKET/$unfinished"
+        say "the next attempt goes on with s3://$BUCKET/$unfinished"
     fi
     say "audit ended with exit code $code"
     ! finished "$code" || code=0

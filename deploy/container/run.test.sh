@@ -20,6 +20,7 @@ esac
 [[ -z ${FAKE_NOTHING:-} ]] || { rmdir "$out"; exit "$code"; }
 mkdir -p "$out"
 printf '%s\n' "$*" >"$out/snapshot.db"
+printf 'ended with %s\n' "$code" >"$out/chat.md"
 if [[ ${FAKE_WAIT:-} ]]; then
     trap 'exit 130' TERM
     : >"$FAKE_LOG.waiting"
@@ -97,9 +98,40 @@ holds "... and still stores its shard" "$(stored_code 9-of-9)" 130
 AS_OF=$as_of go merge -
 holds "the merge takes every shard that is there" "$code $(grep -o '[0-9]-of-9' "$FAKE_LOG" | tr '\n' ' ')" \
     "0 1-of-9 3-of-9 4-of-9 5-of-9 7-of-9 8-of-9 9-of-9 "
-holds "... and stores the reports" "$(ls "$box/bucket/reports/2026-11-23T00-00-00.123Z")" snapshot.db
+holds "... and stores the reports" "$(cd "$box/bucket/reports/2026-11-23T00-00-00.123Z" && echo ./*)" "./chat.md ./snapshot.db"
 FAKE_CODE=130 go merge "$as_of"
 holds "missing shards fail the merge" "$code" 130
 go merge 2026-01-01T00:00:00Z
 holds "without shards, the merge fails" "$code" 65
+
+# A quarter.
+export TOPIC_ARN=topic
+runs=$box/bucket/runs/2026-11-23T00-00-00.123Z
+unfinished=$box/bucket/unfinished/2026-11-23T00-00-00.123Z.tar.gz
+posts() { cat "$FAKE_BUCKET.posts" 2>/dev/null || true; }
+FAKE_CODE=130 go quarter "$as_of" --fail-on any
+holds "a stopped quarter fails" "$code $(tail -n 1 "$box/said")" "130 run.sh: audit ended with exit code 130"
+holds "... is no run yet, and is kept for the next attempt" "$(ls "$box/bucket/runs" 2>/dev/null)$(basename "$unfinished")" \
+    "2026-11-23T00-00-00.123Z.tar.gz"
+holds "... and posts nothing" "$(posts)" ""
+RESUME_CODE=4 go quarter "$as_of" --fail-on any
+holds "... is resumed" "$code $(<"$FAKE_LOG")" "0 audit --resume $box/data/runs/2026-11-23T00-00-00.123Z --quarter --chat --fail-on any"
+holds "... and stored with its exit code" "$(<"$runs/exit-code")" 4
+holds "... and posts what it came to" "$(posts)" "ended with 4"
+go quarter "$as_of" --fail-on any
+holds "a finished quarter is not audited again, nor posted" "$code$(<"$FAKE_LOG")$(posts)" "0ended with 4"
+
+rm -r "$runs" "$unfinished" "$FAKE_BUCKET.posts"
+FAKE_CODE=130 go quarter "$as_of"
+RESUME_CODE=65 FAKE_CODE=3 go quarter "$as_of"
+holds "a quarter that cannot be resumed is audited anew" "$code $(tail -n 1 "$FAKE_LOG")" \
+    "0 audit --as-of $as_of --out $box/data/runs/2026-11-23T00-00-00.123Z --quarter --chat"
+holds "... and stored" "$(<"$runs/exit-code") $(posts)" "3 ended with 3"
+
+rm -r "$runs" "$unfinished" "$FAKE_BUCKET.posts"
+FAKE_CODE=130 go quarter "$as_of" --age-recipient age1
+holds "what is to be encrypted is not kept unencrypted" "$code$(ls "$box/bucket/unfinished" "$box/bucket/runs")" \
+    "130$box/bucket/runs:
+
+$box/bucket/unfinished:"
 printf 'all passed\n'

@@ -1,8 +1,10 @@
 //! What `deploy/` holds is well-formed, and its script does what it says, as far as that can be seen without AWS.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use scangap_model::{APIS, Phase};
 use scangap_simorg::{Generate, Simulator};
 use scangap_tests::{
     Audited, Scangap, Server, Simulated, program, requires_tools, search_path, simulate, venv_program,
@@ -42,6 +44,55 @@ fn the_script_of_the_containers_passes_its_own_test() {
     let scripts = ["run.sh", "run.test.sh", "testing/aws"].map(|name| folder().join("container").join(name));
     succeeds(Command::new(venv_program("shellcheck")).args(&scripts));
     succeeds(&mut Command::new(&scripts[1]));
+}
+
+/// The items of the list `Action` in a statement of a template.
+fn actions(template: &str, sid: &str) -> BTreeSet<String> {
+    let (_, statement) = template.split_once(&format!("- Sid: {sid}\n")).expect("the statement");
+    let (_, list) = statement.split_once("Action:\n").expect("its actions");
+    list.lines().map_while(|line| line.trim_start().strip_prefix("- ")).map(str::to_owned).collect()
+}
+
+// Holds: 14 Deployment: the roles of the templates may do what the API table says that an audit does, and nothing else
+#[test]
+fn the_templates_roles_have_the_actions_of_the_api_table() {
+    for name in ["batch", "schedule", "stepfunctions"] {
+        let template = fs_err::read_to_string(folder().join(name).join("template.yaml")).expect("the template");
+        let of_table = |is_wanted: fn(&str) -> bool| -> BTreeSet<String> {
+            let audit = APIS.iter().filter(|info| info.phase == Phase::Audit && is_wanted(info.service));
+            audit.map(|info| info.permission.to_owned()).collect()
+        };
+        let own = of_table(|service| !["sts", "organizations"].contains(&service));
+        assert_eq!(actions(&template, "OwnAccount"), own, "{name}");
+        assert_eq!(actions(&template, "Organization"), of_table(|service| service == "organizations"), "{name}");
+    }
+}
+
+// Holds: 17 Scheduled: the alarms look for the line that the script ends with, each for the exit codes that it is about
+#[test]
+fn the_alarms_look_for_what_the_script_says() {
+    let read = |name: &str| fs_err::read_to_string(folder().join(name)).expect("the file");
+    let (template, script) = (read("schedule/template.yaml"), read("container/run.sh"));
+    let said = "audit ended with exit code";
+    assert!(script.contains(&format!("say \"{said} $code\"")));
+    let patterns: Vec<Vec<&str>> = template
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("FilterPattern: "))
+        .map(|pattern| pattern.split('"').skip(1).step_by(2).collect())
+        .collect();
+    let matched = |code: u8| -> Vec<usize> {
+        let line = format!("run.sh: {said} {code}");
+        (0..patterns.len()).filter(|at| patterns[*at].iter().any(|term| line.contains(term))).collect()
+    };
+    // Found and incomplete; every other code but 0 fails the task.
+    assert_eq!([0, 2, 3, 4, 64, 77, 130].map(matched), [vec![], vec![0], vec![1], vec![0], vec![], vec![], vec![]]);
+}
+
+// Holds: 17 Distribution: the image holds the program as a release does
+#[test]
+fn the_image_is_built_as_a_release_is() {
+    let dockerfile = fs_err::read_to_string(folder().join("container/Dockerfile")).expect("the file");
+    assert!(dockerfile.contains("cargo build --locked --profile dist -p scangap"));
 }
 
 /// One task: the script with the real binary, and a folder for a bucket.
