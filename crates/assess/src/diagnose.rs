@@ -46,6 +46,34 @@ pub(crate) fn may_be_covered(layers: &Layers<'_>) -> bool {
         && by_images
 }
 
+/// Whether some answer to what could not be learnt would make it none that is to be scanned: `inspector_off`, `basic_scanning`,
+/// `not_selected` or `empty`.
+pub(crate) fn may_be_none_to_scan(layers: &Layers<'_>) -> bool {
+    for outer in [account_status(layers.ecr_status), scan_type(layers.scan_type)] {
+        match outer {
+            Layer::Passed => {}
+            Layer::Ends(Diagnosis::Unreadable | Diagnosis::InspectorOff | Diagnosis::BasicScanning) => return true,
+            Layer::Ends(_) => return false,
+        }
+    }
+    if layers.selection != Selection::Selected {
+        return true;
+    }
+    let names_no_image = match layers.coverage {
+        Coverage::Gap(_) | Coverage::NotAsked | Coverage::NoRow => true,
+        Coverage::Row { status, reason, .. } => {
+            row(status, reason).is_none()
+                && match layers.images {
+                    ImageCoverage::Gap(_) | ImageCoverage::NotAsked => true,
+                    ImageCoverage::Counted(images) => images.scanned == 0 && images.not_scanned == 0,
+                }
+        }
+    };
+    matches!(layers.verdict, Verdict::Allowed | Verdict::Unknown)
+        && names_no_image
+        && !matches!(layers.has_active_image, Asked::Answered(Observed::Known(true)))
+}
+
 /// The outer two layers: an answer, or an end.
 enum Layer {
     Passed,
@@ -326,7 +354,7 @@ mod tests {
 
     /// Every answer that AWS could give to each layer; those that are known come first, the last is the gap.
     #[test]
-    fn it_may_be_covered_if_and_only_if_an_answer_to_what_is_unknown_covers_it() {
+    fn what_it_may_be_is_what_an_answer_to_what_is_unknown_makes_it() {
         let row = |status: &str, reason: &str| Coverage::Row {
             status: status.into(),
             reason: reason.into(),
@@ -376,8 +404,12 @@ mod tests {
             let answers: [_; 7] = std::array::from_fn(|layer| {
                 if at[layer] + 1 == sizes[layer] { 0..sizes[layer] - 1 } else { at[layer]..at[layer] + 1 }
             });
-            let covers = every(answers).into_iter().any(|at| diagnose(&layers(array(at))) == Diagnosis::Covered);
+            let all: Vec<Diagnosis> = every(answers).into_iter().map(|at| diagnose(&layers(array(at)))).collect();
+            let covers = all.contains(&Diagnosis::Covered);
             assert_eq!(may_be_covered(&layers(at)), covers, "{:?}", layers(at));
+            let none = [Diagnosis::InspectorOff, Diagnosis::BasicScanning, Diagnosis::NotSelected, Diagnosis::Empty];
+            let is_none = all.iter().any(|diagnosis| none.contains(diagnosis));
+            assert_eq!(may_be_none_to_scan(&layers(at)), is_none, "{:?}", layers(at));
             may_be += usize::from(covers);
         }
         // Each layer is the one answer that covers or the gap; whether there is an image does not matter.

@@ -35,6 +35,8 @@ pub struct Assessment {
     /// How many of a registry's unreadable repositories are not covered, whatever could not be learnt of them. Registries
     /// without one are not in it.
     pub surely_not_covered: BTreeMap<RegistryKey, usize>,
+    /// How many of these may be none that are to be scanned.
+    pub perhaps_not_to_scan: BTreeMap<RegistryKey, usize>,
     /// The images of the repositories of each diagnosis, where ECR's list of them was read.
     pub images: BTreeMap<Diagnosis, ImageTotals>,
     /// The images of repositories that are known from Inspector's coverage alone.
@@ -125,6 +127,7 @@ pub fn assess(
         gaps: facts.gaps.iter().filter(|gap| gap.kind != GapKind::NotForMembers).cloned().collect(),
         by_registry: BTreeMap::new(),
         surely_not_covered: BTreeMap::new(),
+        perhaps_not_to_scan: BTreeMap::new(),
         images: BTreeMap::new(),
         images_unlisted: ImageTotals::default(),
         causes: Vec::new(),
@@ -150,6 +153,9 @@ pub fn assess(
         }
         for (registry, number) in task.surely_not_covered {
             *assessment.surely_not_covered.entry(registry).or_default() += number;
+        }
+        for (registry, number) in task.perhaps_not_to_scan {
+            *assessment.perhaps_not_to_scan.entry(registry).or_default() += number;
         }
         for (diagnosis, images) in task.images {
             assessment.images.entry(diagnosis).or_default().merge(images);
@@ -197,6 +203,7 @@ struct Task {
     repositories: Vec<RepositoryAssessment>,
     by_registry: BTreeMap<RegistryKey, BTreeMap<Diagnosis, usize>>,
     surely_not_covered: BTreeMap<RegistryKey, usize>,
+    perhaps_not_to_scan: BTreeMap<RegistryKey, usize>,
     images: BTreeMap<Diagnosis, ImageTotals>,
     images_unlisted: ImageTotals,
     causes: Causes,
@@ -252,7 +259,7 @@ impl Judge<'_> {
         let view = RegistryView { facts: self.facts, policies: self.policies, registry, as_of: self.as_of };
         let mut known: HashMap<PolicyKey, Arc<PolicyAssessment>> = HashMap::new();
         let mut diagnoses = BTreeMap::new();
-        let mut surely_not_covered = 0;
+        let (mut surely_not_covered, mut perhaps_not_to_scan) = (0, 0);
         for (at, record) in records.iter().enumerate() {
             let own = &record.facts.policy;
             let policy = if view.shares(own) {
@@ -272,6 +279,7 @@ impl Judge<'_> {
             repository.share(&mut task.causes);
             *diagnoses.entry(repository.diagnosis).or_default() += 1;
             surely_not_covered += usize::from(repository.surely_not_covered);
+            perhaps_not_to_scan += usize::from(repository.perhaps_not_to_scan);
             task.causes.met(repository.causes(), repository.diagnosis, &record.facts, place + at);
             let images = images_of(&record.images, &registry.image_coverage);
             let totals = if registry.is_listed() {
@@ -285,6 +293,9 @@ impl Judge<'_> {
         }
         if surely_not_covered > 0 {
             task.surely_not_covered.insert(key.clone(), surely_not_covered);
+        }
+        if perhaps_not_to_scan > 0 {
+            task.perhaps_not_to_scan.insert(key.clone(), perhaps_not_to_scan);
         }
         task.by_registry.insert(key, diagnoses);
     }

@@ -13,7 +13,7 @@ use scangap_policy::{Action, Context, Decision, REPOSITORY_ACTIONS, Request, dec
 
 use crate::cause::{AttachedTo, Causes, SharedCause, Unread, beside_policies};
 use crate::coverage::{self, ACCESS_DENIED, Coverage};
-use crate::diagnose::{Layers, Selection, diagnose, may_be_covered, selection};
+use crate::diagnose::{Layers, Selection, diagnose, may_be_covered, may_be_none_to_scan, selection};
 use crate::policies::{self, Found, Policies, Scope};
 
 /// Why an unreadable repository is probably unreadable, or what an undecided one probably is.
@@ -70,6 +70,8 @@ pub struct RepositoryAssessment {
     pub likely_cause: Option<LikelyCause>,
     /// Unreadable, and what is known of it rules out that it is covered.
     pub surely_not_covered: bool,
+    /// The same, and it may be none that is to be scanned.
+    pub perhaps_not_to_scan: bool,
     /// Its own policy was read, and what was read is no policy.
     pub malformed: bool,
     pub policy: Arc<PolicyAssessment>,
@@ -185,12 +187,14 @@ impl RegistryView<'_> {
                 malformed: [malformed.is_some(), registry_text_is_no_policy],
             },
         );
+        let surely_not_covered = diagnosis == Diagnosis::Unreadable && !may_be_covered(&layers);
         let assessment = RepositoryAssessment {
             identity: identity(repository),
             diagnosis,
             selection,
             likely_cause,
-            surely_not_covered: diagnosis == Diagnosis::Unreadable && !may_be_covered(&layers),
+            surely_not_covered,
+            perhaps_not_to_scan: surely_not_covered && may_be_none_to_scan(&layers),
             malformed: malformed.is_some(),
             policy,
             cause,

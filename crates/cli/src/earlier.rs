@@ -32,7 +32,8 @@ impl Earlier {
         if past.quarter {
             let mut notes_of = None;
             if past.carry_over.is_empty() {
-                // The latest that holds notes has all of them. One that cannot be read is named, and costs no report.
+                // The latest that holds notes has all of them. One that cannot be read is named, and costs no report; what was decided in it may
+                // undo what older ones say, so none of them takes its place.
                 for workbook in found.workbooks {
                     match read_notes(std::slice::from_ref(&workbook)) {
                         Ok(notes) if notes.is_empty() => {}
@@ -41,7 +42,12 @@ impl Earlier {
                             break;
                         }
                         Err(error) => {
-                            terminal::note(&sanitize(&format!("no notes of {}: {error}", workbook.display())));
+                            let path = workbook.display();
+                            let mended = "mend it, and give it to `scangap report` with --carry-over";
+                            terminal::note(&sanitize(&format!(
+                                "no notes are carried over: {error}; {mended} ({path})"
+                            )));
+                            break;
                         }
                     }
                 }

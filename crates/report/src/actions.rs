@@ -38,6 +38,18 @@ pub(crate) struct ActionCause {
     pub(crate) id: String,
     pub(crate) sentence: String,
     pub(crate) repair: String,
+    /// The same without the creation templates, which may be others in another place.
+    pub(crate) repair_of_policy: String,
+    /// The creation templates that would write it again where the repository is.
+    pub(crate) templates: Vec<String>,
+}
+
+impl ActionCause {
+    /// Repaired by what the diagnosis says.
+    fn of(id: String, sentence: String, row: &RepositoryRow<'_>) -> Self {
+        let repair = sanitize(&next_step(row));
+        Self { id, sentence, repair_of_policy: repair.clone(), repair, templates: Vec::new() }
+    }
 }
 
 impl ActionRow<'_> {
@@ -186,18 +198,22 @@ impl<'m> ActionRow<'m> {
             .assessment
             .causes()
             .iter()
-            .map(|cause| ActionCause {
-                id: cause.id.to_string(),
-                sentence: named(cause, &met),
-                repair: match material.cause(cause.id) {
-                    Some(cause) => sanitize(&cause.repair_at(repository.account, &repository.region)),
-                    None => sanitize(&next_step(&row)),
-                },
+            .map(|cause| {
+                let (id, sentence) = (cause.id.to_string(), named(cause, &met));
+                match material.cause(cause.id) {
+                    Some(shared) => ActionCause {
+                        repair: sanitize(&shared.repair_at(repository.account, &repository.region)),
+                        repair_of_policy: sanitize(&shared.repair_of_policy(repository.account)),
+                        templates: shared.templates_at(repository.account, &repository.region),
+                        ..ActionCause::of(id, sentence, &row)
+                    },
+                    None => ActionCause::of(id, sentence, &row),
+                }
             })
             .collect();
         if causes.is_empty() {
             let sentence = row.assessment.diagnosis.info().meaning.to_owned();
-            causes.push(ActionCause { id: String::new(), sentence, repair: sanitize(&next_step(&row)) });
+            causes.push(ActionCause::of(String::new(), sentence, &row));
         }
         let key = (repository.account, repository.region.clone(), repository.name.clone());
         Self {

@@ -70,14 +70,28 @@ impl<'a> CauseRow<'a> {
 
     /// The same for a repository, with the templates that may write it again there, and no others.
     pub(crate) fn repair_at(&self, account: AccountId, region: &RegionName) -> String {
+        let templates = self.templates_at(account, region);
+        format!("{}{}", self.repair_of_policy(account), and_in_templates(&templates))
+    }
+
+    /// The repair of a repository's own policy.
+    pub(crate) fn repair_of_policy(&self, account: AccountId) -> String {
+        self.repair.replace("{account}", account.as_str())
+    }
+
+    /// The creation templates of one place that write what it is about.
+    pub(crate) fn templates_at(&self, account: AccountId, region: &RegionName) -> Vec<String> {
         let here = self.tally.templates.iter().filter(|(of, at, _)| *of == account && at == region);
-        let here: Vec<&str> = here.map(|(_, _, prefix)| prefix.as_str()).collect();
-        let again = match here.as_slice() {
-            [] => String::new(),
-            [one] => format!("; and in the creation template {one}, which would write it again"),
-            all => format!("; and in the creation templates {}, which would write it again", all.join(", ")),
-        };
-        format!("{}{again}", self.repair.replace("{account}", account.as_str()))
+        here.map(|(_, _, prefix)| prefix.clone()).collect()
+    }
+}
+
+/// What is to be repaired beside the policies.
+pub(crate) fn and_in_templates(templates: &[String]) -> String {
+    match templates {
+        [] => String::new(),
+        [one] => format!("; and in the creation template {one}, which would write it again"),
+        all => format!("; and in the creation templates {}, which would write it again", all.join(", ")),
     }
 }
 

@@ -57,6 +57,7 @@ struct Audit {
 struct Numbers {
     diagnoses: Counts,
     surely_not_covered: usize,
+    perhaps_not_to_scan: usize,
     /// Repositories that an audit near it listed, and that are not known to it.
     hidden: usize,
     /// Against the audit before.
@@ -257,6 +258,7 @@ impl Audit {
             is_complete: self.is_complete,
             diagnoses: numbers.diagnoses.clone(),
             surely_not_covered: numbers.surely_not_covered,
+            perhaps_not_to_scan: numbers.perhaps_not_to_scan,
             hidden: numbers.hidden,
             balance: numbers.balance,
             repaired: days.len(),
@@ -272,6 +274,7 @@ impl Numbers {
             *self.diagnoses.entry(*diagnosis).or_default() += number;
         }
         self.surely_not_covered += unit.surely_not_covered;
+        self.perhaps_not_to_scan += unit.perhaps_not_to_scan;
         self.hidden += unit.hidden;
         if let Some(balance) = &unit.balance {
             self.balance.get_or_insert_default().sum(balance);
@@ -302,6 +305,7 @@ fn counted(audit: &Input<'_>, unit_of: &BTreeMap<AccountId, String>) -> BTreeMap
             *numbers.diagnoses.entry(*diagnosis).or_default() += number;
         }
         numbers.surely_not_covered += audit.assessment.surely_not_covered.get(place).copied().unwrap_or(0);
+        numbers.perhaps_not_to_scan += audit.assessment.perhaps_not_to_scan.get(place).copied().unwrap_or(0);
     }
     units
 }

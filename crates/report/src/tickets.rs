@@ -1,14 +1,15 @@
 //! Tickets: one for each cause and owner, in the columns that a tracker imports. Its label is the same at every audit, so that an import can
 //! find the ticket that is there already.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use jiff::civil::Date;
-use scangap_model::{count, plain_name, thousands};
+use scangap_model::{count, plain_name, sanitize, thousands};
 use sha2::{Digest, Sha256};
 
 use crate::actions::{self, ActionCause, ActionRow};
+use crate::causes::and_in_templates;
 use crate::context::ReportContext;
 use crate::csv::safe;
 use crate::value::Value;
@@ -71,9 +72,11 @@ struct Ticket {
     repair: String,
     /// The same for any account.
     repair_anywhere: String,
+    /// Creation templates that would write it again, with their places.
+    templates: BTreeSet<(String, String, String)>,
     repositories: Vec<String>,
     number: usize,
-    accounts: std::collections::BTreeSet<String>,
+    accounts: BTreeSet<String>,
     /// The earliest that is written.
     due: Option<Date>,
     is_high: bool,
@@ -94,7 +97,7 @@ pub(crate) fn write(material: &ReportContext<'_>, tracker: Tracker, out: &mut dy
                     tickets.len() - 1
                 });
                 if let Some(ticket) = tickets.get_mut(at) {
-                    ticket.add(action);
+                    ticket.add(action, cause);
                 }
             }
         }
@@ -141,18 +144,21 @@ impl Ticket {
             owner,
             key,
             sentence: cause.sentence.clone(),
-            repair: cause.repair.clone(),
-            repair_anywhere: cause.repair.replace(action.row.repository.account.as_str(), "{account}"),
+            repair: cause.repair_of_policy.clone(),
+            repair_anywhere: cause.repair_of_policy.replace(action.row.repository.account.as_str(), "{account}"),
+            templates: BTreeSet::new(),
             repositories: Vec::new(),
             number: 0,
-            accounts: std::collections::BTreeSet::new(),
+            accounts: BTreeSet::new(),
             due: None,
             is_high: action.row.assessment.diagnosis.info().tone == scangap_model::Tone::Bad,
         }
     }
 
-    fn add(&mut self, action: &ActionRow<'_>) {
+    fn add(&mut self, action: &ActionRow<'_>, cause: &ActionCause) {
         let repository = &action.row.repository;
+        let place = |prefix: &String| (repository.account.to_string(), repository.region.to_string(), prefix.clone());
+        self.templates.extend(cause.templates.iter().map(place));
         self.number += 1;
         self.accounts.insert(repository.account.to_string());
         if self.repositories.len() < NAMED {
@@ -179,6 +185,12 @@ impl Ticket {
             _ if self.repair_anywhere == self.repair => self.repair.clone(),
             _ => format!("{}, where {{account}} is the account of each", self.repair_anywhere),
         };
+        let templates: Vec<String> = self
+            .templates
+            .iter()
+            .map(|(account, region, prefix)| sanitize(&format!("{prefix} ({account}, {region})")))
+            .collect();
+        let repair = repair + &and_in_templates(&templates);
         let mut lines = vec![
             format!("Cause {}: {}.", self.cause, self.sentence),
             format!("What repairs it: {repair}."),

@@ -69,6 +69,8 @@ pub struct TrendRow {
     pub diagnoses: BTreeMap<Diagnosis, usize>,
     /// Unreadable repositories that are not covered, whatever could not be learnt of them: Inspector itself says `ACCESS_DENIED`, for one.
     pub surely_not_covered: usize,
+    /// Of these, repositories that may be none to be scanned: empty, for one.
+    pub perhaps_not_to_scan: usize,
     /// Repositories that the audit nearest in time listed, and that are not known to this one: at least so many.
     pub hidden: usize,
     /// `None`: there is no audit before.
@@ -129,12 +131,36 @@ impl TrendRow {
     /// The share of what is to be scanned that is covered, in thousandths: at least, and at most. Equal where all was learnt. Never
     /// rounded up. `None`: nothing is to be scanned.
     pub fn share(&self) -> Option<(usize, usize)> {
-        let of = |part: usize| (part * 1000).checked_div(self.to_scan());
-        Some((of(self.covered())?, of(self.covered_at_most())?))
+        let least = (self.covered() * 1000).checked_div(self.to_scan())?;
+        // Where nothing is to be scanned after all, nothing is left out.
+        let to_scan = self.to_scan() - self.perhaps_not_to_scan;
+        let most = (self.covered_at_most() * 1000).checked_div(to_scan).unwrap_or(1000);
+        Some((least, most))
     }
 }
 
 /// `68.8`.
 pub(crate) fn tenths(number: usize) -> String {
     format!("{}.{}", number / 10, number % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Holds: 15 Trend: what may be none to be scanned is part of the least share, and not of the most
+    #[test]
+    fn what_may_be_none_to_be_scanned_makes_the_share_a_range() {
+        let row = |covered, unreadable, not_covered, not_to_scan| TrendRow {
+            diagnoses: [(Diagnosis::Covered, covered), (Diagnosis::Unreadable, unreadable)].into(),
+            surely_not_covered: not_covered,
+            perhaps_not_to_scan: not_to_scan,
+            ..TrendRow::default()
+        };
+        assert_eq!(row(1, 1, 1, 0).share(), Some((500, 500)));
+        assert_eq!(row(1, 1, 1, 1).share(), Some((500, 1000)));
+        assert_eq!(row(1, 2, 1, 1).share_in_words(), "33.3 to 100.0 %");
+        assert_eq!(row(0, 1, 1, 1).share(), Some((0, 1000)));
+        assert_eq!(row(0, 0, 0, 0).share(), None);
+    }
 }

@@ -102,6 +102,15 @@ fn every_cause_of_a_repository_has_its_ticket() {
     let of_account: Vec<&Row> = tickets.iter().filter(|row| row["owner"].contains("333333333333")).collect();
     assert_eq!(of_account.len(), 2, "{tickets:?}");
     assert!(of_account.iter().all(|row| row["description"].contains("eu-west-1 twice (blocked)")), "{of_account:?}");
+    // Both accounts are of one owner: the template of the second is in their ticket, with its place.
+    let workbook = audited.out.join("audit.xlsx").to_string_lossy().into_owned();
+    python(OWN, &[&workbook, "platform", "platform"]);
+    let out = audited.out.join("again").to_string_lossy().into_owned();
+    let snapshot = audited.out.join("snapshot.db").to_string_lossy().into_owned();
+    let call = Scangap::new(&["report", &snapshot, "--out", &out, "--carry-over", &workbook, "--tickets", "csv"]).run();
+    assert_eq!(call.code, 0, "{}", call.stderr);
+    let text = fs_err::read_to_string(audited.out.join("again/tickets.csv")).expect("tickets");
+    assert!(text.contains("where {account} is the account of each; and in the creation template cache/ (444444444444, eu-west-1), which would write it again"), "{text}");
 }
 
 const OWN: &str = r#"

@@ -362,15 +362,17 @@ fn notes_are_found_or_it_is_said() {
     let audited = demo();
     let home = tempfile::tempdir().expect("a folder");
     let path = |name: &str| home.path().join(name).to_string_lossy().into_owned();
-    let names = ["sheet.xlsx", "above.xlsx", "account.xlsx", "deleted.xlsx", "lost.xlsx"];
+    let names = ["sheet.xlsx", "above.xlsx", "own.xlsx", "account.xlsx", "deleted.xlsx", "lost.xlsx"];
     let folder = home.path().to_string_lossy().into_owned();
     python(CHANGE, &[&audited.out.join("audit.xlsx").to_string_lossy(), &folder]);
     let report =
         |name: &str| Scangap::new(&["report", &snapshot(&audited), "--out", "new", "--carry-over", &path(name)]).run();
-    let [sheet, above, account, deleted, lost] = names.map(report);
-    for found in [&sheet, &above] {
+    let [sheet, above, own, account, deleted, lost] = names.map(report);
+    // A chart on a sheet of its own, and tables with titles of ours, are beside the notes, and none of them.
+    for found in [&sheet, &above, &own] {
         assert_eq!(found.code, 3, "{}", found.stderr);
         assert!(found.stdout.contains("Notes 1 carried"), "{}", found.stdout);
+        assert!(!found.stdout.contains("NOT carried"), "{}", found.stdout);
     }
     assert_eq!(account.code, 65, "{}", account.stderr);
     assert!(account.stderr.contains("has no column `Account` in its sheet `Action list`"), "{}", account.stderr);
@@ -381,7 +383,7 @@ fn notes_are_found_or_it_is_said() {
 }
 
 const CHANGE: &str = r#"
-import sys, openpyxl
+import sys, openpyxl, openpyxl.chart
 def book():
     book = openpyxl.load_workbook(sys.argv[1])
     sheet = book["Action list"]
@@ -393,6 +395,14 @@ def book():
 def save(book, name): book.save(sys.argv[2] + "/" + name)
 made, sheet, header = book(); sheet.title = "To do"; save(made, "sheet.xlsx")
 made, sheet, header = book(); sheet.insert_rows(1, 2); sheet["A1"] = "Quarter 4, for the board"; save(made, "above.xlsx")
+made, sheet, header = book()
+chart = made.create_chartsheet("Chart")
+chart.add_chart(openpyxl.chart.BarChart())
+contacts = made.create_sheet("Contacts")
+for row in [["Owner", "Due", "Phone"], ["Alice", "2026-12-24", "1"]]: contacts.append(row)
+own = made.create_sheet("My list")
+for row in [["Account", "Region", "Repository", "Owner", "Due"], ["1", "eu", "x", "Bob", "soon"]]: own.append(row)
+save(made, "own.xlsx")
 made, sheet, header = book(); sheet.cell(1, header["Account"]).value = "Konto"; save(made, "account.xlsx")
 made, sheet, header = book(); del made["Action list"]; save(made, "deleted.xlsx")
 made, sheet, header = book()

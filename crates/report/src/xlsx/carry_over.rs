@@ -46,9 +46,15 @@ fn add(path: &Path, carried: &mut CarriedNotes) -> Result<(), CarryOverError> {
     let bytes = fs_err::read(path).map_err(|source| CarryOverError::Read { path: path.to_owned(), source })?;
     let mut workbook: Xlsx<_> = Xlsx::new(BufReader::new(Cursor::new(bytes))).map_err(wrong)?;
     let mut found = false;
+    // Incomplete, and not of our name: where there is a whole table of notes, another one is a table of one's own.
+    let mut foreign = None;
     // Whatever a sheet is called now: what its titles say counts.
     for name in workbook.sheet_names() {
-        let mut cells = workbook.worksheet_cells_reader(&name).map_err(wrong)?;
+        let mut cells = match workbook.worksheet_cells_reader(&name) {
+            // A chart on a sheet of its own, for one.
+            Err(XlsxError::NotAWorksheet(_)) => continue,
+            cells => cells.map_err(wrong)?,
+        };
         let mut sheet = SheetReader::default();
         while let Some(cell) = cells.next_cell().map_err(wrong)? {
             let (row, column) = cell.get_position();
@@ -60,15 +66,20 @@ fn add(path: &Path, carried: &mut CarriedNotes) -> Result<(), CarryOverError> {
         let (titles, notes, without_place) = sheet.finish();
         let is_ours = [ACTIONS, APART].iter().any(|ours| name == *ours || name.starts_with(&format!("{ours} (")));
         if let Some(column) = titles.missing(is_ours, name.starts_with(ACTIONS)) {
-            return Err(CarryOverError::NoColumn { path: path.to_owned(), sheet: name, column });
+            let error = CarryOverError::NoColumn { path: path.to_owned(), sheet: name, column };
+            if is_ours {
+                return Err(error);
+            }
+            foreign.get_or_insert(error);
+            continue;
         }
-        found |= titles.has_key() && titles.has_notes();
+        found |= titles.holds_notes();
         carried.without_place += without_place;
         for (key, notes) in notes {
             carried.add(key, notes);
         }
     }
-    if found { Ok(()) } else { Err(CarryOverError::NoNotes { path: path.to_owned() }) }
+    if found { Ok(()) } else { Err(foreign.unwrap_or_else(|| CarryOverError::NoNotes { path: path.to_owned() })) }
 }
 
 /// The columns of a sheet. People move them: they are known by their titles.
@@ -99,6 +110,11 @@ impl Titles {
     /// One title may be a word that a table of one's own has too.
     fn has_notes(&self) -> bool {
         self.notes.iter().flatten().count() > 1
+    }
+
+    /// A table of notes on repositories.
+    fn holds_notes(&self) -> bool {
+        self.has_key() && self.has_notes()
     }
 
     /// A column without which notes would be lost silently. `is_ours`: the sheet has the name of one that is made for notes. `has_all`: it was
@@ -193,7 +209,7 @@ impl SheetReader {
             return;
         }
         let here = std::mem::take(&mut self.here);
-        if here.notes.iter().any(|note| *note != Note::Empty) {
+        if self.titles.holds_notes() && here.notes.iter().any(|note| *note != Note::Empty) {
             match here.key() {
                 Some(key) => self.done.push((key, RowNotes { notes: here.notes, diagnosis: here.diagnosis })),
                 None => self.without_place += 1,
@@ -203,7 +219,7 @@ impl SheetReader {
 
     /// Whether the rest of the sheet need not be read.
     fn holds_no_notes(&self) -> bool {
-        if self.titled { !(self.titles.has_key() && self.titles.has_notes()) } else { self.row >= TITLES_WITHIN }
+        if self.titled { !self.titles.holds_notes() } else { self.row >= TITLES_WITHIN }
     }
 
     fn finish(mut self) -> (Titles, Vec<(NoteKey, RowNotes)>, usize) {
