@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use scangap_model::{code_block, code_span};
+use scangap_model::{code_block, code_cell, code_span};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
@@ -187,8 +187,8 @@ impl Outcome {
                 step.id,
                 step.account,
                 step.region,
-                code_span(&step.what),
-                code_span(&step.result),
+                code_cell(&step.what),
+                code_cell(&step.result),
                 lost(|lost| lost.findings),
                 lost(|lost| lost.images_not_rescanned)
             );

@@ -39,6 +39,7 @@ pub(crate) async fn run(executor: &Executor<'_>, step: &Repair) -> Result<StepRe
     let mut written = Written::NotTried;
     let mut rested = false;
     let mut last = None;
+    let was_writing = executor.state().progress(&step.id) == Progress::Writing;
     loop {
         let (policy, what) = policy_now(executor, step).await?;
         match next(policy, written, rested, &mut backoff, executor.now()) {
@@ -55,7 +56,9 @@ pub(crate) async fn run(executor: &Executor<'_>, step: &Repair) -> Result<StepRe
                 let result = if written { "repaired" } else { "was repaired already" };
                 let line = JournalLine { result: Some(result.to_owned()), ..JournalLine::default() };
                 executor.reach(Progress::Done, &step.id, line)?;
-                return Ok(report(step, result));
+                // An earlier run of this apply may have written it, and not come to say so.
+                let by_others = !written && !was_writing;
+                return Ok(StepReport { by_others, ..report(step, result) });
             }
             RepairAction::Stale => return Err(ApplyError::Stale(vec![describe(step, &what)])),
             RepairAction::Unexpected => return Err(ApplyError::UnexpectedState { step: id(), what }),

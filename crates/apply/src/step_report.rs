@@ -23,6 +23,8 @@ pub struct StepReport {
     pub result: String,
     /// Whether it came to its end. A registry that did not may have lost something all the same.
     pub finished: bool,
+    /// Whether others had done what the step was to do.
+    pub by_others: bool,
     /// Repositories that a re-sync was for and that still say `ACCESS_DENIED`, or nothing yet.
     pub not_refreshed: Vec<String>,
     /// Where what it deleted is: the backup with its manifest's hash, Inspector's report.

@@ -113,9 +113,9 @@ impl Configuration {
         Self::of(named.as_deref(), first.get_one::<String>("org_profile").cloned(), command)
     }
 
-    /// For `config show`: what a command line without anything else would get.
-    pub(crate) fn of_project(organization: Option<String>, command: &Command) -> Result<Self, ConfigError> {
-        Self::of(None, organization, command)
+    /// For `config show`: what a command line of this name without anything else would get.
+    pub(crate) fn without_flags(name: &str, organization: Option<String>, root: &Command) -> Result<Self, ConfigError> {
+        Self::of(named_by_variable(name).as_deref(), organization, root)
     }
 
     /// `written`: the organization that the command line names. Else the environment may.
@@ -234,15 +234,13 @@ impl Configuration {
     }
 
     /// Whether every value is one that its flag takes; the first that is not.
-    pub(crate) fn check(&self, root: &Command) -> Result<(), NotParsed> {
-        for name in root.get_subcommands().map(Command::get_name).filter(|name| has_table(name)) {
-            let words = ["scangap", name];
-            let first = root.clone().ignore_errors(true).try_get_matches_from(words).map_err(NotParsed::Usage)?;
-            let Err(error) = self.applied(root.clone(), &first).try_get_matches_from(words) else { continue };
-            // What else a command asks for is not the files' to say.
-            if matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation) {
-                return Err(self.blamed(error, &first, root));
-            }
+    pub(crate) fn check(&self, name: &str, root: &Command) -> Result<(), NotParsed> {
+        let words = ["scangap", name];
+        let first = root.clone().ignore_errors(true).try_get_matches_from(words).map_err(NotParsed::Usage)?;
+        let Err(error) = self.applied(root.clone(), &first).try_get_matches_from(words) else { return Ok(()) };
+        // What else a command asks for is not the files' to say.
+        if matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation) {
+            return Err(self.blamed(error, &first, root));
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! What was found in the files, as every format reports it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
@@ -21,6 +21,13 @@ pub struct GateReport {
     pub counts: BTreeMap<String, usize>,
     /// Exceptions that match nothing any more, or are past.
     pub exceptions: Vec<ExceptionNote>,
+}
+
+impl GateReport {
+    /// Files that were not read, or not all of which is understood.
+    pub fn unread_files(&self) -> usize {
+        self.problems.iter().map(|problem| &problem.place.file).collect::<BTreeSet<_>>().len()
+    }
 }
 
 #[derive(Debug, Clone)]

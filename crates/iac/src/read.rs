@@ -20,7 +20,8 @@ pub fn form(name: &str) -> Option<Form> {
     let name = name.rsplit(['/', '\\']).next().unwrap_or(name).to_ascii_lowercase();
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     match extension {
-        "tf" | "tofu" => Some(Form::Hcl),
+        // Terraform passes over what editors leave beside a file.
+        "tf" | "tofu" => (!name.starts_with('.')).then_some(Form::Hcl),
         "json" | "yaml" | "yml" | "template" => Some(Form::Data),
         _ => None,
     }

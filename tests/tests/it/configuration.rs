@@ -167,6 +167,17 @@ fn what_is_shown_is_what_counts() {
     let call = place.command(&["config", "show"]).env("SCANGAP_AUDIT_MAX_IN_FLIGHT", "x").run();
     assert!(call.code == 64 && call.stderr.contains("SCANGAP_AUDIT_MAX_IN_FLIGHT"), "{}", call.stderr);
 
+    // The file that a variable names, for the command that the variable is of and for no other.
+    let place = Place::new("[defaults]\nprofile = \"folder\"\n", "");
+    fs_err::write(place.folder.path().join("team.toml"), "[defaults]\nprofile = \"team\"\n").expect("a file");
+    let call = place.command(&["config", "show"]).env("SCANGAP_AUDIT_CONFIG", "team.toml").run();
+    assert!(call.stdout.contains("audit.profile = \"team\""), "{}", call.stdout);
+    assert!(call.stdout.contains("apply.profile = \"folder\""), "{}", call.stdout);
+    // What is signed for is written by who signs.
+    let sign = ["accept", "--reason", "x", "--by", "y", "--until", "2099-01-01"];
+    let call = place.command(&sign).env("SCANGAP_ACCEPT_DIAGNOSIS", "blocked").run();
+    assert_eq!(call.code, 64, "{}", call.stderr);
+
     // The file that a variable names is read for what it accepts too, and one that is not there is an error.
     let place = Place::new("", "");
     let other = place.folder.path().join("team.toml");

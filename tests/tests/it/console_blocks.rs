@@ -57,7 +57,8 @@ fn serve() -> Served {
         fs_err::write(&path, Scangap::new(arguments).run().stdout).expect("a file");
         format!("scangap-audit={}", path.display())
     };
-    let role = printed("audit-role.json", &["permissions"]);
+    // With what a plan counts by: pages on plans follow that on permissions.
+    let role = printed("audit-role.json", &["permissions", "plan"]);
     let trust = printed("trust.json", &["permissions", "--trust", "--principal", "111111111111"]);
     let arguments =
         ["simulate", "--scenario", &scenario, "--port", "0", "--role-policy", &role, "--trust-policy", &trust];

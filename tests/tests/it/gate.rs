@@ -209,6 +209,11 @@ fn links_to_files_are_read() {
     link("nowhere", "main.tf");
     let (code, report) = gate();
     assert_eq!((code, report["problems"][0]["file"].as_str()), (65, Some("main.tf")), "{report}");
+    // Beside a module it is said once, and what an editor leaves there is no file of Terraform's.
+    fs_err::write(path("other.tf"), "").expect("a file");
+    link("user@host.123", ".#other.tf");
+    let (_, report) = gate();
+    assert_eq!(report["problems"].as_array().map(Vec::len), Some(1), "{report}");
     // GitHub's summary does not say that all is well.
     let summary = path("summary.md").to_string_lossy().into_owned();
     let call =

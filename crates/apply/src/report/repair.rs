@@ -13,6 +13,7 @@ pub(crate) fn report(step: &Repair, result: &str) -> StepReport {
         what: step.repository.clone(),
         result: result.to_owned(),
         finished: true,
+        by_others: false,
         not_refreshed: Vec::new(),
         saved: Vec::new(),
         before_sha256: step.before_sha256.clone(),

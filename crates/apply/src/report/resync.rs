@@ -23,6 +23,7 @@ pub(crate) fn report(
         what: step.repositories.join(", "),
         result,
         finished: true,
+        by_others: false,
         not_refreshed,
         saved: backup.into_iter().chain(state.findings_report.clone()).collect(),
         before_sha256: step.scanning_sha256.clone(),

@@ -46,13 +46,6 @@ fn print(show: &ConfigShow, global: &Global) -> Result<Exit, CliError> {
             return Err(BadValue::new(name, "a command with settings", hint).into());
         }
     }
-    let configuration = Configuration::of_project(global.org_profile.clone(), &root).map_err(CliError::Config)?;
-    // What is shown is what counts: a value that no command takes does not.
-    match configuration.check(&root) {
-        Ok(()) | Err(NotParsed::Usage(_)) => {}
-        Err(NotParsed::Configuration(error, _)) => return Err(CliError::Config(error)),
-        Err(NotParsed::Variable(error, _)) => return Err(error.into()),
-    }
     let mut out = String::new();
     let is_asked = |command: &&Command| {
         show.of.as_deref().is_none_or(|name| command.get_name() == name) || command.get_name() == root.get_name()
@@ -60,6 +53,7 @@ fn print(show: &ConfigShow, global: &Global) -> Result<Exit, CliError> {
     for command in commands(&root).filter(is_asked) {
         let is_root = command.get_name() == root.get_name();
         let table = if is_root { "" } else { command.get_name() };
+        let configuration = shown(table, global, &root)?;
         // What a command's own table says of flags that all have.
         let of_all = flags(&root).filter(|(arg, _)| !is_root && configuration.is_of_command(table, arg));
         for (arg, flag) in flags(command).chain(of_all) {
@@ -74,6 +68,20 @@ fn print(show: &ConfigShow, global: &Global) -> Result<Exit, CliError> {
     }
     terminal::out(&out);
     Ok(Exit::Finished)
+}
+
+/// What a command gets without a flag. What is shown is what counts: a value that the command does not take does not.
+fn shown(name: &str, global: &Global, root: &Command) -> Result<Configuration, CliError> {
+    let configuration =
+        Configuration::without_flags(name, global.org_profile.clone(), root).map_err(CliError::Config)?;
+    if has_table(name) && !name.is_empty() {
+        match configuration.check(name, root) {
+            Ok(()) | Err(NotParsed::Usage(_)) => {}
+            Err(NotParsed::Configuration(error, _)) => return Err(CliError::Config(error)),
+            Err(NotParsed::Variable(error, _)) => return Err(error.into()),
+        }
+    }
+    Ok(configuration)
 }
 
 /// A flag's value as TOML has it, and where it comes from.

@@ -21,6 +21,9 @@ const CONSENT: [&str; 10] = [
     "only-scan-type",
 ];
 
+/// What is signed for is written by who signs.
+const SIGNS: &str = "accept";
+
 /// What decides which files are read.
 const OF_FILES: [&str; 2] = ["config", "org-profile"];
 
@@ -55,6 +58,9 @@ pub(crate) fn is_shared(arg: &Arg) -> bool {
 /// `SCANGAP_ROLE_NAME`; of a flag that is one command's, `SCANGAP_GATE_REGION`.
 pub(crate) fn variable(command: &str, arg: &Arg) -> Option<String> {
     let flag = arg.get_long().filter(|_| has_variable(arg))?;
+    if command == SIGNS && !arg.is_global_set() && !OF_FILES.contains(&flag) {
+        return None;
+    }
     let upper = |text: &str| text.to_ascii_uppercase().replace('-', "_");
     let is_shared = is_shared(arg) || arg.is_global_set();
     let command = if is_shared { String::new() } else { upper(command) + "_" };

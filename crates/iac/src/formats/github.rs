@@ -59,7 +59,7 @@ pub fn step_summary(report: &GateReport) -> String {
         "{} judged in {}: {}.\n",
         count(report.policies_judged, "policy"),
         count(report.files_read, "file"),
-        match (failing, report.problems.len(), report.findings.len()) {
+        match (failing, report.unread_files(), report.findings.len()) {
             (0, 0, 0) => "nothing keeps Inspector out".to_owned(),
             (0, 0, _) => "nothing fails".to_owned(),
             // What was not read could hold anything.

@@ -125,8 +125,7 @@ fn next(outcome: &Outcome, folder: &Path) -> String {
 /// The closing report, and how it ended.
 pub(super) fn close(plan: &PlanDocument, outcome: Outcome, folder: &Path, global: &Global) -> Result<Exit, CliError> {
     let written = applying::write_report(plan, &outcome, folder);
-    // Of those that were come to.
-    let by_others = outcome.repaired_by_others.min(outcome.done());
+    let by_others = outcome.steps.iter().filter(|step| step.finished && step.by_others).count();
     if global.quiet < 2 && written.is_ok() {
         terminal::out(&format!(
             "Applied: {} done, {} not done{}{}\nReport   {}: applied.md  applied.json  journal.jsonl\n",

@@ -155,6 +155,8 @@ fn walk(folder: &Path, pattern: Option<&str>, command: &Gate, found: &mut Found)
             match fs_err::metadata(&path) {
                 Ok(target) if target.is_file() => {}
                 Ok(_) => continue,
+                // The module reads its files, and says which it cannot.
+                Err(_) if form == Some(Form::Hcl) => {}
                 Err(error) => {
                     found.problems.push(problem(&path, &error.to_string()));
                     continue;

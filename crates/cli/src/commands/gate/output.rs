@@ -126,7 +126,7 @@ fn summary(report: &GateReport) -> String {
     if !parts.is_empty() {
         text = format!("{text}: {}", parts.join(", "));
     }
-    let unread = report.problems.len();
+    let unread = report.unread_files();
     match (failing, unread) {
         (0, 0) => text.push_str("; nothing fails"),
         // What was not read could hold anything.
