@@ -64,8 +64,10 @@ enum Task {
 
 #[derive(Debug, Subcommand)]
 enum Bench {
-    /// Collection against a boto3 script that makes the same calls
-    Collect(bench::collect::Size),
+    /// Collection, every row of its table beside its bar
+    Collect(bench::collect::table::Table),
+    /// Collection of an organization of any size, beside the bare SDK and a boto3 script that makes the same calls
+    CollectOne(bench::collect::Size),
     /// The gate over a repository of 10,000 files
     Gate,
     /// The policy engine on one core, and the batch on all
@@ -88,7 +90,8 @@ fn main() -> anyhow::Result<()> {
         Task::Docs { check } => docs::run(check),
         Task::Dist(dist) => dist::run(&dist),
         Task::Site => site::run(&tools::mdbook()?),
-        Task::Bench(Bench::Collect(size)) => bench::collect::run(&size),
+        Task::Bench(Bench::Collect(table)) => bench::collect::table::run(&table),
+        Task::Bench(Bench::CollectOne(size)) => bench::collect::run(&size),
         Task::Bench(Bench::Throttle(registry)) => bench::throttle::run(&registry),
         Task::Bench(Bench::Gate) => bench::gate::run(),
         Task::Bench(Bench::Policy) => bench::policy::run(),

@@ -1,6 +1,6 @@
 #!/bin/sh
 # c7n-org on a simulated organization: every ECR repository of every account and region with its policy. It has no question for whether
-# Inspector gets in; to read the policies is the nearest. For `cargo xtask bench collect --against`, which sets the AWS_* variables.
+# Inspector gets in; to read the policies is the nearest. For `cargo xtask bench collect`, which sets the AWS_* variables.
 # C7N_ORG names the program: `pip install c7n-org`.
 set -eu
 folder=$(mktemp -d)

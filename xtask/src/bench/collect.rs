@@ -1,23 +1,22 @@
-//! Collection against a boto3 script with 32 threads that makes exactly the same calls, on the same simulated
-//! organization, in the same run.
+//! Collection on a simulated organization: beside the bare SDK, a boto3 script that makes exactly the same calls, and other programs.
+
+mod floor;
+mod measure;
+pub(crate) mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use scangap_model::{APIS, Partition, REGIONS};
+use scangap_model::APIS;
 use scangap_simorg::scenario::{AccountSpec, ImageSpec, LimitSpec, RepositorySpec};
-use scangap_simorg::{CallRecord, Generate, Scenario, Simulator, SimulatorOptions};
+use scangap_simorg::{CallRecord, Generate, Scenario};
 
-use crate::shell::{cargo, root, run as run_command, target};
-use crate::tools;
-
-const THREADS: usize = 32;
-
-/// scangap calls from no more, however many cores there are.
-const CALLING_THREADS_MAX: usize = 8;
+use crate::shell::{cargo, run as run_command};
+use measure::{
+    BOTO3_THREADS, Run, audit, bare_loop, boto3, build, calling_threads, measure, measure_scenario, program,
+};
+pub(crate) use measure::{processor_seconds, resident_kib};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Size {
@@ -117,22 +116,10 @@ fn repository(like: &[RepositorySpec], number: usize) -> RepositorySpec {
     }
 }
 
-/// One side's run: how long, what it used, and what the simulator saw.
-struct Run {
-    seconds: f64,
-    /// Of the processor, in user and system mode.
-    cpu_seconds: f64,
-    peak_kib: u64,
-    /// The same when the last call had been made: what comes after it judges and reports.
-    collecting: Cost,
-    calls: Vec<CallRecord>,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Cost {
-    seconds: f64,
-    cpu_seconds: f64,
-    peak_kib: u64,
+/// The simulator runs in this process: unoptimized it would be what is measured.
+fn again_optimized(bench: &str) -> Result<()> {
+    let flags = std::env::args().skip_while(|word| word != bench).skip(1);
+    run_command(cargo().args(["run", "--release", "--quiet", "--package", "xtask", "--", "bench", bench]).args(flags))
 }
 
 pub(crate) fn run(size: &Size) -> Result<()> {
@@ -140,76 +127,33 @@ pub(crate) fn run(size: &Size) -> Result<()> {
         return with_and_without_images(size, images);
     }
     if cfg!(debug_assertions) {
-        // The simulator runs in this process: unoptimized it would be what is measured.
-        let numbers = [
-            ("--accounts", u64::from(size.accounts)),
-            ("--regions", u64::from(size.regions)),
-            ("--repositories", u64::from(size.repositories)),
-            ("--latency-ms", size.latency_ms),
-            ("--in-flight", size.in_flight as u64),
-            ("--large", size.large as u64),
-        ];
-        let mut again = cargo();
-        again.args(["run", "--release", "--quiet", "--package", "xtask", "--", "bench", "collect"]);
-        again.args(numbers.iter().flat_map(|(flag, number)| [(*flag).to_owned(), number.to_string()]));
-        again.args(size.no_limits.then_some("--no-limits")).args(size.alone.then_some("--alone"));
-        again.args(size.against.iter().flat_map(|program| [Path::new("--against"), program]));
-        again.args(size.images.iter().flat_map(|number| ["--images".to_owned(), number.to_string()]));
-        return run_command(&mut again);
+        return again_optimized("collect-one");
     }
-    run_command(cargo().args(["build", "--release", "--package", "scangap"]))?;
-    run_command(cargo().args(["build", "--release", "--package", "scangap-aws", "--example", "bare_loop"]))?;
+    build()?;
     let folder = tempfile::tempdir()?;
     let out = folder.path().join("out");
     let ours = measure(size, |url, key| audit(size, url, key, &out))?;
-    // As many threads as scangap calls from: where all cores are busy, each call costs more of the processor.
-    let threads = std::thread::available_parallelism()?.get().min(CALLING_THREADS_MAX);
-    let bare = [1, threads].map(|threads| Ok((threads, bare_loop(size, &ours.calls, threads)?)));
+    let bare = [1, calling_threads()?].map(|threads| Ok((threads, bare_loop(size, &ours.calls, threads)?)));
     let bare: Vec<(usize, Run)> = bare.into_iter().collect::<Result<_>>()?;
     describe(size);
     cost(&ours, &bare);
-    if size.alone {
-        time(size, &ours);
-        return Ok(());
+    time(size, &ours, &bare);
+    match &size.against {
+        _ if size.alone => Ok(()),
+        Some(path) => {
+            let theirs = program(size, path, &[])?;
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            side_by_side(&ours, &theirs, &name);
+            println!("{:<55} {:>8.1} {:>8.1}", "seconds", ours.seconds, theirs.seconds);
+            Ok(())
+        }
+        None => report(&ours, &boto3(size)?, &out),
     }
-    if let Some(program) = &size.against {
-        time(size, &ours);
-        return against(size, program, &ours);
-    }
-    let venv = tools::install()?.venv;
-    let reference = measure(size, |url, key| {
-        let mut command = Command::new(venv.join("bin/python"));
-        command.arg(root().join("xtask/src/bench/reference.py")).args([url, &THREADS.to_string()]);
-        with_key(&mut command, key);
-        command
-    })?;
-    report(size, &ours, &reference, &out)
-}
-
-/// The same calls in the bare SDK, on the same organization without latency or limits: what it costs, not how long it waits.
-fn bare_loop(size: &Size, calls: &[CallRecord], threads: usize) -> Result<Run> {
-    let mut scenario = Scenario { limits: Vec::new(), ..size.scenario() };
-    scenario.latency.ms = 0;
-    let key = Simulator::access_key(&scenario.organization.management_account);
-    let table: String = calls
-        .iter()
-        .filter(|call| !call.error.contains("Throttl"))
-        .filter_map(|call| Some(format!("{}\t{}\t{}\t{}\n", call.operation, call.account?, call.region, call.resource)))
-        .collect();
-    let folder = tempfile::tempdir()?;
-    let file = folder.path().join("calls.tsv");
-    fs_err::write(&file, table)?;
-    measure_scenario(scenario, |url, _| {
-        let mut command = Command::new(target().join("release/examples/bare_loop"));
-        command.args([url, &key, &size.in_flight.to_string(), &threads.to_string()]);
-        command.arg(&file).stdout(Stdio::null());
-        command
-    })
 }
 
 /// The calls of both sides, API by API.
 fn side_by_side(ours: &Run, other: &Run, name: &str) {
-    let (mine, theirs) = (by_api(&ours.calls), by_api(&other.calls));
+    let (mine, theirs) = (ours.by_api(), other.by_api());
     println!("\n{:<55} {:>8} {:>8}", "calls by API", "scangap", name);
     let operations: BTreeSet<&str> = mine.keys().chain(theirs.keys()).copied().collect();
     for operation in operations {
@@ -217,22 +161,6 @@ fn side_by_side(ours: &Run, other: &Run, name: &str) {
         println!("{operation:<55} {:>8} {:>8}", count(&mine), count(&theirs));
     }
     println!("{:<55} {:>8} {:>8}", "all", ours.calls.len(), other.calls.len());
-}
-
-/// Another program on the same organization: what it called, and how long it took. It need not make the same calls.
-fn against(size: &Size, program: &Path, ours: &Run) -> Result<()> {
-    let enabled = REGIONS.iter().filter(|info| info.partition == Partition::Aws && info.default_enabled);
-    let regions: Vec<&str> = enabled.map(|info| info.name).collect();
-    let theirs = measure(size, |url, key| {
-        let mut command = Command::new(program);
-        command.env("AWS_ENDPOINT_URL", url).env("AWS_DEFAULT_REGION", "us-east-1").env("REGIONS", regions.join(" "));
-        with_key(&mut command, key);
-        command
-    })?;
-    let name = program.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    side_by_side(ours, &theirs, &name);
-    println!("{:<55} {:>8.1} {:>8.1}", "seconds", ours.seconds, theirs.seconds);
-    Ok(())
 }
 
 fn describe(size: &Size) {
@@ -250,18 +178,16 @@ fn describe(size: &Size) {
 
 /// What a call costs: the reports are in scangap's figure too.
 fn cost(ours: &Run, bare: &[(usize, Run)]) {
-    let a_call = |run: &Run| run.cpu_seconds * 1e6 / run.calls.len() as f64;
     println!(
         "\n{:<34} {:>10} {:>8} {:>10} {:>14} {:>10}",
         "", "calls", "seconds", "CPU s", "CPU us a call", "peak MiB"
     );
-    let whole = |run: &Run| Cost { seconds: run.seconds, cpu_seconds: run.cpu_seconds, peak_kib: run.peak_kib };
     let mut rows = vec![
         ("scangap, collecting".to_owned(), ours, ours.collecting),
-        ("scangap, with reports".to_owned(), ours, whole(ours)),
+        ("scangap, with reports".to_owned(), ours, ours.whole()),
     ];
     rows.extend(
-        bare.iter().map(|(threads, run)| (format!("same calls, bare SDK, threads: {threads}"), run, whole(run))),
+        bare.iter().map(|(threads, run)| (format!("same calls, bare SDK, threads: {threads}"), run, run.whole())),
     );
     for (name, run, part) in rows {
         println!(
@@ -269,39 +195,29 @@ fn cost(ours: &Run, bare: &[(usize, Run)]) {
             run.calls.len(),
             part.seconds,
             part.cpu_seconds,
-            part.cpu_seconds * 1e6 / run.calls.len() as f64,
+            run.a_call(part),
             part.peak_kib / 1024
         );
     }
-    let collecting = ours.collecting.cpu_seconds * 1e6 / ours.calls.len() as f64;
     for (threads, bare) in bare {
+        let times = |part| ours.a_call(part) / bare.a_call(bare.whole());
         println!(
             "CPU a call, times the bare SDK with threads: {threads}: collecting {:.2}, with reports {:.2}",
-            collecting / a_call(bare),
-            a_call(ours) / a_call(bare)
+            times(ours.collecting),
+            times(ours.whole())
         );
     }
 }
 
 /// How near the floor.
-fn time(size: &Size, ours: &Run) {
-    let throttled = ours.calls.iter().filter(|call| call.error.contains("Throttl")).count();
-    let (floor, why) = floor(size, &ours.calls);
-    println!(
-        "throttled {throttled} of {} calls: {:.1} %",
-        ours.calls.len(),
-        100.0 * throttled as f64 / ours.calls.len() as f64
-    );
-    println!("floor {floor:.2} s ({why})");
-    println!("scangap {:.2} s, {:.2} x the floor", ours.seconds, ours.seconds / floor);
-}
-
-fn audit(size: &Size, url: &str, key: &str, out: &Path) -> Command {
-    let mut command = Command::new(target().join("release").join("scangap"));
-    command.args(["audit", "--quiet", "--quiet", "--endpoint-url", url, "--out"]).arg(out);
-    command.args(["--max-in-flight", &size.in_flight.to_string()]);
-    with_key(&mut command, key);
-    command
+fn time(size: &Size, ours: &Run, bare: &[(usize, Run)]) {
+    let (throttled, calls) = (ours.throttled(), ours.calls.len());
+    println!("throttled {throttled} of {calls} calls: {:.1} %", 100.0 * throttled as f64 / calls as f64);
+    if let Some((_, bare)) = bare.last() {
+        let (floor, why) = floor::of(size, ours, bare);
+        println!("floor {floor:.2} s ({why})");
+        println!("scangap {:.2} s, {:.2} x the floor", ours.seconds, ours.seconds / floor);
+    }
 }
 
 /// What image rows cost: calls, time and memory of an audit of many images, beside one of an image for each repository.
@@ -359,99 +275,26 @@ fn counted_images(out: &Path) -> Result<u64> {
     Ok(count)
 }
 
-fn with_key(command: &mut Command, key: &str) {
-    command
-        .env("AWS_ACCESS_KEY_ID", key)
-        .env("AWS_SECRET_ACCESS_KEY", "simulated")
-        .env("AWS_REGION", "us-east-1")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .stdout(Stdio::null());
-}
-
-/// Each side gets a fresh organization: full buckets, no sessions.
-fn measure(size: &Size, command: impl FnOnce(&str, &str) -> Command) -> Result<Run> {
-    measure_scenario(size.scenario(), command)
-}
-
-fn measure_scenario(scenario: Scenario, command: impl FnOnce(&str, &str) -> Command) -> Result<Run> {
-    let key = Simulator::access_key(&scenario.organization.management_account);
-    let simulator = Simulator::start(SimulatorOptions {
-        scenario,
-        judge: None,
-        now: jiff::Timestamp::now(),
-        port: 0,
-        calls_kept: usize::MAX,
-    })?;
-    let mut command = command(&simulator.url(), &key);
-    let started = Instant::now();
-    let mut child = command.spawn()?;
-    let (mut peak_kib, mut cpu_seconds) = (0, 0.0_f64);
-    let (mut collecting, mut n_calls) = (Cost::default(), 0);
-    let status = loop {
-        peak_kib = peak_kib.max(resident_kib(child.id()));
-        cpu_seconds = processor_seconds(child.id()).max(cpu_seconds);
-        if simulator.n_calls() != n_calls {
-            n_calls = simulator.n_calls();
-            collecting = Cost { seconds: started.elapsed().as_secs_f64(), cpu_seconds, peak_kib };
-        }
-        if let Some(status) = child.try_wait()? {
-            break status;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    };
-    let seconds = started.elapsed().as_secs_f64();
-    ensure!(status.success(), "a side ended with {status}");
-    Ok(Run { seconds, cpu_seconds, peak_kib, collecting, calls: simulator.calls() })
-}
-
-/// What a process has used so far, where the system tells: Linux counts in hundredths of a second.
-pub(crate) fn processor_seconds(process: u32) -> f64 {
-    let stat = fs_err::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let ticks: u32 = after_name.split_whitespace().skip(11).take(2).filter_map(|text| text.parse::<u32>().ok()).sum();
-    f64::from(ticks) / 100.0
-}
-
-/// The most that a process has held so far, where the system tells.
-pub(crate) fn resident_kib(process: u32) -> u64 {
-    let status = fs_err::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|text| text.split_whitespace().next()?.parse().ok()).unwrap_or(0)
-}
-
-fn by_api(calls: &[CallRecord]) -> BTreeMap<&str, usize> {
-    calls.iter().fold(BTreeMap::new(), |mut counts, call| {
-        *counts.entry(call.operation.as_str()).or_default() += 1;
-        counts
-    })
-}
-
-fn report(size: &Size, ours: &Run, reference: &Run, out: &Path) -> Result<()> {
+/// Against boto3: what each asked, and how long it took.
+fn report(ours: &Run, reference: &Run, out: &Path) -> Result<()> {
     side_by_side(ours, reference, "boto3");
-
-    let throttled = |run: &Run| {
-        run.calls
-            .iter()
-            .filter(|call| {
-                !call.error.is_empty()
-                    && call.error != "RepositoryPolicyNotFoundException"
-                    && call.error != "RegistryPolicyNotFoundException"
-            })
-            .count()
+    let not_found = ["RepositoryPolicyNotFoundException", "RegistryPolicyNotFoundException"];
+    let errors = |run: &Run| {
+        run.calls.iter().filter(|call| !call.error.is_empty() && !not_found.contains(&call.error.as_str())).count()
     };
-    println!("{:<55} {:>8} {:>8}", "errors but `no policy`", throttled(ours), throttled(reference));
-    let twice = made_twice(&ours.calls);
-    println!("calls made twice by scangap: {twice}");
-    println!(
-        "repositories in the report: {}",
-        fs_err::read_to_string(out.join("repositories.csv"))?.lines().count() - 1
-    );
-
-    time(size, ours);
-    println!("boto3 with {THREADS} threads {:.2} s", reference.seconds);
+    println!("{:<55} {:>8} {:>8}", "errors but `no policy`", errors(ours), errors(reference));
+    let repositories = fs_err::read_to_string(out.join("repositories.csv"))?.lines().count() - 1;
+    println!("repositories in the report: {repositories}");
+    println!("boto3 with {BOTO3_THREADS} threads {:.2} s", reference.seconds);
     println!("ratio {:.1}", reference.seconds / ours.seconds);
-    ensure!(twice == 0, "a call was made twice");
-    ensure!(by_api(&ours.calls) == by_api(&reference.calls), "the two sides did not make the same calls");
+    same_calls(ours, reference)
+}
+
+/// Both sides made the same calls, and scangap none twice.
+fn same_calls(ours: &Run, reference: &Run) -> Result<()> {
+    let twice = made_twice(&ours.calls);
+    ensure!(twice == 0, "{twice} calls were made twice");
+    ensure!(ours.by_api() == reference.by_api(), "the two sides did not make the same calls");
     Ok(())
 }
 
@@ -461,44 +304,4 @@ fn made_twice(calls: &[CallRecord]) -> usize {
         .iter()
         .filter(|call| !seen.insert((&call.operation, call.account, &call.region, &call.resource, &call.token)))
         .count()
-}
-
-/// No run can be faster than the largest of: all calls at once through the bound on work in flight, the fullest token
-/// bucket, and the calls that can only follow one another.
-fn floor(size: &Size, calls: &[CallRecord]) -> (f64, String) {
-    let latency = f64::from(u32::try_from(size.latency_ms).unwrap_or(u32::MAX)) / 1000.0;
-    let width = calls.len() as f64 * latency / size.in_flight as f64;
-    let mut buckets: BTreeMap<(&str, Option<String>, &str), f64> = BTreeMap::new();
-    for call in calls {
-        *buckets.entry((&call.operation, call.account.map(|id| id.to_string()), &call.region)).or_default() += 1.0;
-    }
-    let bucket = |operation: &str, count: f64| {
-        let limit = APIS.iter().find(|info| info.permission == operation).map(|info| info.limit);
-        if size.no_limits {
-            return 0.0;
-        }
-        limit.map_or(0.0, |limit| ((count - limit.burst) / limit.per_second).max(0.0))
-    };
-    let fullest = buckets
-        .iter()
-        .map(|((operation, ..), count)| (bucket(operation, *count), *operation))
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    let (fullest, which) = fullest.unwrap_or((0.0, ""));
-    let in_a_row = [
-        "sts:GetCallerIdentity",
-        "organizations:DescribeOrganization",
-        "organizations:ListAccounts",
-        "organizations:ListOrganizationalUnitsForParent",
-        "organizations:ListDelegatedAdministrators",
-    ];
-    let serial = calls.iter().filter(|call| in_a_row.contains(&call.operation.as_str())).count();
-    // Then a role, its regions, and a registry: repositories, registry and policies.
-    let chain = (serial + 5) as f64 * latency;
-    let floor = width.max(fullest).max(chain);
-    let why = format!(
-        "{} calls / {} in flight {width:.2} s; fullest bucket {which} {fullest:.2} s; {serial} calls in a row and 5 more {chain:.2} s",
-        calls.len(),
-        size.in_flight
-    );
-    (floor, why)
 }
