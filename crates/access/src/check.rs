@@ -86,6 +86,8 @@ fn organization(survey: &Survey) -> Check {
             format!("account {} is in no organization: it is audited alone", survey.caller),
             "call from the management account or a delegated administrator to audit an organization",
         ),
+        // An audit ends where the role that is to read the organization cannot be assumed.
+        Observed::Unknown(gap) if gap.api == Api::AssumeRole => Check::fail(name, refusal(gap), gap.hint()),
         Observed::Unknown(gap) => Check::warn(name, refusal(gap), gap.hint()),
     }
 }
@@ -96,6 +98,14 @@ fn accounts(survey: &Survey) -> Check {
         0 => String::new(),
         number => format!(", {} more that are closed or suspended", thousands(number)),
     };
+    if !survey.strangers.is_empty() {
+        let ids = survey.strangers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        return Check::fail(
+            name,
+            format!("not in the organization: {ids}"),
+            "leave them out of --accounts: an audit refuses them",
+        );
+    }
     match &survey.accounts {
         Observed::Known(all) if survey.accounts_named => {
             Check::ok(name, format!("{} named", count(all.len(), "account")))
@@ -103,7 +113,7 @@ fn accounts(survey: &Survey) -> Check {
         Observed::Known(all) => Check::ok(name, format!("{}{closed}", count(all.len(), "account"))),
         Observed::Absent => Check::ok(name, format!("{} alone", survey.caller)),
         Observed::Unknown(gap) => {
-            let fix = if gap.kind == GapKind::AccessDenied {
+            let fix = if gap.kind == GapKind::AccessDenied && gap.api != Api::AssumeRole {
                 "call from the management account or a delegated administrator, name a role there with --organization-role-arn, or the accounts with --accounts".to_owned()
             } else {
                 gap.hint()
@@ -216,7 +226,7 @@ fn narrowing(survey: &Survey) -> Check {
     if survey.tried.iter().any(|tried| tried.role.known().is_some()) {
         Check::ok(name, format!("each session may only read: a policy of {size}"))
     } else {
-        Check::ok(name, format!("not tried, no role opened: a policy of {size}"))
+        Check::warn(name, format!("not tried, no role opened: a policy of {size}"), "see the checks above")
     }
 }
 

@@ -14,6 +14,8 @@ pub struct Survey {
     pub n_closed: usize,
     /// Whether the accounts were named, and so need not be listed.
     pub accounts_named: bool,
+    /// Accounts that were named and are not in the organization.
+    pub strangers: Vec<AccountId>,
     pub administrator: Observed<AccountId>,
     /// Characters of the policy that narrows each session.
     pub session_policy_chars: usize,

@@ -1,8 +1,8 @@
 //! `scangap doctor`: what is wrong is found before an audit, and each line says what to do.
 
-use scangap_simorg::Scenario;
 use scangap_simorg::scenario::{FaultSpec, RolePolicySpec};
-use scangap_tests::{Finished, Simulated, organization, simulate};
+use scangap_simorg::{Scenario, Simulator};
+use scangap_tests::{Finished, Scangap, Simulated, organization, simulate};
 use serde_json::Value;
 
 use crate::resync::at;
@@ -81,6 +81,7 @@ fn expect(name: &str, scenario: Scenario, arguments: &[&str], (code, status): (i
 
 const WARN: (i32, &str) = (3, "WARN");
 const FAIL: (i32, &str) = (77, "FAIL");
+const FAIL_TEXT: (i32, Option<&str>) = (77, Some("FAIL"));
 
 // Holds: 17 Doctor: what may be wrong with the organization, the caller or the clock is found with its fix, and the exit code says how bad
 #[test]
@@ -104,6 +105,39 @@ fn what_is_wrong_with_the_organization_is_found_with_its_fix() {
     expect("clock", with(|_| {}), &[], (0, "OK"), &["the same as that of AWS"]);
     let regions = ["--regions", "eu-west-1,ap-east-1"];
     expect("regions", with(|_| {}), &regions, WARN, &["ap-east-1 enabled in no account"]);
+}
+
+// Holds: 17 Doctor: what keeps a connection from being opened is named for what it is; accounts that an audit would refuse are refused here
+#[test]
+fn what_an_audit_could_not_even_begin_with_is_named() {
+    let simulator = simulate(with(|_| {}));
+    let nowhere = ["doctor", "--output", "json", "--endpoint-url", "http://127.0.0.1:9"];
+    let unreachable = Scangap::new(&nowhere)
+        .env("AWS_ACCESS_KEY_ID", &Simulator::access_key("111111111111"))
+        .env("AWS_SECRET_ACCESS_KEY", "simulated")
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_MAX_ATTEMPTS", "1")
+        .run();
+    assert_eq!(
+        (unreachable.code, check(&unreachable, "endpoint")["status"].as_str()),
+        FAIL_TEXT,
+        "{}",
+        unreachable.stdout
+    );
+    let bundle = doctor(&simulator, &["--output", "json", "--ca-bundle", "nowhere.pem"]);
+    assert_eq!((bundle.code, check(&bundle, "network")["status"].as_str()), FAIL_TEXT, "{}", bundle.stdout);
+    let keyless = Scangap::new(&["doctor", "--output", "json"]).env("AWS_EC2_METADATA_DISABLED", "true").run();
+    assert_eq!((keyless.code, check(&keyless, "credentials")["status"].as_str()), FAIL_TEXT, "{}", keyless.stdout);
+
+    let stranger = ["--accounts", "333333333333,999999999999"];
+    expect("accounts", with(|_| {}), &stranger, FAIL, &["not in the organization: 999999999999", "--accounts"]);
+    expect("accounts", with(|_| {}), &["--accounts", "333333333333"], (0, "OK"), &["1 account named"]);
+    expect("accounts", with(|_| {}), &["--exclude-accounts", "333333333333"], (0, "OK"), &["2 accounts"]);
+    let role = ["--organization-role-arn", "arn:aws:iam::222222222222:role/none"];
+    expect("organization", with(|_| {}), &role, FAIL, &["sts:AssumeRole"]);
+    // What was not tried is not well.
+    let closed = with(|one| one.accounts.iter_mut().for_each(|account| account.roles = Some(Vec::new())));
+    expect("narrowing", closed, &[], (77, "WARN"), &["not tried"]);
 }
 
 // Holds: 17 Doctor: what may be wrong with the roles is found with its fix as a command
@@ -132,7 +166,7 @@ fn what_is_wrong_with_the_roles_is_found_with_its_fix() {
 fn the_reads_of_an_audit_are_tried() {
     let of_role = |change: &dyn Fn(&mut Vec<String>)| {
         with(|one| {
-            let printed = scangap_tests::Scangap::new(&["permissions"]).run().stdout;
+            let printed = Scangap::new(&["permissions"]).run().stdout;
             let mut policy: Value = serde_json::from_str(&printed).expect("a policy");
             for statement in policy["Statement"].as_array_mut().expect("statements") {
                 let mut actions: Vec<String> = serde_json::from_value(statement["Action"].clone()).expect("actions");

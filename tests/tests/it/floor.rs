@@ -186,6 +186,15 @@ fn the_planned_calls_are_those_that_are_made() {
     let run = audited.json("run.json");
     let rows = run["calls"].as_array().expect("rows");
     assert!(rows.iter().any(|row| row["answered_ms"].as_u64().is_some_and(|ms| ms > 0)), "{run}");
+    let names = |of: &serde_json::Value| -> Vec<String> {
+        of.as_array().into_iter().flatten().map(|one| one["phase"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    assert_eq!(names(&run["runs"][0]["phases"]), ["connecting", "reading AWS", "judging"]);
+    // The reports of a snapshot say the same again.
+    let again = Scangap::new(&["report", &snapshot, "--out", "again"]).run();
+    let text = fs_err::read_to_string(again.home.path().join("again/run.json")).expect("run.json");
+    let again: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!((&again["runs"], &again["fullest_buckets"]), (&run["runs"], &run["fullest_buckets"]));
 }
 
 // Holds: 14 Near the floor: with hints the largest registries begin first

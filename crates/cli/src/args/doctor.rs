@@ -11,7 +11,7 @@ use crate::values;
 #[derive(Debug, Args)]
 pub struct Doctor {
     /// Ask nothing of AWS: say what the gaps of this audit need to be granted, worst first
-    #[arg(long, value_name = "SNAPSHOT", conflicts_with_all = ["all", "sample", "accounts", "regions"])]
+    #[arg(long, value_name = "SNAPSHOT", conflicts_with_all = ["all", "sample", "accounts", "exclude_accounts", "regions"])]
     pub from: Option<PathBuf>,
     /// Try the role in every account
     #[arg(long)]
@@ -22,6 +22,9 @@ pub struct Doctor {
     /// Only these accounts
     #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = values::account, help_heading = "Scope")]
     pub accounts: Vec<AccountId>,
+    /// All but these accounts
+    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = values::account, help_heading = "Scope", conflicts_with = "accounts")]
+    pub exclude_accounts: Vec<AccountId>,
     /// The regions that are to be audited; default: every region that is enabled
     #[arg(long, value_name = "REGION", value_delimiter = ',', value_parser = values::region, help_heading = "Scope")]
     pub regions: Vec<RegionName>,

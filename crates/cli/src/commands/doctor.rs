@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use scangap_access::{Advice, Check, CheckStatus, advice, checks};
-use scangap_model::{AccountId, Phase, Tone, count, sanitize};
+use scangap_aws::ConnectError;
+use scangap_model::{AccountId, GapKind, Phase, Tone, count, sanitize};
 use serde_json::json;
 
 use crate::args::{Doctor, DoctorOutput};
@@ -43,12 +44,7 @@ pub(super) fn run(command: &Doctor) -> Result<Exit, CliError> {
                 let _ = write!(found, ": {}", line(&one.to_string()));
                 cause = one.source();
             }
-            let name = if found.contains("ignature expired") || found.contains("not yet current") {
-                "clock"
-            } else {
-                "credentials"
-            };
-            all.push(Check::fail(name, found, sanitize(&error.hint())));
+            all.push(Check::fail(step_of(&error), found, sanitize(&error.hint())));
         }
         Err(error) => return Err(error),
     }
@@ -67,6 +63,23 @@ pub(super) fn run(command: &Doctor) -> Result<Exit, CliError> {
         CheckStatus::Warn => Exit::Incomplete,
         CheckStatus::Fail => Exit::NoPermission,
     })
+}
+
+/// What it is that keeps a connection from being opened.
+fn step_of(error: &ConnectError) -> &'static str {
+    match error {
+        ConnectError::Identity(call) if call.kind == GapKind::ClockSkew => "clock",
+        ConnectError::Identity(call) if matches!(call.kind, GapKind::Connection | GapKind::Timeout) => "endpoint",
+        ConnectError::CaBundle { .. } | ConnectError::CaBundleEmpty { .. } | ConnectError::CaBundleBroken { .. } => {
+            "network"
+        }
+        ConnectError::Partition(_) | ConnectError::BadIdentity(_) => "endpoint",
+        ConnectError::Setting(_) => "settings",
+        ConnectError::NoCredentials(_)
+        | ConnectError::CredentialsFailed(_)
+        | ConnectError::NoCredentialChain
+        | ConnectError::Identity(_) => "credentials",
+    }
 }
 
 /// From here on a clock is worth a warning.

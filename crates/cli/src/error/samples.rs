@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use clap::CommandFactory;
+use clap::error::ErrorKind;
 use jiff::Timestamp;
 use scangap_apply::{ApplyError, ClosingError, FindingsReports, JournalError};
 use scangap_aws::{CallError, ConnectError, SettingError};
 use scangap_collect::CollectError;
-use scangap_model::{AccountId, Api, Cause, Gap, GapKind, RegionName};
+use scangap_model::{APIS, AccountId, Api, Cause, Gap, GapKind, RegionName, hint};
 use scangap_plan::{DocumentError, PlanReadError};
 use scangap_policy::PolicyDocument;
 use scangap_report::{CarryOverError, CompareError, FileError, VerifyError};
@@ -17,6 +19,7 @@ use scangap_simorg::{ScenarioError, StartError};
 use scangap_snapshot::{MergeError, ReadError, WriteError};
 
 use super::{CliError, Unreadable};
+use crate::args::Arguments;
 use crate::codes::{self, ERROR_CODES, ErrorCode};
 use crate::config::{ConfigError, ConfigProblem};
 use crate::shown_error::ShownError;
@@ -284,4 +287,49 @@ fn every_error_is_printed_as_it_was() {
     let missing: Vec<_> = words.filter(|word| !found.contains(word) && !elsewhere.contains(word)).collect();
     assert_eq!(missing, Vec::<&str>::new(), "codes without a sample");
     insta::assert_snapshot!("every_error", text);
+}
+
+/// The commands of scangap that a text names in backticks, on one line or two.
+fn commands_in(text: &str) -> impl Iterator<Item = String> {
+    let codes = text.split('`').skip(1).step_by(2).filter(|code| code.starts_with("scangap "));
+    codes.map(|code| code.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// What is wrong with a command's words: its values may be placeholders.
+fn wrong_with(command: &str) -> Option<String> {
+    let words = command.split(' ').take_while(|word| !["<", ">", "|", "&&"].contains(word));
+    let words: Vec<&str> = words.map(|word| word.trim_matches(['"', '\''])).filter(|word| *word != "...").collect();
+    let error = Arguments::command().try_get_matches_from(&words).err()?;
+    let is_wrong =
+        matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand | ErrorKind::TooManyValues);
+    is_wrong.then(|| format!("{command}: {}", error.kind()))
+}
+
+// Holds: 17 Must be shown: every command that a hint, a gap or the documentation names in its text exists, with the flags it is given
+#[test]
+fn every_command_that_is_named_exists() {
+    let mut texts: Vec<String> = Vec::new();
+    let applying = applying().into_iter().map(|error| CliError::Apply(Box::new(error)));
+    for error in connecting().into_iter().chain(collecting()).chain(files()).chain(others()).chain(applying) {
+        texts.push(ShownError::of(&error).text());
+    }
+    for info in APIS {
+        for kind in GapKind::ALL {
+            texts.extend(Cause::ALL.iter().map(|cause| hint(*kind, *cause, info.api)));
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let pages = fs_err::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let pages = pages.filter(|path| path.extension().is_some_and(|kind| kind == "md"));
+    for path in
+        pages.chain(["README.md", "TROUBLESHOOTING.md", "SECURITY.md", "deploy/README.md"].map(|name| root.join(name)))
+    {
+        // Blocks are run by a test of their own.
+        let text = fs_err::read_to_string(path).unwrap();
+        texts.push(text.split("```").step_by(2).collect());
+    }
+    let commands: BTreeSet<String> = texts.iter().flat_map(|text| commands_in(text)).collect();
+    assert!(commands.len() > 40, "{}", commands.len());
+    let wrong: Vec<String> = commands.iter().filter_map(|command| wrong_with(command)).collect();
+    assert_eq!(wrong, Vec::<String>::new());
 }

@@ -32,6 +32,17 @@ pub(super) async fn survey(session: &Session, command: &Doctor, assume: &AssumeO
             (Observed::unknown(gap.clone()), Observed::unknown(gap.clone()), Observed::unknown(gap))
         }
     };
+    let strangers: Vec<AccountId> = match listed.known() {
+        Some(all) => {
+            let is_stranger = |id: &AccountId| !all.iter().any(|(listed, _)| listed == id);
+            distinct(&command.accounts).into_iter().filter(is_stranger).collect()
+        }
+        None => Vec::new(),
+    };
+    let listed = listed.map(|all| {
+        let is_in_scope = |(id, _): &(AccountId, bool)| !command.exclude_accounts.contains(id);
+        all.into_iter().filter(is_in_scope).collect::<Listed>()
+    });
     let n_listed = listed.known().map_or(0, Vec::len);
     let open = listed.map(|all| all.into_iter().filter(|(_, is_open)| *is_open).map(|(id, _)| id).collect::<Vec<_>>());
     let n_closed = n_listed.saturating_sub(open.known().map_or(0, Vec::len));
@@ -51,6 +62,7 @@ pub(super) async fn survey(session: &Session, command: &Doctor, assume: &AssumeO
         accounts,
         n_closed,
         accounts_named,
+        strangers,
         administrator,
         session_policy_chars: assume.session_policy.chars().count(),
         has_external_id: command.roles.external_id.is_some(),
