@@ -1,58 +1,50 @@
-//! What no run of these calls can be faster than, on this machine.
+//! What no run of these calls can be faster than, on this machine. Reckoned from what was called, and not as scangap reckons it.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
 
-use scangap_collect::{BucketKey, Floor, Machine, Work};
-use scangap_model::{APIS, Api, RegionName};
+use scangap_model::APIS;
 use scangap_simorg::CallRecord;
 
 use super::Size;
 use super::measure::Run;
 
 /// Calls before the first account is opened, and from the list's end to the last policy: a role, its regions, its repositories, a policy.
-const BEFORE_AND_AFTER_THE_LIST: u64 = 2 + 4;
+const BEFORE_AND_AFTER_THE_LIST: usize = 2 + 4;
 
-/// Seconds, and the four times of which it is the longest. `bare`: the same calls in the bare SDK.
+/// Seconds, and the four times of which it is the longest: all calls at once through the bound on work in flight, the fullest token bucket, the
+/// calls that can only follow one another, and the processor. `bare`: the same calls in the bare SDK.
 pub(super) fn of(size: &Size, ours: &Run, bare: &Run) -> (f64, String) {
-    let mut work = Work::default();
-    for call in &ours.calls {
-        if let Some(key) = bucket(call) {
-            *work.buckets.entry(key).or_default() += 1;
-        }
-    }
-    let pages = ours.calls.iter().filter(|call| call.operation == Api::ListAccounts.info().permission).count();
-    work.in_a_row = pages as u64 + BEFORE_AND_AFTER_THE_LIST;
-    let machine = Machine {
-        latency: Duration::from_millis(size.latency_ms),
-        in_flight: size.in_flight,
-        processor: Duration::from_secs_f64(bare.cpu_seconds / bare.calls.len() as f64),
-        cores: std::thread::available_parallelism().map_or(1, usize::from),
-    };
-    let mut floor = Floor::of(&work, &machine);
-    if size.no_limits {
-        floor.fullest = None;
-    }
-    let bucket = floor.fullest.as_ref().map_or_else(
-        || "no limits".to_owned(),
-        |((api, ..), time)| format!("fullest bucket {api} {:.2} s", time.as_secs_f64()),
-    );
+    let latency = size.latency_ms as f64 / 1000.0;
+    let calls = ours.calls.len();
+    let waiting = calls as f64 * latency / size.in_flight as f64;
+    let (fullest, which) = if size.no_limits { (0.0, "no limits") } else { fullest(&ours.calls) };
+    let in_a_row = BEFORE_AND_AFTER_THE_LIST
+        + ours.calls.iter().filter(|call| call.operation == "organizations:ListAccounts").count();
+    let chain = in_a_row as f64 * latency;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let processor = calls as f64 * bare.a_call(bare.whole()) / 1e6 / cores as f64;
     let why = format!(
-        "{} calls, {} in flight {:.2} s; {bucket}; {} calls in a row {:.2} s; processor {:.2} s",
-        floor.calls,
-        size.in_flight,
-        floor.waiting.as_secs_f64(),
-        work.in_a_row,
-        floor.chain.as_secs_f64(),
-        floor.processor.as_secs_f64()
+        "{calls} calls, {} in flight {waiting:.2} s; fullest bucket {which} {fullest:.2} s; {in_a_row} calls in a row {chain:.2} s; processor {processor:.2} s",
+        size.in_flight
     );
-    (floor.time().as_secs_f64(), why)
+    (waiting.max(fullest).max(chain).max(processor), why)
 }
 
-/// The bucket of a call: of STS and Organizations the caller's, whichever account is asked about.
-fn bucket(call: &CallRecord) -> Option<BucketKey> {
-    let info = APIS.iter().find(|info| info.permission == call.operation)?;
-    let account = call.account.filter(|_| !matches!(info.service, "sts" | "organizations"));
-    let region: Option<RegionName> = call.region.parse().ok();
-    let region = region.filter(|_| matches!(info.service, "ecr" | "inspector2"));
-    Some((info.api, account, region))
+/// How long the fullest bucket takes, and of which API it is.
+fn fullest(calls: &[CallRecord]) -> (f64, &'static str) {
+    let mut buckets: BTreeMap<_, f64> = BTreeMap::new();
+    for call in calls {
+        let Some(info) = APIS.iter().find(|info| info.permission == call.operation) else { continue };
+        // Of STS and Organizations the caller's account pays, whichever is asked about; Organizations and IAM have no region.
+        let account = call.account.filter(|_| !matches!(info.service, "sts" | "organizations"));
+        let region = call.region.as_str();
+        let region = if matches!(info.service, "ecr" | "inspector2") { region } else { "" };
+        *buckets.entry((info.permission, account, region)).or_default() += 1.0;
+    }
+    let time = |(permission, _, _): &(&str, _, _), count: f64| {
+        let limit = APIS.iter().find(|info| info.permission == *permission).map(|info| info.limit);
+        limit.map_or(0.0, |limit| ((count - limit.burst) / limit.per_second).max(0.0))
+    };
+    let times = buckets.iter().map(|(bucket, count)| (time(bucket, *count), bucket.0));
+    times.max_by(|one, other| one.0.total_cmp(&other.0)).unwrap_or((0.0, ""))
 }
