@@ -32,6 +32,7 @@ mod independent_servers;
 mod interrupt;
 mod journey;
 mod kept;
+mod newcomer;
 mod old_files;
 mod owners;
 mod page;
