@@ -7,9 +7,16 @@ use jiff::civil::Date;
 use scangap_model::{DIAGNOSES, Diagnosis, GapKind};
 use scangap_report::{Acceptance, Accepts, Pattern};
 use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::configuration::nearest;
 
 /// Where it is looked for where nothing is named.
 pub(crate) const FILE: &str = "scangap.toml";
+
+/// The tables of what is accepted.
+pub(crate) const ACCEPT: &str = "accept";
 
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -25,8 +32,8 @@ pub(crate) enum ConfigProblem {
     Read(#[source] std::io::Error),
     #[error("it is not a valid configuration")]
     Toml(#[source] Box<toml::de::Error>),
-    #[error("acceptance {number}: {problem}")]
-    Acceptance { number: usize, problem: String },
+    #[error("line {line}, acceptance {number}: {problem}")]
+    Acceptance { line: usize, number: usize, problem: String },
     #[error("line {line}: {problem}")]
     Key { line: usize, problem: String },
     #[error("{0}")]
@@ -48,8 +55,11 @@ impl ConfigProblem {
 #[derive(Debug, Default, Deserialize)]
 struct File {
     #[serde(default)]
-    accept: Vec<Written>,
+    accept: Vec<Spanned<Written>>,
 }
+
+/// What an acceptance may say.
+const KEYS: [&str; 9] = ["diagnosis", "gap", "account", "ou", "region", "repository", "reason", "by", "until"];
 
 /// An acceptance as it is written. What is not said is everywhere.
 #[derive(Debug, Clone, Deserialize)]
@@ -88,17 +98,42 @@ pub(crate) fn acceptances(named: Option<&Path>) -> Result<Vec<Acceptance>, Confi
 /// The acceptances in the text of a file.
 pub(crate) fn acceptances_of(text: &str, path: &Path) -> Result<Vec<Acceptance>, ConfigError> {
     let wrong = |source| ConfigError { path: path.to_owned(), source };
+    if let Some((at, word)) = unknown_key(text) {
+        let problem = match nearest(&word, KEYS.into_iter()) {
+            Some(near) => format!("no acceptance has a `{word}`: did you mean `{near}`?"),
+            None => format!("no acceptance has a `{word}`, but {}", KEYS.join(", ")),
+        };
+        return Err(wrong(ConfigProblem::Key { line: line_of(text, at), problem }));
+    }
     let file: File = toml::from_str(text).map_err(|error| wrong(ConfigProblem::Toml(Box::new(error))))?;
     let name = path.file_name().map_or_else(|| FILE.into(), std::ffi::OsStr::to_string_lossy);
-    accepted(file.accept, &name).map_err(wrong)
+    accepted(file.accept, text, &name).map_err(wrong)
 }
 
-fn accepted(all: Vec<Written>, name: &str) -> Result<Vec<Acceptance>, ConfigProblem> {
+/// The first key of an acceptance that none has, and where it stands.
+fn unknown_key(text: &str) -> Option<(usize, String)> {
+    let root = DeTable::parse(text).ok()?;
+    let DeValue::Array(all) = root.get_ref().get(ACCEPT)?.get_ref() else { return None };
+    let tables =
+        all.iter().filter_map(|one| if let DeValue::Table(table) = one.get_ref() { Some(table) } else { None });
+    let keys = tables.flat_map(|table| table.keys());
+    let mut unknown = keys.filter(|key| !KEYS.contains(&key.get_ref().as_ref()));
+    unknown.next().map(|key| (key.span().start, key.get_ref().to_string()))
+}
+
+/// The line of a place in a text, from 1.
+pub(crate) fn line_of(text: &str, at: usize) -> usize {
+    text.get(..at).unwrap_or_default().matches('\n').count() + 1
+}
+
+fn accepted(all: Vec<Spanned<Written>>, text: &str, name: &str) -> Result<Vec<Acceptance>, ConfigProblem> {
     all.into_iter()
         .zip(1..)
-        .map(|(written, number)| {
+        .map(|(spanned, number)| {
+            let line = line_of(text, spanned.span().start);
+            let written = spanned.into_inner();
             let source = format!("{name}, acceptance {number} ({})", written.in_words());
-            written.acceptance(source).map_err(|problem| ConfigProblem::Acceptance { number, problem })
+            written.acceptance(source).map_err(|problem| ConfigProblem::Acceptance { line, number, problem })
         })
         .collect()
 }

@@ -392,10 +392,13 @@ fn accept_writes_and_lists_what_is_signed_for() {
     // What cannot be read names its line or its entry, and nothing is asked of AWS.
     let simulator = world(false);
     for (text, said) in [
-        ("[[accept]]\ndiagnosis = \"blocked\"\nreson = \"x\"\n", "unknown field `reson`"),
+        (
+            "[[accept]]\ndiagnosis = \"blocked\"\nreson = \"x\"\n",
+            "line 3: no acceptance has a `reson`: did you mean `reason`?",
+        ),
         (
             "[[accept]]\ndiagnosis = \"blocked\"\nreason = \" \"\nby = \"y\"\nuntil = 2099-01-01\n",
-            "acceptance 1: `reason` is empty",
+            "line 1, acceptance 1: `reason` is empty",
         ),
         ("[[accept]]\nreason = \"x\"\nby = \"y\"\nuntil = 2099-01-01\n", "neither a `diagnosis` nor a `gap`"),
         ("[[accept]]\ngap = \"timeout\"\nreason = \"x\"\nby = \"y\"\nuntil = \"soon\"\n", "`until` is `soon`"),

@@ -159,7 +159,10 @@ fn what_is_shown_is_what_counts() {
     assert!(call.code == 65 && call.stderr.contains("did you mean `prod`?"), "{}", call.stderr);
     for (text, words) in [
         ("[audit]\nmax_in_flight = \"x\"\n", "line 2: `x` is not what --max-in-flight takes"),
-        ("[[accept]]\ndiagnosis = \"blocked\"\nreasn = \"x\"\n", "unknown field `reasn`"),
+        (
+            "[[accept]]\ndiagnosis = \"blocked\"\nreasn = \"x\"\n",
+            "line 3: no acceptance has a `reasn`: did you mean `reason`?",
+        ),
     ] {
         let call = Place::new(text, "").run(&["config", "show"]);
         assert!(call.code == 65 && call.stderr.contains(words), "{text}: {}", call.stderr);

@@ -57,11 +57,11 @@ impl Newcomer {
 }
 
 /// The first command of this name that a text holds, up to where it is redirected.
-fn command<'t>(text: &'t str, begin: &str) -> Vec<&'t str> {
-    let at = text.find(begin).unwrap_or_else(|| panic!("no `{begin}`: {text}"));
-    let line = text[at..].lines().next().unwrap_or_default();
+fn command<'t>(text: &'t str, begin: &'t str) -> Vec<&'t str> {
+    let after = text.split_once(begin).unwrap_or_else(|| panic!("no `{begin}`: {text}")).1;
+    let line = after.lines().next().unwrap_or_default();
     let line = line.split([';', '>', '`']).next().unwrap_or(line);
-    line.split_whitespace().skip(1).collect()
+    begin.split(' ').skip(1).chain(line.split_whitespace()).collect()
 }
 
 // Holds: 17 Must be shown: in an empty home, from nothing to a demo, a doctor, roles, an audit, its report, a plan, a repair and a gate, each by what was printed before

@@ -49,9 +49,8 @@ fn no_secret_is_written_and_every_file_is_private() {
     let role = crate::apply::ROLE;
     run(&["apply", "plan", "--write-role-name", role, "--confirm", "o-testing", "--wait", "1s"], 0);
     run(&["report", "out", "--asff", "--previous", "out", "--history", "out", "--out", "findings"], 0);
-    for shard in ["1/2", "2/2"] {
-        let out = format!("shard-{}", &shard[..1]);
-        run(&["audit", "--shard", shard, "--as-of", "2026-11-23T09:00:00Z", "--out", &out], 0);
+    for (shard, out) in [("1/2", "shard-1"), ("2/2", "shard-2")] {
+        run(&["audit", "--shard", shard, "--as-of", "2026-11-23T09:00:00Z", "--out", out], 0);
     }
     run(&["merge", "shard-1", "shard-2", "--age-recipient", crate::deploy::RECIPIENT, "--out", "merged"], 0);
     run(&["audit", "--age-recipient", crate::deploy::RECIPIENT, "--out", "sealed"], 0);

@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::flags::{has_table, is_configurable, is_shared, key, nearest, takes_several};
-use crate::config::{ConfigError, ConfigProblem, acceptances_of};
+use crate::config::{ACCEPT, ConfigError, ConfigProblem, acceptances_of, line_of};
 
 /// One value of a file.
 #[derive(Debug, Clone)]
@@ -77,7 +77,6 @@ pub(super) struct FileSettings {
 
 const DEFAULTS: &str = "defaults";
 const ORGANIZATIONS: &str = "organizations";
-const ACCEPT: &str = "accept";
 
 /// What is read of one file.
 struct Reading<'a> {
@@ -106,7 +105,7 @@ impl Reading<'_> {
     }
 
     fn line(&self, at: usize) -> usize {
-        self.text.get(..at).unwrap_or_default().matches('\n').count() + 1
+        line_of(self.text, at)
     }
 
     fn top(&mut self, name: &Spanned<toml::de::DeString<'_>>, value: &Spanned<DeValue<'_>>) -> Result<(), ConfigError> {

@@ -222,7 +222,7 @@ fn files() -> Vec<CliError> {
         CliError::Compare(CompareError::Order { since: Timestamp::UNIX_EPOCH, until: Timestamp::MIN }),
         CliError::Config(ConfigError {
             path: path("scangap.toml"),
-            source: ConfigProblem::Acceptance { number: 2, problem: "`reason` is empty".to_owned() },
+            source: ConfigProblem::Acceptance { line: 8, number: 2, problem: "`reason` is empty".to_owned() },
         }),
         CliError::Verify(VerifyError::Read { path: path("manifest.json"), source: io_error() }),
         CliError::Report(FileError { path: path("audit.xlsx"), source: io_error() }),
