@@ -108,11 +108,7 @@ pub(crate) fn outcome(fault: &FaultSpec, incoming: &Incoming, mut serve: impl Fn
             let given = incoming.page_token().and_then(|token| token.strip_prefix("endless-")?.parse::<u64>().ok());
             let next = json!(format!("endless-{}", given.map_or(0_u64, |number| number + 1)));
             // The service does not know a token that it did not give.
-            let mut first = incoming.clone();
-            if let Some(members) = first.input.as_object_mut() {
-                members.retain(|name, _| !name.eq_ignore_ascii_case("nextToken"));
-            }
-            match serve(&first) {
+            match serve(&with_token(incoming, "")) {
                 Outcome::Answer(Answer::Json(mut value)) => {
                     if let Some(members) = value.as_object_mut() {
                         members.values_mut().filter_map(Value::as_array_mut).for_each(Vec::clear);
@@ -123,6 +119,8 @@ pub(crate) fn outcome(fault: &FaultSpec, incoming: &Incoming, mut serve: impl Fn
                 other => other,
             }
         }
+        FaultKind::EmptyPages => empty_pages(incoming, serve),
+        FaultKind::ShortPages => short_pages(incoming, serve),
         FaultKind::RepeatToken => match serve(incoming) {
             Outcome::Answer(Answer::Json(mut value)) => {
                 if let Some(members) = value.as_object_mut() {
@@ -143,4 +141,65 @@ pub(crate) fn outcome(fault: &FaultSpec, incoming: &Incoming, mut serve: impl Fn
 /// How a service spells the token of the next page.
 fn next_token(service: &str) -> &'static str {
     if matches!(service, "organizations" | "account") { "NextToken" } else { "nextToken" }
+}
+
+/// Before each page an empty one.
+fn empty_pages(incoming: &Incoming, mut serve: impl FnMut(&Incoming) -> Outcome) -> Outcome {
+    // `at-N`: the page itself, whose token is N.
+    let (token, is_empty) = match incoming.page_token() {
+        Some(token) => token.strip_prefix("at-").map_or((token, true), |token| (token, false)),
+        None => ("", true),
+    };
+    repaged(serve(&with_token(incoming, token)), incoming.service, |lists, next| {
+        if is_empty {
+            lists.into_iter().for_each(Vec::clear);
+            return Some(format!("at-{token}"));
+        }
+        next
+    })
+}
+
+/// One row a page.
+fn short_pages(incoming: &Incoming, mut serve: impl FnMut(&Incoming) -> Outcome) -> Outcome {
+    let given = incoming.page_token().unwrap_or_default();
+    // `row-K-N`: the row K of the page whose token is N.
+    let part = given.strip_prefix("row-").and_then(|rest| rest.split_once('-'));
+    let (row, token) = part.and_then(|(row, token)| Some((row.parse().ok()?, token))).unwrap_or((0_usize, given));
+    repaged(serve(&with_token(incoming, token)), incoming.service, |lists, next| {
+        let mut rows = 0;
+        for list in lists {
+            rows = rows.max(list.len());
+            *list = list.get(row).cloned().into_iter().collect();
+        }
+        if row + 1 < rows { Some(format!("row-{}-{token}", row + 1)) } else { next }
+    })
+}
+
+/// The same call for another page; an empty token is that of the first.
+fn with_token(incoming: &Incoming, token: &str) -> Incoming {
+    let mut other = incoming.clone();
+    if let Some(members) = other.input.as_object_mut() {
+        members.retain(|name, _| !name.eq_ignore_ascii_case("nextToken"));
+        if !token.is_empty() {
+            members.insert(next_token(incoming.service).to_owned(), json!(token));
+        }
+    }
+    other
+}
+
+/// An answer with other rows, and another token of the next page.
+fn repaged(
+    outcome: Outcome,
+    service: &str,
+    change: impl FnOnce(Vec<&mut Vec<Value>>, Option<String>) -> Option<String>,
+) -> Outcome {
+    let Outcome::Answer(Answer::Json(mut value)) = outcome else { return outcome };
+    if let Some(members) = value.as_object_mut() {
+        let next = members.remove(next_token(service)).and_then(|token| Some(token.as_str()?.to_owned()));
+        let lists = members.values_mut().filter_map(Value::as_array_mut).collect();
+        if let Some(next) = change(lists, next) {
+            members.insert(next_token(service).to_owned(), json!(next));
+        }
+    }
+    Outcome::Answer(Answer::Json(value))
 }

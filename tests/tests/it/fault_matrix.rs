@@ -33,6 +33,8 @@ const FAULTS: &[Fault] = &[
     ("malformed", |operation| of_kind(FaultKind::Malformed, operation)),
     ("HTML", |operation| FaultSpec { http_status: 502, ..of_kind(FaultKind::Html, operation) }),
     ("`{}`", |operation| of_kind(FaultKind::Empty, operation)),
+    ("empty pages", |operation| of_kind(FaultKind::EmptyPages, operation)),
+    ("short pages", |operation| of_kind(FaultKind::ShortPages, operation)),
     ("repeated token", |operation| of_kind(FaultKind::RepeatToken, operation)),
     ("doubled rows", |operation| of_kind(FaultKind::Doubled, operation)),
     ("vanished", |operation| FaultSpec { resource: Some("bare".to_owned()), ..of_kind(FaultKind::Vanish, operation) }),
@@ -146,6 +148,18 @@ fn render(cells: &BTreeMap<(String, String), String>) -> String {
     text
 }
 
+/// Operations whose answers come in pages.
+const PAGED: [&str; 8] = [
+    "organizations:ListAccounts",
+    "organizations:ListOrganizationalUnitsForParent",
+    "organizations:ListDelegatedAdministrators",
+    "account:ListRegions",
+    "ecr:DescribeRepositories",
+    "ecr:DescribeRepositoryCreationTemplates",
+    "ecr:DescribeImages",
+    "inspector2:ListCoverage",
+];
+
 /// Whether an operation can answer so at all.
 fn applies(operation: &str, name: &str) -> bool {
     let json = !operation.starts_with("sts:") && !operation.starts_with("iam:");
@@ -158,6 +172,7 @@ fn applies(operation: &str, name: &str) -> bool {
     );
     match name {
         "vanished" => repository && operation == "ecr:DescribeImages" || operation == "ecr:GetRepositoryPolicy",
+        "empty pages" | "short pages" => PAGED.contains(&operation),
         "`{}`" | "repeated token" | "doubled rows" => json,
         _ => true,
     }

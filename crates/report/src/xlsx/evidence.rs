@@ -33,16 +33,6 @@ fn rows(input: &Input<'_>, run: &RunEvidence) -> Vec<EvidenceRow> {
         rows.push(of_run("resumed at", time(later.started_at)));
         rows.push(of_run("until", later.finished_at.map_or_else(|| "it was killed".to_owned(), utc)));
     }
-    let seconds = |ms: u64| format!("{}.{} s", ms / 1_000, ms % 1_000 / 100);
-    for (phase, took_ms) in run.runs.iter().flat_map(|run| &run.phases) {
-        rows.push(of_run(phase, seconds(*took_ms)));
-    }
-    rows.extend(run.bucket_waits.iter().map(|wait| EvidenceRow {
-        what: "bucket",
-        name: wait.api.clone(),
-        value: format!("{}: calls waited {} for their turn, all together", wait.place, seconds(wait.waited_ms)),
-        ..EvidenceRow::default()
-    }));
     rows.extend(run.api_counts.iter().map(|count| EvidenceRow {
         what: "call",
         name: count.api.clone(),

@@ -413,6 +413,10 @@ pub enum FaultKind {
     Endless,
     /// The page token that was given comes back.
     RepeatToken,
+    /// Before each page comes an empty one with a token, as AWS may answer.
+    EmptyPages,
+    /// Each page has one row.
+    ShortPages,
     /// The repository asked about has just been deleted.
     Vanish,
 }
