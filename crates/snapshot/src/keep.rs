@@ -39,6 +39,7 @@ impl<'c> RegistryAside<'c> {
 
     /// Puts back what this run could not learn.
     pub(crate) fn put_back(self) -> rusqlite::Result<()> {
+        self.put_counts_back()?;
         let facts_of_repositories = fact_columns(self.connection, "repositories")?;
         let facts = fact_columns(self.connection, "registries")?;
         let lost_of_repositories = format!(
@@ -97,7 +98,6 @@ impl<'c> RegistryAside<'c> {
                  AND b.account_id = ?1 AND b.region = ?2",
             )?;
         }
-        self.put_counts_back()?;
         // What this run did not need may be needed beside what is put back.
         for (table, key, facts) in [
             ("registries", &["account_id", "region"][..], &facts),
@@ -114,14 +114,30 @@ impl<'c> RegistryAside<'c> {
         Ok(())
     }
 
-    /// Indexes were told from images by an answer that this run could not get: the counts that were made with it are better.
+    /// Indexes were told from images by an answer that this run could not get. Where all else that coverage says of the repository's images is the
+    /// same, the counts that were made with it are better.
     fn put_counts_back(&self) -> rusqlite::Result<()> {
-        let counted_before = "SELECT n.repository FROM repositories n
+        let told = |table: &str| {
+            format!(
+                "SELECT status, reason, images FROM {table} WHERE account_id = ?1 AND region = ?2
+                 AND repository = n.repository AND reason <> 'UNSUPPORTED_MEDIA_TYPE'"
+            )
+        };
+        let (now, before) = (told("main.image_counts"), told("temp.before_image_counts"));
+        // Chosen before anything is put back.
+        self.connection.prepare_cached("CREATE TEMP TABLE IF NOT EXISTS counted (repository TEXT)")?.execute([])?;
+        self.connection.prepare_cached("DELETE FROM temp.counted")?.execute([])?;
+        let chosen = self.run(&format!(
+            "INSERT INTO temp.counted SELECT n.repository FROM repositories n
              JOIN temp.before_repositories b USING (account_id, region, repository)
              WHERE n.account_id = ?1 AND n.region = ?2
              AND n.has_active_image_state LIKE 'gap:%' AND b.has_active_image_state NOT LIKE 'gap:%'
-             AND EXISTS (SELECT 1 FROM temp.before_image_counts c WHERE c.account_id = ?1 AND c.region = ?2
-                         AND c.repository = n.repository)";
+             AND EXISTS ({now}) AND NOT EXISTS ({now} EXCEPT {before}) AND NOT EXISTS ({before} EXCEPT {now})"
+        ))?;
+        if chosen == 0 {
+            return Ok(());
+        }
+        let counted_before = "SELECT repository FROM temp.counted";
         for table in ["image_counts", "images"] {
             self.run(&format!(
                 "DELETE FROM {table} WHERE account_id = ?1 AND region = ?2 AND repository IN ({counted_before})"

@@ -209,6 +209,40 @@ fn a_gap_that_hung_on_what_is_lost_stays_a_gap() {
     }
 }
 
+/// A repository with an index and its image, and another one.
+fn with_an_index(image: &str) -> Scenario {
+    organization(&format!(
+        r#"[[accounts]]
+id = "333333333333"
+name = "alpha"
+registries = [{{ region = "eu-west-1", repositories = [
+  {{ name = "multi", images = [{image}, {{ index = true }}] }},
+  {{ name = "one", images = [{{}}] }},
+] }}]"#
+    ))
+}
+
+// Holds: 14 Resume: images that were told from their indexes are counted as before where ECR does not tell again, unless coverage says something else of them
+#[test]
+fn images_that_were_counted_stay_counted() {
+    let calm = audit(&simulate(with_an_index("{}"))).into_folder().expect_code(0);
+    let inactive = r#"{ coverage = { status = "INACTIVE", reason = "SCAN_ELIGIBILITY_EXPIRED" } }"#;
+    for (image, code) in [("{}", 0), (inactive, 3)] {
+        let first = simulate(with_an_index("{}"));
+        first.add_fault(fails("ecr:GetRepositoryPolicy", Some("one")));
+        let audited = audit(&first).into_folder().expect_code(3);
+        let second = simulate(with_an_index(image));
+        second.add_fault(fails("ecr:DescribeImages", Some("multi")));
+        let again = resume(&second, &audited.out);
+        assert_eq!(again.finished.code, code, "{image}: {:?}", again.gaps());
+        if code == 0 {
+            assert!(again.bytes("repositories.csv") == calm.bytes("repositories.csv"), "as it was counted");
+        } else {
+            assert_ne!(again.diagnosis("multi"), "covered", "what is known now is not what it was");
+        }
+    }
+}
+
 // Holds: 14 Resume: a list that was whole does not give way to one that broke off in its midst
 #[test]
 fn a_whole_list_stays() {
