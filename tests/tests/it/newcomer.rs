@@ -1,4 +1,4 @@
-//! The way of somebody who has never heard of scangap, in one empty home: what each step prints is enough for the next.
+//! A new user, in one empty home: what each step prints is enough for the next.
 
 use std::path::Path;
 

@@ -358,7 +358,7 @@ for policies, trusts in [of_template(), of_module()]:
     assert len(trusts) == (len(policies) if printed_trust else 0), (len(trusts), len(policies))
 "#;
 
-// Holds: 17 Permissions: a template and a module say word for word what is printed as JSON, for each role and whoever starts scangap
+// Holds: 17 Permissions: a template and a module say word for word what is printed as JSON, for each role and for the caller
 #[test]
 fn templates_and_modules_say_what_is_printed() {
     requires_tools();
